@@ -1,0 +1,49 @@
+"""TFX's ImportSchemaGen with a cache key that sees the schema itself and not only its path."""
+
+import hashlib
+from pathlib import Path
+
+from tfx.components import ImportSchemaGen
+from tfx.dsl.components.base import base_component
+from tfx.types import channel, component_spec, standard_artifacts, standard_component_specs
+
+
+class SchemaImporterSpec(component_spec.ComponentSpec):
+    """ImportSchemaGen's interface and a fingerprint of the file."""
+
+    PARAMETERS = {
+        standard_component_specs.SCHEMA_FILE_KEY: component_spec.ExecutionParameter(type=str),
+        "content_fingerprint": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS: dict[str, component_spec.ChannelParameter] = {}
+    OUTPUTS = {
+        standard_component_specs.SCHEMA_KEY: component_spec.ChannelParameter(type=standard_artifacts.Schema),
+    }
+
+
+class SchemaImporter(base_component.BaseComponent):
+    """Brings a curated schema into the pipeline.
+
+    Args:
+        schema_file: the TFMD schema as a text proto, readable where the pipeline is built and where it runs.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+
+    SPEC_CLASS = SchemaImporterSpec
+    EXECUTOR_SPEC = ImportSchemaGen.EXECUTOR_SPEC
+
+    def __init__(self, schema_file: str) -> None:
+        path = Path(schema_file)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{schema_file}: there is no such schema; infer one with `python -m pipeline.infer_schema --help`"
+            )
+        super().__init__(
+            spec=SchemaImporterSpec(
+                schema_file=schema_file,
+                content_fingerprint=hashlib.sha256(path.read_bytes()).hexdigest()[:16],
+                schema=channel.Channel(type=standard_artifacts.Schema),
+            )
+        )

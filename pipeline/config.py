@@ -1,0 +1,319 @@
+"""The types behind pipeline_config.py: frozen, checked when constructed, and carried as JSON into component parameters.
+
+A wrong value raises pydantic's ValidationError, which names the field, what it accepts and what it got. A part of the
+config that a component needs travels as one JSON string (`to_json`) and comes back with the same checks (`from_json`).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+_CHECKED = ConfigDict(extra="forbid")
+
+ColumnName = Annotated[str, Field(min_length=1)]
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Tower = Literal["passive", "active"]
+UtilityGroup = Literal["passive", "active", "other"]
+
+TOWERS: tuple[Tower, ...] = ("passive", "active")
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Objective:
+    """One yes/no outcome of an impression.
+
+    Attributes:
+        name: the column of the feed log that holds it as 0/1, and the key of its probability in every signature.
+        tower: the tower whose layers predict it.
+        utility_group: the term of the ranking score that it counts in; the tower's own term by default.
+        utility_weight: its weight within that term.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+    tower: Tower
+    utility_group: UtilityGroup | None = None
+    utility_weight: Annotated[float, Field(ge=0.0)] = 1.0
+
+    @property
+    def group(self) -> UtilityGroup:
+        """The utility group with the default filled in."""
+        return self.utility_group or self.tower
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Keys:
+    """The columns that say whose impression it was and when; never features."""
+
+    session: ColumnName = "session_id"
+    viewer: ColumnName = "viewer_id"
+    item: ColumnName = "item_id"
+    timestamp: ColumnName = "timestamp"
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Categorical:
+    """A column with one string or integer per impression; the forest sees its rank by frequency.
+
+    Attributes:
+        vocabulary_size: values kept, most frequent first; the others share one code.
+    """
+
+    name: ColumnName
+    vocabulary_size: PositiveInt = 1000
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class MultiValued:
+    """A column with a list of strings or integers per impression; the forest sees one 0/1 column per value kept.
+
+    Attributes:
+        vocabulary_size: values kept, most frequent first; each is one forest feature, so keep it small.
+    """
+
+    name: ColumnName
+    vocabulary_size: Annotated[int, Field(ge=1, le=1024)] = 32
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class DenseEmbedding:
+    """A column with a fixed-size float vector per impression (text, image, …); it goes to the towers directly."""
+
+    name: ColumnName
+    size: PositiveInt
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Features:
+    """The columns that are known before an impression is shown."""
+
+    numeric: tuple[ColumnName, ...] = ()
+    categorical: tuple[Categorical, ...] = ()
+    multi_valued: tuple[MultiValued, ...] = ()
+    dense: tuple[DenseEmbedding, ...] = ()
+
+    def __post_init__(self) -> None:
+        _unique("features", self.names)
+        if not (self.numeric or self.categorical or self.multi_valued):
+            raise ValueError("features: the forest needs at least one numeric, categorical or multi_valued column")
+
+    @property
+    def forest_names(self) -> tuple[str, ...]:
+        """The forest's inputs, in order: a multi-valued column stands for its length and one input per value kept."""
+        multi_valued = tuple(
+            f"{f.name}.{part}" for f in self.multi_valued for part in ("count", *range(f.vocabulary_size))
+        )
+        return (*self.numeric, *(f.name for f in self.categorical), *multi_valued)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every feature column, in the order numeric, categorical, multi-valued, dense."""
+        return (
+            *self.numeric,
+            *(f.name for f in self.categorical),
+            *(f.name for f in self.multi_valued),
+            *(f.name for f in self.dense),
+        )
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Forest:
+    """The XGBoost forest that encodes the features as leaves.
+
+    Attributes:
+        target: `any` fits one superset objective (any engagement), as in the source; `each` fits one tree per
+            objective and round, so that the trees are shared out over the objectives.
+        trees: trees in the whole forest; with `each`, rounded down to a multiple of the number of objectives.
+        depth: most splits between a root and a leaf.
+        learning_rate: shrinkage of each tree.
+        max_bin: histogram bins per feature.
+        min_child_weight: least sum of hessians in a leaf.
+        subsample: share of the rows that each tree sees.
+        colsample: share of the features that each tree sees.
+        early_stopping_rounds: rounds without a better validation loss after which the forest stops; 0 never stops.
+        validation_fraction: share of the training viewers held out for that.
+        device: where XGBoost trains.
+        external_memory: keep the quantised matrix on disk, for logs that do not fit into memory.
+        seed: seed of the row and column sampling.
+    """
+
+    target: Literal["any", "each"] = "each"
+    trees: PositiveInt = 300
+    depth: Annotated[int, Field(ge=1, le=12)] = 5
+    learning_rate: PositiveFloat = 0.1
+    max_bin: Annotated[int, Field(ge=2, le=65535)] = 256
+    min_child_weight: Annotated[float, Field(ge=0.0)] = 5.0
+    subsample: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8
+    colsample: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8
+    early_stopping_rounds: Annotated[int, Field(ge=0)] = 20
+    validation_fraction: Fraction = 0.1
+    device: Literal["cpu", "cuda"] = "cpu"
+    external_memory: bool = False
+    seed: int = 1
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Towers:
+    """The shape of the two-tower network.
+
+    Attributes:
+        leaf_embedding_size: floats per leaf of the embedding table.
+        hidden: units of each tower's layers, from the input up.
+        dense_input: what happens to a dense embedding before it joins the leaf embeddings.
+        dense_projection_size: units of the projection, where there is one.
+        numeric_input: feed the normalised numeric features to the towers as well, beside the leaves.
+        dropout: share of each hidden layer's units dropped in training.
+        shared: one tower for all objectives, the source's first attempt, instead of one per group.
+    """
+
+    leaf_embedding_size: PositiveInt = 8
+    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (128, 64)
+    dense_input: Literal["none", "batch_norm", "projection", "batch_norm_projection"] = "batch_norm_projection"
+    dense_projection_size: PositiveInt = 16
+    numeric_input: bool = True
+    dropout: Fraction = 0.0
+    shared: bool = False
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Training:
+    """How the towers are fitted.
+
+    Attributes:
+        epochs: passes over the training days.
+        batch_size: impressions per step.
+        optimizer: the Keras optimizer.
+        learning_rate: the rate at the end of the warm-up.
+        warmup_fraction: share of all steps over which the rate climbs from zero.
+        final_learning_rate_fraction: what a cosine decay leaves of the rate at the last step.
+        weight_decay: decoupled decay, for `adamw`.
+        gradient_clip_norm: largest global norm of a step's gradient; None never clips.
+        shuffle_buffer: impressions from which the next one is drawn.
+        seed: seed of initialisation, dropout and shuffling.
+    """
+
+    epochs: PositiveInt = 1
+    batch_size: PositiveInt = 512
+    optimizer: Literal["adam", "adamw", "adagrad"] = "adam"
+    learning_rate: PositiveFloat = 2e-3
+    warmup_fraction: Fraction = 0.1
+    final_learning_rate_fraction: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    gradient_clip_norm: PositiveFloat | None = 10.0
+    shuffle_buffer: PositiveInt = 20_000
+    seed: int = 1
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Gate:
+    """Limits on one objective's metrics; None leaves a limit out.
+
+    Attributes:
+        min_auc: the least AUC.
+        o_over_e: the range that observed over expected must lie in.
+        max_auc_drop: the largest drop in AUC against the model now serving.
+        max_calibration_worsening: the largest growth of |log O/E| against the model now serving.
+    """
+
+    min_auc: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    o_over_e: tuple[PositiveFloat, PositiveFloat] | None = None
+    max_auc_drop: Annotated[float, Field(ge=0.0)] | None = None
+    max_calibration_worsening: Annotated[float, Field(ge=0.0)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.o_over_e is not None and self.o_over_e[0] > self.o_over_e[1]:
+            raise ValueError(f"o_over_e: the lower limit comes first, got {self.o_over_e}")
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Gates:
+    """What a candidate must hold to before it is blessed.
+
+    A gate fires when the whole confidence interval of the metric lies beyond the limit, so that noise on a rare
+    objective does not block a good model.
+
+    Attributes:
+        objective: the gate of every objective, over all impressions.
+        overrides: objectives with a gate of their own.
+        slice: the gate of every objective on every slice; None gates no slice.
+        slice_min_positives: positives below which a slice informs but does not block.
+        confidence: level of the intervals.
+    """
+
+    objective: Gate = Gate(min_auc=0.55, o_over_e=(0.8, 1.25), max_auc_drop=0.01, max_calibration_worsening=0.1)
+    overrides: dict[str, Gate] = Field(default_factory=dict)
+    slice: Gate | None = Gate(o_over_e=(0.5, 2.0), max_auc_drop=0.05)
+    slice_min_positives: PositiveInt = 100
+    confidence: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.95
+
+    def of(self, objective: str) -> Gate:
+        """The gate of one objective over all impressions."""
+        return self.overrides.get(objective, self.objective)
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class PipelineConfig:
+    """Everything a user chooses. `pipeline_config.py` holds the instances.
+
+    Attributes:
+        name: names the pipeline, its metadata and its pushed model.
+        objectives: at least one; a tower without objectives is left out of the network.
+        features: the columns known before the impression.
+        schema: the curated TFMD schema, a path relative to the project's root.
+        slices: the groups of impressions that metrics are computed for besides all of them: each entry names one
+            categorical feature, or several for their cross.
+        train_days: days before the evaluated day that the model is trained on.
+        keys: the columns that identify an impression.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    objectives: Annotated[tuple[Objective, ...], Field(min_length=1)]
+    features: Features
+    schema: str
+    slices: tuple[tuple[ColumnName, ...], ...] = ()
+    train_days: PositiveInt = 7
+    keys: Keys = Keys()
+    forest: Forest = Forest()
+    towers: Towers = Towers()
+    training: Training = Training()
+    gates: Gates = Gates()
+
+    def __post_init__(self) -> None:
+        _unique("objectives", self.objective_names)
+        keys = (self.keys.session, self.keys.viewer, self.keys.item, self.keys.timestamp)
+        _unique("objectives, features and keys", (*self.objective_names, *self.features.names, *keys))
+        if unknown := sorted(set(self.gates.overrides) - set(self.objective_names)):
+            raise ValueError(f"gates.overrides: {unknown} are not among the objectives {list(self.objective_names)}")
+        sliceable = {f.name for f in self.features.categorical}
+        for columns in self.slices:
+            if unknown := sorted(set(columns) - sliceable):
+                raise ValueError(f"slices: {unknown} are not among the categorical features {sorted(sliceable)}")
+
+    @property
+    def objective_names(self) -> tuple[str, ...]:
+        """Objective names in the order of every label and logit vector."""
+        return tuple(o.name for o in self.objectives)
+
+
+T = TypeVar("T")
+
+
+def to_json(part: object) -> str:
+    """A config or a part of one as JSON, for a component parameter."""
+    return TypeAdapter(type(part)).dump_json(part).decode()
+
+
+def from_json(kind: type[T], text: str) -> T:
+    """The config part of type `kind` that `to_json` wrote; raises ValidationError where it does not fit."""
+    return TypeAdapter(kind).validate_json(text)
+
+
+def _unique(field: str, names: Iterable[str]) -> None:
+    names = tuple(names)
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
+        raise ValueError(f"{field}: each name may stand once, but {twice} stand more often")
+    if odd := sorted(name for name in names if re.search(r"[\s/,=]", name)):
+        raise ValueError(f"{field}: names may not hold spaces, slashes, commas or equals signs, got {odd}")

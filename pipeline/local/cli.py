@@ -1,0 +1,111 @@
+"""The command line of the local runner."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline.config import PipelineConfig
+from pipeline.local.quiet import output_to_file, output_to_terminal
+from pipeline.local.workdir import Workdir, WorkdirBusyError
+
+DONE, FAILED, USAGE, NOT_BLESSED, INTERRUPTED = 0, 1, 2, 3, 130
+
+BUILT_IN = "feed"
+
+_EPILOG = """\
+exit status:
+  0  every component ran, the summary is written, and the model is blessed and pushed
+  1  a component failed; the line says why, the log has the rest
+  2  the command or the feed log cannot be used
+  3  a model was trained but a gate held it back; the model serving before goes on
+
+A run that was stopped goes on from the last finished component when it is started again.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parses the command line, runs, and returns the exit status."""
+    options = _parser().parse_args(arguments)
+    workdir = Workdir((options.workdir or Path("workdir") / options.config).resolve())
+    run_id = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
+    folder = workdir.run(run_id)
+    try:
+        config = _config(options.config)
+        with workdir.lock():
+            log = folder / "run.log"
+            output = output_to_terminal() if options.verbose else output_to_file(log)
+            with output as console:
+                return _run(options, config, workdir, run_id, console)
+    except KeyboardInterrupt:
+        print("stopped; started again, the run goes on from the last finished component", file=sys.stderr)
+        return INTERRUPTED
+    except (UsageError, WorkdirBusyError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE
+
+
+class UsageError(ValueError):
+    """The command, the config or the feed log cannot be used; the message says what to do."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="local_runner.py",
+        description="Trains, evaluates and, where its gates hold, publishes the feed ranker on this machine.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--config", default=BUILT_IN, metavar="NAME", help="a config of pipeline_config.py (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--feed-log",
+        type=Path,
+        metavar="DIR",
+        help=f"the feed log: one folder day-YYYY-MM-DD of Parquet files per day (default with --config {BUILT_IN}: "
+        "a built-in feed is generated)",
+    )
+    parser.add_argument(
+        "--workdir",
+        type=Path,
+        metavar="DIR",
+        help="where artifacts, models, logs and summaries go (default: workdir/NAME)",
+    )
+    parser.add_argument(
+        "--day",
+        type=date.fromisoformat,
+        metavar="YYYY-MM-DD",
+        help="the day to evaluate on; trained on the days before it (default: the newest of the feed log)",
+    )
+    parser.add_argument("--verbose", action="store_true", help="show the log on the terminal instead of progress")
+    return parser
+
+
+def _config(name: str) -> PipelineConfig:
+    from pydantic import ValidationError
+
+    try:
+        import pipeline_config
+    except ValidationError as error:
+        raise UsageError(f"pipeline_config.py: {error}") from None
+    configs: dict[str, PipelineConfig] = pipeline_config.CONFIGS
+    if name not in configs:
+        raise UsageError(f"--config {name}: pipeline_config.py has {', '.join(sorted(configs))}")
+    return configs[name]
+
+
+def _run(options: argparse.Namespace, config: PipelineConfig, workdir: Workdir, run_id: str, console: Console) -> int:
+    # TFX takes ten seconds and more to import; by now the command line is known to be good.
+    with console.status("loading TensorFlow and TFX"):
+        from pipeline.local.run import FeedLogError, run_pipeline
+    try:
+        outcome = run_pipeline(config, workdir, options.feed_log, options.day, run_id, console)
+    except FeedLogError as error:
+        raise UsageError(str(error)) from None
+    logging.getLogger(__name__).info("exit status %d", outcome)
+    return outcome

@@ -1,0 +1,167 @@
+"""A local runner that tells how each component ended.
+
+TFX's LocalDagRunner returns normally when a component was skipped or its inputs did not resolve, and says nothing of
+the cache. This one launches the same components in the same order and reports each.
+"""
+
+import datetime
+import enum
+import logging
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.compiler import constants
+from tfx.orchestration import metadata
+from tfx.orchestration.local import runner_utils
+from tfx.orchestration.portable import launcher, runtime_parameter_utils, tfx_runner
+from tfx.proto.orchestration import pipeline_pb2
+
+_LOG = logging.getLogger(__name__)
+
+
+class State(enum.Enum):
+    """How a component ended."""
+
+    RAN = "ran"
+    CACHED = "cached"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class OutputArtifact:
+    """An artifact that a component wrote, or took from an earlier run."""
+
+    uri: str
+    properties: dict[str, int | float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ComponentRun:
+    """One component of one run.
+
+    Attributes:
+        component: its id in the pipeline.
+        state: how it ended.
+        seconds: from its launch to its end.
+        outputs: its artifacts by output key.
+        error: why it failed, in the exception's own words; empty otherwise.
+    """
+
+    component: str
+    state: State
+    seconds: float
+    outputs: dict[str, list[OutputArtifact]] = field(default_factory=dict)
+    error: str = ""
+
+
+class ObservedDagRunner(tfx_runner.IrBasedRunner):
+    """Runs a pipeline in this process, one component after the other, and stops at the first that fails.
+
+    Args:
+        on_start: called with each component's id before it is launched.
+        on_end: called with each component's outcome.
+    """
+
+    def __init__(self, on_start: Callable[[str], None], on_end: Callable[[ComponentRun], None]) -> None:
+        self._on_start = on_start
+        self._on_end = on_end
+        self.runs: list[ComponentRun] = []
+
+    def run_with_ir(
+        self, pipeline: pipeline_pb2.Pipeline, run_options: pipeline_pb2.RunOptions | None = None
+    ) -> list[ComponentRun]:
+        """Runs the compiled pipeline.
+
+        Returns:
+            What became of each component, up to and with the first that failed.
+
+        Raises:
+            NotImplementedError: partial runs, which TFX asks for through `run_options`.
+        """
+        if run_options is not None:
+            raise NotImplementedError("partial runs are not supported; finished components come from the cache anyway")
+        self.runs = []
+        run_id = {constants.PIPELINE_RUN_ID_PARAMETER_NAME: datetime.datetime.now().isoformat()}
+        runtime_parameter_utils.substitute_runtime_parameter(pipeline, run_id)
+        deployment = runner_utils.extract_local_deployment_config(pipeline)
+        connections = deployment.metadata_connection_config
+        connection = getattr(connections, connections.WhichOneof("connection_config"))
+        store = MetadataStore(connection)
+        for node in pipeline.nodes:
+            pipeline_node = node.pipeline_node
+            component = pipeline_node.node_info.id
+            self._on_start(component)
+            component_launcher = launcher.Launcher(
+                pipeline_node=pipeline_node,
+                mlmd_connection=metadata.Metadata(connection),
+                pipeline_info=pipeline.pipeline_info,
+                pipeline_runtime_spec=pipeline.runtime_spec,
+                executor_spec=runner_utils.extract_executor_spec(deployment, component),
+                custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, component),
+            )
+            outcome = _launch(component, component_launcher, store)
+            self.runs.append(outcome)
+            self._on_end(outcome)
+            if outcome.state is State.FAILED:
+                break
+        return self.runs
+
+
+def _launch(component: str, component_launcher: launcher.Launcher, store: MetadataStore) -> ComponentRun:
+    start = time.monotonic()
+    try:
+        info = component_launcher.launch()
+    except Exception as error:  # whatever an executor raises is this component's outcome, and ends the run
+        _LOG.exception("%s failed", component)
+        return ComponentRun(component, State.FAILED, time.monotonic() - start, error=describe(error))
+    seconds = time.monotonic() - start
+    if info is None or info.execution_id is None:
+        return ComponentRun(component, State.FAILED, seconds, error="its inputs are missing, so that it was skipped")
+    [execution] = store.get_executions_by_id([info.execution_id])
+    if execution.last_known_state == metadata_store_pb2.Execution.CACHED:
+        state = State.CACHED
+    elif execution.last_known_state == metadata_store_pb2.Execution.COMPLETE:
+        state = State.RAN
+    else:
+        name = metadata_store_pb2.Execution.State.Name(execution.last_known_state)
+        return ComponentRun(component, State.FAILED, seconds, error=f"its execution ended in the state {name}")
+    return ComponentRun(component, state, seconds, outputs=_outputs(store, info.execution_id))
+
+
+def describe(error: BaseException) -> str:
+    """The exception's own message.
+
+    An error in a Beam worker arrives as the text of its traceback, and with the step's name behind it: both are in the
+    log, and only the message itself helps a reader.
+    """
+    text = str(error) or type(error).__name__
+    if "Traceback (most recent call last)" in text:
+        raised = list(re.finditer(r"^[A-Za-z_][\w.]*: ", text, flags=re.MULTILINE))
+        if raised:
+            text = text[raised[-1].end() :]
+    return re.sub(r"\s*\[while running '[^']*'\]", "", text).strip()
+
+
+def _outputs(store: MetadataStore, execution_id: int) -> dict[str, list[OutputArtifact]]:
+    events = [
+        event
+        for event in store.get_events_by_execution_ids([execution_id])
+        if event.type in (metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.INTERNAL_OUTPUT)
+    ]
+    artifacts = {a.id: a for a in store.get_artifacts_by_id([e.artifact_id for e in events])} if events else {}
+    outputs: dict[str, list[OutputArtifact]] = {}
+    for event in events:
+        artifact = artifacts[event.artifact_id]
+        key = next((step.key for step in event.path.steps if step.WhichOneof("value") == "key"), "")
+        properties = {
+            name: getattr(value, value.WhichOneof("value"))
+            for group in (artifact.properties, artifact.custom_properties)
+            for name, value in group.items()
+            if value.WhichOneof("value") in ("int_value", "double_value", "string_value")
+        }
+        outputs.setdefault(key, []).append(OutputArtifact(artifact.uri, properties))
+    return outputs

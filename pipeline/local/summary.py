@@ -1,0 +1,125 @@
+"""The run summary: one JSON file that says what was trained on what, how good it is, and whether it was published."""
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import PipelineConfig
+from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
+
+# The split or splits whose rows a component goes through.
+_ROWS = {
+    "FeedLogGen": ("train", "eval"),
+    "StatisticsGen": ("train", "eval"),
+    "Transform": ("train", "eval"),
+    "ForestTrainer": ("train",),
+    "LeafEncoder": ("train", "eval"),
+    "TowerTrainer": ("train",),
+    "Evaluator": ("eval",),
+}
+
+
+def rows_read(component: str, rows: dict[str, int]) -> int | None:
+    """Rows that the component goes through, by the split sizes `rows`; None where it reads none."""
+    splits = _ROWS.get(component)
+    return sum(rows[split] for split in splits) if splits and rows else None
+
+
+def split_rows(runs: Sequence[ComponentRun]) -> dict[str, int]:
+    """Rows per split, as FeedLogGen counted them; empty before it has run."""
+    artifact = _output(runs, "FeedLogGen", "examples")
+    if artifact is None:
+        return {}
+    return {split: int(artifact.properties[f"rows_{split}"]) for split in ("train", "eval")}
+
+
+def summarise(
+    run_id: str, config: PipelineConfig, day: date, feed_log: Path, runs: Sequence[ComponentRun]
+) -> dict[str, Any]:
+    """The summary of a run.
+
+    Returns:
+        JSON-ready: `run_id`, `config`, `day`, `feed_log`, `status` (`complete` or `failed`), `failure` (component and
+        error, or None), `rows` and `rows_per_day`, `missing_days`, `objectives` (per objective `impressions`,
+        `positives`, `auc`, `o_over_e`, `normalized_entropy`, their intervals and the `gate`), `gates` (every
+        verdict), `baseline` (the model compared with), `blessed`, `pushed_model` (a path, or None where nothing was
+        pushed), and `components` (state, seconds, rows and whether cached, in order).
+    """
+    failed = next((run for run in runs if run.state is State.FAILED), None)
+    rows = split_rows(runs)
+    examples = _output(runs, "FeedLogGen", "examples")
+    evaluation = _verdict(runs)
+    return {
+        "run_id": run_id,
+        "config": config.name,
+        "day": day.isoformat(),
+        "feed_log": str(feed_log),
+        "status": "failed" if failed else "complete",
+        "failure": {"component": failed.component, "error": failed.error} if failed else None,
+        "rows": rows,
+        "rows_per_day": json.loads(str(examples.properties.get("rows_per_day", "{}"))) if examples else {},
+        "missing_days": _missing_days(examples),
+        "objectives": _objectives(evaluation),
+        "gates": evaluation.get("verdicts", []),
+        "baseline": evaluation.get("baseline"),
+        "blessed": evaluation.get("blessed"),
+        "pushed_model": _pushed_model(runs),
+        "components": [
+            {
+                "component": run.component,
+                "state": run.state.value,
+                "cached": run.state is State.CACHED,
+                "seconds": round(run.seconds, 3),
+                "rows": rows_read(run.component, rows),
+            }
+            for run in runs
+        ],
+    }
+
+
+def write_summary(folder: Path, summary: dict[str, Any]) -> Path:
+    """Writes `summary.json` into a run's folder and returns its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "summary.json"
+    aside = folder / ".summary.json.tmp"
+    aside.write_text(json.dumps(summary, indent=2) + "\n")
+    aside.replace(path)
+    return path
+
+
+def _output(runs: Sequence[ComponentRun], component: str, key: str) -> OutputArtifact | None:
+    for run in runs:
+        if run.component == component and run.outputs.get(key):
+            return run.outputs[key][0]
+    return None
+
+
+def _missing_days(examples: OutputArtifact | None) -> list[str]:
+    listed = str(examples.properties.get("missing_days", "")) if examples else ""
+    return [day for day in listed.split(",") if day]
+
+
+def _verdict(runs: Sequence[ComponentRun]) -> dict[str, Any]:
+    artifact = _output(runs, "Evaluator", "evaluation")
+    return json.loads((Path(artifact.uri) / "gates.json").read_text()) if artifact else {}
+
+
+def _objectives(evaluation: dict[str, Any]) -> dict[str, Any]:
+    objectives: dict[str, Any] = {}
+    for name, metrics in evaluation.get("objectives", {}).items():
+        broken = [
+            f"{verdict['metric']} {verdict['slice'] or 'overall'}"
+            for verdict in evaluation["verdicts"]
+            if verdict["objective"] == name and verdict["blocking"] and not verdict["passed"]
+        ]
+        objectives[name] = {**metrics, "gate": ", ".join(broken) if broken else "passed"}
+    return objectives
+
+
+def _pushed_model(runs: Sequence[ComponentRun]) -> str | None:
+    artifact = _output(runs, "Pusher", "pushed_model")
+    if artifact is None or artifact.properties.get("pushed") != 1:
+        return None
+    return str(artifact.properties["pushed_destination"])

@@ -1,0 +1,70 @@
+"""The folder that a pipeline lives in on one machine, and the lock that keeps two runs out of it."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class WorkdirBusyError(RuntimeError):
+    """Another run holds the folder."""
+
+
+@dataclass(frozen=True)
+class Workdir:
+    """Where everything of one pipeline is kept.
+
+    Attributes:
+        root: the folder; everything else lies below it.
+    """
+
+    root: Path
+
+    @property
+    def metadata(self) -> Path:
+        """The ML Metadata database; one per pipeline, as SQLite takes one writer."""
+        return self.root / "metadata.sqlite"
+
+    @property
+    def artifacts(self) -> Path:
+        """TFX's pipeline root."""
+        return self.root / "artifacts"
+
+    @property
+    def serving_model(self) -> Path:
+        """The push destination: one numbered folder per blessed model, as TF Serving reads them."""
+        return self.root / "serving_model"
+
+    @property
+    def built_in_feed(self) -> Path:
+        """The generated feed log, where the user brings none."""
+        return self.root / "feed_log"
+
+    def run(self, run_id: str) -> Path:
+        """The folder of one run's log and summary."""
+        return self.root / "runs" / run_id
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds the folder for this process; the lock goes with the process, however it ends.
+
+        Raises:
+            WorkdirBusyError: another process holds it.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                holder = file.read().strip() or "unknown"
+                raise WorkdirBusyError(
+                    f"{self.root}: the run with process id {holder} is writing here; wait for it, "
+                    "or choose another --workdir"
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield

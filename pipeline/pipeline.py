@@ -1,0 +1,156 @@
+"""The DAG: one `create_pipeline` for every runner."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import tensorflow_data_validation as tfdv
+from ml_metadata.proto import metadata_store_pb2
+from tfx.components import StatisticsGen, Transform
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import pusher_pb2
+
+from components.evaluator.component import Evaluator
+from components.example_validator.component import ExampleValidator
+from components.feed_log_gen.component import FeedLogGen
+from components.forest_trainer.component import ForestTrainer
+from components.leaf_encoder.component import LeafEncoder
+from components.pusher.component import Pusher
+from components.schema_importer.component import SchemaImporter
+from components.serving_model.component import ServingModel
+from components.tower_trainer.component import TowerTrainer
+from pipeline.config import PipelineConfig, to_json
+from pipeline.fingerprint import code_fingerprint
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+def create_pipeline(
+    config: PipelineConfig,
+    *,
+    feed_log: str,
+    day: date,
+    pipeline_root: str,
+    push_destination: str,
+    source_fingerprint: str = "",
+    training_fingerprint: str = "",
+    serving_version: str = "",
+    metadata_connection_config: metadata_store_pb2.ConnectionConfig | None = None,
+    beam_pipeline_args: Sequence[str] = (),
+    enable_cache: bool = True,
+) -> Pipeline:
+    """The pipeline from a feed log to a pushed model.
+
+    Args:
+        config: what to learn, and how.
+        feed_log: the folder of day folders.
+        day: the day to evaluate on; the `train_days` before it are trained on.
+        pipeline_root: where artifacts go.
+        push_destination: where blessed models go, one numbered folder each.
+        source_fingerprint: stands for the content of those days in the cache's key.
+        training_fingerprint: names the training that the model comes from; written into its manifest.
+        serving_version: the pushed version to compare with; "none" compares with none, "" looks when it runs.
+        metadata_connection_config: the ML Metadata database, for runners that want one.
+        beam_pipeline_args: passed to every Beam component.
+        enable_cache: reuse what components wrote for the same inputs, parameters and code.
+    """
+    examples = FeedLogGen(
+        feed_log=feed_log,
+        eval_day=day.isoformat(),
+        train_days=config.train_days,
+        objectives=config.objective_names,
+        features=config.features,
+        keys=config.keys,
+        source_fingerprint=source_fingerprint,
+    )
+    schema = SchemaImporter(schema_file=str(PROJECT_ROOT / config.schema))
+    statistics = StatisticsGen(
+        examples=examples.outputs["examples"],
+        stats_options=tfdv.StatsOptions(feature_allowlist=[*config.features.names, *config.objective_names]),
+    )
+    validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
+    transform = Transform(
+        examples=examples.outputs["examples"],
+        schema=schema.outputs["schema"],
+        preprocessing_fn="pipeline.preprocessing.preprocessing_fn",
+        custom_config={
+            "features": to_json(config.features),
+            "keys": to_json(config.keys),
+            "objectives": list(config.objective_names),
+            "code_fingerprint": code_fingerprint("pipeline.preprocessing"),
+        },
+        disable_statistics=True,
+    )
+    # Nothing is trained on data that did not pass.
+    transform.add_upstream_node(validator)
+    forest = ForestTrainer(
+        transformed_examples=transform.outputs["transformed_examples"],
+        config=config.forest,
+        feature_names=config.features.forest_names,
+        objective_names=config.objective_names,
+    )
+    leaves = LeafEncoder(
+        transformed_examples=transform.outputs["transformed_examples"], forest=forest.outputs["forest"]
+    )
+    towers = TowerTrainer(
+        leaf_examples=leaves.outputs["leaf_examples"],
+        forest=forest.outputs["forest"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema.outputs["schema"],
+        config=config,
+        eval_day=day.isoformat(),
+        training_fingerprint=training_fingerprint,
+    )
+    serving = ServingModel(push_destination=push_destination, version=serving_version)
+    evaluator = Evaluator(
+        examples=examples.outputs["examples"],
+        model=towers.outputs["model"],
+        baseline_model=serving.outputs["model"],
+        config=config,
+    )
+    pusher = Pusher(
+        model=towers.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=push_destination)
+        ),
+    )
+    return Pipeline(
+        pipeline_name=f"feed-ranker-{config.name}",
+        pipeline_root=pipeline_root,
+        components=[
+            examples,
+            schema,
+            statistics,
+            validator,
+            transform,
+            forest,
+            leaves,
+            towers,
+            serving,
+            evaluator,
+            pusher,
+        ],
+        metadata_connection_config=metadata_connection_config,
+        beam_pipeline_args=list(beam_pipeline_args),
+        enable_cache=enable_cache,
+    )
+
+
+def training_fingerprint(config: PipelineConfig, day: date, source_fingerprint: str) -> str:
+    """Names a training: two runs with the same one train the same model.
+
+    Gates and slices are left out, as they decide about a model and not what is in it.
+    """
+    parts = (
+        config.name,
+        *(to_json(part) for part in (config.features, config.keys, config.forest, config.towers, config.training)),
+        *(to_json(objective) for objective in config.objectives),
+        (PROJECT_ROOT / config.schema).read_text(),
+        str(config.train_days),
+        day.isoformat(),
+        source_fingerprint,
+        code_fingerprint("components", "ranker", "pipeline.preprocessing"),
+    )
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

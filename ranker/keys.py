@@ -1,0 +1,11 @@
+"""Names of the tensors that pass between the steps, written by one step and read by another."""
+
+# Written by Transform.
+FOREST_FEATURES = "forest_features"  # float32 [batch, forest features]; NaN where missing
+NUMERIC = "numeric"  # float32 [batch, numeric features], normalised; 0 where missing; absent where there are none
+LABELS = "labels"  # float32 [batch, objectives], in the order of the config
+VIEWER_BUCKET = "viewer_bucket"  # int64 [batch, 1], a hash of the viewer in [0, VIEWER_BUCKETS)
+VIEWER_BUCKETS = 1000
+
+# Written by LeafEncoder in place of FOREST_FEATURES.
+LEAVES = "leaves"  # bytes [batch, 1]: one little-endian uint16 (uint32 above 65,536 leaves) per tree

@@ -1,0 +1,109 @@
+"""The run summary, from what the components left behind."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
+from pipeline.local.summary import rows_read, summarise, write_summary
+from pipeline_config import CONFIGS
+
+VERDICTS = [
+    {"objective": "click", "slice": "", "metric": "auc", "passed": True, "blocking": True, "text": "fine"},
+    {"objective": "like", "slice": "device=tv", "metric": "o_over_e", "passed": False, "blocking": True, "text": "off"},
+    {
+        "objective": "click",
+        "slice": "device=tv",
+        "metric": "o_over_e",
+        "passed": False,
+        "blocking": False,
+        "text": "few",
+    },
+]
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[ComponentRun]:
+    """Three components that ran, one of them from the cache, and a model that was not pushed."""
+    evaluation = {
+        "blessed": False,
+        "baseline": {"version": "1", "dropped": None},
+        "objectives": {"click": {"auc": 0.7}, "like": {"auc": 0.8}},
+        "verdicts": VERDICTS,
+    }
+    (tmp_path / "gates.json").write_text(json.dumps(evaluation))
+    examples = OutputArtifact(
+        "examples",
+        {
+            "rows_train": 70,
+            "rows_eval": 10,
+            "rows_per_day": '{"2026-01-05": 70}',
+            "missing_days": "2026-01-06,2026-01-07",
+        },
+    )
+    return [
+        ComponentRun("FeedLogGen", State.CACHED, 0.1234567, {"examples": [examples]}),
+        ComponentRun("Evaluator", State.RAN, 2.0, {"evaluation": [OutputArtifact(str(tmp_path))]}),
+        ComponentRun("Pusher", State.RAN, 0.5, {"pushed_model": [OutputArtifact("push", {"pushed": 0})]}),
+    ]
+
+
+def summary(runs: list[ComponentRun]) -> dict[str, Any]:
+    return summarise("run", CONFIGS["feed"], date(2026, 1, 12), Path("log"), runs)
+
+
+def test_gates_are_told_per_objective_and_only_where_they_block(runs: list[ComponentRun]) -> None:
+    result = summary(runs)
+    assert result["objectives"] == {
+        "click": {"auc": 0.7, "gate": "passed"},
+        "like": {"auc": 0.8, "gate": "o_over_e device=tv"},
+    }
+    assert result["gates"] == VERDICTS
+    assert result["blessed"] is False
+    assert result["pushed_model"] is None
+
+
+def test_rows_days_and_cache_are_told(runs: list[ComponentRun]) -> None:
+    result = summary(runs)
+    assert result["status"] == "complete"
+    assert result["rows"] == {"train": 70, "eval": 10}
+    assert result["missing_days"] == ["2026-01-06", "2026-01-07"]
+    assert result["components"][0] == {
+        "component": "FeedLogGen",
+        "state": "cached",
+        "cached": True,
+        "seconds": 0.123,
+        "rows": 80,
+    }
+    assert [c["rows"] for c in result["components"]] == [80, 10, None]
+
+
+def test_a_pushed_model_is_named(runs: list[ComponentRun]) -> None:
+    pushed = OutputArtifact("push", {"pushed": 1, "pushed_destination": "serving/7", "pushed_version": "7"})
+    result = summary([*runs[:2], ComponentRun("Pusher", State.RAN, 0.5, {"pushed_model": [pushed]})])
+    assert result["pushed_model"] == "serving/7"
+
+
+def test_a_failure_is_told_and_nothing_is_made_up(runs: list[ComponentRun]) -> None:
+    result = summary([ComponentRun("FeedLogGen", State.FAILED, 1.0, error="no such day")])
+    assert result["status"] == "failed"
+    assert result["failure"] == {"component": "FeedLogGen", "error": "no such day"}
+    assert (result["rows"], result["objectives"], result["blessed"], result["pushed_model"]) == ({}, {}, None, None)
+
+
+def test_the_file_appears_whole(tmp_path: Path, runs: list[ComponentRun]) -> None:
+    path = write_summary(tmp_path / "runs" / "run", summary(runs))
+    assert json.loads(path.read_text()) == summary(runs)
+    assert [file.name for file in path.parent.iterdir()] == ["summary.json"]
+
+
+def test_rows_are_those_of_the_splits_that_a_component_reads() -> None:
+    rows = {"train": 70, "eval": 10}
+    assert rows_read("Transform", rows) == 80
+    assert rows_read("TowerTrainer", rows) == 70
+    assert rows_read("Evaluator", rows) == 10
+    assert rows_read("Pusher", rows) is None
+    assert rows_read("Transform", {}) is None

@@ -1,0 +1,103 @@
+"""What a config accepts, what it says when it does not, and that it survives the way through a component parameter."""
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline.config import (
+    Categorical,
+    DenseEmbedding,
+    Features,
+    Forest,
+    Gate,
+    Gates,
+    MultiValued,
+    Objective,
+    PipelineConfig,
+    from_json,
+    to_json,
+)
+from pipeline_config import CONFIGS
+
+
+def config(**changes: object) -> PipelineConfig:
+    """A small valid config with some fields changed."""
+    fields: dict[str, object] = {
+        "name": "tiny",
+        "objectives": (Objective("click", "passive"), Objective("reply", "active", utility_group="other")),
+        "features": Features(
+            numeric=("age",),
+            categorical=(Categorical("device"),),
+            multi_valued=(MultiValued("topics", vocabulary_size=2),),
+            dense=(DenseEmbedding("text", 4),),
+        ),
+        "schema": "schemas/tiny.pbtxt",
+        "slices": (("device",),),
+    }
+    return PipelineConfig(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+def test_shipped_configs_survive_the_way_through_json(name: str) -> None:
+    assert from_json(PipelineConfig, to_json(CONFIGS[name])) == CONFIGS[name]
+
+
+def test_the_utility_group_defaults_to_the_tower() -> None:
+    click, reply = config().objectives
+    assert (click.group, reply.group) == ("passive", "other")
+
+
+def test_a_multi_valued_column_is_a_count_and_one_input_per_value() -> None:
+    assert config().features.forest_names == ("age", "device", "topics.count", "topics.0", "topics.1")
+    assert config().features.names == ("age", "device", "topics", "text")
+
+
+def test_a_gate_of_its_own_replaces_the_common_one() -> None:
+    gates = Gates(objective=Gate(min_auc=0.6), overrides={"reply": Gate(min_auc=0.5)})
+    assert (gates.of("click").min_auc, gates.of("reply").min_auc) == (0.6, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"objectives": ()}, "objectives"),
+        (
+            {"objectives": (Objective("click", "passive"), Objective("click", "active"))},
+            r"\['click'\] stand more often",
+        ),
+        ({"objectives": (Objective("age", "passive"),)}, r"objectives, features and keys: .*\['age'\]"),
+        ({"slices": (("country",),)}, r"slices: \['country'\] are not among the categorical features \['device'\]"),
+        ({"slices": (("age",),)}, r"slices: \['age'\] are not among"),
+        ({"gates": Gates(overrides={"buy": Gate()})}, r"gates.overrides: \['buy'\] are not among the objectives"),
+        ({"train_days": 0}, "train_days\n.*greater than 0"),
+        ({"name": "My Feed"}, "name\n.*pattern"),
+        ({"colour": "red"}, "colour\n.*[Uu]nexpected"),
+    ],
+)
+def test_a_wrong_value_is_named(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        config(**changes)
+
+
+def test_a_wrong_choice_is_told_what_there_is() -> None:
+    with pytest.raises(ValidationError, match=r"target\n.*'any' or 'each'"):
+        Forest(target="all")  # type: ignore[arg-type]
+
+
+def test_limits_come_lower_first() -> None:
+    with pytest.raises(ValidationError, match="the lower limit comes first"):
+        Gate(o_over_e=(1.2, 0.8))
+
+
+def test_the_forest_needs_a_column() -> None:
+    with pytest.raises(ValidationError, match="at least one numeric, categorical or multi_valued"):
+        Features(dense=(DenseEmbedding("text", 4),))
+
+
+def test_names_that_would_break_slices_and_files_are_refused() -> None:
+    with pytest.raises(ValidationError, match=r"\['a b'\]"):
+        Features(numeric=("a b",))
+
+
+def test_json_is_checked_on_the_way_back() -> None:
+    with pytest.raises(ValidationError, match="depth"):
+        from_json(Forest, to_json(Forest()).replace('"depth":5', '"depth":0'))
