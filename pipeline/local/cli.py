@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = workdir.run(run_id)
     try:
         config = _config(options.config)
+        if options.feed_log is None and options.config != BUILT_IN:
+            raise UsageError(f"--config {options.config}: say where its feed log lies with --feed-log DIR")
         with workdir.lock():
             log = folder / "run.log"
             output = output_to_terminal() if options.verbose else output_to_file(log)

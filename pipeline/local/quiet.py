@@ -21,7 +21,7 @@ def output_to_file(log: Path) -> Iterator[Console]:
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
-    with log.open("a", buffering=1) as file, os.fdopen(os.dup(1), "w") as terminal:
+    with log.open("a", buffering=1) as file, os.fdopen(os.dup(1), "w", errors="replace") as terminal:
         # C++ writes to the descriptors themselves, so replacing sys.stderr would not catch it.
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

@@ -13,7 +13,7 @@ from pipeline_config import CONFIGS
 
 VERDICTS = [
     {"objective": "click", "slice": "", "metric": "auc", "passed": True, "blocking": True, "text": "fine"},
-    {"objective": "like", "slice": "device=tv", "metric": "o_over_e", "passed": False, "blocking": True, "text": "off"},
+    {"objective": "like", "slice": "tv", "metric": "o_over_e", "passed": False, "blocking": True, "text": "off"},
     {
         "objective": "click",
         "slice": "device=tv",
@@ -59,7 +59,7 @@ def test_gates_are_told_per_objective_and_only_where_they_block(runs: list[Compo
     result = summary(runs)
     assert result["objectives"] == {
         "click": {"auc": 0.7, "gate": "passed"},
-        "like": {"auc": 0.8, "gate": "o_over_e device=tv"},
+        "like": {"auc": 0.8, "gate": "o_over_e tv"},
     }
     assert result["gates"] == VERDICTS
     assert result["blessed"] is False

@@ -1,0 +1,106 @@
+"""From a feed log to a pushed model, by the command that a user types."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+
+from pipeline_config import CONFIGS
+from tests.end_to_end.conftest import DAYS, IMPRESSIONS_PER_DAY, FinishedRun
+
+pytestmark = pytest.mark.slow
+
+COMPONENTS = [
+    "FeedLogGen",
+    "SchemaImporter",
+    "StatisticsGen",
+    "ExampleValidator",
+    "Transform",
+    "ForestTrainer",
+    "LeafEncoder",
+    "TowerTrainer",
+    "ServingModel",
+    "Evaluator",
+    "Pusher",
+]
+
+
+def test_the_run_ends_in_a_pushed_model(first_run: FinishedRun, workdir: Path) -> None:
+    assert first_run.status == 0, first_run.output
+    assert first_run.summary["status"] == "complete"
+    assert first_run.summary["blessed"] is True
+    pushed = Path(first_run.summary["pushed_model"])
+    assert pushed.parent == workdir / "serving_model"
+    assert (pushed / "saved_model.pb").is_file()
+
+
+def test_the_summary_tells_what_was_trained_on_what(first_run: FinishedRun) -> None:
+    summary = first_run.summary
+    assert sorted(c["component"] for c in summary["components"]) == sorted(COMPONENTS)
+    assert summary["day"] == "2026-03-09"
+    assert summary["missing_days"] == []
+    assert summary["rows"]["train"] == sum(summary["rows_per_day"].values()) - summary["rows_per_day"]["2026-03-09"]
+    assert len(summary["rows_per_day"]) == DAYS
+    assert summary["rows"]["eval"] == pytest.approx(IMPRESSIONS_PER_DAY, rel=0.2)
+    for name in CONFIGS["feed"].objective_names:
+        metrics = summary["objectives"][name]
+        assert metrics["auc_lower"] <= metrics["auc"] <= metrics["auc_upper"]
+        assert metrics["o_over_e_lower"] <= metrics["o_over_e"] <= metrics["o_over_e_upper"]
+        assert 0 < metrics["positives"] < metrics["impressions"] == summary["rows"]["eval"]
+
+
+def test_the_model_has_learnt_the_frequent_objectives(first_run: FinishedRun) -> None:
+    objectives = first_run.summary["objectives"]
+    assert objectives["click"]["auc"] > 0.65
+    assert objectives["like"]["auc"] > 0.65
+    assert objectives["click"]["normalized_entropy"] < 1.0
+
+
+def test_a_killed_run_goes_on_from_the_last_finished_component(killed_run: str, first_run: FinishedRun) -> None:
+    assert "Evaluator" not in killed_run
+    states = {c["component"]: c["state"] for c in first_run.summary["components"]}
+    finished = [name for name in COMPONENTS if f"✓ {name}" in killed_run]
+    assert "ForestTrainer" in finished
+    assert all(states[name] == "cached" for name in finished)
+    assert states["TowerTrainer"] == "ran"
+
+
+def test_an_unchanged_run_is_all_cached_and_pushes_nothing_new(
+    first_run: FinishedRun, second_run: FinishedRun, workdir: Path
+) -> None:
+    assert second_run.status == 0, second_run.output
+    assert {c["state"] for c in second_run.summary["components"]} == {"cached"}
+    assert second_run.summary["objectives"] == first_run.summary["objectives"]
+    assert second_run.summary["pushed_model"] == first_run.summary["pushed_model"]
+    assert len([p for p in (workdir / "serving_model").iterdir() if p.name.isdigit()]) == 1
+
+
+def test_the_terminal_shows_components_and_objectives_only(first_run: FinishedRun) -> None:
+    for name in (*COMPONENTS, *CONFIGS["feed"].objective_names):
+        assert name in first_run.output
+    assert "blessed" in first_run.output
+    assert len(first_run.output.splitlines()) < 40
+
+
+def test_the_pushed_model_scores_raw_features_of_the_log(first_run: FinishedRun, small_feed: Path) -> None:
+    """O/E of the newest day, computed from the Parquet files and the pushed model alone."""
+    config = CONFIGS["feed"]
+    table = pq.read_table(small_feed / f"day-{first_run.summary['day']}")
+    features: dict[str, tf.Tensor] = {}
+    for name in config.features.numeric:
+        features[name] = tf.constant(table[name].to_numpy().astype(np.float32))
+    for categorical in config.features.categorical:
+        features[categorical.name] = tf.constant(table[categorical.name].fill_null("").to_pylist())
+    for multi_valued in config.features.multi_valued:
+        lists = [values or [] for values in table[multi_valued.name].to_pylist()]
+        features[multi_valued.name] = tf.ragged.constant(lists, dtype=tf.string).to_tensor(default_value="")
+    for dense in config.features.dense:
+        features[dense.name] = tf.constant(np.stack(table[dense.name].to_numpy()).astype(np.float32))
+    model = tf.saved_model.load(first_run.summary["pushed_model"])
+    scores = model.signatures["score_features"](**features)
+    for name in config.objective_names:
+        predicted = scores[name].numpy().astype(np.float64).sum()
+        observed = table[name].to_numpy().sum()
+        assert observed / predicted == pytest.approx(first_run.summary["objectives"][name]["o_over_e"], rel=1e-4)
