@@ -2,15 +2,18 @@
 
 The same graph runs over the training days in Beam and inside the SavedModel, so there is nothing to keep in step
 between training and serving. What it emits is listed in `ranker/keys.py`.
+
+Vocabularies come from TFT's sketch, which counts whole batches in C++: the exact analyzer sends every value through
+Beam by itself and takes longer than everything else together. The sketch is exact up to a few times the size asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from pipeline.config import Categorical, DenseEmbedding, Features, Keys, MultiValued, from_json
+from pipeline.config import Categorical, Features, Keys, MultiValued, from_json
 from ranker import keys
 
 Tensor: TypeAlias = tf.Tensor | tf.SparseTensor
@@ -27,38 +30,67 @@ def preprocessing_fn(inputs: Mapping[str, Tensor], custom_config: Mapping[str, A
         The tensors of `ranker/keys.py`, one row per impression.
     """
     features = from_json(Features, custom_config["features"])
-    viewer = from_json(Keys, custom_config["keys"]).viewer
+    columns = _Columns(inputs)
 
-    numeric = [_column(inputs[name], float("nan")) for name in features.numeric]
-    forest = [_finite(column) for column in numeric]
-    forest += [_frequency_rank(inputs[f.name], f) for f in features.categorical]
-    for multi_valued in features.multi_valued:
-        forest += _multi_hot(inputs[multi_valued.name], multi_valued)
+    numeric = [columns.one(name, float("nan")) for name in features.numeric]
+    categorical = [_frequency_rank(columns.non_empty(f.name), f) for f in features.categorical]
+    multi_valued = [part for f in features.multi_valued for part in _multi_hot(columns.sparse(f.name), f)]
 
-    outputs = {keys.FOREST_FEATURES: tf.concat(forest, axis=1)}
+    outputs = {keys.FOREST_FEATURES: tf.concat([*_finite(numeric), *categorical, *multi_valued], axis=1)}
     if numeric:
         outputs[keys.NUMERIC] = _normalised(tf.concat(numeric, axis=1))
     for dense in features.dense:
-        outputs[dense.name] = _dense(inputs[dense.name], dense)
-    outputs[keys.LABELS] = tf.concat(
-        [tf.cast(_column(inputs[name], -1), tf.float32) for name in custom_config["objectives"]], axis=1
-    )
-    outputs[keys.VIEWER_BUCKET] = tf.strings.to_hash_bucket_fast(_column(inputs[viewer], ""), keys.VIEWER_BUCKETS)
+        outputs[dense.name] = tf.ensure_shape(columns.dense(dense.name, 0.0, dense.size), [None, dense.size])
+    labels = [columns.one(name, 0) for name in custom_config["objectives"]]
+    outputs[keys.LABELS] = tf.cast(tf.concat(labels, axis=1), tf.float32)
+    viewer = columns.one(from_json(Keys, custom_config["keys"]).viewer, "")
+    outputs[keys.VIEWER_BUCKET] = tf.strings.to_hash_bucket_fast(viewer, keys.VIEWER_BUCKETS)
     return outputs
 
 
-def _column(tensor: Tensor, default: Any) -> tf.Tensor:
-    """[batch, 1], with `default` where the value is missing."""
-    if isinstance(tensor, tf.SparseTensor):
-        rows = tf.SparseTensor(tensor.indices, tensor.values, [tensor.dense_shape[0], 1])
-        tensor = tf.sparse.to_dense(rows, default_value=tf.cast(default, tensor.dtype))
-    return tf.reshape(tensor, [-1, 1])
+class _Columns:
+    """The raw columns, dense or sparse as asked for.
+
+    The batch size is taken from the graph once, as TFT traces the graph over and over and each operation counts.
+    """
+
+    def __init__(self, inputs: Mapping[str, Tensor]) -> None:
+        self._inputs = inputs
+        first = next(iter(inputs.values()))
+        self._batch = first.dense_shape[0] if isinstance(first, tf.SparseTensor) else tf.shape(first, tf.int64)[0]
+        self._one = tf.stack([self._batch, 1])
+
+    def one(self, name: str, default: Any) -> tf.Tensor:
+        """[batch, 1], with `default` where the value is missing."""
+        return self.dense(name, default, 1)
+
+    def dense(self, name: str, default: Any, size: int) -> tf.Tensor:
+        """[batch, size], with `default` where a value is missing."""
+        tensor = self._inputs[name]
+        if not isinstance(tensor, tf.SparseTensor):
+            return tensor
+        shape = self._one if size == 1 else tf.stack([self._batch, size])
+        return tf.sparse.to_dense(tf.SparseTensor(tensor.indices, tensor.values, shape), default_value=default)
+
+    def sparse(self, name: str) -> tf.SparseTensor:
+        """The values of each row, however many; a dense column's zeros and empty strings stand for nothing."""
+        tensor = self._inputs[name]
+        return tensor if isinstance(tensor, tf.SparseTensor) else tf.sparse.from_dense(tensor)
+
+    def non_empty(self, name: str) -> tf.SparseTensor:
+        """[batch, 1] strings, an empty one counting as missing."""
+        tensor = self.sparse(name)
+        kept = tf.sparse.retain(tensor, tf.not_equal(tensor.values, ""))
+        return tf.SparseTensor(kept.indices, kept.values, self._one)
 
 
-def _finite(column: tf.Tensor) -> tf.Tensor:
+def _finite(columns: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     """Infinities, which XGBoost refuses, become the largest floats; NaN stays NaN, which is how it sees a gap."""
-    limit = column.dtype.max
-    return tf.where(tf.math.is_inf(column), tf.sign(column) * limit, column)
+    if not columns:
+        return []
+    joined = tf.concat(columns, axis=1)
+    limit = tf.where(joined > 0, joined.dtype.max, joined.dtype.min)
+    return [tf.where(tf.math.is_inf(joined), limit, joined)]
 
 
 def _normalised(numeric: tf.Tensor) -> tf.Tensor:
@@ -68,7 +100,7 @@ def _normalised(numeric: tf.Tensor) -> tf.Tensor:
     the means of (present, value, value²), which Beam accumulates in a single pass.
     """
     present = tf.cast(~tf.math.is_nan(numeric), tf.float32)
-    finite = tf.where(present > 0, _finite(numeric), tf.zeros_like(numeric))
+    [finite] = _finite([tf.where(present > 0, numeric, 0.0)])
     logs = tf.sign(finite) * tf.math.log1p(tf.abs(finite))
     columns = numeric.shape[1]
     means = tft.mean(tf.concat([present, logs, logs * logs], axis=1), reduce_instance_dims=False)
@@ -78,45 +110,23 @@ def _normalised(numeric: tf.Tensor) -> tf.Tensor:
     return present * tf.math.divide_no_nan(logs - mean, tf.sqrt(variance))
 
 
-def _frequency_rank(tensor: Tensor, feature: Categorical) -> tf.Tensor:
+def _frequency_rank(column: tf.SparseTensor, feature: Categorical) -> tf.Tensor:
     """The value's rank by frequency over the training days, NaN where missing; values not kept share one last rank."""
-    column = _column(tensor, "")
-    codes = tft.compute_and_apply_vocabulary(
-        _non_empty(column),
-        top_k=feature.vocabulary_size,
-        num_oov_buckets=1,
-        vocab_filename=f"vocabulary_{feature.name}",
+    codes = tft.experimental.compute_and_apply_approximate_vocabulary(
+        column, top_k=feature.vocabulary_size, num_oov_buckets=1, vocab_filename=f"vocabulary_{feature.name}"
     )
-    return _column(tf.SparseTensor(codes.indices, tf.cast(codes.values, tf.float32), codes.dense_shape), float("nan"))
+    ranks = tf.SparseTensor(codes.indices, tf.cast(codes.values, tf.float32), codes.dense_shape)
+    return tf.ensure_shape(tf.sparse.to_dense(ranks, default_value=float("nan")), [None, 1])
 
 
-def _multi_hot(tensor: Tensor, feature: MultiValued) -> list[tf.Tensor]:
+def _multi_hot(column: tf.SparseTensor, feature: MultiValued) -> list[tf.Tensor]:
     """How many values the row has, and one 0/1 column for each value kept."""
     size = feature.vocabulary_size
-    if not isinstance(tensor, tf.SparseTensor):
-        tensor = tf.sparse.from_dense(tensor)
-    codes = tft.compute_and_apply_vocabulary(
-        tensor, top_k=size, default_value=-1, vocab_filename=f"vocabulary_{feature.name}"
+    codes = tft.experimental.compute_and_apply_approximate_vocabulary(
+        column, top_k=size, default_value=-1, vocab_filename=f"vocabulary_{feature.name}"
     )
     dense = tf.sparse.to_dense(codes, default_value=tf.constant(-1, codes.dtype))
-    hot = tf.reduce_max(tf.one_hot(dense, size), axis=1)
     # Over no value at all the maximum is -inf.
-    hot = tf.ensure_shape(tf.maximum(hot, 0.0), [None, size])
-    present = tf.SparseTensor(tensor.indices, tf.ones_like(tensor.values, tf.float32), tensor.dense_shape)
-    count = tf.reshape(tf.sparse.reduce_sum(present, axis=1), [-1, 1])
-    return [count, hot]
-
-
-def _dense(tensor: Tensor, feature: DenseEmbedding) -> tf.Tensor:
-    """The embedding [batch, size]; zeros where missing."""
-    if isinstance(tensor, tf.SparseTensor):
-        tensor = tf.sparse.to_dense(
-            tf.SparseTensor(tensor.indices, tensor.values, [tensor.dense_shape[0], feature.size])
-        )
-    return tf.ensure_shape(tensor, [None, feature.size])
-
-
-def _non_empty(column: tf.Tensor) -> tf.SparseTensor:
-    """[batch, 1] strings as a sparse tensor without the empty ones."""
-    indices = tf.where(tf.not_equal(column, ""))
-    return tf.SparseTensor(indices, tf.gather_nd(column, indices), tf.shape(column, out_type=tf.int64))
+    hot = tf.ensure_shape(tf.maximum(tf.reduce_max(tf.one_hot(dense, size), axis=1), 0.0), [None, size])
+    present = tf.SparseTensor(column.indices, tf.ones_like(column.values, tf.float32), column.dense_shape)
+    return [tf.reshape(tf.sparse.reduce_sum(present, axis=1), [-1, 1]), hot]

@@ -32,7 +32,7 @@ def split_rows(runs: Sequence[ComponentRun]) -> dict[str, int]:
     artifact = _output(runs, "FeedLogGen", "examples")
     if artifact is None:
         return {}
-    return {split: int(artifact.properties[f"rows_{split}"]) for split in ("train", "eval")}
+    return {split: int(artifact.properties[f"{split}_rows"]) for split in ("train", "eval")}
 
 
 def summarise(

@@ -33,15 +33,15 @@ SPEC = {
     "like": tf.io.FixedLenFeature([1], tf.int64),
     "viewer_id": tf.io.FixedLenFeature([1], tf.string),
 }
-# Frequencies: device a 3, b 2, c 1; topics x 3, y 2, z 1, w 1 (w and z tie, the larger string first).
+# Frequencies: device a 3, b 2, c 1; topics x 4, y 3, z 2, w 1.
 ROWS: list[dict[str, list[Any]]] = [
     dict(age=[1.0], fans=[0.0], device=["a"], topics=["x", "y"], embedding=[1.0, 2.0], click=[1], like=[0]),
     dict(age=[], fans=[10.0], device=["b"], topics=[], embedding=[0.0, 0.0], click=[0], like=[0]),
     dict(age=[3.0], fans=[float("inf")], device=["a"], topics=["x", "z"], embedding=[5.0, 6.0], click=[0], like=[1]),
     dict(age=[4.0], fans=[7.0], device=["c"], topics=["w"], embedding=[7.0, 8.0], click=[1], like=[1]),
-    dict(age=[], fans=[2.0], device=[], topics=["x", "y"], embedding=[0.5, 0.5], click=[0], like=[0]),
-    dict(age=[9.0], fans=[], device=["a"], topics=[], embedding=[1.0, 1.0], click=[0], like=[0]),
-    dict(age=[-2.0], fans=[1.0], device=["b"], topics=[], embedding=[1.0, 1.0], click=[0], like=[0]),
+    dict(age=[], fans=[2.0], device=[], topics=["x", "y", "y"], embedding=[0.5, 0.5], click=[0], like=[0]),
+    dict(age=[9.0], fans=[], device=["a"], topics=["z"], embedding=[1.0, 1.0], click=[0], like=[0]),
+    dict(age=[-2.0], fans=[1.0], device=["b"], topics=["x"], embedding=[1.0, 1.0], click=[0], like=[0]),
 ]
 
 
@@ -93,9 +93,9 @@ def test_forest_features_hold_values_ranks_and_multi_hot(transformed: tuple[dict
                 [nan, 10, 1, 0, 0, 0, 0],
                 [3, largest, 0, 2, 1, 0, 1],
                 [4, 7, 2, 1, 0, 0, 0],
-                [nan, 2, nan, 2, 1, 1, 0],
-                [9, nan, 0, 0, 0, 0, 0],
-                [-2, 1, 1, 0, 0, 0, 0],
+                [nan, 2, nan, 3, 1, 1, 0],
+                [9, nan, 0, 1, 0, 0, 1],
+                [-2, 1, 1, 1, 1, 0, 0],
             ],
             np.float32,
         ),

@@ -38,8 +38,8 @@ def runs(tmp_path: Path) -> list[ComponentRun]:
     examples = OutputArtifact(
         "examples",
         {
-            "rows_train": 70,
-            "rows_eval": 10,
+            "train_rows": 70,
+            "eval_rows": 10,
             "rows_per_day": '{"2026-01-05": 70}',
             "missing_days": "2026-01-06,2026-01-07",
         },

@@ -1,0 +1,72 @@
+"""Infers a first schema from a feed log: `python -m pipeline.infer_schema --config NAME --feed-log DIR`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from components.feed_log_gen.columns import columns_of
+from components.feed_log_gen.feed_log import FeedLogError, latest_day, list_days, parse_day, window_days
+from pipeline.config import PipelineConfig
+from pipeline.schema_draft import draft_schema, points_to_review, statistics_of
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parses the command line, writes the schema, and returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        config = _config(options.config)
+        out = options.out or Path(config.schema)
+        if out.exists() and not options.force:
+            raise FileExistsError(f"{out} is already there; --force replaces it, --out FILE writes elsewhere")
+        day = parse_day(options.day) if options.day else latest_day(options.feed_log)
+        columns = columns_of(config.objective_names, config.features, config.keys)
+        statistics = statistics_of(options.feed_log, [day], columns)
+        before = sorted(set(window_days(day, config.train_days)[:-1]) & set(list_days(options.feed_log)))
+        schema = draft_schema(columns, statistics, statistics_of(options.feed_log, before, columns) if before else None)
+    except (FeedLogError, FileExistsError, LookupError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    _write(schema, out, day)
+    print(f"wrote {out}, from {day} and the {len(before)} days before it; please review it:")
+    for point in points_to_review(schema, columns):
+        print(f"  {point}")
+    print("  drift_comparator thresholds, min_fraction and min_domain_mass: tighten them once you know your data")
+    return 0
+
+
+def _write(schema: schema_pb2.Schema, out: Path, day: date) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    aside = out.with_name(f".{out.name}.writing")
+    aside.write_text(f"# Drafted by pipeline.infer_schema from {day}.\n{text_format.MessageToString(schema)}")
+    aside.replace(out)
+
+
+def _config(name: str) -> PipelineConfig:
+    import pipeline_config
+
+    if name not in pipeline_config.CONFIGS:
+        raise LookupError(f"--config {name}: pipeline_config.py has {', '.join(sorted(pipeline_config.CONFIGS))}")
+    return pipeline_config.CONFIGS[name]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.infer_schema", description="Infers a first schema from one day of a feed log."
+    )
+    parser.add_argument("--config", required=True, metavar="NAME", help="a config of pipeline_config.py")
+    parser.add_argument("--feed-log", required=True, metavar="DIR", help="the folder of day folders")
+    parser.add_argument("--day", metavar="YYYY-MM-DD", help="the day to look at (default: the newest)")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="where the schema goes (default: where the config says)"
+    )
+    parser.add_argument("--force", action="store_true", help="replace a schema that is already there")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,218 @@
+"""Drafts a TFMD schema for the Examples of FeedLogGen from a config's columns and TFDV's statistics of some days.
+
+What the config already says (types, which columns must be there, sizes of embeddings) is taken from it. What only data
+can tell (which values a categorical column has, how often a column is missing, how far a day is from the days before)
+is written down generously, for the user to tighten.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+# TFDV imports a module that tfx_bsl no longer has; importing TFX first puts a stand-in there.
+import tfx  # noqa: F401 # isort: skip
+import apache_beam as beam
+import pyarrow as pa
+import tensorflow_data_validation as tfdv
+from apache_beam.options.pipeline_options import PipelineOptions
+from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
+
+from components.feed_log_gen.columns import Column, Kind, LogColumns
+from components.feed_log_gen.planning import plan_day
+from components.feed_log_gen.reading import read_unit
+
+MAX_DOMAIN_SIZE = 100
+MIN_DOMAIN_MASS = 0.95
+MIN_DRIFT_THRESHOLD = 0.3
+DRIFT_MARGIN = 2.0
+NO_DRIFT_THRESHOLD_BEYOND = 0.9  # both measures lie between 0 and 1
+MOSTLY = 0.95  # a day may hold some rows of the next, seen from another time zone
+
+_KEYS: tuple[Kind, ...] = ("id", "timestamp")
+
+
+def statistics_of(
+    root: str | Path, days: Iterable[date], columns: LogColumns
+) -> statistics_pb2.DatasetFeatureStatisticsList:
+    """TFDV's statistics of the features and objectives of some days together, computed by Beam in this process.
+
+    Raises:
+        FeedLogError: a day is not there, or something in it cannot be read.
+    """
+    read = [column for column in columns.columns if column.kind not in _KEYS]
+    units = [unit for day in days for unit in plan_day(root, day, columns)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "statistics.pb")
+        with beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])) as pipeline:
+            _ = (
+                pipeline
+                | "Plan" >> beam.Create(units)
+                | "Read" >> beam.FlatMap(read_unit, columns=read).with_output_types(pa.RecordBatch)
+                | "Statistics" >> tfdv.GenerateStatistics()
+                | "Write" >> tfdv.WriteStatisticsToBinaryFile(path)
+            )
+        return tfdv.load_stats_binary(path)
+
+
+def draft_schema(
+    columns: LogColumns,
+    statistics: statistics_pb2.DatasetFeatureStatisticsList,
+    earlier: statistics_pb2.DatasetFeatureStatisticsList | None = None,
+) -> schema_pb2.Schema:
+    """A first schema.
+
+    Objectives and embeddings must be in every Example. A feature may be missing, though not much more often than it is
+    in `statistics`. A categorical or multi-valued column with at most 100 values gets them as its domain; 5 % of the
+    values that a day brings may be new. Keys may be missing, as a request to a model has none.
+
+    A feature gets a drift threshold of twice its distance to the earlier days, and at least 0.3. It gets none where that
+    leaves no room, or where it hardly varies within the day: such a column may tell one day from another, as a day of
+    the week does, and so it gets no domain either.
+
+    Args:
+        columns: the columns of the config.
+        statistics: of one day.
+        earlier: of the days before it, where there are any.
+    """
+    inferred = tfdv.infer_schema(statistics, infer_feature_shape=False, max_string_domain_size=MAX_DOMAIN_SIZE)
+    domains = {domain.name: sorted(domain.value) for domain in inferred.string_domain}
+    of_column = {feature.name: domains.get(feature.domain, []) for feature in inferred.feature}
+    found = {feature.path.step[0]: feature for feature in statistics.datasets[0].features}
+    seen = {c.name: _Seen.of(found.get(c.name), of_column.get(c.name, [])) for c in columns.columns}
+    schema = schema_pb2.Schema(feature=[_DRAFTS[c.kind](c, seen[c.name]) for c in columns.columns])
+    if earlier is not None:
+        _widen_drift(schema, statistics, earlier)
+    return schema
+
+
+def points_to_review(schema: schema_pb2.Schema, columns: LogColumns) -> list[str]:
+    """What to look at in a drafted schema, one line each."""
+    keys = {column.name for column in columns.columns if column.kind in _KEYS}
+    points = []
+    for feature in schema.feature:
+        if values := list(feature.string_domain.value):
+            shown = ", ".join(values[:8]) + (", …" if len(values) > 8 else "")
+            points.append(f"{feature.name}: are these {len(values)} values all that may occur? {shown}")
+        if not feature.HasField("shape") and not feature.HasField("drift_comparator") and feature.name not in keys:
+            points.append(
+                f"{feature.name}: no drift threshold, as it hardly varies within a day or changes with every day"
+            )
+    return points
+
+
+def _widen_drift(
+    schema: schema_pb2.Schema,
+    statistics: statistics_pb2.DatasetFeatureStatisticsList,
+    earlier: statistics_pb2.DatasetFeatureStatisticsList,
+) -> None:
+    compared = tfdv.validate_statistics(statistics, schema, previous_statistics=earlier)
+    measured = {
+        info.path.step[0]: max(measurement.value for measurement in info.drift_measurements)
+        for info in compared.drift_skew_info
+        if info.drift_measurements
+    }
+    for feature in schema.feature:
+        threshold = round(DRIFT_MARGIN * measured.get(feature.name, 0.0), 2)
+        if threshold > NO_DRIFT_THRESHOLD_BEYOND:
+            feature.ClearField("drift_comparator")
+        elif threshold > MIN_DRIFT_THRESHOLD:
+            comparator = feature.drift_comparator
+            measure = (
+                comparator.infinity_norm if feature.type == schema_pb2.BYTES else comparator.jensen_shannon_divergence
+            )
+            measure.threshold = threshold
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a day shows of one column: the share of rows with a value, whether values differ, and which there are."""
+
+    present: float = 0.0
+    varies: bool = False
+    domain: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, feature: statistics_pb2.FeatureNameStatistics | None, domain: Sequence[str]) -> "_Seen":
+        if feature is None:
+            return cls()
+        numbers = feature.WhichOneof("stats") == "num_stats"
+        common = (feature.num_stats if numbers else feature.string_stats).common_stats
+        if numbers:
+            varies = feature.num_stats.min < feature.num_stats.max
+        else:
+            top = max((value.frequency for value in feature.string_stats.top_values), default=0)
+            varies = top < MOSTLY * common.tot_num_values
+        return cls(common.num_non_missing / (common.num_non_missing + common.num_missing), varies, domain)
+
+
+def _optional(column: Column, seen: _Seen, kind: "schema_pb2.FeatureType") -> schema_pb2.Feature:
+    feature = schema_pb2.Feature(name=column.name, type=kind)
+    feature.value_count.min = 1
+    # Half of what was seen: a feature that goes missing is noticed, a quiet day is not.
+    if least := int(seen.present * 50) / 100:
+        feature.presence.min_fraction = least
+    return feature
+
+
+def _numeric(column: Column, seen: _Seen) -> schema_pb2.Feature:
+    feature = _optional(column, seen, schema_pb2.FLOAT)
+    feature.value_count.max = 1
+    if seen.varies:
+        feature.drift_comparator.jensen_shannon_divergence.threshold = MIN_DRIFT_THRESHOLD
+    return feature
+
+
+def _categorical(column: Column, seen: _Seen) -> schema_pb2.Feature:
+    feature = _multi_valued(column, seen)
+    feature.value_count.max = 1
+    return feature
+
+
+def _multi_valued(column: Column, seen: _Seen) -> schema_pb2.Feature:
+    feature = _optional(column, seen, schema_pb2.BYTES)
+    if seen.varies:
+        feature.drift_comparator.infinity_norm.threshold = MIN_DRIFT_THRESHOLD
+        if seen.domain:
+            feature.string_domain.name = column.name
+            feature.string_domain.value.extend(seen.domain)
+            feature.distribution_constraints.min_domain_mass = MIN_DOMAIN_MASS
+    return feature
+
+
+def _required(column: Column, kind: "schema_pb2.FeatureType") -> schema_pb2.Feature:
+    feature = schema_pb2.Feature(name=column.name, type=kind)
+    feature.presence.min_fraction = 1.0
+    feature.presence.min_count = 1
+    feature.shape.dim.add(size=column.size)
+    return feature
+
+
+def _dense(column: Column, seen: _Seen) -> schema_pb2.Feature:
+    return _required(column, schema_pb2.FLOAT)
+
+
+def _objective(column: Column, seen: _Seen) -> schema_pb2.Feature:
+    feature = _required(column, schema_pb2.INT)
+    feature.int_domain.min, feature.int_domain.max = 0, 1
+    return feature
+
+
+def _key(column: Column, seen: _Seen) -> schema_pb2.Feature:
+    kind = schema_pb2.INT if column.kind == "timestamp" else schema_pb2.BYTES
+    feature = schema_pb2.Feature(name=column.name, type=kind)
+    feature.value_count.min = feature.value_count.max = 1
+    return feature
+
+
+_DRAFTS: Mapping[Kind, Callable[[Column, _Seen], schema_pb2.Feature]] = {
+    "id": _key,
+    "timestamp": _key,
+    "numeric": _numeric,
+    "categorical": _categorical,
+    "multi_valued": _multi_valued,
+    "dense": _dense,
+    "objective": _objective,
+}

@@ -1,0 +1,78 @@
+"""The command, on a small log of two days."""
+
+from datetime import date
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+import pipeline_config
+from components.feed_log_gen.columns import columns_of
+from pipeline.config import Keys, Objective, PipelineConfig
+from pipeline.infer_schema import main
+from pipeline.schema_draft import draft_schema, statistics_of
+from tests.small_feed_log import EVAL_DAY, FEATURES, OBJECTIVES, day_table
+
+DAY_BEFORE = date(2024, 3, 3)
+
+
+@pytest.fixture(scope="module")
+def feed_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("log")
+    for seed, day in enumerate((DAY_BEFORE, EVAL_DAY)):
+        folder = root / f"day-{day}"
+        folder.mkdir()
+        pq.write_table(day_table(300, seed), folder / "part-0.parquet")
+    return root
+
+
+@pytest.fixture
+def small_config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A config `small` whose schema is the path returned."""
+    config = PipelineConfig(
+        name="small",
+        objectives=tuple(Objective(name, tower="passive") for name in OBJECTIVES),
+        features=FEATURES,
+        schema=str(tmp_path / "schemas" / "small.pbtxt"),
+    )
+    monkeypatch.setattr(pipeline_config, "CONFIGS", {"small": config})
+    return Path(config.schema)
+
+
+def test_the_command_writes_once(feed_log: Path, small_config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    columns = columns_of(OBJECTIVES, FEATURES, Keys())
+    days = (statistics_of(feed_log, [day], columns) for day in (EVAL_DAY, DAY_BEFORE))
+    schema = draft_schema(columns, *days)
+    arguments = ["--config", "small", "--feed-log", str(feed_log), "--day", str(EVAL_DAY)]
+    assert main(arguments) == 0
+    assert text_format.Parse(small_config.read_text(), schema_pb2.Schema()) == schema
+    assert [path.name for path in small_config.parent.iterdir()] == ["small.pbtxt"]
+    assert "device: are these 2 values all that may occur? ios, web" in capsys.readouterr().out
+
+    small_config.write_text("curated by hand")
+    assert main(arguments) == 2
+    assert small_config.read_text() == "curated by hand"
+    assert "small.pbtxt is already there; --force replaces it" in capsys.readouterr().err
+    assert main([*arguments, "--force"]) == 0
+    assert text_format.Parse(small_config.read_text(), schema_pb2.Schema()) == schema
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        (["--config", "other"], "error: --config other: pipeline_config.py has small"),
+        (["--day", "yesterday"], "error: 'yesterday' is not a day; write it as YYYY-MM-DD"),
+        (["--day", "2020-01-01"], "no folder day-2020-01-01; days there: 2024-03-03, 2024-03-04"),
+        (["--feed-log", "nowhere"], "error: feed log: there is no folder nowhere"),
+    ],
+)
+@pytest.mark.usefixtures("small_config")
+def test_what_cannot_be_used_is_one_line(
+    feed_log: Path, capsys: pytest.CaptureFixture[str], changed: list[str], problem: str
+) -> None:
+    assert main(["--config", "small", "--feed-log", str(feed_log), *changed]) == 2
+    error = capsys.readouterr().err
+    assert problem in error
+    assert error.count("\n") == 1

@@ -1,0 +1,105 @@
+"""Infers a schema from a small log, and checks that other days of it fit and broken ones do not."""
+
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_transform.tf_metadata import schema_utils
+
+from components.example_validator.validation import sort_out, validate
+from components.feed_log_gen.columns import LogColumns, columns_of
+from pipeline.config import Keys
+from pipeline.schema_draft import draft_schema, points_to_review, statistics_of
+from tests.small_feed_log import EVAL_DAY, FEATURES, OBJECTIVES, day_table, replaced
+
+COLUMNS: LogColumns = columns_of(OBJECTIVES, FEATURES, Keys())
+OTHER_DAY, BROKEN_DAY = date(2024, 3, 5), date(2024, 3, 6)
+ROWS = 400
+
+
+@pytest.fixture(scope="module")
+def feed_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("log")
+    broken = replaced(day_table(ROWS, seed=3), "device", pa.array(["fridge"] * ROWS))
+    broken = replaced(broken, "impressions", pa.nulls(ROWS))
+    tables = {EVAL_DAY: day_table(ROWS, seed=1), OTHER_DAY: day_table(ROWS, seed=2), BROKEN_DAY: broken}
+    for day, table in tables.items():
+        folder = root / f"day-{day}"
+        folder.mkdir()
+        # Nearly the same all day long, and another the next day.
+        weekday = pa.array([f"{day:%A}"] * (ROWS - 3) + ["Sunday"] * 3)
+        pq.write_table(replaced(table, "cohort", weekday), folder / "part-0.parquet")
+    return root
+
+
+@pytest.fixture(scope="module")
+def schema(feed_log: Path) -> schema_pb2.Schema:
+    return draft_schema(COLUMNS, statistics_of(feed_log, [EVAL_DAY], COLUMNS))
+
+
+def feature(schema: schema_pb2.Schema, name: str) -> schema_pb2.Feature:
+    (found,) = (feature for feature in schema.feature if feature.name == name)
+    return found
+
+
+def test_types_and_shapes_are_those_of_the_examples(schema: schema_pb2.Schema) -> None:
+    assert [feature.name for feature in schema.feature] == [column.name for column in COLUMNS.columns]
+    spec = schema_utils.schema_as_feature_spec(schema).feature_spec
+    fixed = {name: (list(f.shape), f.dtype.name) for name, f in spec.items() if hasattr(f, "shape")}
+    assert fixed == {"content": ([3], "float32"), "click": ([1], "int64"), "like": ([1], "int64")}
+    sparse = {name: f.dtype.name for name, f in spec.items() if not hasattr(f, "shape")}
+    assert sparse == {
+        "session_id": "string",
+        "viewer_id": "string",
+        "item_id": "string",
+        "timestamp": "int64",
+        "age_hours": "float32",
+        "impressions": "float32",
+        "device": "string",
+        "cohort": "string",
+        "topics": "string",
+    }
+
+
+def test_what_only_the_data_tells_is_written_down_generously(schema: schema_pb2.Schema) -> None:
+    device = feature(schema, "device")
+    assert list(device.string_domain.value) == ["ios", "web"]
+    assert device.distribution_constraints.min_domain_mass == 0.95
+    assert device.drift_comparator.infinity_norm.threshold == 0.3
+    assert 0.25 < device.presence.min_fraction < 0.45
+    assert (feature(schema, "click").int_domain.min, feature(schema, "click").int_domain.max) == (0, 1)
+    assert feature(schema, "age_hours").drift_comparator.jensen_shannon_divergence.threshold == 0.3
+
+
+def test_a_column_that_is_nearly_the_same_all_day_has_no_domain_and_no_drift(schema: schema_pb2.Schema) -> None:
+    cohort = feature(schema, "cohort")
+    assert not cohort.HasField("string_domain")
+    assert not cohort.HasField("drift_comparator")
+
+
+def test_points_to_review(schema: schema_pb2.Schema) -> None:
+    assert points_to_review(schema, COLUMNS) == [
+        "device: are these 2 values all that may occur? ios, web",
+        "cohort: no drift threshold, as it hardly varies within a day or changes with every day",
+        "topics: are these 5 values all that may occur? t0, t1, t2, t3, t4",
+    ]
+
+
+def test_another_day_fits_and_a_broken_one_does_not(feed_log: Path, schema: schema_pb2.Schema) -> None:
+    days = {day: statistics_of(feed_log, [day], COLUMNS) for day in (EVAL_DAY, OTHER_DAY, BROKEN_DAY)}
+    assert sort_out(validate({"train": days[EVAL_DAY], "eval": days[OTHER_DAY]}, schema)) == ([], [])
+    errors, _ = sort_out(validate({"train": days[EVAL_DAY], "eval": days[BROKEN_DAY]}, schema))
+    assert {error.split(": ")[1] for error in errors} == {"device", "impressions"}
+    assert all(error.startswith("eval: ") for error in errors)
+
+
+def test_drift_thresholds_leave_room_for_what_days_differ_by(feed_log: Path) -> None:
+    days = {day: statistics_of(feed_log, [day], COLUMNS) for day in (EVAL_DAY, BROKEN_DAY)}
+    schema = draft_schema(COLUMNS, days[EVAL_DAY], earlier=days[BROKEN_DAY])
+    assert not feature(schema, "device").HasField("drift_comparator")
+    assert feature(schema, "age_hours").drift_comparator.jensen_shannon_divergence.threshold == 0.3
+    errors, _ = sort_out(validate({"train": days[BROKEN_DAY], "eval": days[EVAL_DAY]}, schema))
+    assert not any(error.startswith("eval: ") for error in errors)
