@@ -83,7 +83,7 @@ def test_a_column_that_is_nearly_the_same_all_day_has_no_domain_and_no_drift(sch
 def test_points_to_review(schema: schema_pb2.Schema) -> None:
     assert points_to_review(schema, COLUMNS) == [
         "device: are these 2 values all that may occur? ios, web",
-        "cohort: no drift threshold, as it hardly varies within a day or changes with every day",
+        "cohort: no drift threshold, as its values are too alike or differ too much by day",
         "topics: are these 5 values all that may occur? t0, t1, t2, t3, t4",
     ]
 

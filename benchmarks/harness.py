@@ -1,0 +1,132 @@
+"""What every benchmark shares: the command line, timing in turns, the table, and the JSON of figures."""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Ours beside a rival, in the same unit.
+
+    Attributes:
+        name: the figure's key in the JSON.
+        ours: what we measured of ours.
+        rival: what we measured of the rival, on the same machine in the same run.
+        unit: what both are in.
+        target: the ratio ours / rival that is aimed at.
+        target_is_least: whether the ratio should be at least the target, and not at most.
+        note: anything a reader has to know to read the figure rightly.
+    """
+
+    name: str
+    ours: float
+    rival: float
+    unit: str
+    target: float | None = None
+    target_is_least: bool = True
+    note: str = ""
+
+    @property
+    def ratio(self) -> float:
+        """Ours over the rival's."""
+        return self.ours / self.rival
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the target is reached; None where there is none."""
+        if self.target is None:
+            return None
+        return self.ratio >= self.target if self.target_is_least else self.ratio <= self.target
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line of a benchmark: `--quick` for a small run, `--json FILE` to keep the figures."""
+
+    quick: bool
+    json: Path | None
+
+
+def parse_options(description: str, arguments: Sequence[str] | None = None) -> Options:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="fewer rows: shows that it runs, measures roughly")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
+    parsed = parser.parse_args(arguments)
+    return Options(parsed.quick, parsed.json)
+
+
+def alternate(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median seconds of each run, taken in turns so that a slow spell of the machine hits all of them."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(taken) for name, taken in seconds.items()}
+
+
+def report(title: str, figures: Sequence[Figure], options: Options, console: Console | None = None) -> None:
+    """Prints the figures as a table and, where asked to, writes them as JSON."""
+    console = console or Console()
+    table = Table(title=f"{title}{' (quick)' if options.quick else ''}")
+    for heading in ("figure", "ours", "rival", "unit", "ratio", "target"):
+        table.add_column(heading, justify="left" if heading in ("figure", "unit") else "right")
+    for figure in figures:
+        table.add_row(
+            figure.name, _short(figure.ours), _short(figure.rival), figure.unit, f"{figure.ratio:.2f}", _target(figure)
+        )
+    console.print(table)
+    for figure in figures:
+        if figure.note:
+            console.print(f"{figure.name}: {figure.note}", highlight=False)
+    if options.json is not None:
+        write_figures(options.json, title, figures, options.quick)
+
+
+def write_figures(path: Path, title: str, figures: Sequence[Figure], quick: bool) -> None:
+    """Writes `{"figures": {name: {"ours", "rival", "ratio", …}}}`, whole or not at all."""
+    document = {
+        "benchmark": title,
+        "quick": quick,
+        "machine": {"cpus": os.cpu_count(), "processor": platform.machine(), "python": platform.python_version()},
+        "figures": {
+            figure.name: {
+                "ours": figure.ours,
+                "rival": figure.rival,
+                "ratio": figure.ratio,
+                "unit": figure.unit,
+                "target": figure.target,
+                "reached": figure.reached,
+                "note": figure.note,
+            }
+            for figure in figures
+        },
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.part")
+    aside.write_text(json.dumps(document, indent=2) + "\n")
+    aside.replace(path)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _target(figure: Figure) -> str:
+    if figure.target is None:
+        return ""
+    sign = "≥" if figure.target_is_least else "≤"
+    colour = "green" if figure.reached else "red"
+    return f"[{colour}]{sign} {figure.target:g}[/]"

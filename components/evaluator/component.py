@@ -1,0 +1,75 @@
+"""Evaluator: metrics with intervals per objective and slice, the gates, and the blessing that Pusher waits for."""
+
+import json
+
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import channel, component_spec, standard_artifacts
+
+from components.evaluator.executor import Executor
+from pipeline.config import PipelineConfig, to_json
+from pipeline.fingerprint import code_fingerprint
+
+
+class EvaluatorSpec(component_spec.ComponentSpec):
+    """Evaluator's parameters, inputs and outputs."""
+
+    PARAMETERS = {
+        "objectives": component_spec.ExecutionParameter(type=str),
+        "viewer_key": component_spec.ExecutionParameter(type=str),
+        "slices": component_spec.ExecutionParameter(type=str),
+        "gates": component_spec.ExecutionParameter(type=str),
+        "code_fingerprint": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "baseline_model": component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
+    }
+    OUTPUTS = {
+        "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
+    }
+
+
+class Evaluator(base_beam_component.BaseBeamComponent):
+    """Scores the split eval with the candidate and the model now serving, in one pass, and judges the candidate.
+
+    `evaluation` is an ordinary TFMA result: `tfma.load_metrics` and `tfma.load_eval_result` read it, with the models
+    named `candidate` and `baseline`. Beside it lies `gates.json` (see `ranker.evaluation.document`), with every metric,
+    interval and verdict. `blessing` is what TFX's own Evaluator writes.
+
+    A serving model that cannot be compared with (it fails to load or to score, or predicts other objectives) is
+    dropped, with the reason in `gates.json`, and the candidate is held to the absolute gates only, as the first model
+    ever is.
+
+    Args:
+        examples: FeedLogGen's examples.
+        model: the candidate, with the signature `serving_default`.
+        baseline_model: the model now serving; its int custom property `present` is 0 before the first was pushed.
+        config: objectives, keys, slices and gates are used.
+    """
+
+    SPEC_CLASS = EvaluatorSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(
+        self,
+        examples: channel.BaseChannel,
+        model: channel.BaseChannel,
+        config: PipelineConfig,
+        baseline_model: channel.BaseChannel | None = None,
+    ) -> None:
+        super().__init__(
+            EvaluatorSpec(
+                examples=examples,
+                model=model,
+                baseline_model=baseline_model,
+                objectives=json.dumps(config.objective_names),
+                viewer_key=config.keys.viewer,
+                slices=json.dumps(config.slices),
+                gates=to_json(config.gates),
+                code_fingerprint=code_fingerprint("components.evaluator", "ranker.evaluation"),
+                evaluation=channel.Channel(type=standard_artifacts.ModelEvaluation),
+                blessing=channel.Channel(type=standard_artifacts.ModelBlessing),
+            )
+        )

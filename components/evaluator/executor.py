@@ -1,0 +1,167 @@
+"""Runs the evaluation over the eval split and writes the blessing."""
+
+import json
+import logging
+import os
+from dataclasses import replace
+from typing import Any
+
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.extractors import predictions_extractor
+from tensorflow_model_analysis.writers import eval_config_writer, metrics_plots_and_validations_writer
+from tfx import types
+from tfx.components.evaluator import constants as stock
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, path_utils
+from tfx_bsl.tfxio import tf_example_record
+
+from components.evaluator import models
+from components.evaluator.impressions import impression_schema
+from components.evaluator.settings import Settings, eval_config
+from components.evaluator.tfma_extension import GATES_FILE, feed_evaluator, gates_writer, impressions_extractor
+from pipeline.config import Gates, from_json
+from ranker.evaluation.document import Baseline
+from ranker.evaluation.summary import BASELINE, CANDIDATE
+
+BATCH_SIZE = 2048
+SPLIT = "eval"
+
+_LOG = logging.getLogger(__name__)
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """See `component.Evaluator`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Evaluates, judges and blesses.
+
+        Raises:
+            ValueError: a candidate that cannot be evaluated, or an empty eval split.
+        """
+        evaluation_uri = artifact_utils.get_single_uri(output_dict["evaluation"])
+        patterns = [
+            io_utils.all_files_pattern(uri) for uri in artifact_utils.get_split_uris(input_dict["examples"], SPLIT)
+        ]
+        settings = Settings(
+            objectives=tuple(json.loads(exec_properties["objectives"])),
+            viewer_key=exec_properties["viewer_key"],
+            slices=tuple(tuple(spec) for spec in json.loads(exec_properties["slices"])),
+            gates=from_json(Gates, exec_properties["gates"]),
+        )
+        candidate = artifact_utils.get_single_instance(input_dict["model"])
+        paths = {CANDIDATE: path_utils.serving_model_dir(candidate.uri)}
+        if problem := models.signature_problem(paths[CANDIDATE], settings.objectives):
+            raise ValueError(f"Evaluator: the candidate cannot be evaluated: {problem}")
+        served = _served(input_dict)
+        if served is not None:
+            paths[BASELINE] = path_utils.serving_model_dir(served.uri)
+            settings = _with_baseline(settings, served, paths[BASELINE], patterns)
+        self._evaluate(settings, paths, patterns, evaluation_uri)
+        with fileio.open(os.path.join(evaluation_uri, GATES_FILE)) as file:
+            document = json.load(file)
+        _bless(
+            artifact_utils.get_single_instance(output_dict["blessing"]),
+            document["blessed"],
+            candidate,
+            served if document["baseline"]["dropped"] is None else None,
+            exec_properties.get("current_component_id"),
+        )
+
+    def _evaluate(self, settings: Settings, paths: dict[str, str], patterns: list[str], output: str) -> None:
+        """Evaluates with the baseline and, where that fails, once more without it."""
+        try:
+            self._run(settings, paths, patterns, output)
+        except Exception as error:  # whatever a foreign model raises; the candidate's own failure is raised below
+            if not settings.compare:
+                raise
+            reason = f"scoring both models failed: {models.in_short(error)}"
+            _LOG.warning("the serving model is dropped from the evaluation: %s", reason)
+            fileio.rmtree(output)
+            fileio.makedirs(output)
+            alone = replace(settings, compare=False, baseline=replace(settings.baseline, dropped=reason))
+            self._run(alone, paths, patterns, output)
+
+    def _run(self, settings: Settings, paths: dict[str, str], patterns: list[str], output: str) -> None:
+        config = eval_config(settings)
+        shared = [
+            tfma.default_eval_shared_model(eval_saved_model_path=paths[name], model_name=name, eval_config=config)
+            for name in settings.models
+        ]
+        source = tf_example_record.TFExampleRecord(
+            file_pattern=patterns,
+            schema=impression_schema(settings),
+            raw_record_column_name=tfma.ARROW_INPUT_COLUMN,
+            telemetry_descriptors=["FeedRanker", "Evaluator"],
+        )
+        locations = {name: paths[name] for name in settings.models}
+        files = {key: os.path.join(output, key) for key in (tfma.METRICS_KEY, tfma.PLOTS_KEY)}
+        with self._make_beam_pipeline() as pipeline:
+            _ = (
+                pipeline
+                | "ReadExamples" >> source.BeamSource(BATCH_SIZE)
+                | "ExtractEvaluateAndWriteResults"
+                >> tfma.ExtractEvaluateAndWriteResults(
+                    eval_shared_model=shared if settings.compare else shared[0],
+                    eval_config=config,
+                    extractors=[
+                        impressions_extractor(settings),
+                        predictions_extractor.PredictionsExtractor(
+                            eval_config=config, eval_shared_model=shared if settings.compare else shared[0]
+                        ),
+                    ],
+                    evaluators=[feed_evaluator(settings)],
+                    writers=[
+                        eval_config_writer.EvalConfigWriter(output, eval_config=config, model_locations=locations),
+                        metrics_plots_and_validations_writer.MetricsPlotsAndValidationsWriter(
+                            output_paths=files, eval_config=config
+                        ),
+                        gates_writer(output),
+                    ],
+                )
+            )
+
+
+def _served(input_dict: dict[str, list[types.Artifact]]) -> types.Artifact | None:
+    """The model now serving, or None before the first was pushed."""
+    served = input_dict.get("baseline_model") or []
+    return served[0] if served and served[0].get_int_custom_property("present") == 1 else None
+
+
+def _with_baseline(settings: Settings, served: types.Artifact, path: str, patterns: list[str]) -> Settings:
+    """Settings that compare with the serving model, or say why not."""
+    version = served.get_string_custom_property("version")
+    problem = models.signature_problem(path, settings.objectives) or models.scoring_problem(
+        path, models.first_examples(patterns)
+    )
+    if problem:
+        _LOG.warning("the serving model is dropped from the evaluation: %s", problem)
+    return replace(settings, baseline=Baseline(version, problem), compare=problem is None)
+
+
+def _bless(
+    blessing: types.Artifact,
+    blessed: bool,
+    candidate: types.Artifact,
+    baseline: types.Artifact | None,
+    component_id: str | None,
+) -> None:
+    """Writes what TFX's own Evaluator would, which Pusher reads."""
+    blessing.set_string_custom_property(stock.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, candidate.uri)
+    blessing.set_int_custom_property(stock.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, candidate.id)
+    if baseline is not None:
+        blessing.set_string_custom_property(stock.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, baseline.uri)
+        blessing.set_int_custom_property(stock.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, baseline.id)
+    if component_id:
+        blessing.set_string_custom_property("component_id", component_id)
+    name = stock.BLESSED_FILE_NAME if blessed else stock.NOT_BLESSED_FILE_NAME
+    io_utils.write_string_file(os.path.join(blessing.uri, name), "")
+    blessing.set_int_custom_property(
+        stock.ARTIFACT_PROPERTY_BLESSED_KEY, stock.BLESSED_VALUE if blessed else stock.NOT_BLESSED_VALUE
+    )

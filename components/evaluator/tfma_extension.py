@@ -1,0 +1,250 @@
+"""Our evaluation through TFMA's extension points: an Extractor, an Evaluator and a Writer.
+
+TFMA reads, scores and writes as always. Its own metrics would walk every row once per objective, metric and slice; the
+evaluator here takes the batches as they leave the model and adds all of that up at once with numpy.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+from tensorflow_model_analysis import constants
+from tensorflow_model_analysis.evaluators import evaluator
+from tensorflow_model_analysis.extractors import extractor, predictions_extractor
+from tensorflow_model_analysis.metrics import metric_types
+from tensorflow_model_analysis.proto import metrics_for_slice_pb2
+from tensorflow_model_analysis.writers import writer
+from tfx.dsl.io import fileio
+
+from components.evaluator.impressions import read_labels, read_strings
+from components.evaluator.settings import Settings
+from ranker.evaluation.accumulator import Accumulator
+from ranker.evaluation.buckets import Floats, viewer_groups
+from ranker.evaluation.document import Baseline, evaluation_document
+from ranker.evaluation.gates import judge
+from ranker.evaluation.intervals import Estimate
+from ranker.evaluation.metrics import Reliability
+from ranker.evaluation.slicing import SliceKey
+from ranker.evaluation.summary import BASELINE, CANDIDATE, ObjectiveMetrics, SliceMetrics, summarize
+
+GATES_KEY = "gates"
+GATES_FILE = "gates.json"
+CALIBRATION_PLOT = "calibration_plot"
+
+Extracts = dict[str, Any]
+
+
+def impressions_extractor(settings: Settings) -> extractor.Extractor:
+    """Replaces TFMA's feature and label extractors: only labels, viewers and slice columns leave the Arrow batch."""
+
+    def extract(extracts: Extracts) -> Extracts:
+        batch = extracts[constants.ARROW_RECORD_BATCH_KEY]
+        raw = batch.column(batch.schema.get_field_index(constants.ARROW_INPUT_COLUMN))
+        names = (settings.viewer_key, *settings.slice_columns)
+        return {
+            constants.INPUT_KEY: raw.flatten().to_numpy(zero_copy_only=False),
+            constants.FEATURES_KEY: {name: read_strings(batch, name) for name in names},
+            constants.LABELS_KEY: read_labels(batch, settings.objectives),
+        }
+
+    return extractor.Extractor("ExtractImpressions", "ReadColumns" >> beam.Map(extract))
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """The metrics of every slice, and the document with the verdicts."""
+
+    slices: list[SliceMetrics]
+    document: dict[str, Any]
+
+
+class AccumulateFn(beam.CombineFn):
+    """Adds up batched extracts."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def create_accumulator(self) -> Accumulator:
+        """An empty accumulator."""
+        return Accumulator(self._settings.models, self._settings.objectives, self._settings.slices)
+
+    def add_input(self, accumulator: Accumulator, extracts: Extracts) -> Accumulator:
+        """Adds one batch."""
+        settings = self._settings
+        features = extracts[constants.FEATURES_KEY]
+        labels = np.stack([extracts[constants.LABELS_KEY][name] for name in settings.objectives]) == 1
+        accumulator.add(
+            labels,
+            stack_predictions(extracts[constants.PREDICTIONS_KEY], settings, labels.shape[1]),
+            viewer_groups(features[settings.viewer_key]),
+            {name: features[name] for name in settings.slice_columns},
+        )
+        return accumulator
+
+    def merge_accumulators(self, accumulators: Iterable[Accumulator]) -> Accumulator:
+        """Adds them all up."""
+        total = self.create_accumulator()
+        for accumulator in accumulators:
+            total.merge(accumulator)
+        return total
+
+    def extract_output(self, accumulator: Accumulator) -> Accumulator:
+        """The accumulator itself: it is small."""
+        return accumulator
+
+
+def stack_predictions(predictions: Any, settings: Settings, rows: int) -> Floats:
+    """TFMA's predictions as float64 [models, objectives, rows].
+
+    TFMA leaves out the level of the models where there is one, and that of the outputs where there is one.
+    """
+    by_model = [predictions[model] for model in settings.models] if settings.compare else [predictions]
+    stacked = np.empty((len(settings.models), len(settings.objectives), rows))
+    for m, outputs in enumerate(by_model):
+        for o, objective in enumerate(settings.objectives):
+            values = outputs[objective] if isinstance(outputs, dict) else outputs
+            stacked[m, o] = np.asarray(values).reshape(rows)
+    return stacked
+
+
+def conclude(accumulator: Accumulator, settings: Settings) -> Conclusion:
+    """Metrics, verdicts and the document.
+
+    Raises:
+        ValueError: there are no impressions, or the candidate predicted something that is not a probability.
+    """
+    if accumulator.impressions == 0:
+        raise ValueError("Evaluator: the split to evaluate holds no impressions")
+    invalid = dict(zip(accumulator.models, accumulator.invalid, strict=True))
+    if problem := _invalid_predictions(invalid[CANDIDATE], settings, accumulator.impressions):
+        raise ValueError(f"Evaluator: the candidate predicted values that are not probabilities (NaN?): {problem}")
+    baseline, compare = settings.baseline, settings.compare
+    if compare and (problem := _invalid_predictions(invalid[BASELINE], settings, accumulator.impressions)):
+        baseline = Baseline(baseline.version, f"it predicted values that are not probabilities: {problem}")
+        compare = False
+    slices = list(summarize(accumulator, settings.gates.confidence, compare))
+    verdicts = judge(slices, settings.gates)
+    document = evaluation_document(slices, verdicts, baseline, settings.gates.confidence, accumulator.index.too_many)
+    return Conclusion(slices, document)
+
+
+def _invalid_predictions(invalid: np.ndarray, settings: Settings, impressions: int) -> str:
+    return ", ".join(
+        f"{objective} on {count} of {impressions} impressions"
+        for objective, count in zip(settings.objectives, invalid.tolist(), strict=True)
+        if count
+    )
+
+
+def feed_evaluator(settings: Settings) -> evaluator.Evaluator:
+    """TFMA's evaluator: metrics and plots in TFMA's own form, and the verdicts under `gates`."""
+    return evaluator.Evaluator(
+        stage_name="EvaluateFeed",
+        run_after=predictions_extractor.PREDICTIONS_EXTRACTOR_STAGE_NAME,
+        ptransform=_EvaluateFeed(settings),
+    )
+
+
+class _EvaluateFeed(beam.PTransform):
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+
+    def expand(self, extracts: beam.PCollection) -> evaluator.Evaluation:
+        conclusion = (
+            extracts
+            | "Accumulate" >> beam.CombineGlobally(AccumulateFn(self._settings))
+            | "Conclude" >> beam.Map(conclude, self._settings)
+        )
+        return {
+            constants.METRICS_KEY: conclusion | "Metrics" >> beam.FlatMap(tfma_metrics),
+            constants.PLOTS_KEY: conclusion | "Plots" >> beam.FlatMap(tfma_plots),
+            GATES_KEY: conclusion | "Verdicts" >> beam.Map(lambda result: json.dumps(result.document, indent=1)),
+        }
+
+
+def tfma_metrics(conclusion: Conclusion) -> Iterator[tuple[SliceKey, dict[metric_types.MetricKey, Any]]]:
+    """Each slice's metrics; AUC and O/E carry their intervals."""
+    for slice_metrics in conclusion.slices:
+        values: dict[metric_types.MetricKey, Any] = {}
+        for model, objective, metrics in _by_model(slice_metrics):
+            for name, value in _values(metrics).items():
+                values[metric_types.MetricKey(name, model_name=model, output_name=objective)] = value
+        yield slice_metrics.key, values
+
+
+def tfma_plots(conclusion: Conclusion) -> Iterator[tuple[SliceKey, dict[metric_types.PlotKey, Any]]]:
+    """Each slice's reliability curves, as TFMA's calibration histograms."""
+    for slice_metrics in conclusion.slices:
+        yield (
+            slice_metrics.key,
+            {
+                metric_types.PlotKey(CALIBRATION_PLOT, model_name=model, output_name=objective): _histogram(
+                    metrics.reliability
+                )
+                for model, objective, metrics in _by_model(slice_metrics)
+            },
+        )
+
+
+def _by_model(metrics: SliceMetrics) -> Iterator[tuple[str, str, ObjectiveMetrics]]:
+    for model, by_objective in ((CANDIDATE, metrics.candidate), (BASELINE, metrics.baseline)):
+        for objective, objective_metrics in by_objective.items():
+            yield model, objective, objective_metrics
+
+
+def _values(metrics: ObjectiveMetrics) -> dict[str, Any]:
+    return {
+        "impressions": metrics.impressions,
+        "positives": metrics.positives,
+        "auc": _bounded(metrics.auc),
+        "o_over_e": _bounded(metrics.o_over_e),
+        "mean_prediction": metrics.mean_prediction,
+        "normalized_entropy": metrics.normalized_entropy,
+        "log_loss": metrics.log_loss,
+        "expected_calibration_error": metrics.expected_calibration_error,
+    }
+
+
+def _bounded(estimate: Estimate) -> metrics_for_slice_pb2.BoundedValue:
+    return metrics_for_slice_pb2.BoundedValue(
+        value={"value": estimate.value}, lower_bound={"value": estimate.lower}, upper_bound={"value": estimate.upper}
+    )
+
+
+def _histogram(curve: Reliability) -> metrics_for_slice_pb2.CalibrationHistogramBuckets:
+    histogram = metrics_for_slice_pb2.CalibrationHistogramBuckets()
+    for i in range(len(curve.impressions)):
+        histogram.buckets.add(
+            lower_threshold_inclusive=curve.edges[i],
+            upper_threshold_exclusive=curve.edges[i + 1],
+            num_weighted_examples={"value": curve.impressions[i]},
+            total_weighted_label={"value": curve.positives[i]},
+            total_weighted_refined_prediction={"value": curve.predicted[i]},
+        )
+    return histogram
+
+
+def gates_writer(output_path: str) -> writer.Writer:
+    """TFMA's writer of `gates.json`, beside the metrics."""
+    return writer.Writer("WriteGates", _WriteGates(f"{output_path}/{GATES_FILE}"))
+
+
+class _WriteGates(beam.PTransform):
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    def expand(self, evaluation: evaluator.Evaluation) -> beam.PCollection:
+        return evaluation[GATES_KEY] | "WriteJson" >> beam.Map(_write_whole, self._path)
+
+
+def _write_whole(text: str, path: str) -> str:
+    aside = f"{path}.part"
+    with fileio.open(aside, "w") as file:
+        file.write(text)
+    fileio.rename(aside, path, overwrite=True)
+    return path

@@ -1,0 +1,1 @@
+"""Statistics against the curated schema; an anomaly fails the run."""

@@ -1,0 +1,57 @@
+"""ExampleValidator's executor: writes what TFX's own writes, and raises where the data must not be used."""
+
+import os
+from typing import Any
+
+from absl import logging
+from tfx import types
+from tfx.components.example_validator import executor as stock
+from tfx.components.statistics_gen import stats_artifact_utils
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.types import standard_component_specs as specs
+from tfx.utils import io_utils, writer_utils
+
+from components.example_validator.validation import DataAnomalyError, sort_out, validate
+
+
+class Executor(base_executor.BaseExecutor):
+    """Validates the statistics of each split against the schema, and the eval day's against the train days'."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the anomalies of every split, in the place and format of TFX's own ExampleValidator.
+
+        Raises:
+            DataAnomalyError: there is an anomaly of severity ERROR; warnings are logged and stay in the artifact.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        statistics = artifact_utils.get_single_instance(input_dict[specs.STATISTICS_KEY])
+        schema_uri = artifact_utils.get_single_uri(input_dict[specs.SCHEMA_KEY])
+        schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
+        splits = artifact_utils.decode_split_names(statistics.split_names)
+        found = validate(
+            {split: stats_artifact_utils.load_statistics(statistics, split).proto() for split in splits}, schema
+        )
+
+        output = artifact_utils.get_single_instance(output_dict[specs.ANOMALIES_KEY])
+        output.split_names = statistics.split_names
+        output.span = statistics.span
+        blessed = {}
+        for split, anomalies in found.items():
+            folder = artifact_utils.get_split_uri([output], split)
+            writer_utils.write_anomalies(os.path.join(folder, stock.DEFAULT_FILE_NAME), anomalies)
+            clean = not (anomalies.anomaly_info or anomalies.HasField("dataset_anomaly_info"))
+            blessed[split] = stock.BLESSED_VALUE if clean else stock.NOT_BLESSED_VALUE
+        output.set_json_value_custom_property(stock.ARTIFACT_PROPERTY_BLESSED_KEY, blessed)
+
+        errors, warnings = sort_out(found)
+        for warning in warnings:
+            logging.warning("data anomaly: %s", warning)
+        if errors:
+            listed = "\n".join(f"  {error}" for error in errors)
+            raise DataAnomalyError(f"the data is not what the schema says:\n{listed}")

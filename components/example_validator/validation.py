@@ -1,0 +1,54 @@
+"""What TFDV finds wrong with the statistics of each split, in words."""
+
+from collections.abc import Iterator, Mapping
+
+# TFDV imports a module that tfx_bsl no longer has; importing TFX first puts a stand-in there.
+import tfx  # noqa: F401 # isort: skip
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+
+CURRENT_SPLIT, PREVIOUS_SPLIT = "eval", "train"
+
+
+class DataAnomalyError(ValueError):
+    """The data is not what the schema says; the message lists every split, feature and anomaly."""
+
+
+def validate(
+    statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList], schema: schema_pb2.Schema
+) -> dict[str, anomalies_pb2.Anomalies]:
+    """The anomalies of each split.
+
+    The eval day is compared with the train days too, so that a `drift_comparator` in the schema acts from day to day.
+    """
+    return {
+        split: tfdv.validate_statistics(
+            of_split,
+            schema,
+            previous_statistics=statistics.get(PREVIOUS_SPLIT) if split == CURRENT_SPLIT else None,
+        )
+        for split, of_split in statistics.items()
+    }
+
+
+def sort_out(found: Mapping[str, anomalies_pb2.Anomalies]) -> tuple[list[str], list[str]]:
+    """Errors and warnings, one line each: split, feature, and what TFDV says about it."""
+    errors: list[str] = []
+    warnings: list[str] = []
+    for split, anomalies in found.items():
+        for feature, info in _infos(anomalies):
+            is_error = info.severity == anomalies_pb2.AnomalyInfo.ERROR
+            (errors if is_error else warnings).append(f"{split}: {feature}: {info.description}")
+    return errors, warnings
+
+
+def _infos(anomalies: anomalies_pb2.Anomalies) -> Iterator[tuple[str, anomalies_pb2.AnomalyInfo]]:
+    if anomalies.data_missing:
+        missing = anomalies_pb2.AnomalyInfo(
+            severity=anomalies_pb2.AnomalyInfo.ERROR, description="There are no examples at all."
+        )
+        yield "all features", missing
+    if anomalies.HasField("dataset_anomaly_info"):
+        yield "all features", anomalies.dataset_anomaly_info
+    for feature in sorted(anomalies.anomaly_info):
+        yield feature, anomalies.anomaly_info[feature]

@@ -1,0 +1,74 @@
+"""FeedLogGen: a window of days of a feed log → Examples, the newest day held out."""
+
+from collections.abc import Sequence
+
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
+from tfx.types import channel, component_spec, standard_artifacts
+
+from components.feed_log_gen.columns import columns_of
+from components.feed_log_gen.executor import Executor
+from pipeline.config import Features, Keys, to_json
+from pipeline.fingerprint import code_fingerprint
+
+
+class FeedLogGenSpec(component_spec.ComponentSpec):
+    """FeedLogGen's parameters and its output."""
+
+    PARAMETERS = {
+        "feed_log": component_spec.ExecutionParameter(type=str),
+        "eval_day": component_spec.ExecutionParameter(type=str),
+        "train_days": component_spec.ExecutionParameter(type=int),
+        "columns": component_spec.ExecutionParameter(type=str),
+        "source_fingerprint": component_spec.ExecutionParameter(type=str),
+        "code_fingerprint": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS: dict[str, component_spec.ChannelParameter] = {}
+    OUTPUTS = {"examples": component_spec.ChannelParameter(type=standard_artifacts.Examples)}
+
+
+class FeedLogGen(base_beam_component.BaseBeamComponent):
+    """Reads the Parquet files of a window of days, column by column, into tf.Examples.
+
+    Per impression: keys as one string, the timestamp as int64 milliseconds since 1970, a numeric feature as a float or
+    nothing, a categorical one as a string or nothing, a multi-valued one as any number of strings, a dense embedding as
+    exactly its size of floats, an objective as int64 0 or 1.
+
+    The artifact's span is the eval day in days since 1970. Its custom properties `rows_per_day` (JSON), `train_rows`,
+    `eval_rows` and `missing_days` (comma-separated, empty where the window is whole) say what was read.
+
+    Args:
+        feed_log: path or URI of the folder of day folders.
+        eval_day: YYYY-MM-DD, the day that becomes the split eval.
+        train_days: days before it that become the split train; a missing one is a warning.
+        objectives: the names of the 0/1 columns.
+        features: the feature columns.
+        keys: the key columns.
+        source_fingerprint: what `feed_log.source_fingerprint` gives for these days, so that the cache sees new
+            data; with "" a change of the data goes unnoticed, so turn the cache off then.
+    """
+
+    SPEC_CLASS = FeedLogGenSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(
+        self,
+        feed_log: str | RuntimeParameter,
+        eval_day: str | RuntimeParameter,
+        train_days: int,
+        objectives: Sequence[str],
+        features: Features,
+        keys: Keys,
+        source_fingerprint: str | RuntimeParameter = "",
+    ) -> None:
+        super().__init__(
+            FeedLogGenSpec(
+                feed_log=feed_log,
+                eval_day=eval_day,
+                train_days=train_days,
+                columns=to_json(columns_of(objectives, features, keys)),
+                source_fingerprint=source_fingerprint,
+                code_fingerprint=code_fingerprint("components.feed_log_gen", "components.storage"),
+                examples=channel.Channel(type=standard_artifacts.Examples),
+            )
+        )

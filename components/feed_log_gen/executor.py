@@ -1,0 +1,122 @@
+"""FeedLogGen's executor: plans the window, lets Beam write its shards, and describes them on the artifact."""
+
+import json
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+
+import apache_beam as beam
+from tfx import types
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
+
+from components.feed_log_gen.columns import Column, LogColumns
+from components.feed_log_gen.feed_log import FeedLogError, parse_day
+from components.feed_log_gen.planning import SPLITS, Plan, WorkUnit, plan_window
+from components.feed_log_gen.shards import shard_name, write_unit
+from pipeline.config import from_json
+
+_EPOCH = date(1970, 1, 1)
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Turns a window of the feed log into an Examples artifact with the splits train and eval."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the artifact.
+
+        Raises:
+            FeedLogError: the feed log is not as it should be; nothing is written where its footers already show it.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        eval_day = parse_day(exec_properties["eval_day"])
+        columns = from_json(LogColumns, exec_properties["columns"])
+        plan = plan_window(exec_properties["feed_log"], eval_day, exec_properties["train_days"], columns)
+
+        examples = artifact_utils.get_single_instance(output_dict["examples"])
+        examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
+        for split in SPLITS:
+            fileio.makedirs(artifact_utils.get_split_uri([examples], split))
+        aside = os.path.join(examples.uri, f".writing-{uuid.uuid4().hex}")
+        fileio.makedirs(aside)
+        try:
+            with self._make_beam_pipeline() as pipeline:
+                _ = (
+                    pipeline
+                    | "Plan" >> beam.Create(plan.units)
+                    | "Share" >> beam.Reshuffle()
+                    | "Write" >> beam.ParDo(_WriteUnit(columns.columns, examples.uri, aside))
+                )
+            _raise_first_problem(aside)
+        finally:
+            fileio.rmtree(aside)
+        _check_whole(plan, examples)
+        _describe(examples, plan, eval_day, exec_properties["source_fingerprint"])
+
+
+@beam.typehints.with_input_types(WorkUnit)
+@beam.typehints.with_output_types(None)
+class _WriteUnit(beam.DoFn):
+    """Writes the shards of a unit.
+
+    Bad data stays bad however often a runner tries again, and a runner buries an exception's text in its own. So a
+    problem is left in a file, and the executor raises it.
+    """
+
+    def __init__(self, columns: Sequence[Column], examples_uri: str, aside: str) -> None:
+        self._columns = columns
+        self._examples_uri = examples_uri
+        self._aside = aside
+
+    def process(self, unit: WorkUnit) -> Iterator[None]:
+        split_folder = os.path.join(self._examples_uri, f"Split-{unit.split}")
+        try:
+            write_unit(unit, self._columns, split_folder, self._aside)
+        except FeedLogError as error:
+            # Ordered by name, the problem of the oldest rows comes first: "train" before the eval day.
+            order = f"{SPLITS.index(unit.split)}-{unit.first_shard:05d}"
+            with fileio.open(os.path.join(self._aside, f"problem-{order}"), "w") as file:
+                file.write(str(error))
+        yield from ()
+
+
+def _raise_first_problem(aside: str) -> None:
+    problems = sorted(name for name in fileio.listdir(aside) if name.startswith("problem-"))
+    if problems:
+        with fileio.open(os.path.join(aside, problems[0])) as file:
+            message = file.read()
+        others = f" (and {len(problems) - 1} more parts of the feed log with a problem)" if problems[1:] else ""
+        raise FeedLogError(message + others)
+
+
+def _check_whole(plan: Plan, examples: types.Artifact) -> None:
+    for split in SPLITS:
+        shards = next(unit.shards_in_split for unit in plan.units if unit.split == split)
+        expected = {shard_name(shard, shards) for shard in range(shards)}
+        folder = artifact_utils.get_split_uri([examples], split)
+        if expected != (found := set(fileio.listdir(folder))):
+            raise RuntimeError(f"{folder}: shards {sorted(expected)} were to be written, found {sorted(found)}")
+
+
+def _describe(examples: types.Artifact, plan: Plan, eval_day: date, source_fingerprint: str) -> None:
+    examples.span = (eval_day - _EPOCH).days
+    examples.version = 0
+    # There is no name for uncompressed TFRecords that TFX accepts as a file format; without one it goes by the files'
+    # ending.
+    examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
+    rows_per_day = {day.isoformat(): rows for day, rows in plan.rows_per_day.items()}
+    examples.set_string_custom_property("rows_per_day", json.dumps(rows_per_day))
+    for split in SPLITS:
+        examples.set_int_custom_property(f"{split}_rows", plan.rows(split))
+    examples.set_string_custom_property("missing_days", ",".join(day.isoformat() for day in plan.missing_days))
+    examples.set_string_custom_property("source_fingerprint", source_fingerprint)

@@ -1,0 +1,1 @@
+"""LeafEncoder: transformed examples → the same rows with leaves in place of the forest's features."""

@@ -1,0 +1,36 @@
+"""Pusher: model and blessing → a numbered version, only when blessed."""
+
+from tfx.components import Pusher as StockPusher
+from tfx.dsl.components.base import executor_spec
+from tfx.proto import pusher_pb2
+from tfx.types import BaseChannel
+
+from components.pusher.executor import Executor
+from pipeline.fingerprint import code_fingerprint
+
+
+class Pusher(StockPusher):
+    """TFX's Pusher to a folder of versions; a half-copied model is never seen there.
+
+    Args:
+        model: a Model channel.
+        model_blessing: a ModelBlessing channel; without the blessing nothing is pushed.
+        push_destination: the folder of versions, as `filesystem.base_directory`.
+
+    Raises:
+        ValueError: another kind of destination.
+    """
+
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self, model: BaseChannel, model_blessing: BaseChannel, push_destination: pusher_pb2.PushDestination
+    ) -> None:
+        if not push_destination.filesystem.base_directory:
+            raise ValueError(f"push_destination: filesystem.base_directory is needed, got {push_destination}")
+        super().__init__(
+            model=model,
+            model_blessing=model_blessing,
+            push_destination=push_destination,
+            custom_config={"code_fingerprint": code_fingerprint("components.pusher")},
+        )

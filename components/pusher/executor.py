@@ -1,0 +1,42 @@
+"""Pusher's executor: TFX's own, with a push that is atomic and a version that always grows."""
+
+import os
+from typing import Any
+
+from tfx import types
+from tfx.components.pusher import executor as stock
+from tfx.proto import pusher_pb2
+from tfx.types import artifact_utils
+from tfx.types import standard_component_specs as specs
+from tfx.utils import io_utils, proto_utils
+
+from components.pusher.publishing import publish
+
+
+class Executor(stock.Executor):
+    """Pushes a blessed model to a folder of numbered versions."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Pushes the model if every blessing says so, and records on the artifact what was done, as TFX's Pusher does.
+
+        Raises:
+            FileNotFoundError: the Model artifact holds no SavedModel.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        pushed = artifact_utils.get_single_instance(output_dict[specs.PUSHED_MODEL_KEY])
+        if not self.CheckBlessing(input_dict):
+            self._MarkNotPushed(pushed)
+            return
+        push_destination = pusher_pb2.PushDestination()
+        proto_utils.json_to_proto(exec_properties[specs.PUSH_DESTINATION_KEY], push_destination)
+        destination = push_destination.filesystem.base_directory
+        model_path = self.GetModelPath(input_dict)
+
+        io_utils.copy_dir(model_path, pushed.uri)
+        version = publish(model_path, destination)
+        self._MarkPushed(pushed, pushed_destination=os.path.join(destination, version), pushed_version=version)

@@ -1,0 +1,56 @@
+"""ServingModel: the model now serving → a Model artifact, for a comparison and for warm starts."""
+
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
+from tfx.types import channel, component_spec, standard_artifacts
+
+from components.serving_model.executor import Executor
+from pipeline.fingerprint import code_fingerprint
+
+
+class ServingModelSpec(component_spec.ComponentSpec):
+    """ServingModel's parameters and its output."""
+
+    PARAMETERS = {
+        "push_destination": component_spec.ExecutionParameter(type=str),
+        "version": component_spec.ExecutionParameter(type=str),
+        "exclude_training_fingerprint": component_spec.ExecutionParameter(type=str),
+        "code_fingerprint": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS: dict[str, component_spec.ChannelParameter] = {}
+    OUTPUTS = {"model": component_spec.ChannelParameter(type=standard_artifacts.Model)}
+
+
+class ServingModel(base_component.BaseComponent):
+    """Does what a Resolver of the latest blessed model does, on orchestrators that have no Resolvers.
+
+    The Model artifact is a copy, so that it outlives the version's removal from the push destination. Its custom
+    property `present` is 1, or 0 where nothing serves yet: not every orchestrator can pass on no artifact at all, so
+    there is one, and its folder is empty. The property `version` is the number of the version, or "none".
+
+    Args:
+        push_destination: path or URI of the folder of versions.
+        version: the version to emit; "none" for no model, "" to look up the newest one when the component runs. The
+            cache sees only what is passed here, so where results are cached, look it up before with
+            `lookup.find_serving_version`.
+        exclude_training_fingerprint: for a look-up at run time, as in `lookup.find_serving_version`.
+    """
+
+    SPEC_CLASS = ServingModelSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        push_destination: str | RuntimeParameter,
+        version: str | RuntimeParameter = "",
+        exclude_training_fingerprint: str | RuntimeParameter = "",
+    ) -> None:
+        super().__init__(
+            ServingModelSpec(
+                push_destination=push_destination,
+                version=version,
+                exclude_training_fingerprint=exclude_training_fingerprint,
+                code_fingerprint=code_fingerprint("components.serving_model", "components.storage"),
+                model=channel.Channel(type=standard_artifacts.Model),
+            )
+        )

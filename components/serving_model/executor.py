@@ -1,0 +1,48 @@
+"""ServingModel's executor: looks up the model now serving and copies it into a Model artifact."""
+
+import os
+from typing import Any
+
+from absl import logging
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, path_utils
+
+from components.serving_model.lookup import find_serving_version
+
+NO_VERSION = "none"
+
+
+class Executor(base_executor.BaseExecutor):
+    """Emits the model now serving, or an empty artifact that says there is none."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the artifact.
+
+        Raises:
+            FileNotFoundError: the version that was asked for is not at the push destination.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        model = artifact_utils.get_single_instance(output_dict["model"])
+        fileio.makedirs(model.uri)
+        destination, version = exec_properties["push_destination"], exec_properties["version"]
+        if not version:
+            version = find_serving_version(destination, exec_properties["exclude_training_fingerprint"]) or NO_VERSION
+        model.set_int_custom_property("present", int(version != NO_VERSION))
+        model.set_string_custom_property("version", version)
+        if version == NO_VERSION:
+            logging.info("There is no model at %s yet", destination)
+            return
+        pushed = os.path.join(destination, version)
+        if not fileio.exists(os.path.join(pushed, "saved_model.pb")):
+            raise FileNotFoundError(f"{pushed}: version {version} was to be compared with, and has no saved_model.pb")
+        aside = os.path.join(model.uri, ".copying")
+        io_utils.copy_dir(pushed, aside)
+        fileio.rename(aside, path_utils.serving_model_dir(model.uri))

@@ -1,0 +1,1 @@
+"""TowerTrainer: fits the towers on encoded leaves and exports the SavedModel."""

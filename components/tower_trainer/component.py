@@ -1,0 +1,92 @@
+"""TowerTrainer: leaf examples, the forest and the Transform graph → a SavedModel."""
+
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
+from tfx.types import channel, component_spec, standard_artifacts
+
+from components.forest_trainer.artifact import ForestArtifact
+from components.tower_trainer.executor import Executor
+from pipeline.config import PipelineConfig, to_json
+from pipeline.fingerprint import code_fingerprint
+
+
+class TowerTrainerSpec(component_spec.ComponentSpec):
+    """TowerTrainer's parameters, inputs and outputs."""
+
+    PARAMETERS = {
+        "objectives": component_spec.ExecutionParameter(type=str),
+        "features": component_spec.ExecutionParameter(type=str),
+        "towers": component_spec.ExecutionParameter(type=str),
+        "training": component_spec.ExecutionParameter(type=str),
+        "eval_day": component_spec.ExecutionParameter(type=str),
+        "training_fingerprint": component_spec.ExecutionParameter(type=str),
+        "code_fingerprint": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        "leaf_examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "forest": component_spec.ChannelParameter(type=ForestArtifact),
+        "transform_graph": component_spec.ChannelParameter(type=standard_artifacts.TransformGraph),
+        "schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
+    }
+    OUTPUTS = {
+        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "model_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
+    }
+
+
+class TowerTrainer(base_component.BaseComponent):
+    """Fits the two-tower network on the split train, and exports it with everything that serving needs.
+
+    `model` holds a SavedModel that starts from raw features: Transform graph, forest and towers in one graph of plain
+    TensorFlow ops, with the signatures that `ranker.serving.module.FeedRanker` lists and the manifest
+    `assets.extra/feed_ranker.json`. `model_run` holds `history.json` (see `ranker.towers.history`) and, under
+    `tensorboard`, event files.
+
+    Args:
+        leaf_examples: LeafEncoder's examples.
+        forest: the forest that encoded them.
+        transform_graph: Transform's graph.
+        schema: the feed log's schema.
+        config: objectives, features, towers and training are used.
+        eval_day: YYYY-MM-DD, the day held out; written into the manifest.
+        training_fingerprint: names the training that the model comes from; written into the manifest.
+    """
+
+    SPEC_CLASS = TowerTrainerSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        leaf_examples: channel.BaseChannel,
+        forest: channel.BaseChannel,
+        transform_graph: channel.BaseChannel,
+        schema: channel.BaseChannel,
+        config: PipelineConfig,
+        eval_day: str | RuntimeParameter,
+        training_fingerprint: str | RuntimeParameter = "",
+    ) -> None:
+        super().__init__(
+            TowerTrainerSpec(
+                leaf_examples=leaf_examples,
+                forest=forest,
+                transform_graph=transform_graph,
+                schema=schema,
+                objectives=to_json(config.objectives),
+                features=to_json(config.features),
+                towers=to_json(config.towers),
+                training=to_json(config.training),
+                eval_day=eval_day,
+                training_fingerprint=training_fingerprint,
+                code_fingerprint=code_fingerprint(
+                    "components.tower_trainer",
+                    "ranker.towers",
+                    "ranker.serving",
+                    "ranker.examples",
+                    "ranker.forest.graph",
+                    "ranker.forest.model",
+                    "ranker.keys",
+                ),
+                model=channel.Channel(type=standard_artifacts.Model),
+                model_run=channel.Channel(type=standard_artifacts.ModelRun),
+            )
+        )

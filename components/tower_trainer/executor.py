@@ -1,0 +1,96 @@
+"""TowerTrainer's executor: leaf examples → fitted towers → SavedModel, with the run's history beside it."""
+
+import json
+import os
+from typing import Any
+
+import tensorflow_transform as tft
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, path_utils
+
+from pipeline.config import Features, Objective, Towers, Training, from_json
+from ranker.examples import example_files
+from ranker.forest.graph import ForestLeaves
+from ranker.forest.model import Forest
+from ranker.serving.export import Manifest, export_saved_model
+from ranker.serving.module import FeedRanker
+from ranker.serving.raw_features import RawFeatures
+from ranker.towers.data import count_labels, training_batches
+from ranker.towers.inputs import tower_inputs
+from ranker.towers.train import train_towers
+
+HISTORY_FILE = "history.json"
+TENSORBOARD_DIR = "tensorboard"
+
+
+class Executor(base_executor.BaseExecutor):
+    """Trains on the split train and exports one graph from raw features to probabilities."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the model and the run.
+
+        Raises:
+            TrainingDivergedError: the loss became NaN or infinite, or exploded.
+            ValueError: leaf examples, forest, transform graph, schema and config that do not belong together.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        features = from_json(Features, exec_properties["features"])
+        objectives = from_json(tuple[Objective, ...], exec_properties["objectives"])
+        towers = from_json(Towers, exec_properties["towers"])
+        training = from_json(Training, exec_properties["training"])
+        schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
+        raw = RawFeatures(features, io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri)))
+        transform = tft.TFTransformOutput(artifact_utils.get_single_uri(input_dict["transform_graph"]))
+        forest = Forest.load(artifact_utils.get_single_uri(input_dict["forest"]))
+        inputs = tower_inputs(
+            transform.transformed_feature_spec(),
+            tuple(f.name for f in features.dense),
+            towers.numeric_input,
+            forest.trees,
+            forest.leaves,
+        )
+
+        run = artifact_utils.get_single_instance(output_dict["model_run"])
+        files = example_files(artifact_utils.get_split_uri(input_dict["leaf_examples"], "train"))
+        counts = count_labels(files, [o.name for o in objectives])
+        batches = training_batches(
+            files,
+            inputs,
+            len(objectives),
+            training.batch_size,
+            training.shuffle_buffer,
+            training.epochs,
+            training.seed,
+        )
+        trained = train_towers(
+            batches, counts, inputs, objectives, towers, training, os.path.join(run.uri, TENSORBOARD_DIR)
+        )
+        with fileio.open(os.path.join(run.uri, HISTORY_FILE), "w") as file:
+            file.write(trained.history.to_json())
+
+        model = artifact_utils.get_single_instance(output_dict["model"])
+        manifest = Manifest(
+            objectives=[o.name for o in objectives],
+            trees=forest.trees,
+            leaves=forest.leaves,
+            forest_fingerprint=forest.fingerprint,
+            training_fingerprint=exec_properties["training_fingerprint"],
+            eval_day=exec_properties["eval_day"],
+            rows=counts.rows,
+            input_names=raw.input_names,
+            config={
+                part: json.loads(exec_properties[part]) for part in ("objectives", "features", "towers", "training")
+            },
+        )
+        module = FeedRanker(
+            raw, transform.transform_features_layer(), ForestLeaves(forest), trained.network, inputs, objectives
+        )
+        export_saved_model(module, manifest, path_utils.serving_model_dir(model.uri))

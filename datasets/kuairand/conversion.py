@@ -1,0 +1,64 @@
+"""From the raw tables to the days of a feed log, one at a time."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from datasets.kuairand.features import context_columns, duration_band, user_columns, video_columns
+from datasets.kuairand.histories import PRIOR_STRENGTH, Histories
+from datasets.kuairand.raw import OBJECTIVES, RawTables, rows_of
+from datasets.kuairand.sessions import Sessions, find_sessions
+
+
+def feed_log_days(raw: RawTables, strength: float = PRIOR_STRENGTH) -> Iterator[tuple[date, pa.Table]]:
+    """Yields each day of the log, ascending, with its impressions as rows of a feed log.
+
+    A day is the log's own `date`. Some impressions of the last minutes before midnight stand under the next one, and so
+    enter the histories a day later than they might, never earlier.
+
+    The days go by in order, and each is added to the histories after its rows are made. So no outcome of a day is in
+    a feature of that day or of an earlier one, and only one day's columns are held at a time.
+
+    Args:
+        raw: the raw tables.
+        strength: impressions that the overall rate is worth in every smoothed rate.
+    """
+    log = raw.log
+    videos = rows_of(raw.videos.select(["video_id", "author_id", "tag"]), "video_id", log["video_id"].to_numpy())
+    keys = log[["user_id", "video_id", "tab"]].assign(
+        author_id=videos["author_id"].to_pandas(),
+        tag=videos["tag"].to_pandas(),
+        duration_band=duration_band(log["duration_ms"].to_numpy()),
+    )
+    histories = Histories(keys, strength)
+    dates = np.array([int(f"{day:%Y%m%d}") for day in raw.days])[log["day"]]
+    sessions = find_sessions(log["user_id"].to_numpy(), dates, log["time_ms"].to_numpy())
+    ends = np.cumsum(np.bincount(log["day"], minlength=len(raw.days)))
+    for number, (day, end) in enumerate(zip(raw.days, ends, strict=True)):
+        rows = slice(int(ends[number - 1]) if number else 0, int(end))
+        columns = _known_columns(log.iloc[rows], raw, sessions, rows) | histories.columns(rows, number)
+        yield day, pa.table(columns | _labels(log.iloc[rows]))
+        histories.add(rows, log, number)
+
+
+def _known_columns(log: pd.DataFrame, raw: RawTables, sessions: Sessions, rows: slice) -> dict[str, pa.Array]:
+    """Keys and features of one day that need no history."""
+    user, video, timestamp = (log[name].to_numpy() for name in ("user_id", "video_id", "time_ms"))
+    return {
+        "session_id": pa.array(sessions.ids[rows]),
+        "viewer_id": pa.array(user),
+        "item_id": pa.array(video),
+        "timestamp": pa.array(timestamp),
+        **context_columns(timestamp, log["tab"].to_numpy()),
+        "session_position": pa.array(sessions.position[rows]),
+        "hours_since_previous_session": pa.array(sessions.hours_since_previous[rows], from_pandas=True),
+        **user_columns(rows_of(raw.users, "user_id", user)),
+        **video_columns(rows_of(raw.videos, "video_id", video), log["duration_ms"].to_numpy(), timestamp),
+    }
+
+
+def _labels(log: pd.DataFrame) -> dict[str, pa.Array]:
+    return {objective: pa.array(log[column].to_numpy()) for objective, column in OBJECTIVES.items()}

@@ -1,0 +1,47 @@
+"""Finds the official KuaiRand-Pure files in a folder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+LOGS = "log_standard_*.csv"
+USERS = "user_features_pure.csv"
+VIDEOS = "video_features_basic_pure.csv"
+
+WHERE_FROM = "the data set KuaiRand-Pure is published on Zenodo and linked from kuairand.com"
+
+
+class RawDataError(ValueError):
+    """Something in the raw data that a person has to put right, told in one line."""
+
+
+@dataclass(frozen=True)
+class RawFiles:
+    """The files that a conversion reads: the logs in the order of their names, the users and the videos."""
+
+    logs: tuple[Path, ...]
+    users: Path
+    videos: Path
+
+
+def find_raw_files(folder: Path) -> RawFiles:
+    """The files of KuaiRand-Pure in `folder`, each plain or with `.gz` behind its name.
+
+    Raises:
+        RawDataError: there is no such folder, a file is not in it, or one is there both plain and compressed.
+    """
+    if not folder.is_dir():
+        raise RawDataError(f"{folder}: there is no such folder; expected the files of KuaiRand-Pure ({WHERE_FROM})")
+    return RawFiles(
+        logs=tuple(_matching(folder, LOGS)), users=_matching(folder, USERS)[0], videos=_matching(folder, VIDEOS)[0]
+    )
+
+
+def _matching(folder: Path, pattern: str) -> Sequence[Path]:
+    found = sorted([*folder.glob(pattern), *folder.glob(f"{pattern}.gz")])
+    if not found:
+        raise RawDataError(f"{folder}: no file matches {pattern} or {pattern}.gz; {WHERE_FROM}")
+    for path in found:
+        if path.with_name(f"{path.name}.gz") in found:
+            raise RawDataError(f"{folder}: both {path.name} and {path.name}.gz are there; keep one of them")
+    return found

@@ -1,0 +1,144 @@
+"""The three raw tables, checked: impressions in the order of time, users and videos with one row each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datasets.kuairand.files import RawDataError, RawFiles
+from datasets.kuairand.reading import check_values, read_csv
+
+# Objective of the feed log → column of the raw log that holds it as 0/1.
+OBJECTIVES = {
+    "click": "is_click",
+    "long_view": "long_view",
+    "profile_enter": "is_profile_enter",
+    "like": "is_like",
+    "comment": "is_comment",
+    "follow": "is_follow",
+    "forward": "is_forward",
+}
+HATE = "is_hate"
+
+USER_CATEGORIES = (
+    "user_active_degree", "is_live_streamer", "is_video_author", *(f"onehot_feat{i}" for i in range(18)),
+)  # fmt: skip
+USER_NUMBERS = ("follow_user_num", "fans_user_num", "friend_user_num", "register_days")
+
+_LOG: Mapping[str, pa.DataType] = {
+    **dict.fromkeys(("user_id", "video_id", "date", "time_ms", "duration_ms", "play_time_ms", "tab"), pa.int64()),
+    **dict.fromkeys((*OBJECTIVES.values(), HATE), pa.int64()),
+}
+_USERS: Mapping[str, pa.DataType] = {
+    "user_id": pa.int64(),
+    **dict.fromkeys((*USER_NUMBERS, *USER_CATEGORIES), pa.float64()),
+    "user_active_degree": pa.string(),
+}
+_VIDEOS: Mapping[str, pa.DataType] = {
+    **dict.fromkeys(("video_id", "author_id"), pa.int64()),
+    **dict.fromkeys(("video_type", "upload_dt", "upload_type", "tag"), pa.string()),
+    **dict.fromkeys(("server_width", "server_height", "music_type"), pa.float64()),
+}
+
+
+@dataclass(frozen=True)
+class RawTables:
+    """What the raw files hold.
+
+    Attributes:
+        log: one row per impression, by day and, within it, by time; `day` counts from 0 in the order of `days`.
+        users: one row per user, by `user_id`.
+        videos: one row per video, by `video_id`; `upload_day` in days since 1970.
+        days: the days of the log, ascending.
+    """
+
+    log: pd.DataFrame
+    users: pa.Table
+    videos: pa.Table
+    days: tuple[date, ...]
+
+
+def read_raw(files: RawFiles) -> RawTables:
+    """Reads and checks the raw files.
+
+    Raises:
+        RawDataError: a file or a value in it is not what it should be; the message names the file and the column.
+    """
+    log = pd.concat([_read_log(path) for path in files.logs], ignore_index=True)
+    if log.empty:
+        raise RawDataError(f"{files.logs[0]}: the log holds no impression")
+    log = log.sort_values(["date", "time_ms"], kind="stable", ignore_index=True)
+    dates, log["day"] = np.unique(log.pop("date").to_numpy(), return_inverse=True)
+    return RawTables(
+        log=log,
+        users=_read_users(files.users),
+        videos=_read_videos(files.videos),
+        days=tuple(pd.Timestamp(day).date() for day in dates),
+    )
+
+
+def rows_of(table: pa.Table, key: str, wanted: npt.NDArray[np.int64]) -> pa.Table:
+    """The row of `table`, sorted by `key`, for each wanted key [rows]; a row of nulls where it has none."""
+    keys = table[key].to_numpy()
+    at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
+    missing = keys[at] != wanted if len(keys) else np.ones(len(wanted), bool)
+    return table.take(pa.array(at, mask=missing))
+
+
+def _read_log(path: Path) -> pd.DataFrame:
+    table = read_csv(path, _LOG, frozenset(_LOG))
+    for column in (*OBJECTIVES.values(), HATE):
+        _check_flag(path, column, table[column])
+    log = table.to_pandas()
+    days = pd.to_datetime(log["date"].astype(str), format="%Y%m%d", errors="coerce")
+    check_values(path, "date", days.isna(), lambda row: f"expected a day as YYYYMMDD, got {log['date'].iloc[row]}")
+    return log.assign(date=days, **{c: log[c].astype(np.int8) for c in (*OBJECTIVES.values(), HATE)})
+
+
+def _check_flag(path: Path, column: str, values: pa.ChunkedArray) -> None:
+    wrong = pc.invert(pc.is_in(values, value_set=pa.array([0, 1])))
+    check_values(path, column, wrong, lambda row: f"expected 0 or 1, got {values[row]}")
+
+
+def _read_users(path: Path) -> pa.Table:
+    table = _one_row_each(read_csv(path, _USERS, frozenset({"user_id"})), "user_id", path)
+    for name in USER_CATEGORIES:
+        table = _as_category(table, name, path)
+    return table.sort_by("user_id")
+
+
+def _read_videos(path: Path) -> pa.Table:
+    table = _one_row_each(read_csv(path, _VIDEOS, frozenset({"video_id"})), "video_id", path)
+    text = table["upload_dt"].to_pandas()
+    days = pd.to_datetime(text, format="%Y-%m-%d", errors="coerce")
+    wrong = days.isna() & text.notna()
+    check_values(path, "upload_dt", wrong, lambda row: f"expected a day as YYYY-MM-DD, got {text.iloc[row]!r}")
+    return _as_category(table, "music_type", path).append_column("upload_day", _days(days)).sort_by("video_id")
+
+
+def _one_row_each(table: pa.Table, key: str, path: Path) -> pa.Table:
+    twice = pd.Series(table[key].to_numpy()).duplicated()
+    check_values(path, key, twice.to_numpy(), lambda row: f"{table[key][row]} stands in more than one row")
+    return table
+
+
+def _as_category(table: pa.Table, name: str, path: Path) -> pa.Table:
+    """Numbers that stand for categories as int64: the raw files write some of them as 1.0."""
+    column = table[name]
+    if not pa.types.is_floating(column.type):
+        return table
+    odd = pc.fill_null(pc.not_equal(pc.floor(column), column), False)
+    check_values(path, name, odd, lambda row: f"expected an integer, got {column[row]}")
+    return table.set_column(table.schema.get_field_index(name), name, column.cast(pa.int64()))
+
+
+def _days(timestamps: pd.Series) -> pa.Array:
+    """Whole days since 1970 as int64, null where there is no date."""
+    days = (timestamps - pd.Timestamp(0)).dt.days
+    return pa.array(days.to_numpy(), from_pandas=True).cast(pa.int64())

@@ -1,0 +1,96 @@
+"""Reads a CSV into Arrow with the types asked for, and says file, column and line where that cannot be."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+from pyarrow import csv
+
+from datasets.kuairand.files import RawDataError
+
+_FIRST_DATA_LINE = 2  # line 1 is the header
+
+
+def read_csv(path: Path, columns: Mapping[str, pa.DataType], required: frozenset[str]) -> pa.Table:
+    """The named columns of a CSV, plain or gzipped, others left out; an empty cell is null.
+
+    Args:
+        path: the file; `.gz` at the end of its name means gzip.
+        columns: the columns to read and their types: int64, float64 or string.
+        required: columns among them that may not hold an empty cell.
+
+    Raises:
+        RawDataError: the file cannot be read, a column is missing, a value is not a number, or a required one is empty.
+    """
+    _check_header(path, columns)
+    try:
+        table = _read(path, columns)
+    except pa.ArrowInvalid as error:
+        raise _diagnosis(path, columns, error) from error
+    for name in sorted(required):
+        check_values(path, name, table[name].is_null(), lambda _: "the value is missing")
+    return table
+
+
+def check_values(
+    path: Path, column: str, wrong: pa.ChunkedArray | pa.Array | np.ndarray, complaint: Callable[[int], str]
+) -> None:
+    """Raises RawDataError where any of `wrong` [rows] holds, with `complaint` of the first such row's index."""
+    marks = np.asarray(wrong)
+    if marks.any():
+        row = int(marks.argmax())
+        raise RawDataError(f"{path}: column {column}, line {row + _FIRST_DATA_LINE}: {complaint(row)}")
+
+
+def _check_header(path: Path, columns: Mapping[str, pa.DataType]) -> None:
+    try:
+        with csv.open_csv(str(path)) as reader:
+            present = reader.schema.names
+    except (pa.ArrowInvalid, OSError) as error:
+        raise RawDataError(f"{path}: cannot be read as CSV: {_first_line(error)}") from error
+    if missing := [name for name in columns if name not in present]:
+        raise RawDataError(f"{path}: the column {missing[0]} is missing; the header holds {', '.join(present)}")
+
+
+def _read(path: Path, columns: Mapping[str, pa.DataType]) -> pa.Table:
+    options = csv.ConvertOptions(
+        include_columns=list(columns), column_types=dict(columns), null_values=[""], strings_can_be_null=True
+    )
+    try:
+        return csv.read_csv(str(path), convert_options=options)
+    except OSError as error:
+        raise RawDataError(f"{path}: cannot be read: {_first_line(error)}") from error
+
+
+def _diagnosis(path: Path, columns: Mapping[str, pa.DataType], error: pa.ArrowInvalid) -> RawDataError:
+    """Names the first cell that does not fit its type; Arrow's own message names neither the column nor the line."""
+    try:
+        text = _read(path, dict.fromkeys(columns, pa.string()))
+    except pa.ArrowInvalid:
+        return RawDataError(f"{path}: cannot be read as CSV: {_first_line(error)}")
+    for name, kind in columns.items():
+        cells = text[name].to_pandas()
+        if pa.types.is_string(kind) or not (wrong := _unfit(cells, kind)).any():
+            continue
+        row = int(wrong.argmax())
+        expected = "an integer" if pa.types.is_integer(kind) else "a number"
+        return RawDataError(
+            f"{path}: column {name}, line {row + _FIRST_DATA_LINE}: expected {expected}, got {cells.iloc[row]!r}"
+        )
+    return RawDataError(f"{path}: cannot be read as CSV: {_first_line(error)}")
+
+
+def _unfit(cells: pd.Series, kind: pa.DataType) -> npt.NDArray[np.bool_]:
+    """Which cells of text [rows] are neither empty nor a number, or not a whole one where `kind` asks for that."""
+    numbers = pd.to_numeric(cells, errors="coerce")
+    wrong = numbers.isna() & cells.notna()
+    if pa.types.is_integer(kind):
+        wrong |= numbers.notna() & (numbers % 1 != 0)
+    return wrong.to_numpy()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,169 @@
+"""What viewers do: the true probability of every objective, and labels drawn from it.
+
+An impression is first examined or not; what is not examined gets no reaction. Given that it is examined, each objective
+but the last happens on its own with the probability that its log-odds say; an author replies only to a comment. So
+p = examined * sigmoid(log-odds), and p(creator_reply) = p(comment) * p(reply given a comment), exactly.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from datasets.synthetic import vocabulary as words
+from datasets.synthetic.drift import Mood
+from datasets.synthetic.impressions import Impressions, Sessions
+from datasets.synthetic.signals import Signals
+from datasets.synthetic.vocabulary import Bools, Floats, Ints
+from datasets.synthetic.world import CONTROVERSY, DEPTH, WARMTH, World, sigmoid
+
+COMMENT, CREATOR_REPLY = words.OBJECTIVES.index("comment"), words.OBJECTIVES.index("creator_reply")
+
+# By device: cards after which half of the viewers have left, for one who usually scrolls as far as _USUAL_SCROLL.
+_PATIENCE = (22.0, 12.0, 11.0, 8.0)
+_USUAL_SCROLL = 14.0
+
+
+def log_odds(s: Signals, mood: Mood) -> Floats:
+    """[objectives, impressions] log-odds given that the impression is examined; the last row given a comment too."""
+    odds = np.stack([_OBJECTIVES[name](s) for name in words.OBJECTIVES]).astype(np.float32, copy=False)
+    return odds + mood.intercepts[:, None]
+
+
+def ranked(rng: np.random.Generator, rows: Impressions, log_odds: Floats) -> Ints:
+    """The order in which a production ranker shows the impressions; sessions stay where they are.
+
+    It sees through noise, so that position and relevance go together without being the same.
+    """
+    click, like = log_odds[words.OBJECTIVES.index("click")], log_odds[words.OBJECTIVES.index("like")]
+    score = click + 0.4 * like + 0.9 * rng.standard_normal(len(rows), np.float32)
+    return np.lexsort((-score, rows.session))
+
+
+def probabilities(world: World, sessions: Sessions, rows: Impressions, log_odds: Floats) -> tuple[Floats, Floats]:
+    """Of an impression being examined, [impressions], and of every objective, [objectives, impressions]."""
+    patience = np.array(_PATIENCE, np.float32)[sessions.device[rows.session]]
+    patience *= world.viewers.scroll[rows.viewer] / _USUAL_SCROLL
+    examined = 1 / (1 + (rows.position - 1).astype(np.float32) / patience)
+    given_examined = sigmoid(log_odds)
+    given_examined[CREATOR_REPLY] *= given_examined[COMMENT]
+    return examined, examined * given_examined
+
+
+def draw_labels(rng: np.random.Generator, examined: Floats, probability: Floats) -> Bools:
+    """[objectives, impressions] outcomes: each on its own with exactly its probability, together as said above."""
+    seen = rng.random(len(examined)) < examined
+    chance = rng.random(probability.shape)
+    labels = seen & (chance * examined < probability)
+    labels[CREATOR_REPLY] = labels[COMMENT] & (
+        chance[CREATOR_REPLY] * probability[COMMENT] < probability[CREATOR_REPLY]
+    )
+    return labels
+
+
+def _by_kind(s: Signals, *effects: float) -> Floats:
+    """Effect of the content type: text, image, article, video, document, poll, job."""
+    return np.array(effects, np.float32)[s.kind]
+
+
+def _click(s: Signals) -> Floats:
+    return (
+        _by_kind(s, -1.3, -0.9, -0.3, -0.4, -0.2, -0.7, -0.9)
+        + 0.6 * s.click * (1 + 0.5 * s.picky)
+        + 0.07 * s.match
+        + 0.5 * s.on_topic
+        + 0.14 * s.quality
+        + 0.7 * s.on_topic * s.good
+        + 0.18 * s.fit
+        + 0.5 * s.format
+        + 0.1 * s.trend
+        + 0.55 * s.novelty * s.picky
+        + 0.4 * s.notified * s.close
+        + 0.3 * (1 - s.on_topic) * s.close
+        - 0.35 * s.mobile * np.abs(s.length - 0.5)
+        - 0.18 * np.abs(s.rest - 3)
+        + 0.3 * s.at_desk * (s.kind == words.ARTICLE)
+        + 0.3 * s.winding_down * (1 - s.on_topic * (1 - s.good))
+    )
+
+
+def _long_dwell(s: Signals) -> Floats:
+    return (
+        _by_kind(s, -2.0, -2.3, -1.3, -1.1, -1.3, -2.7, -2.4)
+        + 0.8 * s.dwell
+        + 0.18 * s.click
+        + 0.13 * s.match
+        + 0.8 * s.on_topic * (s.length > 0.3)
+        + 0.26 * s.quality
+        + 0.18 * s.fit
+        + 0.3 * s.dwell * s.styles[:, DEPTH]
+        + 0.5 * s.format
+        + 0.13 * s.trend
+        + 0.35 * (1 - s.mobile) * np.minimum(s.length, 1)
+        - 0.6 * s.mobile * np.abs(s.length)
+        + 0.6 * s.winding_down * (s.kind == words.VIDEO)
+    )
+
+
+def _like(s: Signals) -> Floats:
+    return (
+        _by_kind(s, -3.7, -3.4, -3.9, -3.7, -3.7, -4.3, -5.3)
+        + s.active
+        + 0.15 * s.match
+        + 0.3 * s.quality
+        + 0.8 * s.on_topic * s.good
+        + 0.5 * s.closeness
+        + 1.2 * s.on_topic * s.close
+        + 0.15 * s.closeness * s.styles[:, WARMTH]
+        + 0.12 * s.fit
+        + 0.4 * s.format
+        + 0.1 * s.trend
+    )
+
+
+def _comment(s: Signals) -> Floats:
+    return (
+        _by_kind(s, -4.8, -5.0, -5.1, -5.2, -5.4, -4.3, -6.6)
+        + 0.9 * s.talk
+        + 0.2 * s.active
+        + 0.15 * s.match
+        + 0.3 * s.quality
+        + 0.5 * s.closeness
+        + 0.8 * s.on_topic * s.close
+        + 1.1 * s.asks * s.on_topic
+        + 0.3 * (s.closeness - 0.5) * s.styles[:, CONTROVERSY]
+        + 0.15 * s.fit
+        + 0.4 * s.format
+        + 0.4 * s.novelty
+    )
+
+
+def _reshare(s: Signals) -> Floats:
+    return (
+        _by_kind(s, -6.5, -6.2, -5.5, -5.9, -5.4, -6.9, -5.7)
+        + 0.7 * s.active
+        + 0.3 * s.talk
+        + 0.15 * s.match
+        + 0.4 * s.quality
+        + 0.9 * s.on_topic * s.good
+        + 0.9 * s.on_topic * s.same_industry
+        + 0.3 * s.reach
+        + 0.3 * s.closeness
+        + 0.2 * s.fit
+        + 0.5 * s.format
+        + 0.15 * s.trend
+        + 0.5 * s.novelty
+    )
+
+
+def _creator_reply(s: Signals) -> Floats:
+    return -1.5 + s.replies + 0.8 * s.closeness - 0.25 * s.fame + 0.5 * s.asks + 0.5 * s.novelty
+
+
+_OBJECTIVES: dict[str, Callable[[Signals], Floats]] = {
+    "click": _click,
+    "long_dwell": _long_dwell,
+    "like": _like,
+    "comment": _comment,
+    "reshare": _reshare,
+    "creator_reply": _creator_reply,
+}

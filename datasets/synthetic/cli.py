@@ -1,0 +1,139 @@
+"""The command line: `python -m datasets.synthetic`."""
+
+import argparse
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from datasets.synthetic.feed import DEFAULT_START, TRUTH, DaySummary, generate
+from datasets.synthetic.vocabulary import OBJECTIVES
+from ranker import progress
+
+_DESCRIPTION = f"""\
+Simulates the homepage feed of a professional network: one row per impression in OUT/day-YYYY-MM-DD/*.parquet, with
+features and {len(OBJECTIVES)} objectives: {", ".join(OBJECTIVES)}.
+
+OUT/{TRUTH} holds, row for row, the true probability of every objective: what a perfect model would predict.
+The same settings give the same feed. Days that are there already are kept, so that a run that was cut short goes on
+and a longer run adds days.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns 0, or 1 after an error that it has told in one line."""
+    options = _parser().parse_args(arguments)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    began = time.perf_counter()
+    try:
+        with _shown_progress(console):
+            days = generate(
+                options.out,
+                options.days,
+                options.impressions_per_day,
+                options.seed,
+                options.start,
+                options.drift,
+                options.overwrite,
+            )
+    except (ValueError, OSError) as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        return 1
+    seconds = time.perf_counter() - began
+    out = Console(highlight=False, soft_wrap=True)
+    out.print(_table(days))
+    generated = sum(day.rows for day in days if day.generated)
+    rate = f"; {generated:,} impressions generated in {seconds:.1f} s" if generated else "; nothing was missing"
+    out.print(f"feed log in {options.out}, true probabilities in {options.out / TRUTH}{rate}", markup=False)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m datasets.synthetic", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the feed log to write")
+    parser.add_argument("--days", type=int, default=8, metavar="N", help="days to generate (default: %(default)s)")
+    parser.add_argument(
+        "--impressions-per-day",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="rows of each day; viewers, authors and items grow with them (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="another seed, another feed (default: 1)")
+    parser.add_argument(
+        "--start",
+        type=_day,
+        default=DEFAULT_START,
+        metavar="YYYY-MM-DD",
+        help="the first day (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--drift",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="how much tastes, topics and base rates change from day to day: 0 never, 1 mildly (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="throw away a feed that was simulated into DIR before, and start anew"
+    )
+    return parser
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected a day as YYYY-MM-DD, got {text!r}") from error
+
+
+@contextmanager
+def _shown_progress(console: Console) -> Iterator[None]:
+    """Draws what `ranker.progress` reports until the block ends."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    logger = logging.getLogger(progress.LOGGER_NAME)
+    level = logger.level
+    with Progress(*columns, console=console, transient=True) as bars:
+        handler = _DrawProgress(bars)
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+
+
+class _DrawProgress(logging.Handler):
+    def __init__(self, bars: Progress) -> None:
+        super().__init__(logging.INFO)
+        self._bars = bars
+        self._task = bars.add_task("", total=None)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        report = getattr(record, "progress", None)
+        if isinstance(report, progress.Progress):
+            description = f"{report.what}, {report.detail}"
+            self._bars.update(self._task, description=description, completed=report.done, total=report.total)
+
+
+def _table(days: Sequence[DaySummary]) -> Table:
+    """Rows and base rates of every day, and of all of them."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("day", no_wrap=True)
+    for name in ("rows", *OBJECTIVES):
+        table.add_column(name, justify="right", no_wrap=True)
+    for day in days:
+        table.add_row(day.day.isoformat(), f"{day.rows:,}", *(f"{day.rates[name]:.2%}" for name in OBJECTIVES))
+    rows = sum(day.rows for day in days)
+    overall = (sum(day.rows * day.rates[name] for day in days) / rows for name in OBJECTIVES)
+    table.add_row("all", f"{rows:,}", *(f"{rate:.2%}" for rate in overall))
+    return table

@@ -1,0 +1,116 @@
+"""A simulated feed on disk: the feed log, the truth beside it, and the settings that it was made with."""
+
+import shutil
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from datasets.feed_log import day_folder, day_writer, remove_leftovers
+from datasets.synthetic.settings import Settings, saved_settings
+from datasets.synthetic.simulator import Simulator
+from datasets.synthetic.vocabulary import OBJECTIVES
+from ranker.progress import ProgressReporter
+
+DEFAULT_START = date(2026, 1, 5)
+TRUTH = "truth"
+
+
+@dataclass(frozen=True)
+class DaySummary:
+    """One day of a feed.
+
+    Attributes:
+        day: which one.
+        rows: impressions.
+        rates: share of them with each objective, by name.
+        generated: written by this call; False where an earlier one had written it.
+    """
+
+    day: date
+    rows: int
+    rates: dict[str, float]
+    generated: bool
+
+
+def generate(
+    out: Path,
+    days: int,
+    impressions_per_day: int,
+    seed: int,
+    start: date = DEFAULT_START,
+    drift: float = 1.0,
+    overwrite: bool = False,
+) -> list[DaySummary]:
+    """Generates `<out>/day-YYYY-MM-DD/*.parquet` and, row for row, `<out>/truth/day-YYYY-MM-DD/*.parquet`.
+
+    The truth holds session_id, item_id and the probability of every objective that its label was drawn with. Days that
+    are there already are kept, so a call that was cut short is taken up again, and a later call may ask for more days.
+    Each day depends on the settings and on itself only.
+
+    Args:
+        out: where to; `<out>/feed.json` remembers the settings.
+        days: days from `start` on.
+        impressions_per_day, seed, start, drift: see Settings.
+        overwrite: throw away the feed at `out`, whatever its settings, and start afresh.
+
+    Raises:
+        ValueError: a setting out of range, or a damaged `feed.json`.
+        FileExistsError: `out` holds a feed with other settings and `overwrite` is false, or one of another origin.
+    """
+    settings = Settings(impressions_per_day, seed, start, drift)
+    if days < 1:
+        raise ValueError(f"days: needs at least 1, got {days}")
+    _claim(out, settings, overwrite)
+    wanted = [start + timedelta(days=day) for day in range(days)]
+    missing = [day for day in wanted if not _is_complete(out, day)]
+    if missing:
+        progress = ProgressReporter("simulating the feed", total=len(missing) * impressions_per_day)
+        simulator = Simulator(settings)
+        for done, day in enumerate(missing):
+            _write_day(out, simulator, (day - start).days, day, progress, done * impressions_per_day)
+    return [_summary(out, day, day in missing) for day in wanted]
+
+
+def _claim(out: Path, settings: Settings, overwrite: bool) -> None:
+    """Makes sure that whatever is at `out` belongs to the feed with these settings."""
+    there = saved_settings(out)
+    if there is None and any(out.glob("day-*")):
+        raise FileExistsError(f"{out} holds a feed log that was not simulated; choose another folder")
+    wanted = settings.as_json()
+    if there is not None and there != wanted and not overwrite:
+        names = [name for name in wanted if there.get(name) != wanted[name]]
+        differing = ", ".join(f"{name} {there.get(name)}, not {wanted[name]}" for name in names) or "other settings"
+        raise FileExistsError(
+            f"{out} holds a feed with {differing}; overwrite it (--overwrite) or choose another folder"
+        )
+    for root in (out, out / TRUTH):
+        remove_leftovers(root)
+        if overwrite:
+            for folder in root.glob("day-*"):
+                shutil.rmtree(folder)
+    settings.save(out)
+
+
+def _is_complete(out: Path, day: date) -> bool:
+    return day_folder(out, day).exists() and day_folder(out / TRUTH, day).exists()
+
+
+def _write_day(
+    out: Path, simulator: Simulator, number: int, day: date, progress: ProgressReporter, rows_before: int
+) -> None:
+    with (
+        day_writer(out, day, overwrite=True) as log,
+        day_writer(out / TRUTH, day, overwrite=True) as truth,
+    ):
+        for batch in simulator.day(number):
+            log.write(batch.log)
+            truth.write(batch.truth)
+            progress.update(rows_before + log.rows, day.isoformat())
+
+
+def _summary(out: Path, day: date, generated: bool) -> DaySummary:
+    labels = pq.read_table(day_folder(out, day), columns=list(OBJECTIVES))
+    rates = {name: float(labels[name].to_numpy().mean()) for name in OBJECTIVES}
+    return DaySummary(day, labels.num_rows, rates, generated)

@@ -1,0 +1,179 @@
+"""Everything that the metrics need, added up in one pass for all models, objectives and slices at once."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ranker.evaluation import buckets
+from ranker.evaluation.buckets import COARSE_BUCKETS, FINE_BUCKETS, VIEWER_GROUPS, Floats, Ints
+from ranker.evaluation.cells import CellTable
+from ranker.evaluation.slicing import MAX_VALUES, SliceIndex, SliceKey, SliceSpec
+
+LOG_LOSS_FLOOR = 1e-7  # a probability of 0 or 1 counts as this far from it, or one wrong answer would cost infinity
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What was added up for one model, objective and slice.
+
+    Attributes:
+        counts: impressions without [0] and with [1] the outcome, by fine bucket of the prediction, [2, FINE_BUCKETS].
+        predicted: sum of the predictions by fine bucket, [FINE_BUCKETS].
+        group_counts: impressions by viewer group, outcome and coarse bucket, [VIEWER_GROUPS, 2, COARSE_BUCKETS].
+        group_predicted: sum of the predictions by viewer group, [VIEWER_GROUPS].
+        group_log_loss: sum of the log losses in nats by viewer group, [VIEWER_GROUPS].
+    """
+
+    counts: Floats
+    predicted: Floats
+    group_counts: Floats
+    group_predicted: Floats
+    group_log_loss: Floats
+
+
+class Accumulator:
+    """Sums over impressions, which can be filled batch by batch, on several machines, and merged in any order.
+
+    Memory grows with slices, objectives and occupied buckets, and not with impressions.
+
+    Args:
+        models: names of the models that scored the impressions.
+        objectives: names of the objectives.
+        slices: the columns of each kind of slice.
+        max_slice_values: most slices of one kind; see `SliceIndex`.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[str],
+        objectives: Sequence[str],
+        slices: Sequence[SliceSpec] = (),
+        max_slice_values: int = MAX_VALUES,
+    ) -> None:
+        self.models = tuple(models)
+        self.objectives = tuple(objectives)
+        self.index = SliceIndex(slices, max_slice_values)
+        self.impressions = 0
+        self.invalid: Ints = np.zeros((len(models), len(objectives)), np.int64)
+        self._pairs = len(models) * len(objectives)
+        self._fine = CellTable(2)  # impressions, sum of predictions
+        self._grouped = CellTable(1)  # impressions
+        self._moments = CellTable(2)  # sum of predictions, sum of log losses
+
+    def add(
+        self,
+        labels: npt.NDArray[np.bool_],
+        predictions: Floats,
+        groups: Ints,
+        columns: Mapping[str, npt.NDArray[np.object_]],
+    ) -> None:
+        """Adds a batch of impressions.
+
+        A prediction that is not a probability (NaN, below 0 or above 1) is left out and counted in `invalid`.
+
+        Args:
+            labels: [objectives, batch].
+            predictions: [models, objectives, batch].
+            groups: viewer group of each impression, [batch].
+            columns: values of every column that a slice names, bytes [batch]; b"" where missing.
+        """
+        rows = labels.shape[1]
+        valid = (predictions >= 0.0) & (predictions <= 1.0)
+        self.invalid += rows - valid.sum(axis=2)
+        self.impressions += rows
+        # One entry per model, objective and impression; `pair` numbers models × objectives.
+        pair, row = np.nonzero(valid.reshape(self._pairs, rows))
+        probability = predictions.reshape(self._pairs, rows)[pair, row]
+        outcome = labels[pair % len(self.objectives), row].astype(np.int64)
+        fine = buckets.fine_bucket(probability)
+        clipped = np.clip(probability, LOG_LOSS_FLOOR, 1.0 - LOG_LOSS_FLOOR)
+        log_loss = -np.log(np.where(outcome == 1, clipped, 1.0 - clipped))
+        group = groups[row]
+        one = np.ones_like(probability)
+        for membership in self.index.memberships(columns, rows):
+            cell = membership[row] * self._pairs + pair
+            self._fine.add((cell * 2 + outcome) * FINE_BUCKETS + fine, np.stack([one, probability], axis=1))
+            grouped = cell * VIEWER_GROUPS + group
+            self._grouped.add((grouped * 2 + outcome) * COARSE_BUCKETS + buckets.coarse_bucket(fine), one[:, None])
+            self._moments.add(grouped, np.stack([probability, log_loss], axis=1))
+
+    def merge(self, other: "Accumulator") -> None:
+        """Adds everything that another accumulator of the same models, objectives and slices holds.
+
+        Raises:
+            ValueError: the two were not made for the same.
+        """
+        mine = (self.models, self.objectives, self.index.specs, self.index.max_values)
+        theirs = (other.models, other.objectives, other.index.specs, other.index.max_values)
+        if mine != theirs:
+            raise ValueError(f"accumulators of different evaluations cannot be merged: {mine} and {theirs}")
+        self.impressions += other.impressions
+        self.invalid += other.invalid
+        self.index.give_up(other.index.too_many)
+        their_numbers = other.index.keys()
+        kept = self.index.absorb(their_numbers)
+        renumbered = np.full(max(their_numbers.values()) + 1, -1, np.int64)
+        for key, number in kept.items():
+            renumbered[their_numbers[key]] = number
+        for table, theirs_table, stride in zip(self._tables(), other._tables(), self._strides(), strict=True):
+            table.merge(_renumbered(theirs_table, renumbered, stride))
+
+    def slices(self) -> Iterator[tuple[SliceKey, dict[str, dict[str, Sums]]]]:
+        """Every slice, all impressions first and the others by name, with its sums by model and objective."""
+        cells = [table.items() for table in self._tables()]
+        strides = self._strides()
+        numbers = self.index.keys()
+        for key in sorted(numbers, key=lambda key: (len(key), key)):
+            dense = [
+                _dense(keys, values, numbers[key] * stride, stride)
+                for (keys, values), stride in zip(cells, strides, strict=True)
+            ]
+            yield key, self._by_name(*dense)
+
+    def _by_name(self, fine: Floats, grouped: Floats, moments: Floats) -> dict[str, dict[str, Sums]]:
+        shape = (len(self.models), len(self.objectives))
+        fine = fine.reshape(*shape, 2, FINE_BUCKETS, 2)
+        grouped = grouped.reshape(*shape, VIEWER_GROUPS, 2, COARSE_BUCKETS)
+        moments = moments.reshape(*shape, VIEWER_GROUPS, 2)
+        return {
+            model: {
+                objective: Sums(
+                    counts=fine[m, o, :, :, 0],
+                    predicted=fine[m, o, :, :, 1].sum(axis=0),
+                    group_counts=grouped[m, o],
+                    group_predicted=moments[m, o, :, 0],
+                    group_log_loss=moments[m, o, :, 1],
+                )
+                for o, objective in enumerate(self.objectives)
+            }
+            for m, model in enumerate(self.models)
+        }
+
+    def _tables(self) -> tuple[CellTable, CellTable, CellTable]:
+        return self._fine, self._grouped, self._moments
+
+    def _strides(self) -> tuple[int, int, int]:
+        """Keys per slice of each table."""
+        return (
+            self._pairs * 2 * FINE_BUCKETS,
+            self._pairs * VIEWER_GROUPS * 2 * COARSE_BUCKETS,
+            self._pairs * VIEWER_GROUPS,
+        )
+
+
+def _renumbered(table: CellTable, numbers: Ints, stride: int) -> CellTable:
+    """The cells of slice s under slice numbers[s]; those of a slice that is unknown or numbered -1 are left out."""
+    keys, _ = table.items()
+    slices = keys // stride
+    known = slices < len(numbers)
+    renumbered = np.where(known, numbers[np.where(known, slices, 0)], -1)
+    return table.rekeyed(np.where(renumbered < 0, -1, renumbered * stride + keys % stride))
+
+
+def _dense(keys: Ints, values: Floats, start: int, size: int) -> Floats:
+    first, last = np.searchsorted(keys, [start, start + size])
+    dense = np.zeros((size, values.shape[1]))
+    dense[keys[first:last] - start] = values[first:last]
+    return dense

@@ -1,0 +1,186 @@
+"""Confidence intervals that respect viewers.
+
+The impressions of one viewer are not independent, so the spread of a metric is measured by leaving out one group of
+viewers at a time (delete-a-group jackknife; Kott, 2001). With few outcomes the jackknife can see too little spread, so
+its variance has a floor: that of independent impressions.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from ranker.evaluation.buckets import Floats
+
+_LOG_LIMIT = 50.0  # stands for the logarithm of 0 or infinity in differences
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value and its interval; NaN where undefined. An interval that says nothing spans the metric's whole range."""
+
+    value: float
+    lower: float
+    upper: float
+
+    @property
+    def defined(self) -> bool:
+        """Whether there is a value."""
+        return not np.isnan(self.value)
+
+
+UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"))
+
+
+def student_quantile(confidence: float, groups: int) -> float:
+    """The factor on a standard error measured over `groups` groups; infinite for fewer than two."""
+    return float(special.stdtrit(groups - 1, 0.5 + 0.5 * confidence)) if groups > 1 else float("inf")
+
+
+def jackknife_variance(without: Floats, present: npt.NDArray[np.bool_]) -> float:
+    """Variance of an estimate from its values without one group each.
+
+    Args:
+        without: the estimate without each group, [groups]; NaN where it is then undefined.
+        present: whether each group holds anything at all, bool [groups]; the others are no group.
+    """
+    values = without[present & np.isfinite(without)]
+    if len(values) < 2:
+        return float("inf")
+    return float((len(values) - 1) * np.mean((values - values.mean()) ** 2))
+
+
+def difference_interval(
+    value: float, without: Floats, present: npt.NDArray[np.bool_], groups: int, confidence: float
+) -> Estimate:
+    """The interval value ± t · standard error of a difference between two models on the same impressions.
+
+    Args:
+        value: the difference over all groups.
+        without: the difference without each group, [groups].
+        present: whether each group holds any impression, [groups].
+        groups: groups that the spread was really measured over; the degrees of freedom plus one.
+        confidence: level of the interval.
+    """
+    if np.isnan(value):
+        return UNDEFINED
+    if groups < 2:
+        return Estimate(value, float("-inf"), float("inf"))
+    half = student_quantile(confidence, groups) * jackknife_variance(without, present) ** 0.5
+    return Estimate(value, value - half, value + half)
+
+
+def auc_interval(
+    value: float, without: Floats, group_positives: Floats, group_negatives: Floats, confidence: float
+) -> Estimate:
+    """The interval of an AUC, symmetric in its log-odds so that it stays within [0, 1].
+
+    Its variance is the jackknife's, and at least that of Hanley and McNeil (1982) for independent impressions; its
+    degrees of freedom are those of the rarer class, so that two positives give a very wide interval and one says
+    nothing.
+
+    Args:
+        value: the AUC of all groups.
+        without: the AUC without each group, [groups].
+        group_positives: positives per group, [groups].
+        group_negatives: negatives per group, [groups].
+        confidence: level of the interval.
+    """
+    if np.isnan(value):
+        return UNDEFINED
+    with_rarer = min(np.count_nonzero(group_positives), np.count_nonzero(group_negatives))
+    if with_rarer < 2:
+        return Estimate(value, 0.0, 1.0)
+    positives, negatives = float(group_positives.sum()), float(group_negatives.sum())
+    rarer = min(positives, negatives)
+    # Half an impression on either side keeps an AUC of exactly 0 or 1 from looking certain.
+    shrunk = (value * rarer + 0.5) / (rarer + 1.0)
+    present = (group_positives + group_negatives) > 0
+    variance = max(jackknife_variance(without, present), _hanley_mcneil(shrunk, positives, negatives))
+    half = student_quantile(confidence, int(with_rarer)) * variance**0.5 / (shrunk * (1.0 - shrunk))
+    centre = special.logit(shrunk)
+    lower, upper = special.expit(centre - half), special.expit(centre + half)
+    return Estimate(value, min(float(lower), value), max(float(upper), value))
+
+
+def _hanley_mcneil(auc: float, positives: float, negatives: float) -> float:
+    two_positives = auc / (2.0 - auc)
+    two_negatives = 2.0 * auc * auc / (1.0 + auc)
+    spread = (
+        auc * (1.0 - auc)
+        + (positives - 1.0) * (two_positives - auc * auc)
+        + (negatives - 1.0) * (two_negatives - auc * auc)
+    )
+    return spread / (positives * negatives)
+
+
+def o_over_e_interval(
+    group_positives: Floats, group_predicted: Floats, group_impressions: Floats, confidence: float
+) -> Estimate:
+    """The interval of observed over expected, by the gamma method of Fay and Feuer (1997).
+
+    For rare independent outcomes it is the exact Poisson interval, which has an upper end even where nothing was
+    observed; where viewers differ more than chance, the jackknife's variance widens it.
+
+    Args:
+        group_positives: outcomes observed per group of viewers, [groups].
+        group_predicted: sum of the predictions per group, [groups].
+        group_impressions: impressions per group, [groups].
+        confidence: level of the interval.
+    """
+    observed, expected = float(group_positives.sum()), float(group_predicted.sum())
+    impressions = float(group_impressions.sum())
+    if expected <= 0.0:
+        return UNDEFINED
+    value = observed / expected
+    present = group_impressions > 0
+    groups = int(np.count_nonzero(present))
+    if groups < 2:
+        return Estimate(value, 0.0, float("inf"))
+    remaining = expected - group_predicted
+    without = np.divide(
+        observed - group_positives, remaining, out=np.full_like(remaining, np.nan), where=remaining > 0.0
+    )
+    few_groups = (student_quantile(confidence, groups) / special.ndtri(0.5 + 0.5 * confidence)) ** 2
+    # Of independent outcomes; the added one keeps a slice where all were observed from looking certain.
+    independent = observed * (impressions - observed + 1.0) / (impressions + 1.0)
+    variance = max(jackknife_variance(without, present) * expected**2 * few_groups, independent)
+    if not np.isfinite(variance):
+        return Estimate(value, 0.0, float("inf"))
+    tail = 0.5 * (1.0 - confidence)
+    lower = _gamma_bound(observed, variance, 1.0 - tail) if observed > 0.0 else 0.0
+    upper = _gamma_bound(observed + 1.0, variance + 1.0, tail)
+    return Estimate(value, min(lower / expected, value), max(upper / expected, value))
+
+
+def _gamma_bound(mean: float, variance: float, upper_tail: float) -> float:
+    """The point of a gamma distribution of this mean and variance with `upper_tail` above it."""
+    return variance / (2.0 * mean) * float(special.chdtri(2.0 * mean * mean / variance, upper_tail))
+
+
+def calibration_worsening(candidate: Estimate, baseline: Estimate, log_ratio: Estimate) -> Estimate:
+    """By how much |log O/E| grew from the baseline to the candidate.
+
+    Both models saw the same outcomes, so the difference of their log O/E, which is the log of expected over expected,
+    is nearly free of noise, while where either stands relative to 0 is not. The interval therefore runs over the
+    baseline's log O/E within its interval, shifted by the difference within its own.
+
+    Args:
+        candidate: O/E of the candidate.
+        baseline: O/E of the baseline.
+        log_ratio: log of the candidate's O/E over the baseline's.
+    """
+    if not (candidate.defined and baseline.defined) or candidate.value == 0.0 or baseline.value == 0.0:
+        return UNDEFINED
+    value = abs(float(np.log(candidate.value))) - abs(float(np.log(baseline.value)))
+    with np.errstate(divide="ignore"):
+        ends = np.clip(np.log([baseline.lower, baseline.upper]), -_LOG_LIMIT, _LOG_LIMIT)
+    shifts = np.clip([log_ratio.lower, log_ratio.upper], -_LOG_LIMIT, _LOG_LIMIT)
+    # For a fixed shift the difference rises or falls monotonically in the baseline's log O/E: its extremes are at the
+    # ends. For a fixed end it is smallest where the shift comes closest to undoing it.
+    shifted = np.abs(ends[:, None] + shifts[None, :])
+    closest = np.where(np.sign(ends + shifts[0]) * np.sign(ends + shifts[1]) <= 0, 0.0, shifted.min(axis=1))
+    lower = float((closest - np.abs(ends)).min())
+    upper = float((shifted.max(axis=1) - np.abs(ends)).max())
+    return Estimate(value, min(lower, value), max(upper, value))

@@ -1,0 +1,99 @@
+"""Metrics of binary predictions from sums and histograms; NaN where undefined. [...] stands for leading axes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ranker.evaluation.buckets import Floats, lower_edges
+
+RELIABILITY_BINS = 20
+
+
+def auc(counts: Floats) -> Floats:
+    """Area under the ROC curve, [...]; impressions in one bucket count as ties.
+
+    Args:
+        counts: impressions without [0] and with [1] the outcome by ascending score bucket, [..., 2, buckets].
+    """
+    negatives, positives = counts[..., 0, :], counts[..., 1, :]
+    below = np.cumsum(negatives, axis=-1) - 0.5 * negatives
+    won = np.sum(positives * below, axis=-1)
+    return _ratio(won, positives.sum(axis=-1) * negatives.sum(axis=-1))
+
+
+def normalized_entropy(log_loss: npt.ArrayLike, positives: npt.ArrayLike, impressions: npt.ArrayLike) -> Floats:
+    """Log loss over the entropy of the base rate, [...]: 1 is no better than always predicting the base rate.
+
+    From He et al., "Practical lessons from predicting clicks on ads at Facebook" (2014). Undefined where all outcomes
+    are the same.
+
+    Args:
+        log_loss: sum of the log losses in nats.
+        positives: impressions with the outcome.
+        impressions: all impressions.
+    """
+    rate = _ratio(positives, impressions)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        entropy = -(rate * np.log(rate) + (1.0 - rate) * np.log1p(-rate))
+    return _ratio(_ratio(log_loss, impressions), np.nan_to_num(entropy))
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """A reliability curve: bins of about equally many impressions, by ascending prediction.
+
+    Attributes:
+        edges: the least prediction of each bin and, last, 1; [bins + 1].
+        impressions: impressions per bin, [bins].
+        positives: impressions with the outcome per bin, [bins].
+        predicted: sum of the predictions per bin, [bins].
+    """
+
+    edges: Floats
+    impressions: Floats
+    positives: Floats
+    predicted: Floats
+
+    @property
+    def expected_calibration_error(self) -> float:
+        """Mean over impressions of |observed rate - mean prediction| of their bin; NaN without impressions.
+
+        Bins of equal mass (Nixon et al., "Measuring calibration in deep learning", 2019): bins of equal width would
+        put all of a rare objective into the first.
+        """
+        total = self.impressions.sum()
+        return float(np.abs(self.positives - self.predicted).sum() / total) if total else float("nan")
+
+
+def reliability(counts: Floats, predicted: Floats, bins: int = RELIABILITY_BINS) -> Reliability:
+    """The reliability curve of one histogram over the fine buckets. A bucket is not split, so bins may be fewer.
+
+    Args:
+        counts: impressions without [0] and with [1] the outcome, [2, FINE_BUCKETS].
+        predicted: sum of the predictions, [FINE_BUCKETS].
+        bins: most bins.
+    """
+    impressions = counts.sum(axis=0)
+    occupied = np.flatnonzero(impressions)
+    if len(occupied) == 0:
+        nothing = np.zeros(1)
+        return Reliability(np.array([0.0, 1.0]), nothing, nothing, nothing)
+    # A bucket belongs to the bin in which its middle impression falls.
+    mass = impressions[occupied]
+    middle = (np.cumsum(mass) - 0.5 * mass) / mass.sum()
+    bin_of = np.minimum((middle * bins).astype(np.int64), bins - 1)
+    starts = np.flatnonzero(np.concatenate([[True], bin_of[1:] != bin_of[:-1]]))
+    edges = np.concatenate([[0.0], lower_edges()[occupied[starts[1:]]], [1.0]])
+    return Reliability(
+        edges=edges,
+        impressions=np.add.reduceat(mass, starts),
+        positives=np.add.reduceat(counts[1, occupied], starts),
+        predicted=np.add.reduceat(predicted[occupied], starts),
+    )
+
+
+def _ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Floats:
+    over, under = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    missing = np.full(np.broadcast_shapes(over.shape, under.shape), np.nan)
+    return np.divide(over, under, out=missing, where=under > 0.0)

@@ -1,0 +1,152 @@
+"""From sums to metrics: per slice, objective and model, with intervals, and candidate against baseline."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ranker.evaluation import intervals, metrics
+from ranker.evaluation.accumulator import Accumulator, Sums
+from ranker.evaluation.buckets import Floats
+from ranker.evaluation.intervals import Estimate
+from ranker.evaluation.metrics import Reliability
+from ranker.evaluation.slicing import SliceKey
+
+CANDIDATE = "candidate"
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class ObjectiveMetrics:
+    """How one model predicts one objective on one slice; NaN where a metric is undefined.
+
+    Attributes:
+        impressions: impressions scored.
+        positives: impressions with the outcome.
+        mean_prediction: mean predicted probability.
+        auc: area under the ROC curve.
+        o_over_e: outcomes observed per outcome expected.
+        normalized_entropy: log loss over the entropy of the base rate.
+        log_loss: mean log loss in nats.
+        expected_calibration_error: mean gap of the reliability curve.
+        reliability: the reliability curve.
+    """
+
+    impressions: int
+    positives: int
+    mean_prediction: float
+    auc: Estimate
+    o_over_e: Estimate
+    normalized_entropy: float
+    log_loss: float
+    expected_calibration_error: float
+    reliability: Reliability
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The candidate against the baseline on the same impressions; positive is worse.
+
+    Attributes:
+        auc_drop: the baseline's AUC minus the candidate's.
+        calibration_worsening: |log O/E| of the candidate minus that of the baseline.
+    """
+
+    auc_drop: Estimate
+    calibration_worsening: Estimate
+
+
+@dataclass(frozen=True)
+class SliceMetrics:
+    """Metrics of one slice by objective; `baseline` and `comparison` are empty without a baseline."""
+
+    key: SliceKey
+    candidate: dict[str, ObjectiveMetrics]
+    baseline: dict[str, ObjectiveMetrics]
+    comparison: dict[str, Comparison]
+
+
+def summarize(
+    accumulator: Accumulator, confidence: float = 0.95, compare_models: bool = True
+) -> Iterator[SliceMetrics]:
+    """Metrics of every slice, all impressions first.
+
+    Args:
+        accumulator: sums of the models `candidate` and, where there is one, `baseline`.
+        confidence: level of the intervals.
+        compare_models: whether to use the baseline's sums.
+    """
+    for key, by_model in accumulator.slices():
+        sums = by_model[CANDIDATE]
+        baseline_sums = by_model.get(BASELINE, {}) if compare_models else {}
+        candidate = {name: objective_metrics(sums[name], confidence) for name in sums}
+        baseline = {name: objective_metrics(baseline_sums[name], confidence) for name in baseline_sums}
+        comparison = {
+            name: Comparison(
+                auc_drop=_auc_drop(sums[name], baseline_sums[name], confidence),
+                calibration_worsening=intervals.calibration_worsening(
+                    candidate[name].o_over_e,
+                    baseline[name].o_over_e,
+                    _log_ratio(sums[name], baseline_sums[name], confidence),
+                ),
+            )
+            for name in baseline
+        }
+        yield SliceMetrics(key, candidate, baseline, comparison)
+
+
+def objective_metrics(sums: Sums, confidence: float) -> ObjectiveMetrics:
+    """Metrics of one model, objective and slice."""
+    impressions, positives = float(sums.counts.sum()), float(sums.counts[1].sum())
+    predicted, log_loss = float(sums.group_predicted.sum()), float(sums.group_log_loss.sum())
+    group_negatives, group_positives = sums.group_counts[:, 0].sum(axis=-1), sums.group_counts[:, 1].sum(axis=-1)
+    curve = metrics.reliability(sums.counts, sums.predicted)
+    return ObjectiveMetrics(
+        impressions=int(impressions),
+        positives=int(positives),
+        mean_prediction=predicted / impressions if impressions else float("nan"),
+        auc=intervals.auc_interval(
+            float(metrics.auc(sums.counts)), _auc_without(sums), group_positives, group_negatives, confidence
+        ),
+        o_over_e=intervals.o_over_e_interval(
+            group_positives, sums.group_predicted, group_positives + group_negatives, confidence
+        ),
+        normalized_entropy=float(metrics.normalized_entropy(log_loss, positives, impressions)),
+        log_loss=log_loss / impressions if impressions else float("nan"),
+        expected_calibration_error=curve.expected_calibration_error,
+        reliability=curve,
+    )
+
+
+def _auc_drop(candidate: Sums, baseline: Sums, confidence: float) -> Estimate:
+    """The baseline's AUC minus the candidate's, leaving out the same viewers from both."""
+    group_positives, group_negatives = (candidate.group_counts[:, y].sum(axis=-1) for y in (1, 0))
+    return intervals.difference_interval(
+        float(metrics.auc(baseline.counts) - metrics.auc(candidate.counts)),
+        _auc_without(baseline) - _auc_without(candidate),
+        group_positives + group_negatives > 0,
+        int(min(np.count_nonzero(group_positives), np.count_nonzero(group_negatives))),
+        confidence,
+    )
+
+
+def _log_ratio(candidate: Sums, baseline: Sums, confidence: float) -> Estimate:
+    """The log of the candidate's O/E over the baseline's: the outcomes cancel, so it is expected over expected."""
+    ours, theirs = candidate.group_predicted, baseline.group_predicted
+    present = candidate.group_counts.sum(axis=(1, 2)) > 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return intervals.difference_interval(
+            float(np.log(theirs.sum() / ours.sum())),
+            np.log((theirs.sum() - theirs) / (ours.sum() - ours)),
+            present,
+            int(np.count_nonzero(present)),
+            confidence,
+        )
+
+
+def _auc_without(sums: Sums) -> Floats:
+    """The AUC without each group of viewers, [VIEWER_GROUPS], over the coarse buckets.
+
+    The coarse buckets shift an AUC a little, but all of these alike, and only their spread is used.
+    """
+    return metrics.auc(sums.group_counts.sum(axis=0) - sums.group_counts)

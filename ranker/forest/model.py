@@ -1,0 +1,237 @@
+"""A trained forest: XGBoost's booster plus one numbering of all its leaves.
+
+XGBoost names a leaf by its node id within its tree. An embedding table wants one contiguous range over the whole forest
+instead, so leaves are numbered here tree by tree and, within a tree, from left to right. That order makes every split
+a statement about a range: where its condition fails, the leaves under its left child are out of reach. The fast
+traversals (`traverse`, `graph`) are built on these ranges.
+"""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import tensorflow as tf
+import xgboost as xgb
+from numpy.typing import NDArray
+
+BOOSTER_FILE = "forest.ubj"
+ARRAYS_FILE = "forest.npz"
+DESCRIPTION_FILE = "forest.json"
+_FORMAT = 1
+_ARRAYS = ("split_feature", "split_threshold", "split_default_left", "split_left", "first_leaf", "leaf_node")
+
+Leaves: TypeAlias = NDArray[np.uint16 | np.uint32]
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """A forest of `trees` trees with `leaves` leaves and `leaves - trees` splits, in XGBoost's tree order.
+
+    Splits are listed tree by tree, in pre-order. A row goes left at a split when its float32 value is below the
+    threshold; a missing value (NaN) goes where `split_default_left` says.
+
+    Attributes:
+        ubj: the booster, serialised by XGBoost as UBJSON.
+        feature_names: one per column of the feature matrix.
+        split_feature: int32 [splits], the column that a split looks at.
+        split_threshold: float32 [splits].
+        split_default_left: bool [splits].
+        split_left: int32 [splits, 2], the leaves from (inclusive) and to (exclusive) under the left child.
+        first_leaf: int32 [trees + 1]; tree t has the leaves from first_leaf[t] to first_leaf[t + 1].
+        leaf_node: int32 [leaves], XGBoost's node id of each leaf within its tree.
+    """
+
+    ubj: bytes
+    feature_names: tuple[str, ...]
+    split_feature: NDArray[np.int32]
+    split_threshold: NDArray[np.float32]
+    split_default_left: NDArray[np.bool_]
+    split_left: NDArray[np.int32]
+    first_leaf: NDArray[np.int32]
+    leaf_node: NDArray[np.int32]
+
+    @property
+    def trees(self) -> int:
+        """Number of trees."""
+        return len(self.first_leaf) - 1
+
+    @property
+    def leaves(self) -> int:
+        """Number of leaves in all trees together."""
+        return len(self.leaf_node)
+
+    @property
+    def leaf_dtype(self) -> type[np.uint16 | np.uint32]:
+        """The smallest unsigned type, of 2 or 4 bytes, that holds every leaf number."""
+        return np.uint16 if self.leaves <= 1 << 16 else np.uint32
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hex digest of the booster: equal for two forests exactly when their leaves mean the same."""
+        return _digest(self.ubj)
+
+    @cached_property
+    def booster(self) -> xgb.Booster:
+        """XGBoost's own model; its features carry no names."""
+        return xgb.Booster(model_file=bytearray(self.ubj))
+
+    def renumber(self, nodes: NDArray[Any]) -> Leaves:
+        """Leaf numbers for XGBoost's `predict(..., pred_leaf=True)`.
+
+        Args:
+            nodes: node ids [rows, trees] of any numeric type.
+
+        Returns:
+            `leaf_dtype` [rows, trees].
+        """
+        leaves = np.empty(nodes.shape, self.leaf_dtype)
+        for tree in range(self.trees):
+            begin, end = self.first_leaf[tree], self.first_leaf[tree + 1]
+            number = np.zeros(int(self.leaf_node[begin:end].max()) + 1, self.leaf_dtype)
+            number[self.leaf_node[begin:end]] = np.arange(begin, end)
+            leaves[:, tree] = number[nodes[:, tree].astype(np.int64)]
+        return leaves
+
+    @staticmethod
+    def from_booster(booster: xgb.Booster, feature_names: Sequence[str]) -> "Forest":
+        """Numbers the leaves of a trained booster.
+
+        Raises:
+            ValueError: names that do not fit the booster's features; a booster that is not a `gbtree` of trees with
+                one output each and numeric splits.
+        """
+        ubj = bytes(booster.save_raw("ubj"))
+        learner = json.loads(bytes(booster.save_raw("json")))["learner"]
+        features = int(learner["learner_model_param"]["num_feature"])
+        if features != len(feature_names):
+            raise ValueError(f"forest: the booster has {features} features, but {len(feature_names)} names were given")
+        if (kind := learner["gradient_booster"]["name"]) != "gbtree":
+            raise ValueError(f"forest: the booster must be a gbtree, got {kind}")
+        trees = [_Tree(tree) for tree in learner["gradient_booster"]["model"]["trees"]]
+        if not trees:
+            raise ValueError("forest: the booster has no trees")
+        first_leaf = _frozen(np.cumsum([0, *(len(tree.leaf_node) for tree in trees)]).astype(np.int32))
+        left = [np.reshape(tree.left, (-1, 2)) + first for tree, first in zip(trees, first_leaf[:-1], strict=True)]
+        return Forest(
+            ubj=ubj,
+            feature_names=tuple(feature_names),
+            split_feature=_joined([tree.feature for tree in trees], np.int32),
+            split_threshold=_joined([tree.threshold for tree in trees], np.float32),
+            split_default_left=_joined([tree.default_left for tree in trees], np.bool_),
+            split_left=_joined(left, np.int32),
+            first_leaf=first_leaf,
+            leaf_node=_joined([tree.leaf_node for tree in trees], np.int32),
+        )
+
+    def save(self, folder: str) -> None:
+        """Writes the booster, the arrays and, last, the description that makes the folder a whole forest.
+
+        Args:
+            folder: a path, or a URI that TensorFlow can write to.
+        """
+        tf.io.gfile.makedirs(folder)
+        arrays = io.BytesIO()
+        np.savez(arrays, **{name: getattr(self, name) for name in _ARRAYS})
+        description = {
+            "format": _FORMAT,
+            "fingerprint": self.fingerprint,
+            "trees": self.trees,
+            "leaves": self.leaves,
+            "arrays": _digest(arrays.getvalue()),
+            "feature_names": list(self.feature_names),
+        }
+        _write(os.path.join(folder, BOOSTER_FILE), self.ubj)
+        _write(os.path.join(folder, ARRAYS_FILE), arrays.getvalue())
+        _write(os.path.join(folder, DESCRIPTION_FILE), json.dumps(description, indent=1).encode())
+
+    @staticmethod
+    def load(folder: str) -> "Forest":
+        """Reads what `save` wrote and checks that the files are whole and belong together.
+
+        Raises:
+            ValueError: a file that is missing, damaged, or of another forest; the message names it.
+        """
+        path = os.path.join(folder, DESCRIPTION_FILE)
+        try:
+            description = json.loads(_read(path))
+            found, names = description["format"], description["feature_names"]
+            digests = {BOOSTER_FILE: description["fingerprint"], ARRAYS_FILE: description["arrays"]}
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+            raise ValueError(f"forest: {path} is not a forest's description: {error!r}") from error
+        if found != _FORMAT:
+            raise ValueError(f"forest: {path} has format {found}, but this code reads format {_FORMAT}")
+        contents = {}
+        for name, expected in digests.items():
+            contents[name] = _read(os.path.join(folder, name))
+            if (digest := _digest(contents[name])) != expected:
+                raise ValueError(
+                    f"forest: {os.path.join(folder, name)} has digest {digest}, but {DESCRIPTION_FILE} expects "
+                    f"{expected}; it is damaged, or belongs to another forest"
+                )
+        with np.load(io.BytesIO(contents[ARRAYS_FILE])) as arrays:
+            return Forest(contents[BOOSTER_FILE], tuple(names), **{name: _frozen(arrays[name]) for name in _ARRAYS})
+
+
+class _Tree:
+    """One tree of XGBoost's JSON model, walked in pre-order; leaf numbers count from 0 within the tree."""
+
+    def __init__(self, tree: dict[str, Any]) -> None:
+        if any(tree["split_type"]):
+            raise ValueError("forest: categorical splits are not supported; encode categories as numbers")
+        if int(tree["tree_param"]["size_leaf_vector"]) > 1:
+            raise ValueError("forest: trees with a vector in each leaf are not supported; grow one tree per objective")
+        self.feature: list[int] = []
+        self.threshold: list[float] = []
+        self.default_left: list[int] = []
+        self.left: list[tuple[int, int]] = []
+        self.leaf_node: list[int] = []
+        left, right = tree["left_children"], tree["right_children"]
+        # A stack entry is a node, and the split whose left side is done once that node is reached (-1: none).
+        stack = [(0, -1)]
+        while stack:
+            node, closes = stack.pop()
+            if closes >= 0:
+                self.left[closes] = (self.left[closes][0], len(self.leaf_node))
+            if left[node] < 0:
+                self.leaf_node.append(node)
+                continue
+            stack.append((right[node], len(self.feature)))
+            stack.append((left[node], -1))
+            self.feature.append(tree["split_indices"][node])
+            self.threshold.append(tree["split_conditions"][node])
+            self.default_left.append(tree["default_left"][node])
+            self.left.append((len(self.leaf_node), 0))
+
+
+def _joined(parts: list[Any], dtype: type[np.generic]) -> NDArray[Any]:
+    return _frozen(np.concatenate([np.asarray(part, dtype) for part in parts]))
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    array.setflags(write=False)
+    return array
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _write(path: str, content: bytes) -> None:
+    """Writes aside, then renames, so that a file that is there is whole."""
+    with tf.io.gfile.GFile(f"{path}.partial", "wb") as file:
+        file.write(content)
+    tf.io.gfile.rename(f"{path}.partial", path, overwrite=True)
+
+
+def _read(path: str) -> bytes:
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return file.read()
+    except tf.errors.NotFoundError as error:
+        raise ValueError(f"forest: {path} is missing; the folder does not hold a whole forest") from error

@@ -1,0 +1,194 @@
+"""Training the forest on batches that arrive once, within memory that holds only the quantised matrix."""
+
+import contextlib
+import json
+import logging
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xgboost as xgb
+from numpy.typing import NDArray
+
+from pipeline.config import Forest as ForestConfig
+from ranker.forest.model import Forest
+from ranker.forest.spool import Spool, SpoolIter
+from ranker.keys import VIEWER_BUCKETS
+from ranker.progress import ProgressReporter
+
+_BATCH_ROWS = 1 << 15
+# Every page of external memory is read from disk in each round, so it pays to have few.
+_PAGE_ROWS = 1 << 18
+
+Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class TrainingCurve:
+    """The mean binary log loss over the objectives after each round that was trained.
+
+    Attributes:
+        train: one value per round, over the rows that trees were grown on.
+        validation: the same over the held-out viewers; empty where none were held out.
+        kept_rounds: rounds that the forest kept.
+    """
+
+    train: tuple[float, ...]
+    validation: tuple[float, ...]
+    kept_rounds: int
+
+
+def train_forest(
+    batches: Iterable[Batch],
+    config: ForestConfig,
+    feature_names: Sequence[str],
+    objective_names: Sequence[str],
+    scratch: str | Path | None = None,
+) -> tuple[Forest, TrainingCurve]:
+    """Fits the forest.
+
+    With the target `each`, every round grows one tree for each objective; with `any`, one tree for the union of all.
+    Rows of viewers whose bucket is below `validation_fraction` of the buckets decide when to stop, and grow no trees.
+
+    Args:
+        batches: (features float32 [rows, features] with NaN where missing, labels float32 [rows, objectives] of 0 and
+            1, viewer buckets int64 [rows] in [0, VIEWER_BUCKETS)); read once, and none is kept.
+        config: the forest's settings.
+        feature_names: one per column of the features.
+        objective_names: one per column of the labels.
+        scratch: folder for temporary files of about 4 bytes per row and feature, removed at the end; the system's
+            folder for temporary files by default.
+
+    Raises:
+        ValueError: no rows to train on or to validate with; a batch of another shape; an infinite feature; an
+            objective without positives or without negatives; fewer trees than objectives; a GPU asked for that XGBoost
+            does not find.
+    """
+    outputs = ("any engagement",) if config.target == "any" else tuple(objective_names)
+    rounds = config.trees // len(outputs)
+    if rounds == 0:
+        raise ValueError(f"forest.trees: {config.trees} trees cannot be shared out over {len(outputs)} objectives")
+    _check_device(config.device)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=scratch)))
+        train = stack.enter_context(Spool(folder / "train", len(feature_names), len(outputs)))
+        validation = stack.enter_context(Spool(folder / "validation", len(feature_names), len(outputs)))
+        for features, labels, buckets in _checked(batches, feature_names, objective_names):
+            targets = labels.max(axis=1, keepdims=True) if config.target == "any" else labels
+            held_out = buckets < config.validation_fraction * VIEWER_BUCKETS
+            train.append(features[~held_out], targets[~held_out])
+            validation.append(features[held_out], targets[held_out])
+        _check_learnable(train, validation, config, outputs)
+        booster, curve = _boost(train, validation, config, rounds, folder)
+    return Forest.from_booster(booster, feature_names), curve
+
+
+def _boost(
+    train: Spool, validation: Spool, config: ForestConfig, rounds: int, folder: Path
+) -> tuple[xgb.Booster, TrainingCurve]:
+    train_matrix = _matrix(train, config, folder / "train-pages")
+    evals = [(train_matrix, "train")]
+    callbacks: list[xgb.callback.TrainingCallback] = [_Progress(rounds)]
+    if validation.rows:
+        evals.append((_matrix(validation, config, folder / "validation-pages", train_matrix), "validation"))
+        if config.early_stopping_rounds:
+            callbacks.append(xgb.callback.EarlyStopping(config.early_stopping_rounds, save_best=True))
+    history: xgb.callback.TrainingCallback.EvalsLog = {}
+    booster = xgb.train(
+        {
+            "objective": "binary:logistic",
+            "eval_metric": "logloss",
+            "multi_strategy": "one_output_per_tree",
+            "tree_method": "hist",
+            "max_depth": config.depth,
+            "learning_rate": config.learning_rate,
+            "max_bin": config.max_bin,
+            "min_child_weight": config.min_child_weight,
+            "subsample": config.subsample,
+            "colsample_bytree": config.colsample,
+            "device": config.device,
+            "seed": config.seed,
+        },
+        train_matrix,
+        num_boost_round=rounds,
+        evals=evals,
+        evals_result=history,
+        verbose_eval=False,
+        callbacks=callbacks,
+    )
+    curve = TrainingCurve(
+        train=tuple(history["train"]["logloss"]),
+        validation=tuple(history["validation"]["logloss"]) if validation.rows else (),
+        kept_rounds=booster.num_boosted_rounds(),
+    )
+    return booster, curve
+
+
+def _matrix(
+    spool: Spool, config: ForestConfig, pages: Path, reference: xgb.DMatrix | None = None
+) -> xgb.QuantileDMatrix | xgb.ExtMemQuantileDMatrix:
+    if config.external_memory:
+        rows = SpoolIter(spool, _PAGE_ROWS, cache_prefix=str(pages))
+        return xgb.ExtMemQuantileDMatrix(rows, max_bin=config.max_bin, ref=reference)
+    return xgb.QuantileDMatrix(SpoolIter(spool, _BATCH_ROWS), max_bin=config.max_bin, ref=reference)
+
+
+class _Progress(xgb.callback.TrainingCallback):
+    """Tells of each round and its latest loss."""
+
+    def __init__(self, rounds: int) -> None:
+        super().__init__()
+        self._reporter = ProgressReporter("growing the forest", rounds)
+
+    def after_iteration(
+        self, model: xgb.Booster, epoch: int, evals_log: xgb.callback.TrainingCallback.EvalsLog
+    ) -> bool:
+        """Reports; never stops the training."""
+        losses = ", ".join(f"{rows} log loss {values['logloss'][-1]:.5f}" for rows, values in evals_log.items())
+        self._reporter.update(epoch + 1, losses)
+        return False
+
+
+def _checked(batches: Iterable[Batch], feature_names: Sequence[str], objective_names: Sequence[str]) -> Iterator[Batch]:
+    for features, labels, buckets in batches:
+        rows = len(buckets)
+        for what, found, expected in (
+            ("features", features.shape, (rows, len(feature_names))),
+            ("labels", labels.shape, (rows, len(objective_names))),
+        ):
+            if found != expected:
+                raise ValueError(f"forest: expected {what} of shape {list(expected)}, got {list(found)}")
+        infinite = np.isinf(features).any(axis=0)
+        if infinite.any():
+            names = [name for name, bad in zip(feature_names, infinite, strict=True) if bad]
+            raise ValueError(f"forest: features must be finite or NaN, but {names} hold infinite values")
+        yield features, labels, buckets
+
+
+def _check_learnable(train: Spool, validation: Spool, config: ForestConfig, outputs: Sequence[str]) -> None:
+    if not train.rows:
+        raise ValueError(f"forest: no rows to train on ({validation.rows} rows belong to held-out viewers)")
+    if config.validation_fraction and config.early_stopping_rounds and not validation.rows:
+        raise ValueError(
+            f"forest: forest.validation_fraction={config.validation_fraction} holds out no viewer of the "
+            f"{train.rows} training rows, so there is nothing to stop early on; raise it, or set "
+            "forest.early_stopping_rounds to 0"
+        )
+    for name, positives in zip(outputs, train.positives, strict=True):
+        if positives in (0, train.rows):
+            found = "no positives" if positives == 0 else "no negatives"
+            raise ValueError(f"forest: {name} has {found} in the {train.rows} training rows; it cannot be learnt")
+
+
+def _check_device(device: str) -> None:
+    """XGBoost trains on the CPU, with no more than a warning, where it finds no GPU."""
+    if device == "cpu":
+        return
+    with xgb.config_context(verbosity=0):
+        probe = xgb.Booster({"device": device, "num_feature": 1})
+        found = json.loads(probe.save_config())["learner"]["generic_param"]["device"]
+    if not found.startswith(device):
+        raise ValueError(f"forest.device: {device} was asked for, but XGBoost finds no such device here")
+    logging.getLogger(__name__).info("growing the forest on %s", found)

@@ -1,0 +1,64 @@
+"""Writes a FeedRanker as a SavedModel with a manifest."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import tensorflow as tf
+
+from ranker.serving.module import FeedRanker
+
+MANIFEST = os.path.join("assets.extra", "feed_ranker.json")
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a model was trained on and what it expects, beside the SavedModel.
+
+    Attributes:
+        objectives: in the order of the config.
+        trees: leaves per row in `score_leaves`.
+        leaves: leaves of the forest; a leaf id lies in [0, leaves).
+        forest_fingerprint: of the forest inside the graph; leaves of another one mean nothing to this model.
+        training_fingerprint: of the code, config and data of the run that made the model.
+        eval_day: YYYY-MM-DD, the day held out; the newest training day is the one before.
+        rows: impressions trained on.
+        input_names: column → input name in `score_features` and `rank`.
+        config: the config parts that shaped the model, each as JSON values.
+    """
+
+    objectives: list[str]
+    trees: int
+    leaves: int
+    forest_fingerprint: str
+    training_fingerprint: str
+    eval_day: str
+    rows: int
+    input_names: dict[str, str]
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """One JSON object with the format's number."""
+        return json.dumps({"format": _FORMAT, **asdict(self)}, indent=1)
+
+
+def export_saved_model(module: FeedRanker, manifest: Manifest, directory: str) -> None:
+    """Writes SavedModel and manifest beside `directory`, then renames, so that what stands there is whole.
+
+    Raises:
+        FileExistsError: there is something at `directory` already.
+    """
+    if tf.io.gfile.exists(directory):
+        raise FileExistsError(f"{directory}: a model is there already")
+    aside = f"{directory.rstrip('/')}.partial"
+    if tf.io.gfile.exists(aside):
+        tf.io.gfile.rmtree(aside)
+    tf.saved_model.save(module, aside, signatures=module.signatures())
+    path = os.path.join(aside, MANIFEST)
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    with tf.io.gfile.GFile(path, "w") as file:
+        file.write(manifest.to_json())
+    tf.io.gfile.rename(aside, directory)

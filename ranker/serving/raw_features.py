@@ -1,0 +1,82 @@
+"""Raw feature columns, as serialised examples or as dense tensors, in the form that the Transform graph reads."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_transform.tf_metadata import schema_utils
+
+from pipeline.config import Features
+from ranker.serving.names import input_names
+
+Parsed = dict[str, Any]  # column → tf.Tensor or tf.SparseTensor
+
+
+class RawFeatures:
+    """The feature columns of a feed log.
+
+    Args:
+        features: the columns, by kind.
+        schema: the feed log's schema; keys and objectives in it are left out, since serving has none.
+
+    Attributes:
+        input_names: column → its name in a signature.
+
+    Raises:
+        ValueError: a column that the schema does not have, or two whose names a signature cannot tell apart.
+    """
+
+    def __init__(self, features: Features, schema: schema_pb2.Schema) -> None:
+        spec = schema_utils.schema_as_feature_spec(schema).feature_spec
+        if missing := sorted(set(features.names) - set(spec)):
+            raise ValueError(f"schema: it lacks the feature columns {missing}; it has {sorted(spec)}")
+        self._spec = {name: spec[name] for name in features.names}
+        self._features = features
+        self.input_names = input_names(features.names)
+
+    def parse(self, examples: tf.Tensor) -> Parsed:
+        """Serialised tf.Examples, string [batch]; features other than the model's own are ignored."""
+        return tf.io.parse_example(examples, self._spec)
+
+    def tensor_specs(self) -> dict[str, tf.TensorSpec]:
+        """Input name → spec of the dense tensors that `from_dense` takes."""
+        features, names = self._features, self.input_names
+        specs = {column: tf.TensorSpec([None], tf.float32, name=names[column]) for column in features.numeric}
+        for categorical in features.categorical:
+            specs[categorical.name] = tf.TensorSpec([None], tf.string, name=names[categorical.name])
+        for multi_valued in features.multi_valued:
+            specs[multi_valued.name] = tf.TensorSpec([None, None], tf.string, name=names[multi_valued.name])
+        for dense in features.dense:
+            specs[dense.name] = tf.TensorSpec([None, dense.size], tf.float32, name=names[dense.name])
+        return {names[column]: spec for column, spec in specs.items()}
+
+    def from_dense(self, tensors: Mapping[str, tf.Tensor]) -> Parsed:
+        """The same rows as `parse` would give for the equivalent examples.
+
+        Args:
+            tensors: by input name: a numeric column float32 [batch] with NaN where missing, a categorical one string
+                [batch] with "" where missing, a multi-valued one string [batch, k] with "" as padding, a dense
+                embedding float32 [batch, size].
+        """
+        features = self._features
+        present = {}
+        for name in features.numeric:
+            values = tensors[self.input_names[name]][:, tf.newaxis]
+            present[name] = (values, ~tf.math.is_nan(values))
+        for categorical in features.categorical:
+            values = tensors[self.input_names[categorical.name]][:, tf.newaxis]
+            present[categorical.name] = (values, tf.not_equal(values, ""))
+        for multi_valued in features.multi_valued:
+            values = tensors[self.input_names[multi_valued.name]]
+            present[multi_valued.name] = (values, tf.not_equal(values, ""))
+        for dense in features.dense:
+            values = tensors[self.input_names[dense.name]]
+            present[dense.name] = (values, tf.ones_like(values, tf.bool))
+        return {name: self._as_parsed(name, *pair) for name, pair in present.items()}
+
+    def _as_parsed(self, column: str, values: tf.Tensor, present: tf.Tensor) -> Any:
+        spec = self._spec[column]
+        if isinstance(spec, tf.io.FixedLenFeature):
+            return tf.reshape(values, [-1, *spec.shape])
+        return tf.ragged.boolean_mask(values, present).to_sparse()

@@ -1,0 +1,29 @@
+"""The ranking score: probabilities of all objectives, weighed into one number."""
+
+from collections.abc import Mapping, Sequence
+from typing import get_args
+
+import tensorflow as tf
+
+from pipeline.config import Objective, UtilityGroup
+
+
+def utility_score(
+    probabilities: Mapping[str, tf.Tensor], objectives: Sequence[Objective], alpha: tf.Tensor, lambda_: tf.Tensor
+) -> tf.Tensor:
+    """`alpha * f_p + (1 - alpha) * f_a + lambda * f_o`, the source's multi-objective trade-off; [batch].
+
+    `f_p`, `f_a` and `f_o` are the sums of weight times probability over the passive, active and other objectives.
+
+    Args:
+        probabilities: objective → [batch].
+        objectives: with their groups and weights.
+        alpha: scalar, passive against active consumption.
+        lambda_: scalar, the weight of the other objectives.
+    """
+    zero = tf.zeros_like(probabilities[objectives[0].name])
+    groups = {
+        group: sum((o.utility_weight * probabilities[o.name] for o in objectives if o.group == group), zero)
+        for group in get_args(UtilityGroup)
+    }
+    return alpha * groups["passive"] + (1.0 - alpha) * groups["active"] + lambda_ * groups["other"]

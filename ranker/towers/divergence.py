@@ -1,0 +1,95 @@
+"""Stops a run whose loss is no longer a number, or far beyond what predicting the base rates would cost."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+import numpy as np
+
+_WINDOW_IMPRESSIONS = 10_000
+_TOLERATED = 5.0
+_REMEDY = (
+    "Try a lower training.learning_rate, a larger training.warmup_fraction, or a smaller training.gradient_clip_norm."
+)
+
+
+class TrainingDivergedError(RuntimeError):
+    """The loss became NaN or infinite, or exploded; the message says where and what to try."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where in the run a step is."""
+
+    step: int
+    steps: int
+    epoch: int
+    learning_rate: float
+
+    def __str__(self) -> str:
+        return f"at step {self.step} of {self.steps} (epoch {self.epoch}, learning rate {self.learning_rate:.3g})"
+
+
+def raise_not_finite(
+    losses: np.ndarray, finite: np.ndarray, objectives: Sequence[str], float_inputs: Sequence[str], position: Position
+) -> NoReturn:
+    """Explains a step whose loss is not a number.
+
+    Args:
+        losses: [objectives], at least one of them NaN or infinite.
+        finite: [float inputs], whether all values of the step's batch were.
+        objectives: names, in the order of the losses.
+        float_inputs: names, in the order of `finite`.
+        position: the step's.
+
+    Raises:
+        TrainingDivergedError: always.
+    """
+    broken = [f"{name}: {loss}" for name, loss in zip(objectives, losses, strict=True) if not np.isfinite(loss)]
+    if bad_inputs := [name for name, good in zip(float_inputs, finite, strict=True) if not good]:
+        reason = (
+            f"The input {', '.join(bad_inputs)} holds NaN or infinity in that batch: look at its column in the log."
+        )
+    else:
+        reason = f"The inputs of that batch are finite. {_REMEDY}"
+    raise TrainingDivergedError(f"towers: the loss is not a number {position}, for {', '.join(broken)}. {reason}")
+
+
+class ExplosionWatch:
+    """Compares the loss over the latest impressions with the loss of predicting the base rates.
+
+    A window rather than a step, because one positive of a rare objective in a small batch costs many times the average.
+
+    Args:
+        base_rate_loss: sum over the objectives, in nats per impression.
+    """
+
+    def __init__(self, base_rate_loss: float) -> None:
+        self._limit = _TOLERATED * base_rate_loss
+        self._base_rate_loss = base_rate_loss
+        self._window: deque[tuple[float, int]] = deque()
+        self._impressions = 0
+
+    def add(self, losses: np.ndarray, rows: np.ndarray) -> None:
+        """Takes in steps: summed loss and impressions of each, both [steps]."""
+        for loss, count in zip(losses.tolist(), rows.tolist(), strict=True):
+            self._window.append((loss, count))
+            self._impressions += count
+            while self._impressions - self._window[0][1] >= _WINDOW_IMPRESSIONS:
+                self._impressions -= self._window.popleft()[1]
+
+    def check(self, position: Position) -> None:
+        """Judges the window once it is full, or at the run's end.
+
+        Raises:
+            TrainingDivergedError: the mean loss over the window is beyond the limit.
+        """
+        if self._impressions < _WINDOW_IMPRESSIONS and position.step < position.steps:
+            return
+        mean = sum(loss * count for loss, count in self._window) / self._impressions
+        if mean > self._limit:
+            raise TrainingDivergedError(
+                f"towers: the loss exploded to {mean:.4g} {position}; predicting the base rates would cost "
+                f"{self._base_rate_loss:.4g}. {_REMEDY}"
+            )

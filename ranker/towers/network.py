@@ -1,0 +1,192 @@
+"""The network: leaf embeddings and dense embeddings in, one logit per objective out, through two separate towers.
+
+Follows "Homepage feed multi-task learning using TensorFlow" (LinkedIn, 2021): a row's leaves index one embedding table
+over the whole forest, dense embeddings are normalised or projected, and the concatenation is the common input of a
+passive and an active tower, which share no weights beyond that input.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from pipeline.config import TOWERS, Objective, Towers
+from ranker import keys
+from ranker.towers.inputs import Batch, TowerInputs
+
+
+class LeafEmbedding(keras.layers.Layer):
+    """Looks up one vector per tree in a table over all leaves of the forest, and lays them side by side.
+
+    Leaf ids are contiguous over the forest, so a single gather serves all trees. Each vector starts with components
+    from N(0, 1/size): length about 1, so that one tree weighs as much as one normalised numeric feature and the first
+    layer's units start with a variance near 1 however many trees there are.
+    """
+
+    def __init__(self, inputs: TowerInputs, size: int, seed: int) -> None:
+        super().__init__(name="leaf_embedding")
+        self._width = inputs.trees * size
+        initializer = keras.initializers.RandomNormal(stddev=size**-0.5, seed=seed)
+        self.table = self.add_weight(shape=(inputs.leaves, size), initializer=initializer, name="table")
+
+    def call(self, leaves: tf.Tensor) -> tf.Tensor:
+        """Leaf ids [batch, trees] → [batch, trees * size]."""
+        return ops.reshape(ops.take(self.table, leaves, axis=0), (-1, self._width))
+
+
+class SideBySide(keras.layers.Layer):
+    """The first layer of every tower in one matrix product.
+
+    Each tower has a kernel of its own. Multiplying the common input by all of them at once reads the widest matrix of
+    the network once instead of once per tower, forwards and backwards: 1.4 times the rows/s of separate products.
+    """
+
+    def __init__(self, towers: Sequence[str], width: int, units: int, seeds: "Seeds") -> None:
+        super().__init__(name="first_layer")
+        self._towers = len(towers)
+        self.kernels = [
+            self.add_weight(
+                shape=(width, units), initializer=keras.initializers.HeNormal(seed=seeds.next()), name=f"{name}_kernel"
+            )
+            for name in towers
+        ]
+        self.biases = [self.add_weight(shape=(units,), initializer="zeros", name=f"{name}_bias") for name in towers]
+
+    def call(self, common: tf.Tensor) -> list[tf.Tensor]:
+        """Common input [batch, width] → one [batch, units] per tower."""
+        product = ops.matmul(common, ops.concatenate(self.kernels, axis=1)) + ops.concatenate(self.biases, axis=0)
+        return ops.split(product, self._towers, axis=1)
+
+
+class Seeds:
+    """Hands every initializer a seed of its own, all derived from one, without touching global generators."""
+
+    def __init__(self, seed: int) -> None:
+        self._generator = np.random.default_rng(seed)
+
+    def next(self) -> int:
+        return int(self._generator.integers(2**31 - 1))
+
+
+class TwoTowerNetwork(keras.Model):
+    """One logit per objective, in the order of the config.
+
+    The output layer starts with zero weights and each objective's log-odds as its bias, so that before the first step
+    every prediction is the base rate. A rare objective then learns what raises its odds rather than that it is rare.
+
+    Args:
+        inputs: sizes of the batch's tensors.
+        towers: the network's shape.
+        objectives: in the order of the config; a tower without objectives is left out.
+        base_rates: [objectives], each in (0, 1).
+        seed: of initialisation and dropout.
+
+    Attributes:
+        tower_names: the towers that there are: a subset of `passive` and `active`, or `shared`.
+        tower_objectives: for each of them, the indices of its objectives in the config.
+    """
+
+    def __init__(
+        self,
+        inputs: TowerInputs,
+        towers: Towers,
+        objectives: Sequence[Objective],
+        base_rates: np.ndarray,
+        seed: int,
+    ) -> None:
+        super().__init__(name="two_tower_network")
+        if len(base_rates) != len(objectives) or not np.all((base_rates > 0) & (base_rates < 1)):
+            raise ValueError(
+                f"base_rates: one number in (0, 1) for each of {len(objectives)} objectives, got {base_rates}"
+            )
+        self._numeric = inputs.numeric > 0
+        self._dense_names = tuple(inputs.dense)
+        groups = {"shared": list(range(len(objectives)))} if towers.shared else _by_tower(objectives)
+        self.tower_names = tuple(groups)
+        self.tower_objectives = tuple(tuple(indices) for indices in groups.values())
+        self._to_config_order = np.argsort([index for indices in self.tower_objectives for index in indices])
+
+        seeds = Seeds(seed)
+        self.leaf_embedding = LeafEmbedding(inputs, towers.leaf_embedding_size, seeds.next())
+        self.dense_inputs = [_dense_input(name, size, towers, seeds) for name, size in inputs.dense.items()]
+        width = inputs.trees * towers.leaf_embedding_size + inputs.numeric
+        width += sum(_dense_width(size, towers) for size in inputs.dense.values())
+        self.first_layer = SideBySide(self.tower_names, width, towers.hidden[0], seeds)
+        log_odds = np.log(base_rates) - np.log1p(-base_rates)
+        self.towers = [
+            _tower(name, towers, log_odds[list(indices)], seeds)
+            for name, indices in zip(self.tower_names, self.tower_objectives, strict=True)
+        ]
+        specs = inputs.tensor_specs()
+        self({name: tf.zeros([1, *spec.shape[1:]], spec.dtype) for name, spec in specs.items()})
+
+    def call(self, batch: Batch, training: bool = False) -> tf.Tensor:
+        """A batch as `TowerInputs.tensor_specs` describes it → logits [batch, objectives]."""
+        hidden = self.first_layer(self.common_input(batch, training))
+        logits = [tower(h, training=training) for tower, h in zip(self.towers, hidden, strict=True)]
+        return ops.take(ops.concatenate(logits, axis=1), self._to_config_order, axis=1)
+
+    def common_input(self, batch: Batch, training: bool = False) -> tf.Tensor:
+        """What both towers read: leaf embeddings, dense embeddings, numeric features; [batch, width]."""
+        parts = [self.leaf_embedding(batch[keys.LEAVES])]
+        parts += [
+            layer(batch[name], training=training)
+            for name, layer in zip(self._dense_names, self.dense_inputs, strict=True)
+        ]
+        if self._numeric:
+            parts.append(batch[keys.NUMERIC])
+        return ops.concatenate(parts, axis=1)
+
+    def tower_weights(self, tower: str) -> list[Any]:
+        """The variables that only this tower has, from its first layer to its outputs."""
+        index = self.tower_names.index(tower)
+        own = [self.first_layer.kernels[index], self.first_layer.biases[index]]
+        return own + self.towers[index].trainable_variables
+
+
+def _by_tower(objectives: Sequence[Objective]) -> dict[str, list[int]]:
+    groups: dict[str, list[int]] = {tower: [] for tower in TOWERS}
+    for index, objective in enumerate(objectives):
+        groups[objective.tower].append(index)
+    return {tower: indices for tower, indices in groups.items() if indices}
+
+
+def _dense_input(name: str, size: int, towers: Towers, seeds: Seeds) -> keras.Sequential:
+    """Batch normalisation, then a linear projection, or either or neither."""
+    layers: list[Any] = []
+    if "batch_norm" in towers.dense_input:
+        layers.append(keras.layers.BatchNormalization(name="batch_norm"))
+    if "projection" in towers.dense_input:
+        kernel = keras.initializers.GlorotUniform(seed=seeds.next())
+        layers.append(keras.layers.Dense(towers.dense_projection_size, kernel_initializer=kernel, name="projection"))
+    layers = layers or [keras.layers.Identity()]
+    return keras.Sequential([keras.Input((size,)), *layers], name=f"dense_input_{name}")
+
+
+def _dense_width(size: int, towers: Towers) -> int:
+    return towers.dense_projection_size if "projection" in towers.dense_input else size
+
+
+def _tower(name: str, towers: Towers, log_odds: np.ndarray, seeds: Seeds) -> keras.Sequential:
+    """From the first layer's product to the logits of one tower's objectives."""
+    layers: list[Any] = [keras.Input((towers.hidden[0],)), *_activation(towers, seeds)]
+    for units in towers.hidden[1:]:
+        layers.append(keras.layers.Dense(units, kernel_initializer=keras.initializers.HeNormal(seed=seeds.next())))
+        layers += _activation(towers, seeds)
+    output = keras.layers.Dense(
+        len(log_odds),
+        kernel_initializer="zeros",
+        bias_initializer=keras.initializers.Constant(log_odds.astype(np.float32)),
+        name="logits",
+    )
+    return keras.Sequential([*layers, output], name=f"{name}_tower")
+
+
+def _activation(towers: Towers, seeds: Seeds) -> list[Any]:
+    layers: list[Any] = [keras.layers.ReLU()]
+    if towers.dropout:
+        layers.append(keras.layers.Dropout(towers.dropout, seed=seeds.next()))
+    return layers

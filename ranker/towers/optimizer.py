@@ -1,0 +1,25 @@
+"""The Keras optimizer of the config's choice."""
+
+import keras
+
+from pipeline.config import Training
+from ranker.towers.schedule import WarmupCosine
+
+_UNDECAYED = ("bias", "gamma", "beta", "table")
+
+
+def make_optimizer(training: Training, rate: WarmupCosine) -> keras.optimizers.Optimizer:
+    """The optimizer with its schedule and its clipping.
+
+    AdamW decays the layers' kernels only: biases hold base rates, and a leaf that few rows reach would fade away.
+    """
+    clip = training.gradient_clip_norm
+    match training.optimizer:
+        case "adam":
+            return keras.optimizers.Adam(rate, global_clipnorm=clip)
+        case "adamw":
+            optimizer = keras.optimizers.AdamW(rate, weight_decay=training.weight_decay, global_clipnorm=clip)
+            optimizer.exclude_from_weight_decay(var_names=_UNDECAYED)
+            return optimizer
+        case "adagrad":
+            return keras.optimizers.Adagrad(rate, global_clipnorm=clip)

@@ -1,0 +1,106 @@
+"""The compiled training step, several of them per call.
+
+One step is one XLA cluster: on CPU that fuses the optimizer's passes over the weights and the scatter of the embedding
+gradient, which together cost as much as a matrix product when each op runs alone. Python is entered once per chunk of
+steps, not once per step.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ranker import keys
+from ranker.towers.inputs import Batch
+
+
+@dataclass(frozen=True)
+class ChunkReport:
+    """What consecutive steps report.
+
+    Attributes:
+        losses: float32 [steps, objectives], each objective's cross entropy averaged over the step's impressions.
+        rows: int32 [steps], impressions of each step.
+        finite: bool [steps, inputs], whether all of a float input's values were finite, in the order of `float_inputs`.
+    """
+
+    losses: np.ndarray
+    rows: np.ndarray
+    finite: np.ndarray
+
+    def __add__(self, other: "ChunkReport") -> "ChunkReport":
+        """This report, then the other."""
+        return ChunkReport(
+            np.concatenate([self.losses, other.losses]),
+            np.concatenate([self.rows, other.rows]),
+            np.concatenate([self.finite, other.finite]),
+        )
+
+
+ChunkFunction = Callable[[Iterator[Batch], int], ChunkReport]
+
+
+def float_inputs(batch: Mapping[str, tf.Tensor | tf.TensorSpec]) -> list[str]:
+    """Names of the batch's tensors that could hold NaN or infinity."""
+    return sorted(name for name, tensor in batch.items() if tensor.dtype == tf.float32 and name != keys.LABELS)
+
+
+def cross_entropies(network: keras.Model, batch: Batch, training: bool) -> tf.Tensor:
+    """Each objective's cross entropy averaged over the batch; [objectives], in nats."""
+    logits = network(batch, training=training)
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(batch[keys.LABELS], logits), axis=0)
+
+
+def make_step(
+    network: keras.Model, optimizer: keras.optimizers.Optimizer, compiled: bool
+) -> Callable[[Batch], tf.Tensor]:
+    """One update by the sum of the objectives' cross entropies; returns them as [objectives].
+
+    Args:
+        network: gives the logits [batch, objectives].
+        optimizer: updates the network's trainable variables.
+        compiled: run through XLA. It compiles anew for every batch size, which takes longer than many steps.
+    """
+    variables = network.trainable_variables
+    if not optimizer.built:
+        optimizer.build(variables)
+
+    @tf.function(jit_compile=compiled, autograph=False)
+    def step(batch: Batch) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            losses = cross_entropies(network, batch, training=True)
+            total = tf.reduce_sum(losses)
+        gradients = tape.gradient(total, [variable.value for variable in variables])
+        optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients], variables)
+        return losses
+
+    return step
+
+
+def make_chunk(step: Callable[[Batch], tf.Tensor]) -> ChunkFunction:
+    """A function that takes an iterator's next batches through `step`, so many of them in one call."""
+
+    @tf.function(autograph=True)
+    def run(batches: Iterator[Batch], steps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        losses = tf.TensorArray(tf.float32, steps)
+        rows = tf.TensorArray(tf.int32, steps)
+        finite = tf.TensorArray(tf.bool, steps)
+        for i in tf.range(steps):
+            batch = next(batches)
+            losses = losses.write(i, step(batch))
+            rows = rows.write(i, tf.shape(batch[keys.LABELS])[0])
+            finite = finite.write(i, _finite(batch))
+        return losses.stack(), rows.stack(), finite.stack()
+
+    def chunk(batches: Iterator[Batch], steps: int) -> ChunkReport:
+        return ChunkReport(*(tensor.numpy() for tensor in run(batches, tf.constant(steps))))
+
+    return chunk
+
+
+def _finite(batch: Batch) -> tf.Tensor:
+    """[float inputs], whether all of each one's values are finite."""
+    finite = [tf.reduce_all(tf.math.is_finite(batch[name])) for name in float_inputs(batch)]
+    return tf.stack(finite) if finite else tf.zeros([0], tf.bool)

@@ -1,0 +1,201 @@
+"""Fits the two-tower network."""
+
+import functools
+import math
+import operator
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.config import Objective, Towers, Training
+from ranker.progress import ProgressReporter
+from ranker.towers.data import LabelCounts
+from ranker.towers.divergence import ExplosionWatch, Position, TrainingDivergedError, raise_not_finite
+from ranker.towers.history import History, TensorBoardLog
+from ranker.towers.inputs import Batch, TowerInputs
+from ranker.towers.network import TwoTowerNetwork
+from ranker.towers.optimizer import make_optimizer
+from ranker.towers.schedule import WarmupCosine
+from ranker.towers.step import ChunkFunction, ChunkReport, float_inputs, make_chunk, make_step
+
+_POINTS = 200  # about as many as a loss curve needs
+_LEAST_CHUNK_STEPS = 10
+
+
+@dataclass(frozen=True)
+class TrainedTowers:
+    """A fitted network and the course of its training."""
+
+    network: TwoTowerNetwork
+    history: History
+
+
+def train_towers(
+    batches: tf.data.Dataset,
+    counts: LabelCounts,
+    inputs: TowerInputs,
+    objectives: Sequence[Objective],
+    towers: Towers,
+    training: Training,
+    log_dir: str | None = None,
+) -> TrainedTowers:
+    """Minimises the cross entropy, summed over the objectives and averaged over all impressions.
+
+    No impression is sampled away for any objective. The same input, config and machine give the same weights, bit for
+    bit.
+
+    Args:
+        batches: all epochs' batches, `training.epochs * ceil(rows / training.batch_size)` of them, as
+            `data.training_batches` yields them.
+        counts: rows and positives of one epoch.
+        inputs: sizes of the batch's tensors.
+        objectives: in the order of the labels.
+        towers: the network's shape.
+        training: how it is fitted.
+        log_dir: where TensorBoard's event files go; None writes none.
+
+    Raises:
+        TrainingDivergedError: the loss became NaN or infinite, or many times that of predicting the base rates.
+        ValueError: an input row that does not fit the forest, or fewer batches than the counts ask for.
+    """
+    network = TwoTowerNetwork(inputs, towers, objectives, counts.base_rates, training.seed)
+    steps = training.epochs * math.ceil(counts.rows / training.batch_size)
+    rate = WarmupCosine(training.learning_rate, steps, training.warmup_fraction, training.final_learning_rate_fraction)
+    optimizer = make_optimizer(training, rate)
+    # An epoch's smaller last batch runs op by op: XLA would take longer to compile for it than it saves.
+    whole, rest = (make_chunk(make_step(network, optimizer, compiled)) for compiled in (True, False))
+    history = _Loop(counts, [o.name for o in objectives], training, steps, rate).run(batches, whole, rest, log_dir)
+    for variable in network.variables:
+        if not np.all(np.isfinite(variable.numpy())):
+            raise TrainingDivergedError(f"towers: the weights {variable.path} are not finite after the last step")
+    return TrainedTowers(network, history)
+
+
+class _Loop:
+    """Goes through all steps a chunk at a time, and watches, records and reports each chunk."""
+
+    def __init__(
+        self, counts: LabelCounts, objectives: list[str], training: Training, steps: int, rate: WarmupCosine
+    ) -> None:
+        self._objectives = objectives
+        self._steps = steps
+        self._rows = counts.rows
+        self._batch_size = training.batch_size
+        self._epochs = training.epochs
+        self._rate = rate
+        p = counts.base_rates
+        base_rate_loss = float(-np.sum(p * np.log(p) + (1 - p) * np.log1p(-p)))
+        self._watch = ExplosionWatch(base_rate_loss)
+        self._progress = ProgressReporter("training the towers", counts.rows * training.epochs)
+        self._history = History(objectives=objectives, base_rate_loss=base_rate_loss)
+
+    def run(self, batches: tf.data.Dataset, whole: ChunkFunction, rest: ChunkFunction, log_dir: str | None) -> History:
+        """Takes whole batches through one function and smaller ones through the other."""
+        log = TensorBoardLog(log_dir) if log_dir else None
+        names = float_inputs(batches.element_spec)
+        iterator = iter(batches)
+        clock = _Clock()
+        done = 0
+        try:
+            for whole_steps, rest_steps in self._chunks():
+                parts = [(whole, whole_steps), (rest, rest_steps)]
+                reports = [clock.run(chunk, iterator, steps, done) for chunk, steps in parts if steps]
+                reported = functools.reduce(operator.add, reports)
+                self._check(done, reported, names)
+                self._record(done, reported, clock, log)
+                done += len(reported.rows)
+        finally:
+            if log:
+                log.close()
+        return self._history
+
+    def _chunks(self) -> Iterator[tuple[int, int]]:
+        """Steps with whole batches, then with smaller ones, of each chunk; no chunk spans two epochs."""
+        chunk_steps = max(_LEAST_CHUNK_STEPS, math.ceil(self._steps / _POINTS))
+        whole, rest = divmod(self._rows, self._batch_size)
+        for _ in range(self._epochs):
+            for first in range(0, max(whole, 1), chunk_steps):
+                steps = min(chunk_steps, whole - first)
+                yield steps, int(rest > 0 and first + steps == whole)
+
+    def _check(self, done: int, reported: ChunkReport, names: list[str]) -> None:
+        broken = np.flatnonzero(~np.all(np.isfinite(reported.losses), axis=1))
+        if len(broken):
+            at = int(broken[0])
+            position = self._position(done + at + 1)
+            raise_not_finite(reported.losses[at], reported.finite[at], self._objectives, names, position)
+        self._watch.add(reported.losses.sum(axis=1), reported.rows)
+        self._watch.check(self._position(done + len(reported.rows)))
+
+    def _position(self, step: int) -> Position:
+        """Of the step numbered `step`, counted from 1."""
+        epoch = math.ceil(step * self._epochs / self._steps)
+        return Position(step, self._steps, epoch, float(self._rate(step - 1)))
+
+    def _record(self, done: int, reported: ChunkReport, clock: "_Clock", log: TensorBoardLog | None) -> None:
+        history = self._history
+        rows = int(reported.rows.sum())
+        losses = (reported.losses * reported.rows[:, None]).sum(axis=0) / rows
+        history.step.append(done + len(reported.rows))
+        history.impressions.append(rows + (history.impressions[-1] if history.impressions else 0))
+        history.objective_losses.append([float(loss) for loss in losses])
+        history.loss.append(float(losses.sum()))
+        history.learning_rate.append(self._position(history.step[-1]).learning_rate)
+        history.seconds = clock.seconds
+        history.rows_per_second = clock.rows_per_second
+        detail = f"loss {history.loss[-1]:.4f}, {history.rows_per_second:,.0f} rows/s"
+        self._progress.update(history.impressions[-1], detail)
+        if log:
+            names = ["loss", "learning_rate", *(f"objective_loss/{name}" for name in self._objectives)]
+            values = [history.loss[-1], history.learning_rate[-1], *history.objective_losses[-1]]
+            log.scalars(history.step[-1], names, values)
+
+
+class _Clock:
+    """Times a run, with and without the calls that compile: each function's first."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self._compiled: set[ChunkFunction] = set()
+        self._rows = 0
+        self._compiling_rows = 0
+        self._compiling_seconds = 0.0
+
+    def run(self, chunk: ChunkFunction, batches: Iterator[Batch], steps: int, done: int) -> ChunkReport:
+        """Runs the next steps."""
+        started = time.perf_counter()
+        reported = _run_chunk(chunk, batches, steps, done)
+        self._rows += int(reported.rows.sum())
+        if chunk not in self._compiled:
+            self._compiled.add(chunk)
+            self._compiling_rows += int(reported.rows.sum())
+            self._compiling_seconds += time.perf_counter() - started
+        return reported
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.perf_counter() - self._started
+
+    @property
+    def rows_per_second(self) -> float:
+        """Without the calls that compiled, unless there were no others."""
+        if self._rows == self._compiling_rows:
+            return self._rows / self.seconds
+        return (self._rows - self._compiling_rows) / (self.seconds - self._compiling_seconds)
+
+
+def _run_chunk(chunk: ChunkFunction, batches: Iterator[Batch], steps: int, done: int) -> ChunkReport:
+    """Runs the next steps, and says in plain words what was wrong with the input."""
+    try:
+        return chunk(batches, steps)
+    except tf.errors.InvalidArgumentError as error:
+        reasons = [line for line in error.message.splitlines() if "assertion failed" in line] or [error.message]
+        raise ValueError(f"towers: the input of a step after step {done} could not be used: {reasons[-1]}") from error
+    except tf.errors.OutOfRangeError as error:
+        raise ValueError(
+            f"towers: the input ended before {done + steps} steps: fewer rows than were counted"
+        ) from error

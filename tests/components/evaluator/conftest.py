@@ -1,0 +1,171 @@
+"""Real Examples shards and real SavedModels that score them."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.special import logit
+from tfx.types import standard_artifacts
+
+from components.evaluator.executor import Executor
+from pipeline.config import Gate, Gates, to_json
+from tests.ranker.evaluation.simulated import OBJECTIVES, SLICES, Simulated, simulate
+
+GATES = Gates(
+    objective=Gate(min_auc=0.55, o_over_e=(0.7, 1.4), max_auc_drop=0.02, max_calibration_worsening=0.15),
+    slice=Gate(o_over_e=(0.5, 2.0)),
+    slice_min_positives=50,
+)
+
+
+class LogitModel(tf.Module):
+    """Scores an impression by the logits that its example carries, times `scale` plus `shift`."""
+
+    def __init__(self, objectives: tuple[str, ...], scale: float, shift: float, needs: str | None) -> None:
+        super().__init__()
+        self._objectives, self._scale, self._shift, self._needs = objectives, scale, shift, needs
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
+    def serve(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The signature serving_default."""
+        spec = {f"logit_{o}": tf.io.FixedLenFeature([1], tf.float32, 0.0) for o in self._objectives}
+        if self._needs:
+            spec[self._needs] = tf.io.FixedLenFeature([1], tf.float32)
+        parsed = tf.io.parse_example(examples, spec)
+        return {o: tf.sigmoid(parsed[f"logit_{o}"] * self._scale + self._shift) for o in self._objectives}
+
+
+def save_model(
+    path: Path,
+    objectives: tuple[str, ...] = OBJECTIVES,
+    scale: float = 1.0,
+    shift: float = 0.0,
+    needs: str | None = None,
+    signature: str = "serving_default",
+) -> None:
+    """Writes a LogitModel below `path`, as a Model artifact holds it."""
+    model = LogitModel(objectives, scale, shift, needs)
+    tf.saved_model.save(model, str(path / "Format-Serving"), signatures={signature: model.serve})
+
+
+def write_examples(folder: Path, data: Simulated, shards: int = 2) -> None:
+    """Writes the impressions as uncompressed shards of tf.Examples."""
+    folder.mkdir(parents=True)
+    logits = logit(data.probabilities)
+    for shard in range(shards):
+        with tf.io.TFRecordWriter(str(folder / f"data-{shard:05d}-of-{shards:05d}")) as writer:
+            for row in range(shard, data.rows, shards):
+                example = tf.train.Example()
+                feature = example.features.feature
+                feature["viewer_id"].bytes_list.value.append(data.viewers[row])
+                for name, column in data.columns.items():
+                    if column[row]:
+                        feature[name].bytes_list.value.append(column[row])
+                for o, name in enumerate(OBJECTIVES):
+                    feature[name].int64_list.value.append(int(data.labels[o, row]))
+                    feature[f"logit_{name}"].float_list.value.append(logits[o, row])
+                writer.write(example.SerializeToString())
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What an execution left behind."""
+
+    uri: str
+    document: dict[str, Any]
+    blessing: standard_artifacts.ModelBlessing
+
+
+@pytest.fixture(scope="session")
+def data() -> Simulated:
+    return simulate(rows=4000, seed=51, viewers=300)
+
+
+@pytest.fixture(scope="session")
+def examples(data: Simulated, tmp_path_factory: pytest.TempPathFactory) -> standard_artifacts.Examples:
+    root = tmp_path_factory.mktemp("examples")
+    write_examples(root / "Split-eval", data)
+    return _examples_artifact(root)
+
+
+@pytest.fixture(scope="session")
+def empty_examples(tmp_path_factory: pytest.TempPathFactory) -> standard_artifacts.Examples:
+    root = tmp_path_factory.mktemp("empty")
+    nothing = simulate(rows=10, seed=1)
+    write_examples(
+        root / "Split-eval",
+        Simulated(nothing.labels[:, :0], nothing.probabilities[:, :0], nothing.viewers[:0], nothing.columns),
+    )
+    return _examples_artifact(root)
+
+
+def _examples_artifact(root: Path) -> standard_artifacts.Examples:
+    artifact = standard_artifacts.Examples()
+    artifact.uri = str(root)
+    artifact.split_names = json.dumps(["eval"])
+    return artifact
+
+
+def model_artifact(path: Path, version: str | None = None) -> standard_artifacts.Model:
+    """A Model artifact; with a version it stands for the model now serving."""
+    artifact = standard_artifacts.Model()
+    artifact.uri = str(path)
+    if version is not None:
+        artifact.set_int_custom_property("present", 1)
+        artifact.set_string_custom_property("version", version)
+    return artifact
+
+
+@pytest.fixture
+def evaluate(examples: standard_artifacts.Examples, tmp_path: Path) -> Callable[..., Evaluated]:
+    """Runs the executor on a candidate's and, perhaps, a serving model's artifact."""
+
+    def run(
+        candidate: Path,
+        baseline: standard_artifacts.Model | None = None,
+        on: standard_artifacts.Examples | None = None,
+        objectives: tuple[str, ...] = OBJECTIVES,
+        gates: Gates = GATES,
+    ) -> Evaluated:
+        evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
+        evaluation.uri, blessing.uri = str(tmp_path / "evaluation"), str(tmp_path / "blessing")
+        for artifact in (evaluation, blessing):
+            Path(artifact.uri).mkdir()
+        inputs = {"examples": [on or examples], "model": [model_artifact(candidate)]}
+        if baseline is not None:
+            inputs["baseline_model"] = [baseline]
+        context = Executor.Context(
+            beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(tmp_path / "tmp"), unique_id="1"
+        )
+        Executor(context).Do(
+            inputs,
+            {"evaluation": [evaluation], "blessing": [blessing]},
+            {
+                "objectives": json.dumps(objectives),
+                "viewer_key": "viewer_id",
+                "slices": json.dumps(SLICES),
+                "gates": to_json(gates),
+            },
+        )
+        document = json.loads((Path(evaluation.uri) / "gates.json").read_text())
+        return Evaluated(evaluation.uri, document, blessing)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def good_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("good")
+    save_model(path)
+    return path
+
+
+def labels_and_scores(data: Simulated, objective: str) -> tuple[np.ndarray, np.ndarray]:
+    """The labels and the probabilities that the good model predicts."""
+    o = OBJECTIVES.index(objective)
+    return data.labels[o], data.probabilities[o]

@@ -1,0 +1,67 @@
+"""The component carries its part of the config and notices when that or its code changes."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from tfx.components import Pusher
+from tfx.proto import pusher_pb2
+from tfx.types import channel, standard_artifacts
+
+from components.evaluator import component as module
+from components.evaluator.component import Evaluator
+from pipeline.config import (
+    Categorical,
+    Features,
+    Forest,
+    Gate,
+    Gates,
+    Objective,
+    PipelineConfig,
+    from_json,
+)
+
+CONFIG = PipelineConfig(
+    name="small",
+    objectives=(Objective("click", "passive"), Objective("share", "active")),
+    features=Features(numeric=("age",), categorical=(Categorical("device"), Categorical("country"))),
+    schema="schemas/small.pbtxt",
+    slices=(("device",), ("device", "country")),
+    gates=Gates(overrides={"share": Gate(min_auc=0.6)}),
+)
+
+
+def _evaluator(config: PipelineConfig = CONFIG) -> Evaluator:
+    return Evaluator(
+        examples=channel.Channel(type=standard_artifacts.Examples),
+        model=channel.Channel(type=standard_artifacts.Model),
+        baseline_model=channel.Channel(type=standard_artifacts.Model),
+        config=config,
+    )
+
+
+def test_its_parameters_are_its_part_of_the_config() -> None:
+    parameters = _evaluator().exec_properties
+    assert json.loads(parameters["objectives"]) == ["click", "share"]
+    assert json.loads(parameters["slices"]) == [["device"], ["device", "country"]]
+    assert from_json(Gates, parameters["gates"]) == CONFIG.gates
+    assert parameters["viewer_key"] == "viewer_id"
+
+
+def test_only_what_it_uses_reaches_its_cache_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = _evaluator().exec_properties
+    assert _evaluator(replace(CONFIG, forest=Forest(trees=10))).exec_properties == parameters
+    assert _evaluator(replace(CONFIG, gates=Gates())).exec_properties != parameters
+    monkeypatch.setattr(module, "code_fingerprint", lambda *modules: "changed")
+    assert _evaluator().exec_properties != parameters
+
+
+def test_the_stock_pusher_takes_its_blessing() -> None:
+    pusher = Pusher(
+        model=channel.Channel(type=standard_artifacts.Model),
+        model_blessing=_evaluator().outputs["blessing"],
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory="/tmp/pushed")
+        ),
+    )
+    assert pusher.inputs["model_blessing"].type is standard_artifacts.ModelBlessing

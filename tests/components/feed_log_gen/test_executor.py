@@ -1,0 +1,156 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.components.util import examples_utils, tfxio_utils
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import standard_artifacts
+from tfx_bsl.tfxio import dataset_options
+
+from components.feed_log_gen import planning
+from components.feed_log_gen.columns import LogColumns
+from components.feed_log_gen.executor import Executor
+from components.feed_log_gen.feed_log import FeedLogError
+from pipeline.config import to_json
+from tests.components.feed_log_gen.conftest import WriteDay
+from tests.small_feed_log import EVAL_DAY, TRAIN_DAYS, day_table, replaced
+
+
+def run(tmp_path: Path, columns: LogColumns, **changed: Any) -> standard_artifacts.Examples:
+    examples = standard_artifacts.Examples()
+    examples.uri = str(tmp_path / "examples")
+    context = base_beam_executor.BaseBeamExecutor.Context(
+        beam_pipeline_args=["--runner=FnApiRunner", "--sdk_container_image=none"]
+    )
+    properties = {
+        "feed_log": str(tmp_path / "log"),
+        "eval_day": EVAL_DAY.isoformat(),
+        "train_days": TRAIN_DAYS,
+        "columns": to_json(columns),
+        "source_fingerprint": "f00d",
+    }
+    Executor(context).Do({}, {"examples": [examples]}, properties | changed)
+    return examples
+
+
+def read(examples: standard_artifacts.Examples, split: str) -> list[dict[str, list[Any]]]:
+    """The rows of a split, in the order of the shards, as feature → values."""
+    paths = sorted(Path(examples.path(split=split)).iterdir())
+    rows = []
+    for record in tf.data.TFRecordDataset([str(path) for path in paths]):
+        features = tf.train.Example.FromString(record.numpy()).features.feature
+        rows.append({name: list(getattr(f, f.WhichOneof("kind")).value) for name, f in features.items()})
+    return rows
+
+
+def expected(table: pa.Table) -> list[dict[str, list[Any]]]:
+    """What the contract says about each row, worked out cell by cell."""
+    rows = []
+    for row in table.to_pylist():
+        texts = {
+            "session_id": row["session_id"],
+            "viewer_id": str(row["viewer_id"]),
+            "item_id": row["item_id"],
+            "device": row["device"],
+            "cohort": str(row["cohort"]),
+        }
+        example: dict[str, list[Any]] = {name: [text.encode()] for name, text in texts.items() if text is not None}
+        for name in ("age_hours", "impressions"):
+            if row[name] is not None:
+                example[name] = [float(np.float32(row[name]))]
+        if row["topics"]:
+            example["topics"] = [topic.encode() for topic in row["topics"]]
+        example["content"] = row["content"]
+        example["timestamp"] = [round(row["timestamp"].timestamp() * 1000)]
+        rows.append(example | {name: [int(row[name])] for name in ("click", "like")})
+    return rows
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "MIN_SHARD_ROWS", 15)
+
+
+@pytest.mark.usefixtures("feed_log", "small_shards")
+def test_examples_are_the_rows_of_the_log(tmp_path: Path, columns: LogColumns) -> None:
+    examples = run(tmp_path, columns)
+    assert read(examples, "eval") == expected(day_table(40))
+    train = [row for seed in (3, 2, 1) for row in expected(day_table(40 + 10 * seed, seed))]
+    assert read(examples, "train") == train
+
+    names = sorted(path.name for path in Path(examples.path(split="eval")).iterdir())
+    assert names == [f"data_tfrecord-{i:05d}-of-00003" for i in range(3)]
+    assert sorted(path.name for path in tmp_path.joinpath("examples").iterdir()) == ["Split-eval", "Split-train"]
+
+
+@pytest.mark.usefixtures("feed_log")
+def test_the_artifact_says_what_it_holds(tmp_path: Path, columns: LogColumns) -> None:
+    examples = run(tmp_path, columns, train_days=5)
+    assert examples.splits == ["train", "eval"]
+    assert examples.span == 19786
+    assert examples_utils.get_payload_format_string(examples) == "FORMAT_TF_EXAMPLE"
+    assert json.loads(examples.get_string_custom_property("rows_per_day")) == {
+        "2024-03-01": 70,
+        "2024-03-02": 60,
+        "2024-03-03": 50,
+        "2024-03-04": 40,
+    }
+    assert examples.get_int_custom_property("train_rows") == 180
+    assert examples.get_int_custom_property("eval_rows") == 40
+    assert examples.get_string_custom_property("missing_days") == "2024-02-28,2024-02-29"
+    assert examples.get_string_custom_property("source_fingerprint") == "f00d"
+
+
+@pytest.mark.usefixtures("feed_log")
+def test_tfx_reads_it(tmp_path: Path, columns: LogColumns) -> None:
+    examples = run(tmp_path, columns)
+    schema = text_format.Parse(
+        """
+        feature { name: "content" type: FLOAT presence { min_fraction: 1 } shape { dim { size: 3 } } }
+        feature { name: "topics" type: BYTES }
+        """,
+        schema_pb2.Schema(),
+    )
+    dataset_factory = tfxio_utils.get_tf_dataset_factory_from_artifact([examples], telemetry_descriptors=["test"])
+    options = dataset_options.TensorFlowDatasetOptions(batch_size=100, shuffle=False, num_epochs=1)
+    (batch,) = dataset_factory([f"{examples.path(split='eval')}/*"], options, schema)
+    table = day_table(40)
+    np.testing.assert_array_equal(batch["content"].numpy(), np.array(table["content"].to_pylist(), np.float32))
+    assert [t.decode() for t in batch["topics"].values.numpy()] == [
+        t for row in table["topics"].to_pylist() for t in row or []
+    ]
+
+
+@pytest.mark.usefixtures("feed_log", "small_shards")
+def test_bad_values_fail_the_run_with_the_oldest_row(tmp_path: Path, write_day: WriteDay, columns: LogColumns) -> None:
+    ids = [f"i{i}" for i in range(50)]
+    write_day(0, replaced(day_table(40), "content", pa.array([[1.0, 2.0]] * 40)))
+    path = write_day(1, replaced(day_table(50), "item_id", pa.array([*ids[:33], None, *ids[34:]])))
+    with pytest.raises(FeedLogError) as raised:
+        run(tmp_path, columns)
+    assert str(raised.value) == (
+        f"{path}: id column 'item_id', row 33: null; every impression needs a key "
+        "(and 1 more parts of the feed log with a problem)"
+    )
+
+
+@pytest.mark.usefixtures("feed_log")
+def test_what_footers_show_fails_before_anything_is_written(
+    tmp_path: Path, write_day: WriteDay, columns: LogColumns
+) -> None:
+    write_day(0, replaced(day_table(40), "device", pa.array([1.5] * 40)))
+    with pytest.raises(FeedLogError, match="categorical column 'device' is double; accepted are string, binary"):
+        run(tmp_path, columns)
+    assert not (tmp_path / "examples").exists()
+
+
+@pytest.mark.usefixtures("feed_log")
+def test_a_day_in_another_format_is_refused(tmp_path: Path, columns: LogColumns) -> None:
+    with pytest.raises(FeedLogError, match=r"'04\.03\.2024' is not a day; write it as YYYY-MM-DD"):
+        run(tmp_path, columns, eval_day="04.03.2024")

@@ -1,0 +1,160 @@
+"""TowerTrainer's executor on real artifacts: what LeafEncoder encoded, a real forest and a real Transform graph."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+from sklearn.metrics import roc_auc_score
+from tfx.types import channel_utils, standard_artifacts
+from tfx.types.artifact import Artifact
+
+from components.forest_trainer.artifact import ForestArtifact
+from components.leaf_encoder.shards import Shard, encode_shard
+from components.tower_trainer.component import TowerTrainer
+from components.tower_trainer.executor import Executor
+from pipeline.config import PipelineConfig, Training
+from ranker.forest.traverse import Traversal
+from ranker.serving.export import MANIFEST
+from tests.ranker.serving.feed import FEATURES, OBJECTIVES, SCHEMA, TOWERS, TinyFeed, make_feed, serialized
+
+pytestmark = pytest.mark.slow
+
+CONFIG = PipelineConfig(
+    name="tiny",
+    objectives=OBJECTIVES,
+    features=FEATURES,
+    schema="unused.pbtxt",
+    towers=TOWERS,
+    training=Training(epochs=12, batch_size=64, learning_rate=1e-2, shuffle_buffer=200),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Holds everything that the tests of this module read."""
+    return tmp_path_factory.mktemp("tower_trainer")
+
+
+@pytest.fixture(scope="module")
+def feed(folder: Path) -> TinyFeed:
+    """Impressions, transformed, and a forest."""
+    return make_feed(folder, count=1000)
+
+
+def _artifact(kind: type[Artifact], path: Path) -> Artifact:
+    path.mkdir(parents=True, exist_ok=True)
+    artifact = kind()
+    artifact.uri = str(path)
+    return artifact
+
+
+def _inputs(feed: TinyFeed, folder: Path) -> dict[str, list[Artifact]]:
+    examples = _artifact(standard_artifacts.Examples, folder / "leaf_examples")
+    examples.split_names = json.dumps(["train", "eval"])
+    (folder / "leaf_examples" / "Split-train").mkdir(exist_ok=True)
+    for i, file in enumerate(sorted(folder.glob("transformed-*"))):
+        target = folder / "leaf_examples" / "Split-train" / f"leaf_examples-{i:05d}"
+        (folder / "aside").mkdir(exist_ok=True)
+        encode_shard(Shard(str(file), str(target), str(folder / "aside")), Traversal(feed.forest))
+    forest = _artifact(ForestArtifact, folder / "forest")
+    feed.forest.save(forest.uri)
+    graph = _artifact(standard_artifacts.TransformGraph, feed.graph)
+    schema = _artifact(standard_artifacts.Schema, folder / "schema")
+    (folder / "schema" / "schema.pbtxt").write_text(text_format.MessageToString(SCHEMA))
+    return {"leaf_examples": [examples], "forest": [forest], "transform_graph": [graph], "schema": [schema]}
+
+
+def _component(inputs: dict[str, list[Artifact]], config: PipelineConfig = CONFIG) -> TowerTrainer:
+    channels: dict[str, Any] = {name: channel_utils.as_channel(artifacts) for name, artifacts in inputs.items()}
+    return TowerTrainer(**channels, config=config, eval_day="2024-05-04", training_fingerprint="f00d")
+
+
+def _run(inputs: dict[str, list[Artifact]], out: Path, config: PipelineConfig = CONFIG) -> Path:
+    outputs = {
+        "model": [_artifact(standard_artifacts.Model, out / "model")],
+        "model_run": [_artifact(standard_artifacts.ModelRun, out / "model_run")],
+    }
+    Executor().Do(inputs, outputs, dict(_component(inputs, config).exec_properties))
+    return out
+
+
+@pytest.fixture(scope="module")
+def inputs(feed: TinyFeed, folder: Path) -> dict[str, list[Artifact]]:
+    """The input artifacts."""
+    return _inputs(feed, folder)
+
+
+@pytest.fixture(scope="module")
+def trained(inputs: dict[str, list[Artifact]], folder: Path) -> Path:
+    """Holds the output artifacts of one run."""
+    return _run(inputs, folder / "out")
+
+
+def test_the_model_scores_raw_examples_and_has_learnt(feed: TinyFeed, trained: Path) -> None:
+    model = tf.saved_model.load(str(trained / "model" / "Format-Serving"))
+
+    scores = model.signatures["serving_default"](examples=tf.constant(serialized(feed.rows, FEATURES.names)))
+
+    assert set(model.signatures) == {"serving_default", "score_features", "score_leaves", "rank"}
+    for objective in OBJECTIVES:
+        labels = np.array([row[objective.name][0] for row in feed.rows])
+        assert roc_auc_score(labels, scores[objective.name]) > 0.7
+        assert np.mean(scores[objective.name]) == pytest.approx(labels.mean(), abs=0.05)
+
+
+def test_the_leaves_of_leaf_encoder_score_as_raw_examples_do(feed: TinyFeed, trained: Path) -> None:
+    model = tf.saved_model.load(str(trained / "model" / "Format-Serving"))
+    leaves = {name: tf.constant(values) for name, values in feed.batch().items()}
+
+    raw = model.signatures["serving_default"](examples=tf.constant(serialized(feed.rows)))
+    encoded = model.signatures["score_leaves"](**leaves)
+
+    for objective in OBJECTIVES:
+        np.testing.assert_allclose(encoded[objective.name], raw[objective.name], atol=1e-6)
+
+
+def test_the_manifest_says_what_the_model_is(feed: TinyFeed, trained: Path) -> None:
+    manifest = json.loads((trained / "model" / "Format-Serving" / MANIFEST).read_text())
+
+    assert manifest["objectives"] == [o.name for o in OBJECTIVES]
+    assert manifest["forest_fingerprint"] == feed.forest.fingerprint
+    assert (manifest["trees"], manifest["leaves"]) == (feed.forest.trees, feed.forest.leaves)
+    assert (manifest["training_fingerprint"], manifest["eval_day"]) == ("f00d", "2024-05-04")
+    assert manifest["rows"] == 1000
+    assert manifest["input_names"]["hours-old"] == "hours_old"
+    assert manifest["config"]["towers"]["hidden"] == [16, 8]
+    assert [o["utility_weight"] for o in manifest["config"]["objectives"]] == [3.0, 1.0, 2.0]
+
+
+def test_the_run_keeps_its_curves(trained: Path) -> None:
+    history = json.loads((trained / "model_run" / "history.json").read_text())
+
+    assert history["impressions"][-1] == 12 * 1000
+    assert history["loss"][-1] < 0.95 * history["base_rate_loss"]
+    assert list((trained / "model_run" / "tensorboard").glob("events*"))
+
+
+def test_leaves_of_another_forest_are_refused(
+    inputs: dict[str, list[Artifact]], feed: TinyFeed, tmp_path: Path
+) -> None:
+    smaller = _artifact(ForestArtifact, tmp_path / "forest")
+    type(feed.forest).from_booster(feed.forest.booster[:3], FEATURES.forest_names).save(smaller.uri)
+
+    with pytest.raises(ValueError, match=r"should be 6 bytes, 2 for each of 3 trees"):
+        _run({**inputs, "forest": [smaller]}, tmp_path / "out")
+
+    assert not (tmp_path / "out" / "model" / "Format-Serving").exists()
+
+
+def test_parameters_carry_the_config_and_the_code(inputs: dict[str, list[Artifact]]) -> None:
+    properties = _component(inputs).exec_properties
+    other = _component(inputs, replace(CONFIG, training=Training(seed=2))).exec_properties
+
+    assert json.loads(properties["towers"])["hidden"] == [16, 8]
+    assert len(properties["code_fingerprint"]) == 16
+    assert {name for name in properties if properties[name] != other[name]} == {"training"}

@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import pytest
+
+from datasets.kuairand.files import RawDataError, find_raw_files
+from tests.datasets.kuairand.handmade import write_raw
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_finds_every_standard_log_in_order(tmp_path: Path, suffix: str) -> None:
+    write_raw(tmp_path, suffix=suffix)
+    (tmp_path / "log_random_4_22_to_5_08_pure.csv").touch()
+    files = find_raw_files(tmp_path)
+    assert [path.name for path in files.logs] == [
+        f"log_standard_4_08_to_4_26_pure.csv{suffix}",
+        f"log_standard_4_27_to_5_08_pure.csv{suffix}",
+    ]
+    assert files.users.name == f"user_features_pure.csv{suffix}"
+    assert files.videos.name == f"video_features_basic_pure.csv{suffix}"
+
+
+def test_absent_folder(tmp_path: Path) -> None:
+    with pytest.raises(RawDataError, match=r"nowhere: there is no such folder; .*KuaiRand-Pure.*Zenodo"):
+        find_raw_files(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("pattern", ["log_standard_*.csv", "user_features_pure.csv", "video_features_basic_pure.csv"])
+def test_missing_file_says_which_and_where_from(raw_folder: Path, pattern: str) -> None:
+    for path in raw_folder.glob(pattern):
+        path.unlink()
+    with pytest.raises(RawDataError) as caught:
+        find_raw_files(raw_folder)
+    assert f"no file matches {pattern} or {pattern}.gz" in str(caught.value)
+    assert "KuaiRand-Pure is published on Zenodo and linked from kuairand.com" in str(caught.value)
+
+
+def test_a_file_both_plain_and_compressed(raw_folder: Path) -> None:
+    write_raw(raw_folder, suffix=".gz")
+    with pytest.raises(RawDataError, match=r"both log_standard_4_08_to_4_26_pure\.csv and .*\.csv\.gz are there"):
+        find_raw_files(raw_folder)

@@ -1,0 +1,135 @@
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from datasets.kuairand.files import RawDataError, find_raw_files
+from datasets.kuairand.raw import RawTables, read_raw, rows_of
+from tests.datasets.kuairand.handmade import LOG, USERS, VIDEOS, write_csv, write_raw
+
+LATER_LOG = "log_standard_4_27_to_5_08_pure.csv"
+
+
+def read(folder: Path) -> RawTables:
+    return read_raw(find_raw_files(folder))
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_reads_plain_and_compressed_files(tmp_path: Path, suffix: str) -> None:
+    raw = read(write_raw(tmp_path, suffix=suffix))
+    assert raw.days == (date(2022, 4, 25), date(2022, 4, 26), date(2022, 4, 27))
+    assert raw.log["day"].tolist() == [0, 0, 0, 1, 1, 2, 2, 2, 2]
+    assert raw.log["time_ms"].groupby(raw.log["day"]).apply(lambda times: times.is_monotonic_increasing).all()
+    assert raw.users["user_id"].to_pylist() == [1, 2]
+    assert raw.users["onehot_feat12"].to_pylist() == [1, None]
+    assert raw.videos["music_type"].type == pa.int64()
+    assert raw.videos["upload_day"].to_pylist() == [(date(2022, 4, 20) - date(1970, 1, 1)).days] * 2
+
+
+def test_repeated_rows_are_kept(tmp_path: Path) -> None:
+    assert len(read(write_raw(tmp_path, [*LOG, LOG[-1]])).log) == len(LOG) + 1
+
+
+@pytest.mark.parametrize(
+    ("file", "rows", "message"),
+    [
+        (
+            "user_features_pure.csv",
+            [USERS[0], USERS[1] | {"register_days": "many"}],
+            "user_features_pure.csv: column register_days, line 3: expected a number, got 'many'",
+        ),
+        (
+            "user_features_pure.csv",
+            [USERS[0] | {"onehot_feat4": "1.5"}],
+            "user_features_pure.csv: column onehot_feat4, line 2: expected an integer, got 1.5",
+        ),
+        (
+            "user_features_pure.csv",
+            [USERS[0], USERS[0]],
+            "user_features_pure.csv: column user_id, line 3: 2 stands in more than one row",
+        ),
+        (
+            "video_features_basic_pure.csv",
+            [VIDEOS[0] | {"video_id": "v1"}],
+            "video_features_basic_pure.csv: column video_id, line 2: expected an integer, got 'v1'",
+        ),
+        (
+            "video_features_basic_pure.csv",
+            [VIDEOS[0], VIDEOS[1] | {"upload_dt": "20 April"}],
+            "video_features_basic_pure.csv: column upload_dt, line 3: expected a day as YYYY-MM-DD, got '20 April'",
+        ),
+        (
+            LATER_LOG,
+            [LOG[5], LOG[6] | {"play_time_ms": "1.5"}],
+            f"{LATER_LOG}: column play_time_ms, line 3: expected an integer, got '1.5'",
+        ),
+        (
+            LATER_LOG,
+            [LOG[5], LOG[6], LOG[7] | {"is_like": 2}],
+            f"{LATER_LOG}: column is_like, line 4: expected 0 or 1, got 2",
+        ),
+        (
+            LATER_LOG,
+            [LOG[5] | {"time_ms": ""}],
+            f"{LATER_LOG}: column time_ms, line 2: the value is missing",
+        ),
+        (
+            LATER_LOG,
+            [LOG[5] | {"date": 20220431}],
+            f"{LATER_LOG}: column date, line 2: expected a day as YYYYMMDD, got 20220431",
+        ),
+    ],
+)
+def test_wrong_values(raw_folder: Path, file: str, rows: list[dict[str, object]], message: str) -> None:
+    write_csv(raw_folder / file, rows)
+    with pytest.raises(RawDataError) as caught:
+        read(raw_folder)
+    assert str(caught.value) == f"{raw_folder}/{message}"
+
+
+@pytest.mark.parametrize(
+    ("file", "rows", "column"),
+    [
+        (LATER_LOG, LOG, "is_click"),
+        ("user_features_pure.csv", USERS, "user_active_degree"),
+        ("video_features_basic_pure.csv", VIDEOS, "tag"),
+    ],
+)
+def test_missing_column(raw_folder: Path, file: str, rows: list[dict[str, object]], column: str) -> None:
+    write_csv(raw_folder / file, [{k: v for k, v in row.items() if k != column} for row in rows])
+    with pytest.raises(RawDataError, match=rf"{file}: the column {column} is missing; the header holds "):
+        read(raw_folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        (LATER_LOG, lambda path: path.write_text("")),
+        (LATER_LOG, lambda path: path.write_text(path.read_text() + "1,2,3\n")),
+        ("user_features_pure.csv.gz", lambda path: path.write_bytes(b"not a gzip file")),
+    ],
+    ids=["empty", "ragged", "not gzip"],
+)
+def test_unreadable_file(raw_folder: Path, file: str, damage: Callable[[Path], object]) -> None:
+    path = raw_folder / file
+    path.with_name(path.name.removesuffix(".gz")).rename(path)
+    damage(path)
+    with pytest.raises(RawDataError, match=rf"{file}: cannot be read as CSV: \w+") as caught:
+        read(raw_folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_log_without_impressions(raw_folder: Path) -> None:
+    for path in raw_folder.glob("log_standard_*"):
+        path.write_text(path.read_text().splitlines()[0] + "\n")
+    with pytest.raises(RawDataError, match=r"log_standard_4_08_to_4_26_pure\.csv: the log holds no impression"):
+        read(raw_folder)
+
+
+def test_rows_of_a_table_by_key() -> None:
+    table = pa.table({"id": [2, 5, 9], "name": ["b", "e", "i"]})
+    assert rows_of(table, "id", np.array([9, 1, 2, 7, 10]))["name"].to_pylist() == ["i", None, "b", None, None]
+    assert rows_of(table.slice(0, 0), "id", np.array([2]))["name"].to_pylist() == [None]

@@ -1,0 +1,47 @@
+"""`python -m datasets.synthetic`."""
+
+from pathlib import Path
+
+import pytest
+
+from datasets.synthetic import cli
+
+ARGUMENTS = ["--days", "2", "--impressions-per-day", "400", "--seed", "5"]
+
+
+def test_a_table_of_base_rates_closes_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*ARGUMENTS, "--out", str(tmp_path), "--start", "2026-03-01"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["day", "rows", "click", "long_dwell", "like", "comment", "reshare", "creator_reply"]
+    assert [line.split()[:2] for line in lines[1:4]] == [["2026-03-01", "400"], ["2026-03-02", "400"], ["all", "800"]]
+    assert str(tmp_path / "truth") in lines[-1]
+    assert "800 impressions generated" in lines[-1]
+
+
+def test_a_second_run_finds_everything_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main([*ARGUMENTS, "--out", str(tmp_path)])
+    first = capsys.readouterr().out
+    assert cli.main([*ARGUMENTS, "--out", str(tmp_path)]) == 0
+    second = capsys.readouterr().out
+    assert second.splitlines()[:-1] == first.splitlines()[:-1]
+    assert second.splitlines()[-1].endswith("nothing was missing")
+
+
+def test_an_error_is_one_line_and_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main([*ARGUMENTS, "--out", str(tmp_path)])
+    capsys.readouterr()
+    assert cli.main([*ARGUMENTS, "--out", str(tmp_path), "--drift", "2"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    errors = captured.err.strip().splitlines()
+    assert errors == [
+        f"error: {tmp_path} holds a feed with drift 1.0, not 2.0; overwrite it (--overwrite) or choose another folder"
+    ]
+    assert cli.main([*ARGUMENTS, "--out", str(tmp_path), "--drift", "2", "--overwrite"]) == 0
+
+
+def test_a_start_that_is_no_day_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--out", "x", "--start", "2026-13-01"])
+    assert stop.value.code == 2
+    assert "expected a day as YYYY-MM-DD, got '2026-13-01'" in capsys.readouterr().err

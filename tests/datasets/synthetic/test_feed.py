@@ -1,0 +1,134 @@
+"""A simulated feed on disk: the same again from the same settings, day by day, and never mixed with another."""
+
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from datasets.feed_log import day_folder
+from datasets.synthetic import generate
+from tests.datasets.synthetic.conftest import DAYS, ROWS, START, Feed, read_days
+
+SMALL = 500
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def test_every_day_has_its_folder_and_its_truth(feed: Feed) -> None:
+    days = ["day-2026-01-05", "day-2026-01-06", "day-2026-01-07"]
+    assert sorted(path.name for path in feed.root.iterdir()) == [*days, "feed.json", "truth"]
+    assert sorted(path.name for path in (feed.root / "truth").iterdir()) == days
+    assert [pq.read_table(feed.root / day).num_rows for day in days] == [ROWS] * DAYS
+
+
+def test_summaries_tell_rows_and_base_rates(feed: Feed) -> None:
+    assert [summary.day for summary in feed.summaries] == [date(2026, 1, day) for day in (5, 6, 7)]
+    assert [summary.rows for summary in feed.summaries] == [ROWS] * DAYS
+    assert all(summary.generated for summary in feed.summaries)
+    clicks = feed.numbers("click").reshape(DAYS, ROWS)
+    assert [summary.rates["click"] for summary in feed.summaries] == pytest.approx(clicks.mean(axis=1))
+
+
+def test_the_same_settings_give_the_same_bytes_and_another_seed_does_not(tmp_path: Path) -> None:
+    for name, seed in (("one", 1), ("again", 1), ("other", 2)):
+        generate(tmp_path / name, 2, SMALL, seed)
+    assert files(tmp_path / "one") == files(tmp_path / "again")
+    day = "day-2026-01-06"
+    assert not pq.read_table(tmp_path / "one" / day).equals(pq.read_table(tmp_path / "other" / day))
+
+
+def test_a_day_does_not_depend_on_how_many_are_generated_or_which_are_there(tmp_path: Path) -> None:
+    generate(tmp_path / "long", 4, SMALL, seed=1)
+    generate(tmp_path / "short", 2, SMALL, seed=1)
+    kept = files(tmp_path / "short" / "day-2026-01-05")
+    shutil.rmtree(tmp_path / "short" / "day-2026-01-06")
+    summaries = generate(tmp_path / "short", 4, SMALL, seed=1)
+    assert [summary.generated for summary in summaries] == [False, True, True, True]
+    assert files(tmp_path / "short" / "day-2026-01-05") == kept
+    assert files(tmp_path / "long") == files(tmp_path / "short")
+
+
+def test_the_calendar_follows_the_start(tmp_path: Path) -> None:
+    generate(tmp_path, 2, SMALL, seed=1, start=date(2024, 2, 29))
+    table = read_days(tmp_path, [date(2024, 2, 29), date(2024, 3, 1)])
+    assert table["day_of_week"].unique().to_pylist() == ["thu", "fri"]
+
+
+def test_a_complete_feed_is_left_alone(tmp_path: Path) -> None:
+    generate(tmp_path, 2, SMALL, seed=1)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")}
+    assert not any(summary.generated for summary in generate(tmp_path, 2, SMALL, seed=1))
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")} == before
+
+
+def test_a_day_without_its_truth_is_generated_again(tmp_path: Path) -> None:
+    generate(tmp_path, 2, SMALL, seed=1)
+    before = files(tmp_path)
+    shutil.rmtree(day_folder(tmp_path / "truth", START))
+    (tmp_path / ".writing-killed").mkdir()
+    assert [summary.generated for summary in generate(tmp_path, 2, SMALL, seed=1)] == [True, False]
+    assert files(tmp_path) == before
+    assert not (tmp_path / ".writing-killed").exists()
+
+
+def test_other_settings_are_refused_by_name_unless_overwritten(tmp_path: Path) -> None:
+    generate(tmp_path, 2, SMALL, seed=1)
+    before = files(tmp_path)
+    with pytest.raises(FileExistsError, match=r"holds a feed with seed 1, not 2, drift 1\.0, not 3\.0; overwrite"):
+        generate(tmp_path, 1, SMALL, seed=2, drift=3.0)
+    assert files(tmp_path) == before
+    generate(tmp_path, 1, SMALL, seed=2, drift=3.0, overwrite=True)
+    generate(tmp_path / "fresh", 1, SMALL, seed=2, drift=3.0)
+    fresh = files(tmp_path / "fresh")
+    shutil.rmtree(tmp_path / "fresh")
+    assert files(tmp_path) == fresh
+
+
+def test_a_feed_of_another_version_is_refused(tmp_path: Path) -> None:
+    generate(tmp_path, 1, SMALL, seed=1)
+    settings = json.loads((tmp_path / "feed.json").read_text())
+    (tmp_path / "feed.json").write_text(json.dumps(settings | {"version": 0}))
+    with pytest.raises(FileExistsError, match="version 0, not"):
+        generate(tmp_path, 1, SMALL, seed=1)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_feed_log_of_another_origin_is_never_touched(tmp_path: Path, overwrite: bool) -> None:
+    day_folder(tmp_path, START).mkdir()
+    with pytest.raises(FileExistsError, match="holds a feed log that was not simulated"):
+        generate(tmp_path, 1, SMALL, seed=1, overwrite=overwrite)
+    assert [path.name for path in tmp_path.iterdir()] == ["day-2026-01-05"]
+
+
+@pytest.mark.parametrize("content", ["{", "[1]"])
+def test_a_damaged_settings_file_is_an_error_that_names_it(tmp_path: Path, content: str) -> None:
+    (tmp_path / "feed.json").write_text(content)
+    with pytest.raises(ValueError, match=r"feed\.json: expected the settings of a feed"):
+        generate(tmp_path, 1, SMALL, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"days": 0}, "days: needs at least 1, got 0"),
+        ({"impressions_per_day": 0}, "impressions_per_day: needs at least 1, got 0"),
+        ({"seed": -1}, "seed: needs a number from 0"),
+        ({"drift": -0.1}, "drift: needs a finite number"),
+        ({"drift": float("nan")}, "drift: needs a finite number"),
+    ],
+)
+def test_settings_out_of_range_name_the_field(tmp_path: Path, arguments: dict[str, float], message: str) -> None:
+    given = {"days": 1, "impressions_per_day": SMALL, "seed": 1, **arguments}
+    with pytest.raises(ValueError, match=message):
+        generate(tmp_path / "feed", **given)  # type: ignore[arg-type]
+    assert not (tmp_path / "feed").exists()
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_day_may_be_tiny(tmp_path: Path, rows: int) -> None:
+    assert [summary.rows for summary in generate(tmp_path, 2, rows, seed=1)] == [rows, rows]

@@ -1,0 +1,135 @@
+"""The accumulator agrees with scikit-learn on every slice, and does not mind how the rows reach it."""
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from ranker.evaluation.accumulator import Accumulator
+from ranker.evaluation.summary import SliceMetrics, summarize
+from tests.ranker.evaluation.simulated import OBJECTIVES, Simulated, accumulate, simulate
+
+
+@pytest.fixture(scope="module")
+def data() -> Simulated:
+    return simulate(rows=30_000, seed=3)
+
+
+@pytest.fixture(scope="module")
+def result(data: Simulated) -> list[SliceMetrics]:
+    return list(summarize(accumulate(data, {"candidate": data.probabilities}, batch=1000)))
+
+
+def _rows_of(data: Simulated, metrics: SliceMetrics) -> np.ndarray:
+    rows = np.ones(data.rows, bool)
+    for column, value in metrics.key:
+        rows &= data.columns[column] == (b"" if value == "(missing)" else value.encode())
+    return rows
+
+
+def test_every_slice_and_cross_agrees_with_scikit_learn(data: Simulated, result: list[SliceMetrics]) -> None:
+    assert len(result) == 1 + 3 + 4 + 12
+    for metrics in result:
+        rows = _rows_of(data, metrics)
+        for o, name in enumerate(OBJECTIVES):
+            labels, scores, ours = data.labels[o, rows], data.probabilities[o, rows], metrics.candidate[name]
+            assert (ours.impressions, ours.positives) == (rows.sum(), labels.sum())
+            assert ours.auc.value == pytest.approx(sk.roc_auc_score(labels, scores), abs=1e-3)
+            assert ours.o_over_e.value == pytest.approx(labels.sum() / scores.sum(), abs=1e-9)
+            assert ours.log_loss == pytest.approx(sk.log_loss(labels, scores), abs=1e-9)
+            entropy = sk.log_loss(labels, np.full(len(labels), labels.mean()))
+            assert ours.normalized_entropy == pytest.approx(ours.log_loss / entropy, abs=1e-9)
+            assert ours.mean_prediction == pytest.approx(scores.mean(), abs=1e-12)
+
+
+def test_overall_auc_is_good_to_a_ten_thousandth(data: Simulated, result: list[SliceMetrics]) -> None:
+    for o, name in enumerate(OBJECTIVES):
+        exact = sk.roc_auc_score(data.labels[o], data.probabilities[o])
+        assert result[0].candidate[name].auc.value == pytest.approx(exact, abs=1e-4)
+
+
+def _assert_same(one: list[SliceMetrics], other: list[SliceMetrics]) -> None:
+    assert [metrics.key for metrics in one] == [metrics.key for metrics in other]
+    for a, b in zip(one, other, strict=True):
+        for name in a.candidate:
+            left, right = a.candidate[name], b.candidate[name]
+            assert (left.impressions, left.positives) == (right.impressions, right.positives)
+            assert left.auc.value == right.auc.value
+            for field in ("auc", "o_over_e"):
+                for end in ("value", "lower", "upper"):
+                    expected = getattr(getattr(right, field), end)
+                    assert getattr(getattr(left, field), end) == pytest.approx(expected, rel=1e-9, nan_ok=True)
+            assert left.log_loss == pytest.approx(right.log_loss, rel=1e-12)
+
+
+@pytest.mark.parametrize("batch", [7, 512, 4999])
+def test_batch_size_does_not_matter(batch: int) -> None:
+    data = simulate(rows=5000, seed=4)
+    models = {"candidate": data.probabilities}
+    _assert_same(list(summarize(accumulate(data, models))), list(summarize(accumulate(data, models, batch=batch))))
+
+
+def _part(data: Simulated, rows: slice) -> Accumulator:
+    part = Simulated(
+        data.labels[:, rows],
+        data.probabilities[:, rows],
+        data.viewers[rows],
+        {name: column[rows] for name, column in data.columns.items()},
+    )
+    return accumulate(part, {"candidate": part.probabilities})
+
+
+def _merged(*parts: Accumulator) -> Accumulator:
+    total = Accumulator(parts[0].models, parts[0].objectives, parts[0].index.specs)
+    for part in parts:
+        total.merge(part)
+    return total
+
+
+def test_merging_is_associative_and_commutative() -> None:
+    data = simulate(rows=6000, seed=5)
+    # The parts meet the slice values in different orders, so their numbering differs.
+    parts = [slice(0, 10), slice(10, 3000), slice(3000, None)]
+    whole = list(summarize(_part(data, slice(None))))
+    a, b, c = (_part(data, rows) for rows in parts)
+    _assert_same(whole, list(summarize(_merged(a, b, c))))
+    _assert_same(whole, list(summarize(_merged(c, _merged(b, a)))))
+
+
+def test_merging_different_evaluations_is_refused() -> None:
+    with pytest.raises(ValueError, match="different evaluations"):
+        Accumulator(["candidate"], ["click"]).merge(Accumulator(["candidate"], ["share"]))
+
+
+def test_what_is_no_probability_is_counted_and_left_out(data: Simulated) -> None:
+    broken = data.probabilities.copy()
+    broken[1, :3] = [np.nan, -0.1, 1.5]
+    accumulator = accumulate(data, {"candidate": broken}, slices=())
+    assert accumulator.invalid.tolist() == [[0, 3]]
+    overall = next(iter(summarize(accumulator)))
+    assert overall.candidate["share"].impressions == data.rows - 3
+    assert overall.candidate["click"].impressions == data.rows
+
+
+def test_a_slice_column_with_too_many_values_is_dropped_also_when_only_the_merge_shows_it() -> None:
+    data = simulate(rows=2000, seed=6)
+    data.columns["viewer"] = data.viewers
+    models = {"candidate": data.probabilities}
+    accumulator = accumulate(data, models, slices=(("device",), ("viewer",)), max_slice_values=10, batch=100)
+    assert accumulator.index.too_many == (("viewer",),)
+    keys = [metrics.key for metrics in summarize(accumulator)]
+    assert {len(key) and key[0][0] for key in keys} == {0, "device"}
+    merged = Accumulator(["candidate"], OBJECTIVES, (("device",), ("viewer",)), 10)
+    merged.merge(accumulator)
+    assert merged.index.too_many == (("viewer",),)
+    assert [metrics.key for metrics in summarize(merged)] == keys
+
+
+def test_cells_held_are_bounded_by_buckets_and_not_by_rows() -> None:
+    data = simulate(rows=3000, seed=7)
+    accumulator = Accumulator(["candidate"], OBJECTIVES)
+    groups = np.zeros(data.rows, np.int64)
+    held = []
+    for _ in range(3):
+        accumulator.add(data.labels, data.probabilities[None], groups, {})
+        held.append([len(table.items()[0]) for table in accumulator._tables()])
+    assert held[0] == held[1] == held[2]

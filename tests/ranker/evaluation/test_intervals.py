@@ -1,0 +1,134 @@
+"""Intervals cover the truth about as often as they say, and stay wide where there is little to go by."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from scipy.stats import chi2
+from sklearn.metrics import roc_auc_score
+
+from ranker.evaluation.intervals import (
+    Estimate,
+    auc_interval,
+    calibration_worsening,
+    difference_interval,
+    o_over_e_interval,
+    student_quantile,
+)
+from ranker.evaluation.summary import CANDIDATE, summarize
+from tests.ranker.evaluation.simulated import accumulate, simulate
+
+
+def test_intervals_cover_the_truth_where_viewers_differ() -> None:
+    """Viewers with tastes of their own make impressions dependent; an interval that ignores that covers too rarely."""
+    big = simulate(rows=400_000, seed=0, viewer_spread=0.8, viewers=100_000)
+    true_auc = roc_auc_score(big.labels[0], big.probabilities[0])
+    true_ratio = big.labels[0].sum() / big.probabilities[0].sum()
+    runs, auc_hits, ratio_hits, naive_hits = 150, 0, 0, 0
+    for seed in range(1, runs + 1):
+        data = simulate(rows=3000, seed=seed, viewer_spread=0.8, viewers=60)
+        metrics = next(iter(summarize(accumulate(data, {CANDIDATE: data.probabilities}, slices=())))).candidate["click"]
+        auc_hits += metrics.auc.lower <= true_auc <= metrics.auc.upper
+        ratio_hits += metrics.o_over_e.lower <= true_ratio <= metrics.o_over_e.upper
+        naive = 1.96 * math.sqrt(metrics.positives) / (metrics.positives / metrics.o_over_e.value)
+        naive_hits += abs(metrics.o_over_e.value - true_ratio) <= naive
+    assert auc_hits / runs >= 0.88
+    assert 0.88 <= ratio_hits / runs <= 0.995
+    assert naive_hits / runs < 0.75
+
+
+def test_nothing_observed_still_has_the_poisson_upper_end() -> None:
+    groups = 32
+    interval = o_over_e_interval(np.zeros(groups), np.full(groups, 0.5), np.full(groups, 100.0), 0.95)
+    assert interval.value == 0.0
+    assert interval.lower == 0.0
+    assert interval.upper == pytest.approx(0.5 * chi2.ppf(0.975, 2) / 16.0, rel=1e-6)
+
+
+def test_rare_independent_outcomes_get_the_exact_poisson_interval() -> None:
+    # One outcome in each of ten groups: as even as can be, so the floor and not the jackknife decides.
+    positives = np.concatenate([np.ones(10), np.zeros(0)])
+    interval = o_over_e_interval(positives, np.full(10, 1.0), np.full(10, 1e6), 0.95)
+    assert interval.lower == pytest.approx(0.5 * chi2.ppf(0.025, 20) / 10.0, rel=1e-3)
+    assert interval.upper == pytest.approx(0.5 * chi2.ppf(0.975, 22) / 10.0, rel=1e-3)
+
+
+def test_one_group_of_viewers_says_nothing() -> None:
+    one = np.zeros(32)
+    one[3] = 5.0
+    interval = o_over_e_interval(one, one, one * 10, 0.95)
+    assert (interval.lower, interval.upper) == (0.0, math.inf)
+    auc = auc_interval(0.7, np.full(32, 0.7), one, one, 0.95)
+    assert (auc.lower, auc.upper) == (0.0, 1.0)
+
+
+def test_an_auc_from_two_positives_is_hardly_known_even_if_both_agree() -> None:
+    positives = np.zeros(32)
+    positives[:2] = 1.0
+    perfect = auc_interval(1.0, np.ones(32), positives, np.full(32, 50.0), 0.95)
+    assert perfect.upper == 1.0
+    assert perfect.lower < 0.5
+    zero = auc_interval(0.0, np.zeros(32), positives, np.full(32, 50.0), 0.95)
+    assert zero.upper > 0.5
+
+
+def test_a_single_impression_does_not_look_certain() -> None:
+    positives = np.array([1.0, 0.0])
+    interval = o_over_e_interval(positives, np.array([0.05, 0.05]), np.array([1.0, 1.0]), 0.95)
+    assert interval.lower < 5.0
+
+
+def test_identical_models_differ_by_exactly_nothing() -> None:
+    same = difference_interval(0.0, np.zeros(32), np.ones(32, bool), 32, 0.95)
+    assert (same.lower, same.upper) == (0.0, 0.0)
+
+
+def test_student_quantile_matches_the_tables() -> None:
+    assert student_quantile(0.95, 32) == pytest.approx(2.0395, abs=1e-3)
+    assert student_quantile(0.95, 1) == math.inf
+
+
+def test_calibration_worsening_is_certain_only_where_the_starting_point_is() -> None:
+    shift = Estimate(-0.3, -0.3, -0.3)
+    sure = calibration_worsening(
+        Estimate(math.exp(-0.3), 0.7, 0.78), Estimate(1.0, math.exp(-0.05), math.exp(0.05)), shift
+    )
+    assert sure.value == pytest.approx(0.3)
+    assert sure.lower == pytest.approx(0.2)
+    assert sure.upper == pytest.approx(0.3)
+    unsure = calibration_worsening(
+        Estimate(math.exp(-0.3), 0.3, 2.0), Estimate(1.0, math.exp(-0.5), math.exp(0.5)), shift
+    )
+    assert unsure.lower == pytest.approx(-0.3)
+    assert unsure.upper == pytest.approx(0.3)
+
+
+def test_calibration_worsening_bounds_every_possibility_in_its_box() -> None:
+    random = np.random.default_rng(2)
+    for _ in range(200):
+        low, high = np.sort(random.normal(0, 0.3, 2))
+        first, last = np.sort(random.normal(0, 0.3, 2))
+        start, shift = (low + high) / 2, (first + last) / 2
+        bound = calibration_worsening(
+            Estimate(math.exp(start + shift), 0.1, 10.0),
+            Estimate(math.exp(start), math.exp(low), math.exp(high)),
+            Estimate(shift, first, last),
+        )
+        starts, shifts = random.uniform(low, high, 500), random.uniform(first, last, 500)
+        worse = np.abs(starts + shifts) - np.abs(starts)
+        assert bound.lower - 1e-12 <= worse.min()
+        assert worse.max() <= bound.upper + 1e-12
+
+
+def test_nothing_observed_leaves_the_worsening_undefined() -> None:
+    nothing = Estimate(0.0, 0.0, 3.0)
+    assert not calibration_worsening(nothing, nothing, Estimate(0.1, 0.0, 0.2)).defined
+
+
+def test_wider_confidence_is_wider() -> None:
+    random = np.random.default_rng(3)
+    positives, predicted = random.poisson(5, 32).astype(float), expit(random.normal(size=32)) * 10
+    narrow = o_over_e_interval(positives, predicted, np.full(32, 100.0), 0.8)
+    wide = o_over_e_interval(positives, predicted, np.full(32, 100.0), 0.99)
+    assert wide.lower < narrow.lower < narrow.value < narrow.upper < wide.upper

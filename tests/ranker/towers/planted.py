@@ -1,0 +1,67 @@
+"""Impressions whose outcomes follow a rule that the towers can find."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.config import Objective
+from ranker import keys
+from ranker.towers.data import LabelCounts
+from ranker.towers.inputs import TowerInputs
+
+TREES, LEAVES_PER_TREE, NUMERIC, DENSE = 12, 8, 3, 5
+INPUTS = TowerInputs(trees=TREES, leaves=TREES * LEAVES_PER_TREE, numeric=NUMERIC, dense={"content": DENSE})
+OBJECTIVES = (
+    Objective(name="like", tower="active"),
+    Objective(name="click", tower="passive"),
+    Objective(name="share", tower="active"),
+    Objective(name="dwell", tower="passive"),
+)
+
+
+@dataclass(frozen=True)
+class Impressions:
+    """Rows as arrays; `labels` float32 [rows, objectives] in the order of OBJECTIVES."""
+
+    leaves: np.ndarray
+    numeric: np.ndarray
+    content: np.ndarray
+    labels: np.ndarray
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """All rows as one batch."""
+        return {
+            keys.LEAVES: self.leaves,
+            keys.NUMERIC: self.numeric,
+            "content": self.content,
+            keys.LABELS: self.labels,
+        }
+
+    def batches(self, batch_size: int, epochs: int = 1) -> tf.data.Dataset:
+        """In order, unshuffled."""
+        return tf.data.Dataset.from_tensor_slices(self.tensors()).batch(batch_size).repeat(epochs)
+
+    def counts(self) -> LabelCounts:
+        """Of all rows."""
+        return LabelCounts(len(self.labels), self.labels.sum(axis=0))
+
+    def with_labels(self, labels: np.ndarray) -> "Impressions":
+        """The same rows with other outcomes."""
+        return replace(self, labels=labels.astype(np.float32))
+
+
+def impressions(rows: int, seed: int) -> Impressions:
+    """Outcomes depend on the leaves, one numeric feature and one direction of the dense embedding."""
+    rule = np.random.default_rng(0)
+    leaf_effects = rule.normal(scale=0.4, size=(INPUTS.leaves, len(OBJECTIVES)))
+    direction = rule.normal(scale=0.4, size=(DENSE, len(OBJECTIVES)))
+    rng = np.random.default_rng(seed)
+    first_leaf = np.arange(TREES) * LEAVES_PER_TREE
+    leaves = (rng.integers(0, LEAVES_PER_TREE, (rows, TREES)) + first_leaf).astype(np.int32)
+    numeric = rng.normal(size=(rows, NUMERIC)).astype(np.float32)
+    content = rng.normal(size=(rows, DENSE)).astype(np.float32)
+    logits = np.array([-2.0, -0.5, -3.0, 0.0]) + leaf_effects[leaves].sum(axis=1) + content @ direction
+    logits += 0.5 * numeric[:, :1]
+    labels = rng.random(logits.shape) < 1 / (1 + np.exp(-logits))
+    return Impressions(leaves, numeric, content, labels.astype(np.float32))

@@ -1,0 +1,125 @@
+"""Input from leaf examples: what comes out is what went in, shuffled the same way every time."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ranker import keys
+from ranker.examples import example_files
+from ranker.towers.data import LabelCounts, count_labels, training_batches
+from ranker.towers.inputs import TowerInputs
+from tests.ranker.towers.planted import DENSE, INPUTS, NUMERIC, OBJECTIVES, TREES, Impressions, impressions
+
+NAMES = [o.name for o in OBJECTIVES]
+ROWS = 1000
+
+
+def _floats(values: np.ndarray) -> tf.train.Feature:
+    return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+
+
+def _write(directory: Path, rows: Impressions, files: int = 3, dtype: str = "<u2") -> list[str]:
+    for shard, indices in enumerate(np.array_split(np.arange(len(rows.labels)), files)):
+        with tf.io.TFRecordWriter(str(directory / f"leaves-{shard:05d}-of-{files:05d}")) as writer:
+            for i in indices:
+                feature = {
+                    keys.LEAVES: tf.train.Feature(
+                        bytes_list=tf.train.BytesList(value=[rows.leaves[i].astype(dtype).tobytes()])
+                    ),
+                    keys.NUMERIC: _floats(rows.numeric[i]),
+                    "content": _floats(rows.content[i]),
+                    keys.LABELS: _floats(rows.labels[i]),
+                    keys.VIEWER_BUCKET: tf.train.Feature(int64_list=tf.train.Int64List(value=[i % 10])),
+                }
+                writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
+    return example_files(str(directory))
+
+
+def _batches(
+    files: Sequence[str], inputs: TowerInputs = INPUTS, epochs: int = 1, seed: int = 1, shuffle_buffer: int = 300
+) -> list[dict[str, np.ndarray]]:
+    return list(training_batches(files, inputs, len(NAMES), 128, shuffle_buffer, epochs, seed).as_numpy_iterator())
+
+
+def _rows_of(batches: Sequence[dict[str, np.ndarray]]) -> list[bytes]:
+    """Every row of every batch as bytes, in order."""
+    columns = [
+        np.concatenate([b[name] for b in batches]) for name in (keys.LEAVES, keys.NUMERIC, "content", keys.LABELS)
+    ]
+    return [b"".join(column[i].tobytes() for column in columns) for i in range(len(columns[0]))]
+
+
+def _rows_in(rows: Impressions) -> list[bytes]:
+    tensors = [rows.leaves, rows.numeric, rows.content, rows.labels]
+    return [b"".join(tensor[i].tobytes() for tensor in tensors) for i in range(len(rows.labels))]
+
+
+def test_every_epoch_holds_every_row_once_with_its_values_together(tmp_path: Path) -> None:
+    rows = impressions(ROWS, seed=1)
+    files = _write(tmp_path, rows)
+
+    batches = _batches(files, epochs=2)
+
+    assert [len(b[keys.LABELS]) for b in batches] == 2 * [*([128] * 7), 104]
+    first, second = _rows_of(batches[:8]), _rows_of(batches[8:])
+    assert sorted(first) == sorted(second) == sorted(_rows_in(rows))
+    assert first != second
+    assert batches[0][keys.LEAVES].dtype == np.int32
+
+
+def test_order_depends_on_the_seed_alone(tmp_path: Path) -> None:
+    files = _write(tmp_path, impressions(ROWS, seed=1))
+
+    assert _rows_of(_batches(files, epochs=2)) == _rows_of(_batches(files, epochs=2))
+    assert _rows_of(_batches(files)) != _rows_of(_batches(files, seed=2))
+
+
+def test_forests_above_65536_leaves_take_four_bytes_a_leaf(tmp_path: Path) -> None:
+    inputs = TowerInputs(trees=TREES, leaves=70_000, numeric=NUMERIC, dense={"content": DENSE})
+    rows = impressions(10, seed=1)
+    rows.leaves[3, 5] = 69_999
+    files = _write(tmp_path, rows, dtype="<u4")
+
+    assert sorted(_rows_of(_batches(files, inputs))) == sorted(_rows_in(rows))
+
+
+def test_rows_of_another_forest_are_refused(tmp_path: Path) -> None:
+    files = _write(tmp_path, impressions(10, seed=1))
+    more_trees = TowerInputs(trees=TREES + 1, leaves=INPUTS.leaves, numeric=NUMERIC, dense={"content": DENSE})
+    fewer_leaves = TowerInputs(trees=TREES, leaves=INPUTS.leaves - 8, numeric=NUMERIC, dense={"content": DENSE})
+
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"should be 26 bytes, 2 for each of 13 trees"):
+        _batches(files, more_trees)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"the forest has 88 leaves; a row holds a larger id"):
+        _batches(files, fewer_leaves)
+
+
+def test_counts_rows_and_positives(tmp_path: Path) -> None:
+    rows = impressions(ROWS, seed=1)
+
+    counts = count_labels(_write(tmp_path, rows), NAMES)
+
+    assert counts.rows == ROWS
+    np.testing.assert_array_equal(counts.positives, rows.labels.sum(axis=0))
+    np.testing.assert_allclose(counts.base_rates, rows.labels.mean(axis=0), rtol=1e-6)
+
+
+def test_base_rates_stay_inside_zero_and_one() -> None:
+    np.testing.assert_allclose(LabelCounts(100, np.array([0.0, 100.0])).base_rates, [0.005, 0.995])
+
+
+def test_another_number_of_labels_is_refused(tmp_path: Path) -> None:
+    files = _write(tmp_path, impressions(10, seed=1))
+
+    with pytest.raises(ValueError, match=r"leaves-00000-of-00003 does not hold \[labels float32 \[2\]\] in every row"):
+        count_labels(files, NAMES[:2])
+
+
+def test_files_without_rows_are_refused(tmp_path: Path) -> None:
+    with tf.io.TFRecordWriter(str(tmp_path / "leaves-00000-of-00001")):
+        pass
+    with pytest.raises(ValueError, match="no row in 1 files"):
+        count_labels(example_files(str(tmp_path)), NAMES)

@@ -1,0 +1,177 @@
+"""The network's shape, its first predictions, and what its towers share."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipeline.config import Objective, Towers
+from ranker import keys
+from ranker.towers.inputs import TowerInputs, tower_inputs
+from ranker.towers.network import TwoTowerNetwork
+from tests.ranker.towers.planted import DENSE, INPUTS, NUMERIC, OBJECTIVES, TREES, impressions
+
+BASE_RATES = np.array([0.1, 0.4, 0.003, 0.25])
+TOWERS = Towers(hidden=(16, 8))
+
+
+def _network(
+    towers: Towers = TOWERS,
+    objectives: Sequence[Objective] = OBJECTIVES,
+    inputs: TowerInputs = INPUTS,
+    rates: np.ndarray = BASE_RATES,
+) -> TwoTowerNetwork:
+    return TwoTowerNetwork(inputs, towers, objectives, rates, seed=3)
+
+
+def _batch(rows: int = 64) -> dict[str, np.ndarray]:
+    batch = impressions(rows, seed=5).tensors()
+    del batch[keys.LABELS]
+    return batch
+
+
+def test_predicts_the_base_rates_before_the_first_step() -> None:
+    probabilities = tf.sigmoid(_network()(_batch())).numpy()
+
+    np.testing.assert_allclose(probabilities, np.tile(BASE_RATES, (64, 1)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("dense_input", "width"),
+    [("none", DENSE), ("batch_norm", DENSE), ("projection", 2), ("batch_norm_projection", 2)],
+)
+def test_width_of_the_common_input(dense_input: Any, width: int) -> None:
+    towers = Towers(leaf_embedding_size=4, hidden=(16,), dense_input=dense_input, dense_projection_size=2)
+
+    common = _network(towers).common_input(_batch())
+
+    assert common.shape == (64, 4 * TREES + width + NUMERIC)
+
+
+def test_leaf_embeddings_lie_side_by_side_in_the_order_of_the_trees() -> None:
+    network = _network()
+    table = np.arange(INPUTS.leaves * 8, dtype=np.float32).reshape(-1, 8)
+    network.leaf_embedding.table.assign(table)
+    leaves = _batch()[keys.LEAVES]
+
+    embedded = network.leaf_embedding(leaves).numpy()
+
+    np.testing.assert_array_equal(embedded, table[leaves].reshape(64, -1))
+
+
+def test_batch_norm_takes_out_the_scale_of_a_dense_embedding() -> None:
+    network = _network(Towers(dense_input="batch_norm"))
+    batch = _batch(2000)
+    content = slice(8 * TREES, 8 * TREES + DENSE)
+
+    plain = network.common_input(batch, training=True).numpy()[:, content]
+    scaled = network.common_input({**batch, "content": batch["content"] * 100}, training=True).numpy()[:, content]
+
+    np.testing.assert_allclose(scaled, plain, atol=4e-3)
+    np.testing.assert_allclose(plain.std(axis=0), 1.0, atol=0.01)
+
+
+def test_without_numeric_and_dense_inputs() -> None:
+    inputs = TowerInputs(trees=TREES, leaves=INPUTS.leaves, numeric=0, dense={})
+
+    network = _network(inputs=inputs)
+
+    assert network.common_input(_batch()).shape == (64, 8 * TREES)
+    assert network(_batch()).shape == (64, len(OBJECTIVES))
+
+
+def test_logits_come_in_the_order_of_the_config() -> None:
+    network = _network()
+    assert network.tower_names == ("passive", "active")
+    for tower, indices in zip(network.towers, network.tower_objectives, strict=True):
+        tower.layers[-1].bias.assign(np.array(indices, np.float32))
+
+    np.testing.assert_array_equal(network(_batch(2)).numpy(), [[0, 1, 2, 3], [0, 1, 2, 3]])
+
+
+def test_a_tower_without_objectives_is_left_out() -> None:
+    network = _network(objectives=(Objective(name="click", tower="passive"),), rates=np.array([0.2]))
+
+    assert network.tower_names == ("passive",)
+    assert len(network.first_layer.kernels) == 1
+    assert network(_batch()).shape == (64, 1)
+
+
+def test_shared_is_one_tower_for_every_objective() -> None:
+    network = _network(Towers(shared=True))
+
+    assert network.tower_names == ("shared",)
+    assert network.tower_objectives == ((0, 1, 2, 3),)
+
+
+def _gradient_of(network: TwoTowerNetwork, objective: str, variables: Sequence[Any]) -> list[np.ndarray]:
+    index = [o.name for o in OBJECTIVES].index(objective)
+    # Behind the zero weights of a fresh output layer no gradient would pass in any tower.
+    for tower in network.towers:
+        tower.layers[-1].kernel.assign(np.full(tower.layers[-1].kernel.shape, 0.1))
+    with tf.GradientTape() as tape:
+        logit = network(_batch(), training=True)[:, index]
+        loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(tf.ones_like(logit), logit))
+    gradients = tape.gradient(loss, [v.value for v in variables], unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return [tf.convert_to_tensor(g).numpy() for g in gradients]
+
+
+@pytest.mark.parametrize(
+    ("objective", "own", "other"), [("share", "active", "passive"), ("dwell", "passive", "active")]
+)
+def test_towers_share_no_weights_but_their_input(objective: str, own: str, other: str) -> None:
+    network = _network()
+
+    assert all(np.any(g != 0) for g in _gradient_of(network, objective, network.tower_weights(own)))
+    assert all(np.all(g == 0) for g in _gradient_of(network, objective, network.tower_weights(other)))
+    assert np.any(_gradient_of(network, objective, [network.leaf_embedding.table])[0] != 0)
+    names = [{id(v) for v in network.tower_weights(tower)} for tower in ("passive", "active")]
+    assert not names[0] & names[1]
+
+
+def test_dropout_acts_in_training_only() -> None:
+    network = _network(Towers(hidden=(16, 8), dropout=0.5))
+    network.towers[0].layers[-1].kernel.assign(np.ones((8, 2)))
+    batch = _batch()
+
+    np.testing.assert_array_equal(network(batch), network(batch))
+    assert np.any(network(batch, training=True) != network(batch, training=True))
+
+
+def test_first_layer_starts_with_units_of_moderate_size_however_many_trees() -> None:
+    for trees in (10, 400):
+        inputs = TowerInputs(trees=trees, leaves=trees * 16, numeric=0, dense={})
+        network = _network(Towers(hidden=(256,)), inputs=inputs)
+        leaves = np.random.default_rng(1).integers(0, 16, (200, trees)) + np.arange(trees) * 16
+
+        units = network.first_layer(network.common_input({keys.LEAVES: leaves.astype(np.int32)}))[0].numpy()
+
+        assert 0.2 < units.std() < 1.5
+
+
+def test_initial_weights_depend_on_the_seed_alone() -> None:
+    first, again, other = (
+        TwoTowerNetwork(INPUTS, TOWERS, OBJECTIVES, BASE_RATES, seed).get_weights() for seed in (1, 1, 2)
+    )
+
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_base_rates_of_zero_or_one_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"base_rates: one number in \(0, 1\)"):
+        _network(rates=np.array([0.1, 0.4, 0.0, 0.25]))
+
+
+def test_sizes_come_from_what_transform_wrote() -> None:
+    spec = {
+        "content": tf.io.FixedLenFeature([DENSE], tf.float32),
+        keys.NUMERIC: tf.io.FixedLenFeature([NUMERIC], tf.float32),
+    }
+
+    assert tower_inputs(spec, ("content",), True, TREES, INPUTS.leaves) == INPUTS
+    assert tower_inputs(spec, ("content",), False, TREES, INPUTS.leaves).numeric == 0
+    with pytest.raises(ValueError, match="'picture' is not among its outputs"):
+        tower_inputs(spec, ("content", "picture"), True, TREES, INPUTS.leaves)

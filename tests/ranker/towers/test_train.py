@@ -1,0 +1,193 @@
+"""Training: what it learns, that it repeats itself exactly, what it records, and how it fails."""
+
+import json
+import logging
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.metrics import roc_auc_score
+
+from pipeline.config import Towers, Training
+from ranker import keys
+from ranker.progress import LOGGER_NAME
+from ranker.towers.divergence import ExplosionWatch, Position, TrainingDivergedError, raise_not_finite
+from ranker.towers.train import TrainedTowers, train_towers
+from tests.ranker.towers.planted import INPUTS, OBJECTIVES, Impressions, impressions
+
+TOWERS = Towers(leaf_embedding_size=4, hidden=(32, 16), dense_projection_size=4)
+TRAINING = Training(batch_size=256, learning_rate=1e-2)
+# One batch larger than the rows is an epoch of one step, which is not compiled: quick for tests about other things.
+ONE_STEP_EPOCHS = replace(TRAINING, batch_size=8192, epochs=30)
+
+
+def _train(
+    rows: Impressions, training: Training = TRAINING, towers: Towers = TOWERS, log_dir: str | None = None
+) -> TrainedTowers:
+    batches = rows.batches(training.batch_size, training.epochs)
+    return train_towers(batches, rows.counts(), INPUTS, OBJECTIVES, towers, training, log_dir)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedTowers, str]:
+    logs = str(tmp_path_factory.mktemp("logs"))
+    return _train(impressions(20_100, seed=1), replace(TRAINING, epochs=2), log_dir=logs), logs
+
+
+def test_learns_the_planted_rule_and_stays_calibrated(trained: tuple[TrainedTowers, str]) -> None:
+    held_out = impressions(10_000, seed=2)
+
+    probabilities = tf.sigmoid(trained[0].network(held_out.tensors())).numpy()
+
+    aucs = [roc_auc_score(held_out.labels[:, i], probabilities[:, i]) for i in range(len(OBJECTIVES))]
+    # Scoring with the rule itself reaches 0.826, 0.798, 0.856 and 0.837.
+    assert np.all(np.array(aucs) > [0.78, 0.76, 0.74, 0.80])
+    np.testing.assert_allclose(probabilities.sum(axis=0) / held_out.labels.sum(axis=0), 1.0, atol=0.12)
+
+
+def test_history_covers_every_impression(trained: tuple[TrainedTowers, str]) -> None:
+    history = trained[0].history
+
+    assert history.impressions[-1] == 2 * 20_100
+    assert history.step[-1] == 2 * 79
+    assert history.objectives == [o.name for o in OBJECTIVES]
+    np.testing.assert_allclose(np.sum(history.objective_losses, axis=1), history.loss, rtol=1e-6)
+    assert history.loss[-1] < 0.9 * history.base_rate_loss
+    assert max(history.learning_rate) == pytest.approx(TRAINING.learning_rate, rel=0.05)
+    assert history.learning_rate[-1] == pytest.approx(TRAINING.learning_rate * 0.05, rel=1e-3)
+    assert history.rows_per_second > 0
+    assert json.loads(history.to_json())["loss"] == history.loss
+
+
+def test_first_step_costs_what_the_base_rates_cost() -> None:
+    rows = impressions(2560, seed=1)
+
+    history = _train(rows, replace(ONE_STEP_EPOCHS, epochs=1)).history
+
+    assert history.loss[0] == pytest.approx(history.base_rate_loss, rel=1e-5)
+
+
+def test_tensorboard_reads_the_curves(trained: tuple[TrainedTowers, str]) -> None:
+    towers, logs = trained
+    (file,) = tf.io.gfile.glob(f"{logs}/events*")
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for event in tf.compat.v1.train.summary_iterator(file):
+        for value in event.summary.value:
+            assert value.metadata.plugin_data.plugin_name == "scalars"
+            curves.setdefault(value.tag, []).append((event.step, float(tf.make_ndarray(value.tensor))))
+
+    assert set(curves) == {"loss", "learning_rate", *(f"objective_loss/{o.name}" for o in OBJECTIVES)}
+    assert [step for step, _ in curves["loss"]] == towers.history.step
+    np.testing.assert_allclose([loss for _, loss in curves["loss"]], towers.history.loss, rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_same_seed_same_weights_bit_for_bit() -> None:
+    rows = impressions(3000, seed=1)
+    towers = replace(TOWERS, dropout=0.1)
+
+    first, again = (_train(rows, towers=towers).network.get_weights() for _ in range(2))
+
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize(("optimizer", "learning_rate"), [("adam", 5e-2), ("adamw", 5e-2), ("adagrad", 0.5)])
+def test_every_optimizer_lowers_the_loss(optimizer: Any, learning_rate: float) -> None:
+    training = replace(ONE_STEP_EPOCHS, optimizer=optimizer, weight_decay=0.01, learning_rate=learning_rate)
+
+    history = _train(impressions(6000, seed=1), training).history
+
+    assert history.step[-1] == 30
+    assert history.loss[-1] < 0.95 * history.base_rate_loss
+
+
+def test_all_impressions_count_alike_in_an_uneven_last_batch() -> None:
+    rows = impressions(300, seed=1)
+    order = np.argsort(rows.labels[:, 1])
+    uneven = Impressions(rows.leaves[order], rows.numeric[order], rows.content[order], rows.labels[order])
+
+    history = _train(uneven, replace(TRAINING, learning_rate=1e-9)).history
+
+    assert history.loss[0] == pytest.approx(history.base_rate_loss, rel=1e-4)
+
+
+def test_progress_tells_impressions_and_loss(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger=LOGGER_NAME):
+        _train(impressions(500, seed=1), replace(ONE_STEP_EPOCHS, epochs=3))
+
+    last = vars(caplog.records[-1])["progress"]
+    assert (last.done, last.total) == (1500, 1500)
+    assert "loss" in last.detail
+
+
+def test_a_nan_in_an_input_is_found_where_it_is() -> None:
+    rows = impressions(2560, seed=1)
+    rows.content[256 * 3 + 7, 2] = np.nan
+
+    with pytest.raises(TrainingDivergedError, match=r"at step 4 of 10 \(epoch 1, learning rate .*share: nan") as caught:
+        _train(rows)
+
+    assert "The input content holds NaN or infinity" in str(caught.value)
+    assert "numeric" not in str(caught.value)
+
+
+def test_a_nan_loss_on_finite_inputs_names_its_objective_and_a_remedy() -> None:
+    position = Position(step=3, steps=10, epoch=1, learning_rate=0.01)
+
+    with pytest.raises(TrainingDivergedError) as caught:
+        raise_not_finite(np.array([0.1, np.inf]), np.array([True]), ["click", "share"], ["content"], position)
+
+    assert str(caught.value) == (
+        "towers: the loss is not a number at step 3 of 10 (epoch 1, learning rate 0.01), for share: inf. The inputs of "
+        "that batch are finite. Try a lower training.learning_rate, a larger training.warmup_fraction, or a smaller "
+        "training.gradient_clip_norm."
+    )
+
+
+def test_an_absurd_learning_rate_is_an_error_with_a_remedy() -> None:
+    training = replace(ONE_STEP_EPOCHS, learning_rate=50.0, warmup_fraction=0.0, gradient_clip_norm=None)
+
+    with pytest.raises(
+        TrainingDivergedError, match=r"(exploded to|is not a number).*Try a lower training\.learning_rate"
+    ):
+        _train(impressions(4000, seed=1), training)
+
+
+def test_the_watch_forgives_one_bad_step_and_not_many() -> None:
+    position = Position(step=50, steps=100, epoch=1, learning_rate=0.1)
+    watch = ExplosionWatch(base_rate_loss=1.0)
+
+    watch.add(np.array([1.0] * 19 + [60.0]), np.full(20, 512))
+    watch.check(position)
+    watch.add(np.full(20, 6.0), np.full(20, 512))
+
+    with pytest.raises(TrainingDivergedError, match=r"exploded to 6 at step 50 of 100"):
+        watch.check(position)
+
+
+def test_the_watch_forgets_what_left_its_window() -> None:
+    watch = ExplosionWatch(base_rate_loss=1.0)
+
+    watch.add(np.array([1000.0] + [1.0] * 20), np.full(21, 1000))
+
+    watch.check(Position(step=21, steps=21, epoch=1, learning_rate=0.1))
+
+
+def test_fewer_rows_than_counted_is_an_error() -> None:
+    rows = impressions(500, seed=1)
+
+    with pytest.raises(ValueError, match="fewer rows than were counted"):
+        train_towers(rows.batches(8192), rows.counts(), INPUTS, OBJECTIVES, TOWERS, ONE_STEP_EPOCHS)
+
+
+def test_an_unusable_row_is_an_error_that_says_what_is_wrong() -> None:
+    rows = impressions(500, seed=1)
+
+    def check(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        with tf.control_dependencies([tf.debugging.assert_less(batch[keys.LEAVES], 1, "leaf too large")]):
+            return {**batch, keys.LEAVES: tf.identity(batch[keys.LEAVES])}
+
+    with pytest.raises(ValueError, match="leaf too large"):
+        train_towers(rows.batches(8192).map(check), rows.counts(), INPUTS, OBJECTIVES, TOWERS, ONE_STEP_EPOCHS)
