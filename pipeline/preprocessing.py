@@ -30,7 +30,7 @@ def preprocessing_fn(inputs: Mapping[str, Tensor], custom_config: Mapping[str, A
         The tensors of `ranker/keys.py`, one row per impression.
     """
     features = from_json(Features, custom_config["features"])
-    columns = _Columns(inputs)
+    columns = _Columns(inputs, features.names[0])
 
     numeric = [columns.one(name, float("nan")) for name in features.numeric]
     categorical = [_frequency_rank(columns.non_empty(f.name), f) for f in features.categorical]
@@ -51,12 +51,13 @@ def preprocessing_fn(inputs: Mapping[str, Tensor], custom_config: Mapping[str, A
 class _Columns:
     """The raw columns, dense or sparse as asked for.
 
-    The batch size is taken from the graph once, as TFT traces the graph over and over and each operation counts.
+    The batch size is taken from the graph once, as TFT traces the graph over and over and each operation counts; and
+    from a feature, as labels are not there when serving.
     """
 
-    def __init__(self, inputs: Mapping[str, Tensor]) -> None:
+    def __init__(self, inputs: Mapping[str, Tensor], always_there: str) -> None:
         self._inputs = inputs
-        first = next(iter(inputs.values()))
+        first = inputs[always_there]
         self._batch = first.dense_shape[0] if isinstance(first, tf.SparseTensor) else tf.shape(first, tf.int64)[0]
         self._one = tf.stack([self._batch, 1])
 

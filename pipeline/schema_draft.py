@@ -29,7 +29,8 @@ MIN_DOMAIN_MASS = 0.95
 MIN_DRIFT_THRESHOLD = 0.3
 DRIFT_MARGIN = 2.0
 NO_DRIFT_THRESHOLD_BEYOND = 0.9  # both measures lie between 0 and 1
-MOSTLY = 0.95  # a day may hold some rows of the next, seen from another time zone
+MOST_OF_ONE_VALUE = 0.95  # a day may hold some rows of the next, seen from another time zone
+MOST_IN_ONE_BUCKET = 0.8  # TFDV spreads a bucket's numbers evenly before it compares: useless for one bucket and a tail
 
 _KEYS: tuple[Kind, ...] = ("id", "timestamp")
 
@@ -68,9 +69,10 @@ def draft_schema(
     in `statistics`. A categorical or multi-valued column with at most 100 values gets them as its domain; 5 % of the
     values that a day brings may be new. Keys may be missing, as a request to a model has none.
 
-    A feature gets a drift threshold of twice its distance to the earlier days, and at least 0.3. It gets none where that
-    leaves no room, or where it hardly varies within the day: such a column may tell one day from another, as a day of
-    the week does, and so it gets no domain either.
+    A feature gets a drift threshold of twice its distance to the earlier days, and at least 0.3. It gets none where
+    that leaves no room; nor does a categorical column that hardly varies within the day, which may tell one day from
+    another as a day of the week does, and so gets no domain either; nor a number whose histogram, of buckets of equal
+    width, has nearly everything in one bucket, as counters with a heavy tail do.
 
     Args:
         columns: the columns of the config.
@@ -97,9 +99,7 @@ def points_to_review(schema: schema_pb2.Schema, columns: LogColumns) -> list[str
             shown = ", ".join(values[:8]) + (", …" if len(values) > 8 else "")
             points.append(f"{feature.name}: are these {len(values)} values all that may occur? {shown}")
         if not feature.HasField("shape") and not feature.HasField("drift_comparator") and feature.name not in keys:
-            points.append(
-                f"{feature.name}: no drift threshold, as it hardly varies within a day or changes with every day"
-            )
+            points.append(f"{feature.name}: no drift threshold, as its values are too alike or differ too much by day")
     return points
 
 
@@ -141,10 +141,11 @@ class _Seen:
         numbers = feature.WhichOneof("stats") == "num_stats"
         common = (feature.num_stats if numbers else feature.string_stats).common_stats
         if numbers:
-            varies = feature.num_stats.min < feature.num_stats.max
+            buckets = next((h.buckets for h in feature.num_stats.histograms if h.type == h.STANDARD), ())
+            varies = max((b.sample_count for b in buckets), default=0) < MOST_IN_ONE_BUCKET * common.tot_num_values
         else:
             top = max((value.frequency for value in feature.string_stats.top_values), default=0)
-            varies = top < MOSTLY * common.tot_num_values
+            varies = top < MOST_OF_ONE_VALUE * common.tot_num_values
         return cls(common.num_non_missing / (common.num_non_missing + common.num_missing), varies, domain)
 
 

@@ -40,12 +40,13 @@ class LogFile:
 def parse_day(text: str) -> date:
     """The day that `YYYY-MM-DD` names; raises FeedLogError for anything else."""
     try:
-        # fromisoformat alone takes 20240131 and 2024-W05-3 too.
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-            return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
-        pass
-    raise FeedLogError(f"{text!r} is not a day; write it as YYYY-MM-DD")
+        day = None
+    # fromisoformat takes 20240131 and 2024-W05-3 too.
+    if day is None or day.isoformat() != text:
+        raise FeedLogError(f"{text!r} is not a day; write it as YYYY-MM-DD")
+    return day
 
 
 def window_days(eval_day: date, train_days: int) -> list[date]:

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from tfx.components import ImportSchemaGen
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base import base_component
 from tfx.types import channel, component_spec, standard_artifacts, standard_component_specs
 

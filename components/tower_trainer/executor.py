@@ -39,7 +39,8 @@ class Executor(base_executor.BaseExecutor):
 
         Raises:
             TrainingDivergedError: the loss became NaN or infinite, or exploded.
-            ValueError: leaf examples, forest, transform graph, schema and config that do not belong together.
+            ValueError: an input with NaN or infinity; leaf examples, forest, transform graph, schema and config that do
+                not belong together.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         features = from_json(Features, exec_properties["features"])

@@ -31,8 +31,9 @@ BUILT_IN_DAYS = 8
 BUILT_IN_IMPRESSIONS_PER_DAY = 10_000
 BUILT_IN_SEED = 1
 
-# The portable in-process runner; Beam's own default first tries to download another one.
-BEAM_ARGS = ("--runner=FnApiRunner",)
+# The in-process runner by its own name, as Beam's default first tries to download another one. It takes no image, but
+# where none is named, TFX packs its own sources for remote workers, anew for every component.
+BEAM_ARGS = ("--runner=FnApiRunner", "--sdk_container_image=none-in-process")
 
 
 def run_pipeline(

@@ -22,6 +22,9 @@ _LANES = 8  # bits of a path that are unpacked at a time, one byte a row
 _GATHER = 0x0102040810204080
 # A word of 8 equal bytes masked by _PICK keeps bit k in byte k alone.
 _PICK = 0x8040201008040201
+# Of a float32's bits: all but the sign, and what they are in infinity. Above are the NaNs.
+_MAGNITUDE = 0x7FFFFFFF
+_INFINITY = 0x7F800000
 _ONES = 0x0101010101010101
 
 
@@ -65,9 +68,9 @@ class ForestLeaves(tf.Module):
 
     def _conditions(self, columns: tf.Tensor) -> tf.Tensor:
         """Features [features, rows] → uint64 [conditions, rows / 64], a bit for each row that goes right."""
-        # NaN compares false, so a missing value goes left unless the condition takes in the bits of the missing ones.
-        reached = _packed(tf.gather(columns, self._compared_feature) >= self._compared_threshold)
-        missing = tf.pad(_packed(tf.math.is_nan(columns)), [[0, 1], [0, 0]])
+        ranks, missing = _ranks(columns)
+        reached = _packed(tf.gather(ranks, self._compared_feature) >= self._compared_threshold)
+        missing = tf.pad(_packed(missing), [[0, 1], [0, 0]])
         return tf.bitwise.bitwise_or(
             tf.gather(reached, self._condition_compared), tf.gather(missing, self._condition_missing)
         )
@@ -87,6 +90,18 @@ class ForestLeaves(tf.Module):
             part = turns[begin : begin + _LANES]
             path = path * (1 << len(part)) + _unpacked(part)
         return path
+
+
+def _ranks(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Float32 → int32 in the same order, the missing lowest of all; and bool, which are missing.
+
+    TensorFlow takes subnormal floats for zero when it compares floats, but not when it compares these.
+    """
+    bits = tf.bitcast(values, tf.int32)
+    magnitude = tf.bitwise.bitwise_and(bits, _MAGNITUDE)
+    missing = magnitude > _INFINITY
+    ranks = tf.where(bits < 0, -magnitude, magnitude)
+    return tf.where(missing, tf.int32.min, ranks), missing
 
 
 def _packed(bits: tf.Tensor) -> tf.Tensor:
@@ -119,7 +134,8 @@ class _Tables:
 
     Attributes:
         depth: levels of the complete trees.
-        compared_feature, compared_threshold: [comparisons], the distinct `value >= threshold` of the forest.
+        compared_feature: int32 [comparisons], the feature of each distinct `value >= threshold` of the forest.
+        compared_threshold: int32 [comparisons], its threshold, as a rank (see `_ranks`).
         condition_compared: int32 [conditions], the comparison that a condition makes; the last condition never holds.
         condition_missing: int32 [conditions], the feature whose missing values satisfy it too, or the number of
             features for none.
@@ -130,7 +146,7 @@ class _Tables:
 
     depth: int
     compared_feature: NDArray[np.int32]
-    compared_threshold: NDArray[np.float32]
+    compared_threshold: NDArray[np.int32]
     condition_compared: NDArray[np.int32]
     condition_missing: NDArray[np.int32]
     node_condition: NDArray[np.int32]
@@ -139,26 +155,29 @@ class _Tables:
 
 def _tables(forest: Forest) -> _Tables:
     features = len(forest.feature_names)
-    # One more condition that nothing satisfies, NaN being at least nothing, for the nodes that complete a tree.
+    # One more condition that no value satisfies, for the nodes that complete a tree.
     feature = np.append(forest.split_feature, 0)
-    threshold = np.append(forest.split_threshold, np.float32(np.nan))
+    bits = forest.split_threshold.view(np.int32)
+    magnitude = bits & _MAGNITUDE
+    threshold = np.append(np.where(bits < 0, -magnitude, magnitude), np.iinfo(np.int32).max)
     missing = np.append(np.where(forest.split_default_left, features, forest.split_feature), features)
-    compared, of_split = np.unique(_joined(feature, threshold.view(np.uint32)), return_inverse=True)
+    compared, of_split = np.unique(_joined(feature, threshold), return_inverse=True)
     conditions, condition_of_split = np.unique(_joined(of_split, missing), return_inverse=True)
     node_condition, leaf = _complete(forest, condition_of_split.astype(np.int32))
     return _Tables(
         depth=len(node_condition),
         compared_feature=(compared >> 32).astype(np.int32),
-        compared_threshold=(compared & 0xFFFFFFFF).astype(np.uint32).view(np.float32),
+        compared_threshold=compared.astype(np.int32),
         condition_compared=(conditions >> 32).astype(np.int32),
-        condition_missing=(conditions & 0xFFFFFFFF).astype(np.int32),
+        condition_missing=conditions.astype(np.int32),
         node_condition=np.concatenate(node_condition),
         leaf=leaf.reshape(-1),
     )
 
 
 def _joined(high: NDArray[np.integer[Any]], low: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    return high.astype(np.int64) << 32 | low.astype(np.int64)
+    """One int64 for two int32; the low half comes back by a cast to int32, the high one by a shift."""
+    return high.astype(np.int64) << 32 | low.astype(np.int64) & 0xFFFFFFFF
 
 
 def _complete(

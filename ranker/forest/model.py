@@ -29,7 +29,7 @@ _ARRAYS = ("split_feature", "split_threshold", "split_default_left", "split_left
 Leaves: TypeAlias = NDArray[np.uint16 | np.uint32]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Forest:
     """A forest of `trees` trees with `leaves` leaves and `leaves - trees` splits, in XGBoost's tree order.
 

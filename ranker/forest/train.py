@@ -162,7 +162,7 @@ def _checked(batches: Iterable[Batch], feature_names: Sequence[str], objective_n
                 raise ValueError(f"forest: expected {what} of shape {list(expected)}, got {list(found)}")
         infinite = np.isinf(features).any(axis=0)
         if infinite.any():
-            names = [name for name, bad in zip(feature_names, infinite, strict=True) if bad]
+            names = [feature_names[int(i)] for i in np.flatnonzero(infinite)]
             raise ValueError(f"forest: features must be finite or NaN, but {names} hold infinite values")
         yield features, labels, buckets
 

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn
 
 import numpy as np
 
@@ -31,29 +30,42 @@ class Position:
         return f"at step {self.step} of {self.steps} (epoch {self.epoch}, learning rate {self.learning_rate:.3g})"
 
 
-def raise_not_finite(
-    losses: np.ndarray, finite: np.ndarray, objectives: Sequence[str], float_inputs: Sequence[str], position: Position
-) -> NoReturn:
-    """Explains a step whose loss is not a number.
+def check_inputs(finite: np.ndarray, float_inputs: Sequence[str], position: Position) -> None:
+    """Checks what one step was fed.
+
+    The loss need not show it: on CPU a ReLU turns NaN into 0, and only the weights are spoilt.
 
     Args:
-        losses: [objectives], at least one of them NaN or infinite.
-        finite: [float inputs], whether all values of the step's batch were.
-        objectives: names, in the order of the losses.
-        float_inputs: names, in the order of `finite`.
+        finite: bool [float inputs], whether all values of the step's batch were finite.
+        float_inputs: their names.
         position: the step's.
 
     Raises:
-        TrainingDivergedError: always.
+        ValueError: an input with NaN or infinity.
     """
-    broken = [f"{name}: {loss}" for name, loss in zip(objectives, losses, strict=True) if not np.isfinite(loss)]
-    if bad_inputs := [name for name, good in zip(float_inputs, finite, strict=True) if not good]:
-        reason = (
-            f"The input {', '.join(bad_inputs)} holds NaN or infinity in that batch: look at its column in the log."
+    if bad := [name for name, good in zip(float_inputs, finite, strict=True) if not good]:
+        raise ValueError(
+            f"towers: the input {', '.join(bad)} holds NaN or infinity in the batch {position}; look at its column in "
+            "the feed log"
         )
-    else:
-        reason = f"The inputs of that batch are finite. {_REMEDY}"
-    raise TrainingDivergedError(f"towers: the loss is not a number {position}, for {', '.join(broken)}. {reason}")
+
+
+def check_losses(losses: np.ndarray, objectives: Sequence[str], position: Position) -> None:
+    """Checks what one step cost.
+
+    Args:
+        losses: [objectives].
+        objectives: their names.
+        position: the step's.
+
+    Raises:
+        TrainingDivergedError: a loss is NaN or infinite.
+    """
+    if bad := [f"{name}: {loss}" for name, loss in zip(objectives, losses, strict=True) if not np.isfinite(loss)]:
+        raise TrainingDivergedError(
+            f"towers: the loss is not a number {position}, for {', '.join(bad)}. "
+            f"The batch's inputs are finite. {_REMEDY}"
+        )
 
 
 class ExplosionWatch:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from pipeline.config import Objective, Towers, Training
 from ranker.progress import ProgressReporter
 from ranker.towers.data import LabelCounts
-from ranker.towers.divergence import ExplosionWatch, Position, TrainingDivergedError, raise_not_finite
+from ranker.towers.divergence import ExplosionWatch, Position, TrainingDivergedError, check_inputs, check_losses
 from ranker.towers.history import History, TensorBoardLog
 from ranker.towers.inputs import Batch, TowerInputs
 from ranker.towers.network import TwoTowerNetwork
@@ -23,6 +23,7 @@ from ranker.towers.step import ChunkFunction, ChunkReport, float_inputs, make_ch
 
 _POINTS = 200  # about as many as a loss curve needs
 _LEAST_CHUNK_STEPS = 10
+_COMPILED_FROM = 150_000  # impressions after which XLA has saved the 3 s that it takes to compile
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,17 @@ def train_towers(
 
     Raises:
         TrainingDivergedError: the loss became NaN or infinite, or many times that of predicting the base rates.
-        ValueError: an input row that does not fit the forest, or fewer batches than the counts ask for.
+        ValueError: an input row with NaN or infinity, or one that does not fit the forest; fewer batches
+            than the counts ask for.
     """
     network = TwoTowerNetwork(inputs, towers, objectives, counts.base_rates, training.seed)
     steps = training.epochs * math.ceil(counts.rows / training.batch_size)
     rate = WarmupCosine(training.learning_rate, steps, training.warmup_fraction, training.final_learning_rate_fraction)
     optimizer = make_optimizer(training, rate)
-    # An epoch's smaller last batch runs op by op: XLA would take longer to compile for it than it saves.
-    whole, rest = (make_chunk(make_step(network, optimizer, compiled)) for compiled in (True, False))
+    whole = rest = make_chunk(make_step(network, optimizer, compiled=False))
+    if training.epochs * counts.rows >= _COMPILED_FROM:
+        # Not for an epoch's smaller last batch: another size would have to be compiled anew.
+        whole = make_chunk(make_step(network, optimizer, compiled=True))
     history = _Loop(counts, [o.name for o in objectives], training, steps, rate).run(batches, whole, rest, log_dir)
     for variable in network.variables:
         if not np.all(np.isfinite(variable.numpy())):
@@ -122,11 +126,12 @@ class _Loop:
                 yield steps, int(rest > 0 and first + steps == whole)
 
     def _check(self, done: int, reported: ChunkReport, names: list[str]) -> None:
-        broken = np.flatnonzero(~np.all(np.isfinite(reported.losses), axis=1))
+        broken = np.flatnonzero(~(np.all(np.isfinite(reported.losses), axis=1) & np.all(reported.finite, axis=1)))
         if len(broken):
             at = int(broken[0])
             position = self._position(done + at + 1)
-            raise_not_finite(reported.losses[at], reported.finite[at], self._objectives, names, position)
+            check_inputs(reported.finite[at], names, position)
+            check_losses(reported.losses[at], self._objectives, position)
         self._watch.add(reported.losses.sum(axis=1), reported.rows)
         self._watch.check(self._position(done + len(reported.rows)))
 

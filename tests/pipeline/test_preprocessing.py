@@ -29,19 +29,19 @@ SPEC = {
     "device": tf.io.VarLenFeature(tf.string),
     "topics": tf.io.VarLenFeature(tf.string),
     "embedding": tf.io.FixedLenFeature([2], tf.float32),
-    "click": tf.io.FixedLenFeature([1], tf.int64),
+    "ad_click": tf.io.FixedLenFeature([1], tf.int64),
     "like": tf.io.FixedLenFeature([1], tf.int64),
     "viewer_id": tf.io.FixedLenFeature([1], tf.string),
 }
 # Frequencies: device a 3, b 2, c 1; topics x 4, y 3, z 2, w 1.
 ROWS: list[dict[str, list[Any]]] = [
-    dict(age=[1.0], fans=[0.0], device=["a"], topics=["x", "y"], embedding=[1.0, 2.0], click=[1], like=[0]),
-    dict(age=[], fans=[10.0], device=["b"], topics=[], embedding=[0.0, 0.0], click=[0], like=[0]),
-    dict(age=[3.0], fans=[float("inf")], device=["a"], topics=["x", "z"], embedding=[5.0, 6.0], click=[0], like=[1]),
-    dict(age=[4.0], fans=[7.0], device=["c"], topics=["w"], embedding=[7.0, 8.0], click=[1], like=[1]),
-    dict(age=[], fans=[2.0], device=[], topics=["x", "y", "y"], embedding=[0.5, 0.5], click=[0], like=[0]),
-    dict(age=[9.0], fans=[], device=["a"], topics=["z"], embedding=[1.0, 1.0], click=[0], like=[0]),
-    dict(age=[-2.0], fans=[1.0], device=["b"], topics=["x"], embedding=[1.0, 1.0], click=[0], like=[0]),
+    dict(age=[1.0], fans=[0.0], device=["a"], topics=["x", "y"], embedding=[1.0, 2.0], ad_click=[1], like=[0]),
+    dict(age=[], fans=[10.0], device=["b"], topics=[], embedding=[0.0, 0.0], ad_click=[0], like=[0]),
+    dict(age=[3.0], fans=[float("inf")], device=["a"], topics=["x", "z"], embedding=[5.0, 6.0], ad_click=[0], like=[1]),
+    dict(age=[4.0], fans=[7.0], device=["c"], topics=["w"], embedding=[7.0, 8.0], ad_click=[1], like=[1]),
+    dict(age=[], fans=[2.0], device=[], topics=["x", "y", "y"], embedding=[0.5, 0.5], ad_click=[0], like=[0]),
+    dict(age=[9.0], fans=[], device=["a"], topics=["z"], embedding=[1.0, 1.0], ad_click=[0], like=[0]),
+    dict(age=[-2.0], fans=[1.0], device=["b"], topics=["x"], embedding=[1.0, 1.0], ad_click=[0], like=[0]),
 ]
 
 
@@ -49,7 +49,7 @@ ROWS: list[dict[str, list[Any]]] = [
 def transformed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarray], Path]:
     """Every output of the graph over ROWS, stacked, and the folder of the transform graph."""
     folder = tmp_path_factory.mktemp("transform")
-    config = {"features": to_json(FEATURES), "keys": to_json(Keys()), "objectives": ["click", "like"]}
+    config = {"features": to_json(FEATURES), "keys": to_json(Keys()), "objectives": ["ad_click", "like"]}
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(SPEC))
     rows = [{**row, "viewer_id": [f"v{i % 3}"]} for i, row in enumerate(ROWS)]
     out = folder / "graph"

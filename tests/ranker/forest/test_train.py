@@ -1,0 +1,209 @@
+"""Training the forest on streamed batches."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xgboost as xgb
+from sklearn.metrics import roc_auc_score
+
+from pipeline.config import Forest as ForestConfig
+from ranker.forest.model import Forest
+from ranker.forest.train import Batch, train_forest
+from ranker.keys import VIEWER_BUCKETS
+from ranker.progress import LOGGER_NAME
+
+FEATURES = [f"f{i}" for i in range(8)]
+OBJECTIVES = ["click", "like"]
+CONFIG = ForestConfig(trees=20, depth=3, learning_rate=0.3, min_child_weight=1.0)
+
+
+def feed(rows: int = 4000, batch_rows: int = 700, seed: int = 0) -> Iterator[Batch]:
+    """Batches whose labels depend on the features, and on one of them being missing."""
+    rng = np.random.default_rng(seed)
+    for begin in range(0, rows, batch_rows):
+        n = min(batch_rows, rows - begin)
+        features = rng.standard_normal((n, len(FEATURES))).astype(np.float32)
+        features[rng.random(features.shape) < 0.1] = np.nan
+        x = np.nan_to_num(features)
+        logits = np.stack([x[:, 0] * x[:, 1] + np.isnan(features[:, 2]), 2 * np.abs(x[:, 3]) - 3], 1)
+        labels = (rng.random((n, 2)) < 1 / (1 + np.exp(-2 * logits))).astype(np.float32)
+        yield features, labels, rng.integers(0, VIEWER_BUCKETS, n)
+
+
+def joined(batches: Iterator[Batch]) -> Batch:
+    features, labels, buckets = zip(*batches, strict=True)
+    return np.concatenate(features), np.concatenate(labels), np.concatenate(buckets)
+
+
+def aucs(forest: Forest) -> np.ndarray:
+    features, labels, _ = joined(feed(seed=99))
+    scores = forest.booster.predict(xgb.DMatrix(features)).reshape(len(features), -1)
+    return np.array([roc_auc_score(labels[:, i], scores[:, i]) for i in range(2)])
+
+
+def test_each_shares_the_trees_out_over_the_objectives() -> None:
+    forest, curve = train_forest(feed(), replace(CONFIG, trees=21, early_stopping_rounds=0), FEATURES, OBJECTIVES)
+    assert forest.trees == 20
+    assert curve.kept_rounds == len(curve.train) == len(curve.validation) == 10
+    assert (aucs(forest) > 0.75).all()
+
+
+def test_any_learns_the_union_with_all_trees() -> None:
+    config = replace(CONFIG, target="any", early_stopping_rounds=0)
+    forest, _ = train_forest(feed(), config, FEATURES, OBJECTIVES)
+    assert forest.trees == 20
+    features, labels, _ = joined(feed(seed=99))
+    scores = forest.booster.predict(xgb.DMatrix(features))
+    assert scores.shape == (len(features),)
+    assert scores.mean() == pytest.approx(labels.max(axis=1).mean(), abs=0.03)
+    assert roc_auc_score(labels.max(axis=1), scores) > 0.75
+
+
+def test_it_is_what_xgboost_trains_on_the_rows_at_once() -> None:
+    config = replace(CONFIG, validation_fraction=0.0, subsample=1.0, colsample=1.0)
+    forest, curve = train_forest(feed(), config, FEATURES, OBJECTIVES)
+    features, labels, _ = joined(feed())
+    parameters = {
+        "objective": "binary:logistic",
+        "max_depth": 3,
+        "learning_rate": 0.3,
+        "min_child_weight": 1.0,
+        "max_bin": 256,
+    }
+    expected = xgb.train(parameters, xgb.QuantileDMatrix(features, labels, max_bin=256), 10)
+    rows = xgb.DMatrix(features)
+    np.testing.assert_allclose(forest.booster.predict(rows), expected.predict(rows), rtol=1e-4)
+    assert curve.validation == ()
+
+
+def test_stops_early_and_keeps_the_best_rounds() -> None:
+    config = replace(CONFIG, trees=400, learning_rate=1.0, early_stopping_rounds=3)
+    forest, curve = train_forest(feed(rows=1500), config, FEATURES, OBJECTIVES)
+    best = int(np.argmin(curve.validation))
+    assert curve.kept_rounds == best + 1
+    assert len(curve.validation) == best + 1 + 3
+    assert forest.trees == 2 * curve.kept_rounds
+    # The forest that was kept has the validation loss that the curve claims for it.
+    features, labels, buckets = joined(feed(rows=1500))
+    held_out = buckets < config.validation_fraction * VIEWER_BUCKETS
+    scores = forest.booster.predict(xgb.DMatrix(features[held_out])).astype(np.float64)
+    y = labels[held_out]
+    loss = -np.mean(y * np.log(scores) + (1 - y) * np.log(1 - scores))
+    assert loss == pytest.approx(curve.validation[best], rel=1e-4)
+
+
+def test_held_out_viewers_grow_no_trees() -> None:
+    def tampered() -> Iterator[Batch]:
+        for features, labels, buckets in feed():
+            held_out = buckets < CONFIG.validation_fraction * VIEWER_BUCKETS
+            yield np.where(held_out[:, None], np.float32(7), features), labels, buckets
+
+    config = replace(CONFIG, early_stopping_rounds=0)
+    one, one_curve = train_forest(feed(), config, FEATURES, OBJECTIVES)
+    other, other_curve = train_forest(tampered(), config, FEATURES, OBJECTIVES)
+    assert one.fingerprint == other.fingerprint
+    assert one_curve.validation != other_curve.validation
+
+
+def test_the_seed_decides() -> None:
+    def fingerprint(seed: int) -> str:
+        return train_forest(feed(), replace(CONFIG, seed=seed), FEATURES, OBJECTIVES)[0].fingerprint
+
+    assert fingerprint(1) == fingerprint(1)
+    assert fingerprint(1) != fingerprint(2)
+
+
+def test_external_memory_learns_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ranker.forest.train._PAGE_ROWS", 900)
+    config = replace(CONFIG, trees=60)
+    inside, _ = train_forest(feed(), config, FEATURES, OBJECTIVES)
+    outside, _ = train_forest(feed(), replace(config, external_memory=True), FEATURES, OBJECTIVES, scratch=tmp_path)
+    np.testing.assert_allclose(aucs(outside), aucs(inside), atol=0.02)
+    assert not list(tmp_path.iterdir())
+
+
+def test_batches_are_read_once_and_not_kept() -> None:
+    alive: list[int] = []
+    most = 0
+
+    class Counted(np.ndarray):
+        def __array_finalize__(self, parent: object) -> None:
+            pass
+
+    def counted() -> Iterator[Batch]:
+        nonlocal most
+        import weakref
+
+        for features, labels, buckets in feed(batch_rows=100):
+            owned = features.view(Counted)
+            alive.append(1)
+            weakref.finalize(owned, alive.pop)
+            most = max(most, len(alive))
+            yield owned, labels, buckets
+
+    batches = counted()
+    train_forest(batches, CONFIG, FEATURES, OBJECTIVES)
+    assert next(batches, None) is None
+    assert most <= 4
+
+
+def test_progress_tells_of_every_round_and_its_losses(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, LOGGER_NAME):
+        train_forest(feed(), replace(CONFIG, early_stopping_rounds=0), FEATURES, OBJECTIVES)
+    last = caplog.records[-1].progress  # type: ignore[attr-defined]
+    assert (last.done, last.total) == (10, 10)
+    assert "train log loss" in last.detail
+    assert "validation log loss" in last.detail
+
+
+def with_labels(column: int, value: float) -> Iterator[Batch]:
+    for features, labels, buckets in feed():
+        labels[:, column] = value
+        yield features, labels, buckets
+
+
+@pytest.mark.parametrize(("value", "missing"), [(0.0, "no positives"), (1.0, "no negatives")])
+def test_an_objective_that_cannot_be_learnt_is_named(value: float, missing: str) -> None:
+    with pytest.raises(ValueError, match=f"like has {missing}"):
+        train_forest(with_labels(1, value), CONFIG, FEATURES, OBJECTIVES)
+    with pytest.raises(ValueError, match="click has no positives"):
+        train_forest(with_labels(0, 0.0), CONFIG, FEATURES, OBJECTIVES)
+
+
+def test_an_infinite_feature_is_named() -> None:
+    def infinite() -> Iterator[Batch]:
+        for features, labels, buckets in feed():
+            features[3, 5] = -np.inf
+            yield features, labels, buckets
+
+    with pytest.raises(ValueError, match=r"\['f5'\] hold infinite values"):
+        train_forest(infinite(), CONFIG, FEATURES, OBJECTIVES)
+
+
+def test_bad_input_is_refused() -> None:
+    with pytest.raises(ValueError, match="no rows to train on"):
+        train_forest(iter(()), CONFIG, FEATURES, OBJECTIVES)
+    with pytest.raises(ValueError, match=r"expected features of shape \[700, 3\], got \[700, 8\]"):
+        train_forest(feed(), CONFIG, FEATURES[:3], OBJECTIVES)
+    with pytest.raises(ValueError, match=r"expected labels of shape \[700, 3\], got \[700, 2\]"):
+        train_forest(feed(), CONFIG, FEATURES, [*OBJECTIVES, "share"])
+    with pytest.raises(ValueError, match="1 trees cannot be shared out over 2 objectives"):
+        train_forest(feed(), replace(CONFIG, trees=1), FEATURES, OBJECTIVES)
+
+    one_viewer = ((features, labels, np.full_like(buckets, 999)) for features, labels, buckets in feed())
+    with pytest.raises(ValueError, match=r"validation_fraction=0.1 holds out no viewer"):
+        train_forest(one_viewer, CONFIG, FEATURES, OBJECTIVES)
+
+
+def test_a_gpu_that_is_not_there_is_an_error_and_not_a_slow_training() -> None:
+    config = replace(CONFIG, device="cuda")
+    try:
+        _, curve = train_forest(feed(), config, FEATURES, OBJECTIVES)
+    except ValueError as error:
+        assert "cuda was asked for, but XGBoost finds no such device" in str(error)
+    else:
+        assert curve.kept_rounds > 0

@@ -1,0 +1,77 @@
+"""One training step, and chunks of them."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipeline.config import Towers, Training
+from ranker.towers.network import TwoTowerNetwork
+from ranker.towers.optimizer import make_optimizer
+from ranker.towers.schedule import WarmupCosine
+from ranker.towers.step import ChunkReport, float_inputs, make_chunk, make_step
+from tests.ranker.towers.planted import INPUTS, OBJECTIVES, impressions
+
+STEPS = 12
+
+
+def _run(compiled: bool, dropout: float = 0.0, clip: float | None = 10.0) -> tuple[ChunkReport, list[np.ndarray]]:
+    """What STEPS steps report, and the weights after them."""
+    rows = impressions(STEPS * 256, seed=1)
+    towers = Towers(leaf_embedding_size=4, hidden=(16, 8), dense_projection_size=4, dropout=dropout)
+    network = TwoTowerNetwork(INPUTS, towers, OBJECTIVES, rows.counts().base_rates, seed=1)
+    optimizer = make_optimizer(Training(gradient_clip_norm=clip), WarmupCosine(1e-2, STEPS, 0.25, 0.1))
+    chunk = make_chunk(make_step(network, optimizer, compiled))
+    batches = iter(rows.batches(256))
+    return chunk(batches, 5) + chunk(batches, STEPS - 5), network.get_weights()
+
+
+def test_compiled_and_uncompiled_steps_agree() -> None:
+    compiled, op_by_op = _run(compiled=True), _run(compiled=False)
+
+    np.testing.assert_allclose(compiled[0].losses, op_by_op[0].losses, rtol=1e-4)
+    for a, b in zip(compiled[1], op_by_op[1], strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-3)
+
+
+@pytest.mark.slow
+def test_compiled_steps_repeat_bit_for_bit() -> None:
+    first, again = (_run(compiled=True, dropout=0.1) for _ in range(2))
+
+    np.testing.assert_array_equal(first[0].losses, again[0].losses)
+    assert all(np.array_equal(a, b) for a, b in zip(first[1], again[1], strict=True))
+
+
+def test_a_chunk_reports_every_step_in_order() -> None:
+    report, _ = _run(compiled=False)
+    first = impressions(STEPS * 256, seed=1).labels
+    base_rates = first.mean(axis=0)
+
+    assert report.losses.shape == (STEPS, len(OBJECTIVES))
+    np.testing.assert_array_equal(report.rows, np.full(STEPS, 256))
+    assert report.finite.all()
+    positives = first[:256].mean(axis=0)
+    # The first step predicts the base rates of all rows for its own.
+    entropy = -positives * np.log(base_rates) - (1 - positives) * np.log1p(-base_rates)
+    np.testing.assert_allclose(report.losses[0], entropy, rtol=1e-4)
+
+
+def test_a_small_clip_norm_slows_plain_steps_down() -> None:
+    rows = impressions(256, seed=1)
+    moved = []
+    for clip in (1e-3, None):
+        network = TwoTowerNetwork(INPUTS, Towers(hidden=(8,)), OBJECTIVES, rows.counts().base_rates, seed=1)
+        optimizer = make_optimizer(
+            Training(optimizer="adagrad", gradient_clip_norm=clip), WarmupCosine(1e-2, 1, 0.0, 1.0)
+        )
+        before = network.towers[0].layers[-1].kernel.numpy()
+        make_step(network, optimizer, compiled=False)({n: tf.constant(v) for n, v in rows.tensors().items()})
+        moved.append(np.abs(network.towers[0].layers[-1].kernel.numpy() - before).max())
+
+    assert 0 < moved[0] < 0.1 * moved[1]
+
+
+@pytest.mark.parametrize("drop", [(), ("content",), ("content", "numeric")])
+def test_float_inputs_are_the_batch_without_leaves_and_labels(drop: tuple[str, ...]) -> None:
+    batch = {name: tf.constant(v) for name, v in impressions(2, seed=1).tensors().items() if name not in drop}
+
+    assert float_inputs(batch) == [name for name in ("content", "numeric") if name not in drop]
