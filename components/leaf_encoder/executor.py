@@ -38,18 +38,20 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output.split_names = examples.split_names
         aside = os.path.join(output.uri, ".partial")
         fileio.makedirs(aside)
-        shards = list(_shards(examples, output, aside))
-        # Beam buries an exception's text in its own, so what can be seen beforehand is looked for here.
-        for shard in shards:
-            check_shard(shard, features)
-        with self._make_beam_pipeline() as pipeline:
-            _ = (
-                pipeline
-                | "Shards" >> beam.Create(shards)
-                | "Share" >> beam.Reshuffle()
-                | "Encode" >> beam.ParDo(_EncodeShard(forest_uri))
-            )
-        fileio.rmtree(aside)
+        try:
+            shards = list(_shards(examples, output, aside))
+            # Beam buries an exception's text in its own, so what can be seen beforehand is looked for here.
+            for shard in shards:
+                check_shard(shard, features)
+            with self._make_beam_pipeline() as pipeline:
+                _ = (
+                    pipeline
+                    | "Shards" >> beam.Create(shards)
+                    | "Share" >> beam.Reshuffle()
+                    | "Encode" >> beam.ParDo(_EncodeShard(forest_uri))
+                )
+        finally:
+            fileio.rmtree(aside)
 
 
 @beam.typehints.with_input_types(Shard)

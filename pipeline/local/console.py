@@ -12,6 +12,7 @@ from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElap
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from pipeline.local.summary import PASSED
 from ranker import progress
 
 _MARKS = {"ran": "[green]✓[/]", "cached": "[blue]✓[/]", "failed": "[red]✗[/]"}
@@ -90,25 +91,26 @@ class _ProgressHandler(logging.Handler):
             self._display.advance(report)
 
 
-def objectives_table(objectives: Mapping[str, Mapping[str, Any]]) -> Table:
-    """The closing table: one row per objective of a run summary's `objectives`."""
-    table = Table(title="Newest day, held out", title_justify="left")
-    table.add_column("objective")
-    for name in ("impressions", "positives", "AUC", "95 %", "O/E", "95 %", "norm. entropy"):
-        table.add_column(name, justify="right")
+def objectives_table(day: str, objectives: Mapping[str, Mapping[str, Any]]) -> Table:
+    """The closing table: one row per objective of a run summary's `objectives`, held out on `day`."""
+    impressions = max((metrics["impressions"] for metrics in objectives.values()), default=0)
+    title = f"{day}, held out: {impressions:,.0f} impressions"
+    table = Table(title=title, title_justify="left", caption_justify="left", box=None, padding=(0, 2, 0, 0))
+    table.add_column("objective", no_wrap=True)
+    for name in ("positives", "AUC", "O/E", "NE"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("gate")
     for name, metrics in objectives.items():
+        gate = escape(metrics["gate"])
         table.add_row(
             name,
-            f"{metrics['impressions']:,.0f}",
             f"{metrics['positives']:,.0f}",
-            _number(metrics["auc"]),
-            _interval(metrics["auc_lower"], metrics["auc_upper"]),
-            _number(metrics["o_over_e"]),
-            _interval(metrics["o_over_e_lower"], metrics["o_over_e_upper"]),
+            _with_interval(metrics, "auc"),
+            _with_interval(metrics, "o_over_e"),
             _number(metrics["normalized_entropy"]),
-            "[green]passed[/]" if metrics["gate"] == "passed" else f"[red]{escape(metrics['gate'])}[/]",
+            f"[green]{gate}[/]" if gate == PASSED else f"[red]{gate}[/]",
         )
+    table.caption = "in brackets the 95 % interval over viewers; NE: normalized entropy"
     return table
 
 
@@ -116,5 +118,11 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _interval(lower: float | None, upper: float | None) -> str:
-    return "–" if lower is None or upper is None else f"{lower:.3f}–{upper:.3f}"
+def _with_interval(metrics: Mapping[str, Any], name: str) -> str:
+    lower, upper = metrics[f"{name}_lower"], metrics[f"{name}_upper"]
+    interval = "" if lower is None or upper is None else f" ({_short(lower)}–{_short(upper)})"
+    return _number(metrics[name]) + interval
+
+
+def _short(value: float) -> str:
+    return f"{value:.3f}".removeprefix("0")

@@ -71,7 +71,7 @@ def run_pipeline(
         console.print(f"[red]{failure['component']} failed:[/] {escape(failure['error'])}", highlight=False)
         console.print(f"log: {workdir.run(run_id) / 'run.log'}", soft_wrap=True, highlight=False)
         return FAILED
-    console.print(terminal.objectives_table(summary["objectives"]))
+    console.print(terminal.objectives_table(summary["day"], summary["objectives"]))
     status = _print_verdict(summary, console)
     console.print(f"summary: {path}", soft_wrap=True, highlight=False)
     return status

@@ -9,6 +9,8 @@ from typing import Any
 from pipeline.config import PipelineConfig
 from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
 
+PASSED = "passed"
+
 # The split or splits whose rows a component goes through.
 _ROWS = {
     "FeedLogGen": ("train", "eval"),
@@ -114,7 +116,18 @@ def _objectives(evaluation: dict[str, Any]) -> dict[str, Any]:
             for verdict in evaluation["verdicts"]
             if verdict["objective"] == name and verdict["blocking"] and not verdict["passed"]
         ]
-        objectives[name] = {**metrics, "gate": ", ".join(broken) if broken else "passed"}
+        unmeasured = [
+            verdict["metric"]
+            for verdict in evaluation["verdicts"]
+            if verdict["objective"] == name and not verdict["slice"] and verdict["outcome"] == "not evaluated"
+        ]
+        if broken:
+            gate = ", ".join(broken)
+        elif unmeasured:
+            gate = f"{', '.join(unmeasured)} not evaluated"
+        else:
+            gate = PASSED
+        objectives[name] = {**metrics, "gate": gate}
     return objectives
 
 

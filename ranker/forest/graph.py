@@ -1,10 +1,10 @@
 """The forest as plain TensorFlow ops, to the leaf exact, for a SavedModel that stock TensorFlow Serving loads.
 
 Looking nodes up row by row is what TensorFlow does worst: one gathered number costs as much as a dozen compared ones.
-So nothing is looked up here until the very end. Each distinct condition of the forest is compared once with a whole
-batch, and the answers are packed, one bit a row, into 64-bit words. From then on one bitwise operation serves 64 rows:
-walking all trees down one level is a selection between two words. Only the finished path is unpacked into one number
-per row and tree, and turned into a leaf number by a table.
+So hardly anything is looked up. Each value is placed once among its feature's thresholds, and from that, for every
+condition of the forest, one bit a row is packed into 64-bit words. From then on one bitwise operation serves 64 rows:
+walking all trees down one level is a selection between two words. Only the finished path is unpacked into a number per
+row and tree, and turned into a leaf number by a table.
 """
 
 from dataclasses import dataclass
@@ -17,15 +17,13 @@ from numpy.typing import NDArray
 from ranker.forest.model import Forest
 
 _WORD = 64  # rows a word
-_LANES = 8  # bits of a path that are unpacked at a time, one byte a row
-# A word of 8 bytes that are 0 or 1 times _GATHER has byte k as bit k of its highest byte.
-_GATHER = 0x0102040810204080
+_LANES = 8  # bits of a path that are unpacked together, into one byte a row
 # A word of 8 equal bytes masked by _PICK keeps bit k in byte k alone.
 _PICK = 0x8040201008040201
+_ONES = 0x0101010101010101
 # Of a float32's bits: all but the sign, and what they are in infinity. Above are the NaNs.
 _MAGNITUDE = 0x7FFFFFFF
 _INFINITY = 0x7F800000
-_ONES = 0x0101010101010101
 
 
 class ForestLeaves(tf.Module):
@@ -40,12 +38,11 @@ class ForestLeaves(tf.Module):
         tables = _tables(forest)
         self._features = len(forest.feature_names)
         self._trees = forest.trees
-        self._depth = tables.depth
+        self._depth = len(tables.node_condition).bit_length()
         # Variables, so that a SavedModel keeps them beside its graph and loads them fast.
-        self._compared_feature = _constant(tables.compared_feature, "compared_feature")
-        self._compared_threshold = _constant(tables.compared_threshold[:, None], "compared_threshold")
-        self._condition_compared = _constant(tables.condition_compared, "condition_compared")
-        self._condition_missing = _constant(tables.condition_missing, "condition_missing")
+        self._thresholds = _constant(tables.thresholds, "thresholds")
+        self._first_bin = _constant(tables.first_bin, "first_bin")
+        self._condition = _constant(tables.condition, "condition")
         self._node_condition = _constant(tables.node_condition, "node_condition")
         self._leaf = _constant(tables.leaf, "leaf")
 
@@ -59,69 +56,62 @@ class ForestLeaves(tf.Module):
             int32 [batch, trees].
         """
         features = tf.ensure_shape(features, [None, self._features])
-        rows = tf.shape(features)[0]
-        words = (rows + _WORD - 1) // _WORD
-        columns = tf.pad(tf.transpose(features), [[0, 0], [0, words * _WORD - rows]])
-        path = self._paths(self._conditions(columns))
+        path = self._paths(self._conditions(_ranks(tf.transpose(features))))
         leaves = tf.gather(self._leaf, path + tf.range(0, self._trees << self._depth, 1 << self._depth)[:, None])
-        return tf.transpose(leaves)[:rows]
+        return tf.transpose(leaves)[: tf.shape(features)[0]]
 
-    def _conditions(self, columns: tf.Tensor) -> tf.Tensor:
-        """Features [features, rows] → uint64 [conditions, rows / 64], a bit for each row that goes right."""
-        ranks, missing = _ranks(columns)
-        reached = _packed(tf.gather(ranks, self._compared_feature) >= self._compared_threshold)
-        missing = tf.pad(_packed(missing), [[0, 1], [0, 0]])
-        return tf.bitwise.bitwise_or(
-            tf.gather(reached, self._condition_compared), tf.gather(missing, self._condition_missing)
+    def _conditions(self, ranks: tf.Tensor) -> tf.Tensor:
+        """Ranks [features, rows] → int64 [conditions, words], a bit for each row that goes right."""
+        row = tf.range(tf.shape(ranks)[1])
+        words = (tf.shape(ranks)[1] + _WORD - 1) // _WORD
+        bins = tf.searchsorted(self._thresholds, ranks, side="right") + self._first_bin[:, None]
+        bit = tf.bitwise.left_shift(tf.constant(1, tf.int64), tf.cast(row % _WORD, tf.int64))
+        # A row's bit stands in one bin of each feature, so that within a feature a sum of words is their union.
+        in_bin = tf.scatter_nd(
+            tf.reshape(bins * words + row // _WORD, [-1, 1]),
+            tf.reshape(tf.broadcast_to(bit, tf.shape(bins)), [-1]),
+            (self._first_bin[-1:] + self._thresholds.shape[1] + 2) * words,
         )
+        in_bin = tf.reshape(in_bin, [-1, words])
+        up_to_bin = tf.cumsum(in_bin)
+        above, last, missing = (self._condition[i] for i in range(3))
+        return tf.gather(up_to_bin, last) - tf.gather(up_to_bin, above) + tf.gather(in_bin, missing)
 
     def _paths(self, conditions: tf.Tensor) -> tf.Tensor:
         """Conditions' words → int32 [trees, rows], the path of each row: a bit a level, the root's the highest."""
-        turns: list[tf.Tensor] = []
-        for level in range(self._depth):
-            nodes = tf.gather(conditions, self._node_condition[(1 << level) - 1 : (2 << level) - 1])
-            for turn in turns:
-                half = nodes.shape[0] // 2
-                left, right = nodes[:half], nodes[half:]
-                nodes = tf.bitwise.bitwise_xor(left, tf.bitwise.bitwise_and(tf.bitwise.bitwise_xor(left, right), turn))
-            turns.append(nodes[0])
+        subtree = tf.gather(conditions, self._node_condition)
+        turns = []
+        for level in reversed(range(self._depth)):
+            turn, left, right = subtree[0], subtree[1 : 1 << level], subtree[1 << level :]
+            subtree = tf.bitwise.bitwise_xor(left, tf.bitwise.bitwise_and(tf.bitwise.bitwise_xor(left, right), turn))
+            turns.append(turn)
         path = tf.constant(0)
         for begin in range(0, self._depth, _LANES):
             part = turns[begin : begin + _LANES]
-            path = path * (1 << len(part)) + _unpacked(part)
+            path = path * (1 << len(part)) + _unpacked(tf.stack(part))
         return path
 
 
-def _ranks(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Float32 → int32 in the same order, the missing lowest of all; and bool, which are missing.
+def _ranks(values: tf.Tensor) -> tf.Tensor:
+    """Float32 → int32 in the same order, the missing lowest of all.
 
     TensorFlow takes subnormal floats for zero when it compares floats, but not when it compares these.
     """
     bits = tf.bitcast(values, tf.int32)
     magnitude = tf.bitwise.bitwise_and(bits, _MAGNITUDE)
-    missing = magnitude > _INFINITY
-    ranks = tf.where(bits < 0, -magnitude, magnitude)
-    return tf.where(missing, tf.int32.min, ranks), missing
+    return tf.where(magnitude > _INFINITY, tf.int32.min, tf.where(bits < 0, -magnitude, magnitude))
 
 
-def _packed(bits: tf.Tensor) -> tf.Tensor:
-    """Bool [n, rows] → uint64 [n, rows / 64]."""
-    eights = tf.bitcast(tf.reshape(tf.cast(bits, tf.uint8), [bits.shape[0], -1, 8]), tf.uint64)
-    packed = tf.cast(tf.bitwise.right_shift(eights * _word(_GATHER), _word(56)), tf.uint8)
-    return tf.bitcast(tf.reshape(packed, [bits.shape[0], -1, 8]), tf.uint64)
-
-
-def _unpacked(planes: list[tf.Tensor]) -> tf.Tensor:
-    """Up to 8 bit planes, uint64 [trees, words], the highest first → int32 [trees, rows]."""
-    numbers = _word(0)
-    for plane in planes:
-        # A byte holds 8 rows. It is copied to all bytes of a word, masked to one bit in each, and that bit is carried
-        # into the byte's highest one.
-        picked = tf.bitwise.bitwise_and(tf.cast(tf.bitcast(plane, tf.uint8), tf.uint64) * _word(_ONES), _word(_PICK))
-        bit = tf.bitwise.right_shift(picked + _word(0x7F * _ONES), _word(7))
-        numbers = numbers + numbers + tf.bitwise.bitwise_and(bit, _word(_ONES))
-    rows = tf.reshape(tf.bitcast(numbers, tf.uint8), [planes[0].shape[0], -1])
-    return tf.cast(rows, tf.int32)
+def _unpacked(planes: tf.Tensor) -> tf.Tensor:
+    """Up to 8 bit planes, int64 [planes, trees, words], the highest first → int32 [trees, rows]."""
+    # A byte holds 8 rows. It is copied to all bytes of a word and masked to one bit in each; carried into the byte's
+    # highest bit and shifted down, that is a 0 or 1 per row.
+    eights = tf.cast(tf.bitcast(planes, tf.uint8), tf.uint64)
+    picked = tf.bitwise.bitwise_and(eights * _word(_ONES), _word(_PICK))
+    bits = tf.bitwise.bitwise_and(tf.bitwise.right_shift(picked + _word(0x7F * _ONES), _word(7)), _word(_ONES))
+    weights = tf.constant([[[[1 << plane]]] for plane in reversed(range(planes.shape[0]))], tf.uint64)
+    numbers = tf.bitcast(tf.reduce_sum(bits * weights, axis=0), tf.uint8)
+    return tf.cast(tf.reshape(numbers, [planes.shape[1], -1]), tf.int32)
 
 
 def _word(value: int) -> tf.Tensor:
@@ -132,58 +122,56 @@ def _word(value: int) -> tf.Tensor:
 class _Tables:
     """The forest as `ForestLeaves` needs it.
 
+    A feature's bins lie between its thresholds; the first of them holds its missing values.
+
     Attributes:
-        depth: levels of the complete trees.
-        compared_feature: int32 [comparisons], the feature of each distinct `value >= threshold` of the forest.
-        compared_threshold: int32 [comparisons], its threshold, as a rank (see `_ranks`).
-        condition_compared: int32 [conditions], the comparison that a condition makes; the last condition never holds.
-        condition_missing: int32 [conditions], the feature whose missing values satisfy it too, or the number of
-            features for none.
-        node_condition: int32 [2^depth - 1, trees], the condition to go right, level by level. Within a level the first
-            half is what lies left of the root, and so on down.
+        thresholds: int32 [features, most thresholds of a feature], the ranks (see `_ranks`) at which each bin but the
+            first begins, filled up with the largest int32.
+        first_bin: int32 [features], where each feature's bins begin among all bins.
+        condition: int32 [3, conditions]: a row satisfies a condition where its bin lies above the first of these bins
+            and not above the second, or is the third.
+        node_condition: int32 [2^depth - 1, trees], the condition to go right at each node, in pre-order.
         leaf: int32 [trees * 2^depth], the leaf at the end of each path.
     """
 
-    depth: int
-    compared_feature: NDArray[np.int32]
-    compared_threshold: NDArray[np.int32]
-    condition_compared: NDArray[np.int32]
-    condition_missing: NDArray[np.int32]
+    thresholds: NDArray[np.int32]
+    first_bin: NDArray[np.int32]
+    condition: NDArray[np.int32]
     node_condition: NDArray[np.int32]
     leaf: NDArray[np.int32]
 
 
 def _tables(forest: Forest) -> _Tables:
     features = len(forest.feature_names)
-    # One more condition that no value satisfies, for the nodes that complete a tree.
-    feature = np.append(forest.split_feature, 0)
+    lowest, highest = np.iinfo(np.int32).min, np.iinfo(np.int32).max
     bits = forest.split_threshold.view(np.int32)
     magnitude = bits & _MAGNITUDE
-    threshold = np.append(np.where(bits < 0, -magnitude, magnitude), np.iinfo(np.int32).max)
-    missing = np.append(np.where(forest.split_default_left, features, forest.split_feature), features)
-    compared, of_split = np.unique(_joined(feature, threshold), return_inverse=True)
-    conditions, condition_of_split = np.unique(_joined(of_split, missing), return_inverse=True)
-    node_condition, leaf = _complete(forest, condition_of_split.astype(np.int32))
+    rank = np.where(bits < 0, -magnitude, magnitude)
+    # Every feature has a threshold right above the missing values, and distinct ones above it.
+    used = [np.unique(np.append(rank[forest.split_feature == feature], lowest + 1)) for feature in range(features)]
+    most = max(map(len, used))
+    thresholds = np.stack([np.pad(ranks, (0, most - len(ranks)), constant_values=highest) for ranks in used])
+    first_bin = np.arange(features) * (most + 1)
+    empty = features * (most + 1)  # one more bin, that no value falls into
+
+    split_bin = np.array([np.searchsorted(used[f], r) for f, r in zip(forest.split_feature, rank, strict=True)], int)
+    first = first_bin[forest.split_feature]
+    missing = np.where(forest.split_default_left, empty, first)
+    # The last is the condition of the nodes that complete a tree, which nothing satisfies.
+    of_split = np.append(np.stack([first + split_bin, first + most, missing]), np.full((3, 1), empty), axis=1)
+    condition, condition_of_split = np.unique(of_split, axis=1, return_inverse=True)
+    node_condition, leaf = _complete(forest, condition_of_split.reshape(-1).astype(np.int32))
     return _Tables(
-        depth=len(node_condition),
-        compared_feature=(compared >> 32).astype(np.int32),
-        compared_threshold=compared.astype(np.int32),
-        condition_compared=(conditions >> 32).astype(np.int32),
-        condition_missing=conditions.astype(np.int32),
-        node_condition=np.concatenate(node_condition),
+        thresholds=thresholds.astype(np.int32),
+        first_bin=first_bin.astype(np.int32),
+        condition=condition.astype(np.int32),
+        node_condition=node_condition[_pre_order(len(node_condition))],
         leaf=leaf.reshape(-1),
     )
 
 
-def _joined(high: NDArray[np.integer[Any]], low: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """One int64 for two int32; the low half comes back by a cast to int32, the high one by a shift."""
-    return high.astype(np.int64) << 32 | low.astype(np.int64) & 0xFFFFFFFF
-
-
-def _complete(
-    forest: Forest, condition_of_split: NDArray[np.int32]
-) -> tuple[list[NDArray[np.int32]], NDArray[np.int32]]:
-    """The conditions [2^level, trees] of each level, and the leaves [trees, 2^depth], of the trees made complete.
+def _complete(forest: Forest, condition_of_split: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The conditions [2^depth - 1, trees], level by level, and the leaves [trees, 2^depth] of the trees made complete.
 
     Args:
         condition_of_split: int32 [splits + 1]; the last is that of the nodes that are made up.
@@ -214,7 +202,18 @@ def _complete(
         )
     leaf = np.zeros((forest.trees, 1 << len(levels)), np.int32)
     leaf[tree, place] = begin
-    return levels, leaf
+    return np.concatenate(levels), leaf
+
+
+def _pre_order(nodes: int) -> list[int]:
+    """The nodes of a complete tree, numbered level by level, in pre-order."""
+    order, stack = [], [0]
+    while stack:
+        node = stack.pop()
+        order.append(node)
+        if 2 * node + 2 < nodes:
+            stack += [2 * node + 2, 2 * node + 1]
+    return order
 
 
 def _constant(values: NDArray[Any], name: str) -> tf.Variable:

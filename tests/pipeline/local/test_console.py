@@ -11,7 +11,7 @@ from ranker.progress import LOGGER_NAME, ProgressReporter
 
 def console() -> tuple[Console, io.StringIO]:
     file = io.StringIO()
-    return Console(file=file, width=140), file
+    return Console(file=file, width=80), file
 
 
 def test_each_component_is_one_line() -> None:
@@ -53,10 +53,12 @@ def test_the_table_tells_gates_and_what_could_not_be_measured() -> None:
     }
     undefined = dict.fromkeys(metrics, None) | {"impressions": 10_000.0, "positives": 0.0, "gate": "o_over_e device=tv"}
     target, file = console()
-    target.print(objectives_table({"click": metrics, "reshare": undefined}))
+    target.print(objectives_table("2026-01-12", {"click": metrics, "reshare": undefined}))
     text = file.getvalue()
     assert "0.751" in text
-    assert "0.740–0.760" in text
+    assert "0.751 (.740–.760)" in text
     assert "passed" in text
-    assert "o_over_e device=tv" in text
-    assert text.count("–") > 4
+    assert "device=tv" in text
+    assert "2026-01-12, held out: 10,000 impressions" in text
+    [reshare] = [line.split() for line in text.splitlines() if line.startswith("reshare")]
+    assert reshare == ["reshare", "0", "–", "–", "–", "o_over_e"]

@@ -12,16 +12,10 @@ from pipeline.local.summary import rows_read, summarise, write_summary
 from pipeline_config import CONFIGS
 
 VERDICTS = [
-    {"objective": "click", "slice": "", "metric": "auc", "passed": True, "blocking": True, "text": "fine"},
-    {"objective": "like", "slice": "tv", "metric": "o_over_e", "passed": False, "blocking": True, "text": "off"},
-    {
-        "objective": "click",
-        "slice": "device=tv",
-        "metric": "o_over_e",
-        "passed": False,
-        "blocking": False,
-        "text": "few",
-    },
+    dict(objective="click", slice="", metric="auc", passed=True, blocking=True, outcome="passed"),
+    dict(objective="like", slice="tv", metric="o_over_e", passed=False, blocking=True, outcome="failed"),
+    dict(objective="click", slice="tv", metric="o_over_e", passed=False, blocking=False, outcome="failed"),
+    dict(objective="reply", slice="", metric="auc", passed=False, blocking=False, outcome="not evaluated"),
 ]
 
 
@@ -31,7 +25,7 @@ def runs(tmp_path: Path) -> list[ComponentRun]:
     evaluation = {
         "blessed": False,
         "baseline": {"version": "1", "dropped": None},
-        "objectives": {"click": {"auc": 0.7}, "like": {"auc": 0.8}},
+        "objectives": {"click": {"auc": 0.7}, "like": {"auc": 0.8}, "reply": {"auc": None}},
         "verdicts": VERDICTS,
     }
     (tmp_path / "gates.json").write_text(json.dumps(evaluation))
@@ -60,6 +54,7 @@ def test_gates_are_told_per_objective_and_only_where_they_block(runs: list[Compo
     assert result["objectives"] == {
         "click": {"auc": 0.7, "gate": "passed"},
         "like": {"auc": 0.8, "gate": "o_over_e tv"},
+        "reply": {"auc": None, "gate": "auc not evaluated"},
     }
     assert result["gates"] == VERDICTS
     assert result["blessed"] is False

@@ -143,8 +143,8 @@ def test_a_nan_loss_on_finite_inputs_names_its_objective_and_a_remedy() -> None:
 
     assert str(caught.value) == (
         "towers: the loss is not a number at step 3 of 10 (epoch 1, learning rate 0.00889), for share: nan. "
-        "The batch's inputs are finite. Try a lower training.learning_rate, a larger training.warmup_fraction, or a smaller "
-        "training.gradient_clip_norm."
+        "The batch's inputs are finite. Try a lower training.learning_rate, a larger training.warmup_fraction, or a "
+        "smaller training.gradient_clip_norm."
     )
 
 

@@ -1,0 +1,86 @@
+"""Peak memory and rows per second of runs of the whole pipeline, small and large."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import Figure
+from benchmarks.peak_memory import Usage, measure_process
+from datasets.synthetic import generate
+
+DAYS = 8
+MEMORY_TARGET = 1.3
+SPEED_TARGET = 0.8
+
+_DONE, _NOT_BLESSED = 0, 3
+
+
+@dataclass(frozen=True)
+class FullRun:
+    """A run of the whole pipeline.
+
+    Attributes:
+        rows: impressions of the feed log.
+        usage: what the run's process took.
+        rows_per_second: of each component that reads rows.
+    """
+
+    rows: int
+    usage: Usage
+    rows_per_second: dict[str, float]
+
+
+def full_run(rows: int, folder: Path) -> FullRun:
+    """Runs `local_runner.py` on a built-in feed of about `rows` impressions.
+
+    Raises:
+        RuntimeError: the run failed; one whose model was not blessed has not, as a small one's may not be.
+    """
+    folder = folder.resolve()
+    feed = folder / "feed_log"
+    written = sum(day.rows for day in generate(feed, days=DAYS, impressions_per_day=rows // DAYS, seed=1))
+    workdir, log = folder / "workdir", folder / "run.log"
+    command = [sys.executable, "local_runner.py", "--feed-log", str(feed), "--workdir", str(workdir)]
+    usage = measure_process(command, log)
+    if usage.status not in (_DONE, _NOT_BLESSED):
+        raise RuntimeError(f"local_runner.py ended with status {usage.status}:\n{log.read_text()[-2000:]}")
+    (summary,) = workdir.glob("runs/*/summary.json")
+    return FullRun(written, usage, component_speeds(json.loads(summary.read_text())))
+
+
+def component_speeds(summary: dict[str, Any]) -> dict[str, float]:
+    """Rows per second of each component that reads rows, from a run summary."""
+    return {
+        part["component"]: part["rows"] / part["seconds"]
+        for part in summary["components"]
+        if part["rows"] and part["seconds"]
+    }
+
+
+def compare(small: FullRun, large: FullRun, with_targets: bool) -> list[Figure]:
+    """The peak memory of the large run over the small one's, and the same of every component's rows per second."""
+    sizes = f"{large.rows:,} rows over {small.rows:,}"
+    gib = 1 << 30
+    memory = Figure(
+        "memory_1m_over_200k",
+        ours=large.usage.peak_bytes / gib,
+        rival=small.usage.peak_bytes / gib,
+        unit="GiB",
+        target=MEMORY_TARGET if with_targets else None,
+        target_is_least=False,
+        note=f"peak resident memory of a whole run, {sizes}; they took {large.usage.seconds:.0f} s and "
+        f"{small.usage.seconds:.0f} s. The figures below it are each component's rows per second in those runs",
+    )
+    speeds = [
+        Figure(
+            f"rows_per_second_1m_over_200k.{component}",
+            ours=speed,
+            rival=small.rows_per_second[component],
+            unit="rows/s",
+            target=SPEED_TARGET if with_targets else None,
+        )
+        for component, speed in large.rows_per_second.items()
+    ]
+    return [memory, *speeds]

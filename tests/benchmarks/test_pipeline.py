@@ -1,0 +1,40 @@
+"""The benchmark of the pipeline's components, on a feed too small to measure anything."""
+
+import io
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from rich.console import Console
+
+from benchmarks.component_speed import Prepared, feed_log_gen, in_memory, leaf_encoder, tower_trainer
+from benchmarks.pipeline import prepare
+from pipeline_config import FEED
+
+
+def test_batches_from_memory_are_those_that_were_read() -> None:
+    rows = tf.data.Dataset.from_tensor_slices({"x": tf.range(10), "y": tf.reshape(tf.range(20.0), [10, 2])})
+    batches = rows.batch(4)
+
+    found = list(in_memory(batches, 4).as_numpy_iterator())
+
+    assert [len(batch["x"]) for batch in found] == [4, 4, 2]
+    for batch, expected in zip(found, batches.as_numpy_iterator(), strict=True):
+        assert batch["x"].tolist() == expected["x"].tolist()
+        assert batch["y"].tolist() == expected["y"].tolist()
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """What the pipeline makes of a small feed."""
+    return prepare(4000, FEED, tmp_path_factory.mktemp("prepared"), Console(file=io.StringIO()))
+
+
+@pytest.mark.slow
+def test_every_figure_is_measured_on_the_rows_of_the_feed(prepared: Prepared, tmp_path: Path) -> None:
+    figures = [feed_log_gen(prepared, tmp_path), leaf_encoder(prepared, tmp_path, 1), tower_trainer(prepared, 1)]
+
+    assert [figure.name for figure in figures] == ["feed_log_gen", "leaf_encoder", "tower_trainer"]
+    assert all(figure.ours > 0 and figure.rival > 0 for figure in figures)
+    assert "4,000 rows" in figures[0].note
+    assert "3,500 rows" in figures[2].note

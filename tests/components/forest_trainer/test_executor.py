@@ -1,0 +1,95 @@
+"""ForestTrainer's executor on examples as Transform writes them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xgboost as xgb
+from sklearn.metrics import roc_auc_score
+from tfx.types import channel_utils, standard_artifacts
+
+from components.forest_trainer.artifact import ForestArtifact
+from components.forest_trainer.component import ForestTrainer
+from components.forest_trainer.executor import TRAINING_CURVE_FILE, Executor
+from pipeline.config import Forest as ForestConfig
+from pipeline.config import from_json
+from ranker import keys
+from ranker.forest.model import Forest
+from ranker.forest.train import train_forest
+from tests.components.transformed import FEATURES, OBJECTIVES, examples_artifact, tensors_of
+
+CONFIG = ForestConfig(trees=20, depth=3, learning_rate=0.3, min_child_weight=1.0)
+
+
+def component(examples: standard_artifacts.Examples, **changes: Any) -> ForestTrainer:
+    arguments = {"config": CONFIG, "feature_names": FEATURES, "objective_names": OBJECTIVES, **changes}
+    return ForestTrainer(transformed_examples=channel_utils.as_channel([examples]), **arguments)
+
+
+def run(trainer: ForestTrainer, examples: standard_artifacts.Examples, folder: Path) -> ForestArtifact:
+    artifact = ForestArtifact()
+    artifact.uri = str(folder)
+    Executor().Do({"transformed_examples": [examples]}, {"forest": [artifact]}, trainer.exec_properties)
+    return artifact
+
+
+def test_trains_on_every_shard_of_the_split_train(tmp_path: Path) -> None:
+    shards = {"a-00000-of-00002": tensors_of(1500, seed=1), "a-00001-of-00002.gz": tensors_of(1500, seed=2)}
+    examples = examples_artifact(tmp_path / "examples", {"train": shards, "eval": {"a": tensors_of(10, seed=3)}})
+    artifact = run(component(examples), examples, tmp_path / "forest")
+    forest = Forest.load(artifact.uri)
+
+    batches = [(t[keys.FOREST_FEATURES], t[keys.LABELS], t[keys.VIEWER_BUCKET][:, 0]) for t in shards.values()]
+    expected, curve = train_forest(batches, CONFIG, FEATURES, OBJECTIVES)
+    assert forest.fingerprint == expected.fingerprint
+    assert artifact.trees == forest.trees == expected.trees
+    assert artifact.leaves == forest.leaves
+    assert artifact.features == len(FEATURES)
+    assert artifact.fingerprint == forest.fingerprint
+    written = json.loads((tmp_path / "forest" / TRAINING_CURVE_FILE).read_text())
+    assert written["validation"] == list(curve.validation)
+    assert written["kept_rounds"] == curve.kept_rounds
+
+    unseen = tensors_of(2000, seed=4)
+    scores = forest.booster.predict(xgb.DMatrix(unseen[keys.FOREST_FEATURES]))
+    assert roc_auc_score(unseen[keys.LABELS][:, 1], scores[:, 1]) > 0.75
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"feature_names": FEATURES[:-1]}, r"forest_features float32 \[5\]"),
+        ({"objective_names": [*OBJECTIVES, "share"]}, r"labels float32 \[3\]"),
+    ],
+)
+def test_examples_of_another_shape_are_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    examples = examples_artifact(tmp_path / "examples", {"train": {"a": tensors_of(50, seed=1)}})
+    with pytest.raises(ValueError, match=message):
+        run(component(examples, **changes), examples, tmp_path / "forest")
+    assert not (tmp_path / "forest").exists()
+
+
+def test_a_missing_tensor_is_refused(tmp_path: Path) -> None:
+    tensors = tensors_of(50, seed=1)
+    del tensors[keys.VIEWER_BUCKET]
+    examples = examples_artifact(tmp_path / "examples", {"train": {"a": tensors}})
+    with pytest.raises(ValueError, match="viewer_bucket"):
+        run(component(examples), examples, tmp_path / "forest")
+
+
+def test_a_split_without_files_is_refused(tmp_path: Path) -> None:
+    examples = examples_artifact(tmp_path / "examples", {"train": {}})
+    with pytest.raises(ValueError, match="Split-train holds no files"):
+        run(component(examples), examples, tmp_path / "forest")
+
+
+def test_the_component_carries_its_settings_and_its_code(tmp_path: Path) -> None:
+    examples = examples_artifact(tmp_path / "examples", {"train": {}})
+    trainer = component(examples)
+    assert from_json(ForestConfig, trainer.exec_properties["config"]) == CONFIG
+    assert json.loads(trainer.exec_properties["feature_names"]) == FEATURES
+    assert len(trainer.exec_properties["code_fingerprint"]) == 16
+    assert trainer.outputs["forest"].type is ForestArtifact
+    assert not np.array_equal(trainer.exec_properties, component(examples, objective_names=["a"]).exec_properties)
