@@ -191,7 +191,7 @@ class Training:
         final_learning_rate_fraction: what a cosine decay leaves of the rate at the last step.
         weight_decay: decoupled decay, for `adamw`.
         gradient_clip_norm: largest global norm of a step's gradient; None never clips.
-        shuffle_buffer: impressions from which the next one is drawn.
+        shuffle_buffer: impressions that are shuffled together, block by block.
         seed: seed of initialisation, dropout and shuffling.
     """
 

@@ -102,7 +102,11 @@ def create_pipeline(
         eval_day=day.isoformat(),
         training_fingerprint=training_fingerprint,
     )
-    serving = ServingModel(push_destination=push_destination, version=serving_version)
+    serving = ServingModel(
+        push_destination=push_destination,
+        version=serving_version,
+        exclude_training_fingerprint=training_fingerprint,
+    )
     evaluator = Evaluator(
         examples=examples.outputs["examples"],
         model=towers.outputs["model"],
