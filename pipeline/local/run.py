@@ -68,7 +68,9 @@ def run_pipeline(
         console.print(f"[yellow]warning:[/] the feed log has no {missing}; trained without it")
     if summary["status"] == "failed":
         failure = summary["failure"]
-        console.print(f"[red]{failure['component']} failed:[/] {escape(failure['error'])}", highlight=False)
+        console.print(
+            f"[red]{failure['component']} failed:[/] {escape(failure['error'])}", soft_wrap=True, highlight=False
+        )
         console.print(f"log: {workdir.run(run_id) / 'run.log'}", soft_wrap=True, highlight=False)
         return FAILED
     console.print(terminal.objectives_table(summary["day"], summary["objectives"]))
@@ -133,7 +135,7 @@ def _bug_reports_in_log() -> Iterator[None]:
 def _print_verdict(summary: dict[str, Any], console: Console) -> int:
     for verdict in summary["gates"]:
         if verdict["blocking"] and not verdict["passed"]:
-            console.print(f"[red]gate:[/] {escape(verdict['text'])}", highlight=False)
+            console.print(f"[red]gate:[/] {escape(verdict['text'])}", soft_wrap=True, highlight=False)
     dropped = (summary["baseline"] or {}).get("dropped")
     if dropped:
         console.print(

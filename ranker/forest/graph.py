@@ -64,13 +64,13 @@ class ForestLeaves(tf.Module):
         """Ranks [features, rows] → int64 [conditions, words], a bit for each row that goes right."""
         row = tf.range(tf.shape(ranks)[1])
         words = (tf.shape(ranks)[1] + _WORD - 1) // _WORD
-        bins = tf.searchsorted(self._thresholds, ranks, side="right") + self._first_bin[:, None]
+        bins = tf.searchsorted(self._thresholds, ranks, side="right") + self._first_bin[:-1, None]
         bit = tf.bitwise.left_shift(tf.constant(1, tf.int64), tf.cast(row % _WORD, tf.int64))
         # A row's bit stands in one bin of each feature, so that within a feature a sum of words is their union.
         in_bin = tf.scatter_nd(
             tf.reshape(bins * words + row // _WORD, [-1, 1]),
             tf.reshape(tf.broadcast_to(bit, tf.shape(bins)), [-1]),
-            (self._first_bin[-1:] + self._thresholds.shape[1] + 2) * words,
+            (self._first_bin[-1:] + 1) * words,
         )
         in_bin = tf.reshape(in_bin, [-1, words])
         up_to_bin = tf.cumsum(in_bin)
@@ -127,7 +127,7 @@ class _Tables:
     Attributes:
         thresholds: int32 [features, most thresholds of a feature], the ranks (see `_ranks`) at which each bin but the
             first begins, filled up with the largest int32.
-        first_bin: int32 [features], where each feature's bins begin among all bins.
+        first_bin: int32 [features + 1], where each feature's bins begin among all bins; the last bin is always empty.
         condition: int32 [3, conditions]: a row satisfies a condition where its bin lies above the first of these bins
             and not above the second, or is the third.
         node_condition: int32 [2^depth - 1, trees], the condition to go right at each node, in pre-order.
@@ -151,14 +151,16 @@ def _tables(forest: Forest) -> _Tables:
     used = [np.unique(np.append(rank[forest.split_feature == feature], lowest + 1)) for feature in range(features)]
     most = max(map(len, used))
     thresholds = np.stack([np.pad(ranks, (0, most - len(ranks)), constant_values=highest) for ranks in used])
-    first_bin = np.arange(features) * (most + 1)
-    empty = features * (most + 1)  # one more bin, that no value falls into
+    first_bin = np.cumsum([0, *(len(ranks) + 1 for ranks in used)])
+    empty = first_bin[-1]  # one more bin, that no value falls into
 
     split_bin = np.array([np.searchsorted(used[f], r) for f, r in zip(forest.split_feature, rank, strict=True)], int)
     first = first_bin[forest.split_feature]
     missing = np.where(forest.split_default_left, empty, first)
     # The last is the condition of the nodes that complete a tree, which nothing satisfies.
-    of_split = np.append(np.stack([first + split_bin, first + most, missing]), np.full((3, 1), empty), axis=1)
+    of_split = np.append(
+        np.stack([first + split_bin, first_bin[forest.split_feature + 1] - 1, missing]), np.full((3, 1), empty), axis=1
+    )
     condition, condition_of_split = np.unique(of_split, axis=1, return_inverse=True)
     node_condition, leaf = _complete(forest, condition_of_split.reshape(-1).astype(np.int32))
     return _Tables(
