@@ -27,6 +27,6 @@ def test_batches_append_to_one_file(tmp_path: Path) -> None:
     path = tmp_path / "records"
     with path.open("wb") as file:
         for batch in batches:
-            file.write(framing(batch))
+            file.write(framing(batch).tobytes())
     read = [record.numpy() for record in tf.data.TFRecordDataset(str(path))]
     assert read == [record for batch in batches for record in batch]

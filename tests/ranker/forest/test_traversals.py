@@ -21,7 +21,9 @@ def probes(forest: Forest, rng: np.random.Generator, rows: int) -> NDArray[np.fl
     columns = len(forest.feature_names)
     # Where a column holds the largest float, XGBoost may split above it, at infinity.
     finite = np.isfinite(forest.split_threshold)
-    values = np.concatenate([forest.split_threshold[finite], np.float32([0.0, -0.0, np.nan, FLOAT_MAX, -FLOAT_MAX])])
+    values = np.concatenate(
+        [forest.split_threshold[finite], np.array([0.0, -0.0, np.nan, FLOAT_MAX, -FLOAT_MAX], np.float32)]
+    )
     values = np.concatenate([values, np.nextafter(values, FLOAT_MAX), np.nextafter(values, -FLOAT_MAX)])
     features = rng.choice(values, (rows, columns))
     # A threshold only ties where its own column holds it.
@@ -84,7 +86,7 @@ def test_deep_and_lopsided_trees(depth: int) -> None:
 
 
 def test_a_value_at_the_threshold_goes_right_and_one_below_goes_left() -> None:
-    features = np.float32([[0.0]] * 50 + [[1.0]] * 50)
+    features = np.array([[0.0]] * 50 + [[1.0]] * 50, np.float32)
     forest = _fitted(features, np.repeat([0, 1], 50), max_depth=1)
     threshold = forest.split_threshold[0]
     rows = np.array([[np.nextafter(threshold, np.float32(-np.inf))], [threshold]], np.float32)
@@ -93,7 +95,7 @@ def test_a_value_at_the_threshold_goes_right_and_one_below_goes_left() -> None:
 
 
 def test_subnormal_values_are_not_taken_for_zero() -> None:
-    features = np.float32([[0.0]] * 50 + [[1e-39]] * 50 + [[2e-39]] * 50)
+    features = np.array([[0.0]] * 50 + [[1e-39]] * 50 + [[2e-39]] * 50, np.float32)
     labels = np.repeat([0, 1, 0], 50)
     forest = _fitted(features, labels, max_depth=2)
     assert forest.leaves == 3
