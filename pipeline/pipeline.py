@@ -80,7 +80,9 @@ def create_pipeline(
             "objectives": list(config.objective_names),
             "code_fingerprint": code_fingerprint("pipeline.preprocessing"),
         },
+        # Statistics of what comes out are nobody's input, and the analyzers' cache pays for itself only over many spans.
         disable_statistics=True,
+        disable_analyzer_cache=True,
     )
     # Nothing is trained on data that did not pass.
     transform.add_upstream_node(validator)
