@@ -80,7 +80,7 @@ def create_pipeline(
             "objectives": list(config.objective_names),
             "code_fingerprint": code_fingerprint("pipeline.preprocessing"),
         },
-        # Statistics of what comes out are nobody's input, and the analyzers' cache pays for itself only over many spans.
+        # Statistics of what comes out are nobody's input, and the analyzers' cache pays only over many spans.
         disable_statistics=True,
         disable_analyzer_cache=True,
     )
