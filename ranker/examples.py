@@ -1,4 +1,4 @@
-"""Reading TFRecord files of tf.Examples fast: as tensors for training, as Arrow for encoding."""
+"""Reading TFRecord files of tf.Examples as tensors."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

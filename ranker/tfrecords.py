@@ -1,43 +1,69 @@
-"""TFRecord framing of a whole batch of records at once.
+"""TFRecord files a block of records at a time, by compiled code that runs without the interpreter's lock.
 
-`tf.io.TFRecordWriter` takes one record a call and gives the interpreter's lock away in each, so that a second busy
-thread makes it wait at every record. Here a batch is framed by compiled code and written in one go.
 The format (tensorflow/core/lib/io/record_writer.h): length as uint64, masked CRC-32C of the length, the record, masked
 CRC-32C of the record, all little-endian.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from ranker.compiled import compiled
 
-_HEADER = 12
-_FOOTER = 4
+HEADER = 12  # bytes before a record
+FOOTER = 4  # bytes behind it
+_BLOCK_BYTES = 1 << 21
 _POLYNOMIAL = 0x82F63B78  # CRC-32C (Castagnoli), reflected
+_DAMAGED = -1
 
 
-class Framing:
-    """Frames records; for one thread at a time, as it keeps the tables of the checksum and the memory it writes to."""
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some records of a file.
 
-    def __init__(self) -> None:
-        self._tables = _crc_tables()
-        self._room = np.empty(0, np.uint8)
+    Attributes:
+        data: uint8, the file's bytes that hold them.
+        begin: int64 [records], where in `data` each record begins.
+        end: int64 [records], and where it ends.
+    """
 
-    def __call__(self, records: Sequence[bytes]) -> NDArray[np.uint8]:
-        """The records as the bytes of a TFRecord file, to be appended to one before the next call reuses them."""
-        sizes = np.fromiter(map(len, records), np.int64, len(records))
-        total = int(sizes.sum()) + len(records) * (_HEADER + _FOOTER)
-        if total > len(self._room):
-            self._room = np.empty(total + total // 4, np.uint8)
-        framed = self._room[:total]
-        _frame(np.frombuffer(b"".join(records), np.uint8), sizes, self._tables, framed)
-        return framed
+    data: NDArray[np.uint8]
+    begin: NDArray[np.int64]
+    end: NDArray[np.int64]
 
 
-def _crc_tables() -> NDArray[np.uint32]:
-    """uint32 [8, 256]: row k holds the checksum of each byte followed by k zero bytes (slicing by 8)."""
+def read_blocks(stream: pa.NativeFile, verify: bool) -> Iterator[Block]:
+    """The records of a file in order, at least one a block.
+
+    Args:
+        stream: the file's bytes, decompressed.
+        verify: whether to check each record's checksum too, which a gzipped stream has no need of, as it carries its
+            own; lengths are always checked.
+
+    Raises:
+        ValueError: the file is no TFRecord file, damaged, or cut off.
+        OSError: the compressed stream is damaged or cut off.
+    """
+    tables = crc_tables()
+    data = np.empty(0, np.uint8)
+    at_end = False
+    while not at_end:
+        more = stream.read_buffer(_BLOCK_BYTES)
+        at_end = more.size == 0
+        data = np.concatenate([data, np.frombuffer(more, np.uint8)])
+        begin, used = _locate(data, verify, tables)
+        if used == _DAMAGED or (at_end and used < len(data)):
+            raise ValueError("not a TFRecord file, or a damaged one" if used == _DAMAGED else "the file is cut off")
+        if len(begin):
+            yield Block(data, begin, np.append(begin[1:] - HEADER, used) - FOOTER)
+        data = data[used:]
+
+
+def crc_tables() -> NDArray[np.uint32]:
+    """The tables for `masked_crc`, uint32 [8, 256]: row k has the checksum of each byte followed by k zero bytes."""
     table = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         table = np.where(table & 1, table >> 1 ^ np.uint32(_POLYNOMIAL), table >> 1)
@@ -48,31 +74,15 @@ def _crc_tables() -> NDArray[np.uint32]:
 
 
 @compiled
-def _frame(joined, sizes, tables, framed):  # type: ignore[no-untyped-def]
-    """Fills `framed`: uint8 records one after another, their int64 sizes, the tables, and room for all frames."""
-    read, write = 0, 0
-    for size in sizes:
-        for i in range(8):
-            framed[write + i] = (size >> (8 * i)) & 0xFF
-        _put_checksum(framed, write, 8, tables)
-        write += _HEADER
-        framed[write : write + size] = joined[read : read + size]
-        _put_checksum(framed, write, size, tables)
-        read += size
-        write += size + _FOOTER
-
-
-@compiled
-def _put_checksum(data, begin, size, tables):  # type: ignore[no-untyped-def]
-    """Writes the masked checksum of `size` bytes behind them."""
-    byte, end = np.uint64(begin), np.uint64(begin + size)
+def masked_crc(data, begin, end, tables):  # type: ignore[no-untyped-def]
+    """The masked CRC-32C of `data[begin:end]`, by slicing-by-8; for compiled callers."""
+    byte, end = np.uint64(begin), np.uint64(end)
     low = np.uint64(0xFF)
     crc = np.uint64(0xFFFFFFFF)
     while byte + np.uint64(8) <= end:
-        word = np.uint64(0)
+        word = crc
         for i in range(8):
-            word |= np.uint64(data[byte + np.uint64(i)]) << np.uint64(8 * i)
-        word ^= crc
+            word ^= np.uint64(data[byte + np.uint64(i)]) << np.uint64(8 * i)
         crc = np.uint64(0)
         for i in range(8):
             crc ^= np.uint64(tables[7 - i, (word >> np.uint64(8 * i)) & low])
@@ -81,6 +91,56 @@ def _put_checksum(data, begin, size, tables):  # type: ignore[no-untyped-def]
         crc = (crc >> np.uint64(8)) ^ np.uint64(tables[0, (crc ^ np.uint64(data[byte])) & low])
         byte += np.uint64(1)
     crc ^= np.uint64(0xFFFFFFFF)
-    masked = ((crc >> np.uint64(15) | crc << np.uint64(17)) + np.uint64(0xA282EAD8)) & np.uint64(0xFFFFFFFF)
-    for i in range(4):
-        data[end + np.uint64(i)] = masked >> np.uint64(8 * i) & low
+    return ((crc >> np.uint64(15) | crc << np.uint64(17)) + np.uint64(0xA282EAD8)) & np.uint64(0xFFFFFFFF)
+
+
+@compiled
+def put_number(data, at, number, size):  # type: ignore[no-untyped-def]
+    """Writes `number` little-endian into `size` bytes; for compiled callers."""
+    for i in range(size):
+        data[at + i] = (np.uint64(number) >> np.uint64(8 * i)) & np.uint64(0xFF)
+
+
+@compiled
+def put_frame(data, begin, size, tables):  # type: ignore[no-untyped-def]
+    """Frames the `size` bytes that stand at `begin + HEADER` of `data`; for compiled callers."""
+    put_number(data, begin, size, 8)
+    put_number(data, begin + 8, masked_crc(data, begin, begin + 8, tables), 4)
+    record = begin + HEADER
+    put_number(data, record + size, masked_crc(data, record, record + size, tables), 4)
+
+
+@compiled
+def _number(data, at, size):  # type: ignore[no-untyped-def]
+    number = np.uint64(0)
+    for i in range(size):
+        number |= np.uint64(data[at + i]) << np.uint64(8 * i)
+    return number
+
+
+@compiled
+def _locate(data, verify, tables):  # type: ignore[no-untyped-def]
+    """Where the whole records in `data` begin, and how many bytes they take up in all or _DAMAGED."""
+    total = np.int64(len(data))
+    records = 0
+    at = np.int64(0)
+    while total - at >= HEADER:
+        if _number(data, at + 8, 4) != masked_crc(data, at, at + 8, tables):
+            return np.empty(0, np.int64), _DAMAGED
+        size = _number(data, at, 8)
+        if size > np.uint64(total - at):
+            break
+        end = at + HEADER + np.int64(size)
+        if end + FOOTER > total:
+            break
+        if verify and _number(data, end, 4) != masked_crc(data, at + HEADER, end, tables):
+            return np.empty(0, np.int64), _DAMAGED
+        at = end + FOOTER
+        records += 1
+    begin = np.empty(records, np.int64)
+    used = at
+    at = np.int64(0)
+    for i in range(records):
+        begin[i] = at + HEADER
+        at += HEADER + np.int64(_number(data, at, 8)) + FOOTER
+    return begin, used

@@ -52,7 +52,12 @@ class ForestTrainer(base_component.BaseComponent):
                 feature_names=json.dumps(list(feature_names)),
                 objective_names=json.dumps(list(objective_names)),
                 code_fingerprint=code_fingerprint(
-                    "components.forest_trainer", "ranker.examples", "ranker.forest", "ranker.keys"
+                    "components.forest_trainer",
+                    "ranker.examples",
+                    "ranker.forest.model",
+                    "ranker.forest.spool",
+                    "ranker.forest.train",
+                    "ranker.keys",
                 ),
                 forest=channel.Channel(type=ForestArtifact),
             )

@@ -39,7 +39,13 @@ class LeafEncoder(base_beam_component.BaseBeamComponent):
                 transformed_examples=transformed_examples,
                 forest=forest,
                 code_fingerprint=code_fingerprint(
-                    "components.leaf_encoder", "ranker.examples", "ranker.forest", "ranker.keys"
+                    "components.leaf_encoder",
+                    "components.storage",
+                    "ranker.forest.encode",
+                    "ranker.forest.model",
+                    "ranker.forest.traverse",
+                    "ranker.keys",
+                    "ranker.tfrecords",
                 ),
                 leaf_examples=channel.Channel(type=standard_artifacts.Examples),
             )

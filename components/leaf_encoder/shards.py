@@ -7,16 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-import pyarrow as pa
-import tensorflow as tf
-from tfx_bsl.coders import example_coder
-
-from ranker.examples import records
-from ranker.forest.encode import encode_leaves, feature_matrix
+from components.storage import filesystem_of
+from ranker.forest.encode import RowEncoder, check_rows
 from ranker.forest.traverse import Traversal
-from ranker.tfrecords import Framing
-
-_BATCH_ROWS = 1024
+from ranker.tfrecords import Block, read_blocks
 
 T = TypeVar("T")
 
@@ -31,22 +25,23 @@ class Shard:
 
 
 def check_shard(shard: Shard, features: int) -> None:
-    """Looks whether the shard's first row, if it has one, has what a forest of `features` features reads.
+    """Looks whether the shard's first block of rows, if it has rows, has what a forest of `features` features reads.
 
     Raises:
-        ValueError: it has not, or the file is no TFRecord file; the message names the file.
+        ValueError: it has not, or the file is damaged; the message names the file.
     """
     try:
-        for record in records(shard.source, 1).take(1).as_numpy_iterator():
-            feature_matrix(example_coder.ExamplesToRecordBatchDecoder().DecodeBatch(record.tolist()), features)
-    except (ValueError, tf.errors.DataLossError) as error:
+        for block in _blocks(shard.source):
+            check_rows(block, features)
+            break
+    except (ValueError, OSError) as error:
         raise ValueError(f"leaf encoder: {shard.source}: {error}") from error
 
 
 def encode_shard(shard: Shard, traversal: Traversal) -> int:
     """Encodes a shard; the target appears once it is whole.
 
-    Reading, decoding, encoding and writing work on different batches at the same time.
+    Reading, encoding and writing work on three blocks at the same time, hardly ever in the interpreter.
 
     Returns:
         Rows encoded.
@@ -54,28 +49,27 @@ def encode_shard(shard: Shard, traversal: Traversal) -> int:
     Raises:
         ValueError: a shard that is damaged or does not fit the forest; the message names it.
     """
+    encoder = RowEncoder(traversal)
     aside = os.path.join(shard.aside, uuid.uuid4().hex)
-    to_examples = example_coder.RecordBatchToExamplesEncoder()
-    framing = Framing()
+    files, path = filesystem_of(aside)
     rows = 0
     try:
-        decoded = _ahead(_decoded(shard.source))
-        encoded = _ahead(to_examples.encode(encode_leaves(batch, traversal)) for batch in decoded)
-        with tf.io.gfile.GFile(aside, "wb") as file:
-            file.write(b"")  # creates the file, for a shard without rows too
-            for examples in encoded:
-                file.write(framing(examples).tobytes())
-                rows += len(examples)
-    except (ValueError, tf.errors.DataLossError) as error:
+        encoded = _ahead((len(block.begin), encoder(block)) for block in _ahead(_blocks(shard.source)))
+        with files.open_output_stream(path) as file:
+            for count, framed in encoded:
+                file.write(framed)
+                rows += count
+    except (ValueError, OSError) as error:
         raise ValueError(f"leaf encoder: {shard.source}: {error}") from error
-    tf.io.gfile.rename(aside, shard.target, overwrite=True)
+    files.move(path, filesystem_of(shard.target)[1])
     return rows
 
 
-def _decoded(file: str) -> Iterator[pa.RecordBatch]:
-    to_batch = example_coder.ExamplesToRecordBatchDecoder()
-    for batch in records(file, _BATCH_ROWS).prefetch(2).as_numpy_iterator():
-        yield to_batch.DecodeBatch(batch.tolist())
+def _blocks(file: str) -> Iterator[Block]:
+    gzipped = file.endswith(".gz")
+    files, path = filesystem_of(file)
+    with files.open_input_stream(path, compression="gzip" if gzipped else None) as stream:
+        yield from read_blocks(stream, verify=not gzipped)
 
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:

@@ -31,10 +31,13 @@ class ForestLeaves(tf.Module):
 
     Args:
         forest: the forest; trees that are not complete are filled up with splits that send every row left.
+        xla: prefer ops that are fast inside a function compiled with `jit_compile`, and slow elsewhere; the leaves
+            are the same.
     """
 
-    def __init__(self, forest: Forest) -> None:
+    def __init__(self, forest: Forest, xla: bool = False) -> None:
         super().__init__(name="forest_leaves")
+        self._search = _halved if xla else _searched
         tables = _tables(forest)
         self._features = len(forest.feature_names)
         self._trees = forest.trees
@@ -64,7 +67,7 @@ class ForestLeaves(tf.Module):
         """Ranks [features, rows] → int64 [conditions, words], a bit for each row that goes right."""
         row = tf.range(tf.shape(ranks)[1])
         words = (tf.shape(ranks)[1] + _WORD - 1) // _WORD
-        bins = tf.searchsorted(self._thresholds, ranks, side="right") + self._first_bin[:-1, None]
+        bins = self._search(self._thresholds, ranks) + self._first_bin[:-1, None]
         bit = tf.bitwise.left_shift(tf.constant(1, tf.int64), tf.cast(row % _WORD, tf.int64))
         # A row's bit stands in one bin of each feature, so that within a feature a sum of words is their union.
         in_bin = tf.scatter_nd(
@@ -102,6 +105,25 @@ def _ranks(values: tf.Tensor) -> tf.Tensor:
     return tf.where(magnitude > _INFINITY, tf.int32.min, tf.where(bits < 0, -magnitude, magnitude))
 
 
+def _searched(thresholds: tf.Tensor, ranks: tf.Tensor) -> tf.Tensor:
+    """How many of its feature's thresholds [features, n] each rank [features, rows] reaches."""
+    return tf.searchsorted(thresholds, ranks, side="right")
+
+
+def _halved(thresholds: tf.Tensor, ranks: tf.Tensor) -> tf.Tensor:
+    """The same by halving, step by step, which XLA fuses, whereas it searches by comparing with every threshold."""
+    features, width = thresholds.shape
+    table = tf.reshape(thresholds, [-1])
+    first = tf.range(0, features * width, width)[:, None]
+    reached = tf.zeros_like(ranks)
+    step = width // 2
+    while step:
+        further = tf.gather(table, first + reached + step - 1) <= ranks
+        reached += tf.where(further, step, 0)
+        step //= 2
+    return reached
+
+
 def _unpacked(planes: tf.Tensor) -> tf.Tensor:
     """Up to 8 bit planes, int64 [planes, trees, words], the highest first → int32 [trees, rows]."""
     # A byte holds 8 rows. It is copied to all bytes of a word and masked to one bit in each; carried into the byte's
@@ -125,8 +147,8 @@ class _Tables:
     A feature's bins lie between its thresholds; the first of them holds its missing values.
 
     Attributes:
-        thresholds: int32 [features, most thresholds of a feature], the ranks (see `_ranks`) at which each bin but the
-            first begins, filled up with the largest int32.
+        thresholds: int32 [features, a power of two above the most thresholds of a feature], the ranks (see `_ranks`)
+            at which each bin but the first begins, filled up with the largest int32.
         first_bin: int32 [features + 1], where each feature's bins begin among all bins; the last bin is always empty.
         condition: int32 [3, conditions]: a row satisfies a condition where its bin lies above the first of these bins
             and not above the second, or is the third.
@@ -149,8 +171,8 @@ def _tables(forest: Forest) -> _Tables:
     rank = np.where(bits < 0, -magnitude, magnitude)
     # Every feature has a threshold right above the missing values, and distinct ones above it.
     used = [np.unique(np.append(rank[forest.split_feature == feature], lowest + 1)) for feature in range(features)]
-    most = max(map(len, used))
-    thresholds = np.stack([np.pad(ranks, (0, most - len(ranks)), constant_values=highest) for ranks in used])
+    width = 1 << max(map(len, used)).bit_length()
+    thresholds = np.stack([np.pad(ranks, (0, width - len(ranks)), constant_values=highest) for ranks in used])
     first_bin = np.cumsum([0, *(len(ranks) + 1 for ranks in used)])
     empty = first_bin[-1]  # one more bin, that no value falls into
 

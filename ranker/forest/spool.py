@@ -1,6 +1,6 @@
 """Rows parked on disk, because XGBoost reads its input several times and parsing it once is enough."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -72,7 +72,7 @@ class SpoolIter(xgb.DataIter):
         """Starts over."""
         self._batches = self._spool.batches(self._batch_rows)
 
-    def next(self, input_data: "xgb.core.Callable[..., None]") -> bool:
+    def next(self, input_data: Callable[..., None]) -> bool:
         """Hands one batch to XGBoost; False at the end."""
         batch = next(self._batches, None)
         if batch is None:

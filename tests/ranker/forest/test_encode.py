@@ -1,70 +1,135 @@
-"""Leaves in place of features, in Arrow."""
+"""Serialised Examples whose features become leaves."""
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from numpy.typing import NDArray
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ranker import keys
-from ranker.forest.encode import encode_leaves, feature_matrix
+from ranker.forest.encode import RowEncoder, check_rows
 from ranker.forest.model import Forest
 from ranker.forest.traverse import Traversal
+from ranker.tfrecords import FOOTER, HEADER, Block, read_blocks
 from tests.ranker.forest.boosters import grow, leaves_by_xgboost, random_features
+
+WIDTH = 5
+
+_floats = st.lists(st.floats(width=32), max_size=40).map(
+    lambda values: tf.train.Feature(float_list=tf.train.FloatList(value=values))
+)
+_ints = st.lists(st.integers(-(2**63), 2**63 - 1), max_size=5).map(
+    lambda values: tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+)
+_bytes = st.lists(st.binary(max_size=200), max_size=5).map(
+    lambda values: tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+)
+_names = st.text(max_size=20).filter(lambda name: name not in (keys.FOREST_FEATURES, keys.LEAVES))
+_others = st.dictionaries(_names, st.one_of(_floats, _ints, _bytes, st.just(tf.train.Feature())), max_size=6)
 
 
 @pytest.fixture(scope="module")
 def forest() -> Forest:
     rng = np.random.default_rng(0)
-    return grow(random_features(rng, 500, 5), 1, 4, rng, max_depth=3)
+    return grow(random_features(rng, 500, WIDTH), 1, 4, rng, max_depth=3)
 
 
-def lists(matrix: NDArray[np.float32]) -> pa.Array:
-    return pa.array(list(matrix), pa.large_list(pa.float32()))
+def example(others: dict[str, tf.train.Feature], features: np.ndarray | None = None) -> bytes:
+    entries = dict(others)
+    if features is not None:
+        entries[keys.FOREST_FEATURES] = tf.train.Feature(float_list=tf.train.FloatList(value=features))
+    return tf.train.Example(features=tf.train.Features(feature=entries)).SerializeToString()
 
 
-def test_leaves_are_one_little_endian_bytes_value_a_row(forest: Forest) -> None:
-    features = random_features(np.random.default_rng(1), 100, 5)
-    labels = pa.array([[1.0, 0.0]] * 100, pa.large_list(pa.float32()))
-    batch = pa.RecordBatch.from_arrays([labels, lists(features)], [keys.LABELS, keys.FOREST_FEATURES])
-    encoded = encode_leaves(batch, Traversal(forest))
-    assert encoded.schema.names == [keys.LEAVES, keys.LABELS]
-    assert encoded.column(1) is labels or encoded.column(1).equals(labels)
-    leaves = [np.frombuffer(value, "<u2").tolist() for [value] in encoded.column(0).to_pylist()]
-    assert leaves == leaves_by_xgboost(forest, features).tolist()
+def block_of(records: list[bytes]) -> Block:
+    ends = np.cumsum([len(record) for record in records])
+    return Block(np.frombuffer(b"".join(records), np.uint8).copy(), np.append(0, ends[:-1]), ends)
 
 
-def test_a_slice_of_a_batch(forest: Forest) -> None:
-    features = random_features(np.random.default_rng(2), 10, 5)
-    batch = pa.RecordBatch.from_arrays([lists(features)], [keys.FOREST_FEATURES])
-    whole, part = (encode_leaves(rows, Traversal(forest)) for rows in (batch, batch.slice(3, 4)))
-    assert part.column(0).to_pylist() == whole.column(0).to_pylist()[3:7]
+def encoded(forest: Forest, records: list[bytes]) -> list[tf.train.Example]:
+    framed = RowEncoder(Traversal(forest))(block_of(records))
+    [block] = read_blocks(pa.BufferReader(framed.tobytes()), verify=True)
+    assert len(framed) == int((block.end - block.begin).sum()) + len(records) * (HEADER + FOOTER)
+    return [
+        tf.train.Example.FromString(block.data[begin:end].tobytes())
+        for begin, end in zip(block.begin, block.end, strict=True)
+    ]
 
 
-def test_features_are_not_copied() -> None:
-    column = lists(np.arange(6, dtype=np.float32).reshape(3, 2))
-    batch = pa.RecordBatch.from_arrays([column], [keys.FOREST_FEATURES])
-    matrix = feature_matrix(batch, 2)
-    assert matrix.tolist() == [[0, 1], [2, 3], [4, 5]]
-    assert matrix.__array_interface__["data"][0] == column.values.buffers()[1].address
+@given(others=st.lists(_others, min_size=1, max_size=5), seed=st.integers(0, 99))
+@settings(max_examples=100, deadline=None)
+def test_leaves_take_the_place_of_the_features_and_all_else_stays(
+    forest: Forest, others: list[dict[str, tf.train.Feature]], seed: int
+) -> None:
+    features = random_features(np.random.default_rng(seed), len(others), WIDTH)
+    rows = encoded(forest, [example(rest, values) for rest, values in zip(others, features, strict=True)])
+    expected = leaves_by_xgboost(forest, features)
+    for row, rest, leaves in zip(rows, others, expected, strict=True):
+        entries = dict(row.features.feature)
+        [value] = entries.pop(keys.LEAVES).bytes_list.value
+        np.testing.assert_array_equal(np.frombuffer(value, "<u2"), leaves)
+        assert {name: entry.SerializeToString() for name, entry in entries.items()} == {
+            name: entry.SerializeToString() for name, entry in rest.items()
+        }
+
+
+def test_what_tensorflow_parses(forest: Forest) -> None:
+    labels = {keys.LABELS: tf.train.Feature(float_list=tf.train.FloatList(value=[1, 0]))}
+    features = random_features(np.random.default_rng(1), 30, WIDTH)
+    rows = encoded(forest, [example(labels, values) for values in features])
+    parsed = tf.io.parse_example(
+        [row.SerializeToString() for row in rows],
+        {keys.LABELS: tf.io.FixedLenFeature([2], tf.float32), keys.LEAVES: tf.io.FixedLenFeature([], tf.string)},
+    )
+    np.testing.assert_array_equal(tf.io.decode_raw(parsed[keys.LEAVES], tf.uint16), leaves_by_xgboost(forest, features))
+    np.testing.assert_array_equal(parsed[keys.LABELS], [[1, 0]] * 30)
+
+
+def test_a_large_forest_writes_four_bytes_a_leaf() -> None:
+    rng = np.random.default_rng(5)
+    features = rng.standard_normal((8000, WIDTH)).astype(np.float32)
+    forest = grow(features, 1, 60, rng, max_depth=12, min_child_weight=0, reg_lambda=0, learning_rate=0.01)
+    assert forest.leaves > 1 << 16
+    [row] = encoded(forest, [example({}, features[0])])
+    leaves = np.frombuffer(row.features.feature[keys.LEAVES].bytes_list.value[0], "<u4")
+    np.testing.assert_array_equal(leaves, leaves_by_xgboost(forest, features[:1])[0])
 
 
 @pytest.mark.parametrize(
-    ("column", "found"),
+    ("record", "message"),
     [
-        (pa.array([[1.0] * 4] * 2, pa.large_list(pa.float32())), "float values, 4 a row"),
-        (pa.array([[1.0] * 5, [1.0]], pa.large_list(pa.float32())), "float values, 1 or 5 a row"),
-        (pa.array([[1.0] * 5, None], pa.large_list(pa.float32())), "float values, 0 or 5 a row"),
-        (pa.array([[1] * 5] * 2, pa.large_list(pa.int64())), "int64 values, 5 a row"),
-        (pa.array([1.0, 2.0]), "got double"),
+        (example({}, np.zeros(4)), "holds 4 values in 'forest_features', but the forest reads 5"),
+        (example({}), "lacks the tensor 'forest_features'"),
+        (example({"forest_feature": tf.train.Feature()}), "lacks the tensor"),
+        (example({keys.FOREST_FEATURES: tf.train.Feature()}), "does not hold floats"),
+        (
+            example({keys.FOREST_FEATURES: tf.train.Feature(int64_list=tf.train.Int64List(value=[1] * 5))}),
+            "does not hold floats",
+        ),
+        (b"\x0a\x05hello", "not a tf.Example"),
+        (b"no Example at all", "not a tf.Example"),
     ],
 )
-def test_rows_that_do_not_fit_are_refused(column: pa.Array, found: str) -> None:
-    batch = pa.RecordBatch.from_arrays([column], [keys.FOREST_FEATURES])
-    with pytest.raises(ValueError, match=f"should hold 5 float32 values a row.*{found}"):
-        feature_matrix(batch, 5)
+def test_rows_that_do_not_fit_are_refused(forest: Forest, record: bytes, message: str) -> None:
+    good = example({}, np.zeros(WIDTH))
+    with pytest.raises(ValueError, match=message):
+        check_rows(block_of([good, record]), WIDTH)
+    with pytest.raises(ValueError, match=message):
+        RowEncoder(Traversal(forest))(block_of([good, record]))
 
 
-def test_a_missing_tensor_is_named() -> None:
-    batch = pa.RecordBatch.from_arrays([pa.array([[1.0]])], ["other"])
-    with pytest.raises(ValueError, match=r"'forest_features' is missing; there are \['other'\]"):
-        feature_matrix(batch, 5)
+@given(data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_damaged_rows_are_refused_or_read_within_their_bounds(forest: Forest, data: st.DataObject) -> None:
+    record = bytearray(example({"x": tf.train.Feature()}, np.ones(WIDTH)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        record[data.draw(st.integers(0, len(record) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        check_rows(block_of([bytes(record)]), WIDTH)
+    except ValueError:
+        return
+    # What passes is still something that can be put together again and framed.
+    framed = RowEncoder(Traversal(forest))(block_of([bytes(record)]))
+    [block] = read_blocks(pa.BufferReader(framed.tobytes()), verify=True)
+    assert len(block.begin) == 1

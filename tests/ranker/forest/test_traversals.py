@@ -56,6 +56,7 @@ def test_all_ways_to_a_leaf_agree(
         expected = leaves_by_xgboost(forest, features)
         np.testing.assert_array_equal(Traversal(forest)(features), expected)
         np.testing.assert_array_equal(ForestLeaves(forest)(features), expected)
+        np.testing.assert_array_equal(ForestLeaves(forest, xla=True)(features), expected)
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +156,7 @@ def test_graph_in_a_saved_model_and_compiled_by_xla(forest: Forest, tmp_path: An
     tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": serve})
     loaded = tf.saved_model.load(str(tmp_path)).signatures["serving_default"]
     np.testing.assert_array_equal(loaded(tf.constant(features))["leaves"], expected)
-    compiled = tf.function(module.leaves, jit_compile=True)
+    compiled = tf.function(ForestLeaves(forest, xla=True), jit_compile=True)
     np.testing.assert_array_equal(compiled(tf.constant(features)), expected)
 
 
