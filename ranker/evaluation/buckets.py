@@ -15,12 +15,14 @@ Ints = npt.NDArray[np.int64]
 _OCTAVES = 24  # probabilities under 2**-25 (3e-8), and over one minus that, share a bucket
 _BITS_PER_OCTAVE = 8  # 256 buckets an octave: neighbours differ by 0.2 to 0.4 %
 _COARSE_BITS = 4  # 16 fine buckets make a coarse one
+_SCORE_BITS = 6  # 64 fine buckets make one of a score histogram: 4 an octave
 _SHIFT = 52 - _BITS_PER_OCTAVE
 _FIRST = int(np.float64(2.0 ** -(_OCTAVES + 1)).view(np.int64)) >> _SHIFT
 _MIDDLE = _OCTAVES << _BITS_PER_OCTAVE  # the bucket of one half
 
 FINE_BUCKETS = 2 * _MIDDLE + 1
 COARSE_BUCKETS = ((FINE_BUCKETS - 1) >> _COARSE_BITS) + 1
+SCORE_BUCKETS = ((FINE_BUCKETS - 1) >> _SCORE_BITS) + 1
 VIEWER_GROUPS = 32
 
 
@@ -51,6 +53,16 @@ def lower_edges() -> Floats:
     edges = np.concatenate([folded[: _MIDDLE + 1], upper_half])
     edges[0] = 0.0
     return edges
+
+
+def score_counts(counts: Floats) -> Floats:
+    """Impressions by score bucket, [SCORE_BUCKETS], of impressions by fine bucket, [FINE_BUCKETS]."""
+    return np.add.reduceat(counts, np.arange(0, FINE_BUCKETS, 1 << _SCORE_BITS))
+
+
+def score_edges() -> Floats:
+    """Where each score bucket begins and, last, where all of them end, [SCORE_BUCKETS + 1], from 0 to 1."""
+    return np.append(lower_edges()[:: 1 << _SCORE_BITS], 1.0)
 
 
 def viewer_groups(viewers: npt.NDArray[np.object_]) -> Ints:

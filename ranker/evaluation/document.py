@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from ranker.evaluation.buckets import score_edges
 from ranker.evaluation.gates import Verdict, blessed
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.slicing import OVERALL, SliceSpec, slice_name
-from ranker.evaluation.summary import ObjectiveMetrics, SliceMetrics
+from ranker.evaluation.summary import BASELINE, CANDIDATE, ObjectiveMetrics, SliceMetrics
 
 _RATES = ("mean_prediction", "normalized_entropy", "log_loss", "expected_calibration_error")
 
@@ -45,9 +48,10 @@ def evaluation_document(
 
     Returns:
         `blessed`; `confidence`; `baseline` (`version`, `dropped`); `objectives`, metrics over all impressions by
-        objective; `slices`, the same per slice; `slices_dropped`, kinds of slices with too many values; `verdicts`, of
-        every gate over all impressions and of every slice's gate that failed; `slice_verdicts`, how many slice gates
-        ended how.
+        objective; `curves`, per objective and model the reliability curve and the score histogram over all
+        impressions; `slices`, the metrics per slice; `slices_dropped`, kinds of slices with too many values;
+        `verdicts`, of every gate over all impressions and of every slice's gate that failed; `slice_verdicts`, how many
+        slice gates ended how.
     """
     overall = next(metrics for metrics in slices if metrics.key == OVERALL)
     on_slices = [verdict for verdict in verdicts if verdict.slice]
@@ -56,6 +60,14 @@ def evaluation_document(
         "confidence": confidence,
         "baseline": {"version": baseline.version, "dropped": baseline.dropped},
         "objectives": _objectives(overall),
+        "curves": {
+            name: {
+                model: _curves(metrics[name])
+                for model, metrics in ((CANDIDATE, overall.candidate), (BASELINE, overall.baseline))
+                if name in metrics
+            }
+            for name in overall.candidate
+        },
         "slices": [
             {"slice": dict(metrics.key), "name": slice_name(metrics.key), "objectives": _objectives(metrics)}
             for metrics in slices
@@ -86,6 +98,23 @@ def _metrics(metrics: ObjectiveMetrics) -> dict[str, Any]:
         **_bounded("auc", metrics.auc),
         **_bounded("o_over_e", metrics.o_over_e),
         **{name: _number(getattr(metrics, name)) for name in _RATES},
+    }
+
+
+def _curves(metrics: ObjectiveMetrics) -> dict[str, Any]:
+    """The reliability curve, and the score histogram from the first to the last bucket that holds anything."""
+    curve = metrics.reliability
+    occupied = np.flatnonzero(metrics.scores)
+    first, end = (int(occupied[0]), int(occupied[-1]) + 1) if len(occupied) else (0, 1)
+    return {
+        "reliability": {
+            name: getattr(curve, name).tolist() for name in ("edges", "impressions", "positives", "predicted")
+        },
+        "scores": {
+            "first_bucket": first,
+            "edges": score_edges()[first : end + 1].tolist(),
+            "impressions": metrics.scores[first:end].tolist(),
+        },
     }
 
 

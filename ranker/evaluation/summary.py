@@ -7,7 +7,7 @@ import numpy as np
 
 from ranker.evaluation import intervals, metrics
 from ranker.evaluation.accumulator import Accumulator, Sums
-from ranker.evaluation.buckets import Floats
+from ranker.evaluation.buckets import Floats, score_counts
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.metrics import Reliability
 from ranker.evaluation.slicing import SliceKey
@@ -30,6 +30,7 @@ class ObjectiveMetrics:
         log_loss: mean log loss in nats.
         expected_calibration_error: mean gap of the reliability curve.
         reliability: the reliability curve.
+        scores: impressions by score bucket, [SCORE_BUCKETS].
     """
 
     impressions: int
@@ -41,6 +42,7 @@ class ObjectiveMetrics:
     log_loss: float
     expected_calibration_error: float
     reliability: Reliability
+    scores: Floats
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ def objective_metrics(sums: Sums, confidence: float) -> ObjectiveMetrics:
         log_loss=log_loss / impressions if impressions else float("nan"),
         expected_calibration_error=curve.expected_calibration_error,
         reliability=curve,
+        scores=score_counts(sums.counts.sum(axis=0)),
     )
 
 

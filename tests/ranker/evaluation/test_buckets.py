@@ -7,10 +7,13 @@ from hypothesis import strategies as st
 from ranker.evaluation.buckets import (
     COARSE_BUCKETS,
     FINE_BUCKETS,
+    SCORE_BUCKETS,
     VIEWER_GROUPS,
     coarse_bucket,
     fine_bucket,
     lower_edges,
+    score_counts,
+    score_edges,
     viewer_groups,
 )
 
@@ -49,6 +52,16 @@ def test_edges_bound_their_buckets() -> None:
     assert np.all(edges[bucket] <= sample)
     inside = bucket < FINE_BUCKETS - 1
     assert np.all(sample[inside] <= edges[bucket[inside] + 1])
+
+
+def test_score_buckets_hold_the_impressions_between_their_edges() -> None:
+    edges = score_edges()
+    assert edges.shape == (SCORE_BUCKETS + 1,)
+    assert np.all(np.diff(edges) > 0)
+    sample = np.random.default_rng(0).random(10_000) ** 3
+    counts = np.bincount(fine_bucket(sample), minlength=FINE_BUCKETS).astype(np.float64)
+    expected, _ = np.histogram(sample, edges)
+    assert score_counts(counts).tolist() == expected.tolist()
 
 
 def test_a_viewer_has_one_group_whatever_stands_beside_it() -> None:

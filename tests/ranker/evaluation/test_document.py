@@ -2,11 +2,15 @@
 
 import json
 
+import numpy as np
+import pytest
+
 from pipeline.config import Gate, Gates
+from ranker.evaluation.buckets import score_edges
 from ranker.evaluation.document import Baseline, evaluation_document
 from ranker.evaluation.gates import judge
 from ranker.evaluation.summary import BASELINE, CANDIDATE, summarize
-from tests.ranker.evaluation.simulated import accumulate, simulate
+from tests.ranker.evaluation.simulated import OBJECTIVES, accumulate, simulate
 
 GATES = Gates(objective=Gate(min_auc=0.55, o_over_e=(0.8, 1.25)), slice=Gate(o_over_e=(0.5, 2.0)))
 
@@ -28,6 +32,24 @@ def test_the_document_holds_metrics_of_both_models_and_every_slice() -> None:
     assert {"device": "ios", "country": "us"} in [entry["slice"] for entry in document["slices"]]
     assert sum(document["slice_verdicts"].values()) == sum(1 for v in verdicts if v.slice)
     assert all(verdict["slice"] == "" or verdict["outcome"] == "failed" for verdict in document["verdicts"])
+
+
+def test_the_curves_of_both_models_cover_all_impressions() -> None:
+    data = simulate(rows=3000, seed=13)
+    models = {CANDIDATE: data.probabilities, BASELINE: data.probabilities**2}
+    slices = list(summarize(accumulate(data, models)))
+    curves = evaluation_document(slices, judge(slices, GATES), Baseline("17"), 0.95)["curves"]
+    for objective, probabilities in zip(OBJECTIVES, data.probabilities, strict=True):
+        for model, scores in ((CANDIDATE, probabilities), (BASELINE, probabilities**2)):
+            histogram = curves[objective][model]["scores"]
+            expected, _ = np.histogram(scores, histogram["edges"])
+            assert histogram["impressions"] == expected.tolist()
+            assert sum(histogram["impressions"]) == 3000
+            first = histogram["first_bucket"]
+            assert histogram["edges"] == score_edges()[first : first + len(histogram["edges"])].tolist()
+            curve = curves[objective][model]["reliability"]
+            assert sum(curve["predicted"]) == pytest.approx(scores.sum())
+            assert sum(curve["positives"]) == data.labels[OBJECTIVES.index(objective)].sum()
 
 
 def test_the_document_writes_what_is_undefined_as_null() -> None:
