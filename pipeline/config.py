@@ -18,6 +18,7 @@ ColumnName = Annotated[str, Field(min_length=1)]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Tower = Literal["passive", "active"]
 UtilityGroup = Literal["passive", "active", "other"]
+Start = Literal["cold", "warm", "incremental"]
 
 TOWERS: tuple[Tower, ...] = ("passive", "active")
 
@@ -208,6 +209,36 @@ class Training:
 
 
 @dataclass(frozen=True, config=_CHECKED)
+class Retraining:
+    """How a day's model goes on from the one pushed before; `docs/retraining.md` explains the choices.
+
+    Attributes:
+        start: what a day starts from. `cold` fits Transform graph, forest and towers anew to the whole window; `warm`
+            goes on from the pushed model's weights, on its forest, over the days that it has not seen; `incremental`
+            does the same while it is pulled towards the previous weights and those of the last cold start.
+        refit_forest_days: age at which the forest is fitted anew, which makes that day a cold start.
+        most_unseen_days: days that the pushed model may be behind for a warm start; a day that a gate held back, or
+            on which nothing ran, adds one.
+        learning_rate_fraction: share of `training.learning_rate` that a warm start climbs to.
+        fisher_strength: weight of the pull, LiRank's lambda.
+        cold_share: share of the pull that goes to the last cold start, and of the starting point; LiRank's alpha.
+        fisher_rows: impressions that the Fisher information is averaged over.
+        keep_models: newest versions that stay at the push destination; the second is what a rollback returns to.
+        keep_runs: newest local runs whose artifacts stay on disk.
+    """
+
+    start: Start = "warm"
+    refit_forest_days: PositiveInt = 7
+    most_unseen_days: PositiveInt = 2
+    learning_rate_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.3
+    fisher_strength: Annotated[float, Field(ge=0.0)] = 1.0
+    cold_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
+    fisher_rows: PositiveInt = 20_000
+    keep_models: Annotated[int, Field(ge=2)] = 10
+    keep_runs: PositiveInt = 7
+
+
+@dataclass(frozen=True, config=_CHECKED)
 class Gate:
     """Limits on one objective's metrics; None leaves a limit out.
 
@@ -279,6 +310,7 @@ class PipelineConfig:
     forest: Forest = Forest()
     towers: Towers = Towers()
     training: Training = Training()
+    retraining: Retraining = Retraining()
     gates: Gates = Gates()
 
     def __post_init__(self) -> None:

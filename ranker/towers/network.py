@@ -87,6 +87,7 @@ class TwoTowerNetwork(keras.Model):
     Attributes:
         tower_names: the towers that there are: a subset of `passive` and `active`, or `shared`.
         tower_objectives: for each of them, the indices of its objectives in the config.
+        dense_names: the dense embeddings, in the order of `dense_inputs`.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class TwoTowerNetwork(keras.Model):
                 f"base_rates: one number in (0, 1) for each of {len(objectives)} objectives, got {base_rates}"
             )
         self._numeric = inputs.numeric > 0
-        self._dense_names = tuple(inputs.dense)
+        self.dense_names = tuple(inputs.dense)
         groups = {"shared": list(range(len(objectives)))} if towers.shared else _by_tower(objectives)
         self.tower_names = tuple(groups)
         self.tower_objectives = tuple(tuple(indices) for indices in groups.values())
@@ -127,18 +128,24 @@ class TwoTowerNetwork(keras.Model):
         """A batch as `TowerInputs.tensor_specs` describes it → logits [batch, objectives]."""
         hidden = self.first_layer(self.common_input(batch, training))
         logits = [tower(h, training=training) for tower, h in zip(self.towers, hidden, strict=True)]
-        return ops.take(ops.concatenate(logits, axis=1), self._to_config_order, axis=1)
+        return self.in_config_order(logits)
 
     def common_input(self, batch: Batch, training: bool = False) -> tf.Tensor:
         """What both towers read: leaf embeddings, dense embeddings, numeric features; [batch, width]."""
-        parts = [self.leaf_embedding(batch[keys.LEAVES])]
-        parts += [
+        dense = [
             layer(batch[name], training=training)
-            for name, layer in zip(self._dense_names, self.dense_inputs, strict=True)
+            for name, layer in zip(self.dense_names, self.dense_inputs, strict=True)
         ]
-        if self._numeric:
-            parts.append(batch[keys.NUMERIC])
-        return ops.concatenate(parts, axis=1)
+        return self.side_by_side(self.leaf_embedding(batch[keys.LEAVES]), dense, batch)
+
+    def side_by_side(self, leaves: tf.Tensor, dense: Sequence[tf.Tensor], batch: Batch) -> tf.Tensor:
+        """The common input from its parts: leaf embeddings, what became of each dense embedding, the batch."""
+        numeric = [batch[keys.NUMERIC]] if self._numeric else []
+        return ops.concatenate([leaves, *dense, *numeric], axis=1)
+
+    def in_config_order(self, logits: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Each tower's logits → [batch, objectives] in the order of the config."""
+        return ops.take(ops.concatenate(logits, axis=1), self._to_config_order, axis=1)
 
     def tower_weights(self, tower: str) -> list[Any]:
         """The variables that only this tower has, from its first layer to its outputs."""

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from ranker import keys
 from ranker.towers.inputs import Batch
+from ranker.towers.pull import Pull
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def cross_entropies(network: keras.Model, batch: Batch, training: bool) -> tf.Te
 
 
 def make_step(
-    network: keras.Model, optimizer: keras.optimizers.Optimizer, compiled: bool
+    network: keras.Model, optimizer: keras.optimizers.Optimizer, compiled: bool, pull: Pull | None = None
 ) -> Callable[[Batch], tf.Tensor]:
     """One update by the sum of the objectives' cross entropies; returns them as [objectives].
 
@@ -62,6 +63,7 @@ def make_step(
         network: gives the logits [batch, objectives].
         optimizer: updates the network's trainable variables.
         compiled: run through XLA. It compiles anew for every batch size, which takes longer than many steps.
+        pull: its term is added to the loss; what is returned is without it.
     """
     variables = network.trainable_variables
     if not optimizer.built:
@@ -72,6 +74,8 @@ def make_step(
         with tf.GradientTape() as tape:
             losses = cross_entropies(network, batch, training=True)
             total = tf.reduce_sum(losses)
+            if pull is not None:
+                total += pull.penalty(variables)
         gradients = tape.gradient(total, [variable.value for variable in variables])
         optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients], variables)
         return losses

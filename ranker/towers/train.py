@@ -18,7 +18,9 @@ from ranker.towers.history import History, TensorBoardLog
 from ranker.towers.inputs import Batch, TowerInputs
 from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.optimizer import make_optimizer
+from ranker.towers.pull import Pull
 from ranker.towers.schedule import WarmupCosine
+from ranker.towers.state import Snapshot, restore
 from ranker.towers.step import ChunkFunction, ChunkReport, float_inputs, make_chunk, make_step
 
 _POINTS = 200  # about as many as a loss curve needs
@@ -42,6 +44,8 @@ def train_towers(
     towers: Towers,
     training: Training,
     log_dir: str | None = None,
+    start: Snapshot | None = None,
+    pull: Pull | None = None,
 ) -> TrainedTowers:
     """Minimises the cross entropy, summed over the objectives and averaged over all impressions.
 
@@ -57,20 +61,24 @@ def train_towers(
         towers: the network's shape.
         training: how it is fitted.
         log_dir: where TensorBoard's event files go; None writes none.
+        start: the weights to go on from; None starts from random ones.
+        pull: what holds the weights back; None lets them go where the loss leads.
 
     Raises:
         TrainingDivergedError: the loss became NaN or infinite, or many times that of predicting the base rates.
         ValueError: an input row with NaN or infinity, or one that does not fit the forest; fewer batches
-            than the counts ask for.
+            than the counts ask for; a start that is of another network.
     """
     network = TwoTowerNetwork(inputs, towers, objectives, counts.base_rates, training.seed)
+    if start is not None:
+        restore(network, start)
     steps = training.epochs * math.ceil(counts.rows / training.batch_size)
     rate = WarmupCosine(training.learning_rate, steps, training.warmup_fraction, training.final_learning_rate_fraction)
     optimizer = make_optimizer(training, rate)
-    whole = rest = make_chunk(make_step(network, optimizer, compiled=False))
+    whole = rest = make_chunk(make_step(network, optimizer, compiled=False, pull=pull))
     if training.epochs * counts.rows >= _COMPILED_FROM:
         # Not for an epoch's smaller last batch: another size would have to be compiled anew.
-        whole = make_chunk(make_step(network, optimizer, compiled=True))
+        whole = make_chunk(make_step(network, optimizer, compiled=True, pull=pull))
     history = _Loop(counts, [o.name for o in objectives], training, steps, rate).run(batches, whole, rest, log_dir)
     for variable in network.variables:
         if not np.all(np.isfinite(variable.numpy())):

@@ -1,0 +1,143 @@
+"""What a warm start needs of fitted towers: their weights and how sure the data made them of each.
+
+Weights are told apart by their place in the network and not by their names, of which Keras makes some up by counting
+the layers of the process.
+"""
+
+import io
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from ranker.towers.network import TwoTowerNetwork
+
+_FILE = "towers.npz"
+_FORMAT = 1
+
+Arrays = tuple[NDArray[np.float32], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The weights of a network at one moment.
+
+    Attributes:
+        trainable: in the order of `network.trainable_weights`.
+        other: moving averages of batch normalisation, in the order of `network.non_trainable_weights`.
+        fisher: the diagonal of the Fisher information of each trainable weight, as `fisher.fisher_diagonal` gives it;
+            empty where none was computed.
+    """
+
+    trainable: Arrays
+    other: Arrays
+    fisher: Arrays = ()
+
+
+@dataclass(frozen=True, eq=False)
+class TowerState:
+    """Everything that a later day goes on from.
+
+    Attributes:
+        forest_fingerprint: of the forest whose leaves the embedding table is about.
+        latest: the towers as they were exported.
+        cold: the towers as they were after the cold start that `latest` descends from; None where nobody asked for a
+            pull towards them.
+    """
+
+    forest_fingerprint: str
+    latest: Snapshot
+    cold: Snapshot | None = None
+
+    def save(self, folder: str) -> None:
+        """Writes one file into `folder`, a path or a URI that TensorFlow can write to."""
+        arrays: dict[str, Any] = {"format": np.array(_FORMAT), "forest_fingerprint": np.array(self.forest_fingerprint)}
+        arrays |= _named("latest", self.latest)
+        # After a cold start the two are one, and are written once.
+        if self.cold is not None:
+            arrays["cold_is_latest"] = np.array(self.cold is self.latest)
+            if self.cold is not self.latest:
+                arrays |= _named("cold", self.cold)
+        content = io.BytesIO()
+        np.savez(content, **arrays)
+        tf.io.gfile.makedirs(folder)
+        with tf.io.gfile.GFile(os.path.join(folder, _FILE), "wb") as file:
+            file.write(content.getvalue())
+
+    @staticmethod
+    def load(folder: str) -> "TowerState":
+        """Reads what `save` wrote.
+
+        Raises:
+            ValueError: the file is missing, damaged or of another format; the message names it.
+        """
+        path = os.path.join(folder, _FILE)
+        try:
+            with tf.io.gfile.GFile(path, "rb") as file, np.load(io.BytesIO(file.read())) as arrays:
+                if int(arrays["format"]) != _FORMAT:
+                    raise ValueError(f"{path} has format {arrays['format']}, but this code reads format {_FORMAT}")
+                latest = _snapshot("latest", arrays)
+                cold = None
+                if "cold_is_latest" in arrays:
+                    cold = latest if arrays["cold_is_latest"] else _snapshot("cold", arrays)
+                return TowerState(str(arrays["forest_fingerprint"]), latest, cold)
+        except (tf.errors.NotFoundError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"warm start: {path} is missing or damaged: {error}") from error
+
+
+def snapshot(network: TwoTowerNetwork, fisher: Sequence[NDArray[np.float32]] = ()) -> Snapshot:
+    """Copies a network's weights."""
+    return Snapshot(
+        trainable=tuple(np.array(weight.numpy()) for weight in network.trainable_weights),
+        other=tuple(np.array(weight.numpy()) for weight in network.non_trainable_weights),
+        fisher=tuple(fisher),
+    )
+
+
+def restore(network: TwoTowerNetwork, start: Snapshot) -> None:
+    """Sets a network's weights to those of a snapshot.
+
+    Raises:
+        ValueError: the snapshot is of a network of another shape.
+    """
+    expected = [tuple(weight.shape) for weight in (*network.trainable_weights, *network.non_trainable_weights)]
+    found = [array.shape for array in (*start.trainable, *start.other)]
+    if expected != found:
+        raise ValueError(
+            f"warm start: the saved towers have weights of the shapes {found}, the configured ones {expected}; another "
+            "network needs a cold start"
+        )
+    for weight, array in zip(network.trainable_weights, start.trainable, strict=True):
+        weight.assign(array)
+    for weight, array in zip(network.non_trainable_weights, start.other, strict=True):
+        weight.assign(array)
+
+
+def check_forest(state: TowerState, forest_fingerprint: str) -> None:
+    """Refuses weights whose leaves are those of another forest.
+
+    Raises:
+        ValueError: they are.
+    """
+    if state.forest_fingerprint != forest_fingerprint:
+        raise ValueError(
+            f"warm start: the saved towers embed the leaves of forest {state.forest_fingerprint}, but the examples "
+            f"were encoded by forest {forest_fingerprint}, whose leaves mean something else; it needs a cold start"
+        )
+
+
+def _named(prefix: str, of: Snapshot) -> dict[str, NDArray[np.float32]]:
+    parts = {"trainable": of.trainable, "other": of.other, "fisher": of.fisher}
+    return {f"{prefix}.{part}.{i:04d}": array for part, arrays in parts.items() for i, array in enumerate(arrays)}
+
+
+def _snapshot(prefix: str, arrays: Any) -> Snapshot:
+    def part(name: str) -> Arrays:
+        return tuple(arrays[key] for key in sorted(arrays.files) if key.startswith(f"{prefix}.{name}."))
+
+    return Snapshot(part("trainable"), part("other"), part("fisher"))

@@ -1,0 +1,77 @@
+"""The Fisher information against its definition, one impression at a time."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipeline.config import Towers
+from ranker import keys
+from ranker.towers.fisher import fisher_diagonal
+from ranker.towers.network import TwoTowerNetwork
+from tests.ranker.towers.planted import INPUTS, OBJECTIVES, impressions
+
+ROWS = 40
+RATES = np.array([0.1, 0.4, 0.05, 0.5])
+
+
+def network_of(towers: Towers) -> TwoTowerNetwork:
+    """Nothing in it is at its initial zero."""
+    network = TwoTowerNetwork(INPUTS, towers, OBJECTIVES, RATES, seed=1)
+    rng = np.random.default_rng(2)
+    for weight in network.weights:
+        weight.assign(weight + np.abs(rng.normal(scale=0.2, size=weight.shape)))
+    return network
+
+
+def squared_gradients(network: TwoTowerNetwork, rows: int) -> list[np.ndarray]:
+    """By its definition: the mean over impressions of the squared gradient of each one's loss."""
+    totals = [np.zeros(weight.shape) for weight in network.trainable_weights]
+    for batch in impressions(rows, seed=3).batches(1):
+        with tf.GradientTape() as tape:
+            logits = network(batch, training=False)
+            loss = tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(batch[keys.LABELS], logits))
+        for total, gradient in zip(
+            totals, tape.gradient(loss, [weight.value for weight in network.trainable_weights]), strict=True
+        ):
+            total += np.square(tf.convert_to_tensor(gradient).numpy())
+    return [total / rows for total in totals]
+
+
+@pytest.mark.parametrize(
+    "towers",
+    [
+        Towers(leaf_embedding_size=3, hidden=(8, 6), dense_projection_size=2),
+        Towers(leaf_embedding_size=2, hidden=(5,), dense_input="none", shared=True, dropout=0.5),
+        Towers(leaf_embedding_size=2, hidden=(5, 4, 3), dense_input="batch_norm"),
+    ],
+)
+def test_it_is_the_mean_of_each_impressions_squared_gradient(towers: Towers) -> None:
+    network = network_of(towers)
+    found = fisher_diagonal(network, impressions(ROWS, seed=3).batches(16), INPUTS, rows=1000)
+    expected = squared_gradients(network, ROWS)
+    assert [array.shape for array in found] == [tuple(w.shape) for w in network.trainable_weights]
+    for weight, ours, theirs in zip(network.trainable_weights, found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=1e-9, err_msg=weight.path)
+
+
+def test_no_more_rows_are_looked_at_than_asked_for() -> None:
+    network = network_of(Towers(leaf_embedding_size=2, hidden=(4,)))
+    first = fisher_diagonal(network, impressions(20, seed=3).batches(16), INPUTS, rows=20)
+    # The rows after the twentieth would be others.
+    capped = fisher_diagonal(network, impressions(20, seed=3).batches(16).repeat(2), INPUTS, rows=20)
+    for one, other in zip(first, capped, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_weight_without_a_rule_is_an_error_and_not_a_zero() -> None:
+    network = network_of(Towers(leaf_embedding_size=2, hidden=(4,)))
+    network.towers[0].add(keras.layers.PReLU())
+    with pytest.raises(NotImplementedError, match=r"no rule for the weights \['.*p_re_lu"):
+        fisher_diagonal(network, impressions(4, seed=3).batches(4), INPUTS, rows=4)
+
+
+def test_without_impressions_there_is_nothing_to_average() -> None:
+    network = network_of(Towers(leaf_embedding_size=2, hidden=(4,)))
+    with pytest.raises(ValueError, match="no impression to average over"):
+        fisher_diagonal(network, [], INPUTS, rows=4)
