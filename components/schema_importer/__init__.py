@@ -1,0 +1,1 @@
+"""SchemaImporter: a curated schema of this project → a Schema artifact."""

@@ -1,11 +1,11 @@
 """TFX's ImportSchemaGen with a cache key that sees the schema itself and not only its path."""
 
 import hashlib
-from pathlib import Path
 
-from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
-from tfx.dsl.components.base import base_component
+from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts, standard_component_specs
+
+from components.schema_importer.executor import PROJECT_ROOT, Executor
 
 
 class SchemaImporterSpec(component_spec.ComponentSpec):
@@ -25,20 +25,21 @@ class SchemaImporter(base_component.BaseComponent):
     """Brings a curated schema into the pipeline.
 
     Args:
-        schema_file: the TFMD schema as a text proto, readable where the pipeline is built and where it runs.
+        schema_file: the TFMD schema as a text proto. A path relative to the project's root is read from the project
+            wherever the component runs; it must hold the same schema where the pipeline is built.
 
     Raises:
         FileNotFoundError: there is no such file.
     """
 
     SPEC_CLASS = SchemaImporterSpec
-    EXECUTOR_SPEC = ImportSchemaGen.EXECUTOR_SPEC
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(self, schema_file: str) -> None:
-        path = Path(schema_file)
+        path = PROJECT_ROOT / schema_file
         if not path.is_file():
             raise FileNotFoundError(
-                f"{schema_file}: there is no such schema; infer one with `python -m pipeline.infer_schema --help`"
+                f"{schema_file}: there is no such schema in the project; infer one with `python -m pipeline.infer_schema --help`"
             )
         super().__init__(
             spec=SchemaImporterSpec(

@@ -38,6 +38,7 @@ class ServingModel(base_component.BaseComponent):
 
     SPEC_CLASS = ServingModelSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+    READS_BEYOND_INPUTS = True
 
     def __init__(
         self,

@@ -48,7 +48,7 @@ class TowerTrainer(base_component.BaseComponent):
         transform_graph: Transform's graph.
         schema: the feed log's schema.
         config: objectives, features, towers and training are used.
-        eval_day: YYYY-MM-DD, the day held out; written into the manifest.
+        eval_day: the day held out, YYYY-MM-DD or whatever else `pipeline.day` reads; written into the manifest.
         training_fingerprint: names the training that the model comes from; written into the manifest.
     """
 
@@ -85,6 +85,7 @@ class TowerTrainer(base_component.BaseComponent):
                     "ranker.forest.graph",
                     "ranker.forest.model",
                     "ranker.keys",
+                    "pipeline.day",
                 ),
                 model=channel.Channel(type=standard_artifacts.Model),
                 model_run=channel.Channel(type=standard_artifacts.ModelRun),

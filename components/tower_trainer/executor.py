@@ -12,6 +12,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from pipeline.config import Features, Objective, Towers, Training, from_json
+from pipeline.day import resolve_day
 from ranker.examples import example_files
 from ranker.forest.graph import ForestLeaves
 from ranker.forest.model import Forest
@@ -84,7 +85,7 @@ class Executor(base_executor.BaseExecutor):
             leaves=forest.leaves,
             forest_fingerprint=forest.fingerprint,
             training_fingerprint=exec_properties["training_fingerprint"],
-            eval_day=exec_properties["eval_day"],
+            eval_day=resolve_day(exec_properties["eval_day"]).isoformat(),
             rows=counts.rows,
             input_names=raw.input_names,
             config={

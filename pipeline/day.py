@@ -1,0 +1,75 @@
+"""The day that a run is about, as a parameter holds it: a date, or a moment that a scheduler fills in.
+
+A schedule knows its day only when it fires, so its parameter names the moment instead, with places that the
+orchestrator replaces. Orchestrators differ in which places they replace, so there may be several, separated by `|`, and
+the first that was replaced counts. Suffixes in brackets follow as in RFC 9557: the time zone whose date is meant, and
+how many days before that date the day lies.
+
+    2026-03-09
+    2026-03-09T18:00:00Z[Asia/Tokyo][days-before=1]                           means 2026-03-09 as well
+    [[ScheduledTime.2006-01-02T15:04:05Z]]|2026-03-09T18:00:02Z[Asia/Tokyo]   means 2026-03-10
+"""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
+_SUFFIXES = re.compile(r"(?:\[(?P<zone>[A-Za-z][\w+/-]*)\])?(?:\[days-before=(?P<back>\d{1,4})\])?\Z")
+
+
+def resolve_day(text: str) -> date:
+    """The day that a parameter means.
+
+    Raises:
+        ValueError: neither a date nor a moment, no place was filled in, or an unknown time zone.
+    """
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        return _date(text)
+    suffixes = _SUFFIXES.search(text)
+    assert suffixes is not None  # the pattern matches the empty end too
+    moments = [part for part in text[: suffixes.start()].split("|") if _MOMENT.fullmatch(part)]
+    if not moments:
+        raise ValueError(
+            f"day: {text!r} is neither YYYY-MM-DD nor a moment; where it still holds [[…]] or {{{{…}}}}, this "
+            "orchestrator fills none of them in, so name the day itself"
+        )
+    moment = datetime.fromisoformat(moments[0])
+    return moment.astimezone(time_zone(suffixes["zone"] or "UTC")).date() - timedelta(days=int(suffixes["back"] or 0))
+
+
+def scheduled_day(places: tuple[str, ...], zone: str, days_before: int) -> str:
+    """The parameter for a schedule.
+
+    Args:
+        places: what the orchestrator replaces by the moment in RFC 3339, the best first.
+        zone: the time zone whose date is meant, by its IANA name.
+        days_before: how many days before that date the day lies.
+
+    Raises:
+        ValueError: an unknown time zone, or a negative number of days.
+    """
+    if days_before < 0:
+        raise ValueError(f"days before the scheduled date: 0 or more, got {days_before}")
+    suffix = f"[days-before={days_before}]" if days_before else ""
+    return f"{'|'.join(places)}[{time_zone(zone).key}]{suffix}"
+
+
+def day_of(moment: datetime, zone: str, days_before: int) -> date:
+    """The day that a schedule firing at `moment` (with a time zone) means."""
+    return resolve_day(scheduled_day((moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),), zone, days_before))
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """The time zone of an IANA name; raises ValueError where there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"time zone: {name!r} is not an IANA name such as UTC or Europe/Berlin") from None
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"day: {text!r} is not in the calendar") from None

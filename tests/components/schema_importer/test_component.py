@@ -1,0 +1,30 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+from tfx.types import standard_artifacts
+
+from components.schema_importer.component import SchemaImporter
+from components.schema_importer.executor import PROJECT_ROOT, Executor
+
+SCHEMA = "schemas/feed.pbtxt"
+
+
+def test_the_parameters_hold_no_path_of_this_machine() -> None:
+    properties = SchemaImporter(SCHEMA).exec_properties
+    digest = hashlib.sha256((PROJECT_ROOT / SCHEMA).read_bytes()).hexdigest()
+    assert properties == {"schema_file": SCHEMA, "content_fingerprint": digest[:16]}
+
+
+def test_a_schema_that_is_not_there_says_how_to_make_one() -> None:
+    with pytest.raises(FileNotFoundError, match=r"schemas/no.pbtxt: there is no such schema.*infer_schema"):
+        SchemaImporter("schemas/no.pbtxt")
+
+
+def test_the_schema_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    schema = standard_artifacts.Schema()
+    schema.uri = str(tmp_path / "schema")
+    (tmp_path / "schema").mkdir()
+    Executor().Do({}, {"schema": [schema]}, SchemaImporter(SCHEMA).exec_properties)
+    assert (tmp_path / "schema" / "schema.pbtxt").read_bytes() == (PROJECT_ROOT / SCHEMA).read_bytes()
