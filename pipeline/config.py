@@ -12,6 +12,9 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, TypeAdapter
 from pydantic.dataclasses import dataclass
 
+from pipeline.beam import beam_args
+from pipeline.kubeflow.settings import Kubeflow
+
 _CHECKED = ConfigDict(extra="forbid")
 
 ColumnName = Annotated[str, Field(min_length=1)]
@@ -223,8 +226,6 @@ class Retraining:
         fisher_strength: weight of the pull, LiRank's lambda.
         cold_share: share of the pull that goes to the last cold start, and of the starting point; LiRank's alpha.
         fisher_rows: impressions that the Fisher information is averaged over.
-        keep_models: newest versions that stay at the push destination; the second is what a rollback returns to.
-        keep_runs: newest local runs whose artifacts stay on disk.
     """
 
     start: Start = "warm"
@@ -234,8 +235,19 @@ class Retraining:
     fisher_strength: Annotated[float, Field(ge=0.0)] = 1.0
     cold_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
     fisher_rows: PositiveInt = 20_000
-    keep_models: Annotated[int, Field(ge=2)] = 10
-    keep_runs: PositiveInt = 7
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Retention:
+    """What is kept of the past.
+
+    Attributes:
+        models: newest versions at the push destination; the second is what a rollback returns to.
+        runs: newest runs of the local runner whose artifacts stay on disk.
+    """
+
+    models: Annotated[int, Field(ge=2)] = 10
+    runs: PositiveInt = 7
 
 
 @dataclass(frozen=True, config=_CHECKED)
@@ -298,6 +310,8 @@ class PipelineConfig:
             categorical feature, or several for their cross.
         train_days: days before the evaluated day that the model is trained on.
         keys: the columns that identify an impression.
+        beam_pipeline_args: arguments for every Beam component, such as another runner; `pipeline.beam` has the others.
+        kubeflow: what the pipeline asks of a Kubeflow cluster.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -311,7 +325,10 @@ class PipelineConfig:
     towers: Towers = Towers()
     training: Training = Training()
     retraining: Retraining = Retraining()
+    retention: Retention = Retention()
     gates: Gates = Gates()
+    beam_pipeline_args: tuple[str, ...] = ()
+    kubeflow: Kubeflow = Kubeflow()
 
     def __post_init__(self) -> None:
         _unique("objectives", self.objective_names)
@@ -323,6 +340,7 @@ class PipelineConfig:
         for columns in self.slices:
             if unknown := sorted(set(columns) - sliceable):
                 raise ValueError(f"slices: {unknown} are not among the categorical features {sorted(sliceable)}")
+        beam_args(self.beam_pipeline_args)
 
     @property
     def objective_names(self) -> tuple[str, ...]:

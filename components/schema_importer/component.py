@@ -39,7 +39,8 @@ class SchemaImporter(base_component.BaseComponent):
         path = PROJECT_ROOT / schema_file
         if not path.is_file():
             raise FileNotFoundError(
-                f"{schema_file}: there is no such schema in the project; infer one with `python -m pipeline.infer_schema --help`"
+                f"{schema_file}: there is no such schema in the project; infer one with "
+                "`python -m pipeline.infer_schema --help`"
             )
         super().__init__(
             spec=SchemaImporterSpec(

@@ -1,0 +1,59 @@
+import pytest
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+
+from pipeline.beam import IN_PROCESS_ARGS, beam_args, runs_on_cluster
+
+DATAFLOW = (
+    "--runner=DataflowRunner",
+    "--project=feed",
+    "--region=europe-west1",
+    "--temp_location=gs://feed/tmp",
+    "--sdk_container_image=eu.example/feed@sha256:00",
+)
+FLINK = ("--runner=FlinkRunner", "--flink_master=flink:8081", "--environment_type=EXTERNAL")
+
+
+def test_without_settings_everything_runs_in_process() -> None:
+    assert beam_args(()) == IN_PROCESS_ARGS
+    assert not runs_on_cluster(beam_args(()))
+
+
+def test_several_processes_are_still_this_machine() -> None:
+    args = beam_args(("--direct_running_mode=multi_processing", "--direct_num_workers=2"))
+    options = PipelineOptions(list(args))
+    assert options.view_as(StandardOptions).runner == "FnApiRunner"
+    assert options.view_as(DirectOptions).direct_running_mode == "multi_processing"
+    assert options.view_as(DirectOptions).direct_num_workers == 2
+    assert not runs_on_cluster(args)
+
+
+def test_a_cluster_gets_what_was_written_and_nothing_else() -> None:
+    assert beam_args(DATAFLOW) == DATAFLOW
+    assert runs_on_cluster(DATAFLOW)
+
+
+def test_workers_that_are_there_already_need_no_image() -> None:
+    args = beam_args(FLINK)
+    assert args[1:] == FLINK
+    assert args[0].startswith("--sdk_container_image=")
+    assert runs_on_cluster(args)
+
+
+@pytest.mark.parametrize(
+    ("args", "missing"),
+    [
+        (DATAFLOW[:-1], "--sdk_container_image"),
+        (DATAFLOW[:1] + DATAFLOW[2:], "--project"),
+        (FLINK[:-1], "--environment_type"),
+        (("--runner=SparkRunner", "--environment_type=EXTERNAL"), "--spark_master_url or --job_endpoint"),
+        (("--runner=PortableRunner",), "--job_endpoint"),
+    ],
+)
+def test_a_runner_without_what_it_needs_is_refused(args: tuple[str, ...], missing: str) -> None:
+    with pytest.raises(ValueError, match=f"beam_pipeline_args: .* needs {missing}$"):
+        beam_args(args)
+
+
+def test_an_unknown_runner_is_refused() -> None:
+    with pytest.raises(ValueError, match="--runner=PrismRunner is none of FnApiRunner"):
+        beam_args(("--runner=PrismRunner",))
