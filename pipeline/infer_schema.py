@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.feed_log_gen.columns import columns_of
 from components.feed_log_gen.feed_log import FeedLogError, latest_day, list_days, parse_day, window_days
-from pipeline.config import PipelineConfig
+from pipeline.configs import ConfigError, load_config
 from pipeline.schema_draft import draft_schema, points_to_review, statistics_of
 
 
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parses the command line, writes the schema, and returns the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        config = _config(options.config)
+        config = load_config(options.config)
         out = options.out or Path(config.schema)
         if out.exists() and not options.force:
             raise FileExistsError(f"{out} is already there; --force replaces it, --out FILE writes elsewhere")
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         statistics = statistics_of(options.feed_log, [day], columns)
         before = sorted(set(window_days(day, config.train_days)[:-1]) & set(list_days(options.feed_log)))
         schema = draft_schema(columns, statistics, statistics_of(options.feed_log, before, columns) if before else None)
-    except (FeedLogError, FileExistsError, LookupError) as error:
+    except (FeedLogError, FileExistsError, ConfigError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     _write(schema, out, day)
@@ -44,14 +44,6 @@ def _write(schema: schema_pb2.Schema, out: Path, day: date) -> None:
     aside = out.with_name(f".{out.name}.writing")
     aside.write_text(f"# Drafted by pipeline.infer_schema from {day}.\n{text_format.MessageToString(schema)}")
     aside.replace(out)
-
-
-def _config(name: str) -> PipelineConfig:
-    import pipeline_config
-
-    if name not in pipeline_config.CONFIGS:
-        raise LookupError(f"--config {name}: pipeline_config.py has {', '.join(sorted(pipeline_config.CONFIGS))}")
-    return pipeline_config.CONFIGS[name]
 
 
 def _parser() -> argparse.ArgumentParser:

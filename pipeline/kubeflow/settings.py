@@ -114,7 +114,9 @@ class Kubeflow:
 
     push_destination: str | None = None
     pipeline_root: str | None = None
-    volumes: tuple[Volume, ...] = (Volume("feed-ranker-models", "/models"),)
+    volumes: tuple[Volume, ...] = (
+        Volume("feed-ranker-models", "/models", components=("TrainingStart", "ServingModel", "Pusher")),
+    )
     secrets: tuple[Secret, ...] = ()
     image_pull_secrets: tuple[KubernetesName, ...] = ()
     resources: dict[str, Resources] = Field(

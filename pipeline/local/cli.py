@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline.config import PipelineConfig
+from pipeline.configs import ConfigError, load_config
 from pipeline.local.quiet import output_to_file, output_to_terminal
 from pipeline.local.workdir import Workdir, WorkdirBusyError
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run_id = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
     folder = workdir.run(run_id)
     try:
-        config = _config(options.config)
+        config = load_config(options.config)
         if options.feed_log is None and options.config != BUILT_IN:
             raise UsageError(f"--config {options.config}: say where its feed log lies with --feed-log DIR")
         with workdir.lock():
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped; started again, the run goes on from the last finished component", file=sys.stderr)
         return INTERRUPTED
-    except (UsageError, WorkdirBusyError) as error:
+    except (UsageError, ConfigError, WorkdirBusyError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE
 
@@ -86,19 +87,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--verbose", action="store_true", help="show the log on the terminal instead of progress")
     return parser
-
-
-def _config(name: str) -> PipelineConfig:
-    from pydantic import ValidationError
-
-    try:
-        import pipeline_config
-    except ValidationError as error:
-        raise UsageError(f"pipeline_config.py: {error}") from None
-    configs: dict[str, PipelineConfig] = pipeline_config.CONFIGS
-    if name not in configs:
-        raise UsageError(f"--config {name}: pipeline_config.py has {', '.join(sorted(configs))}")
-    return configs[name]
 
 
 def _run(options: argparse.Namespace, config: PipelineConfig, workdir: Workdir, run_id: str, console: Console) -> int:

@@ -1,0 +1,25 @@
+"""The configs of pipeline_config.py, by name, for command lines."""
+
+from pipeline.config import PipelineConfig
+
+
+class ConfigError(LookupError):
+    """There is no such config, or pipeline_config.py holds a wrong value; the message is for the user."""
+
+
+def load_config(name: str) -> PipelineConfig:
+    """The config of that name.
+
+    Raises:
+        ConfigError: there is none, or pipeline_config.py holds a wrong value.
+    """
+    from pydantic import ValidationError
+
+    try:
+        import pipeline_config
+    except ValidationError as error:
+        raise ConfigError(f"pipeline_config.py: {error}") from None
+    configs: dict[str, PipelineConfig] = pipeline_config.CONFIGS
+    if name not in configs:
+        raise ConfigError(f"--config {name}: pipeline_config.py has {', '.join(sorted(configs))}")
+    return configs[name]

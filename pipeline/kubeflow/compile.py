@@ -1,0 +1,113 @@
+"""Compiles the pipeline to a file that open-source Kubeflow Pipelines 2.x runs."""
+
+import os
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tfx.orchestration.data_types import RuntimeParameter
+from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
+from tfx.orchestration.pipeline import Pipeline
+from tfx.utils import name_utils
+
+from pipeline.beam import beam_args
+from pipeline.config import PipelineConfig
+from pipeline.kubeflow.platform import platform_spec
+from pipeline.kubeflow.settings import check_image
+from pipeline.kubeflow.spec import (
+    Parameter,
+    describe_parameters,
+    name_artifact_classes,
+    notify_at_exit,
+    set_resources,
+    switch_caching_off,
+)
+from pipeline.pipeline import create_pipeline
+
+ENTRYPOINT = ("python", "-m", "pipeline.kubeflow.entrypoint")
+DAY = "day"
+FEED_LOG = "feed_log"
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A compiled pipeline.
+
+    Attributes:
+        pipeline_spec: `ml_pipelines.PipelineSpec` in its JSON form.
+        platform_spec: `ml_pipelines.PlatformSpec` in its JSON form, or None.
+    """
+
+    pipeline_spec: dict[str, Any]
+    platform_spec: dict[str, Any] | None
+
+    def write(self, path: Path) -> None:
+        """Writes one YAML document, or two; the file appears once it is whole."""
+        documents = [document for document in (self.pipeline_spec, self.platform_spec) if document]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        # Folded lines would move with every change of a value.
+        aside.write_text(yaml.safe_dump_all(documents, sort_keys=True, width=float("inf")))
+        aside.replace(path)
+
+
+def compile_pipeline(
+    config: PipelineConfig, image: str, feed_log: str, day: date | None = None, cache: bool = True
+) -> Compiled:
+    """Compiles what `create_pipeline` returns; the day and the feed log are left open as parameters of a run.
+
+    Args:
+        config: what to learn, and what to ask of the cluster.
+        image: the container image that every component runs in; see `settings.check_image`.
+        feed_log: the default of the parameter `feed_log`, a path in the containers or a URI.
+        day: the default of the parameter `day`; None makes it a required one.
+        cache: reuse what components wrote before, where the cluster's cache can see all that they read.
+
+    Raises:
+        ValueError: an image that can change under its name, settings for a component that is not there, or Beam
+            arguments that cannot work.
+    """
+    kubeflow = config.kubeflow
+    pipeline = create_pipeline(
+        config,
+        feed_log=RuntimeParameter(FEED_LOG, str),
+        day=RuntimeParameter(DAY, str),
+        pipeline_root=kubeflow.pipeline_root or "",
+        push_destination=kubeflow.push_destination or f"/models/{config.name}",
+        beam_pipeline_args=beam_args(config.beam_pipeline_args),
+        enable_cache=cache,
+    )
+    runner_config = KubeflowV2DagRunnerConfig(
+        default_image=check_image(image), default_commands=list(ENTRYPOINT), use_pipeline_spec_2_1=True
+    )
+    spec = KubeflowV2DagRunner(runner_config).run(pipeline, write_out=False)["pipelineSpec"]
+    parameters = {
+        DAY: Parameter("The day to evaluate on, YYYY-MM-DD.", day.isoformat() if day else None),
+        FEED_LOG: Parameter("The folder of day folders, a path in the containers or a URI.", feed_log),
+    }
+    describe_parameters(spec, parameters)
+    name_artifact_classes(spec, _artifact_classes(pipeline))
+    switch_caching_off(spec, _reading_beyond_inputs(pipeline))
+    set_resources(spec, kubeflow)
+    if kubeflow.notification:
+        notify_at_exit(spec, kubeflow.notification, image)
+    if kubeflow.pipeline_root:
+        spec["defaultPipelineRoot"] = kubeflow.pipeline_root
+    return Compiled(spec, platform_spec(kubeflow, [component.id for component in pipeline.components]))
+
+
+def _reading_beyond_inputs(pipeline: Pipeline) -> list[str]:
+    """Components that read what is neither an input artifact nor a parameter, as their class says."""
+    return [component.id for component in pipeline.components if getattr(component, "READS_BEYOND_INPUTS", False)]
+
+
+def _artifact_classes(pipeline: Pipeline) -> dict[str, str]:
+    """Name → import path of the artifact types that are not TFX's own."""
+    types = {channel.type for component in pipeline.components for channel in component.outputs.values()}
+    return {
+        artifact.TYPE_NAME: name_utils.get_full_name(artifact)
+        for artifact in types
+        if not artifact.__module__.startswith("tfx.")
+    }

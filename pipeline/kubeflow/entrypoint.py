@@ -1,0 +1,93 @@
+"""The container's command: runs one component's executor as TFX does, with `executor_input`'s gaps closed.
+
+TFX's own command is `python -m tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor`. This one takes the
+same arguments, and can give way to it once every function of `executor_input` can go.
+"""
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.beam import runs_on_cluster
+from pipeline.kubeflow.executor_input import (
+    Message,
+    local_copies,
+    output_folders,
+    with_input_types,
+    with_local_paths,
+    with_uris,
+    without_launcher_artifacts,
+)
+
+# What Kubernetes shows as the reason why a container ended; there is such a file only in a pod.
+TERMINATION_MESSAGE = Path("/dev/termination-log")
+_LONGEST_MESSAGE = 2000  # characters
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Runs the executor; whatever it raises goes on to the interpreter, which prints it last and exits with 1."""
+    # google-api-core repeats at every import of every client that Python 3.11 will be dropped.
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s")
+    options, beam = _parser().parse_known_args(arguments)
+    try:
+        _run(options, beam)
+    except Exception as error:
+        if TERMINATION_MESSAGE.exists():
+            with contextlib.suppress(OSError):  # an explanation that cannot be left must not hide what it explains
+                TERMINATION_MESSAGE.write_text(f"{type(error).__name__}: {error}"[:_LONGEST_MESSAGE])
+        raise
+
+
+def _run(options: argparse.Namespace, beam: list[str]) -> None:
+    from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+    from tfx.utils import import_utils
+
+    given = without_launcher_artifacts(json.loads(options.json_serialized_invocation_args))
+    given = with_input_types(given, json.loads(options.json_serialized_inputs_spec_args))
+    is_beam = issubclass(import_utils.import_class_by_path(options.executor_class_path), BaseBeamExecutor)
+    paths = _paths(given, is_beam and runs_on_cluster(beam), options.launcher_root)
+    given = with_local_paths(given, paths)
+    for folder in output_folders(given):
+        os.makedirs(folder, exist_ok=True)
+    prepared = argparse.Namespace(
+        executor_class_path=options.executor_class_path,
+        json_serialized_invocation_args=json.dumps(given),
+        json_serialized_inputs_spec_args=options.json_serialized_inputs_spec_args,
+    )
+    kubeflow_v2_run_executor.main((prepared, beam))
+    output_file = Path(given["outputs"]["outputFile"])
+    output_file.write_text(json.dumps(with_uris(json.loads(output_file.read_text()), paths)))
+
+
+def _paths(given: Message, remote_workers: bool, root: str) -> dict[str, str]:
+    """The launcher's local copies, unless workers on other machines have to read and write the artifacts."""
+    paths = local_copies(given, root)
+    if not remote_workers:
+        return paths
+    if unreachable := sorted(uri for uri in paths if uri.startswith("minio://")):
+        raise ValueError(
+            f"{unreachable[0]}: Beam's workers on other machines cannot read minio://; set kubeflow.pipeline_root to "
+            "a store that they can, such as gs://"
+        )
+    return {}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Runs one component's executor; other arguments go to Beam.")
+    parser.add_argument("--executor_class_path", required=True, help="import path of the executor")
+    parser.add_argument("--json_serialized_invocation_args", required=True, help="the ExecutorInput")
+    parser.add_argument("--json_serialized_inputs_spec_args", required=True, help="the ComponentInputsSpec")
+    parser.add_argument("--launcher_root", default="/", help="where the launcher's local copies lie")
+    return parser
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

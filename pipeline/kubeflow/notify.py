@@ -1,0 +1,56 @@
+"""The exit task's command: tells a webhook how a run ended. Stands alone, so that it starts at once."""
+
+import argparse
+import json
+import sys
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.error import URLError
+
+_SUCCEEDED = {"SUCCEEDED", "COMPLETE", "CACHED"}
+_TIMEOUT_S = 30
+
+
+def message(pipeline: str, status: dict[str, object]) -> str:
+    """What is told of a run, from its `PipelineTaskFinalStatus` in JSON form."""
+    error = status.get("error")
+    reason = error.get("message") if isinstance(error, dict) else None
+    run = f" (run {name})" if (name := status.get("pipelineJobResourceName")) else ""
+    verdict = "finished" if succeeded(status) else f"failed: {status.get('state', 'no state')}"
+    return f"{pipeline}{run} {verdict}" + (f": {reason}" if reason else "")
+
+
+def succeeded(status: dict[str, object]) -> bool:
+    """Whether every task of the run ended well."""
+    return status.get("state") in _SUCCEEDED
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Posts the message, where it is to be told; the exit status is 1 where the webhook did not take it."""
+    parser = argparse.ArgumentParser(description="Tells a webhook how a run ended.")
+    parser.add_argument("--pipeline", required=True, help="the pipeline's name")
+    parser.add_argument("--status", required=True, type=json.loads, help="a PipelineTaskFinalStatus as JSON")
+    parser.add_argument("--url-file", required=True, type=Path, help="the file that holds the webhook's URL")
+    parser.add_argument("--on", choices=("failure", "always"), required=True, help="which runs to tell of")
+    options = parser.parse_args(arguments)
+    if options.on == "failure" and succeeded(options.status):
+        return 0
+    text = message(options.pipeline, options.status)
+    print(text)
+    request = urllib.request.Request(
+        options.url_file.read_text().strip(),
+        data=json.dumps({"text": text}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S):
+            return 0
+    except (URLError, OSError) as error:
+        # Not the URL: whoever knows it can write there.
+        print(f"error: the webhook in {options.url_file} did not take the message: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,62 @@
+"""The PlatformSpec: volumes, Secrets and nodes of the containers, in a YAML document behind the pipeline spec.
+
+Every field is one that the backend has read since 2.0. Some have newer equivalents, which older backends refuse.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.kubeflow.settings import Kubeflow
+from pipeline.kubeflow.spec import NOTIFICATION_FOLDER, NOTIFICATION_TASK, executor_of
+
+
+def platform_spec(kubeflow: Kubeflow, components: Sequence[str]) -> dict[str, Any] | None:
+    """The PlatformSpec in its JSON form, or None where nothing is asked for.
+
+    Args:
+        kubeflow: the settings.
+        components: the ids of all components.
+
+    Raises:
+        ValueError: a setting names a component that the pipeline does not have.
+    """
+    if unknown := sorted(kubeflow.named_components() - set(components)):
+        raise ValueError(f"kubeflow: {unknown} are not among the components {sorted(components)}")
+    configs = {executor_of(name): _executor_config(kubeflow, name) for name in components}
+    if kubeflow.notification:
+        configs[executor_of(NOTIFICATION_TASK)] = {
+            "secretAsVolume": [{"secretName": kubeflow.notification.secret, "mountPath": NOTIFICATION_FOLDER}],
+            **_image_pull_secrets(kubeflow),
+        }
+    executors = {executor: config for executor, config in configs.items() if config}
+    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}} if executors else None
+
+
+def _executor_config(kubeflow: Kubeflow, component: str) -> dict[str, Any]:
+    volumes = [volume for volume in kubeflow.volumes if component in (volume.components or (component,))]
+    secrets = [secret for secret in kubeflow.secrets if component in (secret.components or (component,))]
+    config: dict[str, Any] = {
+        "pvcMount": [{"constant": volume.claim, "mountPath": volume.path} for volume in volumes],
+        "secretAsEnv": [
+            {
+                "secretName": secret.name,
+                "keyToEnv": [{"secretKey": key, "envVar": variable} for variable, key in secret.env.items()],
+            }
+            for secret in secrets
+            if secret.env
+        ],
+        "secretAsVolume": [
+            {"secretName": secret.name, "mountPath": secret.path} for secret in secrets if secret.path is not None
+        ],
+        **_image_pull_secrets(kubeflow),
+    }
+    resources = kubeflow.resources_of(component)
+    if resources.node_selector:
+        config["nodeSelector"] = {"labels": resources.node_selector}
+    if resources.gpus:
+        config["tolerations"] = [{"key": resources.gpu_resource, "operator": "Exists", "effect": "NoSchedule"}]
+    return {field: value for field, value in config.items() if value}
+
+
+def _image_pull_secrets(kubeflow: Kubeflow) -> dict[str, Any]:
+    return {"imagePullSecret": [{"secretName": name} for name in kubeflow.image_pull_secrets]}

@@ -1,0 +1,176 @@
+"""A pipeline spec as TFX 1.21 compiles it → one that an open-source Kubeflow Pipelines 2.x backend runs as it is meant.
+
+The functions edit a pipeline spec in its JSON form (`ml_pipelines.PipelineSpec`), and know no TFX.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.kubeflow.settings import Kubeflow, Notification, Resources
+
+Spec = dict[str, Any]
+
+PIPELINE_TASK = "feed-ranker"
+NOTIFICATION_TASK = "notify"
+NOTIFICATION_FOLDER = "/secrets/notification"
+
+_UNITS = {"": 1.0, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+_LONGEST_BACKOFF = "600s"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of the whole pipeline, a string.
+
+    Attributes:
+        description: what the cluster's web page says beside the field.
+        default: its value where a run names none; None makes it a required one.
+    """
+
+    description: str
+    default: str | None = None
+
+
+def executor_of(component: str) -> str:
+    """The name of a component's executor in the deployment spec."""
+    return f"{component}_executor"
+
+
+def describe_parameters(spec: Spec, parameters: Mapping[str, Parameter]) -> None:
+    """Describes the pipeline's parameters and gives them the defaults that TFX's compiler drops.
+
+    Raises:
+        ValueError: the spec has other parameters.
+    """
+    compiled = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    if set(compiled) != set(parameters):
+        raise ValueError(f"pipeline spec: expected the parameters {sorted(parameters)}, found {sorted(compiled)}")
+    for name, parameter in parameters.items():
+        compiled[name]["description"] = parameter.description
+        if parameter.default is not None:
+            compiled[name] |= {"defaultValue": parameter.default, "isOptional": True}
+
+
+def switch_caching_off(spec: Spec, components: Collection[str]) -> None:
+    """Makes these components run every time.
+
+    The backend's cache goes by parameters, input artifacts and image. What a component reads besides is not in its key.
+    """
+    for name in components:
+        spec["root"]["dag"]["tasks"][name]["cachingOptions"] = {}
+
+
+def name_artifact_classes(spec: Spec, class_paths: Mapping[str, str]) -> None:
+    """Names artifact types of our own by their import path, by which TFX's container finds the class again.
+
+    TFX's compiler refuses an import path as a type's name, and its container takes the name for an import path.
+
+    Args:
+        spec: the pipeline spec.
+        class_paths: type name → import path of the class.
+    """
+    patterns = [(re.compile(rf"title: {re.escape(name)}\b"), f"title: {path}") for name, path in class_paths.items()]
+
+    def renamed(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: renamed(value) for key, value in node.items()}
+        if isinstance(node, list):
+            return [renamed(value) for value in node]
+        if isinstance(node, str):
+            for pattern, title in patterns:
+                node = pattern.sub(title, node)
+        return node
+
+    # Executors' arguments repeat their components' inputs, as text.
+    for part in ("components", "deploymentSpec"):
+        spec[part] = renamed(spec[part])
+
+
+def set_resources(spec: Spec, kubeflow: Kubeflow) -> None:
+    """Writes what each component's container gets, and how often it is started again."""
+    for name, task in spec["root"]["dag"]["tasks"].items():
+        container = spec["deploymentSpec"]["executors"][executor_of(name)]["container"]
+        if resources := _resources(kubeflow.resources_of(name)):
+            container["resources"] = resources
+        if kubeflow.retries:
+            task["retryPolicy"] = {
+                "maxRetryCount": kubeflow.retries,
+                "backoffDuration": "30s",
+                "backoffFactor": 2.0,
+                "backoffMaxDuration": _LONGEST_BACKOFF,
+            }
+
+
+def notify_at_exit(spec: Spec, notification: Notification, image: str) -> None:
+    """Adds a task that runs at the end of every run, whatever became of it, and tells a webhook.
+
+    A task can follow a failure only as the exit task of a DAG below the root, so the pipeline becomes such a DAG, with
+    the pipeline's parameters passed on to it.
+    """
+    root = spec["root"]
+    parameters = root.get("inputDefinitions", {}).get("parameters", {})
+    passed_on = {name: {"componentInputParameter": name} for name in parameters}
+    spec["components"][PIPELINE_TASK] = {
+        "dag": root["dag"],
+        "inputDefinitions": {
+            "parameters": {name: {"parameterType": p["parameterType"]} for name, p in parameters.items()}
+        },
+    }
+    spec["components"][NOTIFICATION_TASK] = {
+        "executorLabel": executor_of(NOTIFICATION_TASK),
+        "inputDefinitions": {"parameters": {"status": {"parameterType": "TASK_FINAL_STATUS", "isOptional": True}}},
+    }
+    spec["deploymentSpec"]["executors"][executor_of(NOTIFICATION_TASK)] = {
+        "container": {
+            "image": image,
+            "command": ["python", "-m", "pipeline.kubeflow.notify"],
+            "args": [
+                *("--pipeline", spec["pipelineInfo"]["name"]),
+                *("--status", "{{$.inputs.parameters['status']}}"),
+                *("--url-file", f"{NOTIFICATION_FOLDER}/{notification.key}"),
+                *("--on", notification.on),
+            ],
+        }
+    }
+    root["dag"] = {
+        "tasks": {
+            PIPELINE_TASK: {
+                "taskInfo": {"name": PIPELINE_TASK},
+                "componentRef": {"name": PIPELINE_TASK},
+                "inputs": {"parameters": passed_on},
+            },
+            NOTIFICATION_TASK: {
+                "taskInfo": {"name": NOTIFICATION_TASK},
+                "componentRef": {"name": NOTIFICATION_TASK},
+                "inputs": {"parameters": {"status": {"taskFinalStatus": {"producerTask": PIPELINE_TASK}}}},
+                "dependentTasks": [PIPELINE_TASK],
+                "triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"},
+            },
+        }
+    }
+
+
+def _resources(resources: Resources) -> Spec:
+    """A container's resources, for backends that read numbers and for those that read Kubernetes' own notation."""
+    result: Spec = {}
+    for kind, cores in (("Request", resources.cpu_request), ("Limit", resources.cpu_limit)):
+        if cores is not None:
+            result |= {f"cpu{kind}": cores, f"resourceCpu{kind}": f"{cores:g}"}
+    for kind, memory in (("Request", resources.memory_request), ("Limit", resources.memory_limit)):
+        if memory is not None:
+            result |= {f"memory{kind}": _gigabytes(memory), f"resourceMemory{kind}": memory}
+    if resources.gpus:
+        result["accelerator"] = {
+            "type": resources.gpu_resource,
+            "count": str(resources.gpus),
+            "resourceType": resources.gpu_resource,
+            "resourceCount": str(resources.gpus),
+        }
+    return result
+
+
+def _gigabytes(memory: str) -> float:
+    number, unit = re.fullmatch(r"([\d.]+)(\w*)", memory).groups()  # type: ignore[union-attr]
+    return float(number) * _UNITS[unit] / 1e9
