@@ -4,9 +4,13 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
+_SOURCES = (".py", ".j2", ".css", ".js")
+
 
 def code_fingerprint(*modules: str) -> str:
-    """Hex digest over the source of the named modules; a package stands for every .py file below it.
+    """Hex digest over the source of the named modules.
+
+    A package stands for all Python below it, and for the templates, styles and scripts that pages are made of.
 
     Raises:
         ModuleNotFoundError: a name that cannot be found.
@@ -17,7 +21,8 @@ def code_fingerprint(*modules: str) -> str:
         if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"code_fingerprint: there is no module {module!r}")
         origin = Path(spec.origin)
-        files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+        is_package = origin.name == "__init__.py"
+        files = sorted(f for f in origin.parent.rglob("*") if f.suffix in _SOURCES) if is_package else [origin]
         for file in files:
             digest.update(f"{module}:{file.relative_to(origin.parent)}\0".encode())
             digest.update(file.read_bytes())

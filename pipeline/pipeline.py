@@ -12,6 +12,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2
 
 from components.evaluator.component import Evaluator
+from components.calibration_report.component import CalibrationReport
 from components.example_validator.component import ExampleValidator
 from components.feed_log_gen.component import FeedLogGen
 from components.forest_trainer.component import ForestTrainer
@@ -141,6 +142,17 @@ def create_pipeline(
         metadata_connection_config=metadata_connection_config,
         beam_pipeline_args=list(beam_pipeline_args),
         enable_cache=enable_cache,
+    report = CalibrationReport(
+        examples=examples.outputs["examples"],
+        statistics=statistics.outputs["statistics"],
+        anomalies=validator.outputs["anomalies"],
+        forest=forest.outputs["forest"],
+        model=towers.outputs["model"],
+        model_run=towers.outputs["model_run"],
+        evaluation=evaluator.outputs["evaluation"],
+        pushed_model=pusher.outputs["pushed_model"],
+        config=config,
+    )
     )
 
 
@@ -157,6 +169,7 @@ def training_fingerprint(config: PipelineConfig, day: date, source_fingerprint: 
         str(config.train_days),
         day.isoformat(),
         source_fingerprint,
+            report,
         code_fingerprint("components", "ranker", "pipeline.preprocessing"),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

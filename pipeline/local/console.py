@@ -95,7 +95,7 @@ def objectives_table(day: str, objectives: Mapping[str, Mapping[str, Any]]) -> T
     """The closing table: one row per objective of a run summary's `objectives`, held out on `day`."""
     impressions = max((metrics["impressions"] for metrics in objectives.values()), default=0)
     title = f"{day}, held out: {impressions:,.0f} impressions"
-    table = Table(title=title, title_justify="left", caption_justify="left", box=None, padding=(0, 2, 0, 0))
+    table = Table(title=title, title_justify="left", caption_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column("objective", no_wrap=True)
     for name in ("positives", "AUC", "O/E", "NE"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -112,6 +112,24 @@ def objectives_table(day: str, objectives: Mapping[str, Mapping[str, Any]]) -> T
         )
     table.caption = "in brackets the 95 % interval over viewers; NE: normalized entropy"
     return table
+
+
+def verdict_lines(summary: Mapping[str, Any]) -> Iterator[str]:
+    """What a run summary says about gates, as lines of rich's markup: every gate that failed, naming objective, slice,
+    value, interval and limit, and whatever was left out of the judgement.
+    """
+    for verdict in summary["gates"]:
+        if verdict["outcome"] == "failed":
+            mark = "[red]gate:[/]" if verdict["blocking"] else "[yellow]note:[/]"
+            yield f"{mark} {escape(verdict['text'])}"
+    for columns in summary["slices_dropped"]:
+        yield f"[yellow]warning:[/] slices by {escape(' × '.join(columns))} were left out: they have too many values"
+    baseline = summary["baseline"] or {}
+    if baseline.get("dropped"):
+        yield (
+            f"[yellow]warning:[/] not compared with the model now serving, version {baseline['version']}: "
+            f"{escape(baseline['dropped'])}"
+        )
 
 
 def _number(value: float | None) -> str:

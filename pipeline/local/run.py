@@ -18,7 +18,7 @@ from datasets.synthetic import generate
 from pipeline.config import PipelineConfig
 from pipeline.local import console as terminal
 from pipeline.local.dag_runner import ComponentRun, ObservedDagRunner, State
-from pipeline.local.summary import rows_read, split_rows, summarise, write_summary
+from pipeline.local.summary import copy_report, rows_read, split_rows, summarise, write_summary
 from pipeline.local.workdir import Workdir
 from pipeline.pipeline import create_pipeline, training_fingerprint
 
@@ -62,8 +62,9 @@ def run_pipeline(
     day = day or latest_day(feed_log)
     pipeline = _build(config, workdir, feed_log, day)
     runs = _run(pipeline, console)
-    summary = summarise(run_id, config, day, feed_log, runs)
-    path = write_summary(workdir.run(run_id), summary)
+    folder = workdir.run(run_id)
+    summary = summarise(run_id, config, day, feed_log, runs, copy_report(folder, runs))
+    path = write_summary(folder, summary)
     for missing in summary["missing_days"]:
         console.print(f"[yellow]warning:[/] the feed log has no {missing}; trained without it")
     if summary["status"] == "failed":
@@ -71,10 +72,11 @@ def run_pipeline(
         console.print(
             f"[red]{failure['component']} failed:[/] {escape(failure['error'])}", soft_wrap=True, highlight=False
         )
-        console.print(f"log: {workdir.run(run_id) / 'run.log'}", soft_wrap=True, highlight=False)
+        console.print(f"log: {folder / 'run.log'}", soft_wrap=True, highlight=False)
         return FAILED
     console.print(terminal.objectives_table(summary["day"], summary["objectives"]))
     status = _print_verdict(summary, console)
+    console.print(f"report: {summary['report']}", soft_wrap=True, highlight=False)
     console.print(f"summary: {path}", soft_wrap=True, highlight=False)
     return status
 
@@ -133,14 +135,8 @@ def _bug_reports_in_log() -> Iterator[None]:
 
 
 def _print_verdict(summary: dict[str, Any], console: Console) -> int:
-    for verdict in summary["gates"]:
-        if verdict["blocking"] and not verdict["passed"]:
-            console.print(f"[red]gate:[/] {escape(verdict['text'])}", soft_wrap=True, highlight=False)
-    dropped = (summary["baseline"] or {}).get("dropped")
-    if dropped:
-        console.print(
-            f"[yellow]warning:[/] not compared with the model now serving: {escape(dropped)}", highlight=False
-        )
+    for line in terminal.verdict_lines(summary):
+        console.print(line, soft_wrap=True, highlight=False)
     if not summary["blessed"]:
         console.print("[red]not blessed[/]: nothing was pushed, the model serving before goes on")
         return NOT_BLESSED

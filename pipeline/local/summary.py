@@ -1,11 +1,13 @@
 """The run summary: one JSON file that says what was trained on what, how good it is, and whether it was published."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from components.calibration_report.artifact import REPORT_FILE
 from pipeline.config import PipelineConfig
 from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
 
@@ -38,16 +40,26 @@ def split_rows(runs: Sequence[ComponentRun]) -> dict[str, int]:
 
 
 def summarise(
-    run_id: str, config: PipelineConfig, day: date, feed_log: Path, runs: Sequence[ComponentRun]
+    run_id: str,
+    config: PipelineConfig,
+    day: date,
+    feed_log: Path,
+    runs: Sequence[ComponentRun],
+    report: Path | None = None,
 ) -> dict[str, Any]:
     """The summary of a run.
+
+    Args:
+        report: where the run's calibration report was put.
 
     Returns:
         JSON-ready: `run_id`, `config`, `day`, `feed_log`, `status` (`complete` or `failed`), `failure` (component and
         error, or None), `rows` and `rows_per_day`, `missing_days`, `objectives` (per objective `impressions`,
         `positives`, `auc`, `o_over_e`, `normalized_entropy`, their intervals and the `gate`), `gates` (every
-        verdict), `baseline` (the model compared with), `blessed`, `pushed_model` (a path, or None where nothing was
-        pushed), and `components` (state, seconds, rows and whether cached, in order).
+        verdict over all impressions, and those on slices that failed), `slice_gates` (how many slice gates ended how),
+        `slices_dropped` (kinds of slices with too many values), `baseline` (the model compared with: its `version`, or
+        why it was `dropped`), `report` (a path, or None where there is none), `blessed`, `pushed_model` (a path, or
+        None where nothing was pushed), and `components` (state, seconds, rows and whether cached, in order).
     """
     failed = next((run for run in runs if run.state is State.FAILED), None)
     rows = split_rows(runs)
@@ -65,7 +77,10 @@ def summarise(
         "missing_days": _missing_days(examples),
         "objectives": _objectives(evaluation),
         "gates": evaluation.get("verdicts", []),
+        "slice_gates": evaluation.get("slice_verdicts", {}),
+        "slices_dropped": evaluation.get("slices_dropped", []),
         "baseline": evaluation.get("baseline"),
+        "report": str(report) if report else None,
         "blessed": evaluation.get("blessed"),
         "pushed_model": _pushed_model(runs),
         "components": [
@@ -89,6 +104,17 @@ def write_summary(folder: Path, summary: dict[str, Any]) -> Path:
     aside.write_text(json.dumps(summary, indent=2) + "\n")
     aside.replace(path)
     return path
+
+
+def copy_report(folder: Path, runs: Sequence[ComponentRun]) -> Path | None:
+    """Copies the calibration report to a run's folder as `report.html`; None where the run has none."""
+    artifact = _output(runs, "CalibrationReport", "report")
+    if artifact is None:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = folder / f".{REPORT_FILE}.tmp"
+    shutil.copyfile(Path(artifact.uri) / REPORT_FILE, aside)
+    return aside.replace(folder / REPORT_FILE)
 
 
 def _output(runs: Sequence[ComponentRun], component: str, key: str) -> OutputArtifact | None:

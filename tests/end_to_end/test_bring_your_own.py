@@ -86,9 +86,13 @@ def project(tmp_path_factory: pytest.TempPathFactory, foreign_log: Path) -> Path
 
 
 @pytest.fixture(scope="module")
-def run(project: Path, foreign_log: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
-    workdir = tmp_path_factory.mktemp("shop_workdir")
-    return run_locally(workdir, "--config", "shop", "--feed-log", str(foreign_log), root=project)
+def shop_workdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shop_workdir")
+
+
+@pytest.fixture(scope="module")
+def run(project: Path, foreign_log: Path, shop_workdir: Path) -> FinishedRun:
+    return run_locally(shop_workdir, "--config", "shop", "--feed-log", str(foreign_log), root=project)
 
 
 def test_the_foreign_log_ends_in_a_pushed_model(run: FinishedRun) -> None:
@@ -99,6 +103,28 @@ def test_the_foreign_log_ends_in_a_pushed_model(run: FinishedRun) -> None:
     assert set(run.summary["objectives"]) == {"opened", "bought"}
     assert run.summary["objectives"]["opened"]["auc"] > 0.7
     assert run.summary["objectives"]["bought"]["auc"] > 0.6
+
+
+def test_a_model_that_no_gate_lets_through_is_reported_and_not_pushed(
+    project: Path, foreign_log: Path, shop_workdir: Path, run: FinishedRun
+) -> None:
+    settings = project / "pipeline_config.py"
+    right = settings.read_text()
+    strict = "train_days=3,\n    gates=Gates(objective=Gate(min_auc=0.999)),"
+    settings.write_text(right.replace("train_days=3,", strict).replace("import (", "import (Gate, Gates, ", 1))
+    refused = run_locally(shop_workdir, "--config", "shop", "--feed-log", str(foreign_log), root=project)
+    settings.write_text(right)
+    assert refused.status == 3, refused.output
+    assert refused.summary["blessed"] is False
+    assert refused.summary["pushed_model"] is None
+    [said] = [v["text"] for v in refused.summary["gates"] if v["objective"] == "opened" and v["metric"] == "auc"]
+    assert f"gate: {said}" in refused.output
+    report = Path(refused.summary["report"]).read_text()
+    assert "Not blessed: 2 gates failed" in report
+    assert said in report
+    assert [path.name for path in (shop_workdir / "serving_model").iterdir()] == [
+        Path(run.summary["pushed_model"]).name
+    ]
 
 
 def test_a_column_that_the_log_lacks_is_named(project: Path, foreign_log: Path, tmp_path: Path) -> None:

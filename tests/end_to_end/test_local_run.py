@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from pipeline_config import CONFIGS
 from tests.end_to_end.conftest import DAYS, IMPRESSIONS_PER_DAY, FinishedRun
+from tests.ranker.report.browser import WIDTHS, assert_sound, browser, show
 
 pytestmark = pytest.mark.slow
 
@@ -24,6 +25,7 @@ COMPONENTS = [
     "ServingModel",
     "Evaluator",
     "Pusher",
+    "CalibrationReport",
 ]
 
 
@@ -75,6 +77,19 @@ def test_an_unchanged_run_is_all_cached_and_pushes_nothing_new(
     assert second_run.summary["objectives"] == first_run.summary["objectives"]
     assert second_run.summary["pushed_model"] == first_run.summary["pushed_model"]
     assert len([p for p in (workdir / "serving_model").iterdir() if p.name.isdigit()]) == 1
+
+
+def test_the_report_opens_in_a_browser(first_run: FinishedRun, workdir: Path, tmp_path: Path) -> None:
+    report = Path(first_run.summary["report"])
+    assert report == workdir / "runs" / first_run.summary["run_id"] / "report.html"
+    assert f"report: {report}" in first_run.output
+    assert report.stat().st_size < 3_000_000
+    version = Path(first_run.summary["pushed_model"]).name
+    assert f"Blessed and pushed as version {version}" in report.read_text()
+    with browser(tmp_path / "profile") as driver:
+        for width in WIDTHS:
+            show(driver, report, width)
+            assert_sound(driver, figures=3 * len(CONFIGS["feed"].objectives) + 6)
 
 
 def test_the_terminal_shows_components_and_objectives_only(first_run: FinishedRun) -> None:

@@ -42,6 +42,12 @@ def test_a_new_file_shows(package: Path) -> None:
     assert code_fingerprint("fingerprinted") != before
 
 
+def test_a_template_is_code_too(package: Path) -> None:
+    before = code_fingerprint("fingerprinted")
+    (package / "page.html.j2").write_text("<p>")
+    assert code_fingerprint("fingerprinted") != before
+
+
 def test_an_unknown_module_is_named() -> None:
     with pytest.raises(ModuleNotFoundError, match="no_such_module_here"):
         code_fingerprint("no_such_module_here")

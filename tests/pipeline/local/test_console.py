@@ -5,7 +5,7 @@ import logging
 
 from rich.console import Console
 
-from pipeline.local.console import RunDisplay, objectives_table
+from pipeline.local.console import RunDisplay, objectives_table, verdict_lines
 from ranker.progress import LOGGER_NAME, ProgressReporter
 
 
@@ -62,3 +62,41 @@ def test_the_table_tells_gates_and_what_could_not_be_measured() -> None:
     assert "2026-01-12, held out: 10,000 impressions" in text
     [reshare] = [line.split() for line in text.splitlines() if line.startswith("reshare")]
     assert reshare == ["reshare", "0", "–", "–", "–", "o_over_e"]
+
+
+def test_every_failed_gate_and_whatever_was_not_judged_is_a_line() -> None:
+    blocking = "click on device=ios: O/E is 3.1 [2.8, 3.4], beyond the limit of 0.5 to 2"
+    informing = (
+        "share on device=tv: O/E is 4 [2.1, 7], beyond the limit of 0.5 to 2; informs only, with 3 of 100 positives"
+    )
+    verdicts = [
+        dict(text=blocking, outcome="failed", blocking=True),
+        dict(text=informing, outcome="failed", blocking=False),
+        dict(text="click: AUC is 0.7 [0.6, 0.8], within the limit of at least 0.55", outcome="passed", blocking=True),
+    ]
+    baseline = {"version": "7", "dropped": "it predicts ['follow']"}
+    summary = {"gates": verdicts, "slices_dropped": [["author", "device"]], "baseline": baseline}
+    target, file = console()
+    for line in verdict_lines(summary):
+        target.print(line, soft_wrap=True, highlight=False)
+    assert file.getvalue().splitlines() == [
+        f"gate: {blocking}",
+        f"note: {informing}",
+        "warning: slices by author × device were left out: they have too many values",
+        "warning: not compared with the model now serving, version 7: it predicts ['follow']",
+    ]
+    assert list(verdict_lines({"gates": [], "slices_dropped": [], "baseline": None})) == []
+
+
+def test_the_table_fits_a_terminal_of_80_columns() -> None:
+    metrics = {
+        "impressions": 10_000.0,
+        "positives": 2_000.0,
+        **dict.fromkeys(("auc", "auc_lower", "auc_upper"), 0.75),
+        **dict.fromkeys(("o_over_e", "o_over_e_lower", "o_over_e_upper"), 1.125),
+        "normalized_entropy": 0.9,
+        "gate": "passed",
+    }
+    target, file = console()
+    target.print(objectives_table("2026-01-12", {"creator_reply": metrics}))
+    assert "passed" in file.getvalue()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
-from pipeline.local.summary import rows_read, summarise, write_summary
+from pipeline.local.summary import copy_report, rows_read, summarise, write_summary
 from pipeline_config import CONFIGS
 
 VERDICTS = [
@@ -27,6 +27,8 @@ def runs(tmp_path: Path) -> list[ComponentRun]:
         "baseline": {"version": "1", "dropped": None},
         "objectives": {"click": {"auc": 0.7}, "like": {"auc": 0.8}, "reply": {"auc": None}},
         "verdicts": VERDICTS,
+        "slice_verdicts": {"passed": 3, "failed": 2},
+        "slices_dropped": [["author"]],
     }
     (tmp_path / "gates.json").write_text(json.dumps(evaluation))
     examples = OutputArtifact(
@@ -57,6 +59,9 @@ def test_gates_are_told_per_objective_and_only_where_they_block(runs: list[Compo
         "reply": {"auc": None, "gate": "auc not evaluated"},
     }
     assert result["gates"] == VERDICTS
+    assert result["slice_gates"] == {"passed": 3, "failed": 2}
+    assert result["slices_dropped"] == [["author"]]
+    assert result["report"] is None
     assert result["blessed"] is False
     assert result["pushed_model"] is None
 
@@ -80,6 +85,18 @@ def test_a_pushed_model_is_named(runs: list[ComponentRun]) -> None:
     pushed = OutputArtifact("push", {"pushed": 1, "pushed_destination": "serving/7", "pushed_version": "7"})
     result = summary([*runs[:2], ComponentRun("Pusher", State.RAN, 0.5, {"pushed_model": [pushed]})])
     assert result["pushed_model"] == "serving/7"
+
+
+def test_the_report_is_copied_to_the_runs_folder(tmp_path: Path, runs: list[ComponentRun]) -> None:
+    (tmp_path / "report.html").write_text("<h1>")
+    report = ComponentRun("CalibrationReport", State.CACHED, 0.1, {"report": [OutputArtifact(str(tmp_path))]})
+    folder = tmp_path / "runs" / "run"
+    path = copy_report(folder, [*runs, report])
+    assert path == folder / "report.html"
+    assert path.read_text() == "<h1>"
+    assert [file.name for file in folder.iterdir()] == ["report.html"]
+    assert copy_report(folder, runs) is None
+    assert summarise("run", CONFIGS["feed"], date(2026, 1, 12), Path("log"), runs, path)["report"] == str(path)
 
 
 def test_a_failure_is_told_and_nothing_is_made_up(runs: list[ComponentRun]) -> None:

@@ -1,0 +1,1 @@
+"""CalibrationReport: everything that a run found out about its model, as one HTML page."""

@@ -1,0 +1,87 @@
+"""From artifacts to what the page is made of."""
+
+import importlib.metadata
+import json
+import os
+from typing import Any
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx import types
+from tfx.components.example_validator import executor as example_validator
+from tfx.components.statistics_gen import stats_artifact_utils
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import path_utils
+
+from components.evaluator.tfma_extension import GATES_FILE
+from components.forest_trainer.executor import TRAINING_CURVE_FILE
+from components.serving_model.lookup import MANIFEST
+from components.tower_trainer.executor import HISTORY_FILE
+from ranker.report.data_health import by_name, feature_health, listed_anomalies, positive_rates
+from ranker.report.inputs import ReportInputs
+
+_LIBRARIES = ("tfx", "tensorflow", "xgboost", "keras")
+
+Artifacts = dict[str, list[types.Artifact]]
+
+
+def read_inputs(inputs: Artifacts, parameters: dict[str, Any]) -> ReportInputs:
+    """Everything that the page shows.
+
+    Raises:
+        ValueError: an artifact without the file that its component writes.
+    """
+    evaluation = _json(os.path.join(_uri(inputs, "evaluation"), GATES_FILE))
+    manifest = _json(os.path.join(path_utils.serving_model_dir(_uri(inputs, "model")), MANIFEST))
+    statistics = artifact_utils.get_single_instance(inputs["statistics"])
+    train, held_out = (
+        by_name(stats_artifact_utils.load_statistics(statistics, split).proto()) for split in ("train", "eval")
+    )
+    anomalies = {split: _anomalies(inputs["anomalies"], split) for split in ("train", "eval")}
+    examples = artifact_utils.get_single_instance(inputs["examples"])
+    missing_days = examples.get_string_custom_property("missing_days")
+    names = json.loads(parameters["features"])
+    curve = os.path.join(_uri(inputs, "forest"), TRAINING_CURVE_FILE)
+    return ReportInputs(
+        evaluation=evaluation,
+        manifest=manifest,
+        forest_curve=_json(curve) if fileio.exists(curve) else None,
+        tower_history=_json(os.path.join(_uri(inputs, "model_run"), HISTORY_FILE)),
+        anomalies=tuple(found for split in anomalies for found in listed_anomalies(split, anomalies[split])),
+        features=feature_health(names, train, held_out, anomalies["eval"]),
+        base_rates=positive_rates(list(evaluation["objectives"]), train),
+        rows_per_day=json.loads(examples.get_string_custom_property("rows_per_day") or "{}"),
+        missing_days=tuple(day for day in missing_days.split(",") if day),
+        fingerprints={
+            "training": manifest["training_fingerprint"],
+            "forest's booster": manifest["forest_fingerprint"],
+            "feed log": examples.get_string_custom_property("source_fingerprint"),
+        },
+        versions={library: importlib.metadata.version(library) for library in _LIBRARIES},
+        gates=json.loads(parameters["gates"]),
+        pushed_version=_pushed_version(inputs),
+    )
+
+
+def _uri(inputs: Artifacts, name: str) -> str:
+    return artifact_utils.get_single_uri(inputs[name])
+
+
+def _json(path: str) -> dict[str, Any]:
+    if not fileio.exists(path):
+        raise ValueError(f"CalibrationReport: {path} was expected, and is not there")
+    with fileio.open(path) as file:
+        return json.load(file)
+
+
+def _anomalies(artifacts: list[types.Artifact], split: str) -> anomalies_pb2.Anomalies:
+    path = os.path.join(artifact_utils.get_split_uri(artifacts, split), example_validator.DEFAULT_FILE_NAME)
+    with fileio.open(path, "rb") as file:
+        return anomalies_pb2.Anomalies.FromString(file.read())
+
+
+def _pushed_version(inputs: Artifacts) -> str | None:
+    pushed = (inputs.get("pushed_model") or [None])[0]
+    if pushed is None or pushed.get_int_custom_property("pushed") != 1:
+        return None
+    return pushed.get_string_custom_property("pushed_version")

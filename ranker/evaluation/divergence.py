@@ -1,0 +1,22 @@
+"""How far two distributions over the same buckets are apart."""
+
+import numpy as np
+
+from ranker.evaluation.buckets import Floats
+
+
+def jensen_shannon(one: Floats, other: Floats) -> float | None:
+    """The Jensen–Shannon divergence of two histograms over the same buckets, in bits: 0 alike, 1 without overlap.
+
+    Lin, "Divergence measures based on the Shannon entropy" (1991). None where one of them is empty.
+    """
+    if one.sum() <= 0 or other.sum() <= 0:
+        return None
+    p, q = one / one.sum(), other / other.sum()
+    middle = 0.5 * (p + q)
+
+    def relative_entropy(share: Floats) -> float:
+        held = share > 0
+        return float(np.sum(share[held] * np.log2(share[held] / middle[held])))
+
+    return max(0.0, 0.5 * relative_entropy(p) + 0.5 * relative_entropy(q))

@@ -1,0 +1,1 @@
+"""The report's figures: each function takes plain data and returns a finished `Drawing`."""

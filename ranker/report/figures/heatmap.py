@@ -1,0 +1,96 @@
+"""O/E of every objective on every slice at a glance."""
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from ranker.report.figures.drawing import Drawing, label_rows, shortened, slice_rows
+from ranker.report.inputs import Document
+from ranker.report.svg import OE_STEPS, colour, render
+from ranker.report.text import NOTHING
+
+_ROW, _COLUMN, _LABELS, _HEADER = 25, 78, 150, 62  # CSS pixels
+_STEPS = (0.05, 0.1, 0.2, 0.4)  # |log O/E| at which the colour deepens
+_CERTAIN, _VAGUE = 0.1, 0.7  # half widths of the interval of log O/E, for full colour and for the faintest
+_FAINTEST = 0.2
+
+
+def heat_map(document: Document) -> Drawing:
+    """Rows are slices, columns objectives; the wider a cell's interval, the fainter it is.
+
+    Args:
+        document: the evaluation document.
+    """
+    objectives = list(document["objectives"])
+    rows, left_out = slice_rows(document)
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for y, row in enumerate(rows):
+            if row.objectives is not None:
+                for x, objective in enumerate(objectives):
+                    draw_cell(axes, x, y, row.objectives.get(objective, {}))
+        frame(axes, objectives)
+        label_rows(axes, [row.label for row in rows], [row.objectives is None for row in rows])
+
+    width = _LABELS + _COLUMN * len(objectives)
+    height = _HEADER + _ROW * len(rows)
+    caption = "Bold: the interval leaves out 1. The wider the interval, the fainter the cell." + (
+        f" The {left_out} smallest slices are in the table only." if left_out else ""
+    )
+    label = f"Heat map of O/E for {len(objectives)} objectives on all impressions and their slices"
+    return Drawing(render("heat-map", label, (width, height), draw), caption=caption, wide=True)
+
+
+def draw_cell(axes: Axes, x: float, y: float, metrics: Document, text: bool = True) -> None:
+    """Draws one cell of O/E at column x and row y: `o_over_e` with its interval, from an evaluation document."""
+    value = metrics.get("o_over_e")
+    if value is None:
+        axes.text(x, y, NOTHING, ha="center", va="center", color=colour("muted"))
+        return
+    lower, upper = metrics["o_over_e_lower"] or 0.0, metrics["o_over_e_upper"] or math.inf
+    strength = certainty(lower, upper)
+    axes.add_patch(
+        Rectangle((x - 0.49, y - 0.47), 0.98, 0.94, facecolor=colour(f"oe{step(value)}"), alpha=round(strength, 3))
+    )
+    if text:
+        axes.text(
+            *(x, y, f"{value:.2f}"),
+            ha="center",
+            va="center",
+            alpha=round(0.45 + 0.55 * strength, 3),
+            fontweight="bold" if lower > 1.0 or upper < 1.0 else "normal",
+        )
+
+
+def frame(axes: Axes, columns: Sequence[str]) -> None:
+    """Column titles above the cells, and nothing else around them."""
+    axes.set_xlim(-0.5, len(columns) - 0.5)
+    axes.xaxis.tick_top()
+    axes.set_xticks(range(len(columns)), [shortened(column, 18) for column in columns], rotation=20, ha="left")
+    axes.tick_params(axis="x", top=False, labelcolor=colour("ink"))
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+
+
+def step(value: float) -> int:
+    """The colour of an O/E, from 0 (far fewer than expected) over the middle (about 1) to OE_STEPS - 1."""
+    if value <= 0.0:
+        return 0
+    distance = math.log(value)
+    deep = sum(1 for limit in _STEPS if abs(distance) >= limit)
+    return OE_STEPS // 2 + (deep if distance > 0 else -deep)
+
+
+def certainty(lower: float, upper: float) -> float:
+    """How strongly a cell is drawn: 1 where its interval is narrow, _FAINTEST where it says little."""
+    if lower <= 0.0 or not math.isfinite(upper):
+        return _FAINTEST
+    half = 0.5 * math.log(upper / lower)
+    if half <= _CERTAIN:
+        return 1.0
+    share = math.log(half / _CERTAIN) / math.log(_VAGUE / _CERTAIN)
+    return max(_FAINTEST, 1.0 - (1.0 - _FAINTEST) * share)
