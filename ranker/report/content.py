@@ -27,13 +27,12 @@ def objectives_table(inputs: ReportInputs) -> Table:
         Column("objective", numeric=False),
         Column("AUC", "area under the ROC curve; below it the interval over viewers"),
         Column("O/E", "outcomes observed per outcome expected; below it the interval over viewers"),
+        Column("gates", "over all impressions", numeric=False),
         _NE,
         *(_SERVING if inputs.compared else ()),
         Column("positives", "impressions with the outcome on the held-out day"),
         Column("base rate", "share of positives on the held-out day; below it the share in training"),
-        Column("log loss", "mean log loss in nats"),
         _ECE,
-        Column("gates", "over all impressions", numeric=False),
     ]
     rows = []
     for name, metrics in inputs.evaluation["objectives"].items():
@@ -45,13 +44,16 @@ def objectives_table(inputs: ReportInputs) -> Table:
                 Cell(name, name, f"{towers[name]} tower" if name in towers else ""),
                 _bounded(metrics, "auc"),
                 _bounded(metrics, "o_over_e"),
-                _value(metrics["normalized_entropy"]),
+                text_cell(gate, tone),
+                Cell(
+                    number(metrics["normalized_entropy"]),
+                    metrics["normalized_entropy"],
+                    f"{number(metrics['log_loss'], 4)} nats",
+                ),
                 *(_serving_cells(metrics) if inputs.compared else ()),
                 Cell(count(metrics["positives"]), metrics["positives"]),
-                Cell(percent(rate, 2), rate, "" if trained is None else f"{percent(trained, 2)} trained"),
-                _value(metrics["log_loss"], 4),
+                Cell(percent(rate, 2), rate, "" if trained is None else f"trained {percent(trained, 2)}"),
                 _value(metrics["expected_calibration_error"], 4),
-                text_cell(gate, tone),
             )
         )
     return Table("objectives", tuple(columns), tuple(rows))

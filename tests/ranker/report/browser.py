@@ -56,7 +56,15 @@ def show(driver: Any, page: Path, width: int, scheme: str = "light") -> None:
     screen = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     feature = {"name": "prefers-color-scheme", "value": scheme}
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "screen", "features": [feature]})
+    driver.get(page.as_uri())
+
+
+def show_printed(driver: Any, page: Path) -> None:
+    """Loads a page as it is laid out on A4 with margins of a centimetre."""
+    screen = {"width": 718, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": []})
     driver.get(page.as_uri())
 
 

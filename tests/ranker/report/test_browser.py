@@ -8,7 +8,7 @@ import pytest
 from selenium.webdriver.common.by import By
 
 from ranker.report.page import report_page
-from tests.ranker.report.browser import WIDTHS, assert_sound, browser, show
+from tests.ranker.report.browser import WIDTHS, assert_sound, browser, show, show_printed
 from tests.ranker.report.documents import bare_inputs, refused_inputs
 
 FIGURES = 3 * 2 + 1 + 4 + 1
@@ -32,6 +32,12 @@ def report(page: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_opens_without_an_error_a_gap_or_an_overflow(driver: Any, report: Path, width: int) -> None:
     show(driver, report, width)
     assert_sound(driver, FIGURES)
+
+
+def test_on_paper_nothing_is_cut_off(driver: Any, report: Path) -> None:
+    show_printed(driver, report)
+    assert_sound(driver, FIGURES)
+    assert not driver.find_element(By.TAG_NAME, "nav").is_displayed()
 
 
 def test_pages_of_a_refused_model_and_of_next_to_nothing_open_too(driver: Any, tmp_path: Path) -> None:

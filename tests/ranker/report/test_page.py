@@ -39,9 +39,10 @@ def test_what_is_shown_is_what_was_measured(inputs: ReportInputs, page: str) -> 
     cells = re.findall(r"<td[^>]*>(.*?)</td>", row[0], re.DOTALL)
     assert cells[1].startswith(f"{share['auc']:.3f}<small>{share['auc_lower']:.3f}–{share['auc_upper']:.3f}")
     assert cells[2].startswith(f"{share['o_over_e']:.3f}<small>")
-    assert cells[5].startswith(f"{share['baseline']['o_over_e']:.3f}<small>growth")
-    assert "passed" in cells[-1]
-    assert "2.00 % trained" in row[0]
+    assert cells[3] == "passed"
+    assert cells[4] == f"{share['normalized_entropy']:.3f}<small>{share['log_loss']:.4f} nats</small>"
+    assert cells[6].startswith(f"{share['baseline']['o_over_e']:.3f}<small>growth")
+    assert "trained 2.00 %" in row[0]
 
 
 def test_text_from_data_is_escaped(page: str) -> None:
