@@ -8,6 +8,7 @@ from tfx.types import channel, component_spec, standard_artifacts
 
 from components.forest_trainer.artifact import ForestArtifact
 from components.forest_trainer.executor import Executor
+from components.training_start.artifact import TrainingStartArtifact
 from pipeline.config import Forest, to_json
 from pipeline.fingerprint import code_fingerprint
 
@@ -21,18 +22,25 @@ class ForestTrainerSpec(component_spec.ComponentSpec):
         "objective_names": component_spec.ExecutionParameter(type=str),
         "code_fingerprint": component_spec.ExecutionParameter(type=str),
     }
-    INPUTS = {"transformed_examples": component_spec.ChannelParameter(type=standard_artifacts.Examples)}
+    INPUTS = {
+        "transformed_examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "training_start": component_spec.ChannelParameter(type=TrainingStartArtifact, optional=True),
+    }
     OUTPUTS = {"forest": component_spec.ChannelParameter(type=ForestArtifact)}
 
 
 class ForestTrainer(base_component.BaseComponent):
     """Fits the forest to the split train, some of its viewers held out to stop early.
 
+    Where the training goes on from an earlier one, it takes over that one's forest instead, since leaves of another
+    would mean nothing to its towers.
+
     Args:
         transformed_examples: Transform's materialised examples.
         config: the forest's settings.
         feature_names: the columns of the tensor `forest_features`, in order.
         objective_names: the columns of the tensor `labels`, in order.
+        training_start: TrainingStart's channel; without it the forest is fitted.
     """
 
     SPEC_CLASS = ForestTrainerSpec
@@ -44,10 +52,12 @@ class ForestTrainer(base_component.BaseComponent):
         config: Forest,
         feature_names: Sequence[str],
         objective_names: Sequence[str],
+        training_start: channel.BaseChannel | None = None,
     ) -> None:
         super().__init__(
             ForestTrainerSpec(
                 transformed_examples=transformed_examples,
+                training_start=training_start,
                 config=to_json(config),
                 feature_names=json.dumps(list(feature_names)),
                 objective_names=json.dumps(list(objective_names)),
@@ -58,6 +68,7 @@ class ForestTrainer(base_component.BaseComponent):
                     "ranker.forest.spool",
                     "ranker.forest.train",
                     "ranker.keys",
+                    "ranker.serving.state",
                 ),
                 forest=channel.Channel(type=ForestArtifact),
             )

@@ -1,6 +1,7 @@
 """ForestTrainer's executor: reads the training split, has the forest trained, and writes it."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,19 +11,23 @@ import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
+from tfx.utils import io_utils
 
+from components.training_start.artifact import start_of
 from pipeline.config import Forest as ForestConfig
 from pipeline.config import from_json
 from ranker import keys
 from ranker.examples import example_files, parsed_batches
+from ranker.forest.model import Forest
 from ranker.forest.train import Batch, train_forest
+from ranker.serving.state import FOREST
 
 TRAINING_CURVE_FILE = "training_curve.json"
 _BATCH_ROWS = 16_384
 
 
 class Executor(base_executor.BaseExecutor):
-    """Turns the split train into a Forest artifact."""
+    """Turns the split train into a Forest artifact, or takes over the forest that the training goes on with."""
 
     def Do(
         self,
@@ -33,25 +38,36 @@ class Executor(base_executor.BaseExecutor):
         """Writes the artifact.
 
         Raises:
-            ValueError: examples that do not hold the tensors, or whatever `train_forest` refuses.
+            ValueError: examples that do not hold the tensors, whatever `train_forest` refuses, or a forest to go on
+                with that is of other features.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         feature_names = json.loads(exec_properties["feature_names"])
         objective_names = json.loads(exec_properties["objective_names"])
-        files = example_files(artifact_utils.get_split_uri(input_dict["transformed_examples"], "train"))
-        forest, curve = train_forest(
-            _batches(files, len(feature_names), len(objective_names)),
-            from_json(ForestConfig, exec_properties["config"]),
-            feature_names,
-            objective_names,
-        )
         artifact = artifact_utils.get_single_instance(output_dict["forest"])
-        forest.save(artifact.uri)
-        Path(artifact.uri, TRAINING_CURVE_FILE).write_text(json.dumps(asdict(curve), indent=1))
-        artifact.trees = forest.trees
-        artifact.leaves = forest.leaves
-        artifact.features = len(feature_names)
-        artifact.fingerprint = forest.fingerprint
+        start, state = start_of(input_dict)
+        if start.is_cold:
+            files = example_files(artifact_utils.get_split_uri(input_dict["transformed_examples"], "train"))
+            forest, curve = train_forest(
+                _batches(files, len(feature_names), len(objective_names)),
+                from_json(ForestConfig, exec_properties["config"]),
+                feature_names,
+                objective_names,
+            )
+            forest.save(artifact.uri)
+            Path(artifact.uri, TRAINING_CURVE_FILE).write_text(json.dumps(asdict(curve), indent=1))
+        else:
+            io_utils.copy_dir(os.path.join(state, FOREST), artifact.uri)
+            forest = Forest.load(artifact.uri)
+            if list(forest.feature_names) != feature_names:
+                raise ValueError(
+                    f"forest: version {start.parent} has a forest of the features {list(forest.feature_names)}, but "
+                    f"the config asks for {feature_names}; it takes a cold start to change them"
+                )
+        artifact.set_int_custom_property("trees", forest.trees)
+        artifact.set_int_custom_property("leaves", forest.leaves)
+        artifact.set_int_custom_property("features", len(feature_names))
+        artifact.set_string_custom_property("fingerprint", forest.fingerprint)
 
 
 def _batches(files: Sequence[str], features: int, objectives: int) -> Iterator[Batch]:

@@ -1,11 +1,16 @@
 """TowerTrainer: leaf examples, the forest and the Transform graph → a SavedModel."""
 
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import channel, component_spec, standard_artifacts
 
 from components.forest_trainer.artifact import ForestArtifact
 from components.tower_trainer.executor import Executor
+from components.training_start.artifact import TrainingStartArtifact
 from pipeline.config import PipelineConfig, to_json
 from pipeline.fingerprint import code_fingerprint
 
@@ -18,6 +23,8 @@ class TowerTrainerSpec(component_spec.ComponentSpec):
         "features": component_spec.ExecutionParameter(type=str),
         "towers": component_spec.ExecutionParameter(type=str),
         "training": component_spec.ExecutionParameter(type=str),
+        "retraining": component_spec.ExecutionParameter(type=str),
+        "parts": component_spec.ExecutionParameter(type=str),
         "eval_day": component_spec.ExecutionParameter(type=str),
         "training_fingerprint": component_spec.ExecutionParameter(type=str),
         "code_fingerprint": component_spec.ExecutionParameter(type=str),
@@ -27,6 +34,7 @@ class TowerTrainerSpec(component_spec.ComponentSpec):
         "forest": component_spec.ChannelParameter(type=ForestArtifact),
         "transform_graph": component_spec.ChannelParameter(type=standard_artifacts.TransformGraph),
         "schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
+        "training_start": component_spec.ChannelParameter(type=TrainingStartArtifact, optional=True),
     }
     OUTPUTS = {
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
@@ -36,6 +44,9 @@ class TowerTrainerSpec(component_spec.ComponentSpec):
 
 class TowerTrainer(base_component.BaseComponent):
     """Fits the two-tower network on the split train, and exports it with everything that serving needs.
+
+    Where the training goes on from an earlier one, it starts from that one's weights and, with an incremental update,
+    is pulled towards them. The model carries what a later training needs to go on from it (`ranker.serving.state`).
 
     `model` holds a SavedModel that starts from raw features: Transform graph, forest and towers in one graph of plain
     TensorFlow ops, with the signatures that `ranker.serving.module.FeedRanker` lists and the manifest
@@ -47,9 +58,12 @@ class TowerTrainer(base_component.BaseComponent):
         forest: the forest that encoded them.
         transform_graph: Transform's graph.
         schema: the feed log's schema.
-        config: objectives, features, towers and training are used.
+        config: objectives, features, towers, training and retraining are used.
         eval_day: the day held out, YYYY-MM-DD or whatever else `pipeline.day` reads; written into the manifest.
         training_fingerprint: names the training that the model comes from; written into the manifest.
+        parts: digests of the config and code that must not change under a warm start, by name; written into the
+            manifest.
+        training_start: TrainingStart's channel; without it the towers start cold.
     """
 
     SPEC_CLASS = TowerTrainerSpec
@@ -64,6 +78,8 @@ class TowerTrainer(base_component.BaseComponent):
         config: PipelineConfig,
         eval_day: str | RuntimeParameter,
         training_fingerprint: str | RuntimeParameter = "",
+        parts: Mapping[str, str] = MappingProxyType({}),
+        training_start: channel.BaseChannel | None = None,
     ) -> None:
         super().__init__(
             TowerTrainerSpec(
@@ -71,10 +87,13 @@ class TowerTrainer(base_component.BaseComponent):
                 forest=forest,
                 transform_graph=transform_graph,
                 schema=schema,
+                training_start=training_start,
                 objectives=to_json(config.objectives),
                 features=to_json(config.features),
                 towers=to_json(config.towers),
                 training=to_json(config.training),
+                retraining=to_json(config.retraining),
+                parts=json.dumps(dict(parts), sort_keys=True),
                 eval_day=eval_day,
                 training_fingerprint=training_fingerprint,
                 code_fingerprint=code_fingerprint(

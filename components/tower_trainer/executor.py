@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import partial
 from typing import Any
 
 import tensorflow_transform as tft
@@ -11,7 +12,9 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from pipeline.config import Features, Objective, Towers, Training, from_json
+from components.training_start.artifact import start_of
+from components.training_start.plan import Lineage
+from pipeline.config import Features, Objective, Retraining, Towers, Training, from_json
 from pipeline.day import resolve_day
 from ranker.examples import example_files
 from ranker.forest.graph import ForestLeaves
@@ -19,9 +22,11 @@ from ranker.forest.model import Forest
 from ranker.serving.export import Manifest, export_saved_model
 from ranker.serving.module import FeedRanker
 from ranker.serving.raw_features import RawFeatures
+from ranker.serving.state import TOWERS, TrainingState
 from ranker.towers.data import count_labels, training_batches
 from ranker.towers.inputs import tower_inputs
-from ranker.towers.train import train_towers
+from ranker.towers.retrain import Task, retrain
+from ranker.towers.state import TowerState
 
 HISTORY_FILE = "history.json"
 TENSORBOARD_DIR = "tensorboard"
@@ -40,8 +45,8 @@ class Executor(base_executor.BaseExecutor):
 
         Raises:
             TrainingDivergedError: the loss became NaN or infinite, or exploded.
-            ValueError: an input with NaN or infinity; leaf examples, forest, transform graph, schema and config that do
-                not belong together.
+            ValueError: an input with NaN or infinity; leaf examples, forest, transform graph, schema, config and
+                training start that do not belong together.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         features = from_json(Features, exec_properties["features"])
@@ -63,7 +68,8 @@ class Executor(base_executor.BaseExecutor):
         run = artifact_utils.get_single_instance(output_dict["model_run"])
         files = example_files(artifact_utils.get_split_uri(input_dict["leaf_examples"], "train"))
         counts = count_labels(files, [o.name for o in objectives])
-        batches = training_batches(
+        batches = partial(
+            training_batches,
             files,
             inputs,
             len(objectives),
@@ -72,27 +78,46 @@ class Executor(base_executor.BaseExecutor):
             training.epochs,
             training.seed,
         )
-        trained = train_towers(
-            batches, counts, inputs, objectives, towers, training, os.path.join(run.uri, TENSORBOARD_DIR)
-        )
+        retraining = from_json(Retraining, exec_properties["retraining"])
+        plan, state = start_of(input_dict)
+        parent = None if plan.is_cold else TowerState.load(os.path.join(state, TOWERS))
+        task = Task(counts, inputs, objectives, towers, training, retraining, forest.fingerprint)
+        trained, tower_state = retrain(plan.start, task, batches, parent, os.path.join(run.uri, TENSORBOARD_DIR))
         with fileio.open(os.path.join(run.uri, HISTORY_FILE), "w") as file:
             file.write(trained.history.to_json())
 
         model = artifact_utils.get_single_instance(output_dict["model"])
+        eval_day = resolve_day(exec_properties["eval_day"]).isoformat()
         manifest = Manifest(
             objectives=[o.name for o in objectives],
             trees=forest.trees,
             leaves=forest.leaves,
             forest_fingerprint=forest.fingerprint,
             training_fingerprint=exec_properties["training_fingerprint"],
-            eval_day=resolve_day(exec_properties["eval_day"]).isoformat(),
+            eval_day=eval_day,
             rows=counts.rows,
             input_names=raw.input_names,
             config={
                 part: json.loads(exec_properties[part]) for part in ("objectives", "features", "towers", "training")
             },
+            lineage=Lineage(
+                start=plan.start,
+                parent=plan.parent,
+                forest_day=plan.forest_day or eval_day,
+                fisher=bool(tower_state.latest.fisher),
+                parts=json.loads(exec_properties["parts"]),
+            ).as_json(),
         )
         module = FeedRanker(
             raw, transform.transform_features_layer(), ForestLeaves(forest), trained.network, inputs, objectives
         )
-        export_saved_model(module, manifest, path_utils.serving_model_dir(model.uri))
+        export_saved_model(
+            module,
+            manifest,
+            path_utils.serving_model_dir(model.uri),
+            TrainingState(
+                artifact_utils.get_single_uri(input_dict["forest"]),
+                artifact_utils.get_single_uri(input_dict["transform_graph"]),
+                tower_state,
+            ),
+        )

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from ranker.serving.module import FeedRanker
+from ranker.serving.state import STATE, TrainingState
 
 MANIFEST = os.path.join("assets.extra", "feed_ranker.json")
 _FORMAT = 1
@@ -28,6 +29,7 @@ class Manifest:
         rows: impressions trained on.
         input_names: column → input name in `score_features` and `rank`.
         config: the config parts that shaped the model, each as JSON values.
+        lineage: what the training started from, as JSON values.
     """
 
     objectives: list[str]
@@ -39,14 +41,23 @@ class Manifest:
     rows: int
     input_names: dict[str, str]
     config: Mapping[str, Any] = field(default_factory=dict)
+    lineage: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """One JSON object with the format's number."""
         return json.dumps({"format": _FORMAT, **asdict(self)}, indent=1)
 
 
-def export_saved_model(module: FeedRanker, manifest: Manifest, directory: str) -> None:
+def export_saved_model(
+    module: FeedRanker, manifest: Manifest, directory: str, state: TrainingState | None = None
+) -> None:
     """Writes SavedModel and manifest beside `directory`, then renames, so that what stands there is whole.
+
+    Args:
+        module: what to export.
+        manifest: says what it is.
+        directory: the folder to write.
+        state: what a later training goes on from; written with the model if there is one.
 
     Raises:
         FileExistsError: there is something at `directory` already.
@@ -61,4 +72,6 @@ def export_saved_model(module: FeedRanker, manifest: Manifest, directory: str) -
     tf.io.gfile.makedirs(os.path.dirname(path))
     with tf.io.gfile.GFile(path, "w") as file:
         file.write(manifest.to_json())
+    if state is not None:
+        state.save(os.path.join(aside, STATE))
     tf.io.gfile.rename(aside, directory)

@@ -1,6 +1,7 @@
 """ForestTrainer's executor on examples as Transform writes them."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from tfx.types import channel_utils, standard_artifacts
 from components.forest_trainer.artifact import ForestArtifact
 from components.forest_trainer.component import ForestTrainer
 from components.forest_trainer.executor import TRAINING_CURVE_FILE, Executor
+from components.training_start.artifact import TrainingStartArtifact
+from components.training_start.plan import Plan, write_plan
 from pipeline.config import Forest as ForestConfig
 from pipeline.config import from_json
 from ranker import keys
@@ -28,10 +31,16 @@ def component(examples: standard_artifacts.Examples, **changes: Any) -> ForestTr
     return ForestTrainer(transformed_examples=channel_utils.as_channel([examples]), **arguments)
 
 
-def run(trainer: ForestTrainer, examples: standard_artifacts.Examples, folder: Path) -> ForestArtifact:
+def run(
+    trainer: ForestTrainer,
+    examples: standard_artifacts.Examples,
+    folder: Path,
+    start: TrainingStartArtifact | None = None,
+) -> ForestArtifact:
     artifact = ForestArtifact()
     artifact.uri = str(folder)
-    Executor().Do({"transformed_examples": [examples]}, {"forest": [artifact]}, trainer.exec_properties)
+    inputs = {"transformed_examples": [examples]} | ({"training_start": [start]} if start else {})
+    Executor().Do(inputs, {"forest": [artifact]}, trainer.exec_properties)
     return artifact
 
 
@@ -44,10 +53,10 @@ def test_trains_on_every_shard_of_the_split_train(tmp_path: Path) -> None:
     batches = [(t[keys.FOREST_FEATURES], t[keys.LABELS], t[keys.VIEWER_BUCKET][:, 0]) for t in shards.values()]
     expected, curve = train_forest(batches, CONFIG, FEATURES, OBJECTIVES)
     assert forest.fingerprint == expected.fingerprint
-    assert artifact.trees == forest.trees == expected.trees
-    assert artifact.leaves == forest.leaves
-    assert artifact.features == len(FEATURES)
-    assert artifact.fingerprint == forest.fingerprint
+    assert artifact.get_int_custom_property("trees") == forest.trees == expected.trees
+    assert artifact.get_int_custom_property("leaves") == forest.leaves
+    assert artifact.get_int_custom_property("features") == len(FEATURES)
+    assert artifact.get_string_custom_property("fingerprint") == forest.fingerprint
     written = json.loads((tmp_path / "forest" / TRAINING_CURVE_FILE).read_text())
     assert written["validation"] == list(curve.validation)
     assert written["kept_rounds"] == curve.kept_rounds
@@ -93,3 +102,35 @@ def test_the_component_carries_its_settings_and_its_code(tmp_path: Path) -> None
     assert len(trainer.exec_properties["code_fingerprint"]) == 16
     assert trainer.outputs["forest"].type is ForestArtifact
     assert not np.array_equal(trainer.exec_properties, component(examples, objective_names=["a"]).exec_properties)
+
+
+def warm_start(folder: Path, forest: Path) -> TrainingStartArtifact:
+    """A training start that goes on with that forest."""
+    artifact = TrainingStartArtifact()
+    artifact.uri = str(folder)
+    shutil.copytree(forest, folder / "state" / "forest")
+    write_plan(artifact.uri, Plan("warm", "", parent="7", train_days=1, forest_day="2024-03-01"))
+    return artifact
+
+
+def test_a_warm_start_takes_over_the_forest_whatever_the_rows(tmp_path: Path) -> None:
+    monday = examples_artifact(tmp_path / "monday", {"train": {"a": tensors_of(1500, seed=1)}})
+    grown = run(component(monday), monday, tmp_path / "grown")
+    tuesday = examples_artifact(tmp_path / "tuesday", {"train": {"a": tensors_of(1500, seed=2)}})
+    start = warm_start(tmp_path / "start", tmp_path / "grown")
+
+    artifact = run(component(tuesday), tuesday, tmp_path / "forest", start)
+
+    assert Forest.load(artifact.uri).fingerprint == Forest.load(grown.uri).fingerprint
+    assert artifact.get_string_custom_property("fingerprint") == grown.get_string_custom_property("fingerprint")
+    assert artifact.get_int_custom_property("leaves") == grown.get_int_custom_property("leaves")
+    curves = [(tmp_path / name / TRAINING_CURVE_FILE).read_text() for name in ("forest", "grown")]
+    assert curves[0] == curves[1]
+
+
+def test_a_forest_of_other_features_is_not_taken_over(tmp_path: Path) -> None:
+    examples = examples_artifact(tmp_path / "examples", {"train": {"a": tensors_of(1500, seed=1)}})
+    run(component(examples), examples, tmp_path / "grown")
+    start = warm_start(tmp_path / "start", tmp_path / "grown")
+    with pytest.raises(ValueError, match=r"version 7 has a forest of the features .* takes a cold start"):
+        run(component(examples, feature_names=FEATURES[:-1]), examples, tmp_path / "forest", start)

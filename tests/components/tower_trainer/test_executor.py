@@ -1,6 +1,7 @@
 """TowerTrainer's executor on real artifacts: what LeafEncoder encoded, a real forest and a real Transform graph."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_transform as tft
 from google.protobuf import text_format
 from sklearn.metrics import roc_auc_score
 from tfx.types import channel_utils, standard_artifacts
@@ -17,9 +19,14 @@ from components.forest_trainer.artifact import ForestArtifact
 from components.leaf_encoder.shards import Shard, encode_shard
 from components.tower_trainer.component import TowerTrainer
 from components.tower_trainer.executor import Executor
-from pipeline.config import PipelineConfig, Training
+from components.training_start.artifact import TrainingStartArtifact
+from components.training_start.plan import Lineage, Plan, write_plan
+from pipeline.config import PipelineConfig, Training, from_json
+from ranker.forest.model import Forest
 from ranker.forest.traverse import Traversal
 from ranker.serving.export import MANIFEST
+from ranker.serving.state import STATE
+from ranker.towers.state import TowerState
 from tests.ranker.serving.feed import FEATURES, OBJECTIVES, SCHEMA, TOWERS, TinyFeed, make_feed, serialized
 
 pytestmark = pytest.mark.slow
@@ -32,6 +39,9 @@ CONFIG = PipelineConfig(
     towers=TOWERS,
     training=Training(epochs=12, batch_size=64, learning_rate=1e-2, shuffle_buffer=200),
 )
+
+
+PARTS = {"towers": "abcd"}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +81,7 @@ def _inputs(feed: TinyFeed, folder: Path) -> dict[str, list[Artifact]]:
 
 def _component(inputs: dict[str, list[Artifact]], config: PipelineConfig = CONFIG) -> TowerTrainer:
     channels: dict[str, Any] = {name: channel_utils.as_channel(artifacts) for name, artifacts in inputs.items()}
-    return TowerTrainer(**channels, config=config, eval_day="2024-05-04", training_fingerprint="f00d")
+    return TowerTrainer(**channels, config=config, eval_day="2024-05-04", training_fingerprint="f00d", parts=PARTS)
 
 
 def _run(inputs: dict[str, list[Artifact]], out: Path, config: PipelineConfig = CONFIG) -> Path:
@@ -147,6 +157,54 @@ def test_leaves_of_another_forest_are_refused(
 
     with pytest.raises(ValueError, match=r"should be 6 bytes, 2 for each of 3 trees"):
         _run({**inputs, "forest": [smaller]}, tmp_path / "out")
+
+    assert not (tmp_path / "out" / "model" / "Format-Serving").exists()
+
+
+def _start_from(model: Path, folder: Path) -> Artifact:
+    """A training start that goes on from an exported model."""
+    start = _artifact(TrainingStartArtifact, folder)
+    shutil.copytree(model / "Format-Serving" / STATE, folder / "state")
+    write_plan(start.uri, Plan("warm", "", parent="7", train_days=1, forest_day="2024-05-01"))
+    return start
+
+
+def test_a_model_carries_what_a_later_training_goes_on_from(feed: TinyFeed, trained: Path) -> None:
+    serving = trained / "model" / "Format-Serving"
+    manifest = json.loads((serving / MANIFEST).read_text())
+    assert from_json(Lineage, json.dumps(manifest["lineage"])) == Lineage(
+        start="cold", parent="", forest_day="2024-05-04", fisher=False, parts=PARTS
+    )
+    assert Forest.load(str(serving / STATE / "forest")).fingerprint == feed.forest.fingerprint
+    graph = tft.TFTransformOutput(str(serving / STATE / "transform_graph"))
+    assert set(graph.transformed_feature_spec()) == set(feed.transformed)
+    assert TowerState.load(str(serving / STATE / "towers")).forest_fingerprint == feed.forest.fingerprint
+
+
+def test_a_warm_start_goes_on_where_its_parent_ended(
+    inputs: dict[str, list[Artifact]], feed: TinyFeed, trained: Path, tmp_path: Path
+) -> None:
+    still = replace(CONFIG, training=replace(CONFIG.training, epochs=1, learning_rate=1e-12))
+    start = _start_from(trained / "model", tmp_path / "start")
+
+    _run({**inputs, "training_start": [start]}, tmp_path / "out", still)
+
+    cold, warm = (json.loads((out / "model_run" / "history.json").read_text()) for out in (trained, tmp_path / "out"))
+    assert warm["loss"][0] == pytest.approx(cold["loss"][-1], rel=0.05)
+    assert warm["loss"][0] < 0.97 * cold["loss"][0]
+    lineage = json.loads((tmp_path / "out" / "model" / "Format-Serving" / MANIFEST).read_text())["lineage"]
+    assert (lineage["start"], lineage["parent"], lineage["forest_day"]) == ("warm", "7", "2024-05-01")
+
+
+def test_a_warm_start_onto_another_forest_is_refused(
+    inputs: dict[str, list[Artifact]], trained: Path, tmp_path: Path
+) -> None:
+    start = _start_from(trained / "model", tmp_path / "start")
+    towers = TowerState.load(str(tmp_path / "start" / "state" / "towers"))
+    replace(towers, forest_fingerprint="feed").save(str(tmp_path / "start" / "state" / "towers"))
+
+    with pytest.raises(ValueError, match=r"warm start: .* leaves of forest feed, .* needs a cold start"):
+        _run({**inputs, "training_start": [start]}, tmp_path / "out")
 
     assert not (tmp_path / "out" / "model" / "Format-Serving").exists()
 

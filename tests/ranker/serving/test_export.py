@@ -58,6 +58,7 @@ def test_manifest_describes_the_model(feed: TinyFeed, saved_model: Path) -> None
         "eval_day": "2024-05-04",
         "rows": 400,
         "input_names": {"hours-old": "hours_old"},
+        "lineage": {},
         "config": {"towers": {"hidden": [16, 8]}},
     }
 

@@ -1,0 +1,77 @@
+"""TrainingStart: the day and what was pushed before → what the day's training starts from."""
+
+import json
+from collections.abc import Mapping
+
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
+from tfx.types import channel, component_spec
+
+from components.training_start.artifact import TrainingStartArtifact
+from components.training_start.executor import Executor
+from components.training_start.plan import NO_VERSION
+from pipeline.config import Retraining, to_json
+from pipeline.fingerprint import code_fingerprint
+
+
+class TrainingStartSpec(component_spec.ComponentSpec):
+    """TrainingStart's parameters and its output."""
+
+    PARAMETERS = {
+        "push_destination": component_spec.ExecutionParameter(type=str),
+        "day": component_spec.ExecutionParameter(type=str),
+        "retraining": component_spec.ExecutionParameter(type=str),
+        "parts": component_spec.ExecutionParameter(type=str),
+        "version": component_spec.ExecutionParameter(type=str),
+        "code_fingerprint": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS: dict[str, component_spec.ChannelParameter] = {}
+    OUTPUTS = {"training_start": component_spec.ChannelParameter(type=TrainingStartArtifact)}
+
+
+class TrainingStart(base_component.BaseComponent):
+    """Decides, when it runs, whether the day is a cold start or goes on from a pushed model, and brings that model in.
+
+    FeedLogGen reads the days that the decision asks for, Transform and ForestTrainer take over the parent's graph and
+    forest or fit new ones, and TowerTrainer goes on from the parent's weights. A push destination is all it needs:
+    every pushed model carries what a later one starts from.
+
+    Args:
+        push_destination: path or URI of the folder of versions.
+        day: the day held out, YYYY-MM-DD or whatever else `pipeline.day` reads.
+        retraining: when to start cold.
+        parts: digests of the config and code that must not change under a warm start, by name.
+        version: the version to go on from; "none" for a cold start, "" to look for one when the component runs. The
+            cache sees only what is passed here, so where results are cached, look for it before with
+            `plan.make_plan`; with "none" nothing else counts, so that one cold start is as good as another.
+    """
+
+    SPEC_CLASS = TrainingStartSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+    READS_BEYOND_INPUTS = True
+
+    def __init__(
+        self,
+        push_destination: str | RuntimeParameter,
+        day: str | RuntimeParameter,
+        retraining: Retraining,
+        parts: Mapping[str, str],
+        version: str | RuntimeParameter = "",
+    ) -> None:
+        cold = version == NO_VERSION
+        super().__init__(
+            TrainingStartSpec(
+                push_destination="" if cold else push_destination,
+                day="" if cold else day,
+                retraining="" if cold else to_json(retraining),
+                parts="" if cold else json.dumps(dict(parts), sort_keys=True),
+                version=version,
+                code_fingerprint=code_fingerprint(
+                    "components.training_start",
+                    "components.serving_model.lookup",
+                    "components.storage",
+                    "pipeline.day",
+                ),
+                training_start=channel.Channel(type=TrainingStartArtifact),
+            )
+        )

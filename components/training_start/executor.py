@@ -1,0 +1,56 @@
+"""TrainingStart's executor: decides, and copies what the parent carries."""
+
+import json
+import os
+from typing import Any
+
+from absl import logging
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import io_utils
+
+from components.training_start.plan import NO_VERSION, STATE_FOLDER, Plan, make_plan, write_plan
+from pipeline.config import Retraining, from_json
+from pipeline.day import resolve_day
+from ranker.serving.state import STATE
+
+
+class Executor(base_executor.BaseExecutor):
+    """Writes the plan and, for a warm start, what it starts from."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the artifact.
+
+        Raises:
+            FileNotFoundError: the parent is not whole, or is gone.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        artifact = artifact_utils.get_single_instance(output_dict["training_start"])
+        destination, version = exec_properties["push_destination"], exec_properties["version"]
+        if version == NO_VERSION:
+            plan = Plan("cold", "a cold start was asked for")
+        else:
+            plan = make_plan(
+                destination,
+                resolve_day(exec_properties["day"]),
+                from_json(Retraining, exec_properties["retraining"]),
+                json.loads(exec_properties["parts"]),
+                version,
+            )
+        logging.info("%s start: %s", plan.start, plan.reason)
+        fileio.makedirs(artifact.uri)
+        if not plan.is_cold:
+            state = os.path.join(destination, plan.parent, STATE)
+            if not fileio.isdir(state):
+                raise FileNotFoundError(f"{state}: version {plan.parent} was to be gone on from, and it is not there")
+            io_utils.copy_dir(state, os.path.join(artifact.uri, STATE_FOLDER))
+        write_plan(artifact.uri, plan)
+        artifact.set_string_custom_property("start", plan.start)
+        artifact.set_string_custom_property("parent", plan.parent)

@@ -1,0 +1,69 @@
+"""Transform: Examples and schema → the Transform graph and transformed Examples."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import channel, component_spec, standard_artifacts, standard_component_specs
+from tfx.utils import json_utils
+
+from components.training_start.artifact import TrainingStartArtifact
+from components.transform.executor import Executor
+from pipeline.fingerprint import code_fingerprint
+
+_STOCK = standard_component_specs.TransformSpec
+
+
+class TransformSpec(component_spec.ComponentSpec):
+    """The interface of TFX's Transform, the start of the training, and a fingerprint of the code."""
+
+    PARAMETERS = {**_STOCK.PARAMETERS, "code_fingerprint": component_spec.ExecutionParameter(type=str)}
+    INPUTS = {
+        **_STOCK.INPUTS,
+        "training_start": component_spec.ChannelParameter(type=TrainingStartArtifact, optional=True),
+    }
+    OUTPUTS = _STOCK.OUTPUTS
+
+
+class Transform(base_beam_component.BaseBeamComponent):
+    """Analyses the split train and transforms both splits, as TFX's Transform does.
+
+    Where the training goes on from an earlier one, nothing is analysed: the rows are transformed by that one's graph,
+    so that every feature means to its forest and towers what it meant before. TFX's own component cannot do that.
+
+    Statistics of what comes out are nobody's input and left out, and so is the analyzers' cache, which pays only over
+    many spans.
+
+    Args:
+        examples: FeedLogGen's examples.
+        schema: the feed log's schema.
+        preprocessing_fn: the function's dotted name.
+        custom_config: passed to it; with a fingerprint of its code in it, for the cache.
+        training_start: TrainingStart's channel; without it the split train is analysed.
+    """
+
+    SPEC_CLASS = TransformSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(
+        self,
+        examples: channel.BaseChannel,
+        schema: channel.BaseChannel,
+        preprocessing_fn: str,
+        custom_config: Mapping[str, Any],
+        training_start: channel.BaseChannel | None = None,
+    ) -> None:
+        super().__init__(
+            TransformSpec(
+                examples=examples,
+                schema=schema,
+                training_start=training_start,
+                preprocessing_fn=preprocessing_fn,
+                custom_config=json_utils.dumps(dict(custom_config)),
+                force_tf_compat_v1=0,
+                disable_statistics=1,
+                code_fingerprint=code_fingerprint("components.transform"),
+                transform_graph=channel.Channel(type=standard_artifacts.TransformGraph),
+                transformed_examples=channel.Channel(type=standard_artifacts.Examples),
+            )
+        )

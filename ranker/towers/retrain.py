@@ -1,0 +1,83 @@
+"""One day's towers: a cold start, or the weights of an earlier day gone on with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import tensorflow as tf
+
+from pipeline.config import Objective, Retraining, Start, Towers, Training
+from ranker.towers.data import LabelCounts
+from ranker.towers.fisher import fisher_diagonal
+from ranker.towers.inputs import TowerInputs
+from ranker.towers.pull import incremental_start
+from ranker.towers.state import Arrays, TowerState, check_forest, snapshot
+from ranker.towers.train import TrainedTowers, train_towers
+
+
+class Batches(Protocol):
+    """Gives the training batches of all epochs, in the same order each time."""
+
+    def __call__(self) -> tf.data.Dataset: ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learnt, from what, and how.
+
+    Attributes:
+        counts: rows and positives of one epoch.
+        inputs: sizes of the batch's tensors.
+        objectives: in the order of the labels.
+        towers: the network's shape.
+        training: how a cold start is fitted; a warm one lowers its learning rate.
+        retraining: how a day goes on from another.
+        forest_fingerprint: of the forest that encoded the leaves.
+    """
+
+    counts: LabelCounts
+    inputs: TowerInputs
+    objectives: Sequence[Objective]
+    towers: Towers
+    training: Training
+    retraining: Retraining
+    forest_fingerprint: str
+
+
+def retrain(
+    start: Start, task: Task, batches: Batches, parent: TowerState | None = None, log_dir: str | None = None
+) -> tuple[TrainedTowers, TowerState]:
+    """Fits the towers and says what the next day needs to go on from them.
+
+    Args:
+        start: `cold` starts from random weights; `warm` from the parent's; `incremental` between the parent's and those
+            of the last cold start, with a pull towards both.
+        task: what is learnt.
+        batches: the training batches.
+        parent: the earlier day's state; a cold start needs none.
+        log_dir: as in `train_towers`.
+
+    Raises:
+        ValueError: whatever `train_towers` refuses; a warm start without a parent, or with one whose forest or network
+            is another.
+    """
+    training, weights, pull = task.training, None, None
+    if start != "cold":
+        if parent is None:
+            raise ValueError(f"towers: a start that is {start} needs the state of an earlier training, and has none")
+        check_forest(parent, task.forest_fingerprint)
+        weights = parent.latest
+        training = replace(training, learning_rate=training.learning_rate * task.retraining.learning_rate_fraction)
+        if start == "incremental":
+            weights, pull = incremental_start(parent, task.retraining.fisher_strength, task.retraining.cold_share)
+    trained = train_towers(
+        batches(), task.counts, task.inputs, task.objectives, task.towers, training, log_dir, weights, pull
+    )
+    fisher: Arrays = ()
+    if task.retraining.start == "incremental":
+        fisher = fisher_diagonal(trained.network, batches(), task.inputs, task.retraining.fisher_rows)
+    latest = snapshot(trained.network, fisher)
+    cold = None
+    if fisher:
+        cold = latest if start == "cold" or parent is None else parent.cold
+    return trained, TowerState(task.forest_fingerprint, latest, cold)

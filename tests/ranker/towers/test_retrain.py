@@ -1,0 +1,77 @@
+"""A chain of days, each going on from the one before."""
+
+import numpy as np
+import pytest
+
+from pipeline.config import Retraining, Towers, Training
+from ranker.towers.retrain import Task, retrain
+from ranker.towers.state import TowerState
+from tests.ranker.towers.planted import INPUTS, OBJECTIVES, Impressions, impressions
+
+TOWERS = Towers(leaf_embedding_size=3, hidden=(8,), dense_projection_size=2)
+TRAINING = Training(epochs=4, batch_size=64, learning_rate=1e-2)
+DAYS = [impressions(600, seed=day) for day in range(3)]
+
+
+def day(
+    data: Impressions, start: str, retraining: Retraining, parent: TowerState | None = None, forest: str = "forest"
+) -> tuple[float, TowerState]:
+    """Trains on a day; its first loss and the state that it leaves."""
+    task = Task(data.counts(), INPUTS, OBJECTIVES, TOWERS, TRAINING, retraining, forest)
+    trained, state = retrain(start, task, lambda: data.batches(64, 4), parent)  # type: ignore[arg-type]
+    return trained.history.loss[0], state
+
+
+def test_a_warm_day_starts_from_what_the_day_before_learnt() -> None:
+    warm = Retraining(start="warm")
+    cold_loss, monday = day(DAYS[0], "cold", warm)
+    warm_loss, tuesday = day(DAYS[1], "warm", warm, monday)
+    assert warm_loss < 0.98 * cold_loss
+    assert monday.cold is None
+    assert tuesday.latest.fisher == ()
+
+
+def test_a_warm_day_climbs_to_a_lower_rate() -> None:
+    data = DAYS[0]
+    peaks = []
+    for start, parent in (("cold", None), ("warm", day(data, "cold", Retraining())[1])):
+        task = Task(
+            data.counts(), INPUTS, OBJECTIVES, TOWERS, TRAINING, Retraining(learning_rate_fraction=0.25), "forest"
+        )
+        trained, _ = retrain(start, task, lambda: data.batches(64, 4), parent)  # type: ignore[arg-type]
+        peaks.append(max(trained.history.learning_rate))
+    assert peaks[1] == pytest.approx(0.25 * peaks[0])
+
+
+def test_an_incremental_chain_keeps_the_cold_start_and_renews_the_latest() -> None:
+    incremental = Retraining(start="incremental", fisher_strength=1.0)
+    _, monday = day(DAYS[0], "cold", incremental)
+    assert monday.cold is monday.latest
+    assert all(np.all(h >= 0) and np.any(h > 0) for h in monday.latest.fisher)
+    _, tuesday = day(DAYS[1], "incremental", incremental, monday)
+    _, wednesday = day(DAYS[2], "incremental", incremental, tuesday)
+    assert wednesday.cold is monday.latest
+    assert not np.array_equal(wednesday.latest.trainable[0], tuesday.latest.trainable[0])
+    assert not np.array_equal(wednesday.latest.fisher[0], tuesday.latest.fisher[0])
+    # The next cold start is what later days are pulled towards.
+    _, thursday = day(DAYS[0], "cold", incremental, None)
+    assert thursday.cold is thursday.latest
+
+
+def test_a_start_that_does_not_fit_is_refused() -> None:
+    _, monday = day(DAYS[0], "cold", Retraining())
+    with pytest.raises(ValueError, match="a start that is warm needs the state of an earlier training"):
+        day(DAYS[1], "warm", Retraining())
+    with pytest.raises(ValueError, match=r"leaves of forest forest, .* by forest other"):
+        day(DAYS[1], "warm", Retraining(), monday, forest="other")
+    with pytest.raises(ValueError, match="carry no Fisher information"):
+        day(DAYS[1], "incremental", Retraining(start="incremental"), monday)
+
+
+def test_the_same_chain_gives_the_same_weights() -> None:
+    states = []
+    for _ in range(2):
+        _, monday = day(DAYS[0], "cold", Retraining())
+        states.append(day(DAYS[1], "warm", Retraining(), monday)[1])
+    for one, other in zip(states[0].latest.trainable, states[1].latest.trainable, strict=True):
+        np.testing.assert_array_equal(one, other)
