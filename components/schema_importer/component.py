@@ -1,11 +1,14 @@
 """TFX's ImportSchemaGen with a cache key that sees the schema itself and not only its path."""
 
 import hashlib
+import json
+from collections.abc import Sequence
 
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts, standard_component_specs
 
 from components.schema_importer.executor import PROJECT_ROOT, Executor
+from pipeline.fingerprint import code_fingerprint
 
 
 class SchemaImporterSpec(component_spec.ComponentSpec):
@@ -14,6 +17,8 @@ class SchemaImporterSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         standard_component_specs.SCHEMA_FILE_KEY: component_spec.ExecutionParameter(type=str),
         "content_fingerprint": component_spec.ExecutionParameter(type=str),
+        "numeric": component_spec.ExecutionParameter(type=str),
+        "code_fingerprint": component_spec.ExecutionParameter(type=str),
     }
     INPUTS: dict[str, component_spec.ChannelParameter] = {}
     OUTPUTS = {
@@ -27,6 +32,7 @@ class SchemaImporter(base_component.BaseComponent):
     Args:
         schema_file: the TFMD schema as a text proto. A path relative to the project's root is read from the project
             wherever the component runs; it must hold the same schema where the pipeline is built.
+        numeric: the numeric feature columns, which are read as dense tensors.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -35,7 +41,7 @@ class SchemaImporter(base_component.BaseComponent):
     SPEC_CLASS = SchemaImporterSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, schema_file: str) -> None:
+    def __init__(self, schema_file: str, numeric: Sequence[str]) -> None:
         path = PROJECT_ROOT / schema_file
         if not path.is_file():
             raise FileNotFoundError(
@@ -46,6 +52,8 @@ class SchemaImporter(base_component.BaseComponent):
             spec=SchemaImporterSpec(
                 schema_file=schema_file,
                 content_fingerprint=hashlib.sha256(path.read_bytes()).hexdigest()[:16],
+                numeric=json.dumps(list(numeric)),
+                code_fingerprint=code_fingerprint("components.schema_importer"),
                 schema=channel.Channel(type=standard_artifacts.Schema),
             )
         )

@@ -1,17 +1,22 @@
 """SchemaImporter's executor: TFX's own, for a schema that lies in the project, wherever the project lies."""
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
 from tfx import types
 from tfx.components.schema_gen.import_schema_gen import executor as stock
-from tfx.types import standard_component_specs
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import io_utils
+
+from components.schema_importer.representation import add_tensor_representations
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
 class Executor(stock.Executor):
-    """Copies the schema into the artifact."""
+    """Copies the schema into the artifact and adds how its columns are read."""
 
     def Do(
         self,
@@ -19,6 +24,15 @@ class Executor(stock.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the artifact; a relative path starts at the project's root on the machine that this runs on."""
+        """Writes the artifact; a relative path starts at the project's root on the machine that this runs on.
+
+        Raises:
+            ValueError: the schema and the config's numeric columns do not fit.
+        """
         path = PROJECT_ROOT / exec_properties[standard_component_specs.SCHEMA_FILE_KEY]
         super().Do(input_dict, output_dict, exec_properties | {standard_component_specs.SCHEMA_FILE_KEY: str(path)})
+        uri = artifact_utils.get_single_uri(output_dict[standard_component_specs.SCHEMA_KEY])
+        written = os.path.join(uri, stock.schema_gen_executor.DEFAULT_FILE_NAME)
+        schema = io_utils.SchemaReader().read(written)
+        add_tensor_representations(schema, json.loads(exec_properties["numeric"]))
+        io_utils.write_pbtxt_file(written, schema)

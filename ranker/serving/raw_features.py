@@ -36,8 +36,18 @@ class RawFeatures:
         self.input_names = input_names(features.names)
 
     def parse(self, examples: tf.Tensor) -> Parsed:
-        """Serialised tf.Examples, string [batch]; features other than the model's own are ignored."""
-        return tf.io.parse_example(examples, self._spec)
+        """Serialised tf.Examples, string [batch]; features other than the model's own are ignored.
+
+        A numeric column is missing from an example that lacks it, and from one that holds it without a value.
+        """
+        # A fixed length's default would serve the first kind of gap and fail at the second.
+        numeric = {name: tf.io.VarLenFeature(tf.float32) for name in self._features.numeric}
+        parsed = tf.io.parse_example(examples, self._spec | numeric)
+        shape = tf.stack([tf.shape(examples, tf.int64)[0], 1])
+        for name in numeric:
+            column = tf.SparseTensor(parsed[name].indices, parsed[name].values, shape)
+            parsed[name] = tf.sparse.to_dense(column, default_value=float("nan"))
+        return parsed
 
     def tensor_specs(self) -> dict[str, tf.TensorSpec]:
         """Input name → spec of the dense tensors that `from_dense` takes."""
@@ -61,9 +71,6 @@ class RawFeatures:
         """
         features = self._features
         present = {}
-        for name in features.numeric:
-            values = tensors[self.input_names[name]][:, tf.newaxis]
-            present[name] = (values, ~tf.math.is_nan(values))
         for categorical in features.categorical:
             values = tensors[self.input_names[categorical.name]][:, tf.newaxis]
             present[categorical.name] = (values, tf.not_equal(values, ""))
@@ -73,7 +80,8 @@ class RawFeatures:
         for dense in features.dense:
             values = tensors[self.input_names[dense.name]]
             present[dense.name] = (values, tf.ones_like(values, tf.bool))
-        return {name: self._as_parsed(name, *pair) for name, pair in present.items()}
+        numeric = {name: tensors[self.input_names[name]][:, tf.newaxis] for name in features.numeric}
+        return numeric | {name: self._as_parsed(name, *pair) for name, pair in present.items()}
 
     def _as_parsed(self, column: str, values: tf.Tensor, present: tf.Tensor) -> Any:
         spec = self._spec[column]

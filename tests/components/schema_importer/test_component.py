@@ -1,24 +1,34 @@
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
 from tfx.types import standard_artifacts
+from tfx.utils import io_utils
 
 from components.schema_importer.component import SchemaImporter
 from components.schema_importer.executor import PROJECT_ROOT, Executor
+from pipeline.fingerprint import code_fingerprint
+from pipeline_config import FEED
 
 SCHEMA = "schemas/feed.pbtxt"
+NUMERIC = FEED.features.numeric
 
 
 def test_the_parameters_hold_no_path_of_this_machine() -> None:
-    properties = SchemaImporter(SCHEMA).exec_properties
+    properties = SchemaImporter(SCHEMA, NUMERIC).exec_properties
     digest = hashlib.sha256((PROJECT_ROOT / SCHEMA).read_bytes()).hexdigest()
-    assert properties == {"schema_file": SCHEMA, "content_fingerprint": digest[:16]}
+    assert properties == {
+        "schema_file": SCHEMA,
+        "content_fingerprint": digest[:16],
+        "numeric": json.dumps(list(NUMERIC)),
+        "code_fingerprint": code_fingerprint("components.schema_importer"),
+    }
 
 
 def test_a_schema_that_is_not_there_says_how_to_make_one() -> None:
     with pytest.raises(FileNotFoundError, match=r"schemas/no.pbtxt: there is no such schema.*infer_schema"):
-        SchemaImporter("schemas/no.pbtxt")
+        SchemaImporter("schemas/no.pbtxt", NUMERIC)
 
 
 def test_the_schema_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,5 +36,8 @@ def test_the_schema_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest
     schema = standard_artifacts.Schema()
     schema.uri = str(tmp_path / "schema")
     (tmp_path / "schema").mkdir()
-    Executor().Do({}, {"schema": [schema]}, SchemaImporter(SCHEMA).exec_properties)
-    assert (tmp_path / "schema" / "schema.pbtxt").read_bytes() == (PROJECT_ROOT / SCHEMA).read_bytes()
+    Executor().Do({}, {"schema": [schema]}, SchemaImporter(SCHEMA, NUMERIC).exec_properties)
+    written = io_utils.SchemaReader().read(str(tmp_path / "schema" / "schema.pbtxt"))
+    curated = io_utils.SchemaReader().read(str(PROJECT_ROOT / SCHEMA))
+    assert list(written.feature) == list(curated.feature)
+    assert set(written.tensor_representation_group[""].tensor_representation) == {f.name for f in curated.feature}

@@ -16,6 +16,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata.dataset_metadata import DatasetMetadata
 
+from components.schema_importer.representation import add_tensor_representations
 from pipeline.config import Categorical, DenseEmbedding, Features, Keys, MultiValued, Objective, Towers, to_json
 from pipeline.preprocessing import preprocessing_fn
 from ranker import keys
@@ -40,7 +41,7 @@ FEATURES = Features(
     dense=(DenseEmbedding("picture", 3),),
 )
 TOWERS = Towers(leaf_embedding_size=4, hidden=(16, 8), dense_projection_size=2)
-SCHEMA = text_format.Parse(
+CURATED = text_format.Parse(
     "\n".join(
         [
             *(f'feature {{ name: "{name}" type: FLOAT value_count {{ min: 1 max: 1 }} }}' for name in FEATURES.numeric),
@@ -56,6 +57,17 @@ SCHEMA = text_format.Parse(
     ),
     schema_pb2.Schema(),
 )
+
+
+def imported(curated: schema_pb2.Schema, features: Features) -> schema_pb2.Schema:
+    """The schema as SchemaImporter hands it on."""
+    schema = schema_pb2.Schema()
+    schema.CopyFrom(curated)
+    add_tensor_representations(schema, features.numeric)
+    return schema
+
+
+SCHEMA = imported(CURATED, FEATURES)
 
 Row = dict[str, list[Any]]
 
@@ -167,7 +179,9 @@ def transform_graph(folder: Path, rows: list[Row]) -> Path:
     config = {"features": to_json(FEATURES), "keys": to_json(Keys()), "objectives": [o.name for o in OBJECTIVES]}
     metadata = DatasetMetadata(SCHEMA)
     with tft_beam.Context(temp_dir=str(folder / "tmp")), beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        data = pipeline | beam.Create(rows)
+        # TFT's encoder of rows knows no default for a dense column.
+        gaps = {name: [float("nan")] for name in FEATURES.numeric}
+        data = pipeline | beam.Create([row | {n: gap for n, gap in gaps.items() if not row[n]} for row in rows])
         analyse = tft_beam.AnalyzeAndTransformDataset(partial(preprocessing_fn, custom_config=config))
         (transformed, transformed_metadata), transform_fn = (data, metadata) | analyse
         _ = transform_fn | tft_beam.WriteTransformFn(str(folder / "graph"))

@@ -26,6 +26,19 @@ def test_from_dense_gives_the_very_tensors_that_parse_gives() -> None:
             np.testing.assert_array_equal(dense[name], tensor, name)
 
 
+def test_a_numeric_column_without_a_value_is_missing() -> None:
+    example = tf.train.Example()
+    example.ParseFromString(serialized(feed_rows(1, seed=3))[0])
+    example.features.feature["votes"].float_list.Clear()
+    example.features.feature["votes"].float_list.SetInParent()
+    del example.features.feature["hours-old"]
+
+    parsed = RawFeatures(FEATURES, SCHEMA).parse(tf.constant([example.SerializeToString()]))
+
+    assert np.isnan(parsed["votes"]).all()
+    assert np.isnan(parsed["hours-old"]).all()
+
+
 def test_gaps_in_the_padding_of_a_multi_valued_column_close() -> None:
     raw = RawFeatures(FEATURES, SCHEMA)
     tensors = dense_tensors(feed_rows(2, seed=3))
