@@ -5,7 +5,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.proto import pusher_pb2
 from tfx.types import BaseChannel
 
-from components.pusher.executor import Executor
+from components.pusher.executor import KEEP_MODELS, Executor
 from pipeline.fingerprint import code_fingerprint
 
 
@@ -16,6 +16,7 @@ class Pusher(StockPusher):
         model: a Model channel.
         model_blessing: a ModelBlessing channel; without the blessing nothing is pushed.
         push_destination: the folder of versions, as `filesystem.base_directory`.
+        keep_models: newest versions that stay there after a push.
 
     Raises:
         ValueError: another kind of destination.
@@ -24,7 +25,11 @@ class Pusher(StockPusher):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(
-        self, model: BaseChannel, model_blessing: BaseChannel, push_destination: pusher_pb2.PushDestination
+        self,
+        model: BaseChannel,
+        model_blessing: BaseChannel,
+        push_destination: pusher_pb2.PushDestination,
+        keep_models: int,
     ) -> None:
         if not push_destination.filesystem.base_directory:
             raise ValueError(f"push_destination: filesystem.base_directory is needed, got {push_destination}")
@@ -32,5 +37,8 @@ class Pusher(StockPusher):
             model=model,
             model_blessing=model_blessing,
             push_destination=push_destination,
-            custom_config={"code_fingerprint": code_fingerprint("components.pusher")},
+            custom_config={
+                KEEP_MODELS: keep_models,
+                "code_fingerprint": code_fingerprint("components.pusher", "components.serving_model.lookup"),
+            },
         )

@@ -3,18 +3,22 @@
 import os
 from typing import Any
 
+from absl import logging
 from tfx import types
 from tfx.components.pusher import executor as stock
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
-from tfx.utils import io_utils, proto_utils
+from tfx.utils import io_utils, json_utils, proto_utils
 
-from components.pusher.publishing import publish
+from components.pusher.publishing import find_published, publish
+from components.pusher.retention import remove_old_versions
+
+KEEP_MODELS = "keep_models"
 
 
 class Executor(stock.Executor):
-    """Pushes a blessed model to a folder of numbered versions."""
+    """Pushes a blessed model to a folder of numbered versions, of which it keeps the newest."""
 
     def Do(
         self,
@@ -38,5 +42,11 @@ class Executor(stock.Executor):
         model_path = self.GetModelPath(input_dict)
 
         io_utils.copy_dir(model_path, pushed.uri)
-        version = publish(model_path, destination)
+        version = find_published(model_path, destination) or publish(model_path, destination)
         self._MarkPushed(pushed, pushed_destination=os.path.join(destination, version), pushed_version=version)
+        keep = json_utils.loads(exec_properties[specs.CUSTOM_CONFIG_KEY])[KEEP_MODELS]
+        try:
+            remove_old_versions(destination, keep)
+        except OSError as error:
+            # The model serves; what could not be removed is tried again after the next push.
+            logging.warning("%s: old versions could not be removed: %s", destination, error)

@@ -9,7 +9,7 @@ from pyarrow import fs
 from components.storage import filesystem_of
 
 MANIFEST = "assets.extra/feed_ranker.json"
-_SAVED_MODEL = "saved_model.pb"
+SAVED_MODEL = "saved_model.pb"
 
 _logger = logging.getLogger(__name__)
 
@@ -34,10 +34,10 @@ def whole_versions(push_destination: str) -> list[str]:
                 _logger.warning("%s/%s: passed over, as its name is not a number", push_destination, info.base_name)
     whole = []
     for version in sorted(versions, key=int, reverse=True):
-        if filesystem.get_file_info(f"{root}/{version}/{_SAVED_MODEL}").type == fs.FileType.File:
+        if filesystem.get_file_info(f"{root}/{version}/{SAVED_MODEL}").type == fs.FileType.File:
             whole.append(version)
         else:
-            _logger.warning("%s/%s: passed over, as it has no %s", push_destination, version, _SAVED_MODEL)
+            _logger.warning("%s/%s: passed over, as it has no %s", push_destination, version, SAVED_MODEL)
     return whole
 
 
