@@ -97,6 +97,8 @@ def _metrics(metrics: ObjectiveMetrics) -> dict[str, Any]:
         "positives": metrics.positives,
         **_bounded("auc", metrics.auc),
         **_bounded("o_over_e", metrics.o_over_e),
+        "o_over_e_variance": _number(metrics.outcomes.variance),
+        "viewer_groups": metrics.outcomes.groups,
         **{name: _number(getattr(metrics, name)) for name in _RATES},
     }
 

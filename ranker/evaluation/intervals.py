@@ -115,37 +115,68 @@ def _hanley_mcneil(auc: float, positives: float, negatives: float) -> float:
     return spread / (positives * negatives)
 
 
-def o_over_e_interval(
-    group_positives: Floats, group_predicted: Floats, group_impressions: Floats, confidence: float
-) -> Estimate:
+@dataclass(frozen=True)
+class OutcomeCounts:
+    """What an interval of O/E at any confidence is computed from.
+
+    Attributes:
+        observed: outcomes observed.
+        expected: sum of the predictions.
+        impressions: impressions.
+        groups: groups of viewers with any impression.
+        variance: of O/E, by leaving out one group at a time; infinite for fewer than two groups.
+    """
+
+    observed: float
+    expected: float
+    impressions: float
+    groups: int
+    variance: float
+
+
+def outcome_counts(group_positives: Floats, group_predicted: Floats, group_impressions: Floats) -> OutcomeCounts:
+    """The counts of one objective and slice.
+
+    Args:
+        group_positives: outcomes observed per group of viewers, [groups].
+        group_predicted: sum of the predictions per group, [groups].
+        group_impressions: impressions per group, [groups].
+    """
+    observed, expected = float(group_positives.sum()), float(group_predicted.sum())
+    remaining = expected - group_predicted
+    without = np.divide(
+        observed - group_positives, remaining, out=np.full_like(remaining, np.nan), where=remaining > 0.0
+    )
+    present = group_impressions > 0
+    return OutcomeCounts(
+        observed=observed,
+        expected=expected,
+        impressions=float(group_impressions.sum()),
+        groups=int(np.count_nonzero(present)),
+        variance=jackknife_variance(without, present),
+    )
+
+
+def o_over_e_interval(counts: OutcomeCounts, confidence: float) -> Estimate:
     """The interval of observed over expected, by the gamma method of Fay and Feuer (1997).
 
     For rare independent outcomes it is the exact Poisson interval, which has an upper end even where nothing was
     observed; where viewers differ more than chance, the jackknife's variance widens it.
 
     Args:
-        group_positives: outcomes observed per group of viewers, [groups].
-        group_predicted: sum of the predictions per group, [groups].
-        group_impressions: impressions per group, [groups].
+        counts: of the objective and slice.
         confidence: level of the interval.
     """
-    observed, expected = float(group_positives.sum()), float(group_predicted.sum())
-    impressions = float(group_impressions.sum())
+    observed, expected = counts.observed, counts.expected
     if expected <= 0.0:
         return UNDEFINED
     value = observed / expected
-    present = group_impressions > 0
-    groups = int(np.count_nonzero(present))
-    if groups < 2:
+    if counts.groups < 2:
         return Estimate(value, 0.0, float("inf"))
-    remaining = expected - group_predicted
-    without = np.divide(
-        observed - group_positives, remaining, out=np.full_like(remaining, np.nan), where=remaining > 0.0
-    )
-    few_groups = (student_quantile(confidence, groups) / special.ndtri(0.5 + 0.5 * confidence)) ** 2
+    few_groups = (student_quantile(confidence, counts.groups) / special.ndtri(0.5 + 0.5 * confidence)) ** 2
     # Of independent outcomes; the added one keeps a slice where all were observed from looking certain.
-    independent = observed * (impressions - observed + 1.0) / (impressions + 1.0)
-    variance = max(jackknife_variance(without, present) * expected**2 * few_groups, independent)
+    independent = observed * (counts.impressions - observed + 1.0) / (counts.impressions + 1.0)
+    variance = max(counts.variance * expected**2 * few_groups, independent)
     if not np.isfinite(variance):
         return Estimate(value, 0.0, float("inf"))
     tail = 0.5 * (1.0 - confidence)

@@ -8,7 +8,7 @@ import numpy as np
 from ranker.evaluation import intervals, metrics
 from ranker.evaluation.accumulator import Accumulator, Sums
 from ranker.evaluation.buckets import Floats, score_counts
-from ranker.evaluation.intervals import Estimate
+from ranker.evaluation.intervals import Estimate, OutcomeCounts
 from ranker.evaluation.metrics import Reliability
 from ranker.evaluation.slicing import SliceKey
 
@@ -26,6 +26,7 @@ class ObjectiveMetrics:
         mean_prediction: mean predicted probability.
         auc: area under the ROC curve.
         o_over_e: outcomes observed per outcome expected.
+        outcomes: what the interval of O/E is computed from.
         normalized_entropy: log loss over the entropy of the base rate.
         log_loss: mean log loss in nats.
         expected_calibration_error: mean gap of the reliability curve.
@@ -38,6 +39,7 @@ class ObjectiveMetrics:
     mean_prediction: float
     auc: Estimate
     o_over_e: Estimate
+    outcomes: OutcomeCounts
     normalized_entropy: float
     log_loss: float
     expected_calibration_error: float
@@ -102,6 +104,7 @@ def objective_metrics(sums: Sums, confidence: float) -> ObjectiveMetrics:
     impressions, positives = float(sums.counts.sum()), float(sums.counts[1].sum())
     predicted, log_loss = float(sums.group_predicted.sum()), float(sums.group_log_loss.sum())
     group_negatives, group_positives = sums.group_counts[:, 0].sum(axis=-1), sums.group_counts[:, 1].sum(axis=-1)
+    outcomes = intervals.outcome_counts(group_positives, sums.group_predicted, group_positives + group_negatives)
     curve = metrics.reliability(sums.counts, sums.predicted)
     return ObjectiveMetrics(
         impressions=int(impressions),
@@ -110,9 +113,8 @@ def objective_metrics(sums: Sums, confidence: float) -> ObjectiveMetrics:
         auc=intervals.auc_interval(
             float(metrics.auc(sums.counts)), _auc_without(sums), group_positives, group_negatives, confidence
         ),
-        o_over_e=intervals.o_over_e_interval(
-            group_positives, sums.group_predicted, group_positives + group_negatives, confidence
-        ),
+        o_over_e=intervals.o_over_e_interval(outcomes, confidence),
+        outcomes=outcomes,
         normalized_entropy=float(metrics.normalized_entropy(log_loss, positives, impressions)),
         log_loss=log_loss / impressions if impressions else float("nan"),
         expected_calibration_error=curve.expected_calibration_error,

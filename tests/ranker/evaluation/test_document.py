@@ -9,6 +9,7 @@ from pipeline.config import Gate, Gates
 from ranker.evaluation.buckets import score_edges
 from ranker.evaluation.document import Baseline, evaluation_document
 from ranker.evaluation.gates import judge
+from ranker.evaluation.intervals import OutcomeCounts, o_over_e_interval
 from ranker.evaluation.summary import BASELINE, CANDIDATE, summarize
 from tests.ranker.evaluation.simulated import OBJECTIVES, accumulate, simulate
 
@@ -32,6 +33,21 @@ def test_the_document_holds_metrics_of_both_models_and_every_slice() -> None:
     assert {"device": "ios", "country": "us"} in [entry["slice"] for entry in document["slices"]]
     assert sum(document["slice_verdicts"].values()) == sum(1 for v in verdicts if v.slice)
     assert all(verdict["slice"] == "" or verdict["outcome"] == "failed" for verdict in document["verdicts"])
+
+
+def test_the_interval_at_any_confidence_follows_from_the_document() -> None:
+    data = simulate(rows=4000, seed=14)
+    slices = list(summarize(accumulate(data, {CANDIDATE: data.probabilities}), confidence=0.99))
+    share = evaluation_document(slices, judge(slices, GATES), Baseline(), 0.99)["objectives"]["share"]
+    counts = OutcomeCounts(
+        observed=share["positives"],
+        expected=share["mean_prediction"] * share["impressions"],
+        impressions=share["impressions"],
+        groups=share["viewer_groups"],
+        variance=share["o_over_e_variance"],
+    )
+    interval = o_over_e_interval(counts, 0.99)
+    assert (interval.lower, interval.upper) == pytest.approx((share["o_over_e_lower"], share["o_over_e_upper"]))
 
 
 def test_the_curves_of_both_models_cover_all_impressions() -> None:

@@ -14,6 +14,7 @@ from ranker.evaluation.intervals import (
     calibration_worsening,
     difference_interval,
     o_over_e_interval,
+    outcome_counts,
     student_quantile,
 )
 from ranker.evaluation.summary import CANDIDATE, summarize
@@ -40,7 +41,7 @@ def test_intervals_cover_the_truth_where_viewers_differ() -> None:
 
 def test_nothing_observed_still_has_the_poisson_upper_end() -> None:
     groups = 32
-    interval = o_over_e_interval(np.zeros(groups), np.full(groups, 0.5), np.full(groups, 100.0), 0.95)
+    interval = o_over_e_interval(outcome_counts(np.zeros(groups), np.full(groups, 0.5), np.full(groups, 100.0)), 0.95)
     assert interval.value == 0.0
     assert interval.lower == 0.0
     assert interval.upper == pytest.approx(0.5 * chi2.ppf(0.975, 2) / 16.0, rel=1e-6)
@@ -49,7 +50,7 @@ def test_nothing_observed_still_has_the_poisson_upper_end() -> None:
 def test_rare_independent_outcomes_get_the_exact_poisson_interval() -> None:
     # One outcome in each of ten groups: as even as can be, so the floor and not the jackknife decides.
     positives = np.concatenate([np.ones(10), np.zeros(0)])
-    interval = o_over_e_interval(positives, np.full(10, 1.0), np.full(10, 1e6), 0.95)
+    interval = o_over_e_interval(outcome_counts(positives, np.full(10, 1.0), np.full(10, 1e6)), 0.95)
     assert interval.lower == pytest.approx(0.5 * chi2.ppf(0.025, 20) / 10.0, rel=1e-3)
     assert interval.upper == pytest.approx(0.5 * chi2.ppf(0.975, 22) / 10.0, rel=1e-3)
 
@@ -57,7 +58,7 @@ def test_rare_independent_outcomes_get_the_exact_poisson_interval() -> None:
 def test_one_group_of_viewers_says_nothing() -> None:
     one = np.zeros(32)
     one[3] = 5.0
-    interval = o_over_e_interval(one, one, one * 10, 0.95)
+    interval = o_over_e_interval(outcome_counts(one, one, one * 10), 0.95)
     assert (interval.lower, interval.upper) == (0.0, math.inf)
     auc = auc_interval(0.7, np.full(32, 0.7), one, one, 0.95)
     assert (auc.lower, auc.upper) == (0.0, 1.0)
@@ -75,7 +76,7 @@ def test_an_auc_from_two_positives_is_hardly_known_even_if_both_agree() -> None:
 
 def test_a_single_impression_does_not_look_certain() -> None:
     positives = np.array([1.0, 0.0])
-    interval = o_over_e_interval(positives, np.array([0.05, 0.05]), np.array([1.0, 1.0]), 0.95)
+    interval = o_over_e_interval(outcome_counts(positives, np.array([0.05, 0.05]), np.array([1.0, 1.0])), 0.95)
     assert interval.lower < 5.0
 
 
@@ -129,6 +130,6 @@ def test_nothing_observed_leaves_the_worsening_undefined() -> None:
 def test_wider_confidence_is_wider() -> None:
     random = np.random.default_rng(3)
     positives, predicted = random.poisson(5, 32).astype(float), expit(random.normal(size=32)) * 10
-    narrow = o_over_e_interval(positives, predicted, np.full(32, 100.0), 0.8)
-    wide = o_over_e_interval(positives, predicted, np.full(32, 100.0), 0.99)
+    narrow = o_over_e_interval(outcome_counts(positives, predicted, np.full(32, 100.0)), 0.8)
+    wide = o_over_e_interval(outcome_counts(positives, predicted, np.full(32, 100.0)), 0.99)
     assert wide.lower < narrow.lower < narrow.value < narrow.upper < wide.upper
