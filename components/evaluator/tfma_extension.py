@@ -19,10 +19,10 @@ from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 from tensorflow_model_analysis.writers import writer
 from tfx.dsl.io import fileio
 
-from components.evaluator.impressions import read_labels, read_strings
 from components.evaluator.settings import Settings
 from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.buckets import Floats, viewer_groups
+from ranker.evaluation.columns import read_labels, read_strings
 from ranker.evaluation.document import Baseline, evaluation_document
 from ranker.evaluation.gates import judge
 from ranker.evaluation.intervals import Estimate
