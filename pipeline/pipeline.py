@@ -7,12 +7,13 @@ from pathlib import Path
 
 import tensorflow_data_validation as tfdv
 from ml_metadata.proto import metadata_store_pb2
-from tfx.components import StatisticsGen, Transform
+from tfx.components import StatisticsGen
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2
 
-from components.evaluator.component import Evaluator
 from components.calibration_report.component import CalibrationReport
+from components.evaluator.component import Evaluator
 from components.example_validator.component import ExampleValidator
 from components.feed_log_gen.component import FeedLogGen
 from components.forest_trainer.component import ForestTrainer
@@ -21,8 +22,12 @@ from components.pusher.component import Pusher
 from components.schema_importer.component import SchemaImporter
 from components.serving_model.component import ServingModel
 from components.tower_trainer.component import TowerTrainer
+from components.training_start.component import TrainingStart
+from components.training_start.plan import Plan, make_plan
+from components.transform.component import Transform
 from pipeline.config import PipelineConfig, to_json
 from pipeline.fingerprint import code_fingerprint
+from pipeline.lineage import warm_start_parts
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,13 +35,14 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 def create_pipeline(
     config: PipelineConfig,
     *,
-    feed_log: str,
-    day: date,
+    feed_log: str | RuntimeParameter,
+    day: date | RuntimeParameter,
     pipeline_root: str,
     push_destination: str,
     source_fingerprint: str = "",
     training_fingerprint: str = "",
     serving_version: str = "",
+    parent_version: str = "",
     metadata_connection_config: metadata_store_pb2.ConnectionConfig | None = None,
     beam_pipeline_args: Sequence[str] = (),
     enable_cache: bool = True,
@@ -46,26 +52,38 @@ def create_pipeline(
     Args:
         config: what to learn, and how.
         feed_log: the folder of day folders.
-        day: the day to evaluate on; the `train_days` before it are trained on.
+        day: the day to evaluate on; the `train_days` before it are trained on. A runtime parameter holds what
+            `pipeline.day` reads.
         pipeline_root: where artifacts go.
         push_destination: where blessed models go, one numbered folder each.
         source_fingerprint: stands for the content of those days in the cache's key.
         training_fingerprint: names the training that the model comes from; written into its manifest.
         serving_version: the pushed version to compare with; "none" compares with none, "" looks when it runs.
+        parent_version: the pushed version to go on from; "none" starts cold, "" looks and decides when it runs.
         metadata_connection_config: the ML Metadata database, for runners that want one.
         beam_pipeline_args: passed to every Beam component.
         enable_cache: reuse what components wrote for the same inputs, parameters and code.
     """
+    day_text = day.isoformat() if isinstance(day, date) else day
+    parts = _parts(config)
+    start = TrainingStart(
+        push_destination=push_destination,
+        day=day_text,
+        retraining=config.retraining,
+        parts=parts,
+        version=parent_version,
+    )
     examples = FeedLogGen(
         feed_log=feed_log,
-        eval_day=day.isoformat(),
+        eval_day=day_text,
         train_days=config.train_days,
         objectives=config.objective_names,
         features=config.features,
         keys=config.keys,
         source_fingerprint=source_fingerprint,
+        training_start=start.outputs["training_start"],
     )
-    schema = SchemaImporter(schema_file=str(PROJECT_ROOT / config.schema))
+    schema = SchemaImporter(schema_file=config.schema, numeric=config.features.numeric)
     statistics = StatisticsGen(
         examples=examples.outputs["examples"],
         stats_options=tfdv.StatsOptions(feature_allowlist=[*config.features.names, *config.objective_names]),
@@ -81,9 +99,7 @@ def create_pipeline(
             "objectives": list(config.objective_names),
             "code_fingerprint": code_fingerprint("pipeline.preprocessing"),
         },
-        # Statistics of what comes out are nobody's input, and the analyzers' cache pays only over many spans.
-        disable_statistics=True,
-        disable_analyzer_cache=True,
+        training_start=start.outputs["training_start"],
     )
     # Nothing is trained on data that did not pass.
     transform.add_upstream_node(validator)
@@ -92,6 +108,7 @@ def create_pipeline(
         config=config.forest,
         feature_names=config.features.forest_names,
         objective_names=config.objective_names,
+        training_start=start.outputs["training_start"],
     )
     leaves = LeafEncoder(
         transformed_examples=transform.outputs["transformed_examples"], forest=forest.outputs["forest"]
@@ -102,8 +119,10 @@ def create_pipeline(
         transform_graph=transform.outputs["transform_graph"],
         schema=schema.outputs["schema"],
         config=config,
-        eval_day=day.isoformat(),
+        eval_day=day_text,
         training_fingerprint=training_fingerprint,
+        parts=parts,
+        training_start=start.outputs["training_start"],
     )
     serving = ServingModel(
         push_destination=push_destination,
@@ -122,26 +141,8 @@ def create_pipeline(
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=push_destination)
         ),
+        keep_models=config.retention.models,
     )
-    return Pipeline(
-        pipeline_name=f"feed-ranker-{config.name}",
-        pipeline_root=pipeline_root,
-        components=[
-            examples,
-            schema,
-            statistics,
-            validator,
-            transform,
-            forest,
-            leaves,
-            towers,
-            serving,
-            evaluator,
-            pusher,
-        ],
-        metadata_connection_config=metadata_connection_config,
-        beam_pipeline_args=list(beam_pipeline_args),
-        enable_cache=enable_cache,
     report = CalibrationReport(
         examples=examples.outputs["examples"],
         statistics=statistics.outputs["statistics"],
@@ -153,7 +154,33 @@ def create_pipeline(
         pushed_model=pusher.outputs["pushed_model"],
         config=config,
     )
+    return Pipeline(
+        pipeline_name=f"feed-ranker-{config.name}",
+        pipeline_root=pipeline_root,
+        components=[
+            start,
+            examples,
+            schema,
+            statistics,
+            validator,
+            transform,
+            forest,
+            leaves,
+            towers,
+            serving,
+            evaluator,
+            pusher,
+            report,
+        ],
+        metadata_connection_config=metadata_connection_config,
+        beam_pipeline_args=list(beam_pipeline_args),
+        enable_cache=enable_cache,
     )
+
+
+def plan_start(config: PipelineConfig, push_destination: str, day: date) -> Plan:
+    """What TrainingStart will decide for that day, for a runner that has to know it before."""
+    return make_plan(push_destination, day, config.retraining, _parts(config))
 
 
 def training_fingerprint(config: PipelineConfig, day: date, source_fingerprint: str) -> str:
@@ -161,15 +188,19 @@ def training_fingerprint(config: PipelineConfig, day: date, source_fingerprint: 
 
     Gates and slices are left out, as they decide about a model and not what is in it.
     """
+    shaping = (config.features, config.keys, config.forest, config.towers, config.training, config.retraining)
     parts = (
         config.name,
-        *(to_json(part) for part in (config.features, config.keys, config.forest, config.towers, config.training)),
+        *(to_json(part) for part in shaping),
         *(to_json(objective) for objective in config.objectives),
         (PROJECT_ROOT / config.schema).read_text(),
         str(config.train_days),
         day.isoformat(),
         source_fingerprint,
-            report,
         code_fingerprint("components", "ranker", "pipeline.preprocessing"),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _parts(config: PipelineConfig) -> dict[str, str]:
+    return warm_start_parts(config, (PROJECT_ROOT / config.schema).read_text())

@@ -8,6 +8,7 @@ from tfx.types import channel, component_spec, standard_artifacts
 
 from components.feed_log_gen.columns import columns_of
 from components.feed_log_gen.executor import Executor
+from components.training_start.artifact import TrainingStartArtifact
 from pipeline.config import Features, Keys, to_json
 from pipeline.fingerprint import code_fingerprint
 
@@ -23,7 +24,7 @@ class FeedLogGenSpec(component_spec.ComponentSpec):
         "source_fingerprint": component_spec.ExecutionParameter(type=str),
         "code_fingerprint": component_spec.ExecutionParameter(type=str),
     }
-    INPUTS: dict[str, component_spec.ChannelParameter] = {}
+    INPUTS = {"training_start": component_spec.ChannelParameter(type=TrainingStartArtifact, optional=True)}
     OUTPUTS = {"examples": component_spec.ChannelParameter(type=standard_artifacts.Examples)}
 
 
@@ -39,17 +40,20 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
 
     Args:
         feed_log: path or URI of the folder of day folders.
-        eval_day: YYYY-MM-DD, the day that becomes the split eval.
-        train_days: days before it that become the split train; a missing one is a warning.
+        eval_day: the day that becomes the split eval, YYYY-MM-DD or whatever else `pipeline.day` reads.
+        train_days: days before it that become the split train; a missing one is a warning. Where the training goes on
+            from an earlier one, only the days that that one has not seen.
         objectives: the names of the 0/1 columns.
         features: the feature columns.
         keys: the key columns.
         source_fingerprint: what `feed_log.source_fingerprint` gives for these days, so that the cache sees new
             data; with "" a change of the data goes unnoticed, so turn the cache off then.
+        training_start: TrainingStart's channel; without it the training starts cold.
     """
 
     SPEC_CLASS = FeedLogGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+    READS_BEYOND_INPUTS = True
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
         features: Features,
         keys: Keys,
         source_fingerprint: str | RuntimeParameter = "",
+        training_start: channel.BaseChannel | None = None,
     ) -> None:
         super().__init__(
             FeedLogGenSpec(
@@ -68,7 +73,8 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
                 train_days=train_days,
                 columns=to_json(columns_of(objectives, features, keys)),
                 source_fingerprint=source_fingerprint,
-                code_fingerprint=code_fingerprint("components.feed_log_gen", "components.storage"),
+                training_start=training_start,
+                code_fingerprint=code_fingerprint("components.feed_log_gen", "components.storage", "pipeline.day"),
                 examples=channel.Channel(type=standard_artifacts.Examples),
             )
         )

@@ -16,10 +16,12 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.feed_log_gen.columns import Column, LogColumns
-from components.feed_log_gen.feed_log import FeedLogError, parse_day
+from components.feed_log_gen.feed_log import FeedLogError
 from components.feed_log_gen.planning import SPLITS, Plan, WorkUnit, plan_window
 from components.feed_log_gen.shards import shard_name, write_unit
+from components.training_start.artifact import start_of
 from pipeline.config import from_json
+from pipeline.day import resolve_day
 
 _EPOCH = date(1970, 1, 1)
 
@@ -39,9 +41,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             FeedLogError: the feed log is not as it should be; nothing is written where its footers already show it.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        eval_day = parse_day(exec_properties["eval_day"])
+        eval_day = resolve_day(exec_properties["eval_day"])
         columns = from_json(LogColumns, exec_properties["columns"])
-        plan = plan_window(exec_properties["feed_log"], eval_day, exec_properties["train_days"], columns)
+        start, _ = start_of(input_dict)
+        train_days = start.train_days or exec_properties["train_days"]
+        plan = plan_window(exec_properties["feed_log"], eval_day, train_days, columns)
 
         examples = artifact_utils.get_single_instance(output_dict["examples"])
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))

@@ -20,7 +20,7 @@ from pipeline.local import console as terminal
 from pipeline.local.dag_runner import ComponentRun, ObservedDagRunner, State
 from pipeline.local.summary import copy_report, rows_read, split_rows, summarise, write_summary
 from pipeline.local.workdir import Workdir
-from pipeline.pipeline import create_pipeline, training_fingerprint
+from pipeline.pipeline import create_pipeline, plan_start, training_fingerprint
 
 __all__ = ["DONE", "FAILED", "NOT_BLESSED", "FeedLogError", "run_pipeline"]
 
@@ -96,6 +96,7 @@ def _build(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: date) 
     source = source_fingerprint(feed_log, window_days(day, config.train_days))
     training = training_fingerprint(config, day, source)
     serving = find_serving_version(str(workdir.serving_model), exclude_training_fingerprint=training)
+    start = plan_start(config, str(workdir.serving_model), day)
     return create_pipeline(
         config,
         feed_log=str(feed_log),
@@ -105,6 +106,7 @@ def _build(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: date) 
         source_fingerprint=source,
         training_fingerprint=training,
         serving_version=serving or "none",
+        parent_version=start.parent or "none",
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(workdir.metadata)),
         beam_pipeline_args=BEAM_ARGS,
     )

@@ -30,7 +30,7 @@ def test_parameters_are_what_the_executor_and_the_cache_need() -> None:
         "eval_day": "2024-03-04",
         "train_days": 7,
         "source_fingerprint": "f00d",
-        "code_fingerprint": code_fingerprint("components.feed_log_gen", "components.storage"),
+        "code_fingerprint": code_fingerprint("components.feed_log_gen", "components.storage", "pipeline.day"),
     }
 
 
