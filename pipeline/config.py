@@ -130,14 +130,15 @@ class Forest:
     Attributes:
         target: `any` fits one superset objective (any engagement), as in the source; `each` fits one tree per
             objective and round, so that the trees are shared out over the objectives.
-        trees: trees in the whole forest; with `each`, rounded down to a multiple of the number of objectives.
+        trees: most trees in the whole forest; with `each`, rounded down to a multiple of the number of objectives.
         depth: most splits between a root and a leaf.
         learning_rate: shrinkage of each tree.
         max_bin: histogram bins per feature.
         min_child_weight: least sum of hessians in a leaf.
         subsample: share of the rows that each tree sees.
         colsample: share of the features that each tree sees.
-        early_stopping_rounds: rounds without a better validation loss after which the forest stops; 0 never stops.
+        early_stopping_rounds: rounds without a better validation loss after which an objective gets no more trees, and
+            loses those since its best round; 0 keeps all trees.
         validation_fraction: share of the training viewers held out for that.
         device: where XGBoost trains.
         external_memory: keep the quantised matrix on disk, for logs that do not fit into memory.

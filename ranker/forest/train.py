@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipeline.config import Forest as ForestConfig
 from ranker.forest.model import Forest
 from ranker.forest.spool import Spool, SpoolIter
+from ranker.forest.stopping import StopEach, best_rounds, keep_rounds, losses_of
 from ranker.keys import VIEWER_BUCKETS
 from ranker.progress import ProgressReporter
 
@@ -32,12 +33,14 @@ class TrainingCurve:
     Attributes:
         train: one value per round, over the rows that trees were grown on.
         validation: the same over the held-out viewers; empty where none were held out.
-        kept_rounds: rounds that the forest kept.
+        kept_rounds: rounds of which the forest kept a tree.
+        output_rounds: rounds that it kept of each objective's trees, or of the superset objective's.
     """
 
     train: tuple[float, ...]
     validation: tuple[float, ...]
     kept_rounds: int
+    output_rounds: dict[str, int]
 
 
 def train_forest(
@@ -50,7 +53,8 @@ def train_forest(
     """Fits the forest.
 
     With the target `each`, every round grows one tree for each objective; with `any`, one tree for the union of all.
-    Rows of viewers whose bucket is below `validation_fraction` of the buckets decide when to stop, and grow no trees.
+    Rows of viewers whose bucket is below `validation_fraction` of the buckets grow no trees, and decide, for each
+    objective by itself, after which round its trees are of no more use.
 
     Args:
         batches: (features float32 [rows, features] with NaN where missing, labels float32 [rows, objectives] of 0 and
@@ -81,20 +85,24 @@ def train_forest(
             train.append(features[~held_out], targets[~held_out])
             validation.append(features[held_out], targets[held_out])
         _check_learnable(train, validation, config, outputs)
-        booster, curve = _boost(train, validation, config, rounds, folder)
+        booster, curve = _boost(train, validation, config, outputs, rounds, folder)
     return Forest.from_booster(booster, feature_names), curve
 
 
 def _boost(
-    train: Spool, validation: Spool, config: ForestConfig, rounds: int, folder: Path
+    train: Spool, validation: Spool, config: ForestConfig, outputs: Sequence[str], rounds: int, folder: Path
 ) -> tuple[xgb.Booster, TrainingCurve]:
     train_matrix = _matrix(train, config, folder / "train-pages")
     evals = [(train_matrix, "train")]
     callbacks: list[xgb.callback.TrainingCallback] = [_Progress(rounds)]
+    stops = config.early_stopping_rounds > 0 and validation.rows > 0
+    metric = None
     if validation.rows:
-        evals.append((_matrix(validation, config, folder / "validation-pages", train_matrix), "validation"))
-        if config.early_stopping_rounds:
-            callbacks.append(xgb.callback.EarlyStopping(config.early_stopping_rounds, save_best=True))
+        validation_matrix = _matrix(validation, config, folder / "validation-pages", train_matrix)
+        evals.append((validation_matrix, "validation"))
+        if stops:
+            metric = losses_of(validation_matrix)
+            callbacks.append(StopEach(config.early_stopping_rounds, "validation"))
     history: xgb.callback.TrainingCallback.EvalsLog = {}
     booster = xgb.train(
         {
@@ -114,15 +122,21 @@ def _boost(
         train_matrix,
         num_boost_round=rounds,
         evals=evals,
+        custom_metric=metric,
         evals_result=history,
         verbose_eval=False,
         callbacks=callbacks,
     )
+    grown = booster.num_boosted_rounds()
+    kept = best_rounds(history, "validation") if stops else [grown] * len(outputs)
     curve = TrainingCurve(
         train=tuple(history["train"]["logloss"]),
         validation=tuple(history["validation"]["logloss"]) if validation.rows else (),
-        kept_rounds=booster.num_boosted_rounds(),
+        kept_rounds=max(kept),
+        output_rounds=dict(zip(outputs, kept, strict=True)),
     )
+    if stops:
+        booster = keep_rounds(booster, kept)
     return booster, curve
 
 

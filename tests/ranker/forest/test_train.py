@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 from pipeline.config import Forest as ForestConfig
 from ranker.forest.model import Forest
 from ranker.forest.train import Batch, train_forest
+from ranker.forest.traverse import Traversal
 from ranker.keys import VIEWER_BUCKETS
 from ranker.progress import LOGGER_NAME
 
@@ -81,20 +82,32 @@ def test_it_is_what_xgboost_trains_on_the_rows_at_once() -> None:
     assert curve.validation == ()
 
 
-def test_stops_early_and_keeps_the_best_rounds() -> None:
+def test_stops_each_objective_at_its_best_round() -> None:
     config = replace(CONFIG, trees=400, learning_rate=1.0, early_stopping_rounds=3)
     forest, curve = train_forest(feed(rows=1500), config, FEATURES, OBJECTIVES)
-    best = int(np.argmin(curve.validation))
-    assert curve.kept_rounds == best + 1
-    assert len(curve.validation) == best + 1 + 3
-    assert forest.trees == 2 * curve.kept_rounds
-    # The forest that was kept has the validation loss that the curve claims for it.
+    click, like = curve.output_rounds["click"], curve.output_rounds["like"]
+    assert click != like
+    assert curve.kept_rounds == max(click, like)
+    assert len(curve.validation) == max(click, like) + 3
+    assert forest.trees == click + like
+
+    # Without early stopping, each objective's loss is least after the rounds that were kept, and the kept forest
+    # predicts what that many rounds of the whole one do.
+    whole, _ = train_forest(feed(rows=1500), replace(config, trees=60, early_stopping_rounds=0), FEATURES, OBJECTIVES)
     features, labels, buckets = joined(feed(rows=1500))
     held_out = buckets < config.validation_fraction * VIEWER_BUCKETS
-    scores = forest.booster.predict(xgb.DMatrix(features[held_out])).astype(np.float64)
-    y = labels[held_out]
-    loss = -np.mean(y * np.log(scores) + (1 - y) * np.log(1 - scores))
-    assert loss == pytest.approx(curve.validation[best], rel=1e-4)
+    rows, y = xgb.DMatrix(features[held_out]), labels[held_out]
+    kept = forest.booster.predict(rows)
+    for output, rounds in enumerate((click, like)):
+        scores = [
+            whole.booster.predict(rows, iteration_range=(0, n))[:, output].astype(np.float64) for n in range(1, 31)
+        ]
+        losses = [-np.mean(np.log(np.where(y[:, output] > 0, p, 1 - p), dtype=np.float64)) for p in scores]
+        assert int(np.argmin(losses)) + 1 == rounds
+        np.testing.assert_allclose(kept[:, output], scores[rounds - 1], rtol=1e-5)
+    np.testing.assert_array_equal(
+        forest.renumber(forest.booster.predict(rows, pred_leaf=True)), Traversal(forest)(features[held_out])
+    )
 
 
 def test_held_out_viewers_grow_no_trees() -> None:
