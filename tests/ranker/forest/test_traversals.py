@@ -146,6 +146,24 @@ def test_more_leaves_than_uint16_holds() -> None:
     np.testing.assert_array_equal(leaves, leaves_by_xgboost(forest, features[:500]))
 
 
+@pytest.mark.parametrize("thresholds", [16, 17, 255, 256, 700])
+def test_thresholds_of_one_feature_around_the_limits_of_the_bit_tables(thresholds: int) -> None:
+    values = np.arange(thresholds + 1, dtype=np.float32)[:, None]
+    parameters = {
+        "objective": "reg:squarederror",
+        "min_child_weight": 0,
+        "max_depth": 12,
+        "max_bin": 2048,
+        "reg_lambda": 0,
+    }
+    forest = Forest.from_booster(xgb.train(parameters, xgb.DMatrix(values, values), 1), ["f0"])
+    assert len(np.unique(forest.split_threshold)) == thresholds
+    features = np.concatenate([values, values - 0.25, [[np.nan]]]).astype(np.float32)
+    expected = leaves_by_xgboost(forest, features)
+    np.testing.assert_array_equal(ForestLeaves(forest)(features), expected)
+    np.testing.assert_array_equal(ForestLeaves(forest, xla=True)(features), expected)
+
+
 def test_graph_in_a_saved_model_and_compiled_by_xla(forest: Forest, tmp_path: Any) -> None:
     features = random_features(np.random.default_rng(1), 100, 10)
     expected = leaves_by_xgboost(forest, features)

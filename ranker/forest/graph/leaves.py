@@ -1,0 +1,181 @@
+"""The forest as plain TensorFlow ops, to the leaf exact, for a SavedModel that stock TensorFlow Serving loads.
+
+Looking nodes up row by row is what TensorFlow does worst: one gathered number costs as much as a dozen compared ones.
+So hardly anything is looked up. Each value is placed once among its feature's thresholds, the places are cut into bit
+planes of 64 rows a word, and from there on one bitwise operation serves 64 rows:
+
+- a feature's planes become, doubling by doubling, one word per threshold: which rows reach it;
+- walking all trees down one level is a selection between two words;
+- only the finished path is unpacked into a number per row and tree, and turned into a leaf number by a table.
+"""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from ranker.forest.graph.tables import MAGNITUDE, MISSING, bit_tables
+from ranker.forest.model import Forest
+
+_WORD = 64  # rows a word
+_BYTE = 8
+_INFINITY = 0x7F800000  # a float32's magnitude above this is NaN
+_ONES = 0x0101010101010101  # 1 in each byte of a word
+# A word of 8 equal bytes masked by _PICK keeps bit k in byte k alone.
+_PICK = 0x8040201008040201
+# A word whose bytes are 0 or 1, times _COLLECT, has byte k's number as bit k of its highest byte.
+_COLLECT = 0x0102040810204080
+
+
+class ForestLeaves(tf.Module):
+    """Finds the leaf of every row in every tree.
+
+    Args:
+        forest: the forest; trees that are not complete are filled up with splits that send every row left.
+        xla: prefer ops that are fast inside a function compiled with `jit_compile`, and slow elsewhere; the leaves
+            are the same.
+    """
+
+    def __init__(self, forest: Forest, xla: bool = False) -> None:
+        super().__init__(name="forest_leaves")
+        self._search = _halved if xla else _searched
+        tables = bit_tables(forest)
+        self._features = len(forest.feature_names)
+        self._trees = forest.trees
+        self._depth = len(tables.node_condition).bit_length()
+        self._missing_fails = tables.missing_fails
+        self._compared = len(tables.compared_feature)
+        # Variables, so that a SavedModel keeps them beside its graph and loads them fast.
+        self._compared_feature = _constant(np.append(tables.compared_feature, tables.present_feature), "compared")
+        present = np.full_like(tables.present_feature, MISSING + 1)
+        self._compared_rank = _constant(np.append(tables.compared_rank, present)[:, None], "compared_rank")
+        self._column_feature = _constant(tables.column_feature, "column_feature")
+        self._column_ranks = _constant(tables.column_ranks, "column_ranks")
+        self._outcome = _constant(tables.outcome, "outcome")
+        self._present = _constant(tables.present, "present")
+        self._node_condition = _constant(tables.node_condition, "node_condition")
+        self._leaf = _constant(tables.leaf, "leaf")
+
+    def __call__(self, features: tf.Tensor) -> tf.Tensor:
+        """Leaf numbers, row for row what XGBoost's `pred_leaf` gives after renumbering.
+
+        Args:
+            features: float32 [batch, features], NaN where missing.
+
+        Returns:
+            int32 [batch, trees].
+        """
+        features = tf.ensure_shape(features, [None, self._features])
+        rows = tf.shape(features)[0]
+        whole_words = tf.pad(features, [[0, -rows % _WORD], [0, 0]])
+        path = self._paths(self._conditions(_ranks(tf.transpose(whole_words))))
+        return tf.gather(self._leaf, path + tf.range(0, self._trees << self._depth, 1 << self._depth))[:rows]
+
+    def _conditions(self, ranks: tf.Tensor) -> tf.Tensor:
+        """Ranks [features, rows] → int64 [conditions + 1, words], a bit for each row that goes right."""
+        reached = tf.gather(ranks, self._compared_feature) >= self._compared_rank
+        reached = _collected(_eights(tf.cast(reached, tf.uint8)))
+        outcomes = tf.concat([reached, self._column_outcomes(ranks)], axis=0)
+        decided = tf.gather(outcomes, self._outcome)
+        # A missing value reaches no threshold.
+        missing = tf.gather(tf.bitwise.invert(reached[self._compared :]), self._present)
+        satisfied = tf.bitwise.bitwise_or(decided[self._missing_fails :], missing)
+        nothing = tf.zeros([1, tf.shape(reached)[1]], tf.int64)
+        return tf.concat([decided[: self._missing_fails], satisfied, nothing], axis=0)
+
+    def _column_outcomes(self, ranks: tf.Tensor) -> tf.Tensor:
+        """Ranks [features, rows] → int64 [2^bits * columns, words], the rows whose place is at least each number."""
+        columns, width = self._column_ranks.shape
+        bits = int(width).bit_length() - 1
+        places = tf.cast(self._search(self._column_ranks, tf.gather(ranks, self._column_feature)), tf.uint8)
+        bit = tf.constant(np.arange(bits)[:, None, None], tf.uint64)
+        planes = _collected(tf.bitwise.bitwise_and(tf.bitwise.right_shift(_eights(places), bit), _word(_ONES)))
+        words = tf.shape(planes)[-1]
+        planes = tf.reshape(planes, [bits, columns * words])
+        # A place of k + 1 bits is at least a number: with the highest bit 0 if its own is set or the rest suffices,
+        # with the highest bit 1 if both.
+        at_least = tf.fill([1, columns * words], tf.constant(-1, tf.int64))
+        for k in range(bits):
+            either = tf.bitwise.bitwise_or(planes[k], at_least)
+            at_least = tf.concat([either, tf.bitwise.bitwise_and(planes[k], at_least)], axis=0)
+        return tf.reshape(at_least, [columns << bits, words])
+
+    def _paths(self, conditions: tf.Tensor) -> tf.Tensor:
+        """Conditions' words → int32 [rows, trees], the path of each row: a bit a level, the root's the highest."""
+        subtree = tf.gather(conditions, self._node_condition)
+        turns = []
+        for level in reversed(range(self._depth)):
+            turn, left, right = subtree[0], subtree[1 : 1 << level], subtree[1 << level :]
+            subtree = tf.bitwise.bitwise_xor(left, tf.bitwise.bitwise_and(tf.bitwise.bitwise_xor(left, right), turn))
+            turns.append(turn)
+        path = tf.constant(0)
+        for begin in range(0, self._depth, _BYTE):
+            part = turns[begin : begin + _BYTE]
+            path = path * (1 << len(part)) + tf.cast(tf.transpose(_unpacked(tf.stack(part))), tf.int32)
+        return path
+
+
+def _ranks(values: tf.Tensor) -> tf.Tensor:
+    """Float32 → int32 in the same order, the missing lowest of all.
+
+    TensorFlow takes subnormal floats for zero when it compares floats, but not when it compares these.
+    """
+    bits = tf.bitcast(values, tf.int32)
+    magnitude = tf.bitwise.bitwise_and(bits, MAGNITUDE)
+    return tf.where(magnitude > _INFINITY, MISSING, tf.where(bits < 0, -magnitude, magnitude))
+
+
+def _searched(thresholds: tf.Tensor, ranks: tf.Tensor) -> tf.Tensor:
+    """How many of its column's thresholds [columns, n] each rank [columns, rows] reaches."""
+    return tf.searchsorted(thresholds, ranks, side="right")
+
+
+def _halved(thresholds: tf.Tensor, ranks: tf.Tensor) -> tf.Tensor:
+    """The same by halving, step by step, which XLA fuses, whereas it searches by comparing with every threshold.
+
+    The last of a power of two of thresholds must be out of reach.
+    """
+    columns, width = thresholds.shape
+    table = tf.reshape(thresholds, [-1])
+    first = tf.range(0, columns * width, width)[:, None]
+    reached = tf.zeros_like(ranks)
+    step = width // 2
+    while step:
+        further = tf.gather(table, first + reached + step - 1) <= ranks
+        reached += tf.where(further, step, 0)
+        step //= 2
+    return reached
+
+
+def _eights(flags: tf.Tensor) -> tf.Tensor:
+    """Uint8 [n, rows] → uint64 [n, rows / 8], a byte a row."""
+    shape = tf.shape(flags)
+    return tf.bitcast(tf.reshape(flags, tf.stack([shape[0], shape[1] // _BYTE, _BYTE])), tf.uint64)
+
+
+def _collected(eights: tf.Tensor) -> tf.Tensor:
+    """A 0 or 1 in each byte of uint64 [..., rows / 8] → bits of int64 [..., words], as `_unpacked` finds them."""
+    collected = tf.cast(tf.bitwise.right_shift(eights * _word(_COLLECT), _word(_WORD - _BYTE)), tf.uint8)
+    shape = tf.shape(collected)
+    return tf.bitcast(tf.reshape(collected, tf.concat([shape[:-1], shape[-1:] // _BYTE, [_BYTE]], axis=0)), tf.int64)
+
+
+def _unpacked(planes: tf.Tensor) -> tf.Tensor:
+    """Up to 8 bit planes, int64 [planes, trees, words], the highest first → uint8 [trees, rows]."""
+    # A byte holds 8 rows. It is copied to all bytes of a word and masked to one bit in each; carried into the byte's
+    # highest bit and shifted down, that is a 0 or 1 per row.
+    eights = tf.cast(tf.bitcast(planes, tf.uint8), tf.uint64)
+    picked = tf.bitwise.bitwise_and(eights * _word(_ONES), _word(_PICK))
+    bits = tf.bitwise.bitwise_and(tf.bitwise.right_shift(picked + _word(0x7F * _ONES), _word(_BYTE - 1)), _word(_ONES))
+    weights = tf.constant([[[[1 << plane]]] for plane in reversed(range(planes.shape[0]))], tf.uint64)
+    numbers = tf.bitcast(tf.reduce_sum(bits * weights, axis=0), tf.uint8)
+    return tf.reshape(numbers, [planes.shape[1], tf.shape(planes)[2] * _WORD])
+
+
+def _word(value: int) -> tf.Tensor:
+    return tf.constant(value, tf.uint64)
+
+
+def _constant(values: NDArray[Any], name: str) -> tf.Variable:
+    return tf.Variable(values, trainable=False, name=name)
