@@ -1,7 +1,7 @@
 """Compiles the pipeline to a file that open-source Kubeflow Pipelines 2.x runs."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,17 @@ def compile_pipeline(
     if kubeflow.pipeline_root:
         spec["defaultPipelineRoot"] = kubeflow.pipeline_root
     return Compiled(spec, platform_spec(kubeflow, [component.id for component in pipeline.components]))
+
+
+def with_overrides(config: PipelineConfig, push_destination: str | None, pipeline_root: str | None) -> PipelineConfig:
+    """The config with these settings for Kubeflow, where they are named, in place of its own."""
+    kubeflow = config.kubeflow
+    named = replace(
+        kubeflow,
+        push_destination=push_destination or kubeflow.push_destination,
+        pipeline_root=pipeline_root or kubeflow.pipeline_root,
+    )
+    return replace(config, kubeflow=named)
 
 
 def _reading_beyond_inputs(pipeline: Pipeline) -> list[str]:

@@ -59,4 +59,5 @@ def _executor_config(kubeflow: Kubeflow, component: str) -> dict[str, Any]:
 
 
 def _image_pull_secrets(kubeflow: Kubeflow) -> dict[str, Any]:
-    return {"imagePullSecret": [{"secretName": name} for name in kubeflow.image_pull_secrets]}
+    listed = [{"secretName": name} for name in kubeflow.image_pull_secrets]
+    return {"imagePullSecret": listed} if listed else {}

@@ -1,0 +1,158 @@
+"""The command line of the Kubeflow runner: compile, submit, schedule."""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.configs import ConfigError, load_config
+from pipeline.day import day_of, scheduled_day, time_zone
+from pipeline.kubeflow.arguments import make_parser
+from pipeline.kubeflow.cron import parse_cron
+from pipeline.kubeflow.job import Connection, Job, KubeflowError
+from pipeline.kubeflow.settings import check_image
+from pipeline.local.quiet import output_to_file
+
+if TYPE_CHECKING:
+    from pipeline.kubeflow.client import KubeflowClient
+
+DONE, FAILED, USAGE = 0, 1, 2
+
+# What Kubeflow puts the moment of a schedule into. Its own macro comes first: it is right for times that are made up
+# for as well. Backends that do not replace it in compiled pipelines leave the next one to Argo, which runs them.
+SCHEDULED_MOMENT = ("[[ScheduledTime.2006-01-02T15:04:05Z]]", "{{workflow.creationTimestamp.RFC3339}}")
+_SHOWN_TIMES = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parses the command line, does what it says, and returns the exit status."""
+    options = make_parser({"compile": _compile, "submit": _submit, "schedule": _schedule}).parse_args(arguments)
+    try:
+        options.command(options)
+    except (ConfigError, UsageError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE
+    except KubeflowError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILED
+    return DONE
+
+
+class UsageError(ValueError):
+    """The command cannot be carried out as it stands; the message says what to change."""
+
+
+def _compile(options: argparse.Namespace) -> None:
+    output = options.output or Path(f"{options.config}.yaml")
+    if output.suffix not in (".yaml", ".yml"):
+        raise UsageError(f"--output {output}: Kubeflow takes files that end in .yaml")
+    _write_package(options, output)
+    print(f"compiled {output}")
+
+
+def _submit(options: argparse.Namespace) -> None:
+    day = options.day or day_of(datetime.now(UTC), options.timezone, options.days_before)
+    client = _connect(options)
+    with _package(options) as package:
+        run_id = client.submit(_job(options, package, day.isoformat()), options.name or f"{options.config} {day}")
+    print(f"submitted {run_id}, evaluates on {day}: {client.page('run', run_id)}")
+
+
+def _schedule(options: argparse.Namespace) -> None:
+    try:
+        cron = parse_cron(options.cron)
+    except ValueError as error:
+        raise UsageError(f"--{error}") from None
+    zone = options.timezone
+    day = options.day.isoformat() if options.day else scheduled_day(SCHEDULED_MOMENT, zone, options.days_before)
+    name = options.name or _pipeline_name(options)
+    description = f"{options.cron} ({zone})"
+    client = _connect(options)
+    with _package(options) as package:
+        job = _job(options, package, day)
+        identity, earlier = client.schedule(job, name, cron.with_seconds(), description, options.catch_up)
+    print(f"scheduled {name} at {description}, one run at a time: {client.page('recurringrun', identity)}")
+    for moment in cron.next_times(datetime.now(UTC), time_zone(zone), _SHOWN_TIMES):
+        print(f"  {moment:%Y-%m-%d %H:%M %Z} evaluates on {options.day or day_of(moment, zone, options.days_before)}")
+    print("missed times are made up for" if options.catch_up else "missed times are skipped")
+    if earlier:
+        print(f"replaced {len(earlier)} earlier schedule{'s' if earlier[1:] else ''} of that name")
+    print(f"the cluster's scheduler has to run in {zone}: CRON_SCHEDULE_TIMEZONE, UTC where nobody set it")
+
+
+def _pipeline_name(options: argparse.Namespace) -> str:
+    return f"feed-ranker-{options.config}"
+
+
+def _connect(options: argparse.Namespace) -> "KubeflowClient":
+    from pipeline.kubeflow.client import KubeflowClient
+
+    return KubeflowClient(
+        Connection(
+            host=options.host,
+            namespace=options.namespace,
+            client_id=options.client_id,
+            other_client_id=options.other_client_id,
+            other_client_secret=options.other_client_secret,
+            existing_token=options.existing_token,
+            cookies=options.cookies,
+            proxy=options.proxy,
+            ssl_ca_cert=options.ssl_ca_cert,
+            kube_context=options.kube_context,
+            service_account_token=options.service_account_token,
+            verify_ssl=options.verify_ssl,
+        )
+    )
+
+
+def _job(options: argparse.Namespace, package: Path, day: str) -> Job:
+    parameters = {"day": day}
+    if options.feed_log:
+        parameters["feed_log"] = options.feed_log
+    return Job(
+        package=package,
+        parameters=parameters,
+        experiment=options.experiment or _pipeline_name(options),
+        pipeline_root=options.pipeline_root,
+        service_account=options.service_account,
+    )
+
+
+@contextmanager
+def _package(options: argparse.Namespace) -> Iterator[Path]:
+    """The compiled pipeline that was named, or else one that is compiled now."""
+    if options.package:
+        if not options.package.is_file():
+            raise UsageError(f"--package {options.package}: there is no such file")
+        if options.image or options.push_destination or not options.cache:
+            raise UsageError(
+                "--image, --push-destination and --no-cache are compiled in; they do not go with --package"
+            )
+        yield options.package
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        package = Path(folder, f"{options.config}.yaml")
+        _write_package(options, package)
+        yield package
+
+
+def _write_package(options: argparse.Namespace, path: Path) -> None:
+    config = load_config(options.config)
+    if missing := [name for name in ("image", "feed_log") if not getattr(options, name)]:
+        raise UsageError(f"--{missing[0].replace('_', '-')} is needed to compile; --help says what for")
+    try:
+        check_image(options.image)
+        # TFX takes ten seconds and more to import, and says things of its own; by now the command is known to be good.
+        with output_to_file(Path(os.devnull)) as console, console.status("compiling"):
+            from pipeline.kubeflow.compile import compile_pipeline, with_overrides
+
+            config = with_overrides(config, options.push_destination, options.pipeline_root)
+            day: date | None = getattr(options, "default_day", None)
+            compile_pipeline(config, options.image, options.feed_log, day, options.cache).write(path)
+    except (ValueError, FileNotFoundError) as error:
+        raise UsageError(str(error)) from None

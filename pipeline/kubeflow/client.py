@@ -1,0 +1,165 @@
+"""Talks to a Kubeflow Pipelines API server through `kfp.Client`."""
+
+import contextlib
+import io
+import json
+import logging
+import ssl
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+from urllib.error import HTTPError, URLError
+
+import kfp
+import kfp_server_api
+import urllib3
+from kfp.client import set_volume_credentials
+
+from pipeline.kubeflow.job import Connection, Job, KubeflowError
+
+_ANSWER_TIMEOUT_S = 10
+_PAGE = 100
+
+
+class KubeflowClient:
+    """The calls that this project makes.
+
+    Raises:
+        KubeflowError: on construction and from every method, where the server does not answer, or refuses.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        if connection.host and not connection.proxy:
+            _check_answers(connection)
+        credentials = None
+        if connection.service_account_token:
+            path = str(connection.service_account_token)
+            credentials = set_volume_credentials.ServiceAccountTokenVolumeCredentials(path)
+        with self._refusals():
+            self._client = kfp.Client(
+                host=connection.host,
+                namespace=connection.namespace or "kubeflow",
+                client_id=connection.client_id,
+                other_client_id=connection.other_client_id,
+                other_client_secret=connection.other_client_secret,
+                existing_token=connection.existing_token,
+                cookies=connection.cookies,
+                proxy=connection.proxy,
+                ssl_ca_cert=str(connection.ssl_ca_cert) if connection.ssl_ca_cert else None,
+                kube_context=connection.kube_context,
+                credentials=credentials,
+                verify_ssl=connection.verify_ssl,
+            )
+
+    def submit(self, job: Job, run_name: str) -> str:
+        """Starts one run and returns its id."""
+        with self._refusals():
+            result = self._client.create_run_from_pipeline_package(
+                str(job.package),
+                arguments=dict(job.parameters),
+                run_name=run_name,
+                experiment_id=self._experiment(job),
+                pipeline_root=job.pipeline_root,
+                service_account=job.service_account,
+            )
+        return result.run_id
+
+    def schedule(self, job: Job, name: str, cron: str, description: str, catch_up: bool) -> tuple[str, list[str]]:
+        """Starts a run at every time that fits, one at a time, in place of any schedule of the same name.
+
+        The new schedule is made before the old ones are deleted, so that a refusal leaves the old ones at work.
+
+        Args:
+            job: what is to run.
+            name: the schedule's name.
+            cron: six fields, seconds first.
+            description: told beside it on the cluster's web page.
+            catch_up: whether times that were missed are made up for, one after another.
+
+        Returns:
+            The id of the new schedule, and the ids of those that it replaces.
+        """
+        with self._refusals():
+            experiment = self._experiment(job)
+            earlier = list(self._schedules(name, experiment))
+            created = self._client.create_recurring_run(
+                experiment,
+                name,
+                description=description,
+                cron_expression=cron,
+                max_concurrency=1,
+                no_catchup=not catch_up,
+                params=dict(job.parameters),
+                pipeline_package_path=str(job.package),
+                pipeline_root=job.pipeline_root,
+                service_account=job.service_account,
+            )
+            for recurring_run_id in earlier:
+                self._client.delete_recurring_run(recurring_run_id)
+        return created.recurring_run_id, earlier
+
+    def page(self, kind: str, identity: str) -> str:
+        """The web page of a `run` or a `recurringrun`; only its path where the server was found by itself."""
+        return f"{(self._connection.host or '').rstrip('/')}/#/{kind}s/details/{identity}".removeprefix("/")
+
+    def _experiment(self, job: Job) -> str:
+        return self._client.create_experiment(job.experiment, namespace=self._connection.namespace).experiment_id
+
+    def _schedules(self, name: str, experiment: str) -> Iterator[str]:
+        wanted = {"predicates": [{"operation": "EQUALS", "key": "display_name", "stringValue": name}]}
+        token = ""
+        while True:
+            found = self._client.list_recurring_runs(
+                page_token=token, page_size=_PAGE, experiment_id=experiment, filter=json.dumps(wanted)
+            )
+            # A server that ignores the filter must not cost anybody their other schedules.
+            yield from (run.recurring_run_id for run in found.recurring_runs or [] if run.display_name == name)
+            token = found.next_page_token
+            if not token:
+                return
+
+    @contextlib.contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Turns what kfp raises into one line, and keeps what it prints and logs to itself."""
+        where = self._connection.host or "the Kubeflow Pipelines API server"
+        logging.disable(logging.ERROR)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                yield
+        except kfp_server_api.ApiException as error:
+            raise KubeflowError(f"{where} refused: {_reason(error)}") from error
+        except urllib3.exceptions.HTTPError as error:
+            raise KubeflowError(f"{where} does not answer: {error}") from error
+        except TimeoutError as error:
+            raise KubeflowError(f"{where} answers, but not as Kubeflow Pipelines does: {error}") from error
+        finally:
+            logging.disable(logging.NOTSET)
+
+
+def _check_answers(connection: Connection) -> None:
+    """kfp tries a host that is not there for minutes; this asks once."""
+    host = connection.host or ""
+    url = host if "://" in host else f"https://{host}"
+    context = ssl.create_default_context(cafile=connection.ssl_ca_cert)
+    if not connection.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    try:
+        with urllib.request.urlopen(url, timeout=_ANSWER_TIMEOUT_S, context=context):
+            return
+    except HTTPError:
+        return  # it answers; what it makes of an anonymous question does not matter
+    except (URLError, OSError, ValueError) as error:
+        reason = error.reason if isinstance(error, URLError) else error
+        raise KubeflowError(f"{host} does not answer: {reason}; is --host right, and the port forwarded?") from None
+
+
+def _reason(error: kfp_server_api.ApiException) -> str:
+    """The API server's own words, where it sent any."""
+    try:
+        body: Any = json.loads(error.body or "")
+        text = body.get("error") or body.get("message") or ""
+    except (ValueError, AttributeError):
+        text = ""
+    return f"{error.status} {error.reason}" + (f": {text}" if text else "")

@@ -1,0 +1,225 @@
+"""submit and schedule against a stub of the API server: what is sent, and what is said."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.day import resolve_day
+from pipeline.kubeflow.cli import DONE, FAILED, USAGE, main
+from tests.pipeline.kubeflow.stub_server import StubServer, serving
+
+SPEC = {
+    "pipelineInfo": {"name": "feed-ranker-feed"},
+    "schemaVersion": "2.1.0",
+    "root": {
+        "inputDefinitions": {"parameters": {"day": {"parameterType": "STRING"}}},
+        "dag": {"tasks": {"A": {"taskInfo": {"name": "A"}, "componentRef": {"name": "A"}}}},
+    },
+    "components": {"A": {"executorLabel": "A_executor"}},
+    "deploymentSpec": {"executors": {"A_executor": {"container": {"image": "feed@sha256:0"}}}},
+}
+MOUNT = {"pvcMount": [{"constant": "models", "mountPath": "/models"}]}
+PLATFORM = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"A_executor": MOUNT}}}}}
+MACRO = "[[ScheduledTime.2006-01-02T15:04:05Z]]"
+ARGO = "{{workflow.creationTimestamp.RFC3339}}"
+
+
+@pytest.fixture
+def server() -> Iterator[StubServer]:
+    with serving() as stub:
+        yield stub
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    path = tmp_path / "feed.yaml"
+    path.write_text(yaml.safe_dump_all([SPEC, PLATFORM]))
+    return path
+
+
+def submit(server: StubServer, package: Path, *arguments: str) -> int:
+    return main(["submit", "--package", str(package), "--host", server.url, *arguments])
+
+
+def schedule(server: StubServer, package: Path, *arguments: str) -> int:
+    return main(["schedule", "--package", str(package), "--host", server.url, "--cron", "0 3 * * *", *arguments])
+
+
+def the_only(requests: list[Any]) -> Any:
+    [request] = requests
+    return request
+
+
+def test_a_run_is_submitted_whole(server: StubServer, package: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--day", "2026-03-09", "--feed-log", "gs://bucket/log", "--experiment", "nightly")
+    assert submit(server, package, *arguments, "--pipeline-root", "s3://bucket/root", "--service-account", "r") == DONE
+    sent = the_only(server.sent("POST", "/runs")).body
+    assert sent["pipeline_spec"] == {"pipeline_spec": SPEC, "platform_spec": PLATFORM}
+    assert sent["runtime_config"] == {
+        "parameters": {"day": "2026-03-09", "feed_log": "gs://bucket/log"},
+        "pipeline_root": "s3://bucket/root",
+    }
+    assert sent["experiment_id"] == "experiment-1"
+    assert sent["service_account"] == "r"
+    assert sent["display_name"] == "feed 2026-03-09"
+    assert the_only(server.sent("POST", "/experiments")).body["display_name"] == "nightly"
+    said = capsys.readouterr().out
+    assert said == f"submitted run-1, evaluates on 2026-03-09: {server.url}/#/runs/details/run-1\n"
+
+
+def test_a_run_without_a_day_is_about_today_or_days_before(server: StubServer, package: Path) -> None:
+    before = datetime.now(UTC).date()
+    assert submit(server, package) == submit(server, package, "--days-before", "1") == DONE
+    today, yesterday = (
+        date.fromisoformat(request.body["runtime_config"]["parameters"]["day"])
+        for request in server.sent("POST", "/runs")
+    )
+    assert before <= today <= datetime.now(UTC).date()
+    assert today - yesterday in (timedelta(days=1), timedelta(days=0))  # midnight may pass in between
+    assert yesterday <= before
+
+
+def test_what_was_compiled_decides_about_caching(server: StubServer, package: Path) -> None:
+    submit(server, package, "--day", "2026-03-09")
+    task = the_only(server.sent("POST", "/runs")).body["pipeline_spec"]["pipeline_spec"]["root"]["dag"]["tasks"]["A"]
+    assert "cachingOptions" not in task
+
+
+def test_a_schedule_runs_one_at_a_time_on_its_own_date(
+    server: StubServer, package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--timezone", "Asia/Tokyo", "--days-before", "1", "--name", "nightly")
+    assert schedule(server, package, *arguments) == DONE
+    sent = the_only(server.sent("POST", "/recurringruns")).body
+    assert sent["display_name"] == "nightly"
+    assert sent["trigger"] == {"cron_schedule": {"cron": "0 0 3 * * *"}}
+    assert sent["max_concurrency"] == 1
+    assert sent["no_catchup"] is True
+    assert sent["mode"] == "ENABLE"
+    assert sent["pipeline_spec"] == {"pipeline_spec": SPEC, "platform_spec": PLATFORM}
+    day = sent["runtime_config"]["parameters"]["day"]
+    # 03:00 in Tokyo on 10 March is 18:00 UTC the day before.
+    assert resolve_day(day.replace(MACRO, "2026-03-09T18:00:00Z")) == date(2026, 3, 9)
+    assert resolve_day(day.replace(ARGO, "2026-03-09T18:00:04Z")) == date(2026, 3, 9)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == (
+        "scheduled nightly at 0 3 * * * (Asia/Tokyo), one run at a time: "
+        f"{server.url}/#/recurringruns/details/schedule-new"
+    )
+    for line in said[1:4]:
+        [(fires, evaluates)] = re.findall(r"(\d{4}-\d\d-\d\d) 03:00 JST evaluates on (\d{4}-\d\d-\d\d)", line)
+        assert date.fromisoformat(fires) - date.fromisoformat(evaluates) == timedelta(days=1)
+    assert said[4:] == [
+        "missed times are skipped",
+        "the cluster's scheduler has to run in Asia/Tokyo: CRON_SCHEDULE_TIMEZONE, UTC where nobody set it",
+    ]
+
+
+def test_missed_times_are_made_up_for_when_asked(server: StubServer, package: Path) -> None:
+    schedule(server, package, "--catch-up")
+    assert the_only(server.sent("POST", "/recurringruns")).body["no_catchup"] is False
+
+
+def test_a_schedule_of_the_same_name_is_replaced_and_no_other(
+    server: StubServer, package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("feed-ranker-feed", "somebody-elses", "feed-ranker-feed")
+    server.schedules = [{"recurring_run_id": f"id-{i}", "display_name": name} for i, name in enumerate(names)]
+    assert schedule(server, package) == DONE
+    calls = [(r.method, r.path.rpartition("/")[2]) for r in server.requests if "recurringruns" in r.path]
+    # The old ones go once the new one is there.
+    assert calls[-3:] == [("POST", "recurringruns"), ("DELETE", "id-0"), ("DELETE", "id-2")]
+    assert '"stringValue": "feed-ranker-feed"' in server.sent("GET", "/recurringruns")[0].query["filter"]
+    assert "replaced 2 earlier schedules of that name" in capsys.readouterr().out
+
+
+def test_a_refused_schedule_leaves_the_old_one(
+    server: StubServer, package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.schedules = [{"recurring_run_id": "id-0", "display_name": "feed-ranker-feed"}]
+    answer = server.answer
+
+    def refusing(request: Any) -> tuple[int, Any]:
+        is_new = (request.method, request.path.rpartition("/")[2]) == ("POST", "recurringruns")
+        return (400, {"error": "the spec is too large"}) if is_new else answer(request)
+
+    server.answer = refusing  # type: ignore[method-assign]
+    assert schedule(server, package) == FAILED
+    assert not [r for r in server.requests if r.method == "DELETE"]
+    assert capsys.readouterr().err == f"error: {server.url} refused: 400 Bad Request: the spec is too large\n"
+
+
+def test_a_token_is_read_from_its_file_and_sent(server: StubServer, package: Path, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("s3cret\n")
+    submit(server, package, "--existing-token", f"@{tmp_path / 'token'}", "--cookies", "session=1")
+    headers = the_only(server.sent("POST", "/runs")).headers
+    assert headers["authorization"] == "Bearer s3cret"
+    assert headers["cookie"] == "session=1"
+
+
+def test_a_namespace_is_passed_on(server: StubServer, package: Path) -> None:
+    submit(server, package, "--namespace", "team-feed")
+    assert the_only(server.sent("POST", "/experiments")).body["namespace"] == "team-feed"
+
+
+def test_a_host_that_does_not_answer_is_one_line(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["submit", "--package", str(package), "--host", "http://127.0.0.1:1"]) == FAILED
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert re.fullmatch(r"error: http://127.0.0.1:1 does not answer: .*refused; is --host right, .*\n", said.err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["submit", "--package", "no.yaml"], "--package no.yaml: there is no such file"),
+        (["submit", "--feed-log", "/log"], "--image is needed to compile"),
+        (["submit", "--image", "feed", "--feed-log", "/log"], "image: 'feed' can change under its name"),
+        (["compile", "--image", "feed:1"], "--feed-log is needed to compile"),
+        (["compile", "--config", "nope"], "--config nope: pipeline_config.py has feed, kuairand"),
+        (["compile", "--output", "feed.json"], "--output feed.json: Kubeflow takes files that end in .yaml"),
+        (["schedule", "--cron", "0 25 * * *"], "--cron: '25' is no hour"),
+    ],
+)
+def test_a_command_that_cannot_work_is_one_line(
+    server: StubServer, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host = [] if arguments[0] == "compile" else ["--host", server.url]
+    assert main([*arguments, *host]) == USAGE
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {message}")
+    assert said.count("\n") == 1
+    assert not server.sent("POST", "/runs")
+
+
+def test_what_is_compiled_in_does_not_go_with_a_package(
+    server: StubServer, package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert submit(server, package, "--image", "feed:1") == USAGE
+    assert "--image, --push-destination and --no-cache are compiled in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--timezone", "Mars/Olympus"], ["--days-before", "-1"], ["--existing-token", "@/no/such/file"]]
+)
+def test_a_wrong_option_is_named(package: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["submit", "--package", str(package), *arguments])
+    assert end.value.code == USAGE
+    assert f"argument {arguments[0]}: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["compile", "submit", "schedule"])
+def test_help_says_what_a_command_does(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == DONE
+    said = capsys.readouterr().out
+    assert "--image NAME@sha256:…" in said
+    assert ("--host URL" in said) == (command != "compile")
+    assert ("--cron FIELDS" in said) == (command == "schedule")

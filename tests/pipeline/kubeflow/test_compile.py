@@ -1,0 +1,165 @@
+"""What the real pipeline compiles to."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+import yaml
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2 as pb
+from tfx.types.artifact import Artifact
+from tfx.utils import import_utils
+
+from pipeline.config import PipelineConfig
+from pipeline.kubeflow.compile import ENTRYPOINT, Compiled, compile_pipeline, with_overrides
+from pipeline.kubeflow.settings import Notification
+from pipeline.pipeline import create_pipeline
+from pipeline_config import FEED
+from tests.pipeline.kubeflow.launcher import ROOT, read_package
+
+IMAGE = "ghcr.io/team/feed@sha256:" + "0123456789abcdef" * 4
+SETTINGS = replace(FEED.kubeflow, notification=Notification("hook"), pipeline_root="s3://bucket/feed")
+
+
+def compiled(config: PipelineConfig = FEED, day: date | None = None, cache: bool = True) -> Compiled:
+    return compile_pipeline(config, IMAGE, "/feed_log", day, cache)
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("compiled") / "feed.yaml"
+    compiled().write(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def spec(package: Path) -> pb.PipelineSpec:
+    return read_package(package)[0]
+
+
+@pytest.fixture(scope="module")
+def executors(package: Path) -> pb.PipelineDeploymentConfig:
+    spec = next(yaml.safe_load_all(package.read_text()))
+    return json_format.ParseDict(spec["deploymentSpec"], pb.PipelineDeploymentConfig())
+
+
+@pytest.fixture(scope="module")
+def components() -> list[str]:
+    pipeline = create_pipeline(FEED, feed_log="", day=date(2026, 3, 9), pipeline_root="", push_destination="/models")
+    return [component.id for component in pipeline.components]
+
+
+def test_the_backend_s_schema_version_and_every_component(spec: pb.PipelineSpec, components: list[str]) -> None:
+    assert spec.schema_version == "2.1.0"
+    assert spec.pipeline_info.name == "feed-ranker-feed"
+    assert sorted(spec.root.dag.tasks) == sorted(components)
+
+
+def test_every_executor_is_a_container_with_our_command(executors: pb.PipelineDeploymentConfig) -> None:
+    for executor in executors.executors.values():
+        assert executor.WhichOneof("spec") == "container"  # resolvers and importers do not run everywhere
+        assert executor.container.image == IMAGE
+        assert tuple(executor.container.command) == ENTRYPOINT
+        assert not executor.container.HasField("lifecycle")  # hooks are not run
+
+
+def test_the_day_is_required_and_the_feed_log_has_its_default(spec: pb.PipelineSpec) -> None:
+    parameters = spec.root.input_definitions.parameters
+    assert set(parameters) == {"day", "feed_log"}
+    assert not parameters["day"].HasField("default_value")
+    assert parameters["feed_log"].default_value.string_value == "/feed_log"
+    days = {
+        (name, parameter)
+        for name, task in spec.root.dag.tasks.items()
+        for parameter, source in task.inputs.parameters.items()
+        if source.component_input_parameter == "day"
+    }
+    assert days == {("TrainingStart", "day"), ("FeedLogGen", "eval_day"), ("TowerTrainer", "eval_day")}
+
+
+def test_a_day_can_be_the_default() -> None:
+    parameters = compiled(day=date(2026, 3, 9)).pipeline_spec["root"]["inputDefinitions"]["parameters"]
+    assert parameters["day"]["defaultValue"] == "2026-03-09"
+
+
+def test_caching_is_off_where_the_key_cannot_see_the_data(spec: pb.PipelineSpec) -> None:
+    uncached = {name for name, task in spec.root.dag.tasks.items() if not task.caching_options.enable_cache}
+    assert uncached == {"FeedLogGen", "ServingModel", "TrainingStart"}
+
+
+def test_caching_can_be_off_altogether() -> None:
+    tasks = compiled(cache=False).pipeline_spec["root"]["dag"]["tasks"]
+    assert not any(task.get("cachingOptions", {}).get("enableCache") for task in tasks.values())
+
+
+def test_artifact_types_lead_to_their_classes(spec: pb.PipelineSpec) -> None:
+    own = set()
+    for component in spec.components.values():
+        for artifact in component.output_definitions.artifacts.values():
+            title = yaml.safe_load(artifact.artifact_type.instance_schema)["title"]
+            if not title.startswith("tfx."):
+                own.add(import_utils.import_class_by_path(title))
+    assert own
+    assert all(issubclass(artifact, Artifact) for artifact in own)
+
+
+def test_executors_name_the_types_that_components_declare(
+    spec: pb.PipelineSpec, executors: pb.PipelineDeploymentConfig
+) -> None:
+    for component in spec.components.values():
+        arguments = list(executors.executors[component.executor_label].container.args)
+        inputs = json.loads(arguments[arguments.index("--json_serialized_inputs_spec_args") + 1])
+        assert inputs == json_format.MessageToDict(component.input_definitions)
+
+
+def test_nothing_of_this_machine_is_compiled_in(package: Path) -> None:
+    assert str(ROOT) not in package.read_text()
+
+
+def test_compiling_again_gives_the_same_file(package: Path, tmp_path: Path) -> None:
+    compiled().write(tmp_path / "again.yaml")
+    assert (tmp_path / "again.yaml").read_bytes() == package.read_bytes()
+
+
+def test_models_go_to_the_mounted_volume(spec: pb.PipelineSpec, package: Path) -> None:
+    constants = {
+        name: task.inputs.parameters["push_destination"].runtime_value.constant.string_value
+        for name, task in spec.root.dag.tasks.items()
+        if "push_destination" in task.inputs.parameters
+    }
+    assert constants["ServingModel"] == constants["TrainingStart"] == "/models/feed"
+    assert json.loads(constants["Pusher"]) == {"filesystem": {"base_directory": "/models/feed"}}
+    platform = json_format.MessageToDict(read_package(package)[1])
+    mounted = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert mounted == {
+        f"{name}_executor": {"pvcMount": [{"constant": "feed-ranker-models", "mountPath": "/models"}]}
+        for name in constants
+    }
+
+
+def test_a_notification_and_a_pipeline_root_of_one_s_own(components: list[str]) -> None:
+    document = compiled(replace(FEED, kubeflow=SETTINGS))
+    parsed = json_format.ParseDict(document.pipeline_spec, pb.PipelineSpec())
+    assert set(parsed.root.dag.tasks) == {"feed-ranker", "notify"}
+    assert sorted(parsed.components["feed-ranker"].dag.tasks) == sorted(components)
+    assert parsed.default_pipeline_root == "s3://bucket/feed"
+
+
+def test_the_command_line_goes_before_the_config() -> None:
+    config = with_overrides(replace(FEED, kubeflow=SETTINGS), "gs://bucket/models", None)
+    assert config.kubeflow.push_destination == "gs://bucket/models"
+    assert config.kubeflow.pipeline_root == "s3://bucket/feed"
+    assert with_overrides(FEED, None, None) == FEED
+
+
+def test_beam_components_get_the_config_s_arguments() -> None:
+    config = replace(FEED, beam_pipeline_args=("--direct_num_workers=2", "--direct_running_mode=multi_processing"))
+    executors = compiled(config).pipeline_spec["deploymentSpec"]["executors"]
+    arguments = executors["LeafEncoder_executor"]["container"]["args"]
+    assert arguments[-4:] == [
+        "--runner=FnApiRunner",
+        "--sdk_container_image=none-in-process",
+        *config.beam_pipeline_args,
+    ]

@@ -1,0 +1,204 @@
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2 as pb
+
+from pipeline.kubeflow.platform import platform_spec
+from pipeline.kubeflow.settings import EVERY_COMPONENT, Kubeflow, Notification, Resources, Secret, Volume
+from pipeline.kubeflow.spec import (
+    Parameter,
+    describe_parameters,
+    name_artifact_classes,
+    notify_at_exit,
+    set_resources,
+    switch_caching_off,
+)
+
+
+@pytest.fixture
+def spec() -> dict[str, Any]:
+    """Two components as TFX compiles them: Read, whose output Train takes."""
+    forest = {"artifactType": {"instanceSchema": "title: feed_ranker.Forest\ntype: object\n"}}
+    container = {
+        "image": "feed@sha256:0",
+        "command": ["python"],
+        "args": ["--spec", '{"a": "title: feed_ranker.Forest\\n"}'],
+    }
+    upstream = {"taskOutputArtifact": {"producerTask": "Read", "outputArtifactKey": "forest"}}
+    return {
+        "pipelineInfo": {"name": "feed-ranker-feed"},
+        "schemaVersion": "2.1.0",
+        "root": {
+            "inputDefinitions": {"parameters": {"day": {"parameterType": "STRING"}}},
+            "dag": {
+                "tasks": {
+                    "Read": {
+                        "taskInfo": {"name": "Read"},
+                        "componentRef": {"name": "Read"},
+                        "cachingOptions": {"enableCache": True},
+                        "inputs": {"parameters": {"eval_day": {"componentInputParameter": "day"}}},
+                    },
+                    "Train": {
+                        "taskInfo": {"name": "Train"},
+                        "componentRef": {"name": "Train"},
+                        "cachingOptions": {"enableCache": True},
+                        "dependentTasks": ["Read"],
+                        "inputs": {"artifacts": {"forest": upstream}},
+                    },
+                }
+            },
+        },
+        "components": {
+            "Read": {"executorLabel": "Read_executor", "outputDefinitions": {"artifacts": {"forest": forest}}},
+            "Train": {"executorLabel": "Train_executor", "inputDefinitions": {"artifacts": {"forest": forest}}},
+        },
+        "deploymentSpec": {
+            "executors": {f"{name}_executor": {"container": dict(container)} for name in ("Read", "Train")}
+        },
+    }
+
+
+def valid(spec: dict[str, Any]) -> pb.PipelineSpec:
+    """The spec as the backend reads it: a field that it does not know is an error."""
+    parsed = json_format.ParseDict(spec, pb.PipelineSpec())
+    json_format.ParseDict(spec["deploymentSpec"], pb.PipelineDeploymentConfig())
+    return parsed
+
+
+def test_parameters_get_a_description_and_their_default(spec: dict[str, Any]) -> None:
+    describe_parameters(spec, {"day": Parameter("The day.", "2026-03-09")})
+    day = valid(spec).root.input_definitions.parameters["day"]
+    assert (day.description, day.default_value.string_value, day.is_optional) == ("The day.", "2026-03-09", True)
+
+
+def test_a_parameter_without_a_default_is_required(spec: dict[str, Any]) -> None:
+    describe_parameters(spec, {"day": Parameter("The day.")})
+    day = valid(spec).root.input_definitions.parameters["day"]
+    assert not day.HasField("default_value")
+    assert not day.is_optional
+
+
+def test_other_parameters_than_the_described_ones_are_an_error(spec: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"expected the parameters \['log'\], found \['day'\]"):
+        describe_parameters(spec, {"log": Parameter("The log.")})
+
+
+def test_caching_is_off_where_it_is_switched_off(spec: dict[str, Any]) -> None:
+    switch_caching_off(spec, ["Read"])
+    tasks = valid(spec).root.dag.tasks
+    assert {name: task.caching_options.enable_cache for name, task in tasks.items()} == {"Read": False, "Train": True}
+
+
+def test_artifact_types_are_named_by_their_class_wherever_they_stand(spec: dict[str, Any]) -> None:
+    name_artifact_classes(spec, {"feed_ranker.Forest": "components.forest.Forest", "feed_ranker.For": "wrong"})
+    assert "feed_ranker" not in str(spec)
+    assert "wrong" not in str(spec)
+    schema = valid(spec).components["Train"].input_definitions.artifacts["forest"].artifact_type.instance_schema
+    assert schema == "title: components.forest.Forest\ntype: object\n"
+    args = spec["deploymentSpec"]["executors"]["Train_executor"]["container"]["args"]
+    assert args[1] == '{"a": "title: components.forest.Forest\\n"}'
+
+
+def test_each_component_gets_its_resources(spec: dict[str, Any]) -> None:
+    resources = {
+        EVERY_COMPONENT: Resources(cpu_request=0.5, memory_limit="512Mi"),
+        "Train": Resources(cpu_request=4, cpu_limit=8, memory_request="16Gi", memory_limit="20G", gpus=2),
+    }
+    set_resources(spec, Kubeflow(resources=resources, retries=3))
+    valid(spec)
+    config = json_format.ParseDict(spec["deploymentSpec"], pb.PipelineDeploymentConfig())
+    small = config.executors["Read_executor"].container.resources
+    assert (small.cpu_request, small.resource_cpu_request) == (0.5, "0.5")
+    assert (small.memory_limit, small.resource_memory_limit) == (pytest.approx(0.536870912), "512Mi")
+    assert not small.HasField("accelerator")
+    large = config.executors["Train_executor"].container.resources
+    assert (large.resource_cpu_request, large.resource_cpu_limit) == ("4", "8")
+    assert (large.memory_request, large.memory_limit) == (pytest.approx(17.179869184), pytest.approx(20.0))
+    assert (large.accelerator.type, large.accelerator.count) == ("nvidia.com/gpu", 2)
+    assert (large.accelerator.resource_type, large.accelerator.resource_count) == ("nvidia.com/gpu", "2")
+    assert valid(spec).root.dag.tasks["Train"].retry_policy.max_retry_count == 3
+
+
+def test_nothing_is_asked_for_where_nothing_is_set(spec: dict[str, Any]) -> None:
+    before = str(spec)
+    set_resources(spec, Kubeflow(resources={}))
+    assert str(spec) == before
+
+
+def test_a_notification_follows_the_whole_pipeline(spec: dict[str, Any]) -> None:
+    describe_parameters(spec, {"day": Parameter("The day.", "2026-03-09")})
+    notify_at_exit(spec, Notification("hook", key="address", on="always"), "feed@sha256:0")
+    parsed = valid(spec)
+    pipeline, notify = parsed.root.dag.tasks["feed-ranker"], parsed.root.dag.tasks["notify"]
+    # Runtime parameters reach the components through the DAG in between.
+    assert pipeline.inputs.parameters["day"].component_input_parameter == "day"
+    inner = parsed.components["feed-ranker"]
+    assert set(inner.dag.tasks) == {"Read", "Train"}
+    assert set(inner.input_definitions.parameters) == {"day"}
+    assert inner.dag.tasks["Read"].inputs.parameters["eval_day"].component_input_parameter == "day"
+    assert parsed.root.input_definitions.parameters["day"].default_value.string_value == "2026-03-09"
+    assert notify.trigger_policy.strategy == pb.PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
+    assert list(notify.dependent_tasks) == ["feed-ranker"]
+    assert notify.inputs.parameters["status"].task_final_status.producer_task == "feed-ranker"
+    arguments = spec["deploymentSpec"]["executors"]["notify_executor"]["container"]["args"]
+    assert arguments[-4:] == ["--url-file", "/secrets/notification/address", "--on", "always"]
+
+
+def configs(kubeflow: Kubeflow) -> dict[str, Any]:
+    platform = platform_spec(kubeflow, ["Read", "Train"])
+    json_format.ParseDict(platform, pb.PlatformSpec())
+    assert platform is not None
+    executors: dict[str, Any] = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    return executors
+
+
+def test_volumes_secrets_and_nodes_reach_the_components_that_they_name() -> None:
+    kubeflow = Kubeflow(
+        volumes=(Volume("log", "/log", components=("Read",)), Volume("models", "/models")),
+        secrets=(
+            Secret("store", env={"KEY_ID": "id", "KEY": "secret"}, components=("Read",)),
+            Secret("gcs", path="/secrets/gcs", components=("Train",)),
+        ),
+        image_pull_secrets=("registry",),
+        resources={"Train": Resources(gpus=1, node_selector={"pool": "gpu"})},
+    )
+    assert configs(kubeflow) == {
+        "Read_executor": {
+            "pvcMount": [{"constant": "log", "mountPath": "/log"}, {"constant": "models", "mountPath": "/models"}],
+            "secretAsEnv": [
+                {
+                    "secretName": "store",
+                    "keyToEnv": [
+                        {"secretKey": "id", "envVar": "KEY_ID"},
+                        {"secretKey": "secret", "envVar": "KEY"},
+                    ],
+                }
+            ],
+            "imagePullSecret": [{"secretName": "registry"}],
+        },
+        "Train_executor": {
+            "pvcMount": [{"constant": "models", "mountPath": "/models"}],
+            "secretAsVolume": [{"secretName": "gcs", "mountPath": "/secrets/gcs"}],
+            "imagePullSecret": [{"secretName": "registry"}],
+            "nodeSelector": {"labels": {"pool": "gpu"}},
+            "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
+        },
+    }
+
+
+def test_the_exit_task_sees_the_webhook_and_no_component_does() -> None:
+    mounts = configs(Kubeflow(volumes=(), notification=Notification("hook")))
+    assert mounts == {
+        "notify_executor": {"secretAsVolume": [{"secretName": "hook", "mountPath": "/secrets/notification"}]}
+    }
+
+
+def test_without_settings_there_is_no_platform_spec() -> None:
+    assert platform_spec(Kubeflow(volumes=()), ["Read", "Train"]) is None
+
+
+def test_a_setting_for_a_component_that_is_not_there_is_refused() -> None:
+    kubeflow = Kubeflow(volumes=(), resources={"Trian": Resources(gpus=1)})
+    with pytest.raises(ValueError, match=r"kubeflow: \['Trian'\] are not among the components \['Read', 'Train'\]"):
+        platform_spec(kubeflow, ["Read", "Train"])
