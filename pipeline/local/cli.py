@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from components.pusher.rollback import RollbackError, roll_back
 from pipeline.config import PipelineConfig
 from pipeline.configs import ConfigError, load_config
 from pipeline.local.quiet import output_to_file, output_to_terminal
@@ -25,7 +26,8 @@ exit status:
   2  the command or the feed log cannot be used
   3  a model was trained but a gate held it back; the model serving before goes on
 
-A run that was stopped goes on from the last finished component when it is started again.
+A run that was stopped goes on from the last finished component when it is started again, and a backfill from the last
+finished day.
 """
 
 
@@ -37,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = workdir.run(run_id)
     try:
         config = load_config(options.config)
+        if options.rollback:
+            with workdir.lock():
+                return _roll_back(workdir)
         if options.feed_log is None and options.config != BUILT_IN:
             raise UsageError(f"--config {options.config}: say where its feed log lies with --feed-log DIR")
         with workdir.lock():
@@ -47,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped; started again, the run goes on from the last finished component", file=sys.stderr)
         return INTERRUPTED
-    except (UsageError, ConfigError, WorkdirBusyError) as error:
+    except (UsageError, ConfigError, WorkdirBusyError, RollbackError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE
 
@@ -79,22 +84,59 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where artifacts, models, logs and summaries go (default: workdir/NAME)",
     )
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
         "--day",
         type=date.fromisoformat,
         metavar="YYYY-MM-DD",
         help="the day to evaluate on; trained on the days before it (default: the newest of the feed log)",
     )
+    what.add_argument(
+        "--backfill",
+        type=_days,
+        metavar="START:END",
+        help="run every day from START to END, as a daily schedule would have; goes on where it stopped",
+    )
+    what.add_argument(
+        "--rollback", action="store_true", help="publish the model that served before once more, and run nothing"
+    )
+    parser.add_argument(
+        "--refit",
+        action="store_true",
+        help="fit Transform graph, forest and towers anew, whatever the config's cadence says",
+    )
     parser.add_argument("--verbose", action="store_true", help="show the log on the terminal instead of progress")
     return parser
+
+
+def _days(text: str) -> tuple[date, date]:
+    start, _, end = text.partition(":")
+    try:
+        days = date.fromisoformat(start), date.fromisoformat(end)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not START:END, each a day as YYYY-MM-DD") from None
+    if days[0] > days[1]:
+        raise argparse.ArgumentTypeError(f"{text!r}: START must not come after END")
+    return days
+
+
+def _roll_back(workdir: Workdir) -> int:
+    done = roll_back(str(workdir.serving_model))
+    print(f"version {done.version} serves, a copy of {done.republishes}, instead of {done.instead_of}")
+    return DONE
 
 
 def _run(options: argparse.Namespace, config: PipelineConfig, workdir: Workdir, run_id: str, console: Console) -> int:
     # TFX takes ten seconds and more to import; by now the command line is known to be good.
     with console.status("loading TensorFlow and TFX"):
-        from pipeline.local.run import FeedLogError, run_pipeline
+        from pipeline.local.backfill import Backfill, backfill, days_between
+        from pipeline.local.run import FeedLogError, built_in_feed, run_pipeline
     try:
-        outcome = run_pipeline(config, workdir, options.feed_log, options.day, run_id, console)
+        if options.backfill:
+            feed_log = options.feed_log.resolve() if options.feed_log else built_in_feed(workdir, console)
+            outcome = backfill(Backfill(config, workdir, feed_log, days_between(*options.backfill), run_id), console)
+        else:
+            outcome = run_pipeline(config, workdir, options.feed_log, options.day, run_id, console, options.refit)
     except FeedLogError as error:
         raise UsageError(str(error)) from None
     logging.getLogger(__name__).info("exit status %d", outcome)

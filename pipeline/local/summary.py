@@ -3,11 +3,13 @@
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from components.calibration_report.artifact import REPORT_FILE
+from components.training_start.plan import Plan
 from pipeline.config import PipelineConfig
 from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
 
@@ -46,20 +48,25 @@ def summarise(
     feed_log: Path,
     runs: Sequence[ComponentRun],
     report: Path | None = None,
+    start: Plan | None = None,
+    training_fingerprint: str = "",
 ) -> dict[str, Any]:
     """The summary of a run.
 
     Args:
         report: where the run's calibration report was put.
+        start: what the training started from.
+        training_fingerprint: names the training.
 
     Returns:
-        JSON-ready: `run_id`, `config`, `day`, `feed_log`, `status` (`complete` or `failed`), `failure` (component and
-        error, or None), `rows` and `rows_per_day`, `missing_days`, `objectives` (per objective `impressions`,
-        `positives`, `auc`, `o_over_e`, `normalized_entropy`, their intervals and the `gate`), `gates` (every
-        verdict over all impressions, and those on slices that failed), `slice_gates` (how many slice gates ended how),
-        `slices_dropped` (kinds of slices with too many values), `baseline` (the model compared with: its `version`, or
-        why it was `dropped`), `report` (a path, or None where there is none), `blessed`, `pushed_model` (a path, or
-        None where nothing was pushed), and `components` (state, seconds, rows and whether cached, in order).
+        JSON-ready: `run_id`, `config`, `day`, `feed_log`, `training_fingerprint`, `start` (how the training started and
+        why, and the `parent` that it went on from), `status` (`complete` or `failed`), `failure` (component and error,
+        or None), `rows` and `rows_per_day`, `missing_days`, `objectives` (per objective `impressions`, `positives`,
+        `auc`, `o_over_e`, `normalized_entropy`, their intervals and the `gate`), `gates` (every verdict over all
+        impressions, and those on slices that failed), `slice_gates` (how many slice gates ended how), `slices_dropped`
+        (kinds of slices with too many values), `baseline` (the model compared with: its `version`, or why it was
+        `dropped`), `report` (a path, or None where there is none), `blessed`, `pushed_model` (a path, or None where
+        nothing was pushed), and `components` (state, seconds, rows and whether cached, in order).
     """
     failed = next((run for run in runs if run.state is State.FAILED), None)
     rows = split_rows(runs)
@@ -70,6 +77,8 @@ def summarise(
         "config": config.name,
         "day": day.isoformat(),
         "feed_log": str(feed_log),
+        "training_fingerprint": training_fingerprint,
+        "start": asdict(start) if start else None,
         "status": "failed" if failed else "complete",
         "failure": {"component": failed.component, "error": failed.error} if failed else None,
         "rows": rows,

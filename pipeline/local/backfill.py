@@ -1,0 +1,177 @@
+"""Replays the daily schedule over a range of days, one after the other, as if each had come in time."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+
+from components.feed_log_gen.feed_log import FeedLogError, list_days
+from components.serving_model.lookup import find_serving_version, read_manifest
+from pipeline.config import PipelineConfig
+from pipeline.local.dag_runner import ComponentRun
+from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, exit_status, prepare, run_day
+from pipeline.local.workdir import Workdir
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """What to replay, and where.
+
+    Attributes:
+        config, workdir, feed_log: as for a single run.
+        days: oldest first.
+        run_id: each day's run is called by it and the day.
+    """
+
+    config: PipelineConfig
+    workdir: Workdir
+    feed_log: Path
+    days: Sequence[date]
+    run_id: str
+
+
+def backfill(task: Backfill, console: Console) -> int:
+    """Runs each day as a daily schedule would have, each going on from the days before it.
+
+    A day that an earlier call finished, on the same data, config and code, is not run again. A day without a folder is
+    skipped, since on that day there would have been nothing to run; the days after it train without it. A model that a
+    gate holds back is not pushed, and the next day goes on from the one before. A day that fails ends the replay: the
+    same command takes it up again there.
+
+    Args:
+        task: what to replay.
+        console: gets a line per day, and a table at the end.
+
+    Returns:
+        The exit status: 0 every model was blessed, 1 a day failed, 3 a model was not blessed.
+
+    Raises:
+        FeedLogError: none of the days has a folder, or a later day's model is serving, which an earlier day's must not
+            replace.
+    """
+    there = set(list_days(task.feed_log))
+    if not there.intersection(task.days):
+        raise FeedLogError(
+            f"feed log {task.feed_log}: none of the days {task.days[0]} to {task.days[-1]} has a folder; it has "
+            f"{min(there)} to {max(there)}"
+            if there
+            else f"feed log {task.feed_log}: it has no day"
+        )
+    finished = _finished_runs(task.workdir, task.config.name)
+    summaries: list[dict[str, Any]] = []
+    for day in task.days:
+        if day not in there:
+            console.print(f"{day}  [yellow]skipped[/]  the feed log has no such day", highlight=False)
+            continue
+        summary = _one_day(task, day, finished, console)
+        summaries.append(summary)
+        if summary["status"] == "failed":
+            break
+    console.print(days_table(summaries))
+    statuses = {exit_status(summary) for summary in summaries}
+    return next((status for status in (FAILED, NOT_BLESSED) if status in statuses), DONE)
+
+
+def days_between(start: date, end: date) -> list[date]:
+    """All days from `start` to `end`, both included."""
+    return [start + timedelta(days=i) for i in range((end - start).days + 1)]
+
+
+def days_table(summaries: Sequence[dict[str, Any]]) -> Table:
+    """One row per day: how it started, the rows it trained on, and each objective's normalized entropy."""
+    table = Table(box=None, padding=(0, 1, 0, 0), caption_justify="left")
+    table.add_column("day", no_wrap=True)
+    table.add_column("start")
+    table.add_column("rows", justify="right", no_wrap=True)
+    objectives = list(dict.fromkeys(name for summary in summaries for name in summary["objectives"]))
+    for name in objectives:
+        table.add_column(name, justify="right", overflow="fold")
+    table.add_column("", no_wrap=True)
+    for summary in summaries:
+        entropies = [summary["objectives"].get(name, {}).get("normalized_entropy") for name in objectives]
+        table.add_row(
+            summary["day"],
+            summary["start"]["start"],
+            f"{summary['rows'].get('train', 0):,}",
+            *("–" if value is None else f"{value:.3f}" for value in entropies),
+            _verdict(summary),
+        )
+    table.caption = "rows trained on, and the normalized entropy of each objective on the day itself"
+    return table
+
+
+def _one_day(
+    task: Backfill, day: date, finished: dict[tuple[str, str], dict[str, Any]], console: Console
+) -> dict[str, Any]:
+    prepared = prepare(task.config, task.workdir, task.feed_log, day)
+    before = finished.get((day.isoformat(), prepared.training))
+    if before is not None:
+        console.print(f"{day}  {_verdict(before)}  by {before['run_id']}", highlight=False)
+        return before
+    _refuse_to_go_back(task.workdir, day)
+    with console.status(f"{day}") as status:
+        summary = run_day(prepared, f"{task.run_id}_{day}", _Now(status, day).start, _nothing)
+    seconds = sum(component["seconds"] for component in summary["components"])
+    start = prepared.start.start if not prepared.start.is_cold else f"cold, as {prepared.start.reason}"
+    console.print(f"{day}  {_verdict(summary)}  {seconds:,.0f} s, {escape(start)}", soft_wrap=True, highlight=False)
+    for missing in summary["missing_days"]:
+        console.print(f"            trained without {missing}, which the feed log does not have", highlight=False)
+    if summary["status"] == "failed":
+        failure = summary["failure"]
+        console.print(
+            f"            {failure['component']}: {escape(failure['error'])}", soft_wrap=True, highlight=False
+        )
+    return summary
+
+
+class _Now:
+    """Shows which component of which day is at work."""
+
+    def __init__(self, status: Status, day: date) -> None:
+        self._status = status
+        self._day = day
+
+    def start(self, component: str) -> None:
+        self._status.update(f"{self._day}  {component}")
+
+
+def _nothing(run: ComponentRun) -> None:
+    """A day's line is printed when the day is over."""
+
+
+def _refuse_to_go_back(workdir: Workdir, day: date) -> None:
+    serving = find_serving_version(str(workdir.serving_model))
+    of_day = ((read_manifest(str(workdir.serving_model), serving) or {}).get("eval_day") or "") if serving else ""
+    if of_day > day.isoformat():
+        raise FeedLogError(
+            f"{workdir.serving_model}: version {serving} was trained for {of_day}, and a model for {day} would replace "
+            "it. If these days were replayed before, then their data, config or code has changed since: replay them in "
+            "another --workdir"
+        )
+
+
+def _finished_runs(workdir: Workdir, config: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """The summaries of complete runs by day and training, the newest run of each."""
+    found = {}
+    for summary in _summaries(workdir):
+        if summary.get("status") == "complete" and summary.get("config") == config:
+            found[summary["day"], summary.get("training_fingerprint", "")] = summary
+    return found
+
+
+def _summaries(workdir: Workdir) -> Iterator[dict[str, Any]]:
+    for file in sorted(workdir.root.glob("runs/*/summary.json")):
+        yield json.loads(file.read_text())
+
+
+def _verdict(summary: dict[str, Any]) -> str:
+    if summary["status"] == "failed":
+        return "[red]failed[/]"
+    return "[green]blessed[/]" if summary["blessed"] else "[red]held back[/]"

@@ -1,0 +1,132 @@
+"""One day on this machine, without a word on the terminal: prepare the run, run it, sum it up, tidy up."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from tfx.orchestration import metadata
+from tfx.orchestration.pipeline import Pipeline
+
+from components.feed_log_gen.feed_log import source_fingerprint, window_days
+from components.serving_model.lookup import find_serving_version
+from components.training_start.plan import NO_VERSION, Plan
+from pipeline.beam import beam_args
+from pipeline.config import PipelineConfig
+from pipeline.local.dag_runner import ComponentRun, ObservedDagRunner
+from pipeline.local.retention import remove_old_artifacts
+from pipeline.local.summary import copy_report, summarise, write_summary
+from pipeline.local.workdir import Workdir
+from pipeline.pipeline import create_pipeline, plan_start, training_fingerprint
+
+DONE, FAILED, NOT_BLESSED = 0, 1, 3
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DayRun:
+    """A day that is ready to be run.
+
+    Attributes:
+        config, workdir, feed_log, day: what is run on what, and where.
+        start: what its training starts from.
+        training: names its training; see `pipeline.training_fingerprint`.
+        pipeline: the whole of it.
+    """
+
+    config: PipelineConfig
+    workdir: Workdir
+    feed_log: Path
+    day: date
+    start: Plan
+    training: str
+    pipeline: Pipeline
+
+
+def prepare(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: date, refit: bool = False) -> DayRun:
+    """Looks at the feed log and at what is serving.
+
+    Args:
+        refit: start cold, whatever the cadence says.
+
+    Raises:
+        FeedLogError: a file of the window is not Parquet, or not a whole one.
+    """
+    source = source_fingerprint(feed_log, window_days(day, config.train_days))
+    training = training_fingerprint(config, day, source)
+    destination = str(workdir.serving_model)
+    start = Plan("cold", "a refit was asked for") if refit else plan_start(config, destination, day)
+    pipeline = create_pipeline(
+        config,
+        feed_log=str(feed_log),
+        day=day,
+        pipeline_root=str(workdir.artifacts),
+        push_destination=destination,
+        source_fingerprint=source,
+        training_fingerprint=training,
+        serving_version=find_serving_version(destination, exclude_training_fingerprint=training) or NO_VERSION,
+        parent_version=start.parent or NO_VERSION,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(workdir.metadata)),
+        beam_pipeline_args=beam_args(config.beam_pipeline_args),
+    )
+    return DayRun(config, workdir, feed_log, day, start, training, pipeline)
+
+
+def run_day(
+    prepared: DayRun, run_id: str, on_start: Callable[[str], None], on_end: Callable[[ComponentRun], None]
+) -> dict[str, Any]:
+    """Runs a day, writes its summary, and removes the artifacts of runs that are older than the config keeps.
+
+    Args:
+        prepared: the day.
+        run_id: names the folder that the summary and the report go to.
+        on_start: called with each component's id before it is launched.
+        on_end: called with each component's outcome.
+
+    Returns:
+        The summary; `exit_status` tells the outcome from it.
+    """
+    config, workdir = prepared.config, prepared.workdir
+    runner = ObservedDagRunner(on_start, on_end)
+    with _bug_reports_in_log():
+        runner.run(prepared.pipeline)
+    folder = workdir.run(run_id)
+    summary = summarise(
+        run_id,
+        config,
+        prepared.day,
+        prepared.feed_log,
+        runner.runs,
+        copy_report(folder, runner.runs),
+        prepared.start,
+        prepared.training,
+    )
+    write_summary(folder, summary)
+    if summary["status"] == "complete":
+        try:
+            connection = metadata.sqlite_metadata_connection_config(str(workdir.metadata))
+            remove_old_artifacts(connection, workdir.artifacts, config.retention.runs)
+        except OSError as error:
+            # The run is over and its summary written; what is left is tried again after the next one.
+            _LOG.warning("artifacts of old runs could not be removed: %s", error)
+    return summary
+
+
+def exit_status(summary: dict[str, Any]) -> int:
+    """0 blessed and pushed, 1 a component failed, 3 not blessed."""
+    if summary["status"] == "failed":
+        return FAILED
+    return DONE if summary["blessed"] else NOT_BLESSED
+
+
+@contextmanager
+def _bug_reports_in_log() -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        _LOG.exception("the run stopped outside of its components")
+        raise
