@@ -1,0 +1,116 @@
+"""From a feed log to a pushed model through the compiled pipeline, each component in a process of its own."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2 as pb
+
+from pipeline.kubeflow.compile import compile_pipeline
+from pipeline.kubeflow.settings import Kubeflow, Notification
+from pipeline_config import CONFIGS, FEED
+from tests.end_to_end.conftest import ROOT
+from tests.pipeline.kubeflow.launcher import Launcher, Run, read_package
+from tests.pipeline.kubeflow.stub_server import serving
+
+pytestmark = pytest.mark.slow
+
+IMAGE = "ghcr.io/team/feed@sha256:" + "0123456789abcdef" * 4
+DAY = "2026-03-09"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cluster")
+
+
+@pytest.fixture(scope="module")
+def run(small_feed: Path, models: Path, workdir: Path) -> Run:
+    package = workdir / "feed.yaml"
+    command = [sys.executable, "kubeflow_runner.py", "compile", "--image", IMAGE, "--feed-log", str(small_feed)]
+    command += ["--push-destination", str(models), "--output", str(package)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return Launcher(read_package(package)[0], workdir).run({"day": DAY})
+
+
+def test_every_component_runs(run: Run) -> None:
+    assert run.state == "SUCCEEDED", run.error
+    assert set(run.tasks.values()) == {"SUCCEEDED"}
+
+
+def test_a_blessed_model_is_pushed(run: Run, models: Path) -> None:
+    assert run.artifacts["Evaluator"]["blessing"].metadata["blessed"] == 1
+    pushed = run.artifacts["Pusher"]["pushed_model"].metadata
+    assert pushed["pushed"] == 1
+    [version] = [path for path in models.iterdir() if path.name.isdigit()]
+    assert pushed["pushed_destination"] == str(version)
+    manifest = json.loads((version / "assets.extra/feed_ranker.json").read_text())
+    assert manifest["eval_day"] == DAY
+    assert set(tf.saved_model.load(str(version)).signatures) >= {"serving_default", "rank"}
+
+
+def test_the_model_has_learnt(run: Run, workdir: Path) -> None:
+    launcher = Launcher(pb.PipelineSpec(), workdir)
+    evaluation = launcher.local_path(run.artifacts["Evaluator"]["evaluation"].uri)
+    objectives = json.loads((evaluation / "gates.json").read_text())["objectives"]
+    assert set(objectives) == set(CONFIGS["feed"].objective_names)
+    assert objectives["click"]["auc"] > 0.65
+
+
+def test_what_artifacts_say_of_others_holds_outside_of_the_pod(run: Run) -> None:
+    model = run.artifacts["TowerTrainer"]["model"].uri
+    assert run.artifacts["Evaluator"]["blessing"].metadata["current_model"] == model
+    for outputs in run.artifacts.values():
+        for artifact in outputs.values():
+            assert artifact.uri.startswith("minio://mlpipeline/")
+            assert "/pods/" not in json.dumps(json_format.MessageToDict(artifact.metadata))
+
+
+def test_a_failing_component_fails_the_run_with_its_message(small_feed: Path, tmp_path: Path) -> None:
+    """The run stops there, nothing is pushed, and the exit task tells the webhook why."""
+    models = tmp_path / "models"
+    (tmp_path / "url").touch()
+    settings = Kubeflow(push_destination=str(models), volumes=(), notification=Notification("hook"))
+    compiled = compile_pipeline(replace(FEED, kubeflow=settings), IMAGE, str(small_feed))
+    compiled.write(tmp_path / "feed.yaml")
+    spec, _ = read_package(tmp_path / "feed.yaml")
+    _only_up_to(spec, "StatisticsGen")
+    with serving() as webhook:
+        webhook.refusals["/hook"] = (200, {})
+        (tmp_path / "url").write_text(f"{webhook.url}/hook")
+        mounted = {"/secrets/notification/url": str(tmp_path / "url")}
+        run = Launcher(spec, tmp_path, mounted).run({"day": "2026-04-01"})
+    assert run.state == "FAILED"
+    assert run.tasks == {
+        "TrainingStart": "SUCCEEDED",
+        "FeedLogGen": "FAILED",
+        "StatisticsGen": "SKIPPED",
+        "feed-ranker": "FAILED",
+        "notify": "SUCCEEDED",
+    }
+    expected = f"feed log {small_feed}: the eval day 2026-04-01 has no folder day-2026-04-01"
+    assert expected in run.logs["FeedLogGen"].splitlines()[-1]
+    [told] = webhook.requests
+    assert expected in told.body["text"]
+    assert not models.exists()
+
+
+def _only_up_to(spec: pb.PipelineSpec, last: str) -> None:
+    """Leaves out the tasks that `last` does not need."""
+    tasks = spec.components["feed-ranker"].dag.tasks
+    needed, new = set(), {last}
+    while new:
+        needed |= new
+        new = {upstream for name in new for upstream in tasks[name].dependent_tasks} - needed
+    for name in set(tasks) - needed:
+        del tasks[name]

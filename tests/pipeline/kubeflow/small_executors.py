@@ -1,0 +1,36 @@
+"""Executors that do next to nothing, one of them by Beam."""
+
+from pathlib import Path
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_beam_executor, base_executor
+
+
+class Copier(base_executor.BaseExecutor):
+    """Writes its parameter `text` where its input has a file."""
+
+    def Do(  # noqa: N802 - TFX spells it so
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Raises FileNotFoundError where there is no input."""
+        [model], [copy] = input_dict["model"], output_dict["copy"]
+        found = Path(model.uri, "model.txt").read_text()
+        Path(copy.uri, "copy.txt").write_text(f"{found} {exec_properties['text']} {type(model).__name__}")
+        copy.set_string_custom_property("copied", f"{model.uri}/model.txt")
+
+
+class BeamCopier(base_beam_executor.BaseBeamExecutor):
+    """Fails as soon as it is asked, with the URI that it was handed."""
+
+    def Do(  # noqa: N802 - TFX spells it so
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Raises LookupError."""
+        raise LookupError(input_dict["model"][0].uri)

@@ -1,0 +1,89 @@
+"""The container's command, in this process; `test_kubeflow_run.py` runs a whole pipeline by it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.kubeflow import entrypoint
+
+COPIER = "tests.pipeline.kubeflow.small_executors.Copier"
+BEAM_COPIER = "tests.pipeline.kubeflow.small_executors.BeamCopier"
+MODEL = {"instanceSchema": "title: tfx.Model\ntype: object\n"}
+IN_PROCESS, CLUSTER = "--runner=FnApiRunner", "--runner=DataflowRunner"
+
+
+def arguments(pod: Path, executor: str, scheme: str = "minio") -> list[str]:
+    given: dict[str, Any] = {
+        "inputs": {
+            "parameterValues": {"text": "copied"},
+            "artifacts": {"model": {"artifacts": [{"name": "7", "uri": f"{scheme}://b/run/model", "type": {}}]}},
+        },
+        "outputs": {
+            "artifacts": {
+                "copy": {"artifacts": [{"uri": f"{scheme}://b/run/copy", "type": MODEL}]},
+                "executor-logs": {
+                    "artifacts": [{"uri": f"{scheme}://b/run/logs", "type": {"schemaTitle": "system.Artifact"}}]
+                },
+            },
+            "outputFile": str(pod / "output_metadata.json"),
+        },
+    }
+    inputs = {
+        "parameters": {"text": {"parameterType": "STRING"}},
+        "artifacts": {"model": {"artifactType": MODEL}},
+    }
+    return [
+        *("--executor_class_path", executor),
+        *("--json_serialized_invocation_args", json.dumps(given)),
+        *("--json_serialized_inputs_spec_args", json.dumps(inputs)),
+        *("--launcher_root", str(pod)),
+    ]
+
+
+@pytest.fixture
+def pod(tmp_path: Path) -> Path:
+    """A pod that the launcher has copied a model into."""
+    folder = tmp_path / "minio/b/run/model"
+    folder.mkdir(parents=True)
+    (folder / "model.txt").write_text("weights")
+    return tmp_path
+
+
+@pytest.mark.parametrize("runner", [IN_PROCESS, CLUSTER])
+def test_an_executor_reads_and_writes_the_launcher_s_copies(pod: Path, runner: str) -> None:
+    entrypoint.main([*arguments(pod, COPIER), runner])
+    assert (pod / "minio/b/run/copy/copy.txt").read_text() == "weights copied Model"
+    output = json.loads((pod / "output_metadata.json").read_text())
+    assert set(output["artifacts"]) == {"copy"}
+    [copy] = output["artifacts"]["copy"]["artifacts"]
+    assert copy["uri"] == "minio://b/run/copy"
+    assert copy["metadata"]["copied"] == "minio://b/run/model/model.txt"
+
+
+def test_what_goes_wrong_is_left_for_kubernetes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reason = tmp_path / "termination-log"
+    monkeypatch.setattr(entrypoint, "TERMINATION_MESSAGE", reason)
+    with pytest.raises(FileNotFoundError, match=r"model\.txt"):
+        entrypoint.main(arguments(tmp_path, COPIER))
+    assert not reason.exists()
+    reason.touch()
+    with pytest.raises(FileNotFoundError) as raised:
+        entrypoint.main(arguments(tmp_path, COPIER))
+    assert reason.read_text() == f"FileNotFoundError: {raised.value}"
+
+
+@pytest.mark.parametrize(
+    ("runner", "scheme", "handed"),
+    [(IN_PROCESS, "gs", "{pod}/gcs/b/run/model"), (CLUSTER, "gs", "gs://b/run/model")],
+)
+def test_beam_workers_elsewhere_get_the_uris_themselves(pod: Path, runner: str, scheme: str, handed: str) -> None:
+    with pytest.raises(LookupError) as raised:
+        entrypoint.main([*arguments(pod, BEAM_COPIER, scheme), runner])
+    assert raised.value.args == (handed.format(pod=pod),)
+
+
+def test_beam_workers_elsewhere_cannot_read_minio(pod: Path) -> None:
+    with pytest.raises(ValueError, match=r"minio://b/run/copy: Beam's workers on other machines cannot read minio://"):
+        entrypoint.main([*arguments(pod, BEAM_COPIER), CLUSTER])
