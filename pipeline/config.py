@@ -172,6 +172,9 @@ class Towers:
         numeric_input: feed the normalised numeric features to the towers as well, beside the leaves.
         dropout: share of each hidden layer's units dropped in training.
         shared: one tower for all objectives, the source's first attempt, instead of one per group.
+        forest_share: what the forest's own prediction weighs in each objective's log-odds, beside the towers'. Both
+            come from the same leaves and err in different ways, rare objectives most of all. 0, and nothing else with
+            the forest target `any`, serves the towers alone, as the source does.
     """
 
     leaf_embedding_size: PositiveInt = 8
@@ -181,6 +184,7 @@ class Towers:
     numeric_input: bool = True
     dropout: Fraction = 0.0
     shared: bool = False
+    forest_share: Fraction = 0.5
 
 
 @dataclass(frozen=True, config=_CHECKED)
@@ -371,6 +375,11 @@ class PipelineConfig:
         _unique("objectives, features and keys", (*self.objective_names, *self.features.names, *keys))
         if unknown := sorted(set(self.gates.overrides) - set(self.objective_names)):
             raise ValueError(f"gates.overrides: {unknown} are not among the objectives {list(self.objective_names)}")
+        if self.forest.target == "any" and self.towers.forest_share:
+            raise ValueError(
+                f"towers.forest_share: {self.towers.forest_share} of each prediction should come from the forest, but "
+                'with forest.target "any" it predicts no single objective; set the share to 0'
+            )
         sliceable = {f.name for f in self.features.categorical}
         for columns in self.slices:
             if unknown := sorted(set(columns) - sliceable):

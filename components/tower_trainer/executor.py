@@ -18,6 +18,7 @@ from pipeline.config import Features, Objective, Retraining, Towers, Training, f
 from pipeline.day import resolve_day
 from ranker.examples import example_files
 from ranker.forest.graph import ForestLeaves
+from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
 from ranker.serving.export import Manifest, export_saved_model
 from ranker.serving.module import FeedRanker
@@ -109,7 +110,14 @@ class Executor(base_executor.BaseExecutor):
             ).as_json(),
         )
         module = FeedRanker(
-            raw, transform.transform_features_layer(), ForestLeaves(forest), trained.network, inputs, objectives
+            raw,
+            transform.transform_features_layer(),
+            ForestLeaves(forest),
+            trained.network,
+            inputs,
+            objectives,
+            ForestMargins(forest) if towers.forest_share else None,
+            towers.forest_share,
         )
         export_saved_model(
             module,

@@ -23,8 +23,11 @@ from numpy.typing import NDArray
 BOOSTER_FILE = "forest.ubj"
 ARRAYS_FILE = "forest.npz"
 DESCRIPTION_FILE = "forest.json"
-_FORMAT = 1
-_ARRAYS = ("split_feature", "split_threshold", "split_default_left", "split_left", "first_leaf", "leaf_node")
+_FORMAT = 2
+_ARRAYS = (
+    *("split_feature", "split_threshold", "split_default_left", "split_left", "first_leaf"),
+    *("leaf_node", "leaf_value", "tree_output", "base_margin"),
+)
 
 Leaves: TypeAlias = NDArray[np.uint16 | np.uint32]
 
@@ -45,6 +48,9 @@ class Forest:
         split_left: int32 [splits, 2], the leaves from (inclusive) and to (exclusive) under the left child.
         first_leaf: int32 [trees + 1]; tree t has the leaves from first_leaf[t] to first_leaf[t + 1].
         leaf_node: int32 [leaves], XGBoost's node id of each leaf within its tree.
+        leaf_value: float32 [leaves], what a leaf adds to its tree's output.
+        tree_output: int32 [trees], the output that each tree adds to: an objective, or the superset objective.
+        base_margin: float32 [outputs], the log-odds that the trees' sum starts from.
     """
 
     ubj: bytes
@@ -55,6 +61,9 @@ class Forest:
     split_left: NDArray[np.int32]
     first_leaf: NDArray[np.int32]
     leaf_node: NDArray[np.int32]
+    leaf_value: NDArray[np.float32]
+    tree_output: NDArray[np.int32]
+    base_margin: NDArray[np.float32]
 
     @property
     def trees(self) -> int:
@@ -98,6 +107,12 @@ class Forest:
             leaves[:, tree] = number[nodes[:, tree].astype(np.int64)]
         return leaves
 
+    def margins(self, leaves: NDArray[Any]) -> NDArray[np.float32]:
+        """The forest's own predictions, as log-odds [rows, outputs], of leaf numbers [rows, trees]."""
+        values = self.leaf_value[leaves]
+        outputs = [values[:, self.tree_output == output].sum(axis=1) for output in range(len(self.base_margin))]
+        return np.stack(outputs, axis=1) + self.base_margin
+
     @staticmethod
     def from_booster(booster: xgb.Booster, feature_names: Sequence[str]) -> "Forest":
         """Numbers the leaves of a trained booster.
@@ -113,7 +128,8 @@ class Forest:
             raise ValueError(f"forest: the booster has {features} features, but {len(feature_names)} names were given")
         if (kind := learner["gradient_booster"]["name"]) != "gbtree":
             raise ValueError(f"forest: the booster must be a gbtree, got {kind}")
-        trees = [_Tree(tree) for tree in learner["gradient_booster"]["model"]["trees"]]
+        model = learner["gradient_booster"]["model"]
+        trees = [_Tree(tree) for tree in model["trees"]]
         if not trees:
             raise ValueError("forest: the booster has no trees")
         first_leaf = _frozen(np.cumsum([0, *(len(tree.leaf_node) for tree in trees)]).astype(np.int32))
@@ -127,6 +143,9 @@ class Forest:
             split_left=_joined(left, np.int32),
             first_leaf=first_leaf,
             leaf_node=_joined([tree.leaf_node for tree in trees], np.int32),
+            leaf_value=_joined([tree.leaf_value for tree in trees], np.float32),
+            tree_output=_frozen(np.asarray(model["tree_info"], np.int32)),
+            base_margin=_frozen(_base_margin(learner)),
         )
 
     def save(self, folder: str) -> None:
@@ -191,6 +210,7 @@ class _Tree:
         self.default_left: list[int] = []
         self.left: list[tuple[int, int]] = []
         self.leaf_node: list[int] = []
+        self.leaf_value: list[float] = []
         left, right = tree["left_children"], tree["right_children"]
         # A stack entry is a node, and the split whose left side is done once that node is reached (-1: none).
         stack = [(0, -1)]
@@ -200,6 +220,7 @@ class _Tree:
                 self.left[closes] = (self.left[closes][0], len(self.leaf_node))
             if left[node] < 0:
                 self.leaf_node.append(node)
+                self.leaf_value.append(tree["split_conditions"][node])
                 continue
             stack.append((right[node], len(self.feature)))
             stack.append((left[node], -1))
@@ -207,6 +228,14 @@ class _Tree:
             self.threshold.append(tree["split_conditions"][node])
             self.default_left.append(tree["default_left"][node])
             self.left.append((len(self.leaf_node), 0))
+
+
+def _base_margin(learner: dict[str, Any]) -> NDArray[np.float32]:
+    """What each output's sum starts from; where outputs are probabilities, XGBoost writes it as one."""
+    start = np.asarray(json.loads(learner["learner_model_param"]["base_score"]), np.float64)
+    if learner["objective"]["name"] == "binary:logistic":
+        start = np.log(start) - np.log1p(-start)
+    return start.astype(np.float32)
 
 
 def _joined(parts: list[Any], dtype: type[np.generic]) -> NDArray[Any]:

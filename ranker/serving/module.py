@@ -30,6 +30,8 @@ class FeedRanker(tf.Module):
         network: the fitted towers.
         inputs: sizes of the tensors that the towers read.
         objectives: in the order of the network's logits.
+        margins: leaf ids → the forest's own log-odds [batch, objectives]; None leaves them out.
+        forest_share: the weight of those margins in each objective's log-odds, the towers' being 1 minus it.
     """
 
     def __init__(
@@ -40,6 +42,8 @@ class FeedRanker(tf.Module):
         network: TwoTowerNetwork,
         inputs: TowerInputs,
         objectives: Sequence[Objective],
+        margins: Callable[[tf.Tensor], tf.Tensor] | None = None,
+        forest_share: float = 0.0,
     ) -> None:
         super().__init__(name="feed_ranker")
         self._raw = raw
@@ -50,6 +54,8 @@ class FeedRanker(tf.Module):
         self._logits = partial(network.call, training=False)
         self._inputs = inputs
         self._objectives = tuple(objectives)
+        self._margins = margins
+        self._forest_share = forest_share
         self._tower_names = input_names([keys.LEAVES, *(name for name in inputs.tensor_specs() if name != keys.LEAVES)])
 
     def signatures(self) -> dict[str, Any]:
@@ -101,6 +107,10 @@ class FeedRanker(tf.Module):
         return self._probabilities({**batch, keys.LEAVES: self._forest(transformed[keys.FOREST_FEATURES])})
 
     def _probabilities(self, batch: Tensors) -> dict[str, tf.Tensor]:
-        probabilities = tf.sigmoid(self._logits(batch))
+        logits = self._logits(batch)
+        if self._margins is not None:
+            share = self._forest_share
+            logits = (1 - share) * logits + share * self._margins(batch[keys.LEAVES])
+        probabilities = tf.sigmoid(logits)
         columns = tf.unstack(probabilities, len(self._objectives), axis=1)
         return {o.name: column for o, column in zip(self._objectives, columns, strict=True)}

@@ -13,6 +13,7 @@ from pipeline.config import (
     MultiValued,
     Objective,
     PipelineConfig,
+    Towers,
     from_json,
     to_json,
 )
@@ -101,3 +102,10 @@ def test_names_that_would_break_slices_and_files_are_refused() -> None:
 def test_json_is_checked_on_the_way_back() -> None:
     with pytest.raises(ValidationError, match="depth"):
         from_json(Forest, to_json(Forest()).replace('"depth":5', '"depth":0'))
+
+
+def test_a_forest_of_the_superset_objective_has_no_share_in_the_predictions() -> None:
+    superset = Forest(target="any")
+    with pytest.raises(ValidationError, match=r"towers.forest_share: 0.5 .* set the share to 0"):
+        config(forest=superset)
+    assert config(forest=superset, towers=Towers(forest_share=0.0)).forest.target == "any"

@@ -11,7 +11,10 @@ import xgboost as xgb
 from ranker.forest.model import ARRAYS_FILE, BOOSTER_FILE, DESCRIPTION_FILE, Forest
 from tests.ranker.forest.boosters import grow, leaves_by_xgboost, random_features
 
-ARRAYS = ("split_feature", "split_threshold", "split_default_left", "split_left", "first_leaf", "leaf_node")
+ARRAYS = (
+    *("split_feature", "split_threshold", "split_default_left", "split_left", "first_leaf"),
+    *("leaf_node", "leaf_value", "tree_output", "base_margin"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,15 @@ def test_splits_name_the_leaves_under_their_left_child(forest: Forest) -> None:
     assert under(first.loc["0-0", "Yes"]) == list(range(begin, end))
     assert forest.split_threshold[0] == np.float32(first.loc["0-0", "Split"])
     assert forest.split_default_left[0] == (first.loc["0-0", "Missing"] == first.loc["0-0", "Yes"])
+
+
+@pytest.mark.parametrize("objective", ["binary:logistic", "reg:squarederror"])
+def test_margins_are_what_xgboost_predicts(objective: str) -> None:
+    rng = np.random.default_rng(4)
+    forest = grow(random_features(rng, 1000, 6), 3, 4, rng, max_depth=3, objective=objective)
+    features = random_features(rng, 200, 6)
+    expected = forest.booster.predict(xgb.DMatrix(features), output_margin=True)
+    np.testing.assert_allclose(forest.margins(leaves_by_xgboost(forest, features)), expected, atol=1e-5)
 
 
 def test_saved_and_loaded_is_the_same(forest: Forest, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from pipeline.config import Categorical, DenseEmbedding, Features, Keys, MultiVa
 from pipeline.preprocessing import preprocessing_fn
 from ranker import keys
 from ranker.forest.graph import ForestLeaves
+from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
 from ranker.forest.traverse import Traversal
 from ranker.serving.module import FeedRanker
@@ -40,7 +41,7 @@ FEATURES = Features(
     multi_valued=(MultiValued("topics", vocabulary_size=4),),
     dense=(DenseEmbedding("picture", 3),),
 )
-TOWERS = Towers(leaf_embedding_size=4, hidden=(16, 8), dense_projection_size=2)
+TOWERS = Towers(leaf_embedding_size=4, hidden=(16, 8), dense_projection_size=2, forest_share=0.25)
 CURATED = text_format.Parse(
     "\n".join(
         [
@@ -146,7 +147,24 @@ class TinyFeed:
         """The exportable model."""
         transform = tft.TFTransformOutput(str(self.graph)).transform_features_layer()
         raw = RawFeatures(FEATURES, SCHEMA)
-        return FeedRanker(raw, transform, ForestLeaves(self.forest), self.network, self.inputs, OBJECTIVES)
+        return FeedRanker(
+            raw,
+            transform,
+            ForestLeaves(self.forest),
+            self.network,
+            self.inputs,
+            OBJECTIVES,
+            ForestMargins(self.forest),
+            TOWERS.forest_share,
+        )
+
+    def probabilities(self) -> np.ndarray:
+        """What the model should give, from what Beam transformed and the forest's own traversal and booster."""
+        towers = self.network(self.batch()).numpy()
+        features = xgb.DMatrix(self.transformed[keys.FOREST_FEATURES])
+        margins = self.forest.booster.predict(features, output_margin=True)
+        share = TOWERS.forest_share
+        return tf.sigmoid((1 - share) * towers + share * margins).numpy()
 
     def batch(self) -> dict[str, np.ndarray]:
         """What the towers are trained on, without the labels."""
@@ -163,7 +181,7 @@ def make_feed(folder: Path, count: int = 400) -> TinyFeed:
     graph = transform_graph(folder, rows)
     transformed = _read_back(folder / "transformed", rows)
     labels = transformed[keys.LABELS]
-    forest = _grow(transformed[keys.FOREST_FEATURES], labels[:, 1])
+    forest = _grow(transformed[keys.FOREST_FEATURES], labels)
     spec = tft.TFTransformOutput(str(graph)).transformed_feature_spec()
     inputs = tower_inputs(spec, ("picture",), True, forest.trees, forest.leaves)
     network = TwoTowerNetwork(inputs, TOWERS, OBJECTIVES, labels.mean(axis=0), seed=1)
@@ -208,7 +226,7 @@ def _read_back(prefix: Path, rows: list[Row]) -> dict[str, np.ndarray]:
     return {name: values[order] for name, values in parsed.items()}
 
 
-def _grow(features: np.ndarray, label: np.ndarray) -> Forest:
-    data = xgb.DMatrix(features, label=label)
-    booster = xgb.train({"objective": "binary:logistic", "max_depth": 3, "min_child_weight": 0.1}, data, 6)
+def _grow(features: np.ndarray, labels: np.ndarray) -> Forest:
+    data = xgb.DMatrix(features, label=labels)
+    booster = xgb.train({"objective": "binary:logistic", "max_depth": 3, "min_child_weight": 0.1}, data, 2)
     return Forest.from_booster(booster, FEATURES.forest_names)

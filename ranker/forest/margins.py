@@ -1,0 +1,25 @@
+"""The forest's own predictions, inside a TensorFlow graph."""
+
+import numpy as np
+import tensorflow as tf
+
+from ranker.forest.model import Forest
+
+
+class ForestMargins(tf.Module):
+    """The log-odds that the forest itself predicts, from the leaves that were found anyway.
+
+    Args:
+        forest: a forest with one output per objective.
+    """
+
+    def __init__(self, forest: Forest) -> None:
+        super().__init__(name="forest_margins")
+        self._values = tf.constant(forest.leaf_value)
+        outputs = len(forest.base_margin)
+        self._to_output = tf.constant(np.eye(outputs, dtype=np.float32)[forest.tree_output])
+        self._base = tf.constant(forest.base_margin)
+
+    def __call__(self, leaves: tf.Tensor) -> tf.Tensor:
+        """Leaf ids int32 [batch, trees] → float32 [batch, outputs]."""
+        return tf.gather(self._values, leaves) @ self._to_output + self._base
