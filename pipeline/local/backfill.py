@@ -92,7 +92,7 @@ def days_table(summaries: Sequence[dict[str, Any]]) -> Table:
     table.add_column("rows", justify="right", no_wrap=True)
     objectives = list(dict.fromkeys(name for summary in summaries for name in summary["objectives"]))
     for name in objectives:
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(name.replace("_", "_\n"), justify="right", overflow="fold")
     table.add_column("", no_wrap=True)
     for summary in summaries:
         entropies = [summary["objectives"].get(name, {}).get("normalized_entropy") for name in objectives]

@@ -32,7 +32,9 @@ def remove_old_artifacts(connection: metadata_store_pb2.ConnectionConfig, artifa
     if len(runs) <= keep or not kept_executions:
         return 0
     kept_artifacts = {event.artifact_id for event in store.get_events_by_execution_ids(sorted(kept_executions))}
-    kept_folders = {artifact.uri for artifact in store.get_artifacts_by_id(sorted(kept_artifacts))}
+    kept = [Path(artifact.uri) for artifact in store.get_artifacts_by_id(sorted(kept_artifacts))]
+    # A value artifact is a file inside its execution's folder.
+    kept_folders = {folder for path in kept for folder in (path, path.parent)}
     old = [
         artifact
         for artifact in store.get_artifacts()
@@ -45,7 +47,7 @@ def remove_old_artifacts(connection: metadata_store_pb2.ConnectionConfig, artifa
     removed = 0
     for folder in _execution_folders(artifacts):
         # A number from the kept runs on may be of a component that was stopped before it could register anything.
-        if int(folder.name) < oldest_kept and str(folder) not in kept_folders:
+        if int(folder.name) < oldest_kept and folder not in kept_folders:
             shutil.rmtree(folder)
             removed += 1
     _LOG.info("removed %d folders of runs before the newest %d", removed, keep)

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from components.serving_model.lookup import find_serving_version
 from pipeline.local import cli
 from pipeline.local.workdir import Workdir
+from tests.components.serving_model.test_lookup import of_training, push
 
 
 def test_help_names_every_option_and_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
@@ -14,7 +16,8 @@ def test_help_names_every_option_and_exit_status(capsys: pytest.CaptureFixture[s
     assert end.value.code == 0
     text = capsys.readouterr().out
     options = ("--config NAME", "--feed-log DIR", "--workdir DIR", "--day YYYY-MM-DD", "--verbose")
-    for expected in (*options, "exit status"):
+    retraining = ("--backfill START:END", "--rollback", "--refit")
+    for expected in (*options, *retraining, "exit status"):
         assert expected in text
 
 
@@ -47,3 +50,45 @@ def test_a_busy_workdir_is_not_touched(tmp_path: Path, capsys: pytest.CaptureFix
     with Workdir(tmp_path.resolve()).lock():
         assert cli.main(["--workdir", str(tmp_path)]) == cli.USAGE
     assert "is writing here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--backfill", "2026-01-12"], "'2026-01-12' is not START:END"),
+        (["--backfill", "2026-01-12:tomorrow"], "is not START:END"),
+        (["--backfill", "2026-01-12:2026-01-11"], "START must not come after END"),
+        (["--backfill", "2026-01-12:2026-01-13", "--rollback"], "not allowed with"),
+        (["--backfill", "2026-01-12:2026-01-13", "--day", "2026-01-12"], "not allowed with"),
+    ],
+)
+def test_a_backfill_needs_a_range_and_nothing_else_to_do(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    assert end.value.code == cli.USAGE
+    assert message in capsys.readouterr().err
+
+
+def test_a_rollback_needs_no_feed_log_and_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--config", "kuairand", "--workdir", str(tmp_path), "--rollback"]
+    assert cli.main(arguments) == cli.USAGE
+    assert "no model has been pushed here" in capsys.readouterr().err
+    push(tmp_path / "serving_model", "7", of_training("monday"))
+    push(tmp_path / "serving_model", "8", of_training("tuesday"))
+    assert cli.main(arguments) == cli.DONE
+    assert "a copy of 7, instead of 8" in capsys.readouterr().out
+    newest = find_serving_version(str(tmp_path / "serving_model"))
+    assert newest is not None
+    assert int(newest) > 8
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_rollback_waits_for_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    push(tmp_path / "serving_model", "7")
+    push(tmp_path / "serving_model", "8")
+    with Workdir(tmp_path.resolve()).lock():
+        assert cli.main(["--workdir", str(tmp_path), "--rollback"]) == cli.USAGE
+    assert "is writing here" in capsys.readouterr().err
+    assert find_serving_version(str(tmp_path / "serving_model")) == "8"

@@ -1,0 +1,151 @@
+"""The replay of a schedule, with days that only pretend to train."""
+
+import io
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from components.feed_log_gen.feed_log import FeedLogError
+from components.training_start.plan import Plan
+from pipeline.local import backfill as module
+from pipeline.local.backfill import Backfill, backfill, days_between
+from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED
+from pipeline.local.workdir import Workdir
+from pipeline_config import FEED
+from tests.components.serving_model.test_lookup import push
+
+MONDAY, FRIDAY = date(2026, 3, 9), date(2026, 3, 13)
+
+
+class Days:
+    """Stands in for the runs of single days: what each was asked for, and what becomes of it."""
+
+    def __init__(self, root: Path) -> None:
+        self.workdir = Workdir(root / "workdir")
+        self.feed_log = root / "log"
+        self.ran: list[date] = []
+        self.held_back: set[date] = set()
+        self.failing: set[date] = set()
+        self.training: Callable[[date], str] = lambda day: f"training {day}"
+
+    def prepare(self, config: Any, workdir: Workdir, feed_log: Path, day: date) -> SimpleNamespace:
+        start = Plan("warm", "", "7", 1, "2026-03-08") if day > MONDAY else Plan("cold", "it is Monday")
+        return SimpleNamespace(day=day, training=self.training(day), start=start)
+
+    def run_day(self, prepared: Any, run_id: str, on_start: Any, on_end: Any) -> dict[str, Any]:
+        day = prepared.day
+        on_start("Pusher")
+        self.ran.append(day)
+        failed, blessed = day in self.failing, day not in self.held_back
+        summary = {
+            "run_id": run_id,
+            "config": "feed",
+            "day": day.isoformat(),
+            "status": "failed" if failed else "complete",
+            "failure": {"component": "Transform", "error": "no [column]"} if failed else None,
+            "training_fingerprint": prepared.training,
+            "start": {"start": prepared.start.start},
+            "rows": {} if failed else {"train": 3_000},
+            "missing_days": [],
+            "objectives": {} if failed else {"click": {"normalized_entropy": 0.875}, "like": {}},
+            "blessed": None if failed else blessed,
+            "components": [{"seconds": 30.0}, {"seconds": 12.0}],
+        }
+        folder = self.workdir.run(run_id)
+        folder.mkdir(parents=True)
+        (folder / "summary.json").write_text(json.dumps(summary))
+        if blessed and not failed:
+            manifest = {"eval_day": day.isoformat(), "training_fingerprint": prepared.training}
+            push(self.workdir.serving_model, f"{len(self.ran)}{day:%m%d}", json.dumps(manifest))
+        return summary
+
+
+@pytest.fixture
+def days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Days:
+    made = Days(tmp_path)
+    monkeypatch.setattr(module, "prepare", made.prepare)
+    monkeypatch.setattr(module, "run_day", made.run_day)
+    for day in days_between(MONDAY, FRIDAY):
+        (made.feed_log / f"day-{day}").mkdir(parents=True)
+    return made
+
+
+def replay(days: Days, start: date = MONDAY, end: date = FRIDAY, run_id: str = "first") -> tuple[int, str]:
+    out = io.StringIO()
+    task = Backfill(FEED, days.workdir, days.feed_log, days_between(start, end), run_id)
+    return backfill(task, Console(file=out, width=100)), out.getvalue()
+
+
+def march(*numbers: int) -> list[date]:
+    return [date(2026, 3, number) for number in numbers]
+
+
+def test_every_day_runs_in_order_with_a_line_and_a_row_each(days: Days) -> None:
+    status, text = replay(days)
+    assert status == DONE
+    assert days.ran == march(9, 10, 11, 12, 13)
+    lines = text.splitlines()
+    assert lines[0] == "2026-03-09  blessed  42 s, cold, as it is Monday"
+    assert lines[1] == "2026-03-10  blessed  42 s, warm"
+    assert lines[5].split() == ["day", "start", "rows", "click", "like"]
+    assert lines[6].split() == ["2026-03-09", "cold", "3,000", "0.875", "–", "blessed"]
+    assert [line[:10] for line in lines[6:11]] == [line[:10] for line in lines[:5]]
+
+
+def test_it_goes_on_where_it_stopped(days: Days) -> None:
+    days.failing = {march(11)[0]}
+    status, text = replay(days)
+    assert status == FAILED
+    assert days.ran == march(9, 10, 11)
+    assert "2026-03-11  failed" in text
+    assert "Transform: no [column]" in text
+
+    days.failing, days.ran = set(), []
+    status, text = replay(days, run_id="second")
+    assert status == DONE
+    assert days.ran == march(11, 12, 13)
+    assert "2026-03-09  blessed  by first_2026-03-09" in text
+    assert text.count("0.875") == 5
+
+
+def test_a_model_that_is_held_back_does_not_stop_the_days_after_it(days: Days) -> None:
+    days.held_back = {march(10)[0]}
+    status, text = replay(days)
+    assert status == NOT_BLESSED
+    assert days.ran == march(9, 10, 11, 12, 13)
+    assert "2026-03-10  held back" in text
+
+
+def test_a_day_that_the_log_lacks_is_skipped(days: Days) -> None:
+    (days.feed_log / "day-2026-03-11").rmdir()
+    status, text = replay(days)
+    assert status == DONE
+    assert days.ran == march(9, 10, 12, 13)
+    assert "2026-03-11  skipped  the feed log has no such day" in text
+
+
+def test_a_range_without_any_day_is_refused(days: Days) -> None:
+    with pytest.raises(FeedLogError, match=r"none of the days 2026-04-01 to .*-02 .* has 2026-03-09 to 2026-03-13"):
+        replay(days, date(2026, 4, 1), date(2026, 4, 2))
+
+
+def test_an_earlier_day_never_replaces_a_later_days_model(days: Days) -> None:
+    """After a change of the config, say, every day of a finished replay would be another training."""
+    replay(days)
+    days.training = lambda day: f"another training {day}"
+    with pytest.raises(FeedLogError, match=r"trained for 2026-03-13, and a model for 2026-03-09 would replace it\. If"):
+        replay(days, run_id="second")
+    assert len(days.ran) == 5
+    status, _ = replay(days, start=FRIDAY, run_id="third")
+    assert (status, days.ran[5:]) == (DONE, [FRIDAY])
+
+
+def test_a_days_end_belongs_to_the_range() -> None:
+    assert days_between(MONDAY, MONDAY) == [MONDAY]
+    assert days_between(date(2024, 2, 28), date(2024, 3, 1)) == [date(2024, 2, 28), date(2024, 2, 29), date(2024, 3, 1)]

@@ -1,0 +1,64 @@
+"""What stays of old runs, after real runs of a small pipeline."""
+
+from pathlib import Path
+
+import pytest
+from tfx.orchestration import metadata
+
+from pipeline.local.dag_runner import State
+from pipeline.local.retention import remove_old_artifacts
+from tests.pipeline.local.test_dag_runner import run, states
+
+
+def tidy(folder: Path, keep: int) -> int:
+    connection = metadata.sqlite_metadata_connection_config(str(folder / "metadata.sqlite"))
+    return remove_old_artifacts(connection, folder / "artifacts", keep)
+
+
+def folders(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder / "artifacts")) for path in (folder / "artifacts").glob("Write/out/*"))
+
+
+@pytest.fixture
+def three_runs(tmp_path: Path) -> Path:
+    """Three runs of two components each; the executions are numbered from 1."""
+    for text in ("one", "two", "three"):
+        run(tmp_path, text)
+    assert folders(tmp_path) == ["Write/out/1", "Write/out/3", "Write/out/5"]
+    return tmp_path
+
+
+def test_the_newest_runs_artifacts_stay(three_runs: Path) -> None:
+    assert tidy(three_runs, keep=2) > 0
+    assert folders(three_runs) == ["Write/out/3", "Write/out/5"]
+    assert tidy(three_runs, keep=2) == 0
+    systems = (three_runs / "artifacts").glob("*/.system/executor_execution/*")
+    assert sorted(path.name for path in systems) == ["3", "4", "5", "6"]
+    _, again = run(three_runs, "two")
+    assert states(again) == [("Write", State.CACHED), ("Check", State.CACHED)]
+
+
+def test_what_was_removed_is_made_again_and_not_taken_from_the_cache(three_runs: Path) -> None:
+    tidy(three_runs, keep=1)
+    _, again = run(three_runs, "one")
+    assert states(again) == [("Write", State.RAN), ("Check", State.RAN)]
+    assert Path(again[0].outputs["out"][0].uri).read_text() == "one"
+
+
+def test_an_old_artifact_that_a_new_run_took_from_the_cache_stays(three_runs: Path) -> None:
+    run(three_runs, "one")
+    tidy(three_runs, keep=1)
+    assert folders(three_runs) == ["Write/out/1"]
+
+
+def test_what_a_stopped_run_left_goes_with_it(three_runs: Path) -> None:
+    (three_runs / "artifacts" / "Write" / "out" / "2").mkdir()
+    (three_runs / "artifacts" / "Write" / "out" / "99").mkdir()
+    tidy(three_runs, keep=1)
+    # 99 is newer than anything, so it may belong to a run that is not known yet.
+    assert folders(three_runs) == ["Write/out/5", "Write/out/99"]
+
+
+def test_with_few_runs_everything_stays(three_runs: Path) -> None:
+    assert tidy(three_runs, keep=3) == 0
+    assert len(folders(three_runs)) == 3
