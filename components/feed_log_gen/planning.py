@@ -10,6 +10,7 @@ from typing import Literal
 import pyarrow.parquet as pq
 
 from components.feed_log_gen.columns import LogColumns, check_schema
+from components.feed_log_gen.duplicates import refuse_copies
 from components.feed_log_gen.feed_log import FeedLogError, LogFile, day_files, list_days, open_all, window_days
 
 Split = Literal["train", "eval"]
@@ -78,8 +79,8 @@ def plan_window(root: str | Path, eval_day: date, train_days: int, columns: LogC
     The same window gives the same plan, whatever runs it.
 
     Raises:
-        FeedLogError: the eval day or all train days are missing, a day has no rows, a file is not Parquet, or a
-            column is missing or mistyped.
+        FeedLogError: the eval day or all train days are missing, a day has no rows, a file is not Parquet or is there
+            twice, or a column is missing or mistyped.
     """
     days = window_days(eval_day, train_days)
     files = {day: found for day in days if (found := day_files(root, day)) is not None}
@@ -98,6 +99,7 @@ def plan_window(root: str | Path, eval_day: date, train_days: int, columns: LogC
         _logger.warning("feed log %s: going on without the missing days %s", root, _described(missing))
 
     footers = _checked_footers(root, files, columns)
+    refuse_copies(footers)
     rows_per_day = {day: sum(footers[file].num_rows for file in of_day) for day, of_day in files.items()}
     units: list[WorkUnit] = []
     for split in SPLITS:
