@@ -79,7 +79,7 @@ class CalibrationReport(base_component.BaseComponent):
                 features=json.dumps(config.features.names),
                 gates=to_json(config.gates),
                 code_fingerprint=code_fingerprint(
-                    "components.calibration_report", "ranker.report", "ranker.evaluation.divergence"
+                    "components.calibration_report", "ranker.report", "ranker.evaluation"
                 ),
                 report=channel.Channel(type=CalibrationReportArtifact),
             )

@@ -15,7 +15,7 @@ from pipeline.configs import ConfigError, load_config
 from pipeline.local.quiet import output_to_file, output_to_terminal
 from pipeline.local.workdir import Workdir, WorkdirBusyError
 
-DONE, FAILED, USAGE, NOT_BLESSED, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, FAILED, USAGE, NOT_BLESSED, ALARM, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 BUILT_IN = "feed"
 
@@ -25,6 +25,7 @@ exit status:
   1  a component failed; the line says why, the log has the rest
   2  the command or the feed log cannot be used
   3  a model was trained but a gate held it back; the model serving before goes on
+  4  --monitor found a feature, an objective or a slice beyond its limits; the line names it
 
 A run that was stopped goes on from the last finished component when it is started again, and a backfill from the last
 finished day.
@@ -42,12 +43,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.rollback:
             with workdir.lock():
                 return _roll_back(workdir)
+        if options.monitor and options.day:
+            raise UsageError("--monitor names the day to look at; leave --day out")
         if options.feed_log is None and options.config != BUILT_IN:
             raise UsageError(f"--config {options.config}: say where its feed log lies with --feed-log DIR")
         with workdir.lock():
-            log = folder / "run.log"
+            log = workdir.monitoring / "logs" / f"{options.monitor}.log" if options.monitor else folder / "run.log"
             output = output_to_terminal() if options.verbose else output_to_file(log)
             with output as console:
+                if options.monitor:
+                    return _monitor(options, config, workdir, console)
                 return _run(options, config, workdir, run_id, console)
     except KeyboardInterrupt:
         print("stopped; started again, the run goes on from the last finished component", file=sys.stderr)
@@ -105,6 +110,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="fit Transform graph, forest and towers anew, whatever the config's cadence says",
     )
+    parser.add_argument(
+        "--monitor",
+        type=date.fromisoformat,
+        metavar="YYYY-MM-DD",
+        help="train nothing: score this day with the model now serving, and record its health",
+    )
     parser.add_argument("--verbose", action="store_true", help="show the log on the terminal instead of progress")
     return parser
 
@@ -138,6 +149,18 @@ def _run(options: argparse.Namespace, config: PipelineConfig, workdir: Workdir, 
         else:
             outcome = run_pipeline(config, workdir, options.feed_log, options.day, run_id, console, options.refit)
     except FeedLogError as error:
+        raise UsageError(str(error)) from None
+    logging.getLogger(__name__).info("exit status %d", outcome)
+    return outcome
+
+
+def _monitor(options: argparse.Namespace, config: PipelineConfig, workdir: Workdir, console: Console) -> int:
+    with console.status("loading TensorFlow"):
+        from pipeline.local.monitor import FeedLogError, HistoryError, ModelError, monitor_day
+    feed_log = options.feed_log.resolve() if options.feed_log else workdir.built_in_feed
+    try:
+        outcome = monitor_day(config, workdir, feed_log, options.monitor, console)
+    except (FeedLogError, HistoryError, ModelError) as error:
         raise UsageError(str(error)) from None
     logging.getLogger(__name__).info("exit status %d", outcome)
     return outcome

@@ -11,16 +11,18 @@ from typing import Any
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
-from components.feed_log_gen.feed_log import source_fingerprint, window_days
+from components.feed_log_gen.feed_log import FeedLogError, source_fingerprint, window_days
 from components.serving_model.lookup import find_serving_version
 from components.training_start.plan import NO_VERSION, Plan
 from pipeline.beam import beam_args
 from pipeline.config import PipelineConfig
 from pipeline.local.dag_runner import ComponentRun, ObservedDagRunner
+from pipeline.local.monitor import record_run
 from pipeline.local.retention import remove_old_artifacts
-from pipeline.local.summary import copy_report, summarise, write_summary
+from pipeline.local.summary import copy_report, evaluation_of, summarise, write_summary
 from pipeline.local.workdir import Workdir
 from pipeline.pipeline import create_pipeline, plan_start, training_fingerprint
+from ranker.monitoring.history import PAGE, HistoryError
 
 DONE, FAILED, NOT_BLESSED = 0, 1, 3
 
@@ -105,6 +107,8 @@ def run_day(
         prepared.start,
         prepared.training,
     )
+    if summary["status"] == "complete":
+        summary["monitoring"] = _record_health(prepared, summary, evaluation_of(runner.runs))
     write_summary(folder, summary)
     if summary["status"] == "complete":
         try:
@@ -114,6 +118,17 @@ def run_day(
             # The run is over and its summary written; what is left is tried again after the next one.
             _LOG.warning("artifacts of old runs could not be removed: %s", error)
     return summary
+
+
+def _record_health(prepared: DayRun, summary: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Adds the day to the monitor's history; what went wrong there is told and harms no run."""
+    config, workdir, feed_log = prepared.config, prepared.workdir, prepared.feed_log
+    try:
+        record = record_run(config, workdir, feed_log, prepared.day, summary, evaluation)
+    except (FeedLogError, HistoryError, OSError) as error:
+        _LOG.warning("the health of %s could not be recorded: %s", prepared.day, error)
+        return {"page": None, "alarms": [], "error": str(error)}
+    return {"page": str(workdir.monitoring / PAGE), "alarms": list(record.alarms), "error": None}
 
 
 def exit_status(summary: dict[str, Any]) -> int:

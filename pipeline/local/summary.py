@@ -66,12 +66,13 @@ def summarise(
         impressions, and those on slices that failed), `slice_gates` (how many slice gates ended how), `slices_dropped`
         (kinds of slices with too many values), `baseline` (the model compared with: its `version`, or why it was
         `dropped`), `report` (a path, or None where there is none), `blessed`, `pushed_model` (a path, or None where
-        nothing was pushed), and `components` (state, seconds, rows and whether cached, in order).
+        nothing was pushed), `monitoring` (None; `run_day` fills in the `page`, the `alarms` and the `error`), and
+        `components` (state, seconds, rows and whether cached, in order).
     """
     failed = next((run for run in runs if run.state is State.FAILED), None)
     rows = split_rows(runs)
     examples = _output(runs, "FeedLogGen", "examples")
-    evaluation = _verdict(runs)
+    evaluation = evaluation_of(runs)
     return {
         "run_id": run_id,
         "config": config.name,
@@ -92,6 +93,7 @@ def summarise(
         "report": str(report) if report else None,
         "blessed": evaluation.get("blessed"),
         "pushed_model": _pushed_model(runs),
+        "monitoring": None,
         "components": [
             {
                 "component": run.component,
@@ -138,7 +140,8 @@ def _missing_days(examples: OutputArtifact | None) -> list[str]:
     return [day for day in listed.split(",") if day]
 
 
-def _verdict(runs: Sequence[ComponentRun]) -> dict[str, Any]:
+def evaluation_of(runs: Sequence[ComponentRun]) -> dict[str, Any]:
+    """The Evaluator's document; empty where it has not run."""
     artifact = _output(runs, "Evaluator", "evaluation")
     return json.loads((Path(artifact.uri) / "gates.json").read_text()) if artifact else {}
 

@@ -42,6 +42,11 @@ class Workdir:
         """The generated feed log, where the user brings none."""
         return self.root / "feed_log"
 
+    @property
+    def monitoring(self) -> Path:
+        """The history of every day's health, and the page that draws it."""
+        return self.root / "monitoring"
+
     def run(self, run_id: str) -> Path:
         """The folder of one run's log and summary."""
         return self.root / "runs" / run_id

@@ -1,5 +1,7 @@
 """How far two distributions over the same buckets are apart."""
 
+import math
+
 import numpy as np
 
 from ranker.evaluation.buckets import Floats
@@ -20,3 +22,16 @@ def jensen_shannon(one: Floats, other: Floats) -> float | None:
         return float(np.sum(share[held] * np.log2(share[held] / middle[held])))
 
     return max(0.0, 0.5 * relative_entropy(p) + 0.5 * relative_entropy(q))
+
+
+def expected_divergence(bins: int, one: float, other: float) -> float:
+    """The Jensen–Shannon divergence, in bits, that two samples of the same distribution have by chance on average.
+
+    Where it is small, the divergence is an eighth of the chi-squared distance, whose mean is the degrees of freedom.
+
+    Args:
+        bins: bins of the histograms.
+        one: independent values in one of them.
+        other: independent values in the other.
+    """
+    return (bins - 1) / (8.0 * math.log(2.0)) * (1.0 / one + 1.0 / other)

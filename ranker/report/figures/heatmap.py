@@ -32,7 +32,9 @@ def heat_map(document: Document) -> Drawing:
         for y, row in enumerate(rows):
             if row.objectives is not None:
                 for x, objective in enumerate(objectives):
-                    draw_cell(axes, x, y, row.objectives.get(objective, {}))
+                    metrics = row.objectives.get(objective, {})
+                    bounds = (metrics.get("o_over_e_lower"), metrics.get("o_over_e_upper"))
+                    draw_ratio(axes, x, y, metrics.get("o_over_e"), bounds)
         frame(axes, objectives)
         label_rows(axes, [row.label for row in rows], [row.objectives is None for row in rows])
 
@@ -45,25 +47,43 @@ def heat_map(document: Document) -> Drawing:
     return Drawing(render("heat-map", label, (width, height), draw), caption=caption, wide=True)
 
 
-def draw_cell(axes: Axes, x: float, y: float, metrics: Document, text: bool = True) -> None:
-    """Draws one cell of O/E at column x and row y: `o_over_e` with its interval, from an evaluation document."""
-    value = metrics.get("o_over_e")
+def draw_ratio(
+    axes: Axes,
+    x: float,
+    y: float,
+    value: float | None,
+    bounds: tuple[float | None, float | None],
+    flagged: bool = False,
+) -> None:
+    """Draws a cell with an O/E and the ends of its interval at column x and row y."""
     if value is None:
         axes.text(x, y, NOTHING, ha="center", va="center", color=colour("muted"))
         return
-    lower, upper = metrics["o_over_e_lower"] or 0.0, metrics["o_over_e_upper"] or math.inf
+    lower, upper = bounds[0] or 0.0, math.inf if bounds[1] is None else bounds[1]
     strength = certainty(lower, upper)
+    weight = "bold" if lower > 1.0 or upper < 1.0 else "normal"
+    draw_cell(axes, x, y, step(value), f"{value:.2f}", strength, weight, flagged)
+
+
+def draw_cell(
+    axes: Axes,
+    x: float,
+    y: float,
+    shade: int,
+    text: str,
+    strength: float = 1.0,
+    weight: str = "normal",
+    flagged: bool = False,
+) -> None:
+    """Draws a cell in one of the O/E colours; `strength` fades it, and `flagged` puts a red frame around it."""
     axes.add_patch(
-        Rectangle((x - 0.49, y - 0.47), 0.98, 0.94, facecolor=colour(f"oe{step(value)}"), alpha=round(strength, 3))
+        Rectangle((x - 0.49, y - 0.47), 0.98, 0.94, facecolor=colour(f"oe{shade}"), alpha=round(strength, 3))
     )
-    if text:
-        axes.text(
-            *(x, y, f"{value:.2f}"),
-            ha="center",
-            va="center",
-            alpha=round(0.45 + 0.55 * strength, 3),
-            fontweight="bold" if lower > 1.0 or upper < 1.0 else "normal",
+    if flagged:
+        axes.add_patch(
+            Rectangle((x - 0.46, y - 0.42), 0.92, 0.84, facecolor="none", edgecolor=colour("bad"), linewidth=1.6)
         )
+    axes.text(x, y, text, ha="center", va="center", alpha=round(0.45 + 0.55 * strength, 3), fontweight=weight)
 
 
 def frame(axes: Axes, columns: Sequence[str]) -> None:

@@ -1,11 +1,10 @@
 """How the scores of the candidate are distributed, and how those of the model now serving."""
 
-import numpy as np
 from matplotlib.figure import Figure
 
-from ranker.evaluation.buckets import SCORE_BUCKETS
 from ranker.evaluation.divergence import jensen_shannon
-from ranker.report.figures.drawing import SMALL, Drawing, Floats, probability_axis, score_density
+from ranker.evaluation.scores import dense_scores
+from ranker.report.figures.drawing import SMALL, Drawing, probability_axis, score_density
 from ranker.report.inputs import Document
 from ranker.report.svg import colour, render
 from ranker.report.text import number
@@ -45,11 +44,3 @@ def score_distribution(objective: str, curves: Document) -> Drawing:
         caption = f"Jensen–Shannon divergence from the serving model: {number(distance)}"
     label = f"Histogram of the predicted probabilities of {objective}"
     return Drawing(render(f"scores-{objective}", label, SMALL, draw), objective, caption)
-
-
-def dense_scores(scores: Document) -> Floats:
-    """The impressions of every score bucket, [SCORE_BUCKETS], of a histogram in the evaluation document."""
-    dense = np.zeros(SCORE_BUCKETS)
-    first = scores["first_bucket"]
-    dense[first : first + len(scores["impressions"])] = scores["impressions"]
-    return dense

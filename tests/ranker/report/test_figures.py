@@ -8,10 +8,10 @@ from scipy.spatial.distance import jensenshannon
 
 from ranker.evaluation.buckets import SCORE_BUCKETS
 from ranker.evaluation.divergence import jensen_shannon
+from ranker.evaluation.scores import dense_scores
 from ranker.report.figures.drawing import score_density, shortened, slice_rows, wilson
 from ranker.report.figures.heatmap import certainty, step
 from ranker.report.figures.reliability import MIN_EXPECTED, merged
-from ranker.report.figures.scores import dense_scores
 from ranker.report.inputs import ReportInputs
 from ranker.report.svg import OE_STEPS
 

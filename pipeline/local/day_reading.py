@@ -1,0 +1,107 @@
+"""One day of a feed log in a single pass: what its features look like, and what a model makes of it."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+
+from components.feed_log_gen.columns import columns_of
+from components.feed_log_gen.planning import plan_day
+from components.feed_log_gen.reading import read_unit
+from components.feed_log_gen.tf_example import encode_examples
+from pipeline.config import PipelineConfig
+from ranker.evaluation.accumulator import Accumulator
+from ranker.evaluation.buckets import viewer_groups
+from ranker.evaluation.columns import read_labels, read_strings
+from ranker.evaluation.document import Baseline, evaluation_document
+from ranker.evaluation.summary import CANDIDATE, summarize
+from ranker.monitoring.profile import DayProfile
+from ranker.progress import ProgressReporter
+
+SIGNATURE = "serving_default"
+
+
+class ModelError(ValueError):
+    """A pushed model cannot be monitored; the message says why."""
+
+
+def profile_day(config: PipelineConfig, feed_log: Path, day: date) -> DayProfile:
+    """The features of a day.
+
+    Raises:
+        FeedLogError: there is no such day, or it is not as it should be.
+    """
+    profile = DayProfile(config.features)
+    for batch in _batches(config, feed_log, day, f"reading {day}"):
+        profile.add(batch)
+    return profile
+
+
+def score_day(config: PipelineConfig, feed_log: Path, day: date, model: Path) -> tuple[DayProfile, dict[str, Any]]:
+    """The features of a day, and how a pushed model predicts its outcomes.
+
+    Args:
+        model: folder of the SavedModel.
+
+    Returns:
+        The profile, and an evaluation document without gates, with the model as the candidate.
+
+    Raises:
+        FeedLogError: there is no such day, or it is not as it should be.
+        ModelError: the model predicts other objectives, or values that are not probabilities.
+    """
+    score = _scorer(config, model)
+    profile = DayProfile(config.features)
+    accumulator = Accumulator((CANDIDATE,), config.objective_names, config.slices)
+    columns = tuple(dict.fromkeys(column for spec in config.slices for column in spec))
+    for batch in _batches(config, feed_log, day, f"scoring {day}"):
+        profile.add(batch)
+        labels = read_labels(batch, config.objective_names)
+        accumulator.add(
+            np.stack([labels[name] for name in config.objective_names]) == 1,
+            score(batch),
+            viewer_groups(read_strings(batch, config.keys.viewer)),
+            {name: read_strings(batch, name) for name in columns},
+        )
+    if accumulator.invalid.any():
+        counts = dict(zip(config.objective_names, accumulator.invalid[0].tolist(), strict=True))
+        wrong = ", ".join(f"{name} on {count:,} impressions" for name, count in counts.items() if count)
+        raise ModelError(f"{model}: it predicted values that are not probabilities: {wrong} of {profile.rows:,}")
+    slices = list(summarize(accumulator, config.gates.confidence))
+    document = evaluation_document(slices, [], Baseline(), config.gates.confidence, too_many=accumulator.index.too_many)
+    return profile, document
+
+
+def _scorer(config: PipelineConfig, model: Path) -> Any:
+    """Batch of lists → probabilities float64 [1, objectives, batch]."""
+    try:
+        signature = tf.saved_model.load(str(model)).signatures[SIGNATURE]
+    except (OSError, KeyError, ValueError) as error:
+        raise ModelError(f"{model}: it cannot be loaded: {error}") from error
+    predicted = set(signature.structured_outputs)
+    if predicted != set(config.objective_names):
+        raise ModelError(f"{model}: it predicts {sorted(predicted)} and not {sorted(config.objective_names)}")
+
+    def score(batch: pa.RecordBatch) -> np.ndarray:
+        examples = encode_examples(batch).to_numpy(zero_copy_only=False)
+        outputs = signature(tf.constant(examples))
+        rows = len(examples)
+        return np.stack([[outputs[name].numpy().reshape(rows).astype(np.float64) for name in config.objective_names]])
+
+    return score
+
+
+def _batches(config: PipelineConfig, feed_log: Path, day: date, what: str) -> Iterator[pa.RecordBatch]:
+    columns = columns_of(config.objective_names, config.features, config.keys)
+    units = plan_day(feed_log, day, columns)
+    progress = ProgressReporter(what, sum(unit.rows for unit in units))
+    done = 0
+    for unit in units:
+        for batch in read_unit(unit, columns.columns):
+            yield batch
+            done += batch.num_rows
+            progress.update(done)

@@ -1,0 +1,167 @@
+"""The health of a day, recorded by every run and by `--monitor`; needs no TFX."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from components.feed_log_gen.feed_log import FeedLogError, day_files, source_fingerprint, window_days
+from components.serving_model.lookup import find_serving_version, read_manifest
+from pipeline.config import PipelineConfig
+from pipeline.local.day_reading import ModelError, profile_day, score_day
+from pipeline.local.workdir import Workdir
+from ranker.evaluation.summary import BASELINE, CANDIDATE
+from ranker.monitoring.drift import feature_health
+from ranker.monitoring.history import History, HistoryError
+from ranker.monitoring.outcomes import outcome_health, score_health
+from ranker.monitoring.page import monitor_page
+from ranker.monitoring.profile import DayProfile
+from ranker.monitoring.record import DayRecord, Source
+
+__all__ = ["ALARM", "DONE", "FeedLogError", "HistoryError", "ModelError", "monitor_day", "print_alarms", "record_run"]
+
+DONE, ALARM = 0, 4
+
+
+def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: date, console: Console) -> int:
+    """Scores a logged day with the model now serving, records its health and draws the page. Trains nothing.
+
+    Returns:
+        The exit status: 0 where everything is within its limits, 4 where something is not; a line names it.
+
+    Raises:
+        FeedLogError: the feed log has no such day, or it is not as it should be.
+        ModelError: no model is serving, or it does not fit the config.
+        HistoryError: a damaged file of the history.
+    """
+    version = find_serving_version(str(workdir.serving_model))
+    if version is None:
+        raise ModelError(f"{workdir.serving_model}: no model is serving yet; run without --monitor to train one")
+    history = History(workdir.monitoring)
+    manifest = read_manifest(str(workdir.serving_model), version) or {}
+    if "eval_day" not in manifest:
+        raise ModelError(f"{workdir.serving_model / version}: its manifest does not say which day it was evaluated on")
+    evaluated_on = date.fromisoformat(manifest["eval_day"])
+    with console.status(f"scoring {day} with version {version}"):
+        profile, evaluation = score_day(config, feed_log, day, workdir.serving_model / version)
+        history.write_profile(day, profile, source_fingerprint(feed_log, [day]))
+        window = _window(config, history, feed_log, evaluated_on, day)
+    notes = [] if day >= evaluated_on else [f"the model was evaluated on {evaluated_on}, so it may have seen {day}"]
+    usual = history.scores(version)
+    record = _record(config, day, "monitor", version, (evaluation, CANDIDATE), profile, window, usual, notes)
+    _keep(config, history, record)
+    print_alarms(record.day, record.alarms, console)
+    if not record.alarms:
+        console.print(f"[green]in order:[/] {day}, {record.rows:,} impressions, version {version}", highlight=False)
+    console.print(f"monitor: {history.page}", soft_wrap=True, highlight=False)
+    return ALARM if record.alarms else DONE
+
+
+def print_alarms(day: str, alarms: Sequence[str], console: Console) -> None:
+    """A line per alarm."""
+    for alarm in alarms:
+        console.print(f"[red]alarm:[/] {day}: {escape(alarm)}", soft_wrap=True, highlight=False)
+
+
+def record_run(
+    config: PipelineConfig,
+    workdir: Workdir,
+    feed_log: Path,
+    day: date,
+    summary: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+) -> DayRecord:
+    """Records the health of the day that a run evaluated on, under the model that serves after the run.
+
+    Its scores are held against those that the model serving before had on its own day.
+
+    Args:
+        summary: the run summary.
+        evaluation: the Evaluator's document.
+
+    Raises:
+        FeedLogError: a day of the training window is not as it should be.
+        HistoryError: a damaged file of the history.
+    """
+    history = History(workdir.monitoring)
+    before = summary["baseline"]["version"] or ""
+    compared = any("baseline" in metrics for metrics in evaluation["objectives"].values())
+    model = CANDIDATE if summary["blessed"] or not compared else BASELINE
+    pushed = Path(summary["pushed_model"]).name if summary["pushed_model"] else ""
+    profile = _profile(config, history, feed_log, day)
+    window = _window(config, history, feed_log, day, day)
+    version = pushed if model == CANDIDATE else before
+    usual = history.scores(before) if before else None
+    record = _record(config, day, "run", version, (evaluation, model), profile, window, usual, [])
+    if pushed:
+        history.write_scores(
+            pushed, {name: curves[CANDIDATE]["scores"] for name, curves in evaluation["curves"].items()}
+        )
+    _keep(config, history, record)
+    return record
+
+
+def _record(
+    config: PipelineConfig,
+    day: date,
+    source: Source,
+    version: str,
+    evaluated: tuple[Mapping[str, Any], str],
+    profile: DayProfile,
+    window: Sequence[DayProfile],
+    usual_scores: Mapping[str, Any] | None,
+    notes: Sequence[str],
+) -> DayRecord:
+    evaluation, model = evaluated
+    limits = config.monitoring
+    missing = []
+    if len(window) < 2:
+        missing.append(f"drift has no limits: it takes two days of the training window, and there are {len(window)}")
+    if usual_scores is None:
+        missing.append("the scores are compared with none: no earlier day of the serving model is recorded")
+    missing += [f"slices by {' × '.join(s)} were left out: too many values" for s in evaluation["slices_dropped"]]
+    return DayRecord(
+        day=day.isoformat(),
+        source=source,
+        version=version,
+        rows=profile.rows,
+        confidence=evaluation["confidence"],
+        outcomes=tuple(outcome_health(evaluation, model, limits)),
+        features=tuple(feature_health(profile, window, limits)) if window else (),
+        scores=tuple(score_health(evaluation, model, usual_scores, limits)),
+        notes=(*notes, *missing),
+    )
+
+
+def _keep(config: PipelineConfig, history: History, record: DayRecord) -> None:
+    history.write_day(record)
+    history.write_page(monitor_page(config.name, history.days()))
+
+
+def _window(
+    config: PipelineConfig, history: History, feed_log: Path, evaluated_on: date, day: date
+) -> list[DayProfile]:
+    """The profiles of the training window of a model evaluated on a day, as far as days are logged or recorded."""
+    profiles = []
+    for training_day in window_days(evaluated_on, config.train_days)[:-1]:
+        if training_day != day and (profile := _known(config, history, feed_log, training_day)) is not None:
+            profiles.append(profile)
+    return profiles
+
+
+def _known(config: PipelineConfig, history: History, feed_log: Path, day: date) -> DayProfile | None:
+    """A day's profile; where the day has been cleared from the log, the one on record, if any."""
+    if day_files(feed_log, day) is not None:
+        return _profile(config, history, feed_log, day)
+    return history.profile(day, config.features)
+
+
+def _profile(config: PipelineConfig, history: History, feed_log: Path, day: date) -> DayProfile:
+    found = history.profile(day, config.features, source_fingerprint(feed_log, [day]))
+    if found is None:
+        found = profile_day(config, feed_log, day)
+        history.write_profile(day, found, source_fingerprint(feed_log, [day]))
+    return found

@@ -1,0 +1,246 @@
+"""Whether a feature looks like it did in the training window.
+
+How far two healthy days lie apart differs from feature to feature: the day of the week is another one every day, the
+share of a device hardly moves. So a feature's limit is measured: the training days are held against each other, and a
+new day may lie a few times as far out as the farthest of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipeline.config import Monitoring
+from ranker.evaluation.buckets import Floats, Ints
+from ranker.evaluation.divergence import expected_divergence, jensen_shannon
+from ranker.monitoring.buckets import number_edges
+from ranker.monitoring.profile import DayProfile, FeatureProfile
+
+CLUSTERING = 10.0
+"""Impressions that count as one in the noise of a divergence, as those of one viewer resemble each other."""
+
+_BIN_SHARE = 0.05  # neighbouring buckets of numbers are joined until they hold this share of the window
+_RARE_SHARE = 0.005  # categories below it share one bin
+_FROZEN_WEIGHT = 1e6  # a frozen feature comes before any that merely drifted
+_FROZEN_EXPECTED = 50  # impressions with another value that a frozen feature should have had
+
+
+@dataclass(frozen=True)
+class FeatureHealth:
+    """One feature on one day.
+
+    Attributes:
+        feature: its column.
+        missing: share of impressions without a value.
+        usually_missing: the same in the training window.
+        typical: mean, or share of the window's most frequent category.
+        usually_typical: the same in the training window.
+        what: what `typical` is, in words.
+        quantiles: of numbers, the 10, 50 and 90 % quantiles to within a bucket's width; empty for categories.
+        distance: Jensen–Shannon divergence from the training window, in bits.
+        limit: the largest distance of a healthy day; None where the window has fewer than two days.
+        alarm: what is wrong, or "".
+        weight: how far beyond its limit it is; orders alarms.
+    """
+
+    feature: str
+    missing: float
+    usually_missing: float
+    typical: float | None
+    usually_typical: float | None
+    what: str
+    quantiles: tuple[float, ...]
+    distance: float
+    limit: float | None
+    alarm: str = ""
+    weight: float = 0.0
+
+
+def feature_health(day: DayProfile, window: Sequence[DayProfile], limits: Monitoring) -> list[FeatureHealth]:
+    """Every feature of a day against those of the training days.
+
+    Args:
+        day: the day to judge.
+        window: one profile per training day.
+        limits: what is tolerated.
+
+    Raises:
+        ValueError: there is no training day, or a day without impressions.
+    """
+    if not window or min(profile.rows for profile in (day, *window)) == 0:
+        raise ValueError("monitoring: a day is compared with at least one training day, and each needs impressions")
+    return [_judge(name, day, window, limits) for name in day.features]
+
+
+def partitions(pooled: FeatureProfile) -> list[Ints]:
+    """The bin of each bucket, [buckets], in one or two ways: few enough that a day fills them, fine enough that a shift
+    shows.
+
+    Rare and unknown categories share bin 0. Buckets of numbers are joined with their neighbours, once from below, so
+    that a bin ends with a frequent value, and once from above, so that it begins with one. A number beside those of the
+    window is therefore in the bin of one of its neighbours in either way, and a few values that all move a little are
+    not mistaken for other values.
+    """
+    if pooled.of_numbers:
+        return [_joined(pooled.counts), _joined(pooled.counts[::-1])[::-1]]
+    frequent = pooled.counts >= max(1.0, _RARE_SHARE * pooled.counts.sum())
+    return [np.where(frequent, np.cumsum(frequent), 0)]
+
+
+def _joined(counts: Ints) -> Ints:
+    """Bins of neighbouring buckets, each ending with the bucket that fills it to _BIN_SHARE of all."""
+    enough = _BIN_SHARE * counts.sum()
+    starts = np.zeros(len(counts), np.int64)
+    held = 0
+    for bucket in np.flatnonzero(counts)[:-1].tolist():
+        held += int(counts[bucket])
+        if held >= enough:
+            starts[bucket + 1] = 1
+            held = 0
+    return np.cumsum(starts)
+
+
+def histogram(profile: FeatureProfile, bins: Ints, rows: int) -> Floats:
+    """Shares that add up to 1, [bins + 1]: missing first, then the values by bin."""
+    values = max(1, int(profile.counts.sum()))
+    missing = profile.missing / rows
+    shares = np.bincount(bins, weights=profile.counts) / values * (1.0 - missing)
+    return np.concatenate([[missing], shares])
+
+
+def _judge(name: str, day: DayProfile, window: Sequence[DayProfile], limits: Monitoring) -> FeatureHealth:
+    profile = day.features[name]
+    pooled = FeatureProfile(profile.kind)
+    for training_day in window:
+        pooled.merge(training_day.features[name])
+    rows = sum(training_day.rows for training_day in window)
+    bins = partitions(pooled)
+    distance = _distance(profile, day.rows, pooled, rows, bins)
+    spread = list(_spread(name, window, pooled, bins))
+    limit = missing_limit = None
+    if spread:
+        # The noise of a distance grows as a day shrinks.
+        smaller = max(1.0, max(training_day.rows for training_day in window) / day.rows)
+        noise = expected_divergence(int(bins[0].max()) + 2, day.rows, rows)
+        limit = max(
+            limits.drift + CLUSTERING * noise,
+            limits.drift_factor * smaller * max(spread_of.distance for spread_of in spread),
+        )
+        missing_limit = max(
+            limits.missing, limits.drift_factor * smaller**0.5 * max(spread_of.missing for spread_of in spread)
+        )
+    typical, usual, what = _typical(profile, pooled)
+    health = FeatureHealth(
+        feature=name,
+        missing=profile.missing / day.rows,
+        usually_missing=pooled.missing / rows,
+        typical=typical,
+        usually_typical=usual,
+        what=what,
+        quantiles=_quantiles(profile) if profile.of_numbers else (),
+        distance=distance,
+        limit=limit,
+    )
+    return _with_alarm(health, day, window, missing_limit)
+
+
+def _with_alarm(
+    health: FeatureHealth, day: DayProfile, window: Sequence[DayProfile], missing_limit: float | None
+) -> FeatureHealth:
+    name = health.feature
+    varied = min(_varied(training_day, name) for training_day in window)
+    alarm, weight = "", 0.0
+    if varied * day.rows >= _FROZEN_EXPECTED and _varied(day, name) == 0.0:
+        alarm = (
+            f"frozen: {_only_value(day.features[name])} in all {day.rows:,} impressions; on every training day at "
+            f"least {100 * varied:.2g} % differed"
+        )
+        weight = _FROZEN_WEIGHT
+    elif missing_limit is not None and abs(health.missing - health.usually_missing) > missing_limit:
+        alarm = (
+            f"missing in {100 * health.missing:.3g} % of the impressions, in training in "
+            f"{100 * health.usually_missing:.3g} %; at most {100 * missing_limit:.2g} points may lie between them"
+        )
+        weight = abs(health.missing - health.usually_missing) / missing_limit
+    elif health.limit is not None and health.distance > health.limit:
+        alarm = f"drifted {health.distance:.3f} bits from the training window, beyond the limit of {health.limit:.3f}"
+        if health.typical is not None and health.usually_typical is not None:
+            alarm += f"; {health.what} {health.usually_typical:.4g} → {health.typical:.4g}"
+        weight = health.distance / health.limit
+    return replace(health, alarm=alarm, weight=weight)
+
+
+@dataclass(frozen=True)
+class _Spread:
+    distance: float
+    missing: float
+
+
+def _spread(name: str, window: Sequence[DayProfile], pooled: FeatureProfile, bins: list[Ints]) -> Iterator[_Spread]:
+    """How far training days lie from each other.
+
+    Each is held against all others; and each of the later half against those before it, which is how a new day is
+    judged: a feature that moves a little every day is always farther from the past than from its neighbours.
+    """
+    rows = sum(day.rows for day in window)
+    earlier, earlier_rows = FeatureProfile(pooled.kind), 0
+    for i, day in enumerate(window):
+        profile = day.features[name]
+        missing = profile.missing / day.rows
+        if len(window) > 1:
+            others = FeatureProfile(
+                pooled.kind, missing=pooled.missing - profile.missing, counts=pooled.counts - profile.counts
+            )
+            distance = _distance(profile, day.rows, others, rows - day.rows, bins)
+            yield _Spread(distance, abs(missing - others.missing / (rows - day.rows)))
+        if i >= len(window) // 2 and earlier_rows:
+            distance = _distance(profile, day.rows, earlier, earlier_rows, bins)
+            yield _Spread(distance, abs(missing - earlier.missing / earlier_rows))
+        earlier.merge(profile)
+        earlier_rows += day.rows
+
+
+def _distance(one: FeatureProfile, rows: int, other: FeatureProfile, other_rows: int, bins: list[Ints]) -> float:
+    """The divergence of two profiles under the bins that bring them closest."""
+    distances = [jensen_shannon(histogram(one, b, rows), histogram(other, b, other_rows)) for b in bins]
+    return min(distance for distance in distances if distance is not None)
+
+
+def _varied(day: DayProfile, name: str) -> float:
+    """The share of impressions that hold something else than the most frequent value; missing counts as a value."""
+    profile = day.features[name]
+    values = int(profile.counts.sum())
+    if values == 0:
+        return 0.0
+    present = 1.0 - profile.missing / day.rows
+    return 1.0 - max(profile.missing / day.rows, present * float(profile.counts.max()) / values)
+
+
+def _only_value(profile: FeatureProfile) -> str:
+    if not profile.counts.any():
+        return "missing"
+    bucket = int(np.argmax(profile.counts))
+    if not profile.of_numbers:
+        return repr(profile.names[bucket])
+    return f"{profile.total / profile.counts.sum():.4g}"
+
+
+def _typical(profile: FeatureProfile, pooled: FeatureProfile) -> tuple[float | None, float | None, str]:
+    counts = (int(profile.counts.sum()), int(pooled.counts.sum()))
+    if pooled.of_numbers:
+        what = "mean length" if pooled.kind == "dense" else "mean"
+        day, usual = (p.total / n if n else None for p, n in zip((profile, pooled), counts, strict=True))
+        return day, usual, what
+    if not counts[1]:
+        return None, None, "share"
+    top = int(np.argmax(pooled.counts))
+    day, usual = (float(p.counts[top]) / n if n else None for p, n in zip((profile, pooled), counts, strict=True))
+    return day, usual, f"share of {pooled.names[top]!r}"
+
+
+def _quantiles(profile: FeatureProfile) -> tuple[float, ...]:
+    cumulative = np.cumsum(profile.counts)
+    if cumulative[-1] == 0:
+        return ()
+    at = np.searchsorted(cumulative, np.array([0.1, 0.5, 0.9]) * cumulative[-1])
+    return tuple(float(edge) for edge in number_edges()[at])

@@ -1,0 +1,199 @@
+"""O/E of every objective and slice of a day, and whether its scores look like those of the day it was evaluated on."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.config import Monitoring
+from ranker.evaluation.buckets import Floats, Ints
+from ranker.evaluation.divergence import expected_divergence, jensen_shannon
+from ranker.evaluation.intervals import OutcomeCounts, o_over_e_interval
+from ranker.evaluation.scores import dense_scores
+from ranker.monitoring.drift import CLUSTERING
+
+_SCORE_BIN_SHARE = 0.05
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class OutcomeHealth:
+    """One objective on one slice of a day.
+
+    Attributes:
+        objective: its name.
+        slice: the slice in words, "" for all impressions.
+        impressions: impressions.
+        observed: outcomes observed.
+        expected: outcomes that the model expected.
+        o_over_e: observed over expected; None where nothing was expected.
+        lower: lower end of its interval at the evaluation's confidence.
+        upper: upper end.
+        limit: the range allowed; None where it is not judged.
+        alarm: what is wrong, or "".
+        weight: how far the interval that the alarm was raised by lies beyond 1, in logs; orders alarms.
+    """
+
+    objective: str
+    slice: str
+    impressions: int
+    observed: int
+    expected: float
+    o_over_e: float | None
+    lower: float | None
+    upper: float | None
+    limit: tuple[float, float] | None
+    alarm: str = ""
+    weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class ScoreHealth:
+    """The scores of one objective on a day.
+
+    Attributes:
+        objective: its name.
+        mean: mean predicted probability.
+        divergence: from the scores on the day the model was evaluated, in bits; None where those are not known.
+        limit: the largest divergence of a healthy day.
+        alarm: what is wrong, or "".
+        weight: divergence over its limit.
+    """
+
+    objective: str
+    mean: float | None
+    divergence: float | None
+    limit: float | None
+    alarm: str = ""
+    weight: float = 0.0
+
+
+def outcome_health(evaluation: Document, model: str, limits: Monitoring) -> list[OutcomeHealth]:
+    """Every objective over all impressions and on every slice.
+
+    An alarm is raised where the whole interval lies beyond the limits. Many intervals are looked at, so each is at the
+    confidence that leaves `false_alarm_rate` for all of them together (Bonferroni).
+
+    Args:
+        evaluation: an evaluation document.
+        model: candidate or baseline.
+        limits: what is tolerated.
+    """
+    cells = list(_cells(evaluation, model))
+    judged = [_limit(where, metrics, limits) for _, where, metrics in cells]
+    looked_at = sum(limit is not None for limit in judged)
+    confidence = 1.0 - limits.false_alarm_rate / max(1, looked_at)
+    return [
+        _judge(objective, where, metrics, limit, confidence)
+        for (objective, where, metrics), limit in zip(cells, judged, strict=True)
+    ]
+
+
+def score_health(
+    evaluation: Document, model: str, usual: Mapping[str, Document] | None, limits: Monitoring
+) -> list[ScoreHealth]:
+    """The scores of every objective against those on the day that the model was evaluated.
+
+    Args:
+        evaluation: the day's evaluation document.
+        model: candidate or baseline.
+        usual: score histograms of that earlier day by objective, as in an evaluation document; None where unknown.
+        limits: what is tolerated.
+    """
+    found = []
+    for objective, curves in evaluation["curves"].items():
+        mean = _metrics(evaluation["objectives"][objective], model)["mean_prediction"]
+        before = (usual or {}).get(objective)
+        if before is None:
+            found.append(ScoreHealth(objective, mean, None, None))
+            continue
+        ours, theirs = dense_scores(curves[model]["scores"]), dense_scores(before)
+        bins = _bins(theirs)
+        divergence = jensen_shannon(_binned(ours, bins), _binned(theirs, bins))
+        noise = expected_divergence(int(bins[-1]) + 1, max(1.0, ours.sum()), max(1.0, theirs.sum()))
+        limit = limits.score_drift + CLUSTERING * noise
+        found.append(_judge_scores(objective, mean, divergence, limit))
+    return found
+
+
+def _cells(evaluation: Document, model: str) -> Iterator[tuple[str, str, Document]]:
+    for objective, metrics in evaluation["objectives"].items():
+        yield objective, "", _metrics(metrics, model)
+    for entry in evaluation["slices"]:
+        for objective, metrics in entry["objectives"].items():
+            yield objective, entry["name"], _metrics(metrics, model)
+
+
+def _metrics(metrics: Document, model: str) -> Document:
+    return metrics if model == "candidate" else metrics[model]
+
+
+def _expected(metrics: Document) -> float:
+    return (metrics["mean_prediction"] or 0.0) * metrics["impressions"]
+
+
+def _limit(where: str, metrics: Document, limits: Monitoring) -> tuple[float, float] | None:
+    """The range that applies, or None where there are too few outcomes or slices are not judged."""
+    if max(metrics["positives"], _expected(metrics)) < limits.min_outcomes:
+        return None
+    return limits.slice_o_over_e if where else limits.o_over_e
+
+
+def _judge(
+    objective: str, where: str, metrics: Document, limit: tuple[float, float] | None, confidence: float
+) -> OutcomeHealth:
+    counts = OutcomeCounts(
+        observed=metrics["positives"],
+        expected=_expected(metrics),
+        impressions=metrics["impressions"],
+        groups=metrics["viewer_groups"],
+        variance=math.inf if metrics["o_over_e_variance"] is None else metrics["o_over_e_variance"],
+    )
+    alarm, weight = "", 0.0
+    if limit is not None:
+        interval = o_over_e_interval(counts, confidence)
+        if interval.upper < limit[0] or interval.lower > limit[1]:
+            low = interval.upper < limit[0]
+            weight = abs(math.log(max(interval.upper if low else interval.lower, 1e-9)))
+            alarm = (
+                f"O/E is {interval.value:.3f} [{interval.lower:.3f}, {interval.upper:.3f}], "
+                f"{'below' if low else 'above'} the range of {limit[0]:g} to {limit[1]:g}: "
+                f"{counts.observed:,.0f} observed, {counts.expected:,.1f} expected"
+            )
+    return OutcomeHealth(
+        objective=objective,
+        slice=where,
+        impressions=metrics["impressions"],
+        observed=metrics["positives"],
+        expected=counts.expected,
+        o_over_e=metrics["o_over_e"],
+        lower=metrics["o_over_e_lower"],
+        upper=metrics["o_over_e_upper"],
+        limit=limit,
+        alarm=alarm,
+        weight=weight,
+    )
+
+
+def _judge_scores(objective: str, mean: float | None, divergence: float | None, limit: float) -> ScoreHealth:
+    if divergence is None or divergence <= limit:
+        return ScoreHealth(objective, mean, divergence, limit)
+    alarm = (
+        f"scores lie {divergence:.3f} bits from those of the serving model on the day it was evaluated, "
+        f"beyond the limit of {limit:.3f}"
+    )
+    return ScoreHealth(objective, mean, divergence, limit, alarm, divergence / limit)
+
+
+def _binned(scores: Floats, bins: Ints) -> Floats:
+    return np.bincount(bins, weights=scores).astype(np.float64)
+
+
+def _bins(scores: Floats) -> Ints:
+    """The bin of each score bucket, [SCORE_BUCKETS]: neighbours joined until they hold _SCORE_BIN_SHARE of all."""
+    before = np.concatenate([[0.0], np.cumsum(scores)[:-1]]) / max(1.0, scores.sum())
+    _, bins = np.unique((before / _SCORE_BIN_SHARE).astype(np.int64), return_inverse=True)
+    return bins

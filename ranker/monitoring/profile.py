@@ -1,0 +1,140 @@
+"""What the features of one day look like: counts that any other day's can be held against."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.config import Features
+from ranker.evaluation.buckets import Ints
+from ranker.monitoring.buckets import CATEGORY_BUCKETS, NUMBER_BUCKETS, category_bucket, number_bucket
+
+FeatureKind = Literal["numeric", "categorical", "multi_valued", "dense"]
+
+_FORMAT = 1
+
+
+@dataclass
+class FeatureProfile:
+    """One feature over the impressions of a day.
+
+    Attributes:
+        kind: a dense embedding counts by its length (its L2 norm), a multi-valued feature by each of its values.
+        missing: impressions without a value.
+        total: sum of the numbers; 0 for categories.
+        counts: values by bucket, [NUMBER_BUCKETS] or [CATEGORY_BUCKETS].
+        names: a category's name by bucket.
+    """
+
+    kind: FeatureKind
+    missing: int = 0
+    total: float = 0.0
+    counts: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    names: dict[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not len(self.counts):
+            self.counts = np.zeros(NUMBER_BUCKETS if self.of_numbers else CATEGORY_BUCKETS, np.int64)
+
+    @property
+    def of_numbers(self) -> bool:
+        """Whether buckets are of numbers, in their order, and not of categories."""
+        return self.kind in ("numeric", "dense")
+
+    def add(self, lists: pa.ListArray) -> None:
+        """Adds a batch, one list per impression: float32 for numbers, binary for categories."""
+        present = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False) > 0
+        self.missing += int(len(present) - np.count_nonzero(present))
+        values = lists.flatten().to_numpy(zero_copy_only=False)
+        if self.kind == "dense" and len(values):
+            values = np.sqrt(np.square(values.reshape(np.count_nonzero(present), -1)).sum(axis=1))
+        if self.of_numbers:
+            self.total += float(values.sum(dtype=np.float64))
+            buckets = number_bucket(values)
+        else:
+            buckets, names = category_bucket(values)
+            self.names = names | self.names
+        self.counts += np.bincount(buckets, minlength=len(self.counts))
+
+    def merge(self, other: "FeatureProfile") -> None:
+        """Adds another day's counts."""
+        self.missing += other.missing
+        self.total += other.total
+        self.counts = self.counts + other.counts
+        self.names = other.names | self.names
+
+
+class DayProfile:
+    """All features of one day, filled batch by batch; memory does not grow with the impressions.
+
+    Args:
+        features: the feature columns.
+    """
+
+    def __init__(self, features: Features) -> None:
+        self.rows = 0
+        self.features: dict[str, FeatureProfile] = {
+            name: FeatureProfile(kind) for name, kind in feature_kinds(features)
+        }
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Adds a batch of impressions, each column as lists of the three types a tf.Example knows."""
+        self.rows += batch.num_rows
+        for name, profile in self.features.items():
+            profile.add(batch.column(name))
+
+    def merge(self, other: "DayProfile") -> None:
+        """Adds another day of the same features."""
+        self.rows += other.rows
+        for name, profile in self.features.items():
+            profile.merge(other.features[name])
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready, with the buckets that hold anything."""
+        return {
+            "format": _FORMAT,
+            "rows": self.rows,
+            "features": {name: _to_json(profile) for name, profile in self.features.items()},
+        }
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any], features: Features) -> "DayProfile | None":
+        """What `to_json` gave, or None where that was of other features or of another format."""
+        profile = DayProfile(features)
+        stored = document.get("features", {})
+        kinds = {name: entry["kind"] for name, entry in stored.items()}
+        if document.get("format") != _FORMAT or kinds != {n: p.kind for n, p in profile.features.items()}:
+            return None
+        profile.rows = document["rows"]
+        for name, feature in profile.features.items():
+            feature.missing, feature.total = stored[name]["missing"], stored[name]["total"]
+            feature.counts[stored[name]["buckets"]] = stored[name]["counts"]
+            feature.names = {int(bucket): text for bucket, text in stored[name]["names"].items()}
+        return profile
+
+
+def feature_kinds(features: Features) -> Iterator[tuple[str, FeatureKind]]:
+    """Every feature column with its kind."""
+    for name in features.numeric:
+        yield name, "numeric"
+    for categorical in features.categorical:
+        yield categorical.name, "categorical"
+    for multi_valued in features.multi_valued:
+        yield multi_valued.name, "multi_valued"
+    for dense in features.dense:
+        yield dense.name, "dense"
+
+
+def _to_json(profile: FeatureProfile) -> dict[str, Any]:
+    occupied = np.flatnonzero(profile.counts)
+    return {
+        "kind": profile.kind,
+        "missing": profile.missing,
+        "total": profile.total,
+        "buckets": occupied.tolist(),
+        "counts": profile.counts[occupied].tolist(),
+        "names": {str(bucket): name for bucket, name in sorted(profile.names.items())},
+    }

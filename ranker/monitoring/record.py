@@ -1,0 +1,79 @@
+"""What is kept of a day: plain data that the page draws and that a scheduler can read."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from ranker.monitoring.drift import FeatureHealth
+from ranker.monitoring.outcomes import OutcomeHealth, ScoreHealth
+
+Source = Literal["run", "monitor"]
+
+_SLICES_NAMED = 3
+
+
+@dataclass(frozen=True)
+class DayRecord:
+    """The health of one day.
+
+    Attributes:
+        day: YYYY-MM-DD.
+        source: a training run that evaluated on the day, or the monitor.
+        version: of the model whose predictions are held against the outcomes; "" for one that was not pushed.
+        rows: impressions.
+        confidence: level of the intervals.
+        outcomes: every objective over all impressions and on every slice.
+        features: every feature; empty where there was no training day to compare with.
+        scores: every objective.
+        notes: what could not be judged, and why.
+    """
+
+    day: str
+    source: Source
+    version: str
+    rows: int
+    confidence: float
+    outcomes: tuple[OutcomeHealth, ...]
+    features: tuple[FeatureHealth, ...] = ()
+    scores: tuple[ScoreHealth, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """One line per feature or objective that left its limits, causes before effects and the worst first.
+
+        An objective's alarms are one line, which names the slice that lies farthest out: a fault on one slice drags
+        along others that share its impressions.
+        """
+        features = sorted((f for f in self.features if f.alarm), key=lambda f: -f.weight)
+        scores = sorted((s for s in self.scores if s.alarm), key=lambda s: -s.weight)
+        return (
+            *(f"feature {f.feature}: {f.alarm}" for f in features),
+            *_outcome_alarms(self.outcomes),
+            *(f"{s.objective}: {s.alarm}" for s in scores),
+        )
+
+    def to_json(self) -> str:
+        """All of it as JSON, in one line."""
+        return TypeAdapter(DayRecord).dump_json(self).decode()
+
+    @staticmethod
+    def from_json(text: str) -> "DayRecord":
+        """What `to_json` gave; raises pydantic's ValidationError for anything else."""
+        return TypeAdapter(DayRecord).validate_json(text)
+
+
+def _outcome_alarms(outcomes: Sequence[OutcomeHealth]) -> Iterator[str]:
+    raised = sorted((o for o in outcomes if o.alarm), key=lambda o: -o.weight)
+    by_objective: dict[str, list[OutcomeHealth]] = {}
+    for outcome in raised:
+        by_objective.setdefault(outcome.objective, []).append(outcome)
+    for objective, of_objective in by_objective.items():
+        worst, *others = of_objective
+        where = f" on {worst.slice}" if worst.slice else ""
+        named = ", ".join(other.slice or "all impressions" for other in others[:_SLICES_NAMED])
+        more = f" and {len(others) - _SLICES_NAMED} more slices" if len(others) > _SLICES_NAMED else ""
+        also = f"; also beyond its limit: {named}{more}" if others else ""
+        yield f"{objective}{where}: {worst.alarm}{also}"
