@@ -12,7 +12,7 @@ BUILT_IN = "feed"
 _EPILOG = """\
 exit status: 0 done, 1 the cluster does not answer or refuses, 2 the command or the config cannot be used
 
-  kubeflow_runner.py compile --image ghcr.io/team/feed@sha256:… --feed-log /feed_log --output feed.yaml
+  kubeflow_runner.py compile --image registry.example/team/feed@sha256:… --feed-log /feed_log --output feed.yaml
   kubeflow_runner.py submit --package feed.yaml --host http://localhost:8080 --day 2026-03-09
   kubeflow_runner.py schedule --package feed.yaml --host http://localhost:8080 --cron "0 3 * * *" --days-before 1
 

@@ -20,7 +20,7 @@ from tests.pipeline.kubeflow.stub_server import serving
 
 pytestmark = pytest.mark.slow
 
-IMAGE = "ghcr.io/team/feed@sha256:" + "0123456789abcdef" * 4
+IMAGE = "registry.example/team/feed@sha256:" + "0123456789abcdef" * 4
 DAY = "2026-03-09"
 
 

@@ -19,7 +19,7 @@ from pipeline.pipeline import create_pipeline
 from pipeline_config import FEED
 from tests.pipeline.kubeflow.launcher import ROOT, read_package
 
-IMAGE = "ghcr.io/team/feed@sha256:" + "0123456789abcdef" * 4
+IMAGE = "registry.example/team/feed@sha256:" + "0123456789abcdef" * 4
 SETTINGS = replace(FEED.kubeflow, notification=Notification("hook"), pipeline_root="s3://bucket/feed")
 
 

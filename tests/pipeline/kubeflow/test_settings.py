@@ -21,7 +21,7 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
 
 
 @pytest.mark.parametrize(
-    "image", [f"ghcr.io/team/feed@{DIGEST}", f"feed:1.0@{DIGEST}", "localhost:5000/feed:2026-03-09.abc123"]
+    "image", [f"registry.example/team/feed@{DIGEST}", f"feed:1.0@{DIGEST}", "localhost:5000/feed:2026-03-09.abc123"]
 )
 def test_an_image_of_one_build_is_taken(image: str) -> None:
     assert check_image(image) == image

@@ -1,0 +1,68 @@
+"""The image without Docker: what its Dockerfile copies is enough to run every component."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline_config import FEED
+from tests.pipeline.kubeflow.launcher import ROOT
+
+DOCKERFILE = ROOT / "deploy" / "Dockerfile"
+IGNORED = DOCKERFILE.with_name("Dockerfile.dockerignore")
+
+IMPORT_ALL = """
+import importlib, json, sys
+from pipeline.kubeflow.compile import compile_pipeline
+from pipeline_config import FEED
+spec = compile_pipeline(FEED, "feed:1", "/feed_log").pipeline_spec
+for executor in spec["deploymentSpec"]["executors"].values():
+    module, _, name = executor["container"]["args"][1].rpartition(".")
+    getattr(importlib.import_module(module), name)
+    print(module)
+"""
+
+
+def copied() -> list[str]:
+    """Files and folders that the first stage copies."""
+    names: list[str] = []
+    for line in DOCKERFILE.read_text().splitlines():
+        if match := re.fullmatch(r"COPY (?!--from)(.*) \S+", line):
+            names += match[1].split()
+    return names
+
+
+def test_everything_that_is_copied_is_let_through_to_the_build() -> None:
+    let_through = {line[1:] for line in IGNORED.read_text().splitlines() if line.startswith("!")}
+    assert let_through == set(copied())
+    assert all((ROOT / name).exists() for name in let_through)
+
+
+def test_the_container_does_not_run_as_root() -> None:
+    lines = DOCKERFILE.read_text().splitlines()
+    users = [line.removeprefix("USER ") for line in lines if line.startswith("USER ")]
+    assert users == ["1000:0"]
+    assert lines.index("USER 1000:0") > max(i for i, line in enumerate(lines) if line.startswith("FROM "))
+
+
+def test_the_packages_are_those_of_the_lock_file() -> None:
+    [sync] = [line for line in DOCKERFILE.read_text().splitlines() if "uv sync" in line]
+    assert "--frozen" in sync
+
+
+@pytest.mark.slow
+def test_every_executor_can_be_imported_from_what_is_copied(tmp_path: Path) -> None:
+    for name in copied():
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        else:
+            shutil.copy(ROOT / name, tmp_path / name)
+    # Isolated from this project: neither its folder nor the user's packages are on the path.
+    command = [sys.executable, "-s", "-c", IMPORT_ALL]
+    done = subprocess.run(command, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "components.tower_trainer.executor" in done.stdout.splitlines()
+    assert (tmp_path / FEED.schema).is_file()
