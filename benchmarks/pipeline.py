@@ -9,27 +9,20 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 
 from rich.console import Console
-from tfx.dsl.compiler.compiler import Compiler
-from tfx.orchestration import metadata
-from tfx.proto.orchestration import pipeline_pb2
 
 from benchmarks.component_speed import Prepared, feed_log_gen, leaf_encoder, tower_trainer
 from benchmarks.full_run import FullRun, compare, full_run
 from benchmarks.harness import Figure, Options, parse_options, report
+from benchmarks.part_run import run_up_to
 from datasets.synthetic import generate
 from pipeline.config import PipelineConfig
-from pipeline.local.dag_runner import ComponentRun, ObservedDagRunner, State
-from pipeline.local.run import BEAM_ARGS
-from pipeline.pipeline import create_pipeline
 from pipeline_config import FEED
 
 ROWS, QUICK_ROWS = 200_000, 4_000
 LARGE_ROWS, QUICK_LARGE_ROWS = 1_000_000, 8_000
-LAST = "LeafEncoder"
 
 
 def prepare(rows: int, config: PipelineConfig, work: Path, console: Console) -> Prepared:
@@ -40,19 +33,11 @@ def prepare(rows: int, config: PipelineConfig, work: Path, console: Console) -> 
     """
     days = config.train_days + 1
     summaries = generate(work / "feed_log", days=days, impressions_per_day=rows // days, seed=1)
-
-    def on_end(run: ComponentRun) -> None:
-        console.print(f"{run.component}: {run.seconds:.1f} s")
-
-    runner = ObservedDagRunner(lambda component: None, on_end)
-    runner.run_with_ir(_up_to(LAST, config, work, summaries[-1].day))
-    for run in runner.runs:
-        if run.state is State.FAILED:
-            raise RuntimeError(f"{run.component} failed: {run.error}")
-    outputs = {name: Path(made[0].uri) for run in runner.runs for name, made in run.outputs.items()}
+    day = summaries[-1].day
+    outputs = run_up_to("LeafEncoder", config, work / "feed_log", day, work, console)
     return Prepared(
         config=config,
-        day=summaries[-1].day,
+        day=day,
         rows=sum(summary.rows for summary in summaries),
         feed_log=work / "feed_log",
         transformed_examples=outputs["transformed_examples"],
@@ -60,23 +45,6 @@ def prepare(rows: int, config: PipelineConfig, work: Path, console: Console) -> 
         forest=outputs["forest"],
         leaf_examples=outputs["leaf_examples"],
     )
-
-
-def _up_to(last: str, config: PipelineConfig, work: Path, day: date) -> pipeline_pb2.Pipeline:
-    """The compiled pipeline without what comes after `last`."""
-    pipeline = create_pipeline(
-        config,
-        feed_log=str(work / "feed_log"),
-        day=day,
-        pipeline_root=str(work / "artifacts"),
-        push_destination=str(work / "serving_model"),
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(work / "metadata.sqlite")),
-        beam_pipeline_args=BEAM_ARGS,
-    )
-    compiled = Compiler().compile(pipeline)
-    ids = [node.pipeline_node.node_info.id for node in compiled.nodes]
-    del compiled.nodes[ids.index(last) + 1 :]
-    return compiled
 
 
 def component_figures(rows: int, work: Path, console: Console) -> Iterator[Figure]:

@@ -1,0 +1,83 @@
+"""`python -m benchmarks.quality`: see `--help`."""
+
+import argparse
+import logging
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.harness import Options, report
+from benchmarks.quality.models import MODELS
+from benchmarks.quality.page import figures, markdown
+from benchmarks.quality.study import Feed, compare
+from datasets.kuairand.cli import main as convert_kuairand
+from datasets.synthetic import generate
+from pipeline_config import FEED, KUAIRAND
+
+RAW_KUAIRAND = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "kuairand_pure"
+_KUAIRAND_DAYS = tuple(date(2022, 5, day) for day in (1, 2, 3, 4))
+_ROWS, _QUICK_ROWS = 400_000, 12_000
+_QUICK_TREES = 60
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the benchmark."""
+    parser = argparse.ArgumentParser(
+        description="Our model's quality beside what a user would pick instead, on the same rows and features.",
+        epilog="A run that was stopped goes on from the predictions in the work folder.",
+    )
+    parser.add_argument("--quick", action="store_true", help="a small feed, one seed: shows that it runs")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables there as Markdown")
+    parser.add_argument("--data", choices=("kuairand", "feed"), default="kuairand", help="the feed log (kuairand)")
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="trainings of each model for each day (5)")
+    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS), help="only these models")
+    parser.add_argument("--work", type=Path, metavar="DIR", help="keep what was made there (a temporary folder)")
+    options = parser.parse_args(arguments)
+    if "ours" not in options.models or len(options.models) < 2:
+        parser.error("--models: name `ours` and at least one other, as differences are ours minus another's")
+    console = Console()
+    seeds = range(1, 2 if options.quick else options.seeds + 1)
+    with tempfile.TemporaryDirectory(prefix="quality-benchmark-") as temporary:
+        work = options.work or Path(temporary)
+        if options.data == "feed" or options.quick:
+            feed = _built_in(work, options.quick)
+        elif not RAW_KUAIRAND.is_dir():
+            console.print(f"skipped: {RAW_KUAIRAND} is not there; it should hold KuaiRand-Pure's files")
+            return
+        else:
+            feed = _kuairand(work)
+        results = compare(feed, {name: MODELS[name] for name in options.models}, list(seeds), work, console)
+    page = markdown(results)
+    console.print(page, highlight=False, soft_wrap=True)
+    if options.page:
+        options.page.parent.mkdir(parents=True, exist_ok=True)
+        options.page.write_text(page)
+    report("quality", figures(results), Options(options.quick, options.json), console)
+
+
+def _built_in(work: Path, quick: bool) -> Feed:
+    rows = _QUICK_ROWS if quick else _ROWS
+    days = FEED.train_days + 1
+    log = work / f"feed-{rows}"
+    made = generate(log, days=days, impressions_per_day=rows // days, seed=1)
+    config = replace(FEED, forest=replace(FEED.forest, trees=_QUICK_TREES)) if quick else FEED
+    return Feed("feed", config, ((log, made[-1].day),))
+
+
+def _kuairand(work: Path) -> Feed:
+    log = work / "kuairand"
+    if not log.is_dir() and convert_kuairand(["--raw", str(RAW_KUAIRAND), "--out", str(log)]) != 0:
+        raise RuntimeError("KuaiRand could not be converted")
+    return Feed("kuairand", KUAIRAND, tuple((log, day) for day in _KUAIRAND_DAYS))
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    main()

@@ -1,0 +1,101 @@
+"""The rows that all models are trained and judged on: what Transform wrote for a held-out day and the days before."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from numpy.typing import NDArray
+from rich.console import Console
+
+from benchmarks.part_run import run_up_to
+from pipeline.config import PipelineConfig
+from ranker import keys
+from ranker.examples import example_files, parsed_batches
+
+_BATCH = 16_384
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Impressions as Transform wrote them.
+
+    Attributes:
+        features: float32 [rows, features], the forest's, NaN where missing.
+        towers: what the towers read beside the leaves: `numeric` float32 [rows, columns] and each dense embedding.
+        labels: float32 [rows, objectives].
+        buckets: int64 [rows], each viewer's hash bucket.
+    """
+
+    features: NDArray[np.float32]
+    towers: dict[str, NDArray[np.float32]]
+    labels: NDArray[np.float32]
+    buckets: NDArray[np.int64]
+
+    def batches(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]]:
+        """As `train_forest` reads them."""
+        for begin in range(0, len(self.labels), _BATCH):
+            end = begin + _BATCH
+            yield self.features[begin:end], self.labels[begin:end], self.buckets[begin:end]
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOutDay:
+    """A day to predict and what may be learnt from.
+
+    Attributes:
+        config: of the pipeline that made the rows.
+        day: the held-out day.
+        source: the folder of the transformed examples.
+        train: the days before.
+        test: the held-out day's impressions.
+    """
+
+    config: PipelineConfig
+    day: date
+    source: Path
+    train: Rows
+    test: Rows
+
+
+def held_out_day(config: PipelineConfig, feed_log: Path, day: date, work: Path, console: Console) -> HeldOutDay:
+    """Runs the pipeline up to Transform, unless `work` has that run already, and reads what it wrote.
+
+    Raises:
+        RuntimeError: a component failed.
+    """
+    outputs = run_up_to("Transform", config, feed_log, day, work, console)
+    spec = tft.TFTransformOutput(str(outputs["transform_graph"])).transformed_feature_spec()
+    examples = outputs["transformed_examples"]
+    train, test = (_rows(examples / f"Split-{split}", spec) for split in ("train", "eval"))
+    return HeldOutDay(config, day, examples, train, test)
+
+
+def _rows(folder: Path, spec: dict[str, Any]) -> Rows:
+    parts = list(parsed_batches(example_files(str(folder)), spec, _BATCH))
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in spec}
+    features, labels = columns.pop(keys.FOREST_FEATURES), columns.pop(keys.LABELS)
+    buckets = columns.pop(keys.VIEWER_BUCKET).reshape(-1)
+    return Rows(features, columns, labels, buckets)
+
+
+def shuffled_batches(rows: dict[str, NDArray[Any]], batch_size: int, epochs: int, seed: int) -> tf.data.Dataset:
+    """Batches of each epoch's rows in random order; an epoch's last one may be smaller."""
+    tensors = {name: tf.constant(values) for name, values in rows.items()}
+    count = len(rows[keys.LABELS])
+    starts = range(0, count, batch_size)
+
+    def batch(step: tf.Tensor) -> dict[str, tf.Tensor]:
+        epoch, within = step // len(starts), step % len(starts)
+        order = tf.random.experimental.index_shuffle(
+            tf.range(within * batch_size, tf.minimum((within + 1) * batch_size, count)),
+            tf.stack([tf.constant(seed, tf.int64), epoch]),
+            tf.constant(count - 1, tf.int64),
+        )
+        return {name: tf.gather(tensor, order) for name, tensor in tensors.items()}
+
+    return tf.data.Dataset.range(epochs * len(starts)).map(batch).prefetch(4)

@@ -1,0 +1,102 @@
+"""Metrics of predictions, and how sure their differences are.
+
+Intervals come from a bootstrap over viewers: one viewer's impressions are not independent of each other, so all of them
+are drawn together. Every model is judged on the same draws, which makes differences between models paired.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranker.keys import VIEWER_BUCKETS
+
+DRAWS = 200
+_BINS = 20
+_SMALLEST = 1e-7
+_INTERVAL = (2.5, 97.5)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One model's predictions for one objective, over several seeds.
+
+    Attributes:
+        auc, normalized_entropy, o_over_e, calibration_error: means over the seeds.
+        auc_seeds_sd: standard deviation of the AUC between seeds; 0 with one seed.
+        auc_draws: float64 [draws], the mean AUC over the seeds in each bootstrap draw.
+        entropy_draws: float64 [draws], the same of the normalized entropy.
+    """
+
+    auc: float
+    normalized_entropy: float
+    o_over_e: float
+    calibration_error: float
+    auc_seeds_sd: float
+    auc_draws: NDArray[np.float64]
+    entropy_draws: NDArray[np.float64]
+
+
+def bootstrap_weights(seed: int = 1, draws: int = DRAWS) -> NDArray[np.float64]:
+    """How often each viewer bucket is drawn; [draws, VIEWER_BUCKETS]."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(VIEWER_BUCKETS, np.full(VIEWER_BUCKETS, 1 / VIEWER_BUCKETS), draws).astype(np.float64)
+
+
+def judge(
+    labels: NDArray[np.float32],
+    buckets: NDArray[np.int64],
+    predictions: NDArray[np.float32],
+    weights: NDArray[np.float64],
+) -> Judged:
+    """Judges predictions [seeds, rows] of labels [rows], whose viewers are in `buckets` [rows]."""
+    positive = labels > 0
+    once = np.ones(len(labels))
+    entropies = []
+    for p in np.clip(predictions.astype(np.float64), _SMALLEST, 1 - _SMALLEST):
+        losses = -np.where(positive, np.log(p), np.log1p(-p))
+        entropies.append(np.bincount(buckets, losses, VIEWER_BUCKETS))
+    rows = np.bincount(buckets, once, VIEWER_BUCKETS)
+    positives = np.bincount(buckets, positive, VIEWER_BUCKETS)
+    ranked = [np.unique(p, return_inverse=True)[1] for p in predictions]
+    aucs = [_auc(ranks, positive, once) for ranks in ranked]
+    return Judged(
+        auc=float(np.mean(aucs)),
+        normalized_entropy=float(np.mean([_entropy(loss, positives, rows) for loss in entropies])),
+        o_over_e=float(np.mean([positive.sum() / p.sum(dtype=np.float64) for p in predictions])),
+        calibration_error=float(np.mean([_calibration_error(positive, p) for p in predictions])),
+        auc_seeds_sd=float(np.std(aucs, ddof=1)) if len(aucs) > 1 else 0.0,
+        auc_draws=np.array([np.mean([_auc(ranks, positive, draw[buckets]) for ranks in ranked]) for draw in weights]),
+        entropy_draws=np.mean(
+            [[_entropy(draw * loss, draw * positives, draw * rows) for draw in weights] for loss in entropies], axis=0
+        ),
+    )
+
+
+def interval(draws: NDArray[np.float64]) -> tuple[float, float]:
+    """The 95 % interval of a quantity's bootstrap draws; draws without any positive do not count."""
+    low, high = np.nanpercentile(draws, _INTERVAL)
+    return float(low), float(high)
+
+
+def _auc(ranks: NDArray[np.int64], positive: NDArray[np.bool_], weights: NDArray[np.float64]) -> float:
+    """Area under the ROC curve, rows of one rank counting as ties; NaN without positives or without negatives."""
+    won = np.bincount(ranks, weights * positive)
+    lost = np.bincount(ranks, weights * ~positive)
+    pairs = won.sum() * lost.sum()
+    return float((won * (np.cumsum(lost) - 0.5 * lost)).sum() / pairs) if pairs else float("nan")
+
+
+def _entropy(losses: NDArray[Any], positives: NDArray[Any], rows: NDArray[Any]) -> float:
+    """Normalized entropy from sums by viewer bucket; NaN where all outcomes are the same."""
+    rate = positives.sum() / rows.sum()
+    if rate in (0.0, 1.0):
+        return float("nan")
+    return float(losses.sum() / rows.sum() / -(rate * np.log(rate) + (1 - rate) * np.log1p(-rate)))
+
+
+def _calibration_error(positive: NDArray[np.bool_], p: NDArray[np.float32]) -> float:
+    """Mean over bins of equally many rows of |observed rate - mean prediction|."""
+    bins = np.array_split(np.argsort(p, kind="stable"), _BINS)
+    return float(sum(len(rows) * abs(positive[rows].mean() - p[rows].mean()) for rows in bins) / len(p))

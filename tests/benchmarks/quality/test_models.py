@@ -1,0 +1,56 @@
+"""Every model learns a small feed that can be learnt."""
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from benchmarks.quality.models import MODELS
+from benchmarks.quality.rows import HeldOutDay, Rows, shuffled_batches
+from pipeline.config import Features, Forest, Objective, PipelineConfig, Towers, Training
+from ranker import keys
+
+FEATURES = tuple(f"f{i}" for i in range(6))
+CONFIG = PipelineConfig(
+    name="tiny",
+    objectives=(Objective("click", "passive"), Objective("like", "active")),
+    features=Features(numeric=FEATURES),
+    schema="schemas/tiny.pbtxt",
+    forest=Forest(trees=40, depth=3, learning_rate=0.3),
+    towers=Towers(leaf_embedding_size=4, hidden=(16,)),
+    training=Training(batch_size=128, epochs=2, learning_rate=1e-2),
+)
+
+
+def rows(count: int, seed: int) -> Rows:
+    rng = np.random.default_rng(seed)
+    features = rng.standard_normal((count, len(FEATURES))).astype(np.float32)
+    odds = np.stack([features[:, 0] + features[:, 1] * features[:, 2] - 1, 2 * features[:, 0] - 3], axis=1)
+    labels = (rng.random((count, 2)) < 1 / (1 + np.exp(-odds))).astype(np.float32)
+    return Rows(features, {keys.NUMERIC: features}, labels, rng.integers(0, keys.VIEWER_BUCKETS, count))
+
+
+@pytest.fixture(scope="module")
+def day() -> HeldOutDay:
+    return HeldOutDay(CONFIG, date(2026, 1, 2), Path("tiny"), rows(6000, 1), rows(3000, 2))
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_it_predicts_both_objectives(name: str, day: HeldOutDay) -> None:
+    predicted = MODELS[name](day, 1)
+    assert predicted.shape == day.test.labels.shape
+    for objective, least in enumerate((0.68, 0.8)):
+        labels, p = day.test.labels[:, objective], predicted[:, objective]
+        assert roc_auc_score(labels, p) > least
+        assert labels.sum() / p.sum() == pytest.approx(1, abs=0.2)
+
+
+def test_an_epoch_has_every_row_once_in_another_order() -> None:
+    numbers = np.arange(10, dtype=np.float32)
+    batches = list(shuffled_batches({keys.LABELS: numbers}, 4, 2, seed=3).as_numpy_iterator())
+    assert [len(batch[keys.LABELS]) for batch in batches] == [4, 4, 2, 4, 4, 2]
+    first, second = (np.concatenate([b[keys.LABELS] for b in batches[i : i + 3]]) for i in (0, 3))
+    assert sorted(first) == sorted(second) == numbers.tolist()
+    assert first.tolist() != second.tolist() != numbers.tolist()
