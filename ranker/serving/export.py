@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from ranker.serving.module import FeedRanker
 from ranker.serving.state import STATE, TrainingState
@@ -68,6 +69,7 @@ def export_saved_model(
     if tf.io.gfile.exists(aside):
         tf.io.gfile.rmtree(aside)
     tf.saved_model.save(module, aside, signatures=module.signatures())
+    _write_defaults(os.path.join(aside, tf.saved_model.SAVED_MODEL_FILENAME_PB), module.defaults())
     path = os.path.join(aside, MANIFEST)
     tf.io.gfile.makedirs(os.path.dirname(path))
     with tf.io.gfile.GFile(path, "w") as file:
@@ -75,3 +77,16 @@ def export_saved_model(
     if state is not None:
         state.save(os.path.join(aside, STATE))
     tf.io.gfile.rename(aside, directory)
+
+
+def _write_defaults(path: str, defaults: Mapping[str, Mapping[str, float]]) -> None:
+    """Adds to a SavedModel's signatures what stands for inputs that a request leaves out; servers look it up there."""
+    saved = saved_model_pb2.SavedModel()
+    with tf.io.gfile.GFile(path, "rb") as file:
+        saved.ParseFromString(file.read())
+    for signature, values in defaults.items():
+        for name, value in values.items():
+            tensor = tf.make_tensor_proto(value, tf.float32)
+            saved.meta_graphs[0].signature_def[signature].defaults[name].CopyFrom(tensor)
+    with tf.io.gfile.GFile(path, "wb") as file:
+        file.write(saved.SerializeToString(deterministic=True))

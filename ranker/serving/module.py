@@ -1,27 +1,36 @@
 """The exported module: one graph from raw features to probabilities, entered at several points."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from pipeline.config import Objective
 from ranker import keys
-from ranker.serving.names import ALPHA, LAMBDA, input_names
+from ranker.forest.graph import ForestLeaves
+from ranker.serving.checks import check_finite, check_leaves, check_range, check_shapes
+from ranker.serving.names import ALPHA, EXAMPLES, LAMBDA, input_names, weight_name
+from ranker.serving.padding import in_padded_batches
 from ranker.serving.raw_features import Parsed, RawFeatures
 from ranker.serving.utility import utility_score
 from ranker.towers.inputs import TowerInputs
 from ranker.towers.network import TwoTowerNetwork
 
 Tensors = Mapping[str, tf.Tensor]
+Specs = Mapping[str, tf.TensorSpec]
+Scores = dict[str, tf.Tensor]
+
+_LARGE = 1e6  # of a utility weight; beyond, float32 would lose the smaller terms of the score
+MAX_ROWS = 8192  # candidates of a request, unless the config says otherwise
 
 
 class FeedRanker(tf.Module):
     """Scores impressions.
 
     Every signature ends in the same `_probabilities`, and every one on raw features runs the same Transform graph and
-    forest before it, so that they cannot disagree.
+    forest before it, so that they cannot disagree. What a signature refuses is in `ranker.serving.checks`.
 
     Args:
         raw: reads the raw features.
@@ -32,23 +41,28 @@ class FeedRanker(tf.Module):
         objectives: in the order of the network's logits.
         margins: leaf ids → the forest's own log-odds [batch, objectives]; None leaves them out.
         forest_share: the weight of those margins in each objective's log-odds, the towers' being 1 minus it.
+        xla_forest: the same forest in the form that XLA prefers; None leaves the compiled signatures out.
+        max_rows: candidates that a request may hold at most.
     """
 
     def __init__(
         self,
         raw: RawFeatures,
         transform: Callable[[Parsed], Tensors],
-        forest: Callable[[tf.Tensor], tf.Tensor],
+        forest: ForestLeaves,
         network: TwoTowerNetwork,
         inputs: TowerInputs,
         objectives: Sequence[Objective],
         margins: Callable[[tf.Tensor], tf.Tensor] | None = None,
         forest_share: float = 0.0,
+        xla_forest: ForestLeaves | None = None,
+        max_rows: int = MAX_ROWS,
     ) -> None:
         super().__init__(name="feed_ranker")
         self._raw = raw
         self._transform = transform
         self._forest = forest
+        self._xla_forest = xla_forest
         # A Keras model as an attribute would bring along a signature of its own; its weights are all that is needed.
         self._weights = [variable.value for variable in network.variables]
         self._logits = partial(network.call, training=False)
@@ -56,7 +70,11 @@ class FeedRanker(tf.Module):
         self._objectives = tuple(objectives)
         self._margins = margins
         self._forest_share = forest_share
+        self._max_rows = max_rows
         self._tower_names = input_names([keys.LEAVES, *(name for name in inputs.tensor_specs() if name != keys.LEAVES)])
+        weights = {weight_name(objective.name) for objective in objectives}
+        if taken := sorted(weights & {name.lower() for name in raw.input_names.values()}):
+            raise ValueError(f"serving: {taken} are inputs of `rank_weighted`; rename these columns in the feed log")
 
     def signatures(self) -> dict[str, Any]:
         """Name → concrete function; each takes keyword tensors and returns a dict of tensors.
@@ -65,52 +83,115 @@ class FeedRanker(tf.Module):
         - `score_features`: the tensors of `RawFeatures.tensor_specs` → the same.
         - `score_leaves`: `leaves` int32 [batch, trees], `numeric` and the dense embeddings as Transform gives them
           → the same. For a serving stack that runs the forest itself.
+        - `score_local_leaves`: the same with `leaves` numbered within each tree, in the smallest unsigned type that
+          holds them: one byte a tree where no tree has more than 256 leaves.
         - `rank`: the tensors of `score_features`, scalars `alpha` and `lambda_` → `score` [batch] and `order` int32
           [batch], the rows from the highest score down; ties keep their order.
+        - `rank_weighted`: the same with a scalar `weight_<objective>` each, the config's where a request has none.
+        - `score_features_xla`, `rank_xla`: the same, with forest and towers compiled; only with an `xla_forest`.
         """
-        examples = {"examples": tf.TensorSpec([None], tf.string, name="examples")}
-        features = self._raw.tensor_specs()
-        leaves = {
-            self._tower_names[name]: tf.TensorSpec(spec.shape, spec.dtype, name=self._tower_names[name])
+        features, leaves = self._raw.tensor_specs(), self._leaves_specs(tf.int32)
+        rank = {**features, **_scalars((ALPHA, LAMBDA))}
+        weights = _scalars(weight_name(objective.name) for objective in self._objectives)
+        signatures = {
+            "serving_default": self._signature(
+                self._score_examples, {EXAMPLES: tf.TensorSpec([None], tf.string, name=EXAMPLES)}
+            ),
+            "score_features": self._signature(self._score_features, features),
+            "score_leaves": self._signature(self._score_leaves, leaves),
+            "score_local_leaves": self._signature(
+                self._score_local_leaves, self._leaves_specs(self._forest.local_leaf_dtype)
+            ),
+            "rank": self._signature(self._rank, rank),
+            "rank_weighted": self._signature(self._rank, {**rank, **weights}),
+        }
+        if self._xla_forest is not None:
+            signatures["score_features_xla"] = self._signature(partial(self._score_features, xla=True), features)
+            signatures["rank_xla"] = self._signature(partial(self._rank, xla=True), rank)
+        return signatures
+
+    def defaults(self) -> dict[str, dict[str, float]]:
+        """Signature → input → the value that stands for it where a request leaves it out."""
+        return {"rank_weighted": {weight_name(o.name): o.utility_weight for o in self._objectives}}
+
+    def _signature(self, score: Callable[[Tensors], Scores], specs: Specs) -> Any:
+        """A concrete function of tensors that hold to the specs."""
+
+        def checked(tensors: Tensors) -> Scores:
+            return score(check_shapes(tensors, specs, self._max_rows))
+
+        return tf.function(checked).get_concrete_function(dict(specs))
+
+    def _leaves_specs(self, dtype: tf.DType) -> dict[str, tf.TensorSpec]:
+        names = self._tower_names
+        return {
+            names[name]: tf.TensorSpec(spec.shape, dtype if name == keys.LEAVES else spec.dtype, name=names[name])
             for name, spec in self._inputs.tensor_specs().items()
         }
-        weights = {name: tf.TensorSpec([], tf.float32, name=name) for name in (ALPHA, LAMBDA)}
-        return {
-            "serving_default": tf.function(self._score_examples).get_concrete_function(examples),
-            "score_features": tf.function(self._score_features).get_concrete_function(features),
-            "score_leaves": tf.function(self._score_leaves).get_concrete_function(leaves),
-            "rank": tf.function(self._rank).get_concrete_function({**features, **weights}),
-        }
 
-    def _score_examples(self, tensors: Tensors) -> dict[str, tf.Tensor]:
-        return self._score_parsed(self._raw.parse(tensors["examples"]))
+    def _score_examples(self, tensors: Tensors) -> Scores:
+        return self._score_parsed(self._raw.parse(tensors[EXAMPLES]))
 
-    def _score_features(self, tensors: Tensors) -> dict[str, tf.Tensor]:
-        return self._score_parsed(self._raw.from_dense(tensors))
+    def _score_features(self, tensors: Tensors, xla: bool = False) -> Scores:
+        return self._score_parsed(self._raw.from_dense(tensors), xla)
 
-    def _score_leaves(self, tensors: Tensors) -> dict[str, tf.Tensor]:
+    def _score_leaves(self, tensors: Tensors) -> Scores:
         batch = {name: tensors[self._tower_names[name]] for name in self._inputs.tensor_specs()}
-        leaves, limit = batch[keys.LEAVES], self._inputs.leaves
-        known = tf.debugging.Assert(
-            tf.reduce_all((leaves >= 0) & (leaves < limit)), [f"leaves: every leaf id must lie in [0, {limit})"]
-        )
-        with tf.control_dependencies([known]):
-            return self._probabilities({**batch, keys.LEAVES: tf.identity(leaves)})
+        leaves = check_leaves(batch[keys.LEAVES], self._inputs.leaves)
+        return self._as_scores(self._probabilities(self._checked({**batch, keys.LEAVES: leaves})))
 
-    def _rank(self, tensors: Tensors) -> dict[str, tf.Tensor]:
-        score = utility_score(self._score_features(tensors), self._objectives, tensors[ALPHA], tensors[LAMBDA])
+    def _score_local_leaves(self, tensors: Tensors) -> Scores:
+        local = tf.cast(tensors[self._tower_names[keys.LEAVES]], tf.int32)
+        first, leaves_of_tree = self._forest.first_leaf[:-1], np.diff(self._forest.first_leaf)
+        leaves = check_leaves(local, leaves_of_tree) + first
+        batch = {name: tensors[self._tower_names[name]] for name in self._inputs.tensor_specs()}
+        return self._as_scores(self._probabilities(self._checked({**batch, keys.LEAVES: leaves})))
+
+    def _rank(self, tensors: Tensors, xla: bool = False) -> Scores:
+        names = {objective.name: weight_name(objective.name) for objective in self._objectives}
+        weights = {
+            objective: check_range(name, tensors[name], 0.0, _LARGE)
+            for objective, name in names.items()
+            if name in tensors
+        }
+        score = utility_score(
+            self._score_features(tensors, xla),
+            self._objectives,
+            check_range(ALPHA, tensors[ALPHA], 0.0, 1.0),
+            check_range(LAMBDA, tensors[LAMBDA], 0.0, _LARGE),
+            weights,
+        )
         return {"score": score, "order": tf.argsort(score, direction="DESCENDING", stable=True)}
 
-    def _score_parsed(self, parsed: Parsed) -> dict[str, tf.Tensor]:
+    def _score_parsed(self, parsed: Parsed, xla: bool = False) -> Scores:
         transformed = self._transform(parsed)
         batch = {name: transformed[name] for name in self._inputs.tensor_specs() if name != keys.LEAVES}
-        return self._probabilities({**batch, keys.LEAVES: self._forest(transformed[keys.FOREST_FEATURES])})
+        raw = {**self._checked(batch), keys.FOREST_FEATURES: transformed[keys.FOREST_FEATURES]}
+        if xla and self._xla_forest is not None:
+            compiled = tf.function(partial(self._with_leaves, forest=self._xla_forest), jit_compile=True)
+            return self._as_scores(in_padded_batches(compiled, raw, self._max_rows))
+        return self._as_scores(self._with_leaves(raw, self._forest))
 
-    def _probabilities(self, batch: Tensors) -> dict[str, tf.Tensor]:
+    def _with_leaves(self, raw: Tensors, forest: ForestLeaves) -> tf.Tensor:
+        return self._probabilities({**raw, keys.LEAVES: forest(raw[keys.FOREST_FEATURES])})
+
+    def _checked(self, batch: Tensors) -> dict[str, tf.Tensor]:
+        """The towers' inputs, those that are numbers finite."""
+        names = [name for name in batch if name != keys.LEAVES]
+        return {**batch, **check_finite({name: batch[name] for name in names})}
+
+    def _probabilities(self, batch: Tensors) -> tf.Tensor:
+        """The towers' inputs → [batch, objectives]."""
         logits = self._logits(batch)
         if self._margins is not None:
             share = self._forest_share
             logits = (1 - share) * logits + share * self._margins(batch[keys.LEAVES])
-        probabilities = tf.sigmoid(logits)
+        return tf.sigmoid(logits)
+
+    def _as_scores(self, probabilities: tf.Tensor) -> Scores:
         columns = tf.unstack(probabilities, len(self._objectives), axis=1)
         return {o.name: column for o, column in zip(self._objectives, columns, strict=True)}
+
+
+def _scalars(names: Iterable[str]) -> dict[str, tf.TensorSpec]:
+    return {name: tf.TensorSpec([], tf.float32, name=name) for name in names}

@@ -8,8 +8,14 @@ import keyword
 import re
 from collections.abc import Iterable
 
+EXAMPLES = "examples"
 ALPHA = "alpha"
 LAMBDA = "lambda_"  # `lambda` itself is a keyword of Python
+
+
+def weight_name(objective: str) -> str:
+    """The input of `rank_weighted` that holds an objective's utility weight."""
+    return f"weight_{objective}"
 
 
 def input_name(column: str) -> str:

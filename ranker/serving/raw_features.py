@@ -87,4 +87,9 @@ class RawFeatures:
         spec = self._spec[column]
         if isinstance(spec, tf.io.FixedLenFeature):
             return tf.reshape(values, [-1, *spec.shape])
+        if values.shape[1] == 1:
+            where = tf.where(present)
+            shape = tf.stack([tf.shape(values, tf.int64)[0], tf.cast(tf.reduce_any(present), tf.int64)])
+            return tf.SparseTensor(where, tf.gather_nd(values, where), shape)
+        # Values move up to close the gaps that padding may leave between them.
         return tf.ragged.boolean_mask(values, present).to_sparse()

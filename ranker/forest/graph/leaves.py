@@ -35,12 +35,16 @@ class ForestLeaves(tf.Module):
         forest: the forest; trees that are not complete are filled up with splits that send every row left.
         xla: prefer ops that are fast inside a function compiled with `jit_compile`, and slow elsewhere; the leaves
             are the same.
+
+    Attributes:
+        first_leaf: int32 [trees + 1], the leaf that each tree's numbers begin at, and how many there are.
     """
 
     def __init__(self, forest: Forest, xla: bool = False) -> None:
         super().__init__(name="forest_leaves")
         self._search = _halved if xla else _searched
         tables = bit_tables(forest)
+        self.first_leaf = forest.first_leaf
         self._features = len(forest.feature_names)
         self._trees = forest.trees
         self._depth = len(tables.node_condition).bit_length()
@@ -56,6 +60,11 @@ class ForestLeaves(tf.Module):
         self._present = _constant(tables.present, "present")
         self._node_condition = _constant(tables.node_condition, "node_condition")
         self._leaf = _constant(tables.leaf, "leaf")
+
+    @property
+    def local_leaf_dtype(self) -> tf.DType:
+        """The smallest unsigned type that holds every leaf's number within its tree."""
+        return tf.uint8 if np.diff(self.first_leaf).max() <= 1 << _BYTE else tf.uint16
 
     def __call__(self, features: tf.Tensor) -> tf.Tensor:
         """Leaf numbers, row for row what XGBoost's `pred_leaf` gives after renumbering.

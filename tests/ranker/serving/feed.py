@@ -70,6 +70,7 @@ def imported(curated: schema_pb2.Schema, features: Features) -> schema_pb2.Schem
 
 SCHEMA = imported(CURATED, FEATURES)
 
+MAX_ROWS = 1000  # candidates of a request
 Row = dict[str, list[Any]]
 
 
@@ -156,6 +157,8 @@ class TinyFeed:
             OBJECTIVES,
             ForestMargins(self.forest),
             TOWERS.forest_share,
+            xla_forest=ForestLeaves(self.forest, xla=True),
+            max_rows=MAX_ROWS,
         )
 
     def probabilities(self) -> np.ndarray:

@@ -70,6 +70,24 @@ def test_score_leaves_agrees(feed: TinyFeed, signatures: Signatures, expected: n
     np.testing.assert_allclose(_stacked(signatures["score_leaves"](**tensors)), expected, atol=1e-6)
 
 
+def test_score_local_leaves_agrees(feed: TinyFeed, signatures: Signatures, expected: np.ndarray) -> None:
+    local = (feed.leaves - feed.forest.first_leaf[:-1]).astype(np.uint8)
+    tensors = {name: tf.constant(values) for name, values in {**feed.batch(), keys.LEAVES: local}.items()}
+
+    np.testing.assert_allclose(_stacked(signatures["score_local_leaves"](**tensors)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 32, 33, 400])
+def test_compiled_signatures_agree(feed: TinyFeed, signatures: Signatures, expected: np.ndarray, rows: int) -> None:
+    tensors = dense_tensors(feed.rows[:rows])
+    trade_off = {"alpha": tf.constant(0.4), "lambda_": tf.constant(0.2)}
+
+    np.testing.assert_allclose(_stacked(signatures["score_features_xla"](**tensors)), expected[:rows], atol=1e-6)
+    plain, compiled = (signatures[name](**tensors, **trade_off) for name in ("rank", "rank_xla"))
+    np.testing.assert_allclose(compiled["score"], plain["score"], atol=5e-6)
+    np.testing.assert_array_equal(np.sort(compiled["order"]), np.arange(rows))
+
+
 def test_a_value_never_seen_in_training_scores_alike_everywhere(signatures: Signatures) -> None:
     rows = feed_rows(3, seed=9)
     rows[0]["device"], rows[1]["topics"] = [b"watch"], [b"moon", b"art"]
@@ -94,12 +112,6 @@ def test_one_row_scores_as_it_does_among_many(feed: TinyFeed, signatures: Signat
         np.testing.assert_allclose(_stacked(one)[0], expected[i], atol=1e-6)
 
 
-def test_no_rows_give_no_scores(signatures: Signatures) -> None:
-    scores = signatures["serving_default"](examples=tf.constant([], tf.string))
-
-    assert _stacked(scores).shape == (0, len(NAMES))
-
-
 @pytest.mark.parametrize(("alpha", "lambda_"), [(0.0, 0.0), (1.0, 0.0), (0.3, 0.5)])
 def test_rank_weighs_the_groups(
     feed: TinyFeed, signatures: Signatures, expected: np.ndarray, alpha: float, lambda_: float
@@ -114,20 +126,23 @@ def test_rank_weighs_the_groups(
     assert np.all(np.diff(ranked["score"].numpy()[order]) <= 0)
 
 
+def test_weights_of_a_request_take_the_place_of_the_configs(
+    feed: TinyFeed, signatures: Signatures, expected: np.ndarray
+) -> None:
+    weights = {"weight_like": 0.5, "weight_click": 2.0, "weight_answer": 0.0}
+    trade_off = {"alpha": 0.25, "lambda_": 4.0, **weights}
+    ranked = signatures["rank_weighted"](
+        **dense_tensors(feed.rows), **{name: tf.constant(value) for name, value in trade_off.items()}
+    )
+
+    like, click, _ = expected.T
+    np.testing.assert_allclose(ranked["score"], 0.25 * 2.0 * click + 0.75 * 0.5 * like, atol=5e-6)
+
+
 def test_ties_keep_the_order_of_the_request(feed: TinyFeed, signatures: Signatures) -> None:
     ranked = signatures["rank"](**dense_tensors([feed.rows[0]] * 5), alpha=tf.constant(0.5), lambda_=tf.constant(0.1))
 
     np.testing.assert_array_equal(ranked["order"], np.arange(5))
-
-
-@pytest.mark.parametrize("leaf", [-1, 10_000])
-def test_a_leaf_the_forest_does_not_have_is_refused(feed: TinyFeed, signatures: Signatures, leaf: int) -> None:
-    leaves = feed.leaves.copy()
-    leaves[3, 2] = leaf
-    tensors = {name: tf.constant(values) for name, values in {**feed.batch(), keys.LEAVES: leaves}.items()}
-
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"leaves: every leaf id must lie in \[0, "):
-        signatures["score_leaves"](**tensors)
 
 
 def test_signatures_say_what_they_take(feed: TinyFeed, signatures: Signatures) -> None:
@@ -143,6 +158,7 @@ def test_signatures_say_what_they_take(feed: TinyFeed, signatures: Signatures) -
         "topics": (tf.string, [None, None]),
         "picture": (tf.float32, [None, 3]),
     }
+    rank = {**features, "alpha": (tf.float32, []), "lambda_": (tf.float32, [])}
     assert inputs == {
         "serving_default": {"examples": (tf.string, [None])},
         "score_features": features,
@@ -151,5 +167,13 @@ def test_signatures_say_what_they_take(feed: TinyFeed, signatures: Signatures) -
             "numeric": (tf.float32, [None, 2]),
             "picture": (tf.float32, [None, 3]),
         },
-        "rank": {**features, "alpha": (tf.float32, []), "lambda_": (tf.float32, [])},
+        "score_local_leaves": {
+            "leaves": (tf.uint8, [None, feed.forest.trees]),
+            "numeric": (tf.float32, [None, 2]),
+            "picture": (tf.float32, [None, 3]),
+        },
+        "score_features_xla": features,
+        "rank": rank,
+        "rank_xla": rank,
+        "rank_weighted": {**rank, **{f"weight_{name}": (tf.float32, []) for name in NAMES}},
     }

@@ -1,0 +1,63 @@
+"""What a request must hold to, as assertions in the graph, so that every server refuses what would give wrong scores.
+
+Each failure is an InvalidArgumentError that names the input. They cost about a twentieth of a millisecond a request;
+what a server or client can tell from the request alone (`serving.validation`) is not repeated here.
+"""
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+Tensors = Mapping[str, tf.Tensor]
+
+
+def check_shapes(tensors: Tensors, specs: Mapping[str, tf.TensorSpec], max_rows: int) -> dict[str, tf.Tensor]:
+    """The tensors, of the shapes that a signature names, with equally many rows: at least one, at most `max_rows`.
+
+    Scalars are let through.
+    """
+    shaped = {name: tf.ensure_shape(tensor, specs[name].shape, name=name) for name, tensor in tensors.items()}
+    counted = {name: tensor for name, tensor in shaped.items() if specs[name].shape.rank}
+    rows = tf.stack([tf.shape(tensor)[0] for tensor in counted.values()])
+    most = tf.reduce_max(rows)
+    fewer = tf.boolean_mask(tf.constant(list(counted)), rows < most)
+    assertions = [
+        tf.debugging.Assert(
+            tf.reduce_all(rows == most),
+            ["these inputs have fewer rows than the others, but every input has one row a candidate:", fewer],
+            summarize=len(counted),
+        ),
+        tf.debugging.Assert(most > 0, [f"{', '.join(counted)}: the request holds no candidates"]),
+        tf.debugging.Assert(
+            most <= max_rows, [f"{', '.join(counted)}: a request holds at most {max_rows} candidates, this one:", most]
+        ),
+    ]
+    with tf.control_dependencies(assertions):
+        return {name: tf.identity(tensor) for name, tensor in shaped.items()}
+
+
+def check_finite(tensors: Tensors) -> dict[str, tf.Tensor]:
+    """The tensors, none of which holds NaN or infinity."""
+    checked = {}
+    for name, tensor in tensors.items():
+        finite = tf.reduce_all(tf.math.is_finite(tensor))
+        assertion = tf.debugging.Assert(finite, [f"{name}: holds NaN or infinity, but every number must be finite"])
+        with tf.control_dependencies([assertion]):
+            checked[name] = tf.identity(tensor)
+    return checked
+
+
+def check_range(name: str, tensor: tf.Tensor, low: float, high: float) -> tf.Tensor:
+    """A float tensor, all of it from `low` to `high`; NaN is not."""
+    inside = tf.reduce_all((tensor >= low) & (tensor <= high))
+    assertion = tf.debugging.Assert(inside, [f"{name}: must lie between {low:g} and {high:g}, got:", tensor])
+    with tf.control_dependencies([assertion]):
+        return tf.identity(tensor)
+
+
+def check_leaves(leaves: tf.Tensor, limit: tf.Tensor) -> tf.Tensor:
+    """Leaf numbers [batch, trees], each in [0, limit), where `limit` is a scalar or one number a tree."""
+    known = tf.reduce_all((leaves >= 0) & (leaves < limit))
+    assertion = tf.debugging.Assert(known, ["leaves: every leaf id must lie in [0, limit), with limit:", limit])
+    with tf.control_dependencies([assertion]):
+        return tf.identity(leaves)
