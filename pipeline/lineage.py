@@ -25,5 +25,8 @@ def warm_start_parts(config: PipelineConfig, schema: str) -> dict[str, str]:
         "schema": schema,
         "the code of Transform": code_fingerprint("pipeline.preprocessing"),
         "the code of the towers": code_fingerprint("ranker.towers.network"),
+        "the code that saves a model's state": code_fingerprint(
+            "ranker.forest.model", "ranker.serving.state", "ranker.towers.state"
+        ),
     }
     return {name: hashlib.sha256(part.encode()).hexdigest()[:16] for name, part in parts.items()}

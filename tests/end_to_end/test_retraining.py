@@ -1,0 +1,249 @@
+"""Days that go on from one another: killed anywhere, held up by bad data, rolled back, replayed."""
+
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf import text_format
+from rich.console import Console
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.orchestration.portable import python_executor_operator
+
+from components.pusher.rollback import roll_back
+from components.serving_model.lookup import read_manifest, whole_versions
+from datasets.synthetic import generate
+from pipeline.config import Categorical, Features, Forest, Gate, Gates, PipelineConfig, Retraining, Towers, Training
+from pipeline.local.backfill import Backfill, backfill, days_between
+from pipeline.local.dag_runner import ComponentRun
+from pipeline.local.day_run import DONE, FAILED, exit_status, prepare, run_day
+from pipeline.local.workdir import Workdir
+from pipeline_config import FEED
+from ranker.serving.state import STATE
+from tests.end_to_end.conftest import ROOT
+
+pytestmark = pytest.mark.slow
+
+START = date(2026, 3, 2)
+FIRST, SECOND, THIRD = (START + timedelta(days=days) for days in (3, 4, 5))
+
+
+class KilledError(BaseException):
+    """What nothing catches, as nothing catches SIGKILL."""
+
+
+@dataclass
+class Team:
+    """A feed team with a log, a working folder, and a run every day."""
+
+    config: PipelineConfig
+    feed_log: Path
+    workdir: Workdir
+    runs: int = 0
+
+    def run(self, day: date, kill_at: str = "") -> dict[str, Any]:
+        """Runs a day, or until a component has done its work and nobody knows yet."""
+
+        def on_end(run: ComponentRun) -> None:
+            # One from the cache does no work, so it is killed a moment later.
+            if run.component == kill_at:
+                raise KilledError(kill_at)
+
+        self.runs += 1
+        prepared = prepare(self.config, self.workdir, self.feed_log, day)
+        with killed_when(kill_at):
+            return run_day(prepared, f"run-{self.runs:03d}", lambda component: None, on_end)
+
+    def versions(self) -> list[str]:
+        return whole_versions(str(self.workdir.serving_model))
+
+    def manifest(self, version: str) -> dict[str, Any]:
+        manifest = read_manifest(str(self.workdir.serving_model), version)
+        assert manifest is not None
+        return manifest
+
+    def replay(self, start: date, end: date) -> tuple[int, str]:
+        out = io.StringIO()
+        task = Backfill(self.config, self.workdir, self.feed_log, days_between(start, end), "replay")
+        return backfill(task, Console(file=out, width=120)), out.getvalue()
+
+
+def small_config(folder: Path) -> PipelineConfig:
+    """A few columns of the built-in feed, and a model of no size."""
+    features = Features(
+        numeric=("position", "viewer_ctr_30d", "item_quality_score", "viewer_topic_match"),
+        categorical=(Categorical("device"),),
+    )
+    objectives = FEED.objectives[:1] + FEED.objectives[2:3]
+    used = {*features.names, *(objective.name for objective in objectives)}
+    schema = text_format.Parse((ROOT / FEED.schema).read_text(), schema_pb2.Schema())
+    kept = [feature for feature in schema.feature if feature.name in used or feature.name == FEED.keys.viewer]
+    (folder / "small.pbtxt").write_text(text_format.MessageToString(schema_pb2.Schema(feature=kept)))
+    return PipelineConfig(
+        name="small",
+        objectives=objectives,
+        features=features,
+        schema=str(folder / "small.pbtxt"),
+        slices=(("device",),),
+        train_days=3,
+        forest=Forest(trees=12, depth=3),
+        towers=Towers(leaf_embedding_size=4, hidden=(8,)),
+        training=Training(batch_size=128),
+        retraining=Retraining(start="warm", refit_forest_days=7),
+        gates=Gates(objective=Gate(min_auc=0.5), slice=None),
+    )
+
+
+@contextmanager
+def killed_when(component: str) -> Iterator[None]:
+    """Kills the run at the end of that component's work, before its outputs are registered."""
+    original: Callable[..., Any] = python_executor_operator.run_with_executor
+
+    def work_and_die(execution_info: Any, executor: Any) -> Any:
+        result = original(execution_info, executor)
+        if execution_info.pipeline_node.node_info.id == component:
+            raise KilledError(component)
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(python_executor_operator, "run_with_executor", work_and_die)
+        yield
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Team:
+    """With six days of log."""
+    folder = tmp_path_factory.mktemp("team")
+    generate(folder / "log", days=6, impressions_per_day=1_500, seed=3, start=START)
+    return Team(small_config(folder), folder / "log", Workdir(folder / "workdir"))
+
+
+@pytest.fixture(scope="module")
+def first(team: Team) -> dict[str, Any]:
+    """The summary of the first day."""
+    return team.run(FIRST)
+
+
+@pytest.fixture(scope="module")
+def killed(team: Team, first: dict[str, Any]) -> dict[str, list[str]]:
+    """The second day, killed at every component in turn: whole versions at the push destination after each."""
+    components = [component["component"] for component in first["components"]]
+    found = {}
+    for component in components:
+        with pytest.raises(KilledError, match=component):
+            team.run(SECOND, kill_at=component)
+        found[component] = team.versions()
+    return found
+
+
+@pytest.fixture(scope="module")
+def second(team: Team, killed: dict[str, list[str]]) -> dict[str, Any]:
+    """The summary of the second day, once it was left in peace."""
+    return team.run(SECOND)
+
+
+def test_the_first_day_is_a_cold_start(team: Team, first: dict[str, Any]) -> None:
+    assert exit_status(first) == DONE, first["failure"] or first["gates"]
+    assert first["start"]["start"] == "cold"
+    assert len(first["rows_per_day"]) == 4
+    version = Path(first["pushed_model"]).name
+    assert team.manifest(version)["lineage"]["forest_day"] == FIRST.isoformat()
+    state = team.workdir.serving_model / version / STATE
+    assert sorted(part.name for part in state.iterdir()) == ["forest", "towers", "transform_graph"]
+
+
+def test_a_run_killed_at_any_component_leaves_the_serving_model_alone(
+    first: dict[str, Any], killed: dict[str, list[str]]
+) -> None:
+    serving = Path(first["pushed_model"]).name
+    pushing = list(killed).index("Pusher")
+    assert len(killed) == len(first["components"])
+    for component, versions in killed.items():
+        if list(killed).index(component) < pushing:
+            assert versions == [serving], component
+        else:
+            # Killed after the push: the new version is whole, and there is one of it.
+            assert len(versions) == 2, component
+            assert versions[1] == serving, component
+
+
+def test_the_next_run_goes_on_from_the_last_finished_component(team: Team, second: dict[str, Any]) -> None:
+    assert exit_status(second) == DONE, second["failure"] or second["gates"]
+    states = {component["component"]: component["state"] for component in second["components"]}
+    last = list(states)[-1]
+    assert {name: state for name, state in states.items() if name != last} == dict.fromkeys(list(states)[:-1], "cached")
+    assert states[last] == "ran"
+    assert len(team.versions()) == 2
+    assert Path(second["pushed_model"]).name == team.versions()[0]
+
+
+def test_the_second_day_goes_on_from_the_first(team: Team, first: dict[str, Any], second: dict[str, Any]) -> None:
+    before, after = (Path(summary["pushed_model"]).name for summary in (first, second))
+    assert (second["start"]["start"], second["start"]["parent"]) == ("warm", before)
+    assert second["rows_per_day"].keys() == {FIRST.isoformat(), SECOND.isoformat()}
+    assert second["rows"]["train"] == first["rows"]["eval"]
+    assert team.manifest(after)["forest_fingerprint"] == team.manifest(before)["forest_fingerprint"]
+    assert team.manifest(after)["lineage"]["forest_day"] == FIRST.isoformat()
+    weights = [(team.workdir.serving_model / version / STATE / "towers" / "towers.npz") for version in (before, after)]
+    assert weights[0].read_bytes() != weights[1].read_bytes()
+
+
+def test_a_replay_takes_finished_days_as_they_are(team: Team, first: dict[str, Any], second: dict[str, Any]) -> None:
+    runs = set(team.workdir.root.glob("runs/*"))
+    status, text = team.replay(FIRST, THIRD)
+    assert status == DONE, text
+    assert f"{FIRST}  blessed  by {first['run_id']}" in text
+    assert f"{SECOND}  blessed  by {second['run_id']}" in text
+    assert {run.name for run in set(team.workdir.root.glob("runs/*")) - runs} == {f"replay_{THIRD}"}
+    third = json.loads((team.workdir.run(f"replay_{THIRD}") / "summary.json").read_text())
+    assert third["start"]["parent"] == Path(second["pushed_model"]).name
+    assert len(team.versions()) == 3
+
+
+def test_a_day_after_a_rollback_goes_on_from_the_earlier_model(team: Team, second: dict[str, Any]) -> None:
+    done = roll_back(str(team.workdir.serving_model))
+    assert team.manifest(done.version)["rollback"]["instead_of"] == done.instead_of
+    following = prepare(team.config, team.workdir, team.feed_log, THIRD + timedelta(days=1))
+    assert following.start.parent == done.version
+    assert following.start.train_days == (THIRD + timedelta(days=1) - SECOND).days
+
+
+@pytest.fixture
+def bad_day(team: Team, second: dict[str, Any], tmp_path: Path) -> Team:
+    """The same team, with a log and a working folder that may be spoilt."""
+    shutil.copytree(team.feed_log, tmp_path / "log")
+    shutil.copytree(team.workdir.serving_model, tmp_path / "workdir" / "serving_model")
+    return Team(team.config, tmp_path / "log", Workdir(tmp_path / "workdir"))
+
+
+def test_a_day_that_is_missing_late_empty_or_there_twice_fails_before_anything_is_trained(bad_day: Team) -> None:
+    serving = bad_day.versions()
+    day, before = bad_day.feed_log / f"day-{THIRD}", bad_day.feed_log / f"day-{SECOND}"
+    late = bad_day.feed_log / ".late"
+
+    def fails_with(message: str) -> None:
+        summary = bad_day.run(THIRD)
+        assert exit_status(summary) == FAILED
+        assert summary["failure"]["component"] == "FeedLogGen"
+        assert message in summary["failure"]["error"]
+        assert summary["pushed_model"] is None
+        assert bad_day.versions() == serving
+
+    day.rename(late)
+    fails_with(f"the eval day {THIRD} has no folder")
+    day.mkdir()
+    fails_with("needs Parquet files with at least one row")
+    (day / "part-0.parquet.tmp").write_bytes(b"half of it")
+    fails_with("needs Parquet files with at least one row")
+    shutil.copy(next(before.glob("*.parquet")), day / "part-0.parquet")
+    fails_with("a copy of")
+    shutil.rmtree(day)
+    late.rename(day)
+    prepared = prepare(bad_day.config, bad_day.workdir, bad_day.feed_log, THIRD)
+    assert prepared.start.start == "warm"
