@@ -146,8 +146,8 @@ class Forest:
     """
 
     target: Literal["any", "each"] = "each"
-    trees: PositiveInt = 300
-    depth: Annotated[int, Field(ge=1, le=12)] = 5
+    trees: PositiveInt = 900
+    depth: Annotated[int, Field(ge=1, le=12)] = 4
     learning_rate: PositiveFloat = 0.1
     max_bin: Annotated[int, Field(ge=2, le=65535)] = 256
     min_child_weight: Annotated[float, Field(ge=0.0)] = 5.0
@@ -177,14 +177,14 @@ class Towers:
             the forest target `any`, serves the towers alone, as the source does.
     """
 
-    leaf_embedding_size: PositiveInt = 8
+    leaf_embedding_size: PositiveInt = 4
     hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (128, 64)
     dense_input: Literal["none", "batch_norm", "projection", "batch_norm_projection"] = "batch_norm_projection"
     dense_projection_size: PositiveInt = 16
     numeric_input: bool = True
     dropout: Fraction = 0.0
     shared: bool = False
-    forest_share: Fraction = 0.5
+    forest_share: Fraction = 0.3
 
 
 @dataclass(frozen=True, config=_CHECKED)
@@ -200,6 +200,9 @@ class Training:
         final_learning_rate_fraction: what a cosine decay leaves of the rate at the last step.
         weight_decay: decoupled decay, for `adamw`.
         gradient_clip_norm: largest global norm of a step's gradient; None never clips.
+        distillation: what the forest's own prediction weighs in each label that the towers learn from, beside what
+            happened. It keeps the towers from learning the few positives of a rare objective by heart. 0, and nothing
+            else with the forest target `any`, trains on the labels alone, as the source does.
         shuffle_buffer: impressions that are shuffled together, block by block.
         seed: seed of initialisation, dropout and shuffling.
     """
@@ -212,6 +215,7 @@ class Training:
     final_learning_rate_fraction: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     gradient_clip_norm: PositiveFloat | None = 10.0
+    distillation: Fraction = 0.7
     shuffle_buffer: PositiveInt = 20_000
     seed: int = 1
 
@@ -375,11 +379,16 @@ class PipelineConfig:
         _unique("objectives, features and keys", (*self.objective_names, *self.features.names, *keys))
         if unknown := sorted(set(self.gates.overrides) - set(self.objective_names)):
             raise ValueError(f"gates.overrides: {unknown} are not among the objectives {list(self.objective_names)}")
-        if self.forest.target == "any" and self.towers.forest_share:
-            raise ValueError(
-                f"towers.forest_share: {self.towers.forest_share} of each prediction should come from the forest, but "
-                'with forest.target "any" it predicts no single objective; set the share to 0'
-            )
+        if self.forest.target == "any":
+            for field, share in (
+                ("towers.forest_share", self.towers.forest_share),
+                ("training.distillation", self.training.distillation),
+            ):
+                if share:
+                    raise ValueError(
+                        f"{field}: {share} should come from the forest's predictions, but with forest.target \"any\" it "
+                        "predicts no single objective; set it to 0"
+                    )
         sliceable = {f.name for f in self.features.categorical}
         for columns in self.slices:
             if unknown := sorted(set(columns) - sliceable):

@@ -18,11 +18,13 @@ from benchmarks.quality.rows import HeldOutDay, Rows, shuffled_batches
 from pipeline.config import Forest as ForestConfig
 from pipeline.config import Objective, Towers
 from ranker import keys
+from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
 from ranker.keys import VIEWER_BUCKETS
 from ranker.towers.data import LabelCounts
+from ranker.towers.distillation import mixed_labels
 from ranker.towers.inputs import TowerInputs
 from ranker.towers.train import train_towers
 
@@ -40,12 +42,12 @@ def ours(day: HeldOutDay, seed: int) -> Probabilities:
     """The configured model, as the pipeline trains and serves it."""
     forest, leaves = _forest(day, day.config.forest, seed)
     share = day.config.towers.forest_share
-    towers = _towers(day, day.config.towers, day.config.objectives, forest, leaves, seed)
+    towers = _towers(day, day.config.towers, day.config.objectives, forest, leaves, seed, distils=True)
     return _sigmoid((1 - share) * towers + share * forest.margins(leaves[1]))
 
 
 def towers_alone(day: HeldOutDay, seed: int) -> Probabilities:
-    """Two towers on the forest's leaves, without the forest's own prediction: the source's final model."""
+    """Two towers on the forest's leaves, and nothing of the forest's own prediction: the source's final model."""
     forest, leaves = _forest(day, day.config.forest, seed)
     return _sigmoid(_towers(day, day.config.towers, day.config.objectives, forest, leaves, seed))
 
@@ -151,6 +153,7 @@ def _towers(
     forest: Forest,
     leaves: tuple[NDArray[np.int32], NDArray[np.int32]],
     seed: int,
+    distils: bool = False,
 ) -> NDArray[np.float32]:
     """Trains towers and gives their logits of the test rows [rows, objectives]."""
     train, test = (
@@ -165,6 +168,8 @@ def _towers(
     batches = shuffled_batches(
         {keys.LEAVES: leaves[0], keys.LABELS: labels, **train}, training.batch_size, training.epochs, seed
     )
+    if distils:
+        batches = mixed_labels(batches, ForestMargins(forest), training.distillation)
     counts = LabelCounts(len(labels), labels.sum(axis=0))
     network = train_towers(batches, counts, inputs, objectives, towers, training).network
     parts = []

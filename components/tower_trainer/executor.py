@@ -82,7 +82,9 @@ class Executor(base_executor.BaseExecutor):
         retraining = from_json(Retraining, exec_properties["retraining"])
         plan, state = start_of(input_dict)
         parent = None if plan.is_cold else TowerState.load(os.path.join(state, TOWERS))
-        task = Task(counts, inputs, objectives, towers, training, retraining, forest.fingerprint)
+        # The trees of a forest for a superset objective predict no single one.
+        margins = ForestMargins(forest) if len(forest.base_margin) == len(objectives) else None
+        task = Task(counts, inputs, objectives, towers, training, retraining, forest.fingerprint, margins)
         trained, tower_state = retrain(plan.start, task, batches, parent, os.path.join(run.uri, TENSORBOARD_DIR))
         with fileio.open(os.path.join(run.uri, HISTORY_FILE), "w") as file:
             file.write(trained.history.to_json())
@@ -116,7 +118,7 @@ class Executor(base_executor.BaseExecutor):
             trained.network,
             inputs,
             objectives,
-            ForestMargins(forest) if towers.forest_share else None,
+            margins if towers.forest_share else None,
             towers.forest_share,
         )
         export_saved_model(

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from pipeline.config import Objective, Retraining, Start, Towers, Training
 from ranker.towers.data import LabelCounts
+from ranker.towers.distillation import Teacher, mixed_labels
 from ranker.towers.fisher import fisher_diagonal
 from ranker.towers.inputs import TowerInputs
 from ranker.towers.pull import incremental_start
@@ -33,6 +34,8 @@ class Task:
         training: how a cold start is fitted; a warm one lowers its learning rate.
         retraining: how a day goes on from another.
         forest_fingerprint: of the forest that encoded the leaves.
+        teacher: the forest's own log-odds, which the towers learn from beside the labels; None where it has none for
+            each objective.
     """
 
     counts: LabelCounts
@@ -42,6 +45,7 @@ class Task:
     training: Training
     retraining: Retraining
     forest_fingerprint: str
+    teacher: Teacher | None
 
 
 def retrain(
@@ -70,8 +74,11 @@ def retrain(
         training = replace(training, learning_rate=training.learning_rate * task.retraining.learning_rate_fraction)
         if start == "incremental":
             weights, pull = incremental_start(parent, task.retraining.fisher_strength, task.retraining.cold_share)
+    learnt_from = batches()
+    if task.teacher is not None:
+        learnt_from = mixed_labels(learnt_from, task.teacher, training.distillation)
     trained = train_towers(
-        batches(), task.counts, task.inputs, task.objectives, task.towers, training, log_dir, weights, pull
+        learnt_from, task.counts, task.inputs, task.objectives, task.towers, training, log_dir, weights, pull
     )
     fisher: Arrays = ()
     if task.retraining.start == "incremental":

@@ -14,6 +14,7 @@ from pipeline.config import (
     Objective,
     PipelineConfig,
     Towers,
+    Training,
     from_json,
     to_json,
 )
@@ -105,7 +106,9 @@ def test_json_is_checked_on_the_way_back() -> None:
 
 
 def test_a_forest_of_the_superset_objective_has_no_share_in_the_predictions() -> None:
-    superset = Forest(target="any")
-    with pytest.raises(ValidationError, match=r"towers.forest_share: 0.5 .* set the share to 0"):
+    superset, alone = Forest(target="any"), Towers(forest_share=0.0)
+    with pytest.raises(ValidationError, match=r"towers.forest_share: 0.3 .* set it to 0"):
         config(forest=superset)
-    assert config(forest=superset, towers=Towers(forest_share=0.0)).forest.target == "any"
+    with pytest.raises(ValidationError, match=r"training.distillation: 0.7 .* set it to 0"):
+        config(forest=superset, towers=alone)
+    assert config(forest=superset, towers=alone, training=Training(distillation=0.0)).forest.target == "any"

@@ -1,7 +1,10 @@
 """A chain of days, each going on from the one before."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from pipeline.config import Retraining, Towers, Training
 from ranker.towers.retrain import Task, retrain
@@ -17,7 +20,7 @@ def day(
     data: Impressions, start: str, retraining: Retraining, parent: TowerState | None = None, forest: str = "forest"
 ) -> tuple[float, TowerState]:
     """Trains on a day; its first loss and the state that it leaves."""
-    task = Task(data.counts(), INPUTS, OBJECTIVES, TOWERS, TRAINING, retraining, forest)
+    task = Task(data.counts(), INPUTS, OBJECTIVES, TOWERS, TRAINING, retraining, forest, None)
     trained, state = retrain(start, task, lambda: data.batches(64, 4), parent)  # type: ignore[arg-type]
     return trained.history.loss[0], state
 
@@ -36,7 +39,7 @@ def test_a_warm_day_climbs_to_a_lower_rate() -> None:
     peaks = []
     for start, parent in (("cold", None), ("warm", day(data, "cold", Retraining())[1])):
         task = Task(
-            data.counts(), INPUTS, OBJECTIVES, TOWERS, TRAINING, Retraining(learning_rate_fraction=0.25), "forest"
+            data.counts(), INPUTS, OBJECTIVES, TOWERS, TRAINING, Retraining(learning_rate_fraction=0.25), "forest", None
         )
         trained, _ = retrain(start, task, lambda: data.batches(64, 4), parent)  # type: ignore[arg-type]
         peaks.append(max(trained.history.learning_rate))
@@ -75,3 +78,20 @@ def test_the_same_chain_gives_the_same_weights() -> None:
         states.append(day(DAYS[1], "warm", Retraining(), monday)[1])
     for one, other in zip(states[0].latest.trainable, states[1].latest.trainable, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_the_towers_learn_from_their_teacher_too() -> None:
+    """One that expects next to nothing lowers what is predicted, by its share in the labels."""
+    data, rare = DAYS[0], 0.01
+    task = Task(data.counts(), INPUTS, OBJECTIVES, TOWERS, TRAINING, Retraining(), "forest", None)
+    log_odds = float(np.log(rare / (1 - rare)))
+    taught = replace(task, teacher=lambda leaves: tf.fill([tf.shape(leaves)[0], len(OBJECTIVES)], log_odds))
+
+    def mean_prediction(task: Task) -> np.ndarray:
+        trained, _ = retrain("cold", task, lambda: data.batches(64, 4))  # type: ignore[arg-type]
+        predicted = [tf.sigmoid(trained.network(batch)).numpy() for batch in data.batches(64, 1)]
+        return np.concatenate(predicted).mean(axis=0)
+
+    share = TRAINING.distillation
+    expected = (1 - share) * mean_prediction(task) + share * rare
+    np.testing.assert_allclose(mean_prediction(taught), expected, atol=0.04)

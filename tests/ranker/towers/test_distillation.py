@@ -1,0 +1,31 @@
+"""Labels mixed with a teacher's predictions."""
+
+import numpy as np
+import tensorflow as tf
+
+from ranker import keys
+from ranker.towers.distillation import mixed_labels
+
+LEAVES = np.array([[0, 3], [1, 3], [1, 2]], np.int32)
+LABELS = np.array([[0, 1], [1, 0], [0, 0]], np.float32)
+LOG_ODDS = np.array([[-1, 2], [0, 1], [3, -2], [0.5, 0]], np.float32)
+
+
+def teacher(leaves: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.gather(tf.constant(LOG_ODDS), leaves), axis=1)
+
+
+def batches() -> tf.data.Dataset:
+    return tf.data.Dataset.from_tensor_slices({keys.LEAVES: LEAVES, keys.LABELS: LABELS}).batch(2)
+
+
+def test_each_label_is_the_mean_of_what_happened_and_what_the_forest_expects() -> None:
+    found = list(mixed_labels(batches(), teacher, 0.75).as_numpy_iterator())
+    expected = 0.25 * LABELS + 0.75 / (1 + np.exp(-LOG_ODDS[LEAVES].sum(axis=1)))
+    np.testing.assert_allclose(np.concatenate([batch[keys.LABELS] for batch in found]), expected, rtol=1e-6)
+    np.testing.assert_array_equal(np.concatenate([batch[keys.LEAVES] for batch in found]), LEAVES)
+
+
+def test_a_share_of_nothing_leaves_the_labels() -> None:
+    found = list(mixed_labels(batches(), teacher, 0.0).as_numpy_iterator())
+    np.testing.assert_array_equal(np.concatenate([batch[keys.LABELS] for batch in found]), LABELS)
