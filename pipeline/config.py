@@ -386,8 +386,8 @@ class PipelineConfig:
             ):
                 if share:
                     raise ValueError(
-                        f"{field}: {share} should come from the forest's predictions, but with forest.target \"any\" it "
-                        "predicts no single objective; set it to 0"
+                        f"{field}: {share} should come from the forest's predictions, but with forest.target "
+                        '"any" it predicts no single objective; set it to 0'
                     )
         sliceable = {f.name for f in self.features.categorical}
         for columns in self.slices:

@@ -102,7 +102,7 @@ def test_names_that_would_break_slices_and_files_are_refused() -> None:
 
 def test_json_is_checked_on_the_way_back() -> None:
     with pytest.raises(ValidationError, match="depth"):
-        from_json(Forest, to_json(Forest()).replace('"depth":5', '"depth":0'))
+        from_json(Forest, to_json(Forest(depth=5)).replace('"depth":5', '"depth":0'))
 
 
 def test_a_forest_of_the_superset_objective_has_no_share_in_the_predictions() -> None:
