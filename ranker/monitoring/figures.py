@@ -1,6 +1,6 @@
 """What the monitor's page draws: series over days, with the limits of each day and what left them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -11,9 +11,9 @@ from ranker.monitoring.drift import FeatureHealth
 from ranker.monitoring.outcomes import OutcomeHealth
 from ranker.monitoring.record import DayRecord
 from ranker.report.figures.drawing import SMALL, Drawing, label_rows, shortened
-from ranker.report.figures.heatmap import draw_cell, draw_ratio, frame
-from ranker.report.svg import colour, render
-from ranker.report.text import plural
+from ranker.report.figures.heatmap import Cell, draw_cells, frame, ratio_cell
+from ranker.report.svg import OE_STEPS, colour, render
+from ranker.report.text import NOTHING, plural
 
 MAX_DAYS = 30
 """Days in a figure, the newest."""
@@ -126,12 +126,13 @@ def outcome_map(objective: str, records: Sequence[DayRecord]) -> Drawing | None:
 
     shown = sorted(sorted(cells, key=order)[:MAX_ROWS])
 
-    def cell(axes: Axes, x: int, name: str, y: int) -> None:
-        if (found := cells[name].get(x)) is not None:
-            draw_ratio(axes, x, y, found.o_over_e, (found.lower, found.upper), bool(found.alarm))
-
+    drawn = [
+        ratio_cell(x, y, found.o_over_e, (found.lower, found.upper), bool(found.alarm))
+        for y, name in enumerate(shown)
+        for x, found in cells[name].items()
+    ]
     label = f"O/E of {objective} by slice and day"
-    return _map(f"slices-{objective}", label, objective, shown, records, cell, len(cells) - len(shown))
+    return _map(f"slices-{objective}", label, objective, shown, records, drawn, len(cells) - len(shown))
 
 
 def feature_map(records: Sequence[DayRecord]) -> Drawing | None:
@@ -150,15 +151,17 @@ def feature_map(records: Sequence[DayRecord]) -> Drawing | None:
 
     shown = sorted(cells, key=order)[:MAX_ROWS]
 
-    def cell(axes: Axes, x: int, name: str, y: int) -> None:
-        if (found := cells[name].get(x)) is not None:
-            share = found.distance / found.limit if found.limit else None
-            shade = 4 if share is None else 4 + sum(share >= at for at in _SHADES)
-            text = "–" if share is None else f"{100 * share:.0f}%"
-            draw_cell(axes, x, y, shade, text, flagged=bool(found.alarm))
-
+    drawn = [_drift_cell(x, y, found) for y, name in enumerate(shown) for x, found in cells[name].items()]
     label = "Drift of features as a share of its limit, by day"
-    return _map("feature-map", label, "", shown, records, cell, len(cells) - len(shown))
+    return _map("feature-map", label, "", shown, records, drawn, len(cells) - len(shown))
+
+
+def _drift_cell(x: int, y: int, health: FeatureHealth) -> Cell:
+    if not health.limit:
+        return Cell(x, y, OE_STEPS // 2, NOTHING, flagged=bool(health.alarm))
+    share = health.distance / health.limit
+    shade = OE_STEPS // 2 + sum(share >= at for at in _SHADES)
+    return Cell(x, y, shade, f"{100 * share:.0f}%", flagged=bool(health.alarm))
 
 
 def _map(
@@ -167,14 +170,12 @@ def _map(
     title: str,
     rows: Sequence[str],
     records: Sequence[DayRecord],
-    cell: Callable[[Axes, int, str, int], None],
+    cells: Sequence[Cell],
     left_out: int,
 ) -> Drawing:
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        for y, row in enumerate(rows):
-            for x in range(len(records)):
-                cell(axes, x, row, y)
+        draw_cells(axes, cells)
         frame(axes, [record.day[5:] for record in records])
         label_rows(axes, rows, [False] * len(rows))
 

@@ -4,10 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from scipy.spatial.distance import jensenshannon
 
 from ranker.evaluation.buckets import SCORE_BUCKETS
-from ranker.evaluation.divergence import jensen_shannon
 from ranker.evaluation.scores import dense_scores
 from ranker.report.figures.drawing import score_density, shortened, slice_rows, wilson
 from ranker.report.figures.heatmap import certainty, step
@@ -82,11 +80,3 @@ def test_densities_and_buckets_hold_every_impression(inputs: ReportInputs) -> No
     assert dense.shape == (SCORE_BUCKETS,)
     assert dense.sum() == sum(scores["impressions"])
     assert dense[scores["first_bucket"]] == scores["impressions"][0] > 0
-
-
-def test_the_divergence_is_scipys() -> None:
-    one, other = np.array([5.0, 0.0, 3.0, 2.0]), np.array([1.0, 4.0, 5.0, 0.0])
-    assert jensen_shannon(one, other) == pytest.approx(jensenshannon(one, other, base=2) ** 2)
-    assert jensen_shannon(one, one * 7) == pytest.approx(0.0, abs=1e-12)
-    assert jensen_shannon(np.array([1.0, 0.0]), np.array([0.0, 1.0])) == pytest.approx(1.0)
-    assert jensen_shannon(one, np.zeros(4)) is None

@@ -1,0 +1,252 @@
+"""The built-in feed with injected faults, seen by `--monitor`: the right feature or slice is named, and no other."""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from components.feed_log_gen.feed_log import FeedLogError
+from datasets.synthetic import generate
+from pipeline.config import Categorical, DenseEmbedding, Features, MultiValued
+from pipeline.local.day_reading import ModelError, score_day
+from pipeline.local.monitor import ALARM, DONE, monitor_day, record_run
+from pipeline.local.workdir import Workdir
+from pipeline_config import CONFIGS
+from ranker.monitoring.history import History
+from ranker.monitoring.record import DayRecord
+from tests.pipeline.local.pushed_model import push
+
+# A part of the built-in config, enough for every kind of feature; what is left out only costs time.
+CONFIG = replace(
+    CONFIGS["feed"],
+    objectives=tuple(o for o in CONFIGS["feed"].objectives if o.name in ("click", "like")),
+    features=Features(
+        numeric=("viewer_ctr_30d", "viewer_topic_match", "item_quality_score", "item_age_hours"),
+        categorical=tuple(Categorical(name) for name in ("device", "content_type", "connection_degree", "day_of_week")),
+        multi_valued=(MultiValued("item_topics"),),
+        dense=(DenseEmbedding("content_embedding", size=32),),
+    ),
+    slices=(("device",), ("content_type",)),
+    train_days=3,
+)
+START = date(2026, 3, 2)
+DAYS = [START + timedelta(days=i) for i in range(6)]
+EVAL_DAY, FIRST_FAULT = DAYS[3], DAYS[4]
+
+Fault = Callable[[pa.Table], pa.Table]
+
+
+@pytest.fixture(scope="module")
+def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six days, of which three are trained on and one is evaluated on."""
+    root = tmp_path_factory.mktemp("feed")
+    generate(root, days=len(DAYS), impressions_per_day=3_000, seed=4, start=START)
+    return root
+
+
+@pytest.fixture(scope="module")
+def serving(feed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A push destination with one model."""
+    destination = tmp_path_factory.mktemp("serving")
+    push(feed, DAYS[:3], EVAL_DAY, CONFIG.objective_names, destination)
+    return destination
+
+
+@pytest.fixture
+def workdir(serving: Path, tmp_path: Path) -> Workdir:
+    """A working folder where that model serves."""
+    found = Workdir(tmp_path / "workdir")
+    found.root.mkdir()
+    found.serving_model.symlink_to(serving)
+    return found
+
+
+def with_fault(feed: Path, root: Path, fault: Fault) -> Path:
+    """A copy of the feed with a fault from its fifth day on."""
+    for day in DAYS:
+        folder = root / f"day-{day}"
+        folder.mkdir(parents=True)
+        for file in sorted((feed / folder.name).iterdir()):
+            table = pq.read_table(file)
+            pq.write_table(fault(table) if day >= FIRST_FAULT else table, folder / file.name)
+    return root
+
+
+def replaced(table: pa.Table, name: str, values: Any) -> pa.Table:
+    return table.set_column(table.schema.get_field_index(name), name, values)
+
+
+def monitor(workdir: Workdir, feed: Path, day: date) -> tuple[int, str]:
+    """The exit status of monitoring a day, and what the terminal showed."""
+    file = io.StringIO()
+    return monitor_day(CONFIG, workdir, feed, day, Console(file=file, width=200)), file.getvalue()
+
+
+def recorded(workdir: Workdir) -> dict[str, DayRecord]:
+    return {record.day: record for record in History(workdir.monitoring).days()}
+
+
+def test_a_clean_feed_raises_no_alarm_on_any_day(feed: Path, workdir: Workdir) -> None:
+    for day in DAYS[3:]:
+        status, shown = monitor(workdir, feed, day)
+        assert (status, "alarm" in shown) == (DONE, False), shown
+    days = recorded(workdir)
+    assert list(days) == [day.isoformat() for day in DAYS[3:]]
+    assert all(record.alarms == () and record.source == "monitor" for record in days.values())
+    assert (workdir.monitoring / "monitor.html").is_file()
+    assert f"monitor: {workdir.monitoring / 'monitor.html'}" in shown
+
+
+@pytest.mark.parametrize(
+    ("feature", "default", "said"),
+    [
+        ("viewer_topic_match", pa.scalar(0.0, pa.float32()), "frozen: 0 in all 3,"),
+        ("item_quality_score", pa.scalar(None, pa.float32()), "frozen: missing in all 3,"),
+        ("connection_degree", pa.scalar("first"), "frozen: 'first' in all 3,"),
+    ],
+)
+def test_a_feature_frozen_to_its_default_is_named(
+    feed: Path, workdir: Workdir, tmp_path: Path, feature: str, default: pa.Scalar, said: str
+) -> None:
+    def freeze(table: pa.Table) -> pa.Table:
+        return replaced(table, feature, pa.array([default.as_py()] * len(table), default.type))
+
+    log = with_fault(feed, tmp_path / "log", freeze)
+    assert monitor(workdir, log, EVAL_DAY)[0] == DONE
+    status, shown = monitor(workdir, log, FIRST_FAULT)
+    assert status == ALARM
+    assert f"alarm: {FIRST_FAULT}: feature {feature}: {said}" in shown
+    assert shown.startswith("alarm: ")
+    assert shown.count(": feature ") == 1
+
+
+def test_a_label_that_one_device_does_not_log_is_named_with_the_device(
+    feed: Path, workdir: Workdir, tmp_path: Path
+) -> None:
+    def silence(table: pa.Table) -> pa.Table:
+        likes = table["like"].to_numpy().copy()
+        likes[np.array(table["device"].to_pylist()) == "ios"] = 0
+        return replaced(table, "like", pa.array(likes))
+
+    log = with_fault(feed, tmp_path / "log", silence)
+    assert monitor(workdir, log, EVAL_DAY)[0] == DONE
+    for day in DAYS[4:]:
+        status, shown = monitor(workdir, log, day)
+        assert status == ALARM
+        alarms = [line for line in shown.splitlines() if line.startswith("alarm:")]
+        assert len(alarms) == 1, shown
+        assert alarms[0].startswith(f"alarm: {day}: like on device=ios: O/E is 0.000 [0.000, 0.")
+        assert "below the range of 0.67 to 1.5: 0 observed" in alarms[0]
+    assert [bool(record.alarms) for record in recorded(workdir).values()] == [False, True, True]
+
+
+def test_what_is_recorded_is_what_the_log_holds(feed: Path, workdir: Workdir) -> None:
+    monitor(workdir, feed, FIRST_FAULT)
+    table = pq.read_table(feed / f"day-{FIRST_FAULT}")
+    record = recorded(workdir)[FIRST_FAULT.isoformat()]
+    assert record.rows == len(table)
+    found = {(o.objective, o.slice): o for o in record.outcomes}
+    on_ios = np.array(table["device"].to_pylist()) == "ios"
+    assert found["like", ""].observed == table["like"].to_numpy().sum()
+    assert found["like", "device=ios"].observed == table["like"].to_numpy()[on_ios].sum()
+    assert found["like", "device=ios"].impressions == on_ios.sum()
+    quality = next(f for f in record.features if f.feature == "viewer_topic_match")
+    assert quality.typical == pytest.approx(np.nanmean(table["viewer_topic_match"].to_numpy()), rel=1e-5)
+
+
+def test_the_same_day_again_replaces_it_and_reads_no_training_day_again(
+    feed: Path, workdir: Workdir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor(workdir, feed, EVAL_DAY)
+    before = recorded(workdir)
+
+    def refuse(*arguments: Any) -> None:
+        raise AssertionError("a training day was read again")
+
+    monkeypatch.setattr("pipeline.local.monitor.profile_day", refuse)
+    monitor(workdir, feed, EVAL_DAY)
+    assert recorded(workdir) == before
+
+
+def test_a_training_day_that_was_cleared_away_is_known_from_the_record(
+    feed: Path, workdir: Workdir, tmp_path: Path
+) -> None:
+    monitor(workdir, feed, EVAL_DAY)
+    pruned = tmp_path / "pruned"
+    pruned.mkdir()
+    (pruned / f"day-{FIRST_FAULT}").symlink_to(feed / f"day-{FIRST_FAULT}")
+    monitor(workdir, pruned, FIRST_FAULT)
+    record = recorded(workdir)[FIRST_FAULT.isoformat()]
+    assert all(f.limit is not None for f in record.features)
+
+
+def test_a_day_that_the_model_may_have_seen_says_so(feed: Path, workdir: Workdir) -> None:
+    monitor(workdir, feed, DAYS[1])
+    [note, *_] = recorded(workdir)[DAYS[1].isoformat()].notes
+    assert note == f"the model was evaluated on {EVAL_DAY}, so it may have seen {DAYS[1]}"
+
+
+def test_scores_are_held_against_those_of_the_run_that_pushed_the_model(feed: Path, workdir: Workdir) -> None:
+    """A run records its model's scores; a model that then predicts otherwise on the same log is told."""
+    evaluation = evaluated(feed, workdir)
+    version = next(iter(workdir.serving_model.iterdir())).name
+    summary = {
+        "blessed": True,
+        "pushed_model": str(workdir.serving_model / version),
+        "baseline": {"version": None, "dropped": None},
+    }
+    record = record_run(CONFIG, workdir, feed, EVAL_DAY, summary, evaluation)
+    assert (record.source, record.version, record.alarms) == ("run", version, ())
+    assert monitor(workdir, feed, FIRST_FAULT)[0] == DONE
+    scores = recorded(workdir)[FIRST_FAULT.isoformat()].scores
+    assert all(s.divergence is not None and s.limit is not None and s.divergence < s.limit for s in scores)
+
+    stored = workdir.monitoring / "scores" / f"{version}.json"
+    usual = json.loads(stored.read_text())
+    usual["click"]["first_bucket"] -= 12
+    stored.write_text(json.dumps(usual))
+    status, shown = monitor(workdir, feed, FIRST_FAULT)
+    assert status == ALARM
+    assert f"alarm: {FIRST_FAULT}: click: scores lie 0." in shown
+
+
+def test_a_run_that_pushed_nothing_records_the_model_that_goes_on_serving(feed: Path, workdir: Workdir) -> None:
+    evaluation = evaluated(feed, workdir)
+    halved = {**evaluation["objectives"]["click"], "mean_prediction": 0.01, "o_over_e": 21.0}
+    for metrics in (*(entry["objectives"] for entry in evaluation["slices"]), evaluation["objectives"]):
+        for name, candidate in list(metrics.items()):
+            metrics[name] = {**candidate, "baseline": dict(candidate)}
+    evaluation["objectives"]["click"] |= halved
+    for curves in evaluation["curves"].values():
+        curves["baseline"] = curves["candidate"]
+    summary = {"blessed": False, "pushed_model": None, "baseline": {"version": "1699999999", "dropped": None}}
+    record = record_run(CONFIG, workdir, feed, EVAL_DAY, summary, evaluation)
+    assert record.version == "1699999999"
+    assert record.alarms == ()
+    assert not (workdir.monitoring / "scores").exists()
+
+
+def evaluated(feed: Path, workdir: Workdir) -> dict[str, Any]:
+    """An evaluation document of the day that the model was evaluated on."""
+    version = next(iter(workdir.serving_model.iterdir()))
+    return score_day(CONFIG, feed, EVAL_DAY, version)[1]
+
+
+def test_what_cannot_be_monitored_is_one_clear_error(feed: Path, workdir: Workdir, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model is serving yet; run without --monitor"):
+        monitor(Workdir(tmp_path / "empty"), feed, EVAL_DAY)
+    with pytest.raises(FeedLogError, match=r"no folder day-2027-01-01; days there: 2026-03-02"):
+        monitor(workdir, feed, date(2027, 1, 1))
+    fewer = replace(CONFIG, objectives=CONFIG.objectives[:1])
+    with pytest.raises(ModelError, match=r"it predicts \['click', 'like'\] and not \['click'\]"):
+        monitor_day(fewer, workdir, feed, EVAL_DAY, Console(file=io.StringIO()))
+    assert recorded(workdir) == {}

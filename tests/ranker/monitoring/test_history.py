@@ -1,0 +1,78 @@
+"""The history on disk: a day is there once, whole, and what is damaged is named."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Categorical, Features
+from ranker.monitoring.history import History, HistoryError
+from tests.ranker.monitoring.days import FEATURES, day, profile
+from tests.ranker.monitoring.records import broken, healthy
+
+DAY = date(2026, 1, 12)
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History(tmp_path / "monitoring")
+
+
+def test_days_come_back_in_their_order_and_a_day_again_replaces_it(history: History) -> None:
+    assert history.days() == []
+    for record in (healthy("2026-01-12"), healthy("2026-01-11"), broken("2026-01-12")):
+        history.write_day(record)
+    assert history.days() == [healthy("2026-01-11"), broken("2026-01-12")]
+
+
+def test_nothing_half_written_stays_behind(history: History) -> None:
+    history.write_day(healthy("2026-01-12"))
+    history.write_profile(DAY, profile(day(rows=20)), "abc")
+    history.write_scores("17", {"click": {"first_bucket": 0}})
+    history.write_page("<h1>")
+    assert sorted(str(path.relative_to(history.root)) for path in history.root.rglob("*") if path.is_file()) == [
+        "days/2026-01-12.json",
+        "monitor.html",
+        "profiles/2026-01-12.json",
+        "scores/17.json",
+    ]
+    assert history.page.read_text() == "<h1>\n"
+
+
+def test_a_profile_is_used_again_only_for_the_same_data_and_features(history: History) -> None:
+    assert history.profile(DAY, FEATURES) is None
+    stored = profile(day(rows=200))
+    history.write_profile(DAY, stored, "abc")
+    found = history.profile(DAY, FEATURES, "abc")
+    assert found is not None
+    assert found.to_json() == stored.to_json()
+    assert history.profile(DAY, FEATURES, "other data") is None
+    assert history.profile(DAY, Features(categorical=(Categorical("device"),)), "abc") is None
+    assert history.profile(DAY, FEATURES) is not None
+
+
+def test_scores_are_kept_per_version(history: History) -> None:
+    scores = {"click": {"first_bucket": 3, "edges": [0.1, 0.2], "impressions": [5.0]}}
+    history.write_scores("17", scores)
+    assert history.scores("17") == scores
+    assert history.scores("18") is None
+
+
+def test_a_damaged_file_is_named_with_what_to_do(history: History) -> None:
+    history.write_day(healthy("2026-01-12"))
+    path = history.root / "days" / "2026-01-12.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "rows": "many"}))
+    with pytest.raises(HistoryError, match=r"days/2026-01-12\.json: not a day of this history \(rows: .*remove it"):
+        history.days()
+    history.write_profile(DAY, profile(day(rows=20)), "abc")
+    (history.root / "profiles" / "2026-01-12.json").write_text("{")
+    with pytest.raises(HistoryError, match=r"profiles/2026-01-12\.json: not JSON"):
+        history.profile(DAY, FEATURES)
+
+
+def test_a_record_of_a_model_that_was_not_pushed_is_one_too(history: History) -> None:
+    record = replace(healthy("2026-01-12"), version="", features=(), scores=())
+    history.write_day(record)
+    assert history.days() == [record]

@@ -1,0 +1,76 @@
+"""A profile counts every value once, however the day is cut into batches, and survives its file."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pipeline.config import Categorical, Features
+from ranker.monitoring.buckets import category_bucket, number_bucket
+from ranker.monitoring.profile import DayProfile
+from tests.ranker.monitoring.days import FEATURES, batch, day, profile
+
+
+def test_each_kind_is_counted_as_it_should_be() -> None:
+    found = profile(
+        batch(
+            {
+                "age": [[1.0], [2.5], None],
+                "device": [[b"ios"], None, [b"ios"]],
+                "topics": [[b"a", b"b"], [b"a"], None],
+                "content": [[3.0, 4.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 2.0]],
+            }
+        )
+    )
+    assert found.rows == 3
+    age, device, topics, content = (found.features[name] for name in ("age", "device", "topics", "content"))
+    assert (age.missing, age.total, age.counts.sum()) == (1, 3.5, 2)
+    assert np.flatnonzero(age.counts).tolist() == number_bucket(np.array([1.0, 2.5], np.float32)).tolist()
+    ios = int(category_bucket(np.array([b"ios"], dtype=object))[0][0])
+    assert (device.missing, device.counts[ios], device.names) == (1, 2, {ios: "ios"})
+    assert (topics.missing, sorted(topics.counts[topics.counts > 0].tolist())) == (1, [1, 2])
+    assert content.total == pytest.approx(5.0 + 0.0 + 2.0)
+    assert content.counts[number_bucket(np.array([5.0], np.float32))[0]] == 1
+
+
+def test_batches_do_not_change_it() -> None:
+    whole = day(rows=500, seed=1)
+    one, pieces = profile(whole), profile(whole.slice(0, 123), whole.slice(123, 0), whole.slice(123))
+    assert pieces.rows == one.rows
+    for name, feature in one.features.items():
+        assert pieces.features[name].counts.tolist() == feature.counts.tolist()
+        assert pieces.features[name].missing == feature.missing
+        assert pieces.features[name].total == pytest.approx(feature.total)
+        assert pieces.features[name].names == feature.names
+
+
+def test_days_add_up() -> None:
+    first, second = day(rows=300, seed=1), day(rows=200, seed=2)
+    total = profile(first)
+    total.merge(profile(second))
+    both = profile(first, second)
+    assert total.rows == 500
+    for name, feature in both.features.items():
+        assert total.features[name].counts.tolist() == feature.counts.tolist()
+        assert total.features[name].missing == feature.missing
+
+
+def test_it_survives_its_file() -> None:
+    found = profile(day(seed=3))
+    document = json.loads(json.dumps(found.to_json()))
+    restored = DayProfile.from_json(document, FEATURES)
+    assert restored is not None
+    assert restored.to_json() == found.to_json()
+
+
+def test_a_file_of_other_features_is_none_of_these() -> None:
+    document = profile(day(rows=50)).to_json()
+    assert DayProfile.from_json(document, Features(categorical=(Categorical("device"),))) is None
+    assert DayProfile.from_json({}, FEATURES) is None
+    assert DayProfile.from_json({**document, "format": 0}, FEATURES) is None
+
+
+def test_a_column_that_is_all_missing_is_counted() -> None:
+    found = profile(day(rows=40, age=[None] * 40))
+    assert found.features["age"].missing == 40
+    assert found.features["age"].counts.sum() == 0
