@@ -71,11 +71,17 @@ def held_out_day(config: PipelineConfig, feed_log: Path, day: date, work: Path, 
     outputs = run_up_to("Transform", config, feed_log, day, work, console)
     spec = tft.TFTransformOutput(str(outputs["transform_graph"])).transformed_feature_spec()
     examples = outputs["transformed_examples"]
-    train, test = (_rows(examples / f"Split-{split}", spec) for split in ("train", "eval"))
+    train, test = (read_rows(examples / f"Split-{split}", spec) for split in ("train", "eval"))
     return HeldOutDay(config, day, examples, train, test)
 
 
-def _rows(folder: Path, spec: dict[str, Any]) -> Rows:
+def read_rows(folder: Path, spec: dict[str, Any]) -> Rows:
+    """The rows of all files in a folder.
+
+    Args:
+        folder: one split of transformed examples.
+        spec: as `TFTransformOutput.transformed_feature_spec()` gives it.
+    """
     parts = list(parsed_batches(example_files(str(folder)), spec, _BATCH))
     columns = {name: np.concatenate([part[name] for part in parts]) for name in spec}
     features, labels = columns.pop(keys.FOREST_FEATURES), columns.pop(keys.LABELS)

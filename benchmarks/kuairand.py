@@ -1,0 +1,27 @@
+"""KuaiRand-Pure as the benchmarks read it."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from datasets.kuairand.cli import main as convert
+
+RAW = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "kuairand_pure"
+
+
+def converted_kuairand(work: Path, console: Console) -> Path | None:
+    """The converted feed log inside `work`, made unless it is there already.
+
+    Returns:
+        Its folder, or None, with a line on the console, where the raw files are not on this machine.
+
+    Raises:
+        RuntimeError: the raw files could not be converted.
+    """
+    if not RAW.is_dir():
+        console.print(f"skipped: {RAW} is not there; it should hold KuaiRand-Pure's files", highlight=False)
+        return None
+    log = work / "kuairand"
+    if not log.is_dir() and convert(["--raw", str(RAW), "--out", str(log)]) != 0:
+        raise RuntimeError(f"{RAW}: KuaiRand could not be converted")
+    return log

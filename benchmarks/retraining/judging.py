@@ -1,0 +1,123 @@
+"""How good each strategy was, day by day and over all days."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.quality.statistics import Judged, bootstrap_weights, interval, judge
+from benchmarks.retraining.days import Replay
+from benchmarks.retraining.strategies import DayResult
+
+REFERENCE = "cold"
+
+SeedResults = Mapping[str, Sequence[DayResult]]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One strategy over the days that it predicted, averaged over the seeds.
+
+    Attributes:
+        by_day: [days][objectives].
+        pooled: [objectives], all days together.
+        seconds: [days], the median over the seeds of what was spent on training for each day.
+        parts: the same summed over the days, by what it was spent on.
+    """
+
+    by_day: tuple[tuple[Judged, ...], ...]
+    pooled: tuple[Judged, ...]
+    seconds: tuple[float, ...]
+    parts: dict[str, float]
+
+    @property
+    def total_seconds(self) -> float:
+        """Over all days."""
+        return sum(self.seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """All strategies on one log.
+
+    Attributes:
+        name: of the feed.
+        objectives: their names.
+        days: the days predicted after the first, which all strategies share.
+        rows: impressions of those days.
+        seeds: how often each strategy was run.
+        outcomes: by strategy.
+    """
+
+    name: str
+    objectives: tuple[str, ...]
+    days: tuple[date, ...]
+    rows: int
+    seeds: int
+    outcomes: dict[str, Outcome]
+
+    def entropy_gap(self, strategy: str, objective: int | None = None) -> tuple[float, float, float]:
+        """The strategy's normalized entropy minus that of a cold start every day, with its paired 95 % interval.
+
+        Args:
+            strategy: whose.
+            objective: its number; None takes the mean over all.
+        """
+        chosen = range(len(self.objectives)) if objective is None else [objective]
+        pairs = [(self.outcomes[strategy].pooled[i], self.outcomes[REFERENCE].pooled[i]) for i in chosen]
+        value = float(np.mean([ours.normalized_entropy - theirs.normalized_entropy for ours, theirs in pairs]))
+        draws = np.nanmean([ours.entropy_draws - theirs.entropy_draws for ours, theirs in pairs], axis=0)
+        return value, *interval(draws)
+
+
+def judge_all(replay: Replay, seeds: Sequence[SeedResults]) -> Results:
+    """Judges every strategy by what it predicted for the days after the first.
+
+    Args:
+        replay: what was replayed.
+        seeds: for each seed, each strategy's days.
+    """
+    days = replay.days[1:]
+    weights = bootstrap_weights()
+    outcomes = {}
+    for name in seeds[0]:
+        runs = [list(of_seed[name]) for of_seed in seeds]
+        # Strategies may see a day's rows in different orders, but a viewer's are in the same bucket for all of them.
+        rows = [result.rows for result in runs[0]]
+        predicted = [np.stack([run[i].probabilities for run in runs]) for i in range(len(days))]
+        by_day = tuple(_judged(r.labels, r.buckets, p, weights[:0]) for r, p in zip(rows, predicted, strict=True))
+        pooled = _judged(
+            np.concatenate([r.labels for r in rows]),
+            np.concatenate([r.buckets for r in rows]),
+            np.concatenate(predicted, axis=1),
+            weights,
+        )
+        seconds = tuple(float(np.median([run[i].total_seconds for run in runs])) for i in range(len(days)))
+        outcomes[name] = Outcome(by_day, pooled, seconds, _parts(runs))
+    return Results(
+        replay.name,
+        replay.config.objective_names,
+        tuple(day.day for day in days),
+        sum(len(day.test.labels) for day in days),
+        len(seeds),
+        outcomes,
+    )
+
+
+def _judged(
+    labels: NDArray[np.float32],
+    buckets: NDArray[np.int64],
+    predicted: NDArray[np.float32],
+    weights: NDArray[np.float64],
+) -> tuple[Judged, ...]:
+    """One per objective; `predicted` is [seeds, rows, objectives]."""
+    return tuple(judge(labels[:, i], buckets, predicted[:, :, i], weights) for i in range(labels.shape[1]))
+
+
+def _parts(runs: Sequence[Sequence[DayResult]]) -> dict[str, float]:
+    names = dict.fromkeys(name for run in runs for result in run for name in result.seconds)
+    return {
+        name: float(np.median([sum(result.seconds.get(name, 0.0) for result in run) for run in runs])) for name in names
+    }

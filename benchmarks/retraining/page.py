@@ -1,0 +1,156 @@
+"""The results as figures for the JSON, as a Markdown page, and as a drawing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+
+from benchmarks.harness import Figure
+from benchmarks.retraining.judging import REFERENCE, Results
+
+CHEAPER_TARGET = 4.0
+_COLOURS = {"frozen": "#8c8c8c", "cold": "#1f77b4", "warm": "#d95f02", "incremental": "#1b9e77"}
+_COLUMNS = 4
+
+
+def figures(results: Results, with_targets: bool) -> list[Figure]:
+    """The cost of daily cold starts over that of warm starts, and the normalized entropy of each beside a cold start's.
+
+    Args:
+        results: of one feed.
+        with_targets: whether the run is large enough to be held to them.
+    """
+    cold, warm = results.outcomes[REFERENCE], results.outcomes["warm"]
+    value, low, high = results.entropy_gap("warm")
+    made = [
+        Figure(
+            f"{results.name}.cold_over_warm_seconds",
+            ours=cold.total_seconds,
+            rival=warm.total_seconds,
+            unit="s",
+            target=CHEAPER_TARGET if with_targets else None,
+            note=f"training for {len(results.days)} days, median of {results.seeds} seeds; cold: {_parts(cold.parts)}; "
+            f"warm: {_parts(warm.parts)}; normalized entropy of warm minus cold, mean over the objectives: "
+            f"{value:+.4f} (95 % interval {low:+.4f} to {high:+.4f})",
+        )
+    ]
+    for strategy in results.outcomes:
+        if strategy == REFERENCE:
+            continue
+        for index, objective in enumerate(results.objectives):
+            value, low, high = results.entropy_gap(strategy, index)
+            made.append(
+                Figure(
+                    f"{results.name}.normalized_entropy.{strategy}_over_cold.{objective}",
+                    ours=results.outcomes[strategy].pooled[index].normalized_entropy,
+                    rival=cold.pooled[index].normalized_entropy,
+                    unit="NE",
+                    note=f"difference {value:+.4f} (95 % interval {low:+.4f} to {high:+.4f})",
+                )
+            )
+    return made
+
+
+def markdown(results: Results, drawing: str) -> str:
+    """The page: the drawing, cost, and every objective of every strategy.
+
+    Args:
+        results: of one feed.
+        drawing: where the drawing lies, seen from the page.
+    """
+    lines = [
+        f"# Retraining: {results.name}",
+        "",
+        f"{results.days[0]} to {results.days[-1]}, {results.rows:,} impressions, {results.seeds} seeds. Each day is "
+        "predicted by models that have not seen it. Differences are to a cold start every day, with 95 % intervals "
+        "from a bootstrap over viewers.",
+        "",
+        f"![Normalized entropy day by day]({drawing})",
+        "",
+        *_cost(results),
+        "",
+        *_days(results),
+        "",
+        *_objectives(results),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def draw(results: Results, path: Path) -> None:
+    """Draws each objective's normalized entropy day by day, less a cold start's, and the seconds spent on training."""
+    panels = len(results.objectives) + 2
+    rows = -(-panels // _COLUMNS)
+    drawing = Drawing(figsize=(3.2 * _COLUMNS, 2.6 * rows), layout="constrained")
+    axes = drawing.subplots(rows, _COLUMNS, squeeze=False).ravel()
+    for index, objective in enumerate(results.objectives):
+        _draw_entropy(axes[index], results, [index], objective)
+    _draw_entropy(axes[panels - 2], results, list(range(len(results.objectives))), "mean over the objectives")
+    _draw_seconds(axes[panels - 1], results)
+    for unused in axes[panels:]:
+        unused.set_axis_off()
+    drawing.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(results.outcomes))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawing.savefig(path, metadata={"Date": None})
+
+
+def _draw_entropy(axis: Axes, results: Results, chosen: list[int], title: str) -> None:
+    cold = results.outcomes[REFERENCE]
+    for name, outcome in results.outcomes.items():
+        gaps = [
+            float(np.mean([ours[i].normalized_entropy - theirs[i].normalized_entropy for i in chosen]))
+            for ours, theirs in zip(outcome.by_day, cold.by_day, strict=True)
+        ]
+        axis.plot(_ticks(results), gaps, label=name, color=_COLOURS[name], marker="o", markersize=3, linewidth=1.4)
+    axis.set_title(title, fontsize=10)
+    axis.set_ylabel("NE less cold's", fontsize=8)
+    axis.tick_params(labelsize=7)
+
+
+def _draw_seconds(axis: Axes, results: Results) -> None:
+    for name, outcome in results.outcomes.items():
+        if any(outcome.seconds):
+            axis.plot(_ticks(results), outcome.seconds, color=_COLOURS[name], marker="o", markersize=3, linewidth=1.4)
+    axis.set_yscale("log")
+    axis.set_title("seconds of training", fontsize=10)
+    axis.tick_params(labelsize=7)
+
+
+def _ticks(results: Results) -> list[str]:
+    return [f"{day:%d %b}" for day in results.days]
+
+
+def _cost(results: Results) -> Iterator[str]:
+    yield "| strategy | seconds of training | of which | normalized entropy less cold's, mean over the objectives |"
+    yield "|---|---|---|---|"
+    for name, outcome in results.outcomes.items():
+        value, low, high = results.entropy_gap(name)
+        gap = "–" if name == REFERENCE else f"{value:+.4f} ({low:+.4f} to {high:+.4f})"
+        yield f"| {name} | {outcome.total_seconds:,.1f} | {_parts(outcome.parts) or '–'} | {gap} |"
+
+
+def _days(results: Results) -> Iterator[str]:
+    yield f"| mean normalized entropy | {' | '.join(f'{day:%d %b}' for day in results.days)} |"
+    yield f"|---|{'---|' * len(results.days)}"
+    for name, outcome in results.outcomes.items():
+        means = [np.mean([judged.normalized_entropy for judged in day]) for day in outcome.by_day]
+        yield f"| {name} | {' | '.join(f'{mean:.4f}' for mean in means)} |"
+
+
+def _objectives(results: Results) -> Iterator[str]:
+    yield "| objective | strategy | AUC | O/E | normalized entropy | less cold's |"
+    yield "|---|---|---|---|---|---|"
+    for index, objective in enumerate(results.objectives):
+        for name, outcome in results.outcomes.items():
+            judged = outcome.pooled[index]
+            value, low, high = results.entropy_gap(name, index)
+            gap = "–" if name == REFERENCE else f"{value:+.4f} ({low:+.4f} to {high:+.4f})"
+            yield (
+                f"| {objective} | {name} | {judged.auc:.4f} | {judged.o_over_e:.3f} | "
+                f"{judged.normalized_entropy:.4f} | {gap} |"
+            )
+
+
+def _parts(parts: dict[str, float]) -> str:
+    return ", ".join(f"{name} {seconds:,.1f} s" for name, seconds in parts.items())
