@@ -43,8 +43,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.rollback:
             with workdir.lock():
                 return _roll_back(workdir)
-        if options.monitor and options.day:
-            raise UsageError("--monitor names the day to look at; leave --day out")
         if options.feed_log is None and options.config != BUILT_IN:
             raise UsageError(f"--config {options.config}: say where its feed log lies with --feed-log DIR")
         with workdir.lock():
@@ -103,18 +101,18 @@ def _parser() -> argparse.ArgumentParser:
         help="run every day from START to END, as a daily schedule would have; goes on where it stopped",
     )
     what.add_argument(
+        "--monitor",
+        type=date.fromisoformat,
+        metavar="YYYY-MM-DD",
+        help="train nothing: score this day with the model now serving, and record its health",
+    )
+    what.add_argument(
         "--rollback", action="store_true", help="publish the model that served before once more, and run nothing"
     )
     parser.add_argument(
         "--refit",
         action="store_true",
         help="fit Transform graph, forest and towers anew, whatever the config's cadence says",
-    )
-    parser.add_argument(
-        "--monitor",
-        type=date.fromisoformat,
-        metavar="YYYY-MM-DD",
-        help="train nothing: score this day with the model now serving, and record its health",
     )
     parser.add_argument("--verbose", action="store_true", help="show the log on the terminal instead of progress")
     return parser

@@ -42,15 +42,15 @@ def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: d
         raise ModelError(f"{workdir.serving_model}: no model is serving yet; run without --monitor to train one")
     history = History(workdir.monitoring)
     manifest = read_manifest(str(workdir.serving_model), version) or {}
-    if "eval_day" not in manifest:
-        raise ModelError(f"{workdir.serving_model / version}: its manifest does not say which day it was evaluated on")
+    if not {"eval_day", "training_fingerprint"} <= set(manifest):
+        raise ModelError(f"{workdir.serving_model / version}: no manifest says which day and training it comes from")
     evaluated_on = date.fromisoformat(manifest["eval_day"])
     with console.status(f"scoring {day} with version {version}"):
         profile, evaluation = score_day(config, feed_log, day, workdir.serving_model / version)
         history.write_profile(day, profile, source_fingerprint(feed_log, [day]))
         window = _window(config, history, feed_log, evaluated_on, day)
     notes = [] if day >= evaluated_on else [f"the model was evaluated on {evaluated_on}, so it may have seen {day}"]
-    usual = history.scores(version)
+    usual = history.scores(manifest["training_fingerprint"])
     record = _record(config, day, "monitor", version, (evaluation, CANDIDATE), profile, window, usual, notes)
     _keep(config, history, record)
     print_alarms(record.day, record.alarms, console)
@@ -94,11 +94,13 @@ def record_run(
     profile = _profile(config, history, feed_log, day)
     window = _window(config, history, feed_log, day, day)
     version = pushed if model == CANDIDATE else before
-    usual = history.scores(before) if before else None
+    manifest = read_manifest(str(workdir.serving_model), before) if before else None
+    usual = history.scores(manifest["training_fingerprint"]) if manifest else None
     record = _record(config, day, "run", version, (evaluation, model), profile, window, usual, [])
     if pushed:
         history.write_scores(
-            pushed, {name: curves[CANDIDATE]["scores"] for name, curves in evaluation["curves"].items()}
+            summary["training_fingerprint"],
+            {name: curves[CANDIDATE]["scores"] for name, curves in evaluation["curves"].items()},
         )
     _keep(config, history, record)
     return record

@@ -78,13 +78,18 @@ class History:
             return None
         return DayProfile.from_json(content, features)
 
-    def write_scores(self, version: str, scores: Mapping[str, Any]) -> None:
-        """Keeps a model's score histograms by objective, of the day that it was evaluated on."""
-        _write(self.root / "scores" / f"{version}.json", json.dumps(dict(scores)))
+    def write_scores(self, training: str, scores: Mapping[str, Any]) -> None:
+        """Keeps a model's score histograms by objective, of the day that it was evaluated on.
 
-    def scores(self, version: str) -> dict[str, Any] | None:
+        Args:
+            training: fingerprint of its training: a rollback publishes a model again, under another version.
+            scores: as in an evaluation document.
+        """
+        _write(self.root / "scores" / f"{training}.json", json.dumps(dict(scores)))
+
+    def scores(self, training: str) -> dict[str, Any] | None:
         """A model's score histograms, or None where they are not known."""
-        path = self.root / "scores" / f"{version}.json"
+        path = self.root / "scores" / f"{training}.json"
         return _read(path) if path.exists() else None
 
     def _profile(self, day: date) -> Path:

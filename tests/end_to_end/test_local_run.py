@@ -1,14 +1,17 @@
 """From a feed log to a pushed model, by the command that a user types."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
 from pipeline_config import CONFIGS
-from tests.end_to_end.conftest import DAYS, IMPRESSIONS_PER_DAY, FinishedRun
+from ranker.monitoring.history import History
+from tests.end_to_end.conftest import DAYS, IMPRESSIONS_PER_DAY, FinishedRun, run_locally
 from tests.ranker.report.browser import WIDTHS, assert_sound, browser, show
 
 pytestmark = pytest.mark.slow
@@ -119,3 +122,42 @@ def test_the_pushed_model_scores_raw_features_of_the_log(first_run: FinishedRun,
         predicted = scores[name].numpy().astype(np.float64).sum()
         observed = table[name].to_numpy().sum()
         assert observed / predicted == pytest.approx(first_run.summary["objectives"][name]["o_over_e"], rel=1e-4)
+
+
+def test_the_run_records_the_health_of_its_day(first_run: FinishedRun, workdir: Path) -> None:
+    monitoring = first_run.summary["monitoring"]
+    assert monitoring["error"] is None
+    assert f"monitor: {monitoring['page']}" in first_run.output
+    assert Path(monitoring["page"]).is_file()
+    [day] = [record for record in History(workdir.joinpath("monitoring")).days() if record.source == "run"]
+    assert day.day == first_run.summary["day"]
+    assert day.version == Path(first_run.summary["pushed_model"]).name
+    found = {outcome.objective: outcome for outcome in day.outcomes if not outcome.slice}
+    for name, metrics in first_run.summary["objectives"].items():
+        assert found[name].o_over_e == metrics["o_over_e"]
+        assert found[name].observed == metrics["positives"]
+    assert {feature.feature for feature in day.features} == set(CONFIGS["feed"].features.names)
+    assert list(day.alarms) == monitoring["alarms"]
+
+
+def test_a_broken_day_is_found_without_training(
+    first_run: FinishedRun, small_feed: Path, workdir: Path, tmp_path: Path
+) -> None:
+    day = first_run.summary["day"]
+    log = tmp_path / "log"
+    shutil.copytree(small_feed, log)
+    [file] = (log / f"day-{day}").iterdir()
+    table = pq.read_table(file)
+    likes = table["like"].to_numpy().copy()
+    likes[np.array(table["device"].to_pylist()) == "ios"] = 0
+    frozen = pa.array(np.zeros(len(table), np.float32))
+    for name, values in (("like", pa.array(likes)), ("viewer_topic_match", frozen)):
+        table = table.set_column(table.schema.get_field_index(name), name, values)
+    pq.write_table(table, file)
+    found = run_locally(workdir, "--feed-log", str(log), "--monitor", day)
+    assert found.status == 4, found.output
+    alarms = [line for line in found.output.splitlines() if line.startswith("alarm:")]
+    assert alarms[0].startswith(f"alarm: {day}: feature viewer_topic_match: frozen: 0 in all ")
+    assert any(line.startswith(f"alarm: {day}: like on device=ios: O/E is 0.000") for line in alarms)
+    assert found.summary == {}
+    assert len([path for path in (workdir / "serving_model").iterdir() if path.name.isdigit()]) == 1

@@ -10,6 +10,7 @@ from pipeline.config import (
     Forest,
     Gate,
     Gates,
+    Monitoring,
     MultiValued,
     Objective,
     PipelineConfig,
@@ -88,6 +89,15 @@ def test_a_wrong_choice_is_told_what_there_is() -> None:
 def test_limits_come_lower_first() -> None:
     with pytest.raises(ValidationError, match="the lower limit comes first"):
         Gate(o_over_e=(1.2, 0.8))
+    with pytest.raises(ValidationError, match="slice_o_over_e: the lower limit comes first"):
+        Monitoring(slice_o_over_e=(1.5, 0.7))
+
+
+def test_limits_of_monitoring_are_checked() -> None:
+    for wrong in ({"false_alarm_rate": 0.0}, {"drift_factor": 0.5}, {"min_outcomes": 0}, {"drift": -1.0}):
+        with pytest.raises(ValidationError, match=next(iter(wrong))):
+            Monitoring(**wrong)  # type: ignore[arg-type]
+    assert Monitoring(slice_o_over_e=None).slice_o_over_e is None
 
 
 def test_the_forest_needs_a_column() -> None:

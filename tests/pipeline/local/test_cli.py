@@ -15,7 +15,9 @@ def test_help_names_every_option_and_exit_status(capsys: pytest.CaptureFixture[s
         cli.main(["--help"])
     assert end.value.code == 0
     text = capsys.readouterr().out
-    options = ("--config NAME", "--feed-log DIR", "--workdir DIR", "--day YYYY-MM-DD", "--verbose")
+    options = (
+        *("--config NAME", "--feed-log DIR", "--workdir DIR", "--day YYYY-MM-DD", "--monitor YYYY-MM-DD", "--verbose"),
+    )
     retraining = ("--backfill START:END", "--rollback", "--refit")
     for expected in (*options, *retraining, "exit status"):
         assert expected in text
@@ -92,3 +94,18 @@ def test_a_rollback_waits_for_no_run(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert cli.main(["--workdir", str(tmp_path), "--rollback"]) == cli.USAGE
     assert "is writing here" in capsys.readouterr().err
     assert find_serving_version(str(tmp_path / "serving_model")) == "8"
+
+
+def test_there_is_nothing_to_monitor_with_before_a_model_serves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["--workdir", str(tmp_path), "--monitor", "2026-01-12"]) == cli.USAGE
+    assert "no model is serving yet; run without --monitor to train one" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_day_is_either_run_or_monitored(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--monitor", "2026-01-12", "--day", "2026-01-12"])
+    assert end.value.code == cli.USAGE
+    assert "not allowed with" in capsys.readouterr().err
