@@ -12,14 +12,13 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.harness import Options, report
+from benchmarks.kuairand import converted_kuairand
 from benchmarks.quality.models import MODELS
 from benchmarks.quality.page import figures, markdown
 from benchmarks.quality.study import Feed, compare
-from datasets.kuairand.cli import main as convert_kuairand
 from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
 
-RAW_KUAIRAND = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "kuairand_pure"
 _KUAIRAND_DAYS = tuple(date(2022, 5, day) for day in (1, 2, 3, 4))
 _ROWS, _QUICK_ROWS = 400_000, 12_000
 _QUICK_TREES = 60
@@ -47,11 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         work = options.work or Path(temporary)
         if options.data == "feed" or options.quick:
             feed = _built_in(work, options.quick)
-        elif not RAW_KUAIRAND.is_dir():
-            console.print(f"skipped: {RAW_KUAIRAND} is not there; it should hold KuaiRand-Pure's files")
-            return
+        elif log := converted_kuairand(work, console):
+            feed = Feed("kuairand", KUAIRAND, tuple((log, day) for day in _KUAIRAND_DAYS))
         else:
-            feed = _kuairand(work)
+            return
         results = compare(feed, {name: MODELS[name] for name in options.models}, list(seeds), work, console)
     page = markdown(results)
     console.print(page, highlight=False, soft_wrap=True)
@@ -68,13 +66,6 @@ def _built_in(work: Path, quick: bool) -> Feed:
     made = generate(log, days=days, impressions_per_day=rows // days, seed=1)
     config = replace(FEED, forest=replace(FEED.forest, trees=_QUICK_TREES)) if quick else FEED
     return Feed("feed", config, ((log, made[-1].day),))
-
-
-def _kuairand(work: Path) -> Feed:
-    log = work / "kuairand"
-    if not log.is_dir() and convert_kuairand(["--raw", str(RAW_KUAIRAND), "--out", str(log)]) != 0:
-        raise RuntimeError("KuaiRand could not be converted")
-    return Feed("kuairand", KUAIRAND, tuple((log, day) for day in _KUAIRAND_DAYS))
 
 
 if __name__ == "__main__":
