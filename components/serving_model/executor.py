@@ -8,9 +8,10 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
-from tfx.utils import io_utils, path_utils
+from tfx.utils import path_utils
 
-from components.serving_model.lookup import find_serving_version
+from components.serving_model.lookup import SAVED_MODEL, find_serving_version
+from components.storage import copy_folder, exists
 
 NO_VERSION = "none"
 
@@ -40,9 +41,9 @@ class Executor(base_executor.BaseExecutor):
         if version == NO_VERSION:
             logging.info("There is no model at %s yet", destination)
             return
-        pushed = os.path.join(destination, version)
-        if not fileio.exists(os.path.join(pushed, "saved_model.pb")):
+        pushed = f"{destination}/{version}"
+        if not exists(f"{pushed}/{SAVED_MODEL}"):
             raise FileNotFoundError(f"{pushed}: version {version} was to be compared with, and has no saved_model.pb")
         aside = os.path.join(model.uri, ".copying")
-        io_utils.copy_dir(pushed, aside)
+        copy_folder(pushed, aside)
         fileio.rename(aside, path_utils.serving_model_dir(model.uri))

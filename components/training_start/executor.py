@@ -1,7 +1,6 @@
 """TrainingStart's executor: decides, and copies what the parent carries."""
 
 import json
-import os
 from typing import Any
 
 from absl import logging
@@ -9,8 +8,8 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
-from tfx.utils import io_utils
 
+from components.storage import copy_folder, exists
 from components.training_start.plan import NO_VERSION, STATE_FOLDER, Plan, make_plan, write_plan
 from pipeline.config import Retraining, from_json
 from pipeline.day import resolve_day
@@ -47,10 +46,10 @@ class Executor(base_executor.BaseExecutor):
         logging.info("%s start: %s", plan.start, plan.reason)
         fileio.makedirs(artifact.uri)
         if not plan.is_cold:
-            state = os.path.join(destination, plan.parent, STATE)
-            if not fileio.isdir(state):
+            state = f"{destination}/{plan.parent}/{STATE}"
+            if not exists(state):
                 raise FileNotFoundError(f"{state}: version {plan.parent} was to be gone on from, and it is not there")
-            io_utils.copy_dir(state, os.path.join(artifact.uri, STATE_FOLDER))
+            copy_folder(state, f"{artifact.uri}/{STATE_FOLDER}")
         write_plan(artifact.uri, plan)
         artifact.set_string_custom_property("start", plan.start)
         artifact.set_string_custom_property("parent", plan.parent)
