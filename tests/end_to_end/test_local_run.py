@@ -17,6 +17,7 @@ from tests.ranker.report.browser import WIDTHS, assert_sound, browser, show
 pytestmark = pytest.mark.slow
 
 COMPONENTS = [
+    "TrainingStart",
     "FeedLogGen",
     "SchemaImporter",
     "StatisticsGen",
