@@ -10,7 +10,7 @@ import tensorflow as tf
 from pipeline.config import Objective
 from ranker import keys
 from ranker.forest.graph import ForestLeaves
-from ranker.serving.checks import check_finite, check_leaves, check_range, check_shapes
+from ranker.serving.checks import check_finite, check_leaves, check_range, check_scores, check_shapes
 from ranker.serving.names import ALPHA, EXAMPLES, LAMBDA, input_names, weight_name
 from ranker.serving.padding import in_padded_batches
 from ranker.serving.raw_features import Parsed, RawFeatures
@@ -189,7 +189,7 @@ class FeedRanker(tf.Module):
         return tf.sigmoid(logits)
 
     def _as_scores(self, probabilities: tf.Tensor) -> Scores:
-        columns = tf.unstack(probabilities, len(self._objectives), axis=1)
+        columns = tf.unstack(check_scores(probabilities, self._inputs.dense), len(self._objectives), axis=1)
         return {o.name: column for o, column in zip(self._objectives, columns, strict=True)}
 
 

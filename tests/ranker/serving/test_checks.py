@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from ranker import keys
+from ranker.serving.checks import check_scores
 from tests.ranker.serving.feed import MAX_ROWS, TinyFeed, dense_tensors, serialized
 
 SCALARS = {"alpha": tf.constant(0.5), "lambda_": tf.constant(0.1)}
@@ -79,6 +80,11 @@ def test_a_dense_embedding_that_is_not_finite_is_refused(feed: TinyFeed, model: 
     for signature in ("score_features", "score_features_xla"):
         _refused(model, signature, dense_tensors(rows), "picture: holds NaN or infinity")
     _refused(model, "serving_default", {"examples": serialized(rows)}, "picture: holds NaN or infinity")
+
+
+def test_a_score_that_became_nan_is_refused() -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError, match="picture, sound: numbers too large to be scored"):
+        check_scores(tf.constant([[0.5, np.nan]]), ["picture", "sound"])
 
 
 @pytest.mark.parametrize("name", ["numeric", "picture"])

@@ -1,0 +1,1 @@
+"""Talking to a served feed ranker: a gRPC client, and a server for machines without TensorFlow Serving's image."""

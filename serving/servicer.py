@@ -1,0 +1,127 @@
+"""TensorFlow Serving's PredictionService over a SavedModel in this process.
+
+It reads the same bytes and answers in the same protos. Where TensorFlow Serving has another status for a request that
+is wrong, this one says INVALID_ARGUMENT.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
+
+from ranker.serving.module import MAX_ROWS
+from serving.protos import array_of, tensor_proto
+from serving.validation import InvalidRequestError, check_forms, check_values, find_signature, form_of_proto
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+_DEFAULT_SIGNATURE = "serving_default"
+_SIGNATURE_DEF = "signature_def"
+_STATUS = {status.value[0]: status for status in grpc.StatusCode}
+
+
+class FeedRankerServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """Answers Predict and GetModelMetadata for one version of one model.
+
+    Args:
+        folder: the SavedModel's folder, named by its version's number.
+        model_name: what requests call the model.
+        max_rows: candidates of a request at most.
+    """
+
+    def __init__(self, folder: Path, model_name: str, max_rows: int = MAX_ROWS) -> None:
+        self._name = model_name
+        self._version = int(folder.name) if folder.name.isdigit() else 0
+        self._max_rows = max_rows
+        self._model = tf.saved_model.load(str(folder))
+        self._signatures = read_signatures(folder)
+
+    def Predict(  # noqa: N802, gRPC's name
+        self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
+    ) -> predict_pb2.PredictResponse:
+        """Runs one signature."""
+        return _answer(self._predict, request, context)
+
+    def GetModelMetadata(  # noqa: N802, gRPC's name
+        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.ServicerContext
+    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
+        """Tells the signatures."""
+        return _answer(self._metadata, request, context)
+
+    def _predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
+        self._check_model(request.model_spec.name)
+        name = request.model_spec.signature_name or _DEFAULT_SIGNATURE
+        signature = find_signature(self._signatures, name)
+        wanted = list(request.output_filter) or sorted(signature.outputs)
+        if unknown := sorted(set(wanted) - set(signature.outputs)):
+            outputs = ", ".join(sorted(signature.outputs))
+            raise InvalidRequestError(f"{', '.join(unknown)}: no output of {name}; it gives {outputs}")
+        forms = {key: form_of_proto(key, proto) for key, proto in request.inputs.items()}
+        check_forms(signature, forms, self._max_rows)
+        protos = {**dict(signature.defaults.items()), **dict(request.inputs.items())}
+        arrays = {key: array_of(key, proto) for key, proto in protos.items()}
+        check_values(arrays)
+        try:
+            scores = self._model.signatures[name](**{key: tf.constant(array) for key, array in arrays.items()})
+        except UnicodeDecodeError as error:
+            # TensorFlow quotes the value that it cannot parse, and its message is then no text.
+            raise InvalidRequestError(f"{', '.join(arrays)}: a value is not a serialised tf.Example") from error
+        except tf.errors.InvalidArgumentError as error:
+            raise InvalidRequestError(_in_short(error, arrays)) from error
+
+        response = predict_pb2.PredictResponse()
+        response.model_spec.name, response.model_spec.signature_name = self._name, name
+        response.model_spec.version.value = self._version
+        for key in wanted:
+            response.outputs[key].CopyFrom(tensor_proto(scores[key].numpy()))
+        return response
+
+    def _metadata(
+        self, request: get_model_metadata_pb2.GetModelMetadataRequest
+    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
+        self._check_model(request.model_spec.name)
+        if unknown := sorted(set(request.metadata_field) - {_SIGNATURE_DEF}):
+            raise InvalidRequestError(f"{', '.join(unknown)}: no metadata of this model; it has {_SIGNATURE_DEF}")
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        response.model_spec.name, response.model_spec.version.value = self._name, self._version
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        for name, signature in self._signatures.items():
+            signatures.signature_def[name].CopyFrom(signature)
+        response.metadata[_SIGNATURE_DEF].Pack(signatures)
+        return response
+
+    def _check_model(self, name: str) -> None:
+        if name != self._name:
+            raise tf.errors.NotFoundError(None, None, f"{name}: this server has the model {self._name}")
+
+
+def read_signatures(folder: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
+    """Name → signature, as a SavedModel's folder has them."""
+    saved = saved_model_pb2.SavedModel.FromString((folder / tf.saved_model.SAVED_MODEL_FILENAME_PB).read_bytes())
+    return {name: s for name, s in saved.meta_graphs[0].signature_def.items() if not name.startswith("__")}
+
+
+def _answer(answer: Callable[[Request], Response], request: Request, context: grpc.ServicerContext) -> Response:
+    """The answer, or the end of the call with the status and message of what was wrong."""
+    try:
+        return answer(request)
+    except InvalidRequestError as error:
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+    except tf.errors.OpError as error:
+        context.abort(_STATUS[error.error_code], error.message)
+    raise AssertionError("a call that was aborted does not go on")
+
+
+def _in_short(error: Any, inputs: Iterable[str]) -> str:
+    """A TensorFlow error without the names of ops and the stack trace that nobody recorded, but with an input's."""
+    noise = re.compile(r"^(Graph execution error:|Detected at node .*|<stack traces unavailable>|\s*\[\[.*)?$")
+    told = " ".join(line for line in str(error.message).splitlines() if not noise.match(line))
+    if asserted := re.match(r"assertion failed: \[(.*)\]", told):
+        told = asserted[1].replace("] [", " ")
+    return told if any(name in told for name in inputs) else f"{', '.join(inputs)}: {told}"

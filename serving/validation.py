@@ -1,0 +1,129 @@
+"""What can be told from a request and a signature alone, before a model runs.
+
+TensorFlow Serving checks names; a wrong type it reports by the number of an argument, and shapes are the graph's
+affair. Here every complaint names the input.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from tensorflow.core.framework import tensor_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
+
+from ranker.serving.module import MAX_ROWS
+
+Signatures = Mapping[str, meta_graph_pb2.SignatureDef]
+
+_MOST_VALUES = 1 << 24  # of one tensor; a few bytes of request could otherwise ask for any amount of memory
+
+
+class InvalidRequestError(ValueError):
+    """A request that no model answers; the message begins with the name of the input that is wrong."""
+
+
+@dataclass(frozen=True)
+class TensorForm:
+    """Type and shape of a tensor; None is a size that may vary."""
+
+    dtype: tf.DType
+    shape: tuple[int | None, ...]
+
+    def __str__(self) -> str:
+        sizes = ["any" if size is None else str(size) for size in self.shape]
+        return f"{self.dtype.name} [{', '.join(sizes)}]"
+
+
+def form_of(array: NDArray[np.generic]) -> TensorForm:
+    """The form of an array."""
+    return TensorForm(tf.as_dtype(array.dtype), array.shape)
+
+
+def form_of_proto(name: str, proto: tensor_pb2.TensorProto) -> TensorForm:
+    """The form that a TensorProto says it has.
+
+    Raises:
+        InvalidRequestError: it says none that a tensor can have.
+    """
+    shape = tuple(dim.size for dim in proto.tensor_shape.dim)
+    try:
+        dtype = tf.as_dtype(proto.dtype)
+    except TypeError as error:
+        raise InvalidRequestError(f"{name}: {proto.dtype} is no tensor type") from error
+    if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
+        raise InvalidRequestError(f"{name}: a tensor needs a known shape, got {list(shape)}")
+    return TensorForm(dtype, shape)
+
+
+def inputs_of(signature: meta_graph_pb2.SignatureDef) -> dict[str, TensorForm]:
+    """Input → the form that it must have."""
+    return {
+        name: TensorForm(
+            tf.as_dtype(info.dtype), tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim)
+        )
+        for name, info in signature.inputs.items()
+    }
+
+
+def find_signature(signatures: Signatures, name: str) -> meta_graph_pb2.SignatureDef:
+    """The signature of a name.
+
+    Raises:
+        InvalidRequestError: there is none.
+    """
+    if name not in signatures:
+        raise InvalidRequestError(f"{name}: the model has no such signature; it has {', '.join(sorted(signatures))}")
+    return signatures[name]
+
+
+def check_forms(
+    signature: meta_graph_pb2.SignatureDef, forms: Mapping[str, TensorForm], max_rows: int = MAX_ROWS
+) -> None:
+    """Holds a request's tensors against a signature.
+
+    Raises:
+        InvalidRequestError: an input that is missing, unknown, or of another type or shape; inputs with different
+            numbers of candidates, none, or more than `max_rows`.
+    """
+    expected = inputs_of(signature)
+    if missing := sorted(set(expected) - set(forms) - set(signature.defaults)):
+        raise InvalidRequestError(f"{', '.join(missing)}: missing from the request")
+    if unknown := sorted(set(forms) - set(expected)):
+        raise InvalidRequestError(f"{', '.join(unknown)}: no input of this signature; it takes {', '.join(expected)}")
+    rows: dict[str, int] = {}
+    for name, form in sorted(forms.items()):
+        _check_form(name, form, expected[name])
+        if form.shape:
+            rows[name] = int(form.shape[0] or 0)
+    most = max(rows.values(), default=1)
+    if fewer := [f"{name} ({count})" for name, count in rows.items() if count < most]:
+        raise InvalidRequestError(f"{', '.join(fewer)}: fewer candidates than the other inputs, which have {most}")
+    if most == 0:
+        raise InvalidRequestError(f"{', '.join(rows)}: the request holds no candidates")
+    if most > max_rows:
+        raise InvalidRequestError(f"{', '.join(rows)}: {most} candidates, but a request holds at most {max_rows}")
+
+
+def check_values(arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    """Looks for embeddings that are not finite; a single number may be NaN, which stands for missing.
+
+    Raises:
+        InvalidRequestError: NaN or infinity in a float tensor of rank 2.
+    """
+    for name, array in sorted(arrays.items()):
+        if array.dtype == np.float32 and array.ndim == 2 and not np.isfinite(array).all():
+            row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+            raise InvalidRequestError(f"{name}: candidate {row} holds NaN or infinity, but every number must be finite")
+
+
+def _check_form(name: str, form: TensorForm, expected: TensorForm) -> None:
+    same = len(form.shape) == len(expected.shape) and all(
+        want in (None, size) for want, size in zip(expected.shape, form.shape, strict=True)
+    )
+    if form.dtype != expected.dtype or not same:
+        raise InvalidRequestError(f"{name}: must be {expected}, got {form}")
+    values = int(np.prod([float(size or 0) for size in form.shape]))
+    if values > _MOST_VALUES:
+        raise InvalidRequestError(f"{name}: {form} holds more than the {_MOST_VALUES} values that a tensor may have")
