@@ -9,8 +9,11 @@ from collections.abc import Sequence
 # where none is named, TFX packs its own sources for remote workers, anew for every component.
 NO_IMAGE = "--sdk_container_image=none-in-process"
 IN_PROCESS_ARGS = ("--runner=FnApiRunner", NO_IMAGE)
+WORKER_PROCESSES = "pipeline.beam_workers.WorkerProcesses"
 
-_IN_PROCESS = {"fnapirunner", "directrunner"}
+# Without TFX loaded first, TFDV 1.16 cannot be imported beside tfx-bsl 1.21. It can go once TFDV 1.21 is on PyPI.
+_ON_WORKERS = "--beam_plugin=tfx"
+_HERE = {"fnapirunner", "directrunner", WORKER_PROCESSES.lower()}
 _CLUSTERS = {
     # runner → arguments of which it needs one of each line
     "dataflowrunner": (("--project",), ("--region",), ("--temp_location",), ("--sdk_container_image",)),
@@ -30,8 +33,15 @@ def beam_args(extra: Sequence[str]) -> tuple[str, ...]:
         ValueError: a runner that is not known here, or one that lacks an argument without which it cannot start.
     """
     runner = _value(extra, "--runner")
-    if runner is None or runner.lower() in _IN_PROCESS:
-        return (*IN_PROCESS_ARGS, *extra)
+    if _value(extra, "--direct_running_mode"):
+        raise ValueError(
+            "beam_pipeline_args: leave out --direct_running_mode; --direct_num_workers=N starts N processes"
+        )
+    if runner is None or runner.lower() in _HERE:
+        if _value(extra, "--direct_num_workers") in (None, "1"):
+            return (*IN_PROCESS_ARGS, *extra)
+        others = [argument for argument in extra if not argument.startswith("--runner=")]
+        return (f"--runner={WORKER_PROCESSES}", NO_IMAGE, *others)
     needed = _CLUSTERS.get(runner.lower())
     if needed is None:
         known = "FnApiRunner, DataflowRunner, FlinkRunner, SparkRunner, PortableRunner"
@@ -40,13 +50,14 @@ def beam_args(extra: Sequence[str]) -> tuple[str, ...]:
         if not any(_value(extra, name) for name in alternatives):
             raise ValueError(f"beam_pipeline_args: --runner={runner} needs {' or '.join(alternatives)}")
     # Workers that somebody else starts bring their own image.
-    return tuple(extra) if _value(extra, "--sdk_container_image") else (NO_IMAGE, *extra)
+    image = () if _value(extra, "--sdk_container_image") else (NO_IMAGE,)
+    return (*image, _ON_WORKERS, *extra)
 
 
 def runs_on_cluster(args: Sequence[str]) -> bool:
     """Whether these arguments send the work to other machines, which see no local files of this one."""
     runner = _value(args, "--runner")
-    return runner is not None and runner.lower() not in _IN_PROCESS
+    return runner is not None and runner.lower() not in _HERE
 
 
 def _value(args: Sequence[str], name: str) -> str | None:

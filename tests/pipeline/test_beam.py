@@ -1,7 +1,7 @@
 import pytest
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions, StandardOptions
 
-from pipeline.beam import IN_PROCESS_ARGS, beam_args, runs_on_cluster
+from pipeline.beam import IN_PROCESS_ARGS, WORKER_PROCESSES, beam_args, runs_on_cluster
 
 DATAFLOW = (
     "--runner=DataflowRunner",
@@ -18,23 +18,34 @@ def test_without_settings_everything_runs_in_process() -> None:
     assert not runs_on_cluster(beam_args(()))
 
 
-def test_several_processes_are_still_this_machine() -> None:
-    args = beam_args(("--direct_running_mode=multi_processing", "--direct_num_workers=2"))
+@pytest.mark.parametrize("extra", [("--direct_num_workers=2",), ("--runner=FnApiRunner", "--direct_num_workers=2")])
+def test_several_processes_are_still_this_machine(extra: tuple[str, ...]) -> None:
+    args = beam_args(extra)
     options = PipelineOptions(list(args))
-    assert options.view_as(StandardOptions).runner == "FnApiRunner"
-    assert options.view_as(DirectOptions).direct_running_mode == "multi_processing"
+    assert options.view_as(StandardOptions).runner == WORKER_PROCESSES
     assert options.view_as(DirectOptions).direct_num_workers == 2
     assert not runs_on_cluster(args)
 
 
-def test_a_cluster_gets_what_was_written_and_nothing_else() -> None:
-    assert beam_args(DATAFLOW) == DATAFLOW
-    assert runs_on_cluster(DATAFLOW)
+def test_one_worker_needs_no_process_of_its_own() -> None:
+    assert beam_args(("--direct_num_workers=1",)) == (*IN_PROCESS_ARGS, "--direct_num_workers=1")
+
+
+def test_beam_s_own_way_to_several_processes_is_refused() -> None:
+    with pytest.raises(ValueError, match="leave out --direct_running_mode; --direct_num_workers=N starts N processes"):
+        beam_args(("--direct_running_mode=multi_processing", "--direct_num_workers=2"))
+
+
+def test_a_cluster_gets_what_was_written_and_loads_tfx_first() -> None:
+    args = beam_args(DATAFLOW)
+    assert [argument for argument in args if argument not in DATAFLOW] == ["--beam_plugin=tfx"]
+    assert PipelineOptions(list(args)).view_as(SetupOptions).beam_plugins == ["tfx"]
+    assert runs_on_cluster(args)
 
 
 def test_workers_that_are_there_already_need_no_image() -> None:
     args = beam_args(FLINK)
-    assert args[1:] == FLINK
+    assert args[-len(FLINK) :] == FLINK
     assert args[0].startswith("--sdk_container_image=")
     assert runs_on_cluster(args)
 

@@ -12,6 +12,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 from tfx.types.artifact import Artifact
 from tfx.utils import import_utils
 
+from pipeline.beam import beam_args
 from pipeline.config import PipelineConfig
 from pipeline.kubeflow.compile import ENTRYPOINT, Compiled, compile_pipeline, with_overrides
 from pipeline.kubeflow.settings import Notification
@@ -155,11 +156,7 @@ def test_the_command_line_goes_before_the_config() -> None:
 
 
 def test_beam_components_get_the_config_s_arguments() -> None:
-    config = replace(FEED, beam_pipeline_args=("--direct_num_workers=2", "--direct_running_mode=multi_processing"))
+    config = replace(FEED, beam_pipeline_args=("--direct_num_workers=2",))
     executors = compiled(config).pipeline_spec["deploymentSpec"]["executors"]
     arguments = executors["LeafEncoder_executor"]["container"]["args"]
-    assert arguments[-4:] == [
-        "--runner=FnApiRunner",
-        "--sdk_container_image=none-in-process",
-        *config.beam_pipeline_args,
-    ]
+    assert tuple(arguments[-3:]) == beam_args(config.beam_pipeline_args)
