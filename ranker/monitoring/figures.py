@@ -101,7 +101,7 @@ def feature_series(feature: str, records: Sequence[DayRecord]) -> Drawing:
         missing = [np.nan if found is None else 100.0 * found.missing for found in series]
         bottom.plot(range(len(records)), missing, marker="o", markersize=3, color=colour("serving"))
         top.set_ylim(bottom=0.0)
-        bottom.set_ylim(bottom=0.0)
+        bottom.set_ylim(0.0, max(1.0, 1.1 * np.nanmax(missing)))
         top.set_ylabel("drift, bits")
         bottom.set_ylabel("missing, %")
         _days(bottom, records)
