@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from pipeline.beam import beam_args
+from pipeline.distribution import Dask
 from pipeline.kubeflow.settings import Kubeflow
 
 _CHECKED = ConfigDict(extra="forbid")
@@ -22,6 +23,7 @@ Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Tower = Literal["passive", "active"]
 UtilityGroup = Literal["passive", "active", "other"]
 Start = Literal["cold", "warm", "incremental"]
+LeafTable = Literal["float32", "int8", "folded"]
 
 TOWERS: tuple[Tower, ...] = ("passive", "active")
 
@@ -141,6 +143,7 @@ class Forest:
             loses those since its best round; 0 keeps all trees.
         validation_fraction: share of the training viewers held out for that.
         device: where XGBoost trains.
+        dask: workers that grow the forest together; None grows it in one process.
         external_memory: keep the quantised matrix on disk, for logs that do not fit into memory.
         seed: seed of the row and column sampling.
     """
@@ -156,6 +159,7 @@ class Forest:
     early_stopping_rounds: Annotated[int, Field(ge=0)] = 20
     validation_fraction: Fraction = 0.1
     device: Literal["cpu", "cuda"] = "cpu"
+    dask: Dask | None = None
     external_memory: bool = False
     seed: int = 1
 
@@ -218,6 +222,24 @@ class Training:
     distillation: Fraction = 0.7
     shuffle_buffer: PositiveInt = 20_000
     seed: int = 1
+
+
+@dataclass(frozen=True, config=_CHECKED)
+class Serving:
+    """The form in which the model is exported; `docs/serving.md` has what each choice costs.
+
+    Attributes:
+        max_rows: candidates that a request may hold; more are refused.
+        leaf_table: how the leaf embeddings are kept. `float32` keeps them as trained; `int8` keeps each leaf's vector
+            as bytes with a range, in half of the memory or less; `folded` multiplies each by its rows of the first
+            layer, so that a sum takes the place of a matrix product.
+        xla: export `score_features_xla` and `rank_xla` too, compiled at the first request of each padded size; the
+            server must have XLA linked in.
+    """
+
+    max_rows: PositiveInt = 8192
+    leaf_table: LeafTable = "float32"
+    xla: bool = False
 
 
 @dataclass(frozen=True, config=_CHECKED)
@@ -367,6 +389,7 @@ class PipelineConfig:
     towers: Towers = Towers()
     training: Training = Training()
     retraining: Retraining = Retraining()
+    serving: Serving = Serving()
     retention: Retention = Retention()
     gates: Gates = Gates()
     monitoring: Monitoring = Monitoring()

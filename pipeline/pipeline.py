@@ -191,7 +191,7 @@ def training_fingerprint(config: PipelineConfig, day: date, source_fingerprint: 
     shaping = (config.features, config.keys, config.forest, config.towers, config.training, config.retraining)
     parts = (
         config.name,
-        *(to_json(part) for part in shaping),
+        *(to_json(part) for part in (*shaping, config.serving)),
         *(to_json(objective) for objective in config.objectives),
         (PROJECT_ROOT / config.schema).read_text(),
         str(config.train_days),

@@ -24,6 +24,7 @@ class TowerTrainerSpec(component_spec.ComponentSpec):
         "towers": component_spec.ExecutionParameter(type=str),
         "training": component_spec.ExecutionParameter(type=str),
         "retraining": component_spec.ExecutionParameter(type=str),
+        "serving": component_spec.ExecutionParameter(type=str),
         "parts": component_spec.ExecutionParameter(type=str),
         "eval_day": component_spec.ExecutionParameter(type=str),
         "training_fingerprint": component_spec.ExecutionParameter(type=str),
@@ -58,7 +59,7 @@ class TowerTrainer(base_component.BaseComponent):
         forest: the forest that encoded them.
         transform_graph: Transform's graph.
         schema: the feed log's schema.
-        config: objectives, features, towers, training and retraining are used.
+        config: objectives, features, towers, training, retraining and serving are used.
         eval_day: the day held out, YYYY-MM-DD or whatever else `pipeline.day` reads; written into the manifest.
         training_fingerprint: names the training that the model comes from; written into the manifest.
         parts: digests of the config and code that must not change under a warm start, by name; written into the
@@ -93,6 +94,7 @@ class TowerTrainer(base_component.BaseComponent):
                 towers=to_json(config.towers),
                 training=to_json(config.training),
                 retraining=to_json(config.retraining),
+                serving=to_json(config.serving),
                 parts=json.dumps(dict(parts), sort_keys=True),
                 eval_day=eval_day,
                 training_fingerprint=training_fingerprint,

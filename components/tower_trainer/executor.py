@@ -14,7 +14,7 @@ from tfx.utils import io_utils, path_utils
 
 from components.training_start.artifact import start_of
 from components.training_start.plan import Lineage
-from pipeline.config import Features, Objective, Retraining, Towers, Training, from_json
+from pipeline.config import Features, Objective, Retraining, Serving, Towers, Training, from_json
 from pipeline.day import resolve_day
 from ranker.examples import example_files
 from ranker.forest.graph import ForestLeaves
@@ -101,7 +101,8 @@ class Executor(base_executor.BaseExecutor):
             rows=counts.rows,
             input_names=raw.input_names,
             config={
-                part: json.loads(exec_properties[part]) for part in ("objectives", "features", "towers", "training")
+                part: json.loads(exec_properties[part])
+                for part in ("objectives", "features", "towers", "training", "serving")
             },
             lineage=Lineage(
                 start=plan.start,
@@ -111,6 +112,7 @@ class Executor(base_executor.BaseExecutor):
                 parts=json.loads(exec_properties["parts"]),
             ).as_json(),
         )
+        serving = from_json(Serving, exec_properties["serving"])
         module = FeedRanker(
             raw,
             transform.transform_features_layer(),
@@ -120,6 +122,9 @@ class Executor(base_executor.BaseExecutor):
             objectives,
             margins if towers.forest_share else None,
             towers.forest_share,
+            leaf_table=serving.leaf_table,
+            xla_forest=ForestLeaves(forest, xla=True) if serving.xla else None,
+            max_rows=serving.max_rows,
         )
         export_saved_model(
             module,

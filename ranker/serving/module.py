@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import Objective
+from pipeline.config import LeafTable, Objective, Serving
 from ranker import keys
 from ranker.forest.graph import ForestLeaves
 from ranker.serving.checks import check_finite, check_leaves, check_range, check_scores, check_shapes
 from ranker.serving.names import ALPHA, EXAMPLES, LAMBDA, input_names, weight_name
 from ranker.serving.padding import in_padded_batches
 from ranker.serving.raw_features import Parsed, RawFeatures
+from ranker.serving.tables import make_logits
 from ranker.serving.utility import utility_score
 from ranker.towers.inputs import TowerInputs
 from ranker.towers.network import TwoTowerNetwork
@@ -23,7 +24,7 @@ Specs = Mapping[str, tf.TensorSpec]
 Scores = dict[str, tf.Tensor]
 
 _LARGE = 1e6  # of a utility weight; beyond, float32 would lose the smaller terms of the score
-MAX_ROWS = 8192  # candidates of a request, unless the config says otherwise
+MAX_ROWS = Serving().max_rows
 
 
 class FeedRanker(tf.Module):
@@ -41,6 +42,7 @@ class FeedRanker(tf.Module):
         objectives: in the order of the network's logits.
         margins: leaf ids → the forest's own log-odds [batch, objectives]; None leaves them out.
         forest_share: the weight of those margins in each objective's log-odds, the towers' being 1 minus it.
+        leaf_table: the form that the leaf embeddings are kept in.
         xla_forest: the same forest in the form that XLA prefers; None leaves the compiled signatures out.
         max_rows: candidates that a request may hold at most.
     """
@@ -55,6 +57,7 @@ class FeedRanker(tf.Module):
         objectives: Sequence[Objective],
         margins: Callable[[tf.Tensor], tf.Tensor] | None = None,
         forest_share: float = 0.0,
+        leaf_table: LeafTable = "float32",
         xla_forest: ForestLeaves | None = None,
         max_rows: int = MAX_ROWS,
     ) -> None:
@@ -63,9 +66,7 @@ class FeedRanker(tf.Module):
         self._transform = transform
         self._forest = forest
         self._xla_forest = xla_forest
-        # A Keras model as an attribute would bring along a signature of its own; its weights are all that is needed.
-        self._weights = [variable.value for variable in network.variables]
-        self._logits = partial(network.call, training=False)
+        self._logits = make_logits(network, leaf_table, forest.first_leaf)
         self._inputs = inputs
         self._objectives = tuple(objectives)
         self._margins = margins
