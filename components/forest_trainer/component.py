@@ -64,8 +64,12 @@ class ForestTrainer(base_component.BaseComponent):
                 code_fingerprint=code_fingerprint(
                     "components.forest_trainer",
                     "ranker.examples",
+                    "ranker.forest.distribute",
                     "ranker.forest.model",
+                    "ranker.forest.rows",
                     "ranker.forest.spool",
+                    "ranker.forest.stopping",
+                    "ranker.forest.together",
                     "ranker.forest.train",
                     "ranker.keys",
                     "ranker.serving.state",

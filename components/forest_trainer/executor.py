@@ -2,12 +2,11 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
@@ -16,14 +15,14 @@ from tfx.utils import io_utils
 from components.training_start.artifact import start_of
 from pipeline.config import Forest as ForestConfig
 from pipeline.config import from_json
-from ranker import keys
-from ranker.examples import example_files, parsed_batches
+from ranker.examples import example_files
+from ranker.forest.distribute import train_forest_on_dask
 from ranker.forest.model import Forest
-from ranker.forest.train import Batch, train_forest
+from ranker.forest.rows import forest_rows
+from ranker.forest.train import train_forest
 from ranker.serving.state import FOREST
 
 TRAINING_CURVE_FILE = "training_curve.json"
-_BATCH_ROWS = 16_384
 
 
 class Executor(base_executor.BaseExecutor):
@@ -48,12 +47,12 @@ class Executor(base_executor.BaseExecutor):
         start, state = start_of(input_dict)
         if start.is_cold:
             files = example_files(artifact_utils.get_split_uri(input_dict["transformed_examples"], "train"))
-            forest, curve = train_forest(
-                _batches(files, len(feature_names), len(objective_names)),
-                from_json(ForestConfig, exec_properties["config"]),
-                feature_names,
-                objective_names,
-            )
+            config = from_json(ForestConfig, exec_properties["config"])
+            read = partial(forest_rows, files, len(feature_names), len(objective_names))
+            if config.dask:
+                forest, curve = train_forest_on_dask(read, config, config.dask, feature_names, objective_names)
+            else:
+                forest, curve = train_forest(read(), config, feature_names, objective_names)
             forest.save(artifact.uri)
             Path(artifact.uri, TRAINING_CURVE_FILE).write_text(json.dumps(asdict(curve), indent=1))
         else:
@@ -68,13 +67,3 @@ class Executor(base_executor.BaseExecutor):
         artifact.set_int_custom_property("leaves", forest.leaves)
         artifact.set_int_custom_property("features", len(feature_names))
         artifact.set_string_custom_property("fingerprint", forest.fingerprint)
-
-
-def _batches(files: Sequence[str], features: int, objectives: int) -> Iterator[Batch]:
-    tensors = {
-        keys.FOREST_FEATURES: tf.io.FixedLenFeature([features], tf.float32),
-        keys.LABELS: tf.io.FixedLenFeature([objectives], tf.float32),
-        keys.VIEWER_BUCKET: tf.io.FixedLenFeature([], tf.int64),
-    }
-    for batch in parsed_batches(files, tensors, _BATCH_ROWS):
-        yield batch[keys.FOREST_FEATURES], batch[keys.LABELS], batch[keys.VIEWER_BUCKET]

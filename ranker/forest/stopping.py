@@ -12,6 +12,8 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
+from ranker.forest.together import total
+
 _PREFIX = "logloss_of_output_"
 _SMALLEST = 1e-7
 
@@ -24,7 +26,9 @@ def losses_of(matrix: xgb.DMatrix) -> Callable[[NDArray[np.float32], xgb.DMatrix
             return []
         p = np.clip(predicted.astype(np.float64), _SMALLEST, 1 - _SMALLEST).reshape(evaluated.num_row(), -1)
         labels = evaluated.get_label().reshape(p.shape)
-        losses = -np.where(labels > 0, np.log(p), np.log1p(-p)).mean(axis=0)
+        sums = -np.where(labels > 0, np.log(p), np.log1p(-p)).sum(axis=0)
+        *sums, rows = total(np.append(sums, len(p)))
+        losses = [loss / rows for loss in sums]
         return [(f"{_PREFIX}{output}", float(loss)) for output, loss in enumerate(losses)]
 
     return metric

@@ -16,6 +16,7 @@ from pipeline.config import Forest as ForestConfig
 from ranker.forest.model import Forest
 from ranker.forest.spool import Spool, SpoolIter
 from ranker.forest.stopping import StopEach, best_rounds, keep_rounds, losses_of
+from ranker.forest.together import all_or_none, least, total
 from ranker.keys import VIEWER_BUCKETS
 from ranker.progress import ProgressReporter
 
@@ -53,6 +54,9 @@ def train_forest(
     """Fits the forest.
 
     With the target `each`, every round grows one tree for each objective; with `any`, one tree for the union of all.
+    Several processes can grow one forest together, each with its share of the batches, where XGBoost's communicator
+    connects them (see `distribute`); each gets the same forest.
+
     Rows of viewers whose bucket is below `validation_fraction` of the buckets grow no trees, and decide, for each
     objective by itself, after which round its trees are of no more use.
 
@@ -79,11 +83,12 @@ def train_forest(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=scratch)))
         train = stack.enter_context(Spool(folder / "train", len(feature_names), len(outputs)))
         validation = stack.enter_context(Spool(folder / "validation", len(feature_names), len(outputs)))
-        for features, labels, buckets in _checked(batches, feature_names, objective_names):
-            targets = labels.max(axis=1, keepdims=True) if config.target == "any" else labels
-            held_out = buckets < config.validation_fraction * VIEWER_BUCKETS
-            train.append(features[~held_out], targets[~held_out])
-            validation.append(features[held_out], targets[held_out])
+        with all_or_none():
+            for features, labels, buckets in _checked(batches, feature_names, objective_names):
+                targets = labels.max(axis=1, keepdims=True) if config.target == "any" else labels
+                held_out = buckets < config.validation_fraction * VIEWER_BUCKETS
+                train.append(features[~held_out], targets[~held_out])
+                validation.append(features[held_out], targets[held_out])
         _check_learnable(train, validation, config, outputs)
         booster, curve = _boost(train, validation, config, outputs, rounds, folder)
     return Forest.from_booster(booster, feature_names), curve
@@ -182,18 +187,26 @@ def _checked(batches: Iterable[Batch], feature_names: Sequence[str], objective_n
 
 
 def _check_learnable(train: Spool, validation: Spool, config: ForestConfig, outputs: Sequence[str]) -> None:
-    if not train.rows:
-        raise ValueError(f"forest: no rows to train on ({validation.rows} rows belong to held-out viewers)")
-    if config.validation_fraction and config.early_stopping_rounds and not validation.rows:
+    """Looks at the rows of all workers, so that each of them comes to the same verdict."""
+    rows, held_out, *positives = (
+        int(value) for value in total(np.append([train.rows, validation.rows], train.positives))
+    )
+    if not rows:
+        raise ValueError(f"forest: no rows to train on ({held_out} rows belong to held-out viewers)")
+    if config.validation_fraction and config.early_stopping_rounds and not held_out:
         raise ValueError(
             f"forest: forest.validation_fraction={config.validation_fraction} holds out no viewer of the "
-            f"{train.rows} training rows, so there is nothing to stop early on; raise it, or set "
+            f"{rows} training rows, so there is nothing to stop early on; raise it, or set "
             "forest.early_stopping_rounds to 0"
         )
-    for name, positives in zip(outputs, train.positives, strict=True):
-        if positives in (0, train.rows):
-            found = "no positives" if positives == 0 else "no negatives"
-            raise ValueError(f"forest: {name} has {found} in the {train.rows} training rows; it cannot be learnt")
+    for name, count in zip(outputs, positives, strict=True):
+        if count in (0, rows):
+            found = "no positives" if count == 0 else "no negatives"
+            raise ValueError(f"forest: {name} has {found} in the {rows} training rows; it cannot be learnt")
+    if least(train.rows) == 0 or (held_out and least(validation.rows) == 0):
+        raise ValueError(
+            f"forest: {rows + held_out} rows are too few for each worker to get a share; take fewer workers"
+        )
 
 
 def _check_device(device: str) -> None:

@@ -1,0 +1,147 @@
+"""Growing one forest on the workers of a Dask cluster.
+
+Dask starts one task on each worker. Each reads its own share of the rows and runs `train_forest`, in which XGBoost's
+communicator adds up the histograms of gradients, so that all workers grow the same trees. `xgboost.dask` does the same
+for Dask's collections, which lie in the workers' memory; here the rows are spooled to disk as they are on one machine.
+"""
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import xgboost as xgb
+from xgboost import collective
+from xgboost.tracker import RabitTracker
+
+from pipeline.config import Forest as ForestConfig
+from pipeline.distribution import Dask
+from ranker.forest.model import Forest
+from ranker.forest.together import OtherShareError
+from ranker.forest.train import Batch, TrainingCurve, train_forest
+
+ReadShare = Callable[[int, int], Iterable[Batch]]
+
+_START_TIMEOUT_S = 120
+_LOG = logging.getLogger(__name__)
+
+
+def train_forest_on_dask(
+    read: ReadShare, config: ForestConfig, dask: Dask, feature_names: Sequence[str], objective_names: Sequence[str]
+) -> tuple[Forest, TrainingCurve]:
+    """Fits the forest as `train_forest` does, each worker on its share.
+
+    It is not the same forest tree by tree: bins come from merged sketches, and each worker draws its own rows.
+
+    Args:
+        read: from a share's number and the number of shares to its batches; it is pickled, and called on the workers.
+        config: the forest's settings.
+        dask: the workers.
+        feature_names: one per column of the features.
+        objective_names: one per column of the labels.
+
+    Raises:
+        ValueError: whatever `train_forest` refuses on any worker; no such cluster, or too few workers in it.
+        ModuleNotFoundError: Dask is not installed.
+    """
+    distributed = _distributed()
+    with _client(distributed, dask) as client:
+        workers = sorted(client.scheduler_info(n_workers=-1)["workers"])[: dask.workers]
+        host = distributed.comm.get_address_host(client.scheduler.address)
+        arguments = client.run_on_scheduler(_start_tracker, len(workers), host)
+        _LOG.info("growing the forest on %d workers of %s", len(workers), client.scheduler.address)
+        tasks = [
+            client.submit(
+                _grow_share,
+                (share, len(workers)),
+                arguments,
+                read,
+                (config, tuple(feature_names), tuple(objective_names)),
+                workers=[worker],
+                allow_other_workers=False,
+                pure=False,
+                retries=0,
+            )
+            for share, worker in enumerate(workers)
+        ]
+        _wait(distributed, tasks)
+        forest, curve = tasks[0].result()
+    return forest, curve
+
+
+def _grow_share(
+    share: tuple[int, int],
+    arguments: dict[str, Any],
+    read: ReadShare,
+    what: tuple[ForestConfig, Sequence[str], Sequence[str]],
+) -> tuple[Forest, TrainingCurve] | None:
+    """What runs on a worker; every worker ends up with the same forest, and the first one hands it over."""
+    threads = _distributed().get_worker().state.nthreads
+    # The communicator numbers its members by the names of their tasks, as text.
+    with (
+        collective.CommunicatorContext(**arguments, dmlc_task_id=f"{share[0]:06d}"),
+        xgb.config_context(nthread=threads),
+    ):
+        grown = train_forest(read(*share), *what)
+        return grown if collective.get_rank() == 0 else None
+
+
+def _start_tracker(workers: int, host: str) -> dict[str, Any]:
+    """Starts, where the scheduler runs, what tells the workers of each other."""
+    tracker = RabitTracker(workers, host_ip=host, sortby="task")
+    tracker.start()
+    threading.Thread(target=tracker.wait_for, daemon=True).start()
+    return dict(tracker.worker_args())
+
+
+def _wait(distributed: Any, tasks: Sequence[Any]) -> None:
+    """Waits for all tasks, or raises what went wrong in one as soon as it has."""
+    others: OtherShareError | None = None
+    for task in distributed.as_completed(tasks):
+        if task.status == "finished":
+            continue
+        error = task.exception()
+        if not isinstance(error, OtherShareError):
+            raise error
+        others = error
+    if others:
+        raise others
+
+
+@contextlib.contextmanager
+def _client(distributed: Any, dask: Dask) -> Iterator[Any]:
+    with contextlib.ExitStack() as stack:
+        if dask.scheduler:
+            try:
+                client = stack.enter_context(distributed.Client(dask.scheduler, timeout=_START_TIMEOUT_S))
+            except OSError as error:
+                raise ValueError(f"forest.dask.scheduler: {dask.scheduler} does not answer: {error}") from None
+        else:
+            cluster = distributed.LocalCluster(
+                n_workers=dask.workers,
+                threads_per_worker=max(1, (os.cpu_count() or 1) // dask.workers),
+                processes=True,
+                dashboard_address=None,
+                silence_logs=logging.ERROR,
+            )
+            client = stack.enter_context(distributed.Client(stack.enter_context(cluster)))
+        try:
+            client.wait_for_workers(dask.workers, timeout=_START_TIMEOUT_S)
+        except TimeoutError:
+            found = len(client.scheduler_info(n_workers=-1)["workers"])
+            where = dask.scheduler or "this machine"
+            raise ValueError(f"forest.dask.workers: {dask.workers} are needed, {where} has {found}") from None
+        yield client
+
+
+def _distributed() -> Any:
+    try:
+        import distributed
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "forest.dask: the package `distributed` is not installed; `uv sync` brings it with the group dev, and "
+            'deploy/Dockerfile with the build argument UV_GROUPS="--group dev"'
+        ) from None
+    return distributed

@@ -1,0 +1,103 @@
+"""One forest from two processes, each with half of the rows."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import distributed
+import numpy as np
+import pytest
+import xgboost as xgb
+
+from pipeline.config import Forest as ForestConfig
+from pipeline.distribution import Dask
+from ranker.forest.distribute import train_forest_on_dask
+from ranker.forest.model import Forest
+from ranker.forest.train import Batch, train_forest
+from tests.components.forest_trainer import test_executor as forest_trainer
+from tests.components.transformed import FEATURES as TRANSFORMED
+from tests.components.transformed import examples_artifact, tensors_of
+from tests.ranker.forest.test_train import FEATURES, OBJECTIVES, feed, joined
+
+pytestmark = pytest.mark.slow
+
+CONFIG = ForestConfig(trees=120, depth=4, learning_rate=0.2, min_child_weight=1.0, early_stopping_rounds=10)
+ROWS = 12_000
+
+
+def share_of_feed(share: int, shares: int, rows: int = ROWS) -> Iterator[Batch]:
+    """Every so many'th batch."""
+    return islice(feed(rows, batch_rows=500), share, None, shares)
+
+
+def broken_share(share: int, shares: int) -> Iterator[Batch]:
+    """The second worker's rows hold an infinite feature."""
+    for features, labels, buckets in share_of_feed(share, shares):
+        if share == 1:
+            features[3, 2] = np.inf
+        yield features, labels, buckets
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Dask]:
+    """A Dask cluster that is there already."""
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started:
+        yield Dask(workers=2, scheduler=started.scheduler_address)
+
+
+def losses(forest: Forest) -> np.ndarray:
+    """Each objective's log loss on rows that no training has seen."""
+    features, labels, _ = joined(feed(20_000, seed=99))
+    p = np.clip(forest.booster.predict(xgb.DMatrix(features)).reshape(labels.shape), 1e-7, 1 - 1e-7)
+    return -np.where(labels > 0, np.log(p), np.log1p(-p)).mean(axis=0)
+
+
+def test_two_workers_grow_as_good_a_forest_as_one_process() -> None:
+    alone, curve_alone = train_forest(feed(ROWS, batch_rows=500), CONFIG, FEATURES, OBJECTIVES)
+    together, curve = train_forest_on_dask(share_of_feed, CONFIG, Dask(workers=2), FEATURES, OBJECTIVES)
+    _, labels, _ = joined(feed(20_000, seed=99))
+    base = labels.mean(axis=0)
+    base_losses = -(base * np.log(base) + (1 - base) * np.log1p(-base))
+    assert (losses(alone) < 0.9 * base_losses).all()
+    # Of what one process gains over the base rates, two lose or win no more than a twentieth.
+    np.testing.assert_allclose(losses(together), losses(alone), atol=0.05 * (base_losses - losses(alone)).min())
+    # The losses that stop the training are those of all rows: a half has others.
+    assert curve.train[0] == pytest.approx(curve_alone.train[0], rel=2e-3)
+    assert curve.validation[0] == pytest.approx(curve_alone.validation[0], rel=2e-3)
+    assert set(curve.output_rounds) == set(OBJECTIVES)
+    assert together.trees == sum(curve.output_rounds.values())
+
+
+def test_bad_rows_of_one_worker_are_the_error_of_all(cluster: Dask) -> None:
+    with pytest.raises(ValueError, match=r"features must be finite or NaN, but \['f2'\] hold infinite values"):
+        train_forest_on_dask(broken_share, replace(CONFIG, trees=4), cluster, FEATURES, OBJECTIVES)
+
+
+def test_rows_that_are_too_few_for_all_workers_are_refused(cluster: Dask) -> None:
+    with pytest.raises(ValueError, match="500 rows are too few for each worker to get a share; take fewer workers"):
+        train_forest_on_dask(partial(share_of_feed, rows=500), CONFIG, cluster, FEATURES, OBJECTIVES)
+
+
+def test_forest_trainer_grows_on_dask_what_its_config_says(cluster: Dask, tmp_path: Path) -> None:
+    shards = {"a.gz": tensors_of(2_000, seed=1), "b.gz": tensors_of(2_000, seed=2)}
+    examples = examples_artifact(tmp_path / "examples", {"train": shards})
+    config = replace(forest_trainer.CONFIG, dask=cluster)
+    artifact = forest_trainer.run(forest_trainer.component(examples, config=config), examples, tmp_path / "forest")
+    forest = Forest.load(artifact.uri)
+    assert forest.trees == artifact.get_int_custom_property("trees") > 0
+    assert len(forest.feature_names) == len(TRANSFORMED)
+
+
+def test_more_workers_than_the_cluster_has_are_refused(cluster: Dask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ranker.forest.distribute._START_TIMEOUT_S", 1)
+    with pytest.raises(ValueError, match=f"forest.dask.workers: 3 are needed, {cluster.scheduler} has 2"):
+        train_forest_on_dask(share_of_feed, CONFIG, replace(cluster, workers=3), FEATURES, OBJECTIVES)
+
+
+def test_a_cluster_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ranker.forest.distribute._START_TIMEOUT_S", 1)
+    dask = Dask(scheduler="tcp://127.0.0.1:1")
+    with pytest.raises(ValueError, match=r"forest.dask.scheduler: tcp://127.0.0.1:1 does not answer"):
+        train_forest_on_dask(share_of_feed, CONFIG, dask, FEATURES, OBJECTIVES)
