@@ -1,0 +1,29 @@
+"""Requests of random values, for measuring a model without a feed log at hand."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from tensorflow.core.protobuf import meta_graph_pb2
+
+from serving.validation import inputs_of
+
+_TEXTS = 50  # different texts of a column
+_VALUES = 3  # of a multi-valued column
+
+
+def sample_inputs(signature: meta_graph_pb2.SignatureDef, rows: int, seed: int = 0) -> dict[str, NDArray[Any]]:
+    """Inputs for a signature of raw features or leaves: numbers from 0 to 1, texts of a small vocabulary, leaves 0."""
+    random = np.random.default_rng(seed)
+    texts = np.array([f"value {i}".encode() for i in range(_TEXTS)], object)
+    inputs: dict[str, NDArray[Any]] = {}
+    for name, form in inputs_of(signature).items():
+        shape = [rows if i == 0 else (size or _VALUES) for i, size in enumerate(form.shape)]
+        if form.dtype == tf.string:
+            inputs[name] = random.choice(texts, shape)
+        elif form.dtype == tf.float32:
+            inputs[name] = np.asarray(random.random(shape), np.float32)
+        else:
+            inputs[name] = np.zeros(shape, form.dtype.as_numpy_dtype)
+    return inputs

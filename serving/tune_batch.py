@@ -1,0 +1,142 @@
+"""How many candidates to score together on this machine.
+
+    uv run python -m serving.tune_batch --models workdir/feed/serving_model [--budget-ms 50] [--write FILE]
+
+A larger batch costs less a candidate, until caches and cores are full, and more until its first score is there. The
+tool scores random candidates in batches of growing size and recommends the smallest batch that is within a tenth of the
+best throughput, among those whose 95th percentile keeps to the budget. `--write` puts it into a batching parameters
+file for TensorFlow Serving; a client cuts sessions by `FeedRankerClient(mini_batch=…)`.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+from rich.table import Table
+
+from serving.samples import sample_inputs
+from serving.server import newest_version
+from serving.servicer import read_signatures
+
+SIZES = (1, 8, 32, 64, 128, 256, 512, 1024, 2048)
+_NEAR_BEST = 0.9
+_SIGNATURE = "score_features"
+
+
+@dataclass(frozen=True)
+class BatchCost:
+    """What a batch costs.
+
+    Attributes:
+        size: candidates in it.
+        p50_ms: median milliseconds until it is scored.
+        p95_ms: the 95th percentile.
+    """
+
+    size: int
+    p50_ms: float
+    p95_ms: float
+
+    @property
+    def per_second(self) -> float:
+        """Candidates a second, one batch after the other."""
+        return 1000 * self.size / self.p50_ms
+
+
+def measure(score: Callable[[int], object], sizes: Sequence[int], seconds: float) -> list[BatchCost]:
+    """Times `score(size)` for every size in turn, so that a slow spell of the machine hits all of them.
+
+    Args:
+        score: scores a batch of that size.
+        sizes: the sizes.
+        seconds: how long to measure; each size runs three times at least.
+    """
+    for size in sizes:
+        score(size)
+    taken: dict[int, list[float]] = {size: [] for size in sizes}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(taken[sizes[-1]]) < 3:
+        for size in sizes:
+            start = time.perf_counter()
+            score(size)
+            taken[size].append(1000 * (time.perf_counter() - start))
+    return [BatchCost(size, *(float(p) for p in np.percentile(ms, [50, 95]))) for size, ms in taken.items()]
+
+
+def recommend(costs: Sequence[BatchCost], budget_ms: float) -> BatchCost:
+    """The smallest batch within a tenth of the best throughput, of those that keep to the budget.
+
+    Where none does, the one that comes closest to it.
+    """
+    allowed = [cost for cost in costs if cost.p95_ms <= budget_ms]
+    if not allowed:
+        return min(costs, key=lambda cost: cost.p95_ms)
+    best = max(cost.per_second for cost in allowed)
+    return min((cost for cost in allowed if cost.per_second >= _NEAR_BEST * best), key=lambda cost: cost.size)
+
+
+def batching_parameters(size: int, threads: int) -> str:
+    """A batching parameters file for TensorFlow Serving."""
+    return "\n".join(
+        [
+            f"# Written by `python -m serving.tune_batch` on a machine of {threads} cores.",
+            f"max_batch_size {{ value: {size} }}",
+            "# A request waits this long for others to be merged with.",
+            "batch_timeout_micros { value: 1000 }",
+            f"num_batch_threads {{ value: {threads} }}",
+            f"max_enqueued_batches {{ value: {50 * threads} }}",
+            "# Padding would repeat a value of a multi-valued column, which changes its score.",
+            "pad_variable_length_inputs: false",
+            "",
+        ]
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m serving.tune_batch", description="Finds the best batch size.")
+    parser.add_argument("--models", type=Path, required=True, help="the push destination, a folder of versions")
+    parser.add_argument("--budget-ms", type=float, default=50.0, help="95th percentile to keep to (default: 50)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long to measure (default: 20)")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="a batching parameters file to write")
+    options = parser.parse_args(arguments)
+    try:
+        folder = newest_version(options.models)
+    except FileNotFoundError as error:
+        parser.error(str(error))
+    model = tf.saved_model.load(str(folder))
+    rows = {
+        name: tf.constant(array)
+        for name, array in sample_inputs(read_signatures(folder)[_SIGNATURE], max(SIZES)).items()
+    }
+
+    def score(size: int) -> object:
+        return model.signatures[_SIGNATURE](**{name: tensor[:size] for name, tensor in rows.items()})
+
+    costs = measure(score, SIZES, options.seconds)
+    best = recommend(costs, options.budget_ms)
+    _print(costs, best, options.budget_ms)
+    if options.write is not None:
+        aside = options.write.with_name(f".{options.write.name}.part")
+        aside.write_text(batching_parameters(best.size, os.cpu_count() or 1))
+        aside.replace(options.write)
+
+
+def _print(costs: Sequence[BatchCost], best: BatchCost, budget_ms: float) -> None:
+    table = Table(title="candidates scored together")
+    for heading in ("batch", "p50 ms", "p95 ms", "candidates/s", ""):
+        table.add_column(heading, justify="right" if heading else "left")
+    for cost in costs:
+        mark = "recommended" if cost is best else ("over the budget" if cost.p95_ms > budget_ms else "")
+        table.add_row(str(cost.size), f"{cost.p50_ms:.1f}", f"{cost.p95_ms:.1f}", f"{cost.per_second:,.0f}", mark)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
