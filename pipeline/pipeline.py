@@ -84,6 +84,8 @@ def create_pipeline(
         training_start=start.outputs["training_start"],
     )
     schema = SchemaImporter(schema_file=config.schema, numeric=config.features.numeric)
+    # A column that the log itself lacks is told of first, as there the file can be named.
+    schema.add_upstream_node(examples)
     statistics = StatisticsGen(
         examples=examples.outputs["examples"],
         stats_options=tfdv.StatsOptions(feature_allowlist=[*config.features.names, *config.objective_names]),

@@ -23,7 +23,10 @@ def add_tensor_representations(schema: schema_pb2.Schema, numeric: Collection[st
     for name in numeric:
         if types.get(name) != schema_pb2.FLOAT:
             found = schema_pb2.FeatureType.Name(types[name]) if name in types else "no such column"
-            raise ValueError(f"schema: the numeric column {name!r} should have type FLOAT, found {found}")
+            raise ValueError(
+                f"schema: the numeric column {name!r} should have type FLOAT, found {found}; `python -m "
+                "pipeline.infer_schema --help` makes a schema anew"
+            )
     representations = schema.tensor_representation_group[""].tensor_representation
     for feature in schema.feature:
         representation = representations[feature.name]
