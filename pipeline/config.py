@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from pipeline.beam import beam_args
-from pipeline.distribution import Dask
+from pipeline.distribution import Dask, Strategy
 from pipeline.kubeflow.settings import Kubeflow
 
 _CHECKED = ConfigDict(extra="forbid")
@@ -208,6 +208,8 @@ class Training:
             happened. It keeps the towers from learning the few positives of a rare objective by heart. 0, and nothing
             else with the forest target `any`, trains on the labels alone, as the source does.
         shuffle_buffer: impressions that are shuffled together, block by block.
+        strategy: the devices that train together: one, all GPUs of this machine (`mirrored`), or those of the workers
+            that TF_CONFIG names (`multi_worker`). A batch is shared out over them, so larger ones pay.
         seed: seed of initialisation, dropout and shuffling.
     """
 
@@ -221,6 +223,7 @@ class Training:
     gradient_clip_norm: PositiveFloat | None = 10.0
     distillation: Fraction = 0.7
     shuffle_buffer: PositiveInt = 20_000
+    strategy: Strategy = "one_device"
     seed: int = 1
 
 

@@ -1,11 +1,13 @@
-"""Training on more than one machine, as part of a config: the forest on Dask."""
+"""Training on more than one machine, as part of a config: the forest on Dask, the towers by TensorFlow's strategies."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
 _CHECKED = ConfigDict(extra="forbid")
+
+Strategy = Literal["one_device", "mirrored", "multi_worker"]
 
 
 @dataclass(frozen=True, config=_CHECKED)

@@ -28,6 +28,7 @@ from ranker.towers.data import count_labels, training_batches
 from ranker.towers.inputs import tower_inputs
 from ranker.towers.retrain import Task, retrain
 from ranker.towers.state import TowerState
+from ranker.towers.workers import is_chief, make_strategy
 
 HISTORY_FILE = "history.json"
 TENSORBOARD_DIR = "tensorboard"
@@ -42,7 +43,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the model and the run.
+        """Writes the model and the run; where several workers train together, the first one does.
 
         Raises:
             TrainingDivergedError: the loss became NaN or infinite, or exploded.
@@ -85,7 +86,11 @@ class Executor(base_executor.BaseExecutor):
         # The trees of a forest for a superset objective predict no single one.
         margins = ForestMargins(forest) if len(forest.base_margin) == len(objectives) else None
         task = Task(counts, inputs, objectives, towers, training, retraining, forest.fingerprint, margins)
-        trained, tower_state = retrain(plan.start, task, batches, parent, os.path.join(run.uri, TENSORBOARD_DIR))
+        strategy = make_strategy(training.strategy)
+        logs = os.path.join(run.uri, TENSORBOARD_DIR)
+        trained, tower_state = retrain(plan.start, task, batches, parent, logs, strategy)
+        if not is_chief(strategy):
+            return
         with fileio.open(os.path.join(run.uri, HISTORY_FILE), "w") as file:
             file.write(trained.history.to_json())
 

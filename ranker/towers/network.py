@@ -165,7 +165,9 @@ def _dense_input(name: str, size: int, towers: Towers, seeds: Seeds) -> keras.Se
     """Batch normalisation, then a linear projection, or either or neither."""
     layers: list[Any] = []
     if "batch_norm" in towers.dense_input:
-        layers.append(keras.layers.BatchNormalization(name="batch_norm"))
+        # Devices that train together normalise by all their rows, or each would have averages of its own.
+        together = tf.distribute.has_strategy()
+        layers.append(keras.layers.BatchNormalization(name="batch_norm", synchronized=together))
     if "projection" in towers.dense_input:
         kernel = keras.initializers.GlorotUniform(seed=seeds.next())
         layers.append(keras.layers.Dense(towers.dense_projection_size, kernel_initializer=kernel, name="projection"))

@@ -49,7 +49,12 @@ class Task:
 
 
 def retrain(
-    start: Start, task: Task, batches: Batches, parent: TowerState | None = None, log_dir: str | None = None
+    start: Start,
+    task: Task,
+    batches: Batches,
+    parent: TowerState | None = None,
+    log_dir: str | None = None,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> tuple[TrainedTowers, TowerState]:
     """Fits the towers and says what the next day needs to go on from them.
 
@@ -60,6 +65,7 @@ def retrain(
         batches: the training batches.
         parent: the earlier day's state; a cold start needs none.
         log_dir: as in `train_towers`.
+        strategy: as in `train_towers`.
 
     Raises:
         ValueError: whatever `train_towers` refuses; a warm start without a parent, or with one whose forest or network
@@ -78,7 +84,7 @@ def retrain(
     if task.teacher is not None:
         learnt_from = mixed_labels(learnt_from, task.teacher, training.distillation)
     trained = train_towers(
-        learnt_from, task.counts, task.inputs, task.objectives, task.towers, training, log_dir, weights, pull
+        learnt_from, task.counts, task.inputs, task.objectives, task.towers, training, log_dir, weights, pull, strategy
     )
     fisher: Arrays = ()
     if task.retraining.start == "incremental":

@@ -50,8 +50,13 @@ def float_inputs(batch: Mapping[str, tf.Tensor | tf.TensorSpec]) -> list[str]:
 
 def cross_entropies(network: keras.Model, batch: Batch, training: bool) -> tf.Tensor:
     """Each objective's cross entropy averaged over the batch; [objectives], in nats."""
+    return tf.reduce_mean(logit_losses(network, batch, training), axis=0)
+
+
+def logit_losses(network: keras.Model, batch: Batch, training: bool) -> tf.Tensor:
+    """Each impression's cross entropy by each objective; [batch, objectives], in nats."""
     logits = network(batch, training=training)
-    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(batch[keys.LABELS], logits), axis=0)
+    return tf.nn.sigmoid_cross_entropy_with_logits(batch[keys.LABELS], logits)
 
 
 def make_step(
@@ -95,7 +100,7 @@ def make_chunk(step: Callable[[Batch], tf.Tensor]) -> ChunkFunction:
             batch = next(batches)
             losses = losses.write(i, step(batch))
             rows = rows.write(i, tf.shape(batch[keys.LABELS])[0])
-            finite = finite.write(i, _finite(batch))
+            finite = finite.write(i, finite_inputs(batch))
         return losses.stack(), rows.stack(), finite.stack()
 
     def chunk(batches: Iterator[Batch], steps: int) -> ChunkReport:
@@ -104,7 +109,7 @@ def make_chunk(step: Callable[[Batch], tf.Tensor]) -> ChunkFunction:
     return chunk
 
 
-def _finite(batch: Batch) -> tf.Tensor:
+def finite_inputs(batch: Batch) -> tf.Tensor:
     """[float inputs], whether all of each one's values are finite."""
     finite = [tf.reduce_all(tf.math.is_finite(batch[name])) for name in float_inputs(batch)]
     return tf.stack(finite) if finite else tf.zeros([0], tf.bool)

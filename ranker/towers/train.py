@@ -4,8 +4,8 @@ import functools
 import math
 import operator
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
@@ -20,8 +20,9 @@ from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.optimizer import make_optimizer
 from ranker.towers.pull import Pull
 from ranker.towers.schedule import WarmupCosine
-from ranker.towers.state import Snapshot, restore
+from ranker.towers.state import Snapshot, restore, snapshot
 from ranker.towers.step import ChunkFunction, ChunkReport, float_inputs, make_chunk, make_step
+from ranker.towers.workers import is_chief, make_shared_chunk, shared_out
 
 _POINTS = 200  # about as many as a loss curve needs
 _LEAST_CHUNK_STEPS = 10
@@ -46,6 +47,7 @@ def train_towers(
     log_dir: str | None = None,
     start: Snapshot | None = None,
     pull: Pull | None = None,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> TrainedTowers:
     """Minimises the cross entropy, summed over the objectives and averaged over all impressions.
 
@@ -63,23 +65,39 @@ def train_towers(
         log_dir: where TensorBoard's event files go; None writes none.
         start: the weights to go on from; None starts from random ones.
         pull: what holds the weights back; None lets them go where the loss leads.
+        strategy: the devices or workers that train together, each of which calls this; None trains on one device.
 
     Raises:
         TrainingDivergedError: the loss became NaN or infinite, or many times that of predicting the base rates.
         ValueError: an input row with NaN or infinity, or one that does not fit the forest; fewer batches
             than the counts ask for; a start that is of another network.
     """
-    network = TwoTowerNetwork(inputs, towers, objectives, counts.base_rates, training.seed)
-    if start is not None:
-        restore(network, start)
+    make_network = functools.partial(TwoTowerNetwork, inputs, towers, objectives, counts.base_rates, training.seed)
     steps = training.epochs * math.ceil(counts.rows / training.batch_size)
     rate = WarmupCosine(training.learning_rate, steps, training.warmup_fraction, training.final_learning_rate_fraction)
-    optimizer = make_optimizer(training, rate)
-    whole = rest = make_chunk(make_step(network, optimizer, compiled=False, pull=pull))
-    if training.epochs * counts.rows >= _COMPILED_FROM:
-        # Not for an epoch's smaller last batch: another size would have to be compiled anew.
-        whole = make_chunk(make_step(network, optimizer, compiled=True, pull=pull))
-    history = _Loop(counts, [o.name for o in objectives], training, steps, rate).run(batches, whole, rest, log_dir)
+    loop = _Loop(counts, [o.name for o in objectives], float_inputs(batches.element_spec), training, steps, rate)
+    if strategy is None:
+        network = make_network()
+        if start is not None:
+            restore(network, start)
+        optimizer = make_optimizer(training, rate)
+        whole = rest = make_chunk(make_step(network, optimizer, compiled=False, pull=pull))
+        if training.epochs * counts.rows >= _COMPILED_FROM:
+            # Not for an epoch's smaller last batch: another size would have to be compiled anew.
+            whole = make_chunk(make_step(network, optimizer, compiled=True, pull=pull))
+        history = loop.run(batches, whole, rest, log_dir)
+    else:
+        with strategy.scope():
+            mirrored = make_network()
+            if start is not None:
+                restore(mirrored, start)
+            optimizer = make_optimizer(replace(training, gradient_clip_norm=None), rate)
+            optimizer.build(mirrored.trainable_variables)
+        chunk = make_shared_chunk(strategy, mirrored, optimizer, training.gradient_clip_norm, pull)
+        history = loop.run(shared_out(batches, strategy), chunk, chunk, log_dir if is_chief(strategy) else None)
+        # What comes after knows nothing of strategies.
+        network = make_network()
+        restore(network, snapshot(mirrored))
     for variable in network.variables:
         if not np.all(np.isfinite(variable.numpy())):
             raise TrainingDivergedError(f"towers: the weights {variable.path} are not finite after the last step")
@@ -90,9 +108,16 @@ class _Loop:
     """Goes through all steps a chunk at a time, and watches, records and reports each chunk."""
 
     def __init__(
-        self, counts: LabelCounts, objectives: list[str], training: Training, steps: int, rate: WarmupCosine
+        self,
+        counts: LabelCounts,
+        objectives: list[str],
+        float_names: list[str],
+        training: Training,
+        steps: int,
+        rate: WarmupCosine,
     ) -> None:
         self._objectives = objectives
+        self._float_names = float_names
         self._steps = steps
         self._rows = counts.rows
         self._batch_size = training.batch_size
@@ -104,10 +129,9 @@ class _Loop:
         self._progress = ProgressReporter("training the towers", counts.rows * training.epochs)
         self._history = History(objectives=objectives, base_rate_loss=base_rate_loss)
 
-    def run(self, batches: tf.data.Dataset, whole: ChunkFunction, rest: ChunkFunction, log_dir: str | None) -> History:
+    def run(self, batches: Iterable[Batch], whole: ChunkFunction, rest: ChunkFunction, log_dir: str | None) -> History:
         """Takes whole batches through one function and smaller ones through the other."""
         log = TensorBoardLog(log_dir) if log_dir else None
-        names = float_inputs(batches.element_spec)
         iterator = iter(batches)
         clock = _Clock()
         done = 0
@@ -116,7 +140,7 @@ class _Loop:
                 parts = [(whole, whole_steps), (rest, rest_steps)]
                 reports = [clock.run(chunk, iterator, steps, done) for chunk, steps in parts if steps]
                 reported = functools.reduce(operator.add, reports)
-                self._check(done, reported, names)
+                self._check(done, reported)
                 self._record(done, reported, clock, log)
                 done += len(reported.rows)
         finally:
@@ -133,12 +157,12 @@ class _Loop:
                 steps = min(chunk_steps, whole - first)
                 yield steps, int(rest > 0 and first + steps == whole)
 
-    def _check(self, done: int, reported: ChunkReport, names: list[str]) -> None:
+    def _check(self, done: int, reported: ChunkReport) -> None:
         broken = np.flatnonzero(~(np.all(np.isfinite(reported.losses), axis=1) & np.all(reported.finite, axis=1)))
         if len(broken):
             at = int(broken[0])
             position = self._position(done + at + 1)
-            check_inputs(reported.finite[at], names, position)
+            check_inputs(reported.finite[at], self._float_names, position)
             check_losses(reported.losses[at], self._objectives, position)
         self._watch.add(reported.losses.sum(axis=1), reported.rows)
         self._watch.check(self._position(done + len(reported.rows)))

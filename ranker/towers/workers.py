@@ -1,0 +1,127 @@
+"""Training the towers on several devices or machines at once, by TensorFlow's own strategies.
+
+Every replica computes the gradient of its share of each batch's rows; the shares' gradients are added up, and all
+replicas take the same step. The sum is divided by the rows of the whole batch, so that the step is the one that a
+single process takes, whatever the shares' sizes, but for the order in which floats are added up.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from pipeline.distribution import Strategy
+from ranker import keys
+from ranker.towers.inputs import Batch
+from ranker.towers.pull import Pull
+from ranker.towers.step import ChunkFunction, ChunkReport, finite_inputs, logit_losses
+
+_Totals = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+
+
+def make_strategy(kind: Strategy) -> tf.distribute.Strategy | None:
+    """The strategy of a config; None for one device.
+
+    Raises:
+        ValueError: several workers were asked for, and TF_CONFIG names none.
+    """
+    match kind:
+        case "one_device":
+            return None
+        case "mirrored":
+            return tf.distribute.MirroredStrategy()
+        case "multi_worker":
+            if not os.environ.get("TF_CONFIG"):
+                raise ValueError(
+                    "training.strategy: multi_worker needs TF_CONFIG to name the workers, as Kubeflow's training "
+                    "operator sets it; see docs/beyond_one_machine.md"
+                )
+            return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
+    """Whether this process is the one that writes what was trained."""
+    resolver = strategy.cluster_resolver if strategy else None
+    if resolver is None or not resolver.task_type:
+        return True
+    return resolver.task_type in ("chief", "master") or (resolver.task_type == "worker" and resolver.task_id == 0)
+
+
+def shared_out(batches: tf.data.Dataset, strategy: tf.distribute.Strategy) -> Any:
+    """Each replica's share of every batch: every so many'th row, in the order of the replicas.
+
+    Every worker reads all rows and drops those of the others, which costs less than a training step does and keeps
+    the batches those of a single process.
+    """
+
+    def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        replicas = context.num_replicas_in_sync
+        here = replicas // context.num_input_pipelines
+        first = context.input_pipeline_id * here
+
+        def shares(batch: Batch) -> tf.data.Dataset:
+            numbers = tf.data.Dataset.range(first, first + here)
+            return numbers.map(lambda number: {name: tensor[number::replicas] for name, tensor in batch.items()})
+
+        return batches.flat_map(shares)
+
+    return strategy.distribute_datasets_from_function(of_worker)
+
+
+def make_shared_chunk(
+    strategy: tf.distribute.Strategy,
+    network: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    clip_norm: float | None,
+    pull: Pull | None = None,
+) -> ChunkFunction:
+    """As `step.make_chunk` of `step.make_step`, with each step shared out.
+
+    Args:
+        strategy: in whose scope the network and the optimizer were made.
+        network: gives the logits [batch, objectives].
+        optimizer: without clipping of its own, which would come before the sum.
+        clip_norm: largest global norm of the summed gradient; None never clips.
+        pull: its term is added to the loss once.
+    """
+    variables = network.trainable_variables
+    replicas = strategy.num_replicas_in_sync
+
+    def of_replica(batch: Batch) -> _Totals:
+        context = tf.distribute.get_replica_context()
+        all_rows = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.shape(batch[keys.LABELS])[0])
+        with tf.GradientTape() as tape:
+            # A share without rows, of a batch smaller than the replicas are many, adds nothing.
+            losses = tf.reduce_sum(logit_losses(network, batch, training=True), axis=0) / tf.cast(all_rows, tf.float32)
+            total = tf.reduce_sum(losses)
+            if pull is not None:
+                total += pull.penalty(variables) / replicas
+        gradients = tape.gradient(total, [variable.value for variable in variables])
+        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, [tf.convert_to_tensor(g) for g in gradients])
+        if clip_norm is not None:
+            gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
+        # The optimizer adds the replicas' gradients up once more.
+        optimizer.apply([gradient / replicas for gradient in gradients], variables)
+        broken = tf.cast(tf.logical_not(finite_inputs(batch)), tf.int32)
+        losses, broken = context.all_reduce(tf.distribute.ReduceOp.SUM, [losses, tf.cast(broken, tf.float32)])
+        return losses, all_rows, broken == 0
+
+    @tf.function(autograph=True)
+    def run(batches: Iterator[Batch], steps: tf.Tensor) -> _Totals:
+        losses = tf.TensorArray(tf.float32, steps)
+        rows = tf.TensorArray(tf.int32, steps)
+        finite = tf.TensorArray(tf.bool, steps)
+        for i in tf.range(steps):
+            values = strategy.run(of_replica, args=(next(batches),))
+            loss, count, sound = (strategy.experimental_local_results(value)[0] for value in values)
+            losses = losses.write(i, loss)
+            rows = rows.write(i, count)
+            finite = finite.write(i, sound)
+        return losses.stack(), rows.stack(), finite.stack()
+
+    def chunk(batches: Iterator[Batch], steps: int) -> ChunkReport:
+        return ChunkReport(*(tensor.numpy() for tensor in run(batches, tf.constant(steps))))
+
+    return chunk

@@ -1,0 +1,91 @@
+"""Several workers or devices take the steps that one takes."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ranker.towers.workers import is_chief, make_strategy
+from tests.ranker.towers.worker import train
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def start(kind: str, out: Path, tf_config: dict[str, object] | None = None) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    if tf_config:
+        environment["TF_CONFIG"] = json.dumps(tf_config)
+    command = [sys.executable, "-m", "tests.ranker.towers.worker", kind, str(out)]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def finished(process: subprocess.Popen[str], out: Path) -> tuple[list[np.ndarray], bool]:
+    """The weights, and whether it was the chief."""
+    log, _ = process.communicate()
+    assert process.returncode == 0, log[-3_000:]
+    with np.load(out) as arrays:
+        return [arrays[name] for name in arrays.files if name != "chief"], bool(arrays["chief"])
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for opened in sockets:
+        opened.bind(("127.0.0.1", 0))
+    ports = [opened.getsockname()[1] for opened in sockets]
+    for opened in sockets:
+        opened.close()
+    return ports
+
+
+@pytest.fixture(scope="module")
+def alone() -> list[np.ndarray]:
+    return train(None)
+
+
+@pytest.mark.slow
+def test_two_workers_end_with_the_weights_of_one(alone: list[np.ndarray], tmp_path: Path) -> None:
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
+    outs = [tmp_path / f"{index}.npz" for index in range(2)]
+    workers = [
+        start("multi_worker", out, {"cluster": cluster, "task": {"type": "worker", "index": index}})
+        for index, out in enumerate(outs)
+    ]
+    weights, chiefs = zip(*(finished(worker, out) for worker, out in zip(workers, outs, strict=True)), strict=True)
+    assert chiefs == (True, False)
+    for one, first, second in zip(alone, *weights, strict=True):
+        np.testing.assert_array_equal(first, second)
+        np.testing.assert_allclose(first, one, rtol=1e-3, atol=2e-4)
+
+
+@pytest.mark.slow
+def test_two_devices_of_one_process_do_too(alone: list[np.ndarray], tmp_path: Path) -> None:
+    out = tmp_path / "mirrored.npz"
+    weights, chief = finished(start("mirrored", out), out)
+    assert chief
+    for one, both in zip(alone, weights, strict=True):
+        np.testing.assert_allclose(both, one, rtol=1e-3, atol=2e-4)
+
+
+def test_one_device_needs_no_strategy() -> None:
+    assert make_strategy("one_device") is None
+    assert is_chief(None)
+
+
+def test_all_devices_of_this_machine_are_led_by_it() -> None:
+    strategy = make_strategy("mirrored")
+    assert isinstance(strategy, tf.distribute.MirroredStrategy)
+    assert is_chief(strategy)
+
+
+def test_workers_that_nobody_named_are_an_error_that_says_who_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(ValueError, match=r"training\.strategy: multi_worker needs TF_CONFIG to name the workers"):
+        make_strategy("multi_worker")

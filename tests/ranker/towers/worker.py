@@ -1,0 +1,45 @@
+"""One process of several that train the planted towers together: `python -m tests.ranker.towers.worker KIND OUT`.
+
+KIND is `multi_worker`, with TF_CONFIG in the environment, or `mirrored` for two devices of this process. The weights go
+to OUT, and 1 or 0 for whether this process is the one that would write a model.
+"""
+
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.config import Towers, Training
+from ranker.towers.train import train_towers
+from ranker.towers.workers import is_chief, make_strategy
+from tests.ranker.towers.planted import INPUTS, OBJECTIVES, impressions
+
+TOWERS = Towers(leaf_embedding_size=4, hidden=(32, 16), dense_projection_size=4)
+# Clipping at this norm is felt in every step; the last batch has one row, which leaves one of two replicas without any.
+TRAINING = Training(batch_size=256, learning_rate=1e-2, gradient_clip_norm=0.5, epochs=2)
+ROWS = 6 * 256 + 1
+
+
+def train(strategy: tf.distribute.Strategy | None) -> list[np.ndarray]:
+    """The weights after two epochs."""
+    rows = impressions(ROWS, seed=1)
+    batches = rows.batches(TRAINING.batch_size, TRAINING.epochs)
+    trained = train_towers(batches, rows.counts(), INPUTS, OBJECTIVES, TOWERS, TRAINING, strategy=strategy)
+    assert trained.history.impressions[-1] == TRAINING.epochs * ROWS
+    return [np.array(variable.numpy()) for variable in trained.network.variables]
+
+
+def main(kind: str, out: str) -> None:
+    if kind == "mirrored":
+        [cpu] = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    else:
+        strategy = make_strategy("multi_worker")
+    assert strategy is not None
+    assert strategy.num_replicas_in_sync == 2
+    np.savez(out, *train(strategy), chief=np.array(int(is_chief(strategy))))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
