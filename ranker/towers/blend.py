@@ -1,0 +1,29 @@
+"""The log-odds that are served: the towers' and the forest's, weighed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+Margins = Callable[[tf.Tensor], tf.Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Blend:
+    """(1 - share) * the towers' log-odds + share * the forest's.
+
+    A cold start trains the towers by themselves, as its forest has seen the same days. A later day's forest is as old as
+    the last cold start, and whatever it has missed since only the towers can make good: so their loss is that of the
+    blend.
+
+    Attributes:
+        margins: leaf ids int32 [batch, trees] → the forest's log-odds [batch, objectives].
+        share: the forest's weight, in [0, 1).
+    """
+
+    margins: Margins
+    share: float
+
+    def __call__(self, logits: tf.Tensor, leaves: tf.Tensor) -> tf.Tensor:
+        """The towers' logits [batch, objectives] and the impressions' leaves → the blend's."""
+        return (1.0 - self.share) * logits + self.share * self.margins(leaves)
