@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import apache_beam
 import pytest
 
 from pipeline_config import FEED
@@ -43,14 +44,19 @@ def test_everything_that_is_copied_is_let_through_to_the_build() -> None:
 
 def test_the_container_does_not_run_as_root() -> None:
     lines = DOCKERFILE.read_text().splitlines()
-    users = [line.removeprefix("USER ") for line in lines if line.startswith("USER ")]
-    assert users == ["1000:0"]
-    assert lines.index("USER 1000:0") > max(i for i, line in enumerate(lines) if line.startswith("FROM "))
+    stages = [line.split() for line in lines if line.startswith("FROM ")]
+    assert [line.removeprefix("USER ") for line in lines if line.startswith("USER ")] == ["1000:0"]
+    # The stage that becomes another user is the one that every image is built on.
+    before = lines[: lines.index("USER 1000:0")]
+    assert [line.split()[-1] for line in before if line.startswith("FROM ")][-1] == "runtime"
+    assert [stage[1] for stage in stages[2:]] == ["runtime", "runtime"]
 
 
 def test_the_packages_are_those_of_the_lock_file() -> None:
-    [sync] = [line for line in DOCKERFILE.read_text().splitlines() if "uv sync" in line]
+    text = DOCKERFILE.read_text()
+    [sync] = [line for line in text.splitlines() if "uv sync" in line]
     assert "--frozen" in sync
+    assert f"apache/beam_python3.11_sdk:{apache_beam.__version__} " in text
 
 
 @pytest.mark.slow
