@@ -12,9 +12,8 @@ Margins = Callable[[tf.Tensor], tf.Tensor]
 class Blend:
     """(1 - share) * the towers' log-odds + share * the forest's.
 
-    A cold start trains the towers by themselves, as its forest has seen the same days. A later day's forest is as old as
-    the last cold start, and whatever it has missed since only the towers can make good: so their loss is that of the
-    blend.
+    A cold start trains the towers by themselves, as its forest has seen the same days. A later day's forest is as old
+    as the last cold start, and what it has missed since only the towers can make good: so their loss is the blend's.
 
     Attributes:
         margins: leaf ids int32 [batch, trees] → the forest's log-odds [batch, objectives].

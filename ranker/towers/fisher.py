@@ -17,6 +17,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from ranker import keys
+from ranker.towers.blend import Blend
 from ranker.towers.inputs import Batch, TowerInputs
 from ranker.towers.network import LeafEmbedding, SideBySide, TwoTowerNetwork
 
@@ -24,7 +25,7 @@ _Pass = tuple[Any, tf.Tensor, list[tf.Tensor]]  # a layer, what went into it, an
 
 
 def fisher_diagonal(
-    network: TwoTowerNetwork, batches: Iterable[Batch], inputs: TowerInputs, rows: int
+    network: TwoTowerNetwork, batches: Iterable[Batch], inputs: TowerInputs, rows: int, blend: Blend | None = None
 ) -> tuple[NDArray[np.float32], ...]:
     """The diagonal for each of `network.trainable_weights`, of the same shapes.
 
@@ -35,13 +36,14 @@ def fisher_diagonal(
         batches: with labels, as `data.training_batches` yields them.
         inputs: sizes of the batch's tensors.
         rows: impressions to average over; fewer where the batches hold fewer.
+        blend: what the loss is of, instead of the towers' own logits.
 
     Raises:
         ValueError: there is no impression.
     """
     objectives = sum(len(indices) for indices in network.tower_objectives)
     specs = {**inputs.tensor_specs(), keys.LABELS: tf.TensorSpec([None, objectives], tf.float32)}
-    squares = tf.function(_Squares(network).of_batch, input_signature=[specs], autograph=False)
+    squares = tf.function(_Squares(network, blend).of_batch, input_signature=[specs], autograph=False)
     sums = [np.zeros(weight.shape) for weight in network.trainable_weights]
     seen = 0
     for batch in batches:
@@ -63,8 +65,9 @@ class _Squares:
     then has one row per impression, since none of the layers mixes impressions.
     """
 
-    def __init__(self, network: TwoTowerNetwork) -> None:
+    def __init__(self, network: TwoTowerNetwork, blend: Blend | None) -> None:
         self._network = network
+        self._blend = blend
 
     def of_batch(self, batch: Batch) -> list[tf.Tensor]:
         """One tensor per trainable weight, of its shape."""
@@ -72,6 +75,8 @@ class _Squares:
         with tf.GradientTape() as tape:
             # The tape follows variables, and these tensors come from variables.
             logits = self._forward(batch, passes)
+            if self._blend is not None:
+                logits = self._blend(logits, batch[keys.LEAVES])
             loss = tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(batch[keys.LABELS], logits))
         outputs = [output for _, _, layer_outputs in passes for output in layer_outputs]
         slopes = iter(tape.gradient(loss, outputs))

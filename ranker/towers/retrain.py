@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import tensorflow as tf
 
 from pipeline.config import Objective, Retraining, Start, Towers, Training
+from ranker.towers.blend import Blend, Margins
 from ranker.towers.data import LabelCounts
-from ranker.towers.distillation import Teacher, mixed_labels
+from ranker.towers.distillation import mixed_labels
 from ranker.towers.fisher import fisher_diagonal
 from ranker.towers.inputs import TowerInputs
-from ranker.towers.pull import incremental_start
-from ranker.towers.state import Arrays, TowerState, check_forest, snapshot
+from ranker.towers.pull import Pull, incremental_start
+from ranker.towers.state import Arrays, Snapshot, TowerState, check_forest, snapshot
 from ranker.towers.train import TrainedTowers, train_towers
 
 
@@ -31,11 +33,11 @@ class Task:
         inputs: sizes of the batch's tensors.
         objectives: in the order of the labels.
         towers: the network's shape.
-        training: how a cold start is fitted; a warm one lowers its learning rate.
+        training: how a cold start is fitted; a later day lowers its learning rate.
         retraining: how a day goes on from another.
         forest_fingerprint: of the forest that encoded the leaves.
-        teacher: the forest's own log-odds, which the towers learn from beside the labels; None where it has none for
-            each objective.
+        margins: the forest's own log-odds, from leaves; None where it has none for each objective. The towers of a cold
+            start learn from them beside the labels.
     """
 
     counts: LabelCounts
@@ -45,7 +47,7 @@ class Task:
     training: Training
     retraining: Retraining
     forest_fingerprint: str
-    teacher: Teacher | None
+    margins: Margins | None
 
 
 def retrain(
@@ -71,26 +73,41 @@ def retrain(
         ValueError: whatever `train_towers` refuses; a warm start without a parent, or with one whose forest or network
             is another.
     """
-    training, weights, pull = task.training, None, None
-    if start != "cold":
-        if parent is None:
-            raise ValueError(f"towers: a start that is {start} needs the state of an earlier training, and has none")
-        check_forest(parent, task.forest_fingerprint)
-        weights = parent.latest
-        training = replace(training, learning_rate=training.learning_rate * task.retraining.learning_rate_fraction)
-        if start == "incremental":
-            weights, pull = incremental_start(parent, task.retraining.fisher_strength, task.retraining.cold_share)
-    learnt_from = batches()
-    if task.teacher is not None:
-        learnt_from = mixed_labels(learnt_from, task.teacher, training.distillation)
-    trained = train_towers(
-        learnt_from, task.counts, task.inputs, task.objectives, task.towers, training, log_dir, weights, pull, strategy
+    served = Blend(task.margins, task.towers.forest_share) if task.margins and task.towers.forest_share else None
+    fit = partial(
+        train_towers,
+        counts=task.counts,
+        inputs=task.inputs,
+        objectives=task.objectives,
+        towers=task.towers,
+        log_dir=log_dir,
+        strategy=strategy,
     )
+    if start == "cold":
+        labelled = batches()
+        if task.margins is not None:
+            labelled = mixed_labels(labelled, task.margins, task.training.distillation)
+        trained = fit(labelled, training=task.training)
+    else:
+        # The forest knows nothing of these days and is no teacher, but its share in what is served is made up for.
+        weights, pull = _going_on(start, task, parent)
+        rate = task.training.learning_rate * task.retraining.learning_rate_fraction
+        slower = replace(task.training, learning_rate=rate)
+        trained = fit(batches(), training=slower, start=weights, pull=pull, blend=served)
     fisher: Arrays = ()
     if task.retraining.start == "incremental":
-        fisher = fisher_diagonal(trained.network, batches(), task.inputs, task.retraining.fisher_rows)
+        fisher = fisher_diagonal(trained.network, batches(), task.inputs, task.retraining.fisher_rows, served)
     latest = snapshot(trained.network, fisher)
     cold = None
     if fisher:
         cold = latest if start == "cold" or parent is None else parent.cold
     return trained, TowerState(task.forest_fingerprint, latest, cold)
+
+
+def _going_on(start: Start, task: Task, parent: TowerState | None) -> tuple[Snapshot, Pull | None]:
+    if parent is None:
+        raise ValueError(f"towers: a start that is {start} needs the state of an earlier training, and has none")
+    check_forest(parent, task.forest_fingerprint)
+    if start == "incremental":
+        return incremental_start(parent, task.retraining.fisher_strength, task.retraining.cold_share)
+    return parent.latest, None

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from ranker import keys
+from ranker.towers.blend import Blend
 from ranker.towers.inputs import Batch
 from ranker.towers.pull import Pull
 
@@ -48,19 +49,25 @@ def float_inputs(batch: Mapping[str, tf.Tensor | tf.TensorSpec]) -> list[str]:
     return sorted(name for name, tensor in batch.items() if tensor.dtype == tf.float32 and name != keys.LABELS)
 
 
-def cross_entropies(network: keras.Model, batch: Batch, training: bool) -> tf.Tensor:
+def cross_entropies(network: keras.Model, batch: Batch, training: bool, blend: Blend | None = None) -> tf.Tensor:
     """Each objective's cross entropy averaged over the batch; [objectives], in nats."""
-    return tf.reduce_mean(logit_losses(network, batch, training), axis=0)
+    return tf.reduce_mean(logit_losses(network, batch, training, blend), axis=0)
 
 
-def logit_losses(network: keras.Model, batch: Batch, training: bool) -> tf.Tensor:
+def logit_losses(network: keras.Model, batch: Batch, training: bool, blend: Blend | None = None) -> tf.Tensor:
     """Each impression's cross entropy by each objective; [batch, objectives], in nats."""
     logits = network(batch, training=training)
+    if blend is not None:
+        logits = blend(logits, batch[keys.LEAVES])
     return tf.nn.sigmoid_cross_entropy_with_logits(batch[keys.LABELS], logits)
 
 
 def make_step(
-    network: keras.Model, optimizer: keras.optimizers.Optimizer, compiled: bool, pull: Pull | None = None
+    network: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    compiled: bool,
+    pull: Pull | None = None,
+    blend: Blend | None = None,
 ) -> Callable[[Batch], tf.Tensor]:
     """One update by the sum of the objectives' cross entropies; returns them as [objectives].
 
@@ -69,6 +76,7 @@ def make_step(
         optimizer: updates the network's trainable variables.
         compiled: run through XLA. It compiles anew for every batch size, which takes longer than many steps.
         pull: its term is added to the loss; what is returned is without it.
+        blend: what the loss is of, instead of the towers' own logits.
     """
     variables = network.trainable_variables
     if not optimizer.built:
@@ -77,7 +85,7 @@ def make_step(
     @tf.function(jit_compile=compiled, autograph=False)
     def step(batch: Batch) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            losses = cross_entropies(network, batch, training=True)
+            losses = cross_entropies(network, batch, training=True, blend=blend)
             total = tf.reduce_sum(losses)
             if pull is not None:
                 total += pull.penalty(variables)

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from pipeline.config import Objective, Towers, Training
 from ranker.progress import ProgressReporter
+from ranker.towers.blend import Blend
 from ranker.towers.data import LabelCounts
 from ranker.towers.divergence import ExplosionWatch, Position, TrainingDivergedError, check_inputs, check_losses
 from ranker.towers.history import History, TensorBoardLog
@@ -48,6 +49,7 @@ def train_towers(
     start: Snapshot | None = None,
     pull: Pull | None = None,
     strategy: tf.distribute.Strategy | None = None,
+    blend: Blend | None = None,
 ) -> TrainedTowers:
     """Minimises the cross entropy, summed over the objectives and averaged over all impressions.
 
@@ -65,6 +67,7 @@ def train_towers(
         log_dir: where TensorBoard's event files go; None writes none.
         start: the weights to go on from; None starts from random ones.
         pull: what holds the weights back; None lets them go where the loss leads.
+        blend: what the loss is of, instead of the towers' own logits.
         strategy: the devices or workers that train together, each of which calls this; None trains on one device.
 
     Raises:
@@ -81,10 +84,10 @@ def train_towers(
         if start is not None:
             restore(network, start)
         optimizer = make_optimizer(training, rate)
-        whole = rest = make_chunk(make_step(network, optimizer, compiled=False, pull=pull))
+        whole = rest = make_chunk(make_step(network, optimizer, compiled=False, pull=pull, blend=blend))
         if training.epochs * counts.rows >= _COMPILED_FROM:
             # Not for an epoch's smaller last batch: another size would have to be compiled anew.
-            whole = make_chunk(make_step(network, optimizer, compiled=True, pull=pull))
+            whole = make_chunk(make_step(network, optimizer, compiled=True, pull=pull, blend=blend))
         history = loop.run(batches, whole, rest, log_dir)
     else:
         with strategy.scope():
@@ -93,7 +96,7 @@ def train_towers(
                 restore(mirrored, start)
             optimizer = make_optimizer(replace(training, gradient_clip_norm=None), rate)
             optimizer.build(mirrored.trainable_variables)
-        chunk = make_shared_chunk(strategy, mirrored, optimizer, training.gradient_clip_norm, pull)
+        chunk = make_shared_chunk(strategy, mirrored, optimizer, training.gradient_clip_norm, pull, blend)
         history = loop.run(shared_out(batches, strategy), chunk, chunk, log_dir if is_chief(strategy) else None)
         # What comes after knows nothing of strategies.
         network = make_network()

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from pipeline.distribution import Strategy
 from ranker import keys
+from ranker.towers.blend import Blend
 from ranker.towers.inputs import Batch
 from ranker.towers.pull import Pull
 from ranker.towers.step import ChunkFunction, ChunkReport, finite_inputs, logit_losses
@@ -76,6 +77,7 @@ def make_shared_chunk(
     optimizer: keras.optimizers.Optimizer,
     clip_norm: float | None,
     pull: Pull | None = None,
+    blend: Blend | None = None,
 ) -> ChunkFunction:
     """As `step.make_chunk` of `step.make_step`, with each step shared out.
 
@@ -85,6 +87,7 @@ def make_shared_chunk(
         optimizer: without clipping of its own, which would come before the sum.
         clip_norm: largest global norm of the summed gradient; None never clips.
         pull: its term is added to the loss once.
+        blend: what the loss is of, instead of the towers' own logits.
     """
     variables = network.trainable_variables
     replicas = strategy.num_replicas_in_sync
@@ -94,7 +97,9 @@ def make_shared_chunk(
         all_rows = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.shape(batch[keys.LABELS])[0])
         with tf.GradientTape() as tape:
             # A share without rows, of a batch smaller than the replicas are many, adds nothing.
-            losses = tf.reduce_sum(logit_losses(network, batch, training=True), axis=0) / tf.cast(all_rows, tf.float32)
+            losses = tf.reduce_sum(logit_losses(network, batch, training=True, blend=blend), axis=0) / tf.cast(
+                all_rows, tf.float32
+            )
             total = tf.reduce_sum(losses)
             if pull is not None:
                 total += pull.penalty(variables) / replicas

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from pipeline.config import Towers
 from ranker import keys
+from ranker.towers.blend import Blend
 from ranker.towers.fisher import fisher_diagonal
 from ranker.towers.network import TwoTowerNetwork
 from tests.ranker.towers.planted import INPUTS, OBJECTIVES, impressions
@@ -24,12 +25,14 @@ def network_of(towers: Towers) -> TwoTowerNetwork:
     return network
 
 
-def squared_gradients(network: TwoTowerNetwork, rows: int) -> list[np.ndarray]:
+def squared_gradients(network: TwoTowerNetwork, rows: int, blend: Blend | None = None) -> list[np.ndarray]:
     """By its definition: the mean over impressions of the squared gradient of each one's loss."""
     totals = [np.zeros(weight.shape) for weight in network.trainable_weights]
     for batch in impressions(rows, seed=3).batches(1):
         with tf.GradientTape() as tape:
             logits = network(batch, training=False)
+            if blend is not None:
+                logits = blend(logits, batch[keys.LEAVES])
             loss = tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(batch[keys.LABELS], logits))
         for total, gradient in zip(
             totals, tape.gradient(loss, [weight.value for weight in network.trainable_weights]), strict=True
@@ -53,6 +56,14 @@ def test_it_is_the_mean_of_each_impressions_squared_gradient(towers: Towers) -> 
     assert [array.shape for array in found] == [tuple(w.shape) for w in network.trainable_weights]
     for weight, ours, theirs in zip(network.trainable_weights, found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=1e-9, err_msg=weight.path)
+
+
+def test_it_is_of_what_is_served() -> None:
+    network = network_of(Towers(leaf_embedding_size=2, hidden=(5,)))
+    blend = Blend(lambda leaves: tf.fill([tf.shape(leaves)[0], len(OBJECTIVES)], -2.0), share=0.3)
+    found = fisher_diagonal(network, impressions(ROWS, seed=3).batches(16), INPUTS, 1000, blend)
+    for ours, theirs in zip(found, squared_gradients(network, ROWS, blend), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=1e-9)
 
 
 def test_no_more_rows_are_looked_at_than_asked_for() -> None:

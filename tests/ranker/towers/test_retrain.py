@@ -7,6 +7,8 @@ import pytest
 import tensorflow as tf
 
 from pipeline.config import Retraining, Towers, Training
+from ranker import keys
+from ranker.towers.blend import Blend
 from ranker.towers.retrain import Task, retrain
 from ranker.towers.state import TowerState
 from tests.ranker.towers.planted import INPUTS, OBJECTIVES, Impressions, impressions
@@ -80,12 +82,12 @@ def test_the_same_chain_gives_the_same_weights() -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_the_towers_learn_from_their_teacher_too() -> None:
-    """One that expects next to nothing lowers what is predicted, by its share in the labels."""
+def test_a_cold_start_learns_from_the_forest_too() -> None:
+    """One that expects next to nothing lowers what the towers predict, by its share in the labels."""
     data, rare = DAYS[0], 0.01
     task = Task(data.counts(), INPUTS, OBJECTIVES, TOWERS, TRAINING, Retraining(), "forest", None)
     log_odds = float(np.log(rare / (1 - rare)))
-    taught = replace(task, teacher=lambda leaves: tf.fill([tf.shape(leaves)[0], len(OBJECTIVES)], log_odds))
+    taught = replace(task, margins=lambda leaves: tf.fill([tf.shape(leaves)[0], len(OBJECTIVES)], log_odds))
 
     def mean_prediction(task: Task) -> np.ndarray:
         trained, _ = retrain("cold", task, lambda: data.batches(64, 4))  # type: ignore[arg-type]
@@ -95,3 +97,20 @@ def test_the_towers_learn_from_their_teacher_too() -> None:
     share = TRAINING.distillation
     expected = (1 - share) * mean_prediction(task) + share * rare
     np.testing.assert_allclose(mean_prediction(taught), expected, atol=0.04)
+
+
+def test_a_later_day_makes_good_what_an_old_forest_gets_wrong() -> None:
+    """It neither learns from one that expects next to nothing, nor lets it lower what is served."""
+    data, share = DAYS[1], 0.4
+    margins = lambda leaves: tf.fill([tf.shape(leaves)[0], len(OBJECTIVES)], -4.0)  # noqa: E731
+    towers = replace(TOWERS, forest_share=share)
+    quick = Retraining(learning_rate_fraction=1.0)
+    task = Task(data.counts(), INPUTS, OBJECTIVES, towers, TRAINING, quick, "forest", None)
+    _, monday = retrain("cold", task, lambda: data.batches(64, 4))  # type: ignore[arg-type]
+
+    trained, _ = retrain("warm", replace(task, margins=margins), lambda: data.batches(64, 4), monday)  # type: ignore[arg-type]
+
+    served = Blend(margins, share)
+    batch = {name: tf.constant(array) for name, array in data.tensors().items()}
+    predicted = tf.sigmoid(served(trained.network(batch), batch[keys.LEAVES])).numpy().mean(axis=0)
+    np.testing.assert_allclose(predicted, data.labels.mean(axis=0), atol=0.03)
