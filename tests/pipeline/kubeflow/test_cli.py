@@ -181,7 +181,7 @@ def test_a_host_that_does_not_answer_is_one_line(package: Path, capsys: pytest.C
         (["submit", "--feed-log", "/log"], "--image is needed to compile"),
         (["submit", "--image", "feed", "--feed-log", "/log"], "image: 'feed' can change under its name"),
         (["compile", "--image", "feed:1"], "--feed-log is needed to compile"),
-        (["compile", "--config", "nope"], "--config nope: pipeline_config.py has feed, kuairand"),
+        (["compile", "--config", "nope"], "--config nope: pipeline_config.py has feed"),
         (["compile", "--output", "feed.json"], "--output feed.json: Kubeflow takes files that end in .yaml"),
         (["schedule", "--cron", "0 25 * * *"], "--cron: '25' is no hour"),
     ],

@@ -7,6 +7,7 @@ import pytest
 from components.serving_model.lookup import find_serving_version
 from pipeline.local import cli
 from pipeline.local.workdir import Workdir
+from pipeline_config import CONFIGS
 from tests.components.serving_model.test_lookup import of_training, push
 
 
@@ -25,7 +26,7 @@ def test_help_names_every_option_and_exit_status(capsys: pytest.CaptureFixture[s
 
 def test_an_unknown_config_is_told_which_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--config", "nope", "--workdir", str(tmp_path / "w")]) == cli.USAGE
-    assert capsys.readouterr().err == "error: --config nope: pipeline_config.py has feed, kuairand\n"
+    assert capsys.readouterr().err == f"error: --config nope: pipeline_config.py has {', '.join(sorted(CONFIGS))}\n"
     assert not (tmp_path / "w").exists()
 
 
