@@ -266,7 +266,7 @@ class Retraining:
     refit_forest_days: PositiveInt = 7
     most_unseen_days: PositiveInt = 2
     learning_rate_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.3
-    fisher_strength: Annotated[float, Field(ge=0.0)] = 1.0
+    fisher_strength: Annotated[float, Field(ge=0.0)] = 10.0
     cold_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
     fisher_rows: PositiveInt = 20_000
 
