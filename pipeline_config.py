@@ -4,6 +4,8 @@ Copy one of the configs below, name your own columns, and run it with `python lo
 --feed-log DIR`. `pipeline/config.py` explains every field.
 """
 
+from dataclasses import replace
+
 from pipeline.config import (
     Categorical,
     DenseEmbedding,
@@ -12,6 +14,7 @@ from pipeline.config import (
     MultiValued,
     Objective,
     PipelineConfig,
+    Towers,
 )
 
 FEED = PipelineConfig(
@@ -79,6 +82,14 @@ FEED = PipelineConfig(
     slices=(("device",), ("content_type",), ("connection_degree",)),
 )
 """The built-in feed, which `python -m datasets.synthetic` simulates."""
+
+FIRST_PASS = replace(
+    FEED,
+    name="feed-first-pass",
+    forest=Forest(trees=90, depth=4),
+    towers=Towers(leaf_embedding_size=4, hidden=(16,), dense_projection_size=4),
+)
+"""A small model of the same feed, for choosing which of many candidates `FEED` ranks."""
 
 KUAIRAND = PipelineConfig(
     name="kuairand",
@@ -156,4 +167,4 @@ KUAIRAND = PipelineConfig(
 )
 """The public log KuaiRand-Pure, which `python -m datasets.kuairand` converts."""
 
-CONFIGS = {"feed": FEED, "kuairand": KUAIRAND}
+CONFIGS = {"feed": FEED, "feed-first-pass": FIRST_PASS, "kuairand": KUAIRAND}

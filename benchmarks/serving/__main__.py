@@ -1,0 +1,102 @@
+"""`python -m benchmarks.serving`: see `--help`."""
+
+import argparse
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import tensorflow as tf
+from rich.console import Console
+
+from benchmarks.harness import Figure, Options, report
+from benchmarks.serving import forests, latency, objectives, passes, payload, progression, tables, trace
+from benchmarks.serving.page import Results, draw, markdown
+from benchmarks.serving.prepare import Prepared, configs, prepared
+from benchmarks.serving.sessions import Session, Workshop
+from pipeline_config import FEED
+from ranker import keys
+from ranker.forest.graph import ForestLeaves
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the benchmark."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.serving",
+        description="What serving costs: the forest in the graph, more objectives, the source's progression, payload, "
+        "latency, forms of the leaf table, a first pass, and a profile.",
+    )
+    parser.add_argument("--quick", action="store_true", help="few rows, trees and rounds: shows that it runs")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables there as Markdown")
+    parser.add_argument("--charts", type=Path, metavar="DIR", help="draw the charts there")
+    parser.add_argument("--trace", type=Path, metavar="DIR", help="keep the profiler's trace there, for TensorBoard")
+    parser.add_argument("--work", type=Path, metavar="DIR", help="keep the prepared models there (a temporary folder)")
+    options = parser.parse_args(arguments)
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="serving-benchmark-") as temporary:
+        work = options.work or Path(temporary)
+        work.mkdir(parents=True, exist_ok=True)
+        models = prepared(work.resolve(), options.quick, console)
+        results, figures = measure(models, options.quick, options.trace, console)
+    page = markdown(results)
+    console.print(page, highlight=False, soft_wrap=True)
+    if options.page:
+        options.page.parent.mkdir(parents=True, exist_ok=True)
+        options.page.write_text(page)
+    if options.charts:
+        draw(results, options.charts)
+    report("serving", figures, Options(options.quick, options.json), console)
+
+
+def measure(
+    models: dict[str, Prepared], quick: bool, trace_folder: Path | None, console: Console
+) -> tuple[Results, list[Figure]]:
+    """Every section, one after the other."""
+    results, figures = Results(), []
+    for threads in sorted({1, os.cpu_count() or 1}):
+        console.print(f"the forest in the graph, {threads} thread(s)")
+        costs = forests.measured(threads, quick)
+        results.forests += costs
+        figures += forests.figures(costs, "" if threads == 1 else ".all_cores")
+    workshop = Workshop(models[FEED.name], configs(quick)[FEED.name])
+    session = workshop.session()
+    console.print("objectives")
+    results.objectives = objectives.costs(workshop, session, quick)
+    console.print("progression")
+    results.stages = progression.progression(workshop, quick)
+    results.payloads = _payloads(workshop, session)
+    console.print("forms of the leaf table")
+    results.tables = tables.table_costs(workshop, models[FEED.name], session, quick)
+    console.print("first and second pass")
+    results.passes = passes.passes(workshop, models, session, quick)
+    console.print("latency and throughput")
+    model = Path(models[FEED.name].model)
+    results.loads = latency.loads(model, session.features, quick)
+    served = tf.saved_model.load(str(model))
+    results.ops = trace.op_times(lambda: served.signatures["score_features"](**session.features), trace_folder)
+    figures += objectives.figures(results.objectives)
+    figures += progression.figures(results.stages)
+    figures += payload.figures(results.payloads)
+    figures += tables.figures(results.tables)
+    figures += passes.figures(results.passes)
+    return results, figures
+
+
+def _payloads(workshop: Workshop, session: Session) -> list[payload.Payload]:
+    leaves = ForestLeaves(workshop.forest)
+    found = leaves(session.transformed[keys.FOREST_FEATURES]).numpy()
+    features = {name: tensor.numpy() for name, tensor in session.features.items()}
+    examples = session.examples.numpy().tolist()
+    return [
+        payload.payload(examples, features, found, workshop.forest.first_leaf, leaves.local_leaf_dtype, candidates)
+        for candidates in payload.CANDIDATES
+    ]
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    main()

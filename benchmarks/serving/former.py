@@ -1,0 +1,84 @@
+"""LinkedIn's former setup as the source describes it: each objective has a forest and a logistic regression of its own.
+
+An objective's forest derives features, its leaves; a logistic regression reads them one-hot, together with what is
+known without a forest. Also XGBoost alone, one model an objective.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xgboost as xgb
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.special import expit
+
+from ranker.forest.model import Forest
+
+Floats = NDArray[np.float32]
+
+
+class FormerObjective:
+    """One objective's forest and logistic regression.
+
+    Args:
+        forest: of this objective alone.
+        weights: float32 [leaves], of the one-hot leaves.
+        dense_weights: float32 [dense], of the features that are no leaves.
+        bias: of the regression.
+        threads: that XGBoost may use.
+    """
+
+    def __init__(self, forest: Forest, weights: Floats, dense_weights: Floats, bias: float, threads: int) -> None:
+        self._forest = forest
+        self._booster = forest.booster
+        self._booster.set_param({"nthread": threads})
+        self._weights, self._dense_weights, self._bias = weights, dense_weights, bias
+        numbers = [
+            np.arange(begin, end) for begin, end in zip(forest.first_leaf[:-1], forest.first_leaf[1:], strict=True)
+        ]
+        widest = int(forest.leaf_node.max()) + 1
+        self._leaf_of_node = np.zeros((forest.trees, widest), np.int32)
+        for tree, leaves in enumerate(numbers):
+            self._leaf_of_node[tree, forest.leaf_node[leaves]] = leaves
+
+    def score(self, matrix: xgb.DMatrix, dense: Floats) -> Floats:
+        """Probabilities [rows]."""
+        nodes = self._booster.predict(matrix, pred_leaf=True).astype(np.int32)
+        rows, trees = nodes.shape
+        leaves = self._leaf_of_node[np.arange(trees), nodes]
+        one_hot = sparse.csr_matrix(
+            (np.ones(leaves.size, np.float32), leaves.reshape(-1), np.arange(0, leaves.size + 1, trees)),
+            shape=(rows, len(self._weights)),
+        )
+        return expit(one_hot @ self._weights + dense @ self._dense_weights + self._bias)
+
+
+class FormerSetup:
+    """All objectives, one after the other, on one matrix of features."""
+
+    def __init__(self, objectives: Sequence[FormerObjective]) -> None:
+        self._objectives = tuple(objectives)
+
+    def score(self, features: Floats, dense: Floats, threads: int) -> list[Floats]:
+        """Probabilities [rows] of each objective."""
+        matrix = xgb.DMatrix(features, nthread=threads)
+        return [objective.score(matrix, dense) for objective in self._objectives]
+
+
+class XgboostAlone:
+    """One XGBoost model an objective, and nothing else.
+
+    Args:
+        boosters: one an objective.
+        threads: that XGBoost may use.
+    """
+
+    def __init__(self, boosters: Sequence[xgb.Booster], threads: int) -> None:
+        self._boosters = tuple(boosters)
+        for booster in self._boosters:
+            booster.set_param({"nthread": threads})
+
+    def score(self, features: Floats) -> list[NDArray[Any]]:
+        """Probabilities [rows] of each objective."""
+        return [booster.inplace_predict(features) for booster in self._boosters]

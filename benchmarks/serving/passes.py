@@ -1,0 +1,91 @@
+"""The first pass beside the second: a small model chooses which of many candidates the large one ranks."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from benchmarks.harness import Figure, alternate
+from benchmarks.serving.prepare import Prepared
+from benchmarks.serving.quality import aucs, labels, probabilities
+from benchmarks.serving.sessions import CANDIDATES, Session, Workshop
+from ranker.forest.model import Forest
+
+_ROUNDS, _QUICK_ROUNDS = 31, 3
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """One of the two models.
+
+    Attributes:
+        name: of its config.
+        trees, leaves: of its forest.
+        features_seconds: median for a session's candidates by `score_features`.
+        leaves_seconds: the same by `score_leaves`, without Transform and forest.
+        auc: [objectives], on the held-out day.
+    """
+
+    name: str
+    trees: int
+    leaves: int
+    features_seconds: float
+    leaves_seconds: float
+    auc: NDArray[np.float64]
+
+
+def passes(workshop: Workshop, prepared: Mapping[str, Prepared], session: Session, quick: bool) -> list[Pass]:
+    """Measures the models of all configs, in turns."""
+    objectives, files = workshop.config.objective_names, workshop.eval_files
+    outcomes = labels(files, objectives)
+    models = {name: tf.saved_model.load(parts.model) for name, parts in prepared.items()}
+    forests = {name: Forest.load(parts.forest) for name, parts in prepared.items()}
+    scores: dict[str, NDArray[np.float32]] = {}
+    runs: dict[str, Callable[[], object]] = {}
+    for name, model in models.items():
+        signatures = model.signatures
+        scores[name] = probabilities(signatures["serving_default"], files, objectives)
+        specs = signatures["score_leaves"].structured_input_signature[1]
+        inputs = {key: tf.zeros([CANDIDATES, *spec.shape[1:]], spec.dtype) for key, spec in specs.items()}
+        inputs["leaves"] += tf.constant(forests[name].first_leaf[:-1])
+        runs[f"{name}, features"] = partial(signatures["score_features"], **session.features)
+        runs[f"{name}, leaves"] = partial(signatures["score_leaves"], **inputs)
+    for run in runs.values():
+        run()
+    seconds = alternate(runs, _QUICK_ROUNDS if quick else _ROUNDS)
+    return [
+        Pass(
+            name,
+            forests[name].trees,
+            forests[name].leaves,
+            seconds[f"{name}, features"],
+            seconds[f"{name}, leaves"],
+            aucs(scores[name], outcomes),
+        )
+        for name in models
+    ]
+
+
+def figures(measured: Sequence[Pass]) -> list[Figure]:
+    """What the small model saves, and what it gives up."""
+    second, first = measured
+    return [
+        Figure(
+            "first_pass",
+            ours=1000 * first.features_seconds,
+            rival=1000 * second.features_seconds,
+            unit="ms",
+            note=f"{CANDIDATES} candidates by score_features, {first.trees} trees beside {second.trees}; by "
+            f"score_leaves {1000 * first.leaves_seconds:.1f} beside {1000 * second.leaves_seconds:.1f} ms",
+        ),
+        Figure(
+            "first_pass_auc",
+            ours=float(first.auc.mean()),
+            rival=float(second.auc.mean()),
+            unit="AUC",
+            note="mean over the objectives on the held-out day",
+        ),
+    ]

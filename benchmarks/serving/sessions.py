@@ -1,0 +1,191 @@
+"""A session's candidates in every form that something is scored from, and models of any number of objectives."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from google.protobuf import text_format
+from numpy.typing import NDArray
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from benchmarks.serving.former import FormerObjective
+from benchmarks.serving.prepare import Prepared
+from pipeline.config import Objective, PipelineConfig
+from ranker import keys
+from ranker.examples import example_files, parsed_batches, records
+from ranker.forest.graph import ForestLeaves
+from ranker.forest.margins import ForestMargins
+from ranker.forest.model import Forest
+from ranker.forest.train import train_forest
+from ranker.serving.module import FeedRanker
+from ranker.serving.raw_features import RawFeatures
+from ranker.towers.inputs import TowerInputs, tower_inputs
+from ranker.towers.network import TwoTowerNetwork
+
+CANDIDATES = 500
+FORMER_SHARE = 3  # the source tripled its forest when it gave up one per objective
+
+_TRAIN_ROWS = 8_000  # of forests whose cost counts and not their quality
+
+Tensors = dict[str, tf.Tensor]
+Scorer = Callable[[Mapping[str, tf.Tensor]], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """Candidates of a session.
+
+    Attributes:
+        examples: string [candidates], serialised tf.Examples of raw features.
+        features: the inputs of `score_features`.
+        transformed: what Transform makes of them.
+    """
+
+    examples: tf.Tensor
+    features: Tensors
+    transformed: Tensors
+
+
+class Workshop:
+    """Makes sessions and models from what was prepared.
+
+    Args:
+        prepared: the artifacts.
+        config: the pipeline's.
+    """
+
+    def __init__(self, prepared: Prepared, config: PipelineConfig) -> None:
+        self.config = config
+        schema = text_format.Parse(_only_file(prepared.schema), schema_pb2.Schema())
+        self.raw = RawFeatures(config.features, schema)
+        self._graph = tft.TFTransformOutput(prepared.transform_graph)
+        self.transform_layer = self._graph.transform_features_layer()
+        self.forest = Forest.load(prepared.forest)
+        self.eval_files = example_files(f"{prepared.examples}/Split-eval")
+        self._train = _training_rows(prepared, self._graph)
+        self._forests: dict[tuple[tuple[int, ...], int], Forest] = {}
+        self.transform = tf.function(
+            lambda examples: dict(self.transform_layer(self.raw.parse(examples))),
+            input_signature=[tf.TensorSpec([None], tf.string)],
+        )
+
+    def session(self, candidates: int = CANDIDATES) -> Session:
+        """The first impressions of the held-out day, over and over where it has too few."""
+        rows = [row for file in self.eval_files for batch in records(file, candidates).take(1) for row in batch.numpy()]
+        examples = tf.constant([rows[i % len(rows)] for i in range(candidates)])
+        return Session(examples, self._dense(examples), self.transform(examples))
+
+    def inputs(self, forest: Forest) -> TowerInputs:
+        """Sizes of what towers on this forest read."""
+        dense = tuple(feature.name for feature in self.config.features.dense)
+        spec = self._graph.transformed_feature_spec()
+        return tower_inputs(spec, dense, self.config.towers.numeric_input, forest.trees, forest.leaves)
+
+    def ranker(self, objectives: int) -> FeedRanker:
+        """A model of so many objectives, the config's over and over, with as many trees as the config's model has.
+
+        Its towers are not trained, which no cost depends on.
+        """
+        chosen = self._objectives(objectives)
+        forest = self._forest(list(range(objectives)), self.forest.trees)
+        network, margins = self._network(forest, chosen), ForestMargins(forest)
+        share = self.config.towers.forest_share
+        return FeedRanker(
+            self.raw,
+            self.transform_layer,
+            ForestLeaves(forest),
+            network,
+            self.inputs(forest),
+            chosen,
+            margins if share else None,
+            share,
+        )
+
+    def network_of_one(self, objective: int) -> Scorer:
+        """A network for one objective, with a forest of its own of as many trees; from what Transform wrote."""
+        chosen = [self._objectives(objective + 1)[-1]]
+        forest = self._forest([objective], self.forest.trees)
+        leaves, network, inputs = ForestLeaves(forest), self._network(forest, chosen), self.inputs(forest)
+        names = [name for name in inputs.tensor_specs() if name != keys.LEAVES]
+
+        def score(transformed: Mapping[str, tf.Tensor]) -> tf.Tensor:
+            batch = {name: transformed[name] for name in names}
+            found = leaves(transformed[keys.FOREST_FEATURES])
+            return tf.sigmoid(network.call({**batch, keys.LEAVES: found}, training=False))
+
+        return tf.function(score)
+
+    def former(self, objective: int, threads: int) -> FormerObjective:
+        """The former setup's model of one objective, with a third of the trees."""
+        forest = self.former_forest(objective)
+        random = np.random.default_rng(objective)
+        width = sum(size for size in self.inputs(forest).dense.values()) + self.inputs(forest).numeric
+        weights = random.normal(size=forest.leaves).astype(np.float32)
+        return FormerObjective(forest, weights, random.normal(size=width).astype(np.float32), 0.0, threads)
+
+    def former_forest(self, objective: int) -> Forest:
+        """One objective's forest of a third of the trees."""
+        return self._forest([objective], self.forest.trees // FORMER_SHARE)
+
+    def _objectives(self, count: int) -> list[Objective]:
+        known = self.config.objectives
+        return [Objective(f"{known[i % len(known)].name}_{i}", tower=known[i % len(known)].tower) for i in range(count)]
+
+    def _forest(self, objectives: list[int], trees: int) -> Forest:
+        known = len(self.config.objectives)
+        key = tuple(objective % known for objective in objectives), trees
+        if key not in self._forests:
+            self._forests[key] = self._grown(*key)
+        return self._forests[key]
+
+    def _grown(self, columns: tuple[int, ...], trees: int) -> Forest:
+        features, labels, buckets = self._train
+        settings = self.config.forest
+        kept = type(settings)(
+            target="each", trees=trees, depth=settings.depth, early_stopping_rounds=0, validation_fraction=0.0
+        )
+        names = [f"objective {i}" for i in range(len(columns))]
+        batch = features, labels[:, columns], buckets
+        forest, _ = train_forest([batch], kept, self.config.features.forest_names, names)
+        return forest
+
+    def _network(self, forest: Forest, objectives: list[Objective]) -> TwoTowerNetwork:
+        base_rates = np.full(len(objectives), 0.1)
+        return TwoTowerNetwork(self.inputs(forest), self.config.towers, objectives, base_rates, seed=1)
+
+    def _dense(self, examples: tf.Tensor) -> Tensors:
+        """The inputs of `score_features` for serialised examples."""
+        parsed, specs, tensors = self.raw.parse(examples), self.raw.tensor_specs(), {}
+        for column, name in self.raw.input_names.items():
+            tensor, spec = parsed[column], specs[name]
+            if isinstance(tensor, tf.SparseTensor):
+                missing = "" if spec.dtype == tf.string else float("nan")
+                shape = [len(examples), max(1, int(tensor.dense_shape[1]))]
+                tensor = tf.sparse.to_dense(tf.sparse.reset_shape(tensor, shape), default_value=missing)
+            tensors[name] = tf.reshape(tensor, [len(examples), *([-1] if spec.shape.rank == 2 else [])])
+        return tensors
+
+
+def _training_rows(
+    prepared: Prepared, graph: tft.TFTransformOutput
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+    """Features, labels and viewer buckets of the first training rows."""
+    spec = graph.transformed_feature_spec()
+    names = (keys.FOREST_FEATURES, keys.LABELS, keys.VIEWER_BUCKET)
+    files = example_files(f"{prepared.transformed_examples}/Split-train")
+    parts: list[dict[str, NDArray[Any]]] = []
+    for batch in parsed_batches(files, {name: spec[name] for name in names}, 4096):
+        parts.append(batch)
+        if sum(len(part[keys.LABELS]) for part in parts) >= _TRAIN_ROWS:
+            break
+    features, labels, buckets = (np.concatenate([part[name] for part in parts]) for name in names)
+    return features, labels, buckets[:, 0]
+
+
+def _only_file(folder: str) -> str:
+    (name,) = tf.io.gfile.listdir(folder)
+    with tf.io.gfile.GFile(f"{folder}/{name}") as file:
+        return str(file.read())
