@@ -23,7 +23,6 @@ def figures(results: Results, with_targets: bool) -> list[Figure]:
         with_targets: whether the run is large enough to be held to them.
     """
     cold, warm = results.outcomes[REFERENCE], results.outcomes["warm"]
-    value, low, high = results.entropy_gap("warm")
     made = [
         Figure(
             f"{results.name}.cold_over_warm_seconds",
@@ -32,25 +31,30 @@ def figures(results: Results, with_targets: bool) -> list[Figure]:
             unit="s",
             target=CHEAPER_TARGET if with_targets else None,
             note=f"training for {len(results.days)} days, median of {results.seeds} seeds; cold: {_parts(cold.parts)}; "
-            f"warm: {_parts(warm.parts)}; normalized entropy of warm minus cold, mean over the objectives: "
-            f"{value:+.4f} (95 % interval {low:+.4f} to {high:+.4f})",
+            f"warm: {_parts(warm.parts)}",
         )
     ]
-    for strategy in results.outcomes:
-        if strategy == REFERENCE:
-            continue
-        for index, objective in enumerate(results.objectives):
-            value, low, high = results.entropy_gap(strategy, index)
-            made.append(
-                Figure(
-                    f"{results.name}.normalized_entropy.{strategy}_over_cold.{objective}",
-                    ours=results.outcomes[strategy].pooled[index].normalized_entropy,
-                    rival=cold.pooled[index].normalized_entropy,
-                    unit="NE",
-                    note=f"difference {value:+.4f} (95 % interval {low:+.4f} to {high:+.4f})",
-                )
-            )
+    made += [_entropy(results, strategy, None) for strategy in results.outcomes if strategy != REFERENCE]
+    made += [_entropy(results, "warm", index) for index in range(len(results.objectives))]
     return made
+
+
+def _entropy(results: Results, strategy: str, objective: int | None) -> Figure:
+    """A strategy's normalized entropy beside a cold start's; of one objective, or the mean over all."""
+    ours, cold = (
+        [judged.normalized_entropy for judged in results.outcomes[name].pooled] for name in (strategy, REFERENCE)
+    )
+    chosen = slice(None) if objective is None else slice(objective, objective + 1)
+    name = "mean" if objective is None else results.objectives[objective]
+    value, low, high = results.entropy_gap(strategy, objective)
+    return Figure(
+        f"{results.name}.{strategy}_over_cold_ne.{name}",
+        ours=float(np.mean(ours[chosen])),
+        rival=float(np.mean(cold[chosen])),
+        unit="NE",
+        note=f"difference {value:+.4f} (95 % interval {low:+.4f} to {high:+.4f}): "
+        + ("a loss" if low > 0 else "a gain" if high < 0 else "no difference that the days could tell"),
+    )
 
 
 def markdown(results: Results, drawing: str) -> str:

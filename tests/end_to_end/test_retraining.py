@@ -95,7 +95,7 @@ def small_config(folder: Path) -> PipelineConfig:
         forest=Forest(trees=12, depth=3),
         towers=Towers(leaf_embedding_size=4, hidden=(8,)),
         training=Training(batch_size=128),
-        retraining=Retraining(start="warm", refit_forest_days=7),
+        retraining=Retraining(start="incremental", refit_forest_days=7),
         gates=Gates(objective=Gate(min_auc=0.5), slice=None),
     )
 
@@ -185,11 +185,12 @@ def test_the_next_run_goes_on_from_the_last_finished_component(team: Team, secon
 
 def test_the_second_day_goes_on_from_the_first(team: Team, first: dict[str, Any], second: dict[str, Any]) -> None:
     before, after = (Path(summary["pushed_model"]).name for summary in (first, second))
-    assert (second["start"]["start"], second["start"]["parent"]) == ("warm", before)
+    assert (second["start"]["start"], second["start"]["parent"]) == ("incremental", before)
     assert second["rows_per_day"].keys() == {FIRST.isoformat(), SECOND.isoformat()}
     assert second["rows"]["train"] == first["rows"]["eval"]
     assert team.manifest(after)["forest_fingerprint"] == team.manifest(before)["forest_fingerprint"]
     assert team.manifest(after)["lineage"]["forest_day"] == FIRST.isoformat()
+    assert team.manifest(after)["lineage"]["fisher"]
     weights = [(team.workdir.serving_model / version / STATE / "towers" / "towers.npz") for version in (before, after)]
     assert weights[0].read_bytes() != weights[1].read_bytes()
 
@@ -246,4 +247,4 @@ def test_a_day_that_is_missing_late_empty_or_there_twice_fails_before_anything_i
     shutil.rmtree(day)
     late.rename(day)
     prepared = prepare(bad_day.config, bad_day.workdir, bad_day.feed_log, THIRD)
-    assert prepared.start.start == "warm"
+    assert prepared.start.start == "incremental"

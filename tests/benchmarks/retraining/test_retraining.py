@@ -112,6 +112,9 @@ def test_the_page_and_the_figures_tell_the_same(results: Results, tmp_path: Path
     assert cost["ratio"] == pytest.approx(
         results.outcomes["cold"].total_seconds / results.outcomes["warm"].total_seconds
     )
-    entropy = written["tiny.normalized_entropy.frozen_over_cold.click"]["ours"]
-    assert "| click | frozen |" in page
+    entropy = written["tiny.warm_over_cold_ne.click"]["ours"]
+    assert "| click | warm |" in page
     assert f"{entropy:.4f}" in page
+    frozen = written["tiny.frozen_over_cold_ne.mean"]
+    assert frozen["ratio"] > 1
+    assert frozen["note"].endswith("a loss")
