@@ -122,8 +122,11 @@ def _stages(stages: Sequence[Stage]) -> str:
 
 
 def _payloads(payloads: Sequence[Payload]) -> str:
-    headings = ["candidates", "tf.Examples", "raw tensors", "leaves, sparse", "int64", "int32", "smallest"]
-    rows = [(p.candidates, p.examples, p.features, p.sparse, p.int64, p.int32, p.smallest) for p in payloads]
+    headings = ["candidates", "tf.Examples", "raw tensors", "leaves, sparse", "… listed", "int64", "int32", "smallest"]
+    rows = [
+        (p.candidates, p.examples, p.features, p.sparse, p.sparse_listed, p.int64, p.int32, p.smallest)
+        for p in payloads
+    ]
     return _table(headings, [[f"{cell:,}" for cell in row] for row in rows])
 
 
