@@ -14,7 +14,7 @@ from ranker.towers.network import TwoTowerNetwork
 from tests.ranker.towers.planted import DENSE, INPUTS, NUMERIC, OBJECTIVES, TREES, impressions
 
 BASE_RATES = np.array([0.1, 0.4, 0.003, 0.25])
-TOWERS = Towers(hidden=(16, 8))
+TOWERS = Towers(leaf_embedding_size=8, hidden=(16, 8))
 
 
 def _network(
