@@ -116,7 +116,7 @@ def _draw_seconds(axis: Axes, results: Results) -> None:
     for name, outcome in results.outcomes.items():
         if any(outcome.seconds):
             axis.plot(_ticks(results), outcome.seconds, color=_COLOURS[name], marker="o", markersize=3, linewidth=1.4)
-    axis.set_yscale("log")
+    axis.set_ylim(bottom=0.0)
     axis.set_title("seconds of training", fontsize=10)
     axis.tick_params(labelsize=7)
 

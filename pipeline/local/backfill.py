@@ -13,10 +13,9 @@ from rich.status import Status
 from rich.table import Table
 
 from components.feed_log_gen.feed_log import FeedLogError, list_days
-from components.serving_model.lookup import find_serving_version, read_manifest
 from pipeline.config import PipelineConfig
 from pipeline.local.dag_runner import ComponentRun
-from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, exit_status, prepare, run_day
+from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, exit_status, later_model, prepare, run_day
 from pipeline.local.workdir import Workdir
 
 
@@ -147,13 +146,12 @@ def _nothing(run: ComponentRun) -> None:
 
 
 def _refuse_to_go_back(workdir: Workdir, day: date) -> None:
-    serving = find_serving_version(str(workdir.serving_model))
-    of_day = ((read_manifest(str(workdir.serving_model), serving) or {}).get("eval_day") or "") if serving else ""
-    if of_day > day.isoformat():
+    if later := later_model(workdir, day):
+        version, trained_for = later
         raise FeedLogError(
-            f"{workdir.serving_model}: version {serving} was trained for {of_day}, and a model for {day} would replace "
-            "it. If these days were replayed before, then their data, config or code has changed since: replay them in "
-            "another --workdir"
+            f"{workdir.serving_model}: version {version} was trained for {trained_for}, and a model for {day} would "
+            "replace it. If these days were replayed before, then their data, config or code has changed since: replay "
+            "them in another --workdir"
         )
 
 

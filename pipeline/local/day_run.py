@@ -12,7 +12,7 @@ from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
 from components.feed_log_gen.feed_log import FeedLogError, source_fingerprint, window_days
-from components.serving_model.lookup import find_serving_version
+from components.serving_model.lookup import find_serving_version, read_manifest
 from components.training_start.plan import NO_VERSION, Plan
 from pipeline.beam import beam_args
 from pipeline.config import PipelineConfig
@@ -129,6 +129,16 @@ def _record_health(prepared: DayRun, summary: dict[str, Any], evaluation: dict[s
         _LOG.warning("the health of %s could not be recorded: %s", prepared.day, error)
         return {"page": None, "alarms": [], "error": str(error)}
     return {"page": str(workdir.monitoring / PAGE), "alarms": list(record.alarms), "error": None}
+
+
+def later_model(workdir: Workdir, day: date) -> tuple[str, str] | None:
+    """The version now serving and its day, if that is after `day`: a model for `day` would replace a newer one."""
+    destination = str(workdir.serving_model)
+    version = find_serving_version(destination)
+    if version is None:
+        return None
+    trained_for = str((read_manifest(destination, version) or {}).get("eval_day") or "")
+    return (version, trained_for) if trained_for > day.isoformat() else None
 
 
 def exit_status(summary: dict[str, Any]) -> int:

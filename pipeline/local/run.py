@@ -13,7 +13,7 @@ from pipeline.beam import IN_PROCESS_ARGS
 from pipeline.config import PipelineConfig
 from pipeline.local import console as terminal
 from pipeline.local.dag_runner import ComponentRun, State
-from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, DayRun, exit_status, prepare, run_day
+from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, DayRun, exit_status, later_model, prepare, run_day
 from pipeline.local.monitor import print_alarms
 from pipeline.local.summary import rows_read, split_rows
 from pipeline.local.workdir import Workdir
@@ -54,6 +54,14 @@ def run_pipeline(
     """
     feed_log = built_in_feed(workdir, console) if feed_log is None else feed_log.resolve()
     prepared = prepare(config, workdir, feed_log, day or latest_day(feed_log), refit)
+    if later := later_model(workdir, prepared.day):
+        version, trained_for = later
+        console.print(
+            f"[yellow]warning:[/] version {version}, which is serving, was trained for {trained_for}; a blessed model "
+            f"for {prepared.day} will replace it",
+            soft_wrap=True,
+            highlight=False,
+        )
     console.print(f"{prepared.start.start} start: {escape(prepared.start.reason)}", soft_wrap=True, highlight=False)
     summary = _run(prepared, run_id, console)
     folder = workdir.run(run_id)

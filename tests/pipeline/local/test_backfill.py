@@ -15,7 +15,7 @@ from components.feed_log_gen.feed_log import FeedLogError
 from components.training_start.plan import Plan
 from pipeline.local import backfill as module
 from pipeline.local.backfill import Backfill, backfill, days_between
-from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED
+from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, later_model
 from pipeline.local.workdir import Workdir
 from pipeline_config import FEED
 from tests.components.serving_model.test_lookup import push
@@ -149,3 +149,14 @@ def test_an_earlier_day_never_replaces_a_later_days_model(days: Days) -> None:
 def test_a_days_end_belongs_to_the_range() -> None:
     assert days_between(MONDAY, MONDAY) == [MONDAY]
     assert days_between(date(2024, 2, 28), date(2024, 3, 1)) == [date(2024, 2, 28), date(2024, 2, 29), date(2024, 3, 1)]
+
+
+def test_a_later_model_is_noticed(tmp_path: Path) -> None:
+    workdir = Workdir(tmp_path)
+    assert later_model(workdir, MONDAY) is None
+    push(workdir.serving_model, "7", json.dumps({"eval_day": MONDAY.isoformat()}))
+    assert later_model(workdir, MONDAY) is None
+    push(workdir.serving_model, "8", json.dumps({"eval_day": FRIDAY.isoformat()}))
+    assert later_model(workdir, MONDAY) == ("8", FRIDAY.isoformat())
+    push(workdir.serving_model, "9")
+    assert later_model(workdir, MONDAY) is None
