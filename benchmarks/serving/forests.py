@@ -72,7 +72,7 @@ def grown(depth: int, trees: int, rows: int) -> Forest:
     signal = np.log1p(np.nan_to_num(matrix)) @ random.standard_normal((matrix.shape[1], _OUTPUTS))
     noise = 3 * random.logistic(size=signal.shape)
     labels = (signal - signal.mean(axis=0) + noise > signal.std(axis=0)).astype(np.float32)
-    settings = {"objective": "binary:logistic", "max_depth": depth, "min_child_weight": 5, "subsample": 0.8}
+    settings = {"objective": "binary:logistic", "max_depth": depth, "min_child_weight": 5, "nthread": 1}
     booster = xgb.train(settings, xgb.DMatrix(matrix, labels), trees // _OUTPUTS)
     return Forest.from_booster(booster, [f"f{i}" for i in range(matrix.shape[1])])
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
+import xgboost as xgb
 from google.protobuf import text_format
 from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -19,7 +20,6 @@ from ranker.examples import example_files, parsed_batches, records
 from ranker.forest.graph import ForestLeaves
 from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
-from ranker.forest.train import train_forest
 from ranker.serving.module import FeedRanker
 from ranker.serving.raw_features import RawFeatures
 from ranker.towers.inputs import TowerInputs, tower_inputs
@@ -142,15 +142,17 @@ class Workshop:
         return self._forests[key]
 
     def _grown(self, columns: tuple[int, ...], trees: int) -> Forest:
-        features, labels, buckets = self._train
-        settings = self.config.forest
-        kept = type(settings)(
-            target="each", trees=trees, depth=settings.depth, early_stopping_rounds=0, validation_fraction=0.0
-        )
-        names = [f"objective {i}" for i in range(len(columns))]
-        batch = features, labels[:, columns], buckets
-        forest, _ = train_forest([batch], kept, self.config.features.forest_names, names)
-        return forest
+        features, labels = self._train
+        settings = {
+            "objective": "binary:logistic",
+            "max_depth": self.config.forest.depth,
+            "min_child_weight": self.config.forest.min_child_weight,
+            "learning_rate": self.config.forest.learning_rate,
+            # Threads wait for each other at every node, and on a busy machine that takes longer than the work.
+            "nthread": 1,
+        }
+        booster = xgb.train(settings, xgb.DMatrix(features, labels[:, columns]), trees // len(columns))
+        return Forest.from_booster(booster, self.config.features.forest_names)
 
     def _network(self, forest: Forest, objectives: list[Objective]) -> TwoTowerNetwork:
         base_rates = np.full(len(objectives), 0.1)
@@ -169,20 +171,18 @@ class Workshop:
         return tensors
 
 
-def _training_rows(
-    prepared: Prepared, graph: tft.TFTransformOutput
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
-    """Features, labels and viewer buckets of the first training rows."""
+def _training_rows(prepared: Prepared, graph: tft.TFTransformOutput) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Features and labels of the first training rows."""
     spec = graph.transformed_feature_spec()
-    names = (keys.FOREST_FEATURES, keys.LABELS, keys.VIEWER_BUCKET)
+    names = (keys.FOREST_FEATURES, keys.LABELS)
     files = example_files(f"{prepared.transformed_examples}/Split-train")
     parts: list[dict[str, NDArray[Any]]] = []
     for batch in parsed_batches(files, {name: spec[name] for name in names}, 4096):
         parts.append(batch)
         if sum(len(part[keys.LABELS]) for part in parts) >= _TRAIN_ROWS:
             break
-    features, labels, buckets = (np.concatenate([part[name] for part in parts]) for name in names)
-    return features, labels, buckets[:, 0]
+    features, labels = (np.concatenate([part[name] for part in parts]) for name in names)
+    return features, labels
 
 
 def _only_file(folder: str) -> str:
