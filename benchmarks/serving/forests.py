@@ -23,11 +23,11 @@ from ranker.forest.graph import ForestLeaves
 from ranker.forest.model import Forest
 
 BATCH = 512
-GRID = tuple((depth, trees) for depth in (4, 5, 6, 7, 8) for trees in (100, 300, 900))
+GRID = tuple((depth, trees) for depth in (4, 6, 8) for trees in (100, 300, 900))
 QUICK_GRID = ((4, 100), (6, 300))
 TARGET, XLA_TARGET = 1.0, 1.5
 
-_TRAINED_ON, _QUICK_TRAINED_ON = 20_000, 2_000
+_TRAINED_ON, _QUICK_TRAINED_ON = 10_000, 2_000
 _ROUNDS, _QUICK_ROUNDS = 41, 5
 _OUTPUTS = 5
 

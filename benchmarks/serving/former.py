@@ -1,25 +1,62 @@
 """LinkedIn's former setup as the source describes it: each objective has a forest and a logistic regression of its own.
 
 An objective's forest derives features, its leaves; a logistic regression reads them one-hot, together with what is
-known without a forest. Also XGBoost alone, one model an objective.
+known without a forest. Once as the libraries' own recipe has it, once written for speed. Also XGBoost alone, one model
+an objective.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import OneHotEncoder
 
 from ranker.forest.model import Forest
 
 Floats = NDArray[np.float32]
 
+_ITERATIONS = 30  # of the regression's fit; what it costs to score does not depend on them
 
-class FormerObjective:
-    """One objective's forest and logistic regression.
+
+class FormerObjective(Protocol):
+    """One objective's forest and logistic regression."""
+
+    def score(self, matrix: xgb.DMatrix, dense: Floats) -> Floats:
+        """Probabilities [rows] of the forest's features and of those that are read without it."""
+
+
+class RecipeObjective:
+    """XGBoost's leaves, scikit-learn's OneHotEncoder, scikit-learn's LogisticRegression.
+
+    Args:
+        forest: of this objective alone.
+        features, dense, labels: rows to fit the encoder and the regression to.
+        threads: that XGBoost may use.
+    """
+
+    def __init__(self, forest: Forest, features: Floats, dense: Floats, labels: NDArray[Any], threads: int) -> None:
+        self._booster = forest.booster
+        self._booster.set_param({"nthread": threads})
+        nodes = self._booster.predict(xgb.DMatrix(features, nthread=threads), pred_leaf=True)
+        self._encoder = OneHotEncoder(handle_unknown="ignore", dtype=np.float32).fit(nodes)
+        self._regression = LogisticRegression(max_iter=_ITERATIONS).fit(self._columns(nodes, dense), labels)
+
+    def score(self, matrix: xgb.DMatrix, dense: Floats) -> Floats:
+        """See `FormerObjective`."""
+        nodes = self._booster.predict(matrix, pred_leaf=True)
+        return self._regression.predict_proba(self._columns(nodes, dense))[:, 1]
+
+    def _columns(self, nodes: Floats, dense: Floats) -> Any:
+        return sparse.hstack([self._encoder.transform(nodes), sparse.csr_matrix(dense)], format="csr")
+
+
+class TunedObjective:
+    """The same with leaves by one numbering of nodes, and a product that knows of the ones.
 
     Args:
         forest: of this objective alone.
@@ -43,7 +80,7 @@ class FormerObjective:
             self._leaf_of_node[tree, forest.leaf_node[leaves]] = leaves
 
     def score(self, matrix: xgb.DMatrix, dense: Floats) -> Floats:
-        """Probabilities [rows]."""
+        """See `FormerObjective`."""
         nodes = self._booster.predict(matrix, pred_leaf=True).astype(np.int32)
         rows, trees = nodes.shape
         leaves = self._leaf_of_node[np.arange(trees), nodes]

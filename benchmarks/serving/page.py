@@ -79,6 +79,7 @@ _SETUPS = {
     "ours": "one multi-task model",
     "networks": "one network each",
     "former": "forest + logistic regression each",
+    "former_tuned": "the same, tuned",
     "xgboost": "XGBoost alone each",
 }
 

@@ -21,7 +21,7 @@ from datasets.synthetic import generate
 from pipeline.config import PipelineConfig
 from pipeline_config import FEED, FIRST_PASS
 
-_ROWS, _QUICK_ROWS = 200_000, 6_000
+_ROWS, _QUICK_ROWS = 80_000, 6_000
 _QUICK_TREES = 60
 _FILE = "prepared.json"
 _PARTS = ("examples", "schema", "transform_graph", "transformed_examples", "forest", "model")

@@ -12,7 +12,7 @@ from google.protobuf import text_format
 from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from benchmarks.serving.former import FormerObjective
+from benchmarks.serving.former import RecipeObjective, TunedObjective
 from benchmarks.serving.prepare import Prepared
 from pipeline.config import Objective, PipelineConfig
 from ranker import keys
@@ -28,7 +28,8 @@ from ranker.towers.network import TwoTowerNetwork
 CANDIDATES = 500
 FORMER_SHARE = 3  # the source tripled its forest when it gave up one per objective
 
-_TRAIN_ROWS = 8_000  # of forests whose cost counts and not their quality
+_READ_ROWS = 4096
+_TRAIN_ROWS = 2 * _READ_ROWS  # of forests whose cost counts and not their quality
 
 Tensors = dict[str, tf.Tensor]
 Scorer = Callable[[Mapping[str, tf.Tensor]], Any]
@@ -65,7 +66,7 @@ class Workshop:
         self.transform_layer = self._graph.transform_features_layer()
         self.forest = Forest.load(prepared.forest)
         self.eval_files = example_files(f"{prepared.examples}/Split-eval")
-        self._train = _training_rows(prepared, self._graph)
+        self._train = self._training_rows(prepared)
         self._forests: dict[tuple[tuple[int, ...], int], Forest] = {}
         self.transform = tf.function(
             lambda examples: dict(self.transform_layer(self.raw.parse(examples))),
@@ -118,13 +119,23 @@ class Workshop:
 
         return tf.function(score)
 
-    def former(self, objective: int, threads: int) -> FormerObjective:
-        """The former setup's model of one objective, with a third of the trees."""
-        forest = self.former_forest(objective)
-        random = np.random.default_rng(objective)
-        width = sum(size for size in self.inputs(forest).dense.values()) + self.inputs(forest).numeric
+    def recipe(self, objective: int, threads: int) -> RecipeObjective:
+        """The former setup's model of one objective, with a third of the trees, from libraries."""
+        features, dense, labels = self._train
+        of_objective = labels[:, objective % labels.shape[1]]
+        return RecipeObjective(self.former_forest(objective), features, dense, of_objective, threads)
+
+    def tuned(self, objective: int, threads: int) -> TunedObjective:
+        """The same written for speed; its weights are random, which no cost depends on."""
+        forest, random = self.former_forest(objective), np.random.default_rng(objective)
         weights = random.normal(size=forest.leaves).astype(np.float32)
-        return FormerObjective(forest, weights, random.normal(size=width).astype(np.float32), 0.0, threads)
+        dense = random.normal(size=[self._train[1].shape[1]]).astype(np.float32)
+        return TunedObjective(forest, weights, dense, 0.0, threads)
+
+    def dense(self, transformed: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """What is read without a forest: normalised numbers and dense embeddings, side by side."""
+        names = (keys.NUMERIC, *(feature.name for feature in self.config.features.dense))
+        return np.concatenate([transformed[name] for name in names], axis=1)
 
     def former_forest(self, objective: int) -> Forest:
         """One objective's forest of a third of the trees."""
@@ -142,7 +153,7 @@ class Workshop:
         return self._forests[key]
 
     def _grown(self, columns: tuple[int, ...], trees: int) -> Forest:
-        features, labels = self._train
+        features, _, labels = self._train
         settings = {
             "objective": "binary:logistic",
             "max_depth": self.config.forest.depth,
@@ -153,6 +164,22 @@ class Workshop:
         }
         booster = xgb.train(settings, xgb.DMatrix(features, labels[:, columns]), trees // len(columns))
         return Forest.from_booster(booster, self.config.features.forest_names)
+
+    def _training_rows(
+        self, prepared: Prepared
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Forest features, dense columns and labels of the first training rows."""
+        spec = self._graph.transformed_feature_spec()
+        dense = (keys.NUMERIC, *(feature.name for feature in self.config.features.dense))
+        read = {name: spec[name] for name in (keys.FOREST_FEATURES, keys.LABELS, *dense)}
+        files = example_files(f"{prepared.transformed_examples}/Split-train")
+        parts: list[dict[str, NDArray[Any]]] = []
+        for batch in parsed_batches(files, read, _READ_ROWS):
+            parts.append(batch)
+            if len(parts) * _READ_ROWS >= _TRAIN_ROWS:
+                break
+        rows = {name: np.concatenate([part[name] for part in parts]) for name in read}
+        return rows[keys.FOREST_FEATURES], self.dense(rows), rows[keys.LABELS]
 
     def _network(self, forest: Forest, objectives: list[Objective]) -> TwoTowerNetwork:
         base_rates = np.full(len(objectives), 0.1)
@@ -169,20 +196,6 @@ class Workshop:
                 tensor = tf.sparse.to_dense(tf.sparse.reset_shape(tensor, shape), default_value=missing)
             tensors[name] = tf.reshape(tensor, [len(examples), *([-1] if spec.shape.rank == 2 else [])])
         return tensors
-
-
-def _training_rows(prepared: Prepared, graph: tft.TFTransformOutput) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Features and labels of the first training rows."""
-    spec = graph.transformed_feature_spec()
-    names = (keys.FOREST_FEATURES, keys.LABELS)
-    files = example_files(f"{prepared.transformed_examples}/Split-train")
-    parts: list[dict[str, NDArray[Any]]] = []
-    for batch in parsed_batches(files, {name: spec[name] for name in names}, 4096):
-        parts.append(batch)
-        if sum(len(part[keys.LABELS]) for part in parts) >= _TRAIN_ROWS:
-            break
-    features, labels = (np.concatenate([part[name] for part in parts]) for name in names)
-    return features, labels
 
 
 def _only_file(folder: str) -> str:
