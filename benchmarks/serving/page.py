@@ -168,13 +168,16 @@ def _passes(passes: Sequence[Pass]) -> str:
             p.name,
             p.trees,
             f"{p.leaves:,}",
+            f"{p.load_seconds:.1f}",
             f"{1000 * p.features_seconds:.1f}",
             f"{1000 * p.leaves_seconds:.1f}",
             f"{p.auc.mean():.4f}",
         )
         for p in passes
     ]
-    return _table(["config", "trees", "leaves", "ms by score_features", "ms by score_leaves", "mean AUC"], rows)
+    return _table(
+        ["config", "trees", "leaves", "load, s", "ms by score_features", "ms by score_leaves", "mean AUC"], rows
+    )
 
 
 def _ops(ops: Sequence[OpTime]) -> str:
