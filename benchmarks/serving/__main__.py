@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         work = options.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
         models = prepared(work.resolve(), options.quick, console)
-        results, figures = measure(models, options.quick, options.trace, console)
+        results, figures = measure(work.resolve(), models, options.quick, options.trace, console)
     page = markdown(results)
     console.print(page, highlight=False, soft_wrap=True)
     if options.page:
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure(
-    models: dict[str, Prepared], quick: bool, trace_folder: Path | None, console: Console
+    work: Path, models: dict[str, Prepared], quick: bool, trace_folder: Path | None, console: Console
 ) -> tuple[Results, list[Figure]]:
     """Every section, one after the other."""
     results, figures = Results(), []
@@ -61,10 +61,12 @@ def measure(
         costs = forests.measured(threads, quick)
         results.forests += costs
         figures += forests.figures(costs, "" if threads == 1 else ".all_cores")
+        console.print(f"objectives, {threads} thread(s)")
+        setups = objectives.measured(work, threads, quick)
+        results.objectives += setups
+        figures += objectives.figures(setups, "" if threads == 1 else ".all_cores")
     workshop = Workshop(models[FEED.name], configs(quick)[FEED.name])
     session = workshop.session()
-    console.print("objectives")
-    results.objectives = objectives.costs(workshop, session, quick)
     console.print("progression")
     results.stages = progression.progression(workshop, quick)
     results.payloads = _payloads(workshop, session)
@@ -77,7 +79,6 @@ def measure(
     results.loads = latency.loads(model, session.features, quick)
     served = tf.saved_model.load(str(model))
     results.ops = trace.op_times(lambda: served.signatures["score_features"](**session.features), trace_folder)
-    figures += objectives.figures(results.objectives)
     figures += progression.figures(results.stages)
     figures += payload.figures(results.payloads)
     figures += tables.figures(results.tables)

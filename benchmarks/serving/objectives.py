@@ -1,7 +1,19 @@
-"""What a session of 500 candidates costs with more and more objectives, in four setups."""
+"""What a session of 500 candidates costs with more and more objectives, in five setups.
 
-import os
+    uv run python -m benchmarks.serving.objectives --work DIR --threads N [--quick]
+
+A process of its own, because TensorFlow's threads are set once per process. Prints one JSON
+line per number of objectives.
+"""
+
+import argparse
+import dataclasses
+import json
+import logging
+import subprocess
+import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +22,9 @@ import tensorflow as tf
 
 from benchmarks.harness import Figure, alternate
 from benchmarks.serving.former import FormerSetup, XgboostAlone
+from benchmarks.serving.prepare import configs, load
 from benchmarks.serving.sessions import CANDIDATES, Session, Workshop
+from pipeline_config import FEED
 from ranker import keys
 
 OBJECTIVES = (1, 2, 4, 8, 12)
@@ -28,6 +42,7 @@ class ObjectiveCost:
 
     Attributes:
         objectives: how many.
+        threads: that each setup may use.
         ours: one multi-task model.
         networks: one network an objective, with a forest of its own.
         former: one forest and one logistic regression an objective, from libraries.
@@ -37,6 +52,7 @@ class ObjectiveCost:
     """
 
     objectives: int
+    threads: int
     ours: float
     networks: float
     former: float
@@ -45,32 +61,45 @@ class ObjectiveCost:
     transform: float
 
 
-def costs(workshop: Workshop, session: Session, quick: bool) -> list[ObjectiveCost]:
+def measured(work: Path, threads: int, quick: bool) -> list[ObjectiveCost]:
+    """All numbers of objectives, in a process with so many threads.
+
+    Raises:
+        RuntimeError: the process failed.
+    """
+    command = [sys.executable, "-m", "benchmarks.serving.objectives", "--work", str(work), "--threads", str(threads)]
+    done = subprocess.run([*command, *(["--quick"] if quick else [])], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    return [ObjectiveCost(**json.loads(line)) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def costs(workshop: Workshop, session: Session, threads: int, quick: bool) -> list[ObjectiveCost]:
     """Measures all setups, in turns."""
     with tempfile.TemporaryDirectory(prefix="serving-benchmark-") as folder:
         return [
-            _cost(workshop, session, count, quick, Path(folder, str(count)))
+            _cost(workshop, session, count, threads, quick, Path(folder, str(count)))
             for count in (QUICK_OBJECTIVES if quick else OBJECTIVES)
         ]
 
 
-def figures(measured: Sequence[ObjectiveCost]) -> list[Figure]:
+def figures(found: Sequence[ObjectiveCost], suffix: str = "") -> list[Figure]:
     """How ours grows, and what it saves against the former setup."""
-    by_count = {cost.objectives: cost for cost in measured}
+    by_count = {cost.objectives: cost for cost in found}
     one, eight, twelve = by_count[1], by_count[8], by_count[12]
     return [
         Figure(
-            "objectives_12_over_1",
+            "objectives_12_over_1" + suffix,
             ours=1000 * twelve.ours,
             rival=1000 * one.ours,
             unit="ms",
             target=MOST_GROWTH,
             target_is_least=False,
             note=f"ours with 12 objectives beside ours with 1, {CANDIDATES} candidates from tf.Examples to "
-            "probabilities; with 1 there is only one tower",
+            f"probabilities, {one.threads} thread(s); with 1 there is only one tower",
         ),
         Figure(
-            "former_setup_at_8",
+            "former_setup_at_8" + suffix,
             ours=1 / eight.ours,
             rival=1 / eight.former,
             unit="sessions/s",
@@ -80,14 +109,14 @@ def figures(measured: Sequence[ObjectiveCost]) -> list[Figure]:
             f"{eight.former_tuned / eight.ours:.2f} times",
         ),
         Figure(
-            "networks_at_8",
+            "networks_at_8" + suffix,
             ours=1 / eight.ours,
             rival=1 / eight.networks,
             unit="sessions/s",
             note="beside one network with a forest of its own for each objective",
         ),
         Figure(
-            "xgboost_at_8",
+            "xgboost_at_8" + suffix,
             ours=1 / eight.ours,
             rival=1 / eight.xgboost,
             unit="sessions/s",
@@ -97,8 +126,7 @@ def figures(measured: Sequence[ObjectiveCost]) -> list[Figure]:
     ]
 
 
-def _cost(workshop: Workshop, session: Session, count: int, quick: bool, folder: Path) -> ObjectiveCost:
-    threads = os.cpu_count() or 1
+def _cost(workshop: Workshop, session: Session, count: int, threads: int, quick: bool, folder: Path) -> ObjectiveCost:
     ranker = workshop.ranker(count)
     tf.saved_model.save(ranker, str(folder), signatures=ranker.signatures())
     model = tf.saved_model.load(str(folder))
@@ -129,4 +157,24 @@ def _cost(workshop: Workshop, session: Session, count: int, quick: bool, folder:
     }
     for run in runs.values():
         run()
-    return ObjectiveCost(count, **alternate(runs, _QUICK_ROUNDS if quick else _ROUNDS))
+    return ObjectiveCost(count, threads, **alternate(runs, _QUICK_ROUNDS if quick else _ROUNDS))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.objectives")
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args(arguments)
+    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(options.threads)
+    workshop = Workshop(load(options.work)[FEED.name], configs(options.quick)[FEED.name])
+    for cost in costs(workshop, workshop.session(), options.threads, options.quick):
+        print(json.dumps(dataclasses.asdict(cost)), flush=True)
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    main()

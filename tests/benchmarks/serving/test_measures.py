@@ -66,6 +66,7 @@ def test_growth_and_saving_come_from_the_right_counts() -> None:
     measured = [
         ObjectiveCost(
             count,
+            1,
             ours=0.010 + 0.0001 * count,
             networks=0.01 * count,
             former=0.02 * count,
