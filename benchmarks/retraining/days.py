@@ -12,7 +12,7 @@ from tfx.utils import io_utils
 
 from benchmarks.part_run import run_up_to
 from benchmarks.quality.rows import Rows, read_rows
-from components.transform.reuse import SplitFiles, transform_by
+from components.transform.rows import SplitFiles, transform_by
 from pipeline.config import PipelineConfig
 from pipeline.local.run import BEAM_ARGS
 

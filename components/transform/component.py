@@ -4,35 +4,41 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx.dsl.components.base import base_beam_component, executor_spec
-from tfx.types import channel, component_spec, standard_artifacts, standard_component_specs
+from tfx.types import channel, component_spec, standard_artifacts
 from tfx.utils import json_utils
 
 from components.training_start.artifact import TrainingStartArtifact
 from components.transform.executor import Executor
 from pipeline.fingerprint import code_fingerprint
 
-_STOCK = standard_component_specs.TransformSpec
-
 
 class TransformSpec(component_spec.ComponentSpec):
-    """The interface of TFX's Transform, the start of the training, and a fingerprint of the code."""
+    """The part of TFX's Transform that the pipeline uses, the start of the training, and a fingerprint of the code."""
 
-    PARAMETERS = {**_STOCK.PARAMETERS, "code_fingerprint": component_spec.ExecutionParameter(type=str)}
+    PARAMETERS = {
+        "preprocessing_fn": component_spec.ExecutionParameter(type=str),
+        "custom_config": component_spec.ExecutionParameter(type=str),
+        "code_fingerprint": component_spec.ExecutionParameter(type=str),
+    }
     INPUTS = {
-        **_STOCK.INPUTS,
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
         "training_start": component_spec.ChannelParameter(type=TrainingStartArtifact, optional=True),
     }
-    OUTPUTS = _STOCK.OUTPUTS
+    OUTPUTS = {
+        "transform_graph": component_spec.ChannelParameter(type=standard_artifacts.TransformGraph),
+        "transformed_examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+    }
 
 
 class Transform(base_beam_component.BaseBeamComponent):
-    """Analyses the split train and transforms both splits, as TFX's Transform does.
+    """Analyses the split train and transforms all splits, as TFX's Transform does.
 
     Where the training goes on from an earlier one, nothing is analysed: the rows are transformed by that one's graph,
     so that every feature means to its forest and towers what it meant before. TFX's own component cannot do that.
 
-    Statistics of what comes out are nobody's input and left out, and so is the analyzers' cache, which pays only over
-    many spans.
+    Of what TFX's own offers beside, statistics of what comes out are left out, as they are nobody's input, and so is
+    the analyzers' cache, which pays only over many spans.
 
     Args:
         examples: FeedLogGen's examples.
@@ -60,8 +66,6 @@ class Transform(base_beam_component.BaseBeamComponent):
                 training_start=training_start,
                 preprocessing_fn=preprocessing_fn,
                 custom_config=json_utils.dumps(dict(custom_config)),
-                force_tf_compat_v1=0,
-                disable_statistics=1,
                 code_fingerprint=code_fingerprint("components.transform"),
                 transform_graph=channel.Channel(type=standard_artifacts.TransformGraph),
                 transformed_examples=channel.Channel(type=standard_artifacts.Examples),

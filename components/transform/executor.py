@@ -1,19 +1,23 @@
-"""Transform's executor: TFX's own, or the graph that the training goes on with."""
+"""Transform's executor: analyses the split train, or takes the graph that the training goes on with."""
 
+import functools
 import os
 from typing import Any
 
 from tfx import types
-from tfx.components.transform import executor as stock
-from tfx.types import artifact_utils
-from tfx.utils import io_utils
+from tfx.components.util import udf_utils
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import io_utils, json_utils
 
 from components.training_start.artifact import start_of
-from components.transform.reuse import SplitFiles, transform_by
+from components.transform.rows import SplitFiles, analyse_and_transform, transform_by
 from ranker.serving.state import TRANSFORM_GRAPH
 
+_ANALYSED = "train"
 
-class Executor(stock.Executor):
+
+class Executor(base_beam_executor.BaseBeamExecutor):
     """See `component.Transform`."""
 
     def Do(
@@ -23,14 +27,10 @@ class Executor(stock.Executor):
         exec_properties: dict[str, Any],
     ) -> None:
         """Writes the graph and the transformed examples."""
-        start, state = start_of(input_dict)
-        if start.is_cold:
-            own = {key: artifacts for key, artifacts in input_dict.items() if key != "training_start"}
-            super().Do(own, output_dict, exec_properties)
-            return
         self._log_startup(input_dict, output_dict, exec_properties)
-        graph = os.path.join(state, TRANSFORM_GRAPH)
+        start, state = start_of(input_dict)
         schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
+        schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
         transformed = artifact_utils.get_single_instance(output_dict["transformed_examples"])
         transformed.split_names = artifact_utils.get_single_instance(input_dict["examples"]).split_names
         splits = [
@@ -41,9 +41,15 @@ class Executor(stock.Executor):
             )
             for split in artifact_utils.decode_split_names(transformed.split_names)
         ]
-        output = artifact_utils.get_single_uri(output_dict["transform_graph"])
-        scratch = os.path.join(output, ".temp_path")
-        schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
-        transform_by(graph, schema, splits, self._make_beam_pipeline, scratch)
+        graph = artifact_utils.get_single_uri(output_dict["transform_graph"])
+        scratch = os.path.join(graph, ".temp_path")
+        if start.is_cold:
+            function = udf_utils.get_fn(exec_properties, standard_component_specs.PREPROCESSING_FN_KEY)
+            function = functools.partial(function, custom_config=json_utils.loads(exec_properties["custom_config"]))
+            analyse_and_transform(function, _ANALYSED, schema, splits, graph, self._make_beam_pipeline, scratch)
+        else:
+            earlier = os.path.join(state, TRANSFORM_GRAPH)
+            transform_by(earlier, schema, splits, self._make_beam_pipeline, scratch)
         io_utils.delete_dir(scratch)
-        io_utils.copy_dir(graph, output)
+        if not start.is_cold:
+            io_utils.copy_dir(earlier, graph)
