@@ -20,6 +20,7 @@ _CHECKED = ConfigDict(extra="forbid")
 
 ColumnName = Annotated[str, Field(min_length=1)]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Share = Annotated[float, Field(gt=0.0, le=1.0)]
 Tower = Literal["passive", "active"]
 UtilityGroup = Literal["passive", "active", "other"]
 Start = Literal["cold", "warm", "incremental"]
@@ -192,6 +193,37 @@ class Towers:
 
 
 @dataclass(frozen=True, config=_CHECKED)
+class Sampling:
+    """Which negatives the towers are not trained on, and how that is made up for; by default they see everything.
+
+    Attributes:
+        impressions: share kept of the impressions without any engagement. The others are not read again after they
+            were counted, so training takes that much less time.
+        negatives: objective → share kept of its own negatives; its cross entropy leaves the others out. It saves no
+            time, as the other objectives still learn from those impressions.
+        correction: `weights` gives each negative that was kept the weight of those that it stands for; `shift` trains
+            on log-odds raised by what leaving negatives out adds, which is exact for `negatives` and not for
+            `impressions`; `none` leaves the bias in, to show what it does.
+    """
+
+    impressions: Share = 1.0
+    negatives: dict[str, Share] = Field(default_factory=dict)
+    correction: Literal["weights", "shift", "none"] = "weights"
+
+    def __post_init__(self) -> None:
+        if self.correction == "shift" and self.impressions < 1:
+            raise ValueError(
+                f"sampling.correction: shift is not exact where impressions are left out ({self.impressions} of them "
+                "are kept): what that adds to an objective's log-odds depends on the other objectives; use weights"
+            )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is left out."""
+        return self.impressions < 1 or any(share < 1 for share in self.negatives.values())
+
+
+@dataclass(frozen=True, config=_CHECKED)
 class Training:
     """How the towers are fitted.
 
@@ -207,6 +239,7 @@ class Training:
         distillation: what the forest's own prediction weighs in each label that the towers learn from, beside what
             happened. It keeps the towers from learning the few positives of a rare objective by heart. 0, and nothing
             else with the forest target `any`, trains on the labels alone, as the source does.
+        sampling: negatives that are left out; none by default.
         shuffle_buffer: impressions that are shuffled together, block by block.
         strategy: the devices that train together: one, all GPUs of this machine (`mirrored`), or those of the workers
             that TF_CONFIG names (`multi_worker`). A batch is shared out over them, so larger ones pay.
@@ -222,6 +255,7 @@ class Training:
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     gradient_clip_norm: PositiveFloat | None = 10.0
     distillation: Fraction = 0.7
+    sampling: Sampling = Sampling()
     shuffle_buffer: PositiveInt = 20_000
     strategy: Strategy = "one_device"
     seed: int = 1
@@ -405,6 +439,10 @@ class PipelineConfig:
         _unique("objectives, features and keys", (*self.objective_names, *self.features.names, *keys))
         if unknown := sorted(set(self.gates.overrides) - set(self.objective_names)):
             raise ValueError(f"gates.overrides: {unknown} are not among the objectives {list(self.objective_names)}")
+        if unknown := sorted(set(self.training.sampling.negatives) - set(self.objective_names)):
+            raise ValueError(
+                f"training.sampling.negatives: {unknown} are not among the objectives {list(self.objective_names)}"
+            )
         if self.forest.target == "any":
             for field, share in (
                 ("towers.forest_share", self.towers.forest_share),

@@ -9,3 +9,7 @@ VIEWER_BUCKETS = 1000
 
 # Written by LeafEncoder in place of FOREST_FEATURES.
 LEAVES = "leaves"  # bytes [batch, 1]: one little-endian uint16 (uint32 above 65,536 leaves) per tree
+
+# Added to a batch of training rows where the config leaves negatives out.
+LOSS_WEIGHTS = "loss_weights"  # float32 [batch, objectives], what each cross entropy counts; 1 on average
+LOGIT_OFFSET = "logit_offset"  # float32 [batch, objectives], what leaving negatives out adds to the log-odds

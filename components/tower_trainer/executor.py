@@ -27,6 +27,7 @@ from ranker.serving.state import TOWERS, TrainingState
 from ranker.towers.data import count_labels, training_batches
 from ranker.towers.inputs import tower_inputs
 from ranker.towers.retrain import Task, retrain
+from ranker.towers.sampling import make_sampler
 from ranker.towers.state import TowerState
 from ranker.towers.workers import is_chief, make_strategy
 
@@ -69,8 +70,10 @@ class Executor(base_executor.BaseExecutor):
 
         run = artifact_utils.get_single_instance(output_dict["model_run"])
         files = example_files(artifact_utils.get_split_uri(input_dict["leaf_examples"], "train"))
-        counts = count_labels(files, [o.name for o in objectives])
-        batches = partial(
+        names = [o.name for o in objectives]
+        sampler = make_sampler(training.sampling, names, training.seed)
+        counts = count_labels(files, names, sampler)
+        everything = partial(
             training_batches,
             files,
             inputs,
@@ -80,6 +83,9 @@ class Executor(base_executor.BaseExecutor):
             training.epochs,
             training.seed,
         )
+        batches = everything
+        if sampler is not None and counts.weights is not None:
+            batches = partial(everything, sampler=sampler.scaled(counts.rows, counts.weights))
         retraining = from_json(Retraining, exec_properties["retraining"])
         plan, state = start_of(input_dict)
         parent = None if plan.is_cold else TowerState.load(os.path.join(state, TOWERS))
@@ -88,7 +94,7 @@ class Executor(base_executor.BaseExecutor):
         task = Task(counts, inputs, objectives, towers, training, retraining, forest.fingerprint, margins)
         strategy = make_strategy(training.strategy)
         logs = os.path.join(run.uri, TENSORBOARD_DIR)
-        trained, tower_state = retrain(plan.start, task, batches, parent, logs, strategy)
+        trained, tower_state = retrain(plan.start, task, batches, parent, logs, strategy, everything)
         if not is_chief(strategy):
             return
         with fileio.open(os.path.join(run.uri, HISTORY_FILE), "w") as file:
@@ -97,7 +103,7 @@ class Executor(base_executor.BaseExecutor):
         model = artifact_utils.get_single_instance(output_dict["model"])
         eval_day = resolve_day(exec_properties["eval_day"]).isoformat()
         manifest = Manifest(
-            objectives=[o.name for o in objectives],
+            objectives=names,
             trees=forest.trees,
             leaves=forest.leaves,
             forest_fingerprint=forest.fingerprint,

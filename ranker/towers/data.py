@@ -5,8 +5,9 @@ of parsed rows. Moving rows one at a time through a shuffle buffer would cost ne
 a training step takes no more than 50 microseconds a row on one core.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +15,7 @@ import tensorflow as tf
 from ranker import keys
 from ranker.examples import parsed_batches
 from ranker.towers.inputs import TowerInputs
+from ranker.towers.sampling import Sampler
 
 _COUNT_BATCH = 4096
 _PARSE_BATCH = 512
@@ -25,36 +27,79 @@ _U16_LEAVES = 65_536
 
 @dataclass(frozen=True)
 class LabelCounts:
-    """How often each objective happened.
+    """How often each objective happened among the impressions that are trained on.
 
     Attributes:
         rows: impressions.
         positives: [objectives], impressions with the objective.
+        weights: [objectives], what its impressions count in sum; None where each counts once.
+        log_odds_offset: [objectives], what leaving negatives out has added to the log-odds.
     """
 
     rows: int
     positives: np.ndarray
+    weights: np.ndarray | None = None
+    log_odds_offset: np.ndarray | float = 0.0
+
+    @property
+    def rates_in_loss(self) -> np.ndarray:
+        """[objectives], the shares of positives that the loss sees.
+
+        They are kept half an impression away from 0 and 1 so that the log-odds are finite.
+        """
+        total = self.rows if self.weights is None else self.weights
+        return np.clip(self.positives, 0.5, total - 0.5) / total
 
     @property
     def base_rates(self) -> np.ndarray:
-        """[objectives], kept half an impression away from 0 and 1 so that the log-odds are finite."""
-        return np.clip(self.positives, 0.5, self.rows - 0.5) / self.rows
+        """[objectives], the shares of positives among all impressions, whatever was left out."""
+        rates = self.rates_in_loss
+        log_odds = np.log(rates) - np.log1p(-rates) - self.log_odds_offset
+        return 1.0 / (1.0 + np.exp(-log_odds))
 
 
-def count_labels(files: Sequence[str], objectives: Sequence[str]) -> LabelCounts:
+def count_labels(files: Sequence[str], objectives: Sequence[str], sampler: Sampler | None = None) -> LabelCounts:
     """Counts rows and positives in one pass that parses nothing but the labels.
 
     Raises:
-        ValueError: the files hold no row, or another number of labels per row.
+        ValueError: the files hold no row, or another number of labels per row; nothing is left of an objective.
     """
     spec = {keys.LABELS: tf.io.FixedLenFeature([len(objectives)], tf.float32)}
+    if sampler is not None:
+        return _count_sampled(files, spec, objectives, sampler)
     rows, positives = 0, np.zeros(len(objectives))
     for batch in parsed_batches(files, spec, _COUNT_BATCH):
         rows += len(batch[keys.LABELS])
         positives += batch[keys.LABELS].sum(axis=0)
+    _check_rows(rows, files)
+    return LabelCounts(rows, positives)
+
+
+def _count_sampled(
+    files: Sequence[str], spec: Mapping[str, Any], objectives: Sequence[str], sampler: Sampler
+) -> LabelCounts:
+    blocks = _records(files).batch(_PARSE_BATCH).map(lambda batch: tf.io.parse_example(batch, spec))
+    rows, positives, weights = 0, np.zeros(len(objectives)), np.zeros(len(objectives))
+    for batch in _sampled(blocks, sampler).as_numpy_iterator():
+        rows += len(batch[keys.LABELS])
+        positives += (batch[keys.LABELS] * batch[keys.LOSS_WEIGHTS]).sum(axis=0)
+        weights += batch[keys.LOSS_WEIGHTS].sum(axis=0)
+    _check_rows(rows, files)
+    if empty := [name for name, weight in zip(objectives, weights, strict=True) if weight == 0]:
+        raise ValueError(f"training.sampling: leaves no impression for the objectives {empty}")
+    return LabelCounts(rows, positives, weights, sampler.log_odds)
+
+
+def _check_rows(rows: int, files: Sequence[str]) -> None:
     if rows == 0:
         raise ValueError(f"leaf examples: no row in {len(files)} files, the first of which is {files[0]}")
-    return LabelCounts(rows, positives)
+
+
+def _sampled(blocks: tf.data.Dataset, sampler: Sampler | None) -> tf.data.Dataset:
+    """Blocks of parsed rows → those that are trained on; counting and training have to cut the same blocks."""
+    if sampler is None:
+        return blocks
+    return blocks.enumerate().map(lambda block, rows: sampler(rows, block))
 
 
 def training_batches(
@@ -65,17 +110,18 @@ def training_batches(
     shuffle_buffer: int,
     epochs: int,
     seed: int,
+    sampler: Sampler | None = None,
 ) -> tf.data.Dataset:
     """Shuffled batches of all epochs, one after another; an epoch's last batch may be smaller.
 
     The rows are cut into blocks of `shuffle_buffer`, interleaved from the files, and each block is put into random
     order. That order depends on the files' names, the seed and the epoch alone. Each element holds the tensors of
-    `TowerInputs.tensor_specs` and `labels` float32 [batch, objectives].
+    `TowerInputs.tensor_specs` and `labels` float32 [batch, objectives]; with a sampler, what that adds to them.
     """
 
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
         parsed = _records(files).batch(_PARSE_BATCH).map(lambda batch: parse_batch(batch, inputs, objectives))
-        blocks = parsed.rebatch(shuffle_buffer).enumerate()
+        blocks = _sampled(parsed, sampler).rebatch(shuffle_buffer).enumerate()
         shuffled = blocks.map(lambda block, rows: _permuted(rows, tf.stack([seed, number * _EPOCH_STRIDE + block])))
         return shuffled.prefetch(1).rebatch(batch_size)
 

@@ -27,7 +27,8 @@ def mixed_labels(batches: tf.data.Dataset, teacher: Teacher, share: float) -> tf
         return batches
 
     def mix(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        taught = tf.sigmoid(teacher(batch[keys.LEAVES]))
+        # The teacher knows the log-odds among all impressions, and the loss may be of those among fewer.
+        taught = tf.sigmoid(teacher(batch[keys.LEAVES]) + batch.get(keys.LOGIT_OFFSET, 0.0))
         return {**batch, keys.LABELS: (1 - share) * batch[keys.LABELS] + share * taught}
 
     return batches.map(mix).prefetch(2)

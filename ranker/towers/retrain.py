@@ -57,6 +57,7 @@ def retrain(
     parent: TowerState | None = None,
     log_dir: str | None = None,
     strategy: tf.distribute.Strategy | None = None,
+    everything: Batches | None = None,
 ) -> tuple[TrainedTowers, TowerState]:
     """Fits the towers and says what the next day needs to go on from them.
 
@@ -68,6 +69,7 @@ def retrain(
         parent: the earlier day's state; a cold start needs none.
         log_dir: as in `train_towers`.
         strategy: as in `train_towers`.
+        everything: the batches with the negatives that `batches` leaves out; None where it leaves none out.
 
     Raises:
         ValueError: whatever `train_towers` refuses; a warm start without a parent, or with one whose forest or network
@@ -96,7 +98,9 @@ def retrain(
         trained = fit(batches(), training=slower, start=weights, pull=pull, blend=served)
     fisher: Arrays = ()
     if task.retraining.start == "incremental":
-        fisher = fisher_diagonal(trained.network, batches(), task.inputs, task.retraining.fisher_rows, served)
+        fisher = fisher_diagonal(
+            trained.network, (everything or batches)(), task.inputs, task.retraining.fisher_rows, served
+        )
     latest = snapshot(trained.network, fisher)
     cold = None
     if fisher:

@@ -41,12 +41,14 @@ class ChunkReport:
         )
 
 
+_NO_INPUTS = (keys.LABELS, keys.LOSS_WEIGHTS, keys.LOGIT_OFFSET)
+
 ChunkFunction = Callable[[Iterator[Batch], int], ChunkReport]
 
 
 def float_inputs(batch: Mapping[str, tf.Tensor | tf.TensorSpec]) -> list[str]:
     """Names of the batch's tensors that could hold NaN or infinity."""
-    return sorted(name for name, tensor in batch.items() if tensor.dtype == tf.float32 and name != keys.LABELS)
+    return sorted(name for name, tensor in batch.items() if tensor.dtype == tf.float32 and name not in _NO_INPUTS)
 
 
 def cross_entropies(network: keras.Model, batch: Batch, training: bool, blend: Blend | None = None) -> tf.Tensor:
@@ -55,11 +57,17 @@ def cross_entropies(network: keras.Model, batch: Batch, training: bool, blend: B
 
 
 def logit_losses(network: keras.Model, batch: Batch, training: bool, blend: Blend | None = None) -> tf.Tensor:
-    """Each impression's cross entropy by each objective; [batch, objectives], in nats."""
+    """Each impression's cross entropy by each objective; [batch, objectives], in nats.
+
+    Where negatives are left out, it is weighted, or of log-odds to match; see `ranker.towers.sampling`.
+    """
     logits = network(batch, training=training)
     if blend is not None:
         logits = blend(logits, batch[keys.LEAVES])
-    return tf.nn.sigmoid_cross_entropy_with_logits(batch[keys.LABELS], logits)
+    if keys.LOGIT_OFFSET not in batch:
+        return tf.nn.sigmoid_cross_entropy_with_logits(batch[keys.LABELS], logits)
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(batch[keys.LABELS], logits + batch[keys.LOGIT_OFFSET])
+    return batch[keys.LOSS_WEIGHTS] * losses
 
 
 def make_step(

@@ -53,8 +53,8 @@ def train_towers(
 ) -> TrainedTowers:
     """Minimises the cross entropy, summed over the objectives and averaged over all impressions.
 
-    No impression is sampled away for any objective. The same input, config and machine give the same weights, bit for
-    bit.
+    No impression is sampled away for any objective, unless the batches say so (`ranker.towers.sampling`). The same
+    input, config and machine give the same weights, bit for bit.
 
     Args:
         batches: all epochs' batches, `training.epochs * ceil(rows / training.batch_size)` of them, as
@@ -126,7 +126,7 @@ class _Loop:
         self._batch_size = training.batch_size
         self._epochs = training.epochs
         self._rate = rate
-        p = counts.base_rates
+        p = counts.rates_in_loss
         base_rate_loss = float(-np.sum(p * np.log(p) + (1 - p) * np.log1p(-p)))
         self._watch = ExplosionWatch(base_rate_loss)
         self._progress = ProgressReporter("training the towers", counts.rows * training.epochs)

@@ -14,6 +14,7 @@ from pipeline.config import (
     MultiValued,
     Objective,
     PipelineConfig,
+    Sampling,
     Towers,
     Training,
     from_json,
@@ -71,6 +72,10 @@ def test_a_gate_of_its_own_replaces_the_common_one() -> None:
         ({"slices": (("country",),)}, r"slices: \['country'\] are not among the categorical features \['device'\]"),
         ({"slices": (("age",),)}, r"slices: \['age'\] are not among"),
         ({"gates": Gates(overrides={"buy": Gate()})}, r"gates.overrides: \['buy'\] are not among the objectives"),
+        (
+            {"training": Training(sampling=Sampling(negatives={"buy": 0.1}))},
+            r"training.sampling.negatives: \['buy'\] are not among the objectives",
+        ),
         ({"train_days": 0}, "train_days\n.*greater than 0"),
         ({"name": "My Feed"}, "name\n.*pattern"),
         ({"colour": "red"}, "colour\n.*[Uu]nexpected"),
@@ -122,3 +127,8 @@ def test_a_forest_of_the_superset_objective_has_no_share_in_the_predictions() ->
     with pytest.raises(ValidationError, match=r"training.distillation: 0.7 .* set it to 0"):
         config(forest=superset, towers=alone)
     assert config(forest=superset, towers=alone, training=Training(distillation=0.0)).forest.target == "any"
+
+
+def test_a_shift_cannot_make_up_for_impressions_that_are_left_out() -> None:
+    with pytest.raises(ValidationError, match=r"sampling.correction: shift is not exact .* \(0.5 of them are kept\)"):
+        Sampling(impressions=0.5, correction="shift")

@@ -21,7 +21,7 @@ from components.tower_trainer.component import TowerTrainer
 from components.tower_trainer.executor import Executor
 from components.training_start.artifact import TrainingStartArtifact
 from components.training_start.plan import Lineage, Plan, write_plan
-from pipeline.config import PipelineConfig, Training, from_json
+from pipeline.config import PipelineConfig, Sampling, Training, from_json
 from ranker.forest.model import Forest
 from ranker.forest.traverse import Traversal
 from ranker.serving.export import MANIFEST
@@ -147,6 +147,21 @@ def test_the_run_keeps_its_curves(trained: Path) -> None:
     assert history["impressions"][-1] == 12 * 1000
     assert history["loss"][-1] < 0.96 * history["base_rate_loss"]
     assert list((trained / "model_run" / "tensorboard").glob("events*"))
+
+
+def test_sampling_leaves_out_impressions_and_keeps_calibration(
+    inputs: dict[str, list[Artifact]], feed: TinyFeed, tmp_path: Path
+) -> None:
+    sampled = replace(CONFIG, training=replace(CONFIG.training, sampling=Sampling(impressions=0.5)))
+    out = _run(inputs, tmp_path / "out", sampled)
+    manifest = json.loads((out / "model" / "Format-Serving" / MANIFEST).read_text())
+    engaged = sum(any(row[o.name][0] for o in OBJECTIVES) for row in feed.rows)
+    assert engaged < manifest["rows"] < 1000
+    model = tf.saved_model.load(str(out / "model" / "Format-Serving"))
+    scores = model.signatures["serving_default"](examples=tf.constant(serialized(feed.rows, FEATURES.names)))
+    for objective in OBJECTIVES:
+        labels = np.array([row[objective.name][0] for row in feed.rows])
+        assert np.mean(scores[objective.name]) == pytest.approx(labels.mean(), abs=0.08)
 
 
 def test_leaves_of_another_forest_are_refused(

@@ -21,7 +21,7 @@ def _floats(values: np.ndarray) -> tf.train.Feature:
     return tf.train.Feature(float_list=tf.train.FloatList(value=values))
 
 
-def _write(directory: Path, rows: Impressions, files: int = 3, dtype: str = "<u2") -> list[str]:
+def write_leaf_examples(directory: Path, rows: Impressions, files: int = 3, dtype: str = "<u2") -> list[str]:
     for shard, indices in enumerate(np.array_split(np.arange(len(rows.labels)), files)):
         with tf.io.TFRecordWriter(str(directory / f"leaves-{shard:05d}-of-{files:05d}")) as writer:
             for i in indices:
@@ -59,7 +59,7 @@ def _rows_in(rows: Impressions) -> list[bytes]:
 
 def test_every_epoch_holds_every_row_once_with_its_values_together(tmp_path: Path) -> None:
     rows = impressions(ROWS, seed=1)
-    files = _write(tmp_path, rows)
+    files = write_leaf_examples(tmp_path, rows)
 
     batches = _batches(files, epochs=2)
 
@@ -71,7 +71,7 @@ def test_every_epoch_holds_every_row_once_with_its_values_together(tmp_path: Pat
 
 
 def test_order_depends_on_the_seed_alone(tmp_path: Path) -> None:
-    files = _write(tmp_path, impressions(ROWS, seed=1))
+    files = write_leaf_examples(tmp_path, impressions(ROWS, seed=1))
 
     assert _rows_of(_batches(files, epochs=2)) == _rows_of(_batches(files, epochs=2))
     assert _rows_of(_batches(files)) != _rows_of(_batches(files, seed=2))
@@ -81,13 +81,13 @@ def test_forests_above_65536_leaves_take_four_bytes_a_leaf(tmp_path: Path) -> No
     inputs = TowerInputs(trees=TREES, leaves=70_000, numeric=NUMERIC, dense={"content": DENSE})
     rows = impressions(10, seed=1)
     rows.leaves[3, 5] = 69_999
-    files = _write(tmp_path, rows, dtype="<u4")
+    files = write_leaf_examples(tmp_path, rows, dtype="<u4")
 
     assert sorted(_rows_of(_batches(files, inputs))) == sorted(_rows_in(rows))
 
 
 def test_rows_of_another_forest_are_refused(tmp_path: Path) -> None:
-    files = _write(tmp_path, impressions(10, seed=1))
+    files = write_leaf_examples(tmp_path, impressions(10, seed=1))
     more_trees = TowerInputs(trees=TREES + 1, leaves=INPUTS.leaves, numeric=NUMERIC, dense={"content": DENSE})
     fewer_leaves = TowerInputs(trees=TREES, leaves=INPUTS.leaves - 8, numeric=NUMERIC, dense={"content": DENSE})
 
@@ -100,7 +100,7 @@ def test_rows_of_another_forest_are_refused(tmp_path: Path) -> None:
 def test_counts_rows_and_positives(tmp_path: Path) -> None:
     rows = impressions(ROWS, seed=1)
 
-    counts = count_labels(_write(tmp_path, rows), NAMES)
+    counts = count_labels(write_leaf_examples(tmp_path, rows), NAMES)
 
     assert counts.rows == ROWS
     np.testing.assert_array_equal(counts.positives, rows.labels.sum(axis=0))
@@ -112,7 +112,7 @@ def test_base_rates_stay_inside_zero_and_one() -> None:
 
 
 def test_another_number_of_labels_is_refused(tmp_path: Path) -> None:
-    files = _write(tmp_path, impressions(10, seed=1))
+    files = write_leaf_examples(tmp_path, impressions(10, seed=1))
 
     with pytest.raises(ValueError, match=r"leaves-00000-of-00003 does not hold \[labels float32 \[2\]\] in every row"):
         count_labels(files, NAMES[:2])
