@@ -7,7 +7,6 @@ all that is left to do for a candidate is to add up one such vector a tree.
 
 from collections.abc import Callable
 
-import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
@@ -23,53 +22,9 @@ _LEVELS = 255
 class TrainedLogits(tf.Module):
     """The network's logits as they were trained.
 
-    Args:
-        network: the fitted towers.
-        unused: variables of the network that a subclass has in another form, and that need not be kept.
-    """
-
-    def __init__(self, network: TwoTowerNetwork, unused: tuple[keras.Variable, ...] = ()) -> None:
-        super().__init__(name="logits")
-        # A Keras model as an attribute would bring along a signature of its own; its weights are all that is needed.
-        self._network: Callable[[], TwoTowerNetwork] = lambda: network
-        self._weights = [v.value for v in network.variables if not any(v is other for other in unused)]
-
-    def __call__(self, batch: Batch) -> tf.Tensor:
-        """A batch as the towers read it → logits [batch, objectives]."""
-        return self._network().call(batch, training=False)
-
-    def _after_first_layer(self, hidden: list[tf.Tensor]) -> tf.Tensor:
-        network = self._network()
-        return network.in_config_order(
-            [tower(h, training=False) for tower, h in zip(network.towers, hidden, strict=True)]
-        )
-
-    def _side_by_side(self, leaves: tf.Tensor, batch: Batch) -> tf.Tensor:
-        network = self._network()
-        pairs = zip(network.dense_names, network.dense_inputs, strict=True)
-        return network.side_by_side(leaves, [layer(batch[name], training=False) for name, layer in pairs], batch)
-
-
-class QuantisedLogits(TrainedLogits):
-    """Logits from leaf vectors of one byte a number; a number is off by about 1/510 of its vector's range."""
-
-    def __init__(self, network: TwoTowerNetwork) -> None:
-        super().__init__(network, unused=(network.leaf_embedding.table,))
-        codes, steps = quantise(network.leaf_embedding.table.numpy())
-        self._codes = tf.Variable(codes, trainable=False, name="codes")
-        self._steps = tf.Variable(steps, trainable=False, name="steps")
-
-    def __call__(self, batch: Batch) -> tf.Tensor:
-        """See `TrainedLogits`."""
-        leaves = batch[keys.LEAVES]
-        steps = tf.cast(tf.gather(self._steps, leaves), tf.float32)
-        vectors = tf.cast(tf.gather(self._codes, leaves), tf.float32) * steps[..., :1] + steps[..., 1:]
-        common = self._side_by_side(tf.reshape(vectors, [-1, leaves.shape[1] * self._codes.shape[1]]), batch)
-        return self._after_first_layer(self._network().first_layer(common))
-
-
-class FoldedLogits(TrainedLogits):
-    """Logits from leaf vectors that the first layer has been multiplied into.
+    The first layer's kernels lie side by side in one variable, and in two parts: one that the leaves' vectors meet and
+    one for all else. In the network they are joined, and its inputs put side by side, again for every batch, which
+    takes as long as a tower does.
 
     Args:
         network: the fitted towers.
@@ -77,41 +32,87 @@ class FoldedLogits(TrainedLogits):
     """
 
     def __init__(self, network: TwoTowerNetwork, first_leaf: NDArray[np.int32]) -> None:
+        super().__init__(name="logits")
+        # A Keras model as an attribute would bring along a signature of its own; its weights are all that is needed.
+        self._network: Callable[[], TwoTowerNetwork] = lambda: network
         first, table = network.first_layer, network.leaf_embedding.table
-        super().__init__(network, unused=(table, *first.kernels, *first.biases))
-        self._towers = len(first.kernels)
+        elsewhere = {id(variable) for variable in (table, *first.kernels, *first.biases)}
+        self._weights = [v.value for v in network.variables if id(v) not in elsewhere]
+        self._first_leaf = first_leaf
+        self._trees, self._towers = len(first_leaf) - 1, len(first.kernels)
+        self._width = self._trees * table.shape[1]
         kernel = np.concatenate([k.numpy() for k in first.kernels], axis=1)
-        vectors, size = table.numpy(), table.shape[1]
-        trees = len(first_leaf) - 1
-        folded = [
-            vectors[first_leaf[tree] : first_leaf[tree + 1]] @ kernel[tree * size : (tree + 1) * size]
-            for tree in range(trees)
-        ]
-        self._folded = tf.Variable(np.concatenate(folded), trainable=False, name="folded")
-        self._kernel = tf.Variable(kernel[trees * size :], trainable=False, name="kernel")
+        self._keep_leaves(table.numpy(), kernel[: self._width])
+        self._kernel = tf.Variable(kernel[self._width :], trainable=False, name="kernel")
         self._bias = tf.Variable(np.concatenate([b.numpy() for b in first.biases]), trainable=False, name="bias")
 
     def __call__(self, batch: Batch) -> tf.Tensor:
-        """See `TrainedLogits`."""
-        leaves = batch[keys.LEAVES]
-        rows = tf.shape(leaves)[0]
-        of_leaves = tf.raw_ops.SparseSegmentSum(
+        """A batch as the towers read it → logits [batch, objectives]."""
+        network, leaves = self._network(), batch[keys.LEAVES]
+        dense = [
+            layer(batch[name], training=False)
+            for name, layer in zip(network.dense_names, network.dense_inputs, strict=True)
+        ]
+        others = network.side_by_side(tf.zeros([tf.shape(leaves)[0], 0]), dense, batch)
+        product = self._of_leaves(leaves) + (others @ self._kernel + self._bias)
+        hidden = tf.split(product, self._towers, axis=1)
+        return network.in_config_order(
+            [tower(h, training=False) for tower, h in zip(network.towers, hidden, strict=True)]
+        )
+
+    def _keep_leaves(self, table: NDArray[np.float32], kernel: NDArray[np.float32]) -> None:
+        """Keeps what `_of_leaves` needs of the leaf table and of the kernel's rows for it."""
+        self._table = tf.Variable(table, trainable=False, name="table")
+        self._leaf_kernel = tf.Variable(kernel, trainable=False, name="leaf_kernel")
+
+    def _of_leaves(self, leaves: tf.Tensor) -> tf.Tensor:
+        """Leaves [batch, trees] → their part of the first layer's product."""
+        return self._times_kernel(tf.gather(self._table, leaves))
+
+    def _times_kernel(self, vectors: tf.Tensor) -> tf.Tensor:
+        """Vectors [batch, trees, size] → the same."""
+        return tf.reshape(vectors, [-1, self._width]) @ self._leaf_kernel
+
+
+class QuantisedLogits(TrainedLogits):
+    """Logits from leaf vectors of one byte a number; a number is off by about 1/510 of its vector's range."""
+
+    def _keep_leaves(self, table: NDArray[np.float32], kernel: NDArray[np.float32]) -> None:
+        codes, steps = quantise(table)
+        self._codes = tf.Variable(codes, trainable=False, name="codes")
+        self._steps = tf.Variable(steps, trainable=False, name="steps")
+        self._leaf_kernel = tf.Variable(kernel, trainable=False, name="leaf_kernel")
+
+    def _of_leaves(self, leaves: tf.Tensor) -> tf.Tensor:
+        steps = tf.cast(tf.gather(self._steps, leaves), tf.float32)
+        vectors = tf.cast(tf.gather(self._codes, leaves), tf.float32) * steps[..., :1] + steps[..., 1:]
+        return self._times_kernel(vectors)
+
+
+class FoldedLogits(TrainedLogits):
+    """Logits from leaf vectors that the first layer has been multiplied into."""
+
+    def _keep_leaves(self, table: NDArray[np.float32], kernel: NDArray[np.float32]) -> None:
+        by_tree = np.split(kernel, self._trees)
+        leaves = np.split(table, self._first_leaf[1:-1])
+        folded = [vectors @ rows for vectors, rows in zip(leaves, by_tree, strict=True)]
+        self._folded = tf.Variable(np.concatenate(folded), trainable=False, name="folded")
+
+    def _of_leaves(self, leaves: tf.Tensor) -> tf.Tensor:
+        return tf.raw_ops.SparseSegmentSum(
             data=self._folded,
             indices=tf.reshape(leaves, [-1]),
-            segment_ids=tf.repeat(tf.range(rows), leaves.shape[1]),
+            segment_ids=tf.repeat(tf.range(tf.shape(leaves)[0]), self._trees),
         )
-        others = self._side_by_side(tf.zeros([rows, 0]), batch)
-        product = of_leaves + others @ self._kernel + self._bias
-        return self._after_first_layer(tf.split(product, self._towers, axis=1))
 
 
 def make_logits(network: TwoTowerNetwork, table: LeafTable, first_leaf: NDArray[np.int32]) -> TrainedLogits:
     """The logits with the leaf table in the form asked for."""
     match table:
         case "float32":
-            return TrainedLogits(network)
+            return TrainedLogits(network, first_leaf)
         case "int8":
-            return QuantisedLogits(network)
+            return QuantisedLogits(network, first_leaf)
         case "folded":
             return FoldedLogits(network, first_leaf)
 

@@ -16,7 +16,9 @@ def _probabilities(logits: TrainedLogits, feed: TinyFeed) -> np.ndarray:
 def test_the_trained_table_scores_as_the_network(feed: TinyFeed) -> None:
     expected = tf.sigmoid(feed.network(feed.batch())).numpy()
 
-    np.testing.assert_allclose(_probabilities(TrainedLogits(feed.network), feed), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        _probabilities(TrainedLogits(feed.network, feed.forest.first_leaf), feed), expected, atol=1e-6
+    )
 
 
 def test_folding_changes_a_score_by_rounding_only(feed: TinyFeed) -> None:
@@ -30,7 +32,7 @@ def test_folding_changes_a_score_by_rounding_only(feed: TinyFeed) -> None:
 def test_quantising_changes_a_score_a_little(feed: TinyFeed) -> None:
     expected = tf.sigmoid(feed.network(feed.batch())).numpy()
 
-    quantised = _probabilities(QuantisedLogits(feed.network), feed)
+    quantised = _probabilities(QuantisedLogits(feed.network, feed.forest.first_leaf), feed)
 
     assert 0 < np.abs(quantised - expected).max() < 5e-3
 
@@ -51,9 +53,9 @@ def test_only_the_form_asked_for_is_kept(feed: TinyFeed, table: str, share: floa
     logits = make_logits(feed.network, table, feed.forest.first_leaf)  # type: ignore[arg-type]
 
     first = feed.network.first_layer
-    replaced = {"int8": [feed.network.leaf_embedding.table], "folded": [*first.kernels, *first.biases]}[table]
     kept = {id(variable) for variable in logits.variables}
-    assert not kept & {id(variable.value) for variable in (feed.network.leaf_embedding.table, *replaced)}
+    replaced = (feed.network.leaf_embedding.table, *first.kernels, *first.biases)
+    assert not kept & {id(variable.value) for variable in replaced}
     original = feed.network.leaf_embedding.table
     leaves = [v for v in logits.variables if v.shape[0] == original.shape[0]]
     size = sum(v.numpy().nbytes for v in leaves)
