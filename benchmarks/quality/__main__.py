@@ -13,8 +13,9 @@ from rich.console import Console
 
 from benchmarks.harness import Options, report
 from benchmarks.kuairand import converted_kuairand
+from benchmarks.quality.ceiling import bayes_optimum
 from benchmarks.quality.models import MODELS
-from benchmarks.quality.page import figures, markdown
+from benchmarks.quality.page import CEILING, figures, markdown
 from benchmarks.quality.study import Feed, compare
 from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
@@ -41,16 +42,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if "ours" not in options.models or len(options.models) < 2:
         parser.error("--models: name `ours` and at least one other, as differences are ours minus another's")
     console = Console()
+    models = {name: MODELS[name] for name in options.models}
     seeds = range(1, 2 if options.quick else options.seeds + 1)
     with tempfile.TemporaryDirectory(prefix="quality-benchmark-") as temporary:
         work = options.work or Path(temporary)
         if options.data == "feed" or options.quick:
             feed = _built_in(work, options.quick)
+            models[CEILING] = bayes_optimum(feed.days[0][0])
         elif log := converted_kuairand(work, console):
             feed = Feed("kuairand", KUAIRAND, tuple((log, day) for day in _KUAIRAND_DAYS))
         else:
             return
-        results = compare(feed, {name: MODELS[name] for name in options.models}, list(seeds), work, console)
+        results = compare(feed, models, list(seeds), work, console)
     page = markdown(results)
     console.print(page, highlight=False, soft_wrap=True)
     if options.page:

@@ -1,6 +1,6 @@
 """What is compared: each model is a function from a held-out day and a seed to probabilities [test rows, objectives].
 
-All but the first and the former setup read the same features; those with leaves read the same forest.
+All read the same features; those with leaves, but for the former setup, read the same forest.
 """
 
 from collections.abc import Callable
@@ -9,29 +9,22 @@ from functools import lru_cache
 
 import numpy as np
 import scipy.sparse
-import tensorflow as tf
 import xgboost as xgb
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.quality.rows import HeldOutDay, Rows, shuffled_batches
+from benchmarks.quality.experts.models import mmoe, ple
+from benchmarks.quality.rows import HeldOutDay, Rows
+from benchmarks.quality.towers import tower_logits
 from pipeline.config import Forest as ForestConfig
-from pipeline.config import Objective, Towers
-from ranker import keys
-from ranker.forest.margins import ForestMargins
+from pipeline.config import Training
 from ranker.forest.model import Forest
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
-from ranker.keys import VIEWER_BUCKETS
-from ranker.towers.data import LabelCounts
-from ranker.towers.distillation import mixed_labels
-from ranker.towers.inputs import TowerInputs
-from ranker.towers.train import train_towers
 
 Probabilities = NDArray[np.float32]
 Model = Callable[[HeldOutDay, int], Probabilities]
 
-_SCORE_ROWS = 4096
 _XGBOOST_ROUNDS = 600
 _XGBOOST_GRID = ({"max_depth": 4, "eta": 0.1}, {"max_depth": 6, "eta": 0.05})
 _LR_ITERATIONS = 60
@@ -42,28 +35,29 @@ def ours(day: HeldOutDay, seed: int) -> Probabilities:
     """The configured model, as the pipeline trains and serves it."""
     forest, leaves = _forest(day, day.config.forest, seed)
     share = day.config.towers.forest_share
-    towers = _towers(day, day.config.towers, day.config.objectives, forest, leaves, seed, distils=True)
+    towers = tower_logits(day, day.config.towers, day.config.training, day.config.objectives, forest, leaves, seed)
     return _sigmoid((1 - share) * towers + share * forest.margins(leaves[1]))
 
 
 def towers_alone(day: HeldOutDay, seed: int) -> Probabilities:
     """Two towers on the forest's leaves, and nothing of the forest's own prediction: the source's final model."""
     forest, leaves = _forest(day, day.config.forest, seed)
-    return _sigmoid(_towers(day, day.config.towers, day.config.objectives, forest, leaves, seed))
+    training = _untaught(day)
+    return _sigmoid(tower_logits(day, day.config.towers, training, day.config.objectives, forest, leaves, seed))
 
 
 def joint_network(day: HeldOutDay, seed: int) -> Probabilities:
     """One tower for all objectives: the source's first attempt."""
     forest, leaves = _forest(day, day.config.forest, seed)
     towers = replace(day.config.towers, shared=True)
-    return _sigmoid(_towers(day, towers, day.config.objectives, forest, leaves, seed))
+    return _sigmoid(tower_logits(day, towers, _untaught(day), day.config.objectives, forest, leaves, seed))
 
 
 def network_per_objective(day: HeldOutDay, seed: int) -> Probabilities:
     """A network of its own for each objective, on the same leaves."""
     forest, leaves = _forest(day, day.config.forest, seed)
     logits = [
-        _towers(_only(day, index), day.config.towers, (objective,), forest, leaves, seed)
+        tower_logits(_only(day, index), day.config.towers, _untaught(day), (objective,), forest, leaves, seed)
         for index, objective in enumerate(day.config.objectives)
     ]
     return _sigmoid(np.concatenate(logits, axis=1))
@@ -71,7 +65,7 @@ def network_per_objective(day: HeldOutDay, seed: int) -> Probabilities:
 
 def xgboost_per_objective(day: HeldOutDay, seed: int) -> Probabilities:
     """XGBoost for each objective alone; depth, rate and rounds are chosen on held-out viewers of the training days."""
-    held_out = _validation(day)
+    held_out = day.validation
     features, labels = day.train.features, day.train.labels
     train = xgb.QuantileDMatrix(features[~held_out])
     validation = xgb.QuantileDMatrix(features[held_out], ref=train)
@@ -112,7 +106,7 @@ def former_setup(day: HeldOutDay, seed: int) -> Probabilities:
     config = replace(day.config.forest, target="any", trees=300)
     forest, leaves = _forest(day, config, seed)
     train, test = (_one_hot(forest, found, rows) for found, rows in zip(leaves, (day.train, day.test), strict=True))
-    held_out = _validation(day)
+    held_out = day.validation
     columns = []
     for index in range(day.train.labels.shape[1]):
         labels = day.train.labels[:, index]
@@ -132,6 +126,8 @@ MODELS: dict[str, Model] = {
     "network per objective": network_per_objective,
     "XGBoost per objective": xgboost_per_objective,
     "LR on leaves": former_setup,
+    "MMoE": mmoe,
+    "PLE": ple,
 }
 
 
@@ -146,48 +142,14 @@ def _forest(
     return forest, (traversal(day.train.features).astype(np.int32), traversal(day.test.features).astype(np.int32))
 
 
-def _towers(
-    day: HeldOutDay,
-    towers: Towers,
-    objectives: tuple[Objective, ...],
-    forest: Forest,
-    leaves: tuple[NDArray[np.int32], NDArray[np.int32]],
-    seed: int,
-    distils: bool = False,
-) -> NDArray[np.float32]:
-    """Trains towers and gives their logits of the test rows [rows, objectives]."""
-    train, test = (
-        {name: values for name, values in rows.towers.items() if name != keys.NUMERIC or towers.numeric_input}
-        for rows in (day.train, day.test)
-    )
-    numeric = train[keys.NUMERIC].shape[1] if keys.NUMERIC in train else 0
-    dense = {feature.name: feature.size for feature in day.config.features.dense}
-    inputs = TowerInputs(forest.trees, forest.leaves, numeric, dense)
-    training = replace(day.config.training, seed=seed)
-    labels = day.train.labels
-    batches = shuffled_batches(
-        {keys.LEAVES: leaves[0], keys.LABELS: labels, **train}, training.batch_size, training.epochs, seed
-    )
-    if distils:
-        batches = mixed_labels(batches, ForestMargins(forest), training.distillation)
-    counts = LabelCounts(len(labels), labels.sum(axis=0))
-    network = train_towers(batches, counts, inputs, objectives, towers, training).network
-    parts = []
-    for begin in range(0, len(leaves[1]), _SCORE_ROWS):
-        rows = slice(begin, begin + _SCORE_ROWS)
-        batch = {name: tf.constant(values[rows]) for name, values in test.items()}
-        parts.append(network({keys.LEAVES: tf.constant(leaves[1][rows]), **batch}, training=False).numpy())
-    return np.concatenate(parts)
+def _untaught(day: HeldOutDay) -> Training:
+    """The config's training on what happened alone."""
+    return replace(day.config.training, distillation=0.0)
 
 
 def _only(day: HeldOutDay, index: int) -> HeldOutDay:
     train = replace(day.train, labels=day.train.labels[:, index : index + 1])
     return replace(day, train=train)
-
-
-def _validation(day: HeldOutDay) -> NDArray[np.bool_]:
-    """The viewers that the forest holds out too."""
-    return day.train.buckets < day.config.forest.validation_fraction * VIEWER_BUCKETS
 
 
 def _one_hot(forest: Forest, leaves: NDArray[np.int32], rows: Rows) -> scipy.sparse.csr_matrix:

@@ -7,14 +7,21 @@ from benchmarks.quality.statistics import Judged, interval
 from benchmarks.quality.study import Results
 
 OURS = "ours"
+CEILING = "Bayes optimum"
 
 
 def figures(results: Results) -> list[Figure]:
-    """Our AUC and normalized entropy of every objective beside the best rival's."""
+    """Our AUC and normalized entropy of every objective beside the best rival's, and our AUC beside the ceiling."""
     made = []
     for index, objective in enumerate(results.feed.config.objective_names):
         ours = results.judged[OURS][index]
-        rivals = {name: judged[index] for name, judged in results.judged.items() if name != OURS}
+        rivals = {name: judged[index] for name, judged in results.judged.items() if name not in (OURS, CEILING)}
+        if CEILING in results.judged:
+            ceiling = results.judged[CEILING][index]
+            low, high = interval(ceiling.auc_draws - ours.auc_draws)
+            note = f"{ceiling.auc - ours.auc:.4f} below the best possible (95 % interval {low:.4f} to {high:.4f})"
+            name = f"{results.feed.name}.ceiling.{objective}"
+            made.append(Figure(name, ours.auc, ceiling.auc, "AUC", note=note))
         name, best = max(rivals.items(), key=lambda item: item[1].auc)
         low, high = interval(ours.auc_draws - best.auc_draws)
         note = (
