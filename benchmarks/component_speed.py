@@ -132,8 +132,7 @@ def tower_trainer(prepared: Prepared, rounds: int = 3) -> Figure:
     """The training loop from the leaf examples' files, beside the same loop from batches in memory."""
     config, forest = prepared.config, Forest.load(str(prepared.forest))
     spec = tft.TFTransformOutput(str(prepared.transform_graph)).transformed_feature_spec()
-    dense = tuple(feature.name for feature in config.features.dense)
-    inputs = tower_inputs(spec, dense, config.towers.numeric_input, forest.trees, forest.leaves)
+    inputs = tower_inputs(spec, config.features, config.towers, forest.trees, forest.leaves)
     files = example_files(str(prepared.leaf_examples / "Split-train"))
     training, objectives = config.training, config.objectives
     counts = count_labels(files, config.objective_names)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, TypeAdapter
+from pydantic import ConfigDict, Field, FiniteFloat, PositiveFloat, PositiveInt, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from pipeline.beam import beam_args
@@ -71,6 +71,11 @@ class Categorical:
 
     name: ColumnName
     vocabulary_size: PositiveInt = 1000
+
+    @property
+    def missing_code(self) -> int:
+        """What stands for a missing value where numbers are needed: one more than any rank can be."""
+        return self.vocabulary_size + 1
 
 
 @dataclass(frozen=True, config=_CHECKED)
@@ -166,6 +171,27 @@ class Forest:
 
 
 @dataclass(frozen=True, config=_CHECKED)
+class Isotonic:
+    """A monotone, piecewise linear function of each objective's logit; `docs/calibration.md` explains it.
+
+    Attributes:
+        buckets: pieces of equal width.
+        low: the logit where the first one begins; below, it goes on.
+        high: the logit where the last one ends; above, it goes on.
+        by: a categorical feature whose values each have a function of their own; None has one function for all.
+    """
+
+    buckets: PositiveInt = 12
+    low: FiniteFloat = -8.0
+    high: FiniteFloat = 4.0
+    by: ColumnName | None = None
+
+    def __post_init__(self) -> None:
+        if self.low >= self.high:
+            raise ValueError(f"isotonic: low must be below high, got {self.low} and {self.high}")
+
+
+@dataclass(frozen=True, config=_CHECKED)
 class Towers:
     """The shape of the two-tower network.
 
@@ -180,6 +206,7 @@ class Towers:
         forest_share: what the forest's own prediction weighs in each objective's log-odds, beside the towers'. Both
             come from the same leaves and err in different ways, rare objectives most of all. 0, and nothing else with
             the forest target `any`, serves the towers alone, as the source does.
+        isotonic: a calibration of the towers' logits that is learnt with them, as in LiRank; None leaves it out.
     """
 
     leaf_embedding_size: PositiveInt = 4
@@ -190,6 +217,12 @@ class Towers:
     dropout: Fraction = 0.0
     shared: bool = False
     forest_share: Fraction = 0.3
+    isotonic: Isotonic | None = None
+
+    def calibrated_by(self, features: Features) -> Categorical | None:
+        """The feature whose values each have a calibration of their own; None where there is none."""
+        by = self.isotonic.by if self.isotonic else None
+        return next((feature for feature in features.categorical if feature.name == by), None)
 
 
 @dataclass(frozen=True, config=_CHECKED)
@@ -454,6 +487,9 @@ class PipelineConfig:
                         '"any" it predicts no single objective; set it to 0'
                     )
         sliceable = {f.name for f in self.features.categorical}
+        by = self.towers.isotonic.by if self.towers.isotonic else None
+        if by is not None and by not in sliceable:
+            raise ValueError(f"towers.isotonic.by: {by!r} is not among the categorical features {sorted(sliceable)}")
         for columns in self.slices:
             if unknown := sorted(set(columns) - sliceable):
                 raise ValueError(f"slices: {unknown} are not among the categorical features {sorted(sliceable)}")

@@ -24,7 +24,7 @@ def warm_start_parts(config: PipelineConfig, schema: str) -> dict[str, str]:
         "towers": to_json(config.towers),
         "schema": schema,
         "the code of Transform": code_fingerprint("pipeline.preprocessing"),
-        "the code of the towers": code_fingerprint("ranker.towers.network"),
+        "the code of the towers": code_fingerprint("ranker.towers.isotonic", "ranker.towers.network"),
         "the code that saves a model's state": code_fingerprint(
             "ranker.forest.model", "ranker.serving.state", "ranker.towers.state"
         ),

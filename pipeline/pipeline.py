@@ -99,6 +99,7 @@ def create_pipeline(
             "features": to_json(config.features),
             "keys": to_json(config.keys),
             "objectives": list(config.objective_names),
+            "calibrated_by": config.towers.isotonic.by if config.towers.isotonic else None,
             "code_fingerprint": code_fingerprint("pipeline.preprocessing"),
         },
         training_start=start.outputs["training_start"],

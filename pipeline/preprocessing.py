@@ -24,7 +24,8 @@ def preprocessing_fn(inputs: Mapping[str, Tensor], custom_config: Mapping[str, A
 
     Args:
         inputs: the feed log's columns as parsed by the schema; a column that may be missing is sparse.
-        custom_config: `features` and `keys` as JSON config parts, `objectives` as a list of names.
+        custom_config: `features` and `keys` as JSON config parts, `objectives` as a list of names; `calibrated_by`, the
+            categorical feature that calibration differs by, if there is one.
 
     Returns:
         The tensors of `ranker/keys.py`, one row per impression.
@@ -33,7 +34,8 @@ def preprocessing_fn(inputs: Mapping[str, Tensor], custom_config: Mapping[str, A
     columns = _Columns(inputs, features.names[0])
 
     numeric = [columns.one(name, float("nan")) for name in features.numeric]
-    categorical = [_frequency_rank(columns.non_empty(f.name), f) for f in features.categorical]
+    codes = {f: _codes(columns.non_empty(f.name), f) for f in features.categorical}
+    categorical = [_or_missing(column, tf.float32, float("nan")) for column in codes.values()]
     multi_valued = [part for f in features.multi_valued for part in _multi_hot(columns.sparse(f.name), f)]
 
     outputs = {keys.FOREST_FEATURES: tf.concat([*_finite(numeric), *categorical, *multi_valued], axis=1)}
@@ -41,6 +43,9 @@ def preprocessing_fn(inputs: Mapping[str, Tensor], custom_config: Mapping[str, A
         outputs[keys.NUMERIC] = _normalised(tf.concat(numeric, axis=1))
     for dense in features.dense:
         outputs[dense.name] = tf.ensure_shape(columns.dense(dense.name, 0.0, dense.size), [None, dense.size])
+    for feature, column in codes.items():
+        if feature.name == custom_config.get("calibrated_by"):
+            outputs[keys.CALIBRATION_KEY] = _or_missing(column, tf.int64, feature.missing_code)
     labels = [columns.one(name, 0) for name in custom_config["objectives"]]
     outputs[keys.LABELS] = tf.cast(tf.concat(labels, axis=1), tf.float32)
     viewer = columns.one(from_json(Keys, custom_config["keys"]).viewer, "")
@@ -111,13 +116,17 @@ def _normalised(numeric: tf.Tensor) -> tf.Tensor:
     return present * tf.math.divide_no_nan(logs - mean, tf.sqrt(variance))
 
 
-def _frequency_rank(column: tf.SparseTensor, feature: Categorical) -> tf.Tensor:
-    """The value's rank by frequency over the training days, NaN where missing; values not kept share one last rank."""
-    codes = tft.experimental.compute_and_apply_approximate_vocabulary(
+def _codes(column: tf.SparseTensor, feature: Categorical) -> tf.SparseTensor:
+    """Each value's rank by frequency over the training days, int64; values not kept share one last rank."""
+    return tft.experimental.compute_and_apply_approximate_vocabulary(
         column, top_k=feature.vocabulary_size, num_oov_buckets=1, vocab_filename=f"vocabulary_{feature.name}"
     )
-    ranks = tf.SparseTensor(codes.indices, tf.cast(codes.values, tf.float32), codes.dense_shape)
-    return tf.ensure_shape(tf.sparse.to_dense(ranks, default_value=float("nan")), [None, 1])
+
+
+def _or_missing(codes: tf.SparseTensor, dtype: tf.DType, missing: float) -> tf.Tensor:
+    """[batch, 1], with `missing` where there is no code."""
+    typed = tf.SparseTensor(codes.indices, tf.cast(codes.values, dtype), codes.dense_shape)
+    return tf.ensure_shape(tf.sparse.to_dense(typed, default_value=tf.constant(missing, dtype)), [None, 1])
 
 
 def _multi_hot(column: tf.SparseTensor, feature: MultiValued) -> list[tf.Tensor]:

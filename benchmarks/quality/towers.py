@@ -14,7 +14,7 @@ from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
 from ranker.towers.data import LabelCounts
 from ranker.towers.distillation import mixed_labels
-from ranker.towers.inputs import TowerInputs
+from ranker.towers.inputs import TowerInputs, calibration_keys
 from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.sampling import make_sampler
 from ranker.towers.train import train_towers
@@ -68,7 +68,8 @@ def _inputs(day: HeldOutDay, towers: Towers, forest: Forest) -> TowerInputs:
     numeric = day.train.towers.get(keys.NUMERIC)
     columns = numeric.shape[1] if numeric is not None and towers.numeric_input else 0
     dense = {feature.name: feature.size for feature in day.config.features.dense}
-    return TowerInputs(forest.trees, forest.leaves, columns, dense)
+    codes = calibration_keys(day.config.features, towers)
+    return TowerInputs(forest.trees, forest.leaves, columns, dense, codes)
 
 
 def _read_by_towers(rows: Rows, inputs: TowerInputs) -> dict[str, NDArray[Any]]:

@@ -18,7 +18,7 @@ from ranker.forest.model import Forest
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
 from ranker.towers.data import LabelCounts
-from ranker.towers.inputs import TowerInputs
+from ranker.towers.inputs import TowerInputs, calibration_keys
 from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.retrain import Task, retrain
 from ranker.towers.state import TowerState
@@ -150,7 +150,9 @@ def _towers(
 def _inputs(config: PipelineConfig, forest: Forest, rows: Rows) -> TowerInputs:
     read = _read_by_towers(config, rows)
     numeric = read[keys.NUMERIC].shape[1] if keys.NUMERIC in read else 0
-    return TowerInputs(forest.trees, forest.leaves, numeric, {f.name: f.size for f in config.features.dense})
+    dense = {f.name: f.size for f in config.features.dense}
+    codes = calibration_keys(config.features, config.towers)
+    return TowerInputs(forest.trees, forest.leaves, numeric, dense, codes)
 
 
 def _read_by_towers(config: PipelineConfig, rows: Rows) -> dict[str, NDArray[np.float32]]:

@@ -160,7 +160,7 @@ def _whole(
     convert: Callable[..., tf.Tensor], tensors: dict[str, tf.Tensor], network: TwoTowerNetwork, inputs: TowerInputs
 ) -> Callable[[], Any]:
     others = {
-        name: tf.zeros([CANDIDATES, *spec.shape[1:]])
+        name: tf.zeros([CANDIDATES, *spec.shape[1:]], spec.dtype)
         for name, spec in inputs.tensor_specs().items()
         if name != keys.LEAVES
     }
@@ -170,7 +170,8 @@ def _whole(
         dense = [layer(others[name], training=False) for name, layer in pairs]
         hidden = network.first_layer(network.side_by_side(convert(**tensors), dense, others))
         towers = zip(network.towers, hidden, strict=True)
-        return network.in_config_order([tower(layer, training=False) for tower, layer in towers])
+        logits = network.in_config_order([tower(layer, training=False) for tower, layer in towers])
+        return network.calibrated(logits, others)
 
     function = tf.function(score)
     return lambda: function(tensors)

@@ -81,9 +81,8 @@ class Workshop:
 
     def inputs(self, forest: Forest) -> TowerInputs:
         """Sizes of what towers on this forest read."""
-        dense = tuple(feature.name for feature in self.config.features.dense)
         spec = self._graph.transformed_feature_spec()
-        return tower_inputs(spec, dense, self.config.towers.numeric_input, forest.trees, forest.leaves)
+        return tower_inputs(spec, self.config.features, self.config.towers, forest.trees, forest.leaves)
 
     def ranker(self, objectives: int) -> FeedRanker:
         """A model of so many objectives, the config's over and over, with as many trees as the config's model has.

@@ -62,8 +62,8 @@ class Executor(base_executor.BaseExecutor):
         forest = Forest.load(artifact_utils.get_single_uri(input_dict["forest"]))
         inputs = tower_inputs(
             transform.transformed_feature_spec(),
-            tuple(f.name for f in features.dense),
-            towers.numeric_input,
+            features,
+            towers,
             forest.trees,
             forest.leaves,
         )

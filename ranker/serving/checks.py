@@ -69,6 +69,14 @@ def check_leaves(leaves: tf.Tensor, limit: tf.Tensor) -> tf.Tensor:
         return tf.identity(leaves)
 
 
+def check_codes(name: str, codes: tf.Tensor, limit: int) -> tf.Tensor:
+    """Codes of a feature's values, each in [0, limit)."""
+    known = tf.reduce_all((codes >= 0) & (codes < limit))
+    assertion = _assert(known, [f"{name}: every code must lie in [0, {limit}), as Transform writes it"])
+    with tf.control_dependencies([assertion]):
+        return tf.identity(codes)
+
+
 def _assert(condition: tf.Tensor, data: Sequence[tf.Tensor | str]) -> tf.Operation:
     """Without the branch that `tf.debugging.Assert` puts around each, which costs more than what it guards."""
     return tf.raw_ops.Assert(condition=condition, data=[tf.convert_to_tensor(part) for part in data], summarize=100)

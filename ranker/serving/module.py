@@ -10,7 +10,7 @@ import tensorflow as tf
 from pipeline.config import LeafTable, Objective, Serving
 from ranker import keys
 from ranker.forest.graph import ForestLeaves
-from ranker.serving.checks import check_finite, check_leaves, check_range, check_scores, check_shapes
+from ranker.serving.checks import check_codes, check_finite, check_leaves, check_range, check_scores, check_shapes
 from ranker.serving.names import ALPHA, EXAMPLES, LAMBDA, input_names, weight_name
 from ranker.serving.padding import in_padded_batches
 from ranker.serving.raw_features import Parsed, RawFeatures
@@ -82,8 +82,8 @@ class FeedRanker(tf.Module):
 
         - `serving_default`: `examples` string [batch], serialised tf.Examples → objective → probability [batch].
         - `score_features`: the tensors of `RawFeatures.tensor_specs` → the same.
-        - `score_leaves`: `leaves` int32 [batch, trees], `numeric` and the dense embeddings as Transform gives them
-          → the same. For a serving stack that runs the forest itself.
+        - `score_leaves`: `leaves` int32 [batch, trees], `numeric`, the dense embeddings and `calibration_key` as
+          Transform gives them, where the towers read them → the same. For a serving stack that runs the forest itself.
         - `score_local_leaves`: the same with `leaves` numbered within each tree, in the smallest unsigned type that
           holds them: one byte a tree where no tree has more than 256 leaves.
         - `rank`: the tensors of `score_features`, scalars `alpha` and `lambda_` → `score` [batch] and `order` int32
@@ -177,9 +177,12 @@ class FeedRanker(tf.Module):
         return self._probabilities({**raw, keys.LEAVES: forest(raw[keys.FOREST_FEATURES])})
 
     def _checked(self, batch: Tensors) -> dict[str, tf.Tensor]:
-        """The towers' inputs, those that are numbers finite."""
-        names = [name for name in batch if name != keys.LEAVES]
-        return {**batch, **check_finite({name: batch[name] for name in names})}
+        """The towers' inputs but the leaves: numbers that are finite, codes that there are."""
+        checked = {**batch, **check_finite({name: x for name, x in batch.items() if x.dtype.is_floating})}
+        if codes := self._inputs.calibration_keys:
+            name = self._tower_names[keys.CALIBRATION_KEY]
+            checked[keys.CALIBRATION_KEY] = check_codes(name, batch[keys.CALIBRATION_KEY], codes)
+        return checked
 
     def _probabilities(self, batch: Tensors) -> tf.Tensor:
         """The towers' inputs → [batch, objectives]."""

@@ -22,7 +22,7 @@ def in_padded_batches(score: Callable[[dict[str, tf.Tensor]], tf.Tensor], tensor
 
     Args:
         score: rows of its result depend on the same rows of its arguments only.
-        tensors: float tensors [batch, …], at most `max_rows` rows.
+        tensors: numbers [batch, …], at most `max_rows` rows.
     """
     rows = tf.shape(next(iter(tensors.values())))[0]
     sizes = tf.constant(batch_sizes(max_rows))

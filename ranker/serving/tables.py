@@ -56,9 +56,10 @@ class TrainedLogits(tf.Module):
         others = network.side_by_side(tf.zeros([tf.shape(leaves)[0], 0]), dense, batch)
         product = self._of_leaves(leaves) + (others @ self._kernel + self._bias)
         hidden = tf.split(product, self._towers, axis=1)
-        return network.in_config_order(
+        logits = network.in_config_order(
             [tower(h, training=False) for tower, h in zip(network.towers, hidden, strict=True)]
         )
+        return network.calibrated(logits, batch)
 
     def _keep_leaves(self, table: NDArray[np.float32], kernel: NDArray[np.float32]) -> None:
         """Keeps what `_of_leaves` needs of the leaf table and of the kernel's rows for it."""

@@ -142,8 +142,8 @@ def parse_batch(records: tf.Tensor, inputs: TowerInputs, objectives: int) -> dic
     """Serialised leaf examples [batch] → the tensors of as many rows.
 
     Raises:
-        tf.errors.InvalidArgumentError: a row with another number of leaves or floats, or a leaf that the forest does
-            not have.
+        tf.errors.InvalidArgumentError: a row with another number of leaves or floats, a leaf that the forest does not
+            have, or a calibration key that the config does not have.
     """
     spec = {
         name: tf.io.FixedLenFeature(tensor.shape[1:], tensor.dtype)
@@ -154,6 +154,8 @@ def parse_batch(records: tf.Tensor, inputs: TowerInputs, objectives: int) -> dic
     spec[keys.LABELS] = tf.io.FixedLenFeature([objectives], tf.float32)
     batch = tf.io.parse_example(records, spec)
     batch[keys.LEAVES] = _decode_leaves(batch[keys.LEAVES], inputs)
+    if inputs.calibration_keys:
+        batch[keys.CALIBRATION_KEY] = _check_keys(batch[keys.CALIBRATION_KEY], inputs)
     return batch
 
 
@@ -177,6 +179,17 @@ def _decode_leaves(encoded: tf.Tensor, inputs: TowerInputs) -> tf.Tensor:
     )
     with tf.control_dependencies([known]):
         return tf.ensure_shape(leaves, [None, inputs.trees])
+
+
+def _check_keys(codes: tf.Tensor, inputs: TowerInputs) -> tf.Tensor:
+    """Compiled, a key beyond the last would be taken for the last."""
+    known = tf.debugging.assert_less(
+        tf.reduce_max(codes),
+        tf.constant(inputs.calibration_keys, tf.int64),
+        f"leaf examples: `{keys.CALIBRATION_KEY}` has {inputs.calibration_keys} values; a row holds a larger one",
+    )
+    with tf.control_dependencies([known]):
+        return tf.identity(codes)
 
 
 def _records(files: Sequence[str]) -> tf.data.Dataset:

@@ -4,7 +4,8 @@ For weight w it is the mean over impressions of (d loss / d w)², where the loss
 summed over the objectives. A batch's gradient is a sum over impressions, and squaring the sum is not summing the
 squares. But where a layer computes z = x W, one impression's gradient is the outer product of its input x and of
 d loss / d z, so its square is the outer product of their squares, and summing those over a batch is one more matrix
-product (Goodfellow, "Efficient per-example gradient computations", 2015).
+product (Goodfellow, "Efficient per-example gradient computations", 2015). A weight of the calibration acts on one logit
+of an impression only, and the square of d loss / d w is that of d loss / d logit times that of d logit / d w.
 """
 
 from collections.abc import Iterable
@@ -19,9 +20,10 @@ from numpy.typing import NDArray
 from ranker import keys
 from ranker.towers.blend import Blend
 from ranker.towers.inputs import Batch, TowerInputs
+from ranker.towers.isotonic import IsotonicCalibration
 from ranker.towers.network import LeafEmbedding, SideBySide, TwoTowerNetwork
 
-_Pass = tuple[Any, tf.Tensor, list[tf.Tensor]]  # a layer, what went into it, and what came out of it
+_Pass = tuple[Any, Any, list[tf.Tensor]]  # a layer, what went into it, and what came out of it
 
 
 def fisher_diagonal(
@@ -106,9 +108,13 @@ class _Squares:
         )
         hidden = network.first_layer(common)
         passes.append((network.first_layer, common, hidden))
-        return network.in_config_order(
+        logits = network.in_config_order(
             [_through(tower, h, passes) for tower, h in zip(network.towers, hidden, strict=True)]
         )
+        calibrated = network.calibrated(logits, batch)
+        if network.calibration is not None:
+            passes.append((network.calibration, (logits, network.calibration_key(batch)), [calibrated]))
+        return calibrated
 
 
 def _through(layers: keras.Sequential, x: tf.Tensor, passes: list[_Pass]) -> tf.Tensor:
@@ -120,12 +126,12 @@ def _through(layers: keras.Sequential, x: tf.Tensor, passes: list[_Pass]) -> tf.
     return x
 
 
-def _per_weight(layer: Any, x: tf.Tensor, squares: list[tf.Tensor]) -> list[tuple[Any, tf.Tensor]]:
+def _per_weight(layer: Any, x: Any, squares: list[tf.Tensor]) -> list[tuple[Any, tf.Tensor]]:
     """Each weight of a layer with the sum over the batch of its squared gradients.
 
     Args:
         layer: a layer of the network.
-        x: what went into it, [batch, …].
+        x: what went into it, [batch, …], or several such tensors.
         squares: the squared gradient by each of its outputs, [batch, units].
     """
     match layer:
@@ -147,7 +153,22 @@ def _per_weight(layer: Any, x: tf.Tensor, squares: list[tf.Tensor]) -> list[tupl
             normalised = (x - layer.moving_mean) * ops.rsqrt(layer.moving_variance + layer.epsilon)
             gamma = ops.sum(square * normalised * normalised, axis=0)
             return [(layer.gamma, gamma), (layer.beta, ops.sum(square, axis=0))]
+        case IsotonicCalibration():
+            [square] = squares
+            slopes = square[..., None] * tf.square(layer.by_slope_weights(*x))
+            return [
+                *_with_its_key(layer.slopes, layer.key_slopes, slopes, x[1]),
+                *_with_its_key(layer.bias, layer.key_bias, square, x[1]),
+            ]
     return []
+
+
+def _with_its_key(weight: Any, key_weight: Any, squares: tf.Tensor, key: Any) -> list[tuple[Any, tf.Tensor]]:
+    """A weight of the calibration and the one by key, with sums of what each impression's square would be alone."""
+    of_all = [(weight, ops.sum(squares, axis=0))]
+    if key_weight is None:
+        return of_all
+    return [*of_all, (key_weight, tf.math.unsorted_segment_sum(squares, key[:, 0], key_weight.shape[0]))]
 
 
 def _of_kernel(x: tf.Tensor, square: tf.Tensor) -> tf.Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from pipeline.config import Features, Towers
 from ranker import keys
 
 Batch = Mapping[str, tf.Tensor]
@@ -20,12 +21,15 @@ class TowerInputs:
         leaves: leaves in the whole forest; a leaf id lies in [0, leaves).
         numeric: normalised numeric features per row; 0 where the towers read none.
         dense: size of each dense embedding by its column's name, in the order in which they are concatenated.
+        calibration_keys: values of the key that calibration differs by, each in [0, calibration_keys); 0 where it
+            differs by none.
     """
 
     trees: int
     leaves: int
     numeric: int
     dense: Mapping[str, int]
+    calibration_keys: int = 0
 
     def tensor_specs(self) -> dict[str, tf.TensorSpec]:
         """Name → dtype and shape of every tensor of a batch, without the labels."""
@@ -34,26 +38,35 @@ class TowerInputs:
             specs[keys.NUMERIC] = tf.TensorSpec([None, self.numeric], tf.float32, name=keys.NUMERIC)
         for name, size in self.dense.items():
             specs[name] = tf.TensorSpec([None, size], tf.float32, name=name)
+        if self.calibration_keys:
+            specs[keys.CALIBRATION_KEY] = tf.TensorSpec([None, 1], tf.int64, name=keys.CALIBRATION_KEY)
         return specs
 
 
+def calibration_keys(features: Features, towers: Towers) -> int:
+    """Values of the key that calibration differs by, a missing one among them; 0 where it differs by none."""
+    by = towers.calibrated_by(features)
+    return by.missing_code + 1 if by else 0
+
+
 def tower_inputs(
-    transformed: Mapping[str, Any], dense: tuple[str, ...], numeric: bool, trees: int, leaves: int
+    transformed: Mapping[str, Any], features: Features, towers: Towers, trees: int, leaves: int
 ) -> TowerInputs:
     """Reads the sizes off the spec of what Transform wrote.
 
     Args:
         transformed: feature name → `tf.io.FixedLenFeature`, as `TFTransformOutput.transformed_feature_spec()` gives.
-        dense: names of the dense embeddings, in the config's order.
-        numeric: whether the towers are to read the numeric features, if there are any.
+        features: the config's columns.
+        towers: says which of them the towers read.
         trees: trees of the forest.
         leaves: leaves of the forest.
 
     Raises:
-        ValueError: a dense embedding that Transform did not write as a vector of fixed size.
+        ValueError: a dense embedding that Transform did not write as a vector of fixed size, or a calibration key that
+            it did not write.
     """
     sizes = {}
-    for name in dense:
+    for name in (feature.name for feature in features.dense):
         shape = getattr(transformed.get(name), "shape", None)
         if shape is None or len(shape) != 1:
             raise ValueError(
@@ -61,5 +74,11 @@ def tower_inputs(
                 f"it writes {sorted(transformed)}"
             )
         sizes[name] = int(shape[0])
-    width = int(transformed[keys.NUMERIC].shape[0]) if numeric and keys.NUMERIC in transformed else 0
-    return TowerInputs(trees=trees, leaves=leaves, numeric=width, dense=sizes)
+    codes = calibration_keys(features, towers)
+    if codes and keys.CALIBRATION_KEY not in transformed:
+        raise ValueError(
+            f"transform graph: {keys.CALIBRATION_KEY!r}, which the calibration differs by, is not among its outputs; "
+            f"it writes {sorted(transformed)}"
+        )
+    width = int(transformed[keys.NUMERIC].shape[0]) if towers.numeric_input and keys.NUMERIC in transformed else 0
+    return TowerInputs(trees, leaves, width, sizes, codes)

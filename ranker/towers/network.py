@@ -16,6 +16,7 @@ from keras import ops
 from pipeline.config import TOWERS, Objective, Towers
 from ranker import keys
 from ranker.towers.inputs import Batch, TowerInputs
+from ranker.towers.isotonic import IsotonicCalibration
 
 
 class LeafEmbedding(keras.layers.Layer):
@@ -88,6 +89,10 @@ class TwoTowerNetwork(keras.Model):
         tower_names: the towers that there are: a subset of `passive` and `active`, or `shared`.
         tower_objectives: for each of them, the indices of its objectives in the config.
         dense_names: the dense embeddings, in the order of `dense_inputs`.
+        calibration: what the towers' logits go through last; None where the config has none.
+
+    Raises:
+        ValueError: base rates that are none, or a calibration by a key without the key among the inputs.
     """
 
     def __init__(
@@ -103,6 +108,9 @@ class TwoTowerNetwork(keras.Model):
             raise ValueError(
                 f"base_rates: one number in (0, 1) for each of {len(objectives)} objectives, got {base_rates}"
             )
+        grid = towers.isotonic
+        if grid and grid.by and not inputs.calibration_keys:
+            raise ValueError(f"towers.isotonic.by: {grid.by!r} is the key, but the inputs of the towers have no key")
         self._numeric = inputs.numeric > 0
         self.dense_names = tuple(inputs.dense)
         groups = {"shared": list(range(len(objectives)))} if towers.shared else _by_tower(objectives)
@@ -121,6 +129,10 @@ class TwoTowerNetwork(keras.Model):
             _tower(name, towers, log_odds[list(indices)], seeds)
             for name, indices in zip(self.tower_names, self.tower_objectives, strict=True)
         ]
+        self._keyed = grid is not None and grid.by is not None
+        self.calibration = (
+            IsotonicCalibration(log_odds, grid, inputs.calibration_keys if self._keyed else 0) if grid else None
+        )
         specs = inputs.tensor_specs()
         self({name: tf.zeros([1, *spec.shape[1:]], spec.dtype) for name, spec in specs.items()})
 
@@ -128,7 +140,7 @@ class TwoTowerNetwork(keras.Model):
         """A batch as `TowerInputs.tensor_specs` describes it → logits [batch, objectives]."""
         hidden = self.first_layer(self.common_input(batch, training))
         logits = [tower(h, training=training) for tower, h in zip(self.towers, hidden, strict=True)]
-        return self.in_config_order(logits)
+        return self.calibrated(self.in_config_order(logits), batch)
 
     def common_input(self, batch: Batch, training: bool = False) -> tf.Tensor:
         """What both towers read: leaf embeddings, dense embeddings, numeric features; [batch, width]."""
@@ -146,6 +158,14 @@ class TwoTowerNetwork(keras.Model):
     def in_config_order(self, logits: Sequence[tf.Tensor]) -> tf.Tensor:
         """Each tower's logits → [batch, objectives] in the order of the config."""
         return ops.take(ops.concatenate(logits, axis=1), self._to_config_order, axis=1)
+
+    def calibrated(self, logits: tf.Tensor, batch: Batch) -> tf.Tensor:
+        """The towers' logits [batch, objectives] → what the network predicts."""
+        return logits if self.calibration is None else self.calibration(logits, self.calibration_key(batch))
+
+    def calibration_key(self, batch: Batch) -> Any:
+        """What the calibration differs by, int64 [batch, 1]; None where it is the same for all impressions."""
+        return batch[keys.CALIBRATION_KEY] if self._keyed else None
 
     def tower_weights(self, tower: str) -> list[Any]:
         """The variables that only this tower has, from its first layer to its outputs."""

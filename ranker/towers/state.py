@@ -29,7 +29,8 @@ class Snapshot:
 
     Attributes:
         trainable: in the order of `network.trainable_weights`.
-        other: moving averages of batch normalisation, in the order of `network.non_trainable_weights`.
+        other: moving averages of batch normalisation and the origin of the calibration, in the order of
+            `network.non_trainable_weights`.
         fisher: the diagonal of the Fisher information of each trainable weight, as `fisher.fisher_diagonal` gives it;
             empty where none was computed.
     """

@@ -10,6 +10,7 @@ from pipeline.config import (
     Forest,
     Gate,
     Gates,
+    Isotonic,
     Monitoring,
     MultiValued,
     Objective,
@@ -76,6 +77,10 @@ def test_a_gate_of_its_own_replaces_the_common_one() -> None:
             {"training": Training(sampling=Sampling(negatives={"buy": 0.1}))},
             r"training.sampling.negatives: \['buy'\] are not among the objectives",
         ),
+        (
+            {"towers": Towers(isotonic=Isotonic(by="age"))},
+            r"towers.isotonic.by: 'age' is not among the categorical features \['device'\]",
+        ),
         ({"train_days": 0}, "train_days\n.*greater than 0"),
         ({"name": "My Feed"}, "name\n.*pattern"),
         ({"colour": "red"}, "colour\n.*[Uu]nexpected"),
@@ -96,6 +101,21 @@ def test_limits_come_lower_first() -> None:
         Gate(o_over_e=(1.2, 0.8))
     with pytest.raises(ValidationError, match="slice_o_over_e: the lower limit comes first"):
         Monitoring(slice_o_over_e=(1.5, 0.7))
+
+
+def test_the_grid_of_the_calibration_is_checked() -> None:
+    with pytest.raises(ValidationError, match=r"isotonic: low must be below high, got 2.0 and 2.0"):
+        Isotonic(low=2.0, high=2.0)
+    for wrong in ({"buckets": 0}, {"low": float("-inf")}, {"high": float("nan")}, {"by": ""}):
+        with pytest.raises(ValidationError, match=next(iter(wrong))):
+            Isotonic(**wrong)  # type: ignore[arg-type]
+
+
+def test_calibration_differs_by_a_feature_only_where_one_is_named() -> None:
+    features = config().features
+    assert Towers().calibrated_by(features) is None
+    assert Towers(isotonic=Isotonic()).calibrated_by(features) is None
+    assert Towers(isotonic=Isotonic(by="device")).calibrated_by(features) == Categorical("device")
 
 
 def test_limits_of_monitoring_are_checked() -> None:

@@ -49,7 +49,12 @@ ROWS: list[dict[str, list[Any]]] = [
 def transformed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarray], Path]:
     """Every output of the graph over ROWS, stacked, and the folder of the transform graph."""
     folder = tmp_path_factory.mktemp("transform")
-    config = {"features": to_json(FEATURES), "keys": to_json(Keys()), "objectives": ["ad_click", "like"]}
+    config = {
+        "features": to_json(FEATURES),
+        "keys": to_json(Keys()),
+        "objectives": ["ad_click", "like"],
+        "calibrated_by": "device",
+    }
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(SPEC))
     rows = [{**row, "viewer_id": [f"v{i % 3}"]} for i, row in enumerate(ROWS)]
     out = folder / "graph"
@@ -126,6 +131,14 @@ def test_a_viewer_always_falls_into_the_same_bucket(transformed: tuple[dict[str,
     assert buckets[0] == buckets[3] == buckets[6]
     assert len(set(buckets)) == 3
     assert ((buckets >= 0) & (buckets < keys.VIEWER_BUCKETS)).all()
+
+
+def test_calibration_key_is_the_rank_with_a_code_of_its_own_for_missing(
+    transformed: tuple[dict[str, np.ndarray], Path],
+) -> None:
+    outputs, _ = transformed
+    assert outputs[keys.CALIBRATION_KEY].dtype == np.int64
+    np.testing.assert_array_equal(outputs[keys.CALIBRATION_KEY], [[0], [1], [0], [2], [3], [0], [1]])
 
 
 def test_dense_embedding_passes_unchanged(transformed: tuple[dict[str, np.ndarray], Path]) -> None:

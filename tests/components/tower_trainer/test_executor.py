@@ -26,8 +26,17 @@ from ranker.forest.model import Forest
 from ranker.forest.traverse import Traversal
 from ranker.serving.export import MANIFEST
 from ranker.serving.state import STATE
-from ranker.towers.state import TowerState
-from tests.ranker.serving.feed import FEATURES, OBJECTIVES, SCHEMA, TOWERS, TinyFeed, make_feed, serialized
+from ranker.towers.state import TowerState, restore
+from tests.ranker.serving.feed import (
+    CALIBRATED_TOWERS,
+    FEATURES,
+    OBJECTIVES,
+    SCHEMA,
+    TOWERS,
+    TinyFeed,
+    make_feed,
+    serialized,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -162,6 +171,24 @@ def test_sampling_leaves_out_impressions_and_keeps_calibration(
     for objective in OBJECTIVES:
         labels = np.array([row[objective.name][0] for row in feed.rows])
         assert np.mean(scores[objective.name]) == pytest.approx(labels.mean(), abs=0.08)
+
+
+def test_a_calibration_by_a_feature_is_learnt_and_served(
+    inputs: dict[str, list[Artifact]], feed: TinyFeed, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, towers=CALIBRATED_TOWERS, training=replace(CONFIG.training, epochs=2))
+    serving = _run(inputs, tmp_path / "out", config) / "model" / "Format-Serving"
+    calibrated = feed.calibrated()
+    restore(calibrated.network, TowerState.load(str(serving / STATE / "towers")).latest)
+    assert calibrated.network.calibration is not None
+    assert np.abs(calibrated.network.calibration.key_slopes.numpy()).max() > 1e-3
+
+    scores = tf.saved_model.load(str(serving)).signatures["serving_default"](
+        examples=tf.constant(serialized(feed.rows))
+    )
+
+    for i, objective in enumerate(OBJECTIVES):
+        np.testing.assert_allclose(scores[objective.name], calibrated.probabilities()[:, i], atol=1e-6)
 
 
 def test_leaves_of_another_forest_are_refused(

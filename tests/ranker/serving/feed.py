@@ -1,6 +1,6 @@
 """A tiny feed taken through a real Transform graph and a real forest, with towers of random weights behind it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,17 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata.dataset_metadata import DatasetMetadata
 
 from components.schema_importer.representation import add_tensor_representations
-from pipeline.config import Categorical, DenseEmbedding, Features, Keys, MultiValued, Objective, Towers, to_json
+from pipeline.config import (
+    Categorical,
+    DenseEmbedding,
+    Features,
+    Isotonic,
+    Keys,
+    MultiValued,
+    Objective,
+    Towers,
+    to_json,
+)
 from pipeline.preprocessing import preprocessing_fn
 from ranker import keys
 from ranker.forest.graph import ForestLeaves
@@ -42,6 +52,7 @@ FEATURES = Features(
     dense=(DenseEmbedding("picture", 3),),
 )
 TOWERS = Towers(leaf_embedding_size=4, hidden=(16, 8), dense_projection_size=2, forest_share=0.25)
+CALIBRATED_TOWERS = replace(TOWERS, isotonic=Isotonic(by="device"))
 CURATED = text_format.Parse(
     "\n".join(
         [
@@ -171,11 +182,12 @@ class TinyFeed:
 
     def batch(self) -> dict[str, np.ndarray]:
         """What the towers are trained on, without the labels."""
-        return {
-            keys.LEAVES: self.leaves,
-            keys.NUMERIC: self.transformed[keys.NUMERIC],
-            "picture": self.transformed["picture"],
-        }
+        return {name: {**self.transformed, keys.LEAVES: self.leaves}[name] for name in self.inputs.tensor_specs()}
+
+    def calibrated(self) -> "TinyFeed":
+        """The same with towers whose calibration differs by device."""
+        inputs, network = make_towers(self.graph, self.forest, CALIBRATED_TOWERS, self.transformed[keys.LABELS])
+        return replace(self, inputs=inputs, network=network)
 
 
 def make_feed(folder: Path, count: int = 400) -> TinyFeed:
@@ -185,19 +197,30 @@ def make_feed(folder: Path, count: int = 400) -> TinyFeed:
     transformed = _read_back(folder / "transformed", rows)
     labels = transformed[keys.LABELS]
     forest = _grow(transformed[keys.FOREST_FEATURES], labels)
-    spec = tft.TFTransformOutput(str(graph)).transformed_feature_spec()
-    inputs = tower_inputs(spec, ("picture",), True, forest.trees, forest.leaves)
-    network = TwoTowerNetwork(inputs, TOWERS, OBJECTIVES, labels.mean(axis=0), seed=1)
-    rng = np.random.default_rng(2)
-    for variable in network.variables:
-        variable.assign(variable + np.abs(rng.normal(scale=0.2, size=variable.shape)))
+    inputs, network = make_towers(graph, forest, TOWERS, labels)
     leaves = Traversal(forest)(transformed[keys.FOREST_FEATURES]).astype(np.int32)
     return TinyFeed(rows, transformed, leaves, graph, forest, inputs, network)
 
 
+def make_towers(graph: Path, forest: Forest, towers: Towers, labels: np.ndarray) -> tuple[TowerInputs, TwoTowerNetwork]:
+    """Towers with nothing at zero."""
+    spec = tft.TFTransformOutput(str(graph)).transformed_feature_spec()
+    inputs = tower_inputs(spec, FEATURES, towers, forest.trees, forest.leaves)
+    network = TwoTowerNetwork(inputs, towers, OBJECTIVES, labels.mean(axis=0), seed=1)
+    rng = np.random.default_rng(2)
+    for variable in network.variables:
+        variable.assign(variable + np.abs(rng.normal(scale=0.2, size=variable.shape)))
+    return inputs, network
+
+
 def transform_graph(folder: Path, rows: list[Row]) -> Path:
     """Writes the graph to folder/graph and the transformed rows to folder/transformed; returns the former."""
-    config = {"features": to_json(FEATURES), "keys": to_json(Keys()), "objectives": [o.name for o in OBJECTIVES]}
+    config = {
+        "features": to_json(FEATURES),
+        "keys": to_json(Keys()),
+        "objectives": [o.name for o in OBJECTIVES],
+        "calibrated_by": "device",
+    }
     metadata = DatasetMetadata(SCHEMA)
     with tft_beam.Context(temp_dir=str(folder / "tmp")), beam.Pipeline(runner=FnApiRunner()) as pipeline:
         # TFT's encoder of rows knows no default for a dense column.
@@ -219,6 +242,7 @@ def _read_back(prefix: Path, rows: list[Row]) -> dict[str, np.ndarray]:
         "picture": tf.io.FixedLenFeature([3], tf.float32),
         keys.LABELS: tf.io.FixedLenFeature([len(OBJECTIVES)], tf.float32),
         keys.VIEWER_BUCKET: tf.io.FixedLenFeature([1], tf.int64),
+        keys.CALIBRATION_KEY: tf.io.FixedLenFeature([1], tf.int64),
     }
     records = list(
         tf.data.TFRecordDataset(sorted(map(str, prefix.parent.glob(f"{prefix.name}-*")))).as_numpy_iterator()

@@ -18,6 +18,8 @@ OBJECTIVES = (
     Objective(name="share", tower="active"),
     Objective(name="dwell", tower="passive"),
 )
+CALIBRATION_KEYS = 3
+KEYED_INPUTS = replace(INPUTS, calibration_keys=CALIBRATION_KEYS)
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,8 @@ class Impressions:
         }
 
     def batches(self, batch_size: int, epochs: int = 1) -> tf.data.Dataset:
-        """In order, unshuffled."""
-        return tf.data.Dataset.from_tensor_slices(self.tensors()).batch(batch_size).repeat(epochs)
+        """In order, unshuffled, with a calibration key for towers that read it."""
+        return tf.data.Dataset.from_tensor_slices(keyed(self.tensors())).batch(batch_size).repeat(epochs)
 
     def counts(self) -> LabelCounts:
         """Of all rows."""
@@ -49,6 +51,11 @@ class Impressions:
     def with_labels(self, labels: np.ndarray) -> "Impressions":
         """The same rows with other outcomes."""
         return replace(self, labels=labels.astype(np.float32))
+
+
+def keyed(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The tensors of rows and a calibration key, which follows from the first leaf."""
+    return {**tensors, keys.CALIBRATION_KEY: (tensors[keys.LEAVES][:, :1] % CALIBRATION_KEYS).astype(np.int64)}
 
 
 def impressions(rows: int, seed: int) -> Impressions:

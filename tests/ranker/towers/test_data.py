@@ -1,6 +1,7 @@
 """Input from leaf examples: what comes out is what went in, shuffled the same way every time."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,17 @@ from ranker import keys
 from ranker.examples import example_files
 from ranker.towers.data import LabelCounts, count_labels, training_batches
 from ranker.towers.inputs import TowerInputs
-from tests.ranker.towers.planted import DENSE, INPUTS, NUMERIC, OBJECTIVES, TREES, Impressions, impressions
+from tests.ranker.towers.planted import (
+    DENSE,
+    INPUTS,
+    KEYED_INPUTS,
+    NUMERIC,
+    OBJECTIVES,
+    TREES,
+    Impressions,
+    impressions,
+    keyed,
+)
 
 NAMES = [o.name for o in OBJECTIVES]
 ROWS = 1000
@@ -21,7 +32,12 @@ def _floats(values: np.ndarray) -> tf.train.Feature:
     return tf.train.Feature(float_list=tf.train.FloatList(value=values))
 
 
+def _integers(values: Sequence[int]) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+
 def write_leaf_examples(directory: Path, rows: Impressions, files: int = 3, dtype: str = "<u2") -> list[str]:
+    calibration_keys = keyed(rows.tensors())[keys.CALIBRATION_KEY]
     for shard, indices in enumerate(np.array_split(np.arange(len(rows.labels)), files)):
         with tf.io.TFRecordWriter(str(directory / f"leaves-{shard:05d}-of-{files:05d}")) as writer:
             for i in indices:
@@ -32,7 +48,8 @@ def write_leaf_examples(directory: Path, rows: Impressions, files: int = 3, dtyp
                     keys.NUMERIC: _floats(rows.numeric[i]),
                     "content": _floats(rows.content[i]),
                     keys.LABELS: _floats(rows.labels[i]),
-                    keys.VIEWER_BUCKET: tf.train.Feature(int64_list=tf.train.Int64List(value=[i % 10])),
+                    keys.VIEWER_BUCKET: _integers([i % 10]),
+                    keys.CALIBRATION_KEY: _integers(calibration_keys[i]),
                 }
                 writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
     return example_files(str(directory))
@@ -95,6 +112,23 @@ def test_rows_of_another_forest_are_refused(tmp_path: Path) -> None:
         _batches(files, more_trees)
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"the forest has 88 leaves; a row holds a larger id"):
         _batches(files, fewer_leaves)
+
+
+def test_a_calibration_key_stays_with_its_row_and_is_read_where_it_is_needed(tmp_path: Path) -> None:
+    files = write_leaf_examples(tmp_path, impressions(ROWS, seed=1))
+
+    assert keys.CALIBRATION_KEY not in _batches(files)[0]
+    for batch in _batches(files, KEYED_INPUTS):
+        np.testing.assert_array_equal(batch[keys.CALIBRATION_KEY], keyed(batch)[keys.CALIBRATION_KEY])
+
+
+def test_a_calibration_key_of_another_config_is_refused(tmp_path: Path) -> None:
+    files = write_leaf_examples(tmp_path, impressions(10, seed=1))
+
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="`calibration_key` has 2 values; a row holds a larger one"
+    ):
+        _batches(files, replace(KEYED_INPUTS, calibration_keys=2))
 
 
 def test_counts_rows_and_positives(tmp_path: Path) -> None:

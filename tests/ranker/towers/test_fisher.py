@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import Towers
+from pipeline.config import Isotonic, Towers
 from ranker import keys
 from ranker.towers.blend import Blend
 from ranker.towers.fisher import fisher_diagonal
 from ranker.towers.network import TwoTowerNetwork
-from tests.ranker.towers.planted import INPUTS, OBJECTIVES, impressions
+from tests.ranker.towers.planted import INPUTS, KEYED_INPUTS, OBJECTIVES, impressions
 
 ROWS = 40
 RATES = np.array([0.1, 0.4, 0.05, 0.5])
@@ -18,7 +18,7 @@ RATES = np.array([0.1, 0.4, 0.05, 0.5])
 
 def network_of(towers: Towers) -> TwoTowerNetwork:
     """Nothing in it is at its initial zero."""
-    network = TwoTowerNetwork(INPUTS, towers, OBJECTIVES, RATES, seed=1)
+    network = TwoTowerNetwork(KEYED_INPUTS, towers, OBJECTIVES, RATES, seed=1)
     rng = np.random.default_rng(2)
     for weight in network.weights:
         weight.assign(weight + np.abs(rng.normal(scale=0.2, size=weight.shape)))
@@ -47,11 +47,13 @@ def squared_gradients(network: TwoTowerNetwork, rows: int, blend: Blend | None =
         Towers(leaf_embedding_size=3, hidden=(8, 6), dense_projection_size=2),
         Towers(leaf_embedding_size=2, hidden=(5,), dense_input="none", shared=True, dropout=0.5),
         Towers(leaf_embedding_size=2, hidden=(5, 4, 3), dense_input="batch_norm"),
+        Towers(leaf_embedding_size=2, hidden=(5,), isotonic=Isotonic(buckets=5)),
+        Towers(leaf_embedding_size=2, hidden=(5,), isotonic=Isotonic(buckets=5, low=-3.0, high=1.0, by="device")),
     ],
 )
 def test_it_is_the_mean_of_each_impressions_squared_gradient(towers: Towers) -> None:
     network = network_of(towers)
-    found = fisher_diagonal(network, impressions(ROWS, seed=3).batches(16), INPUTS, rows=1000)
+    found = fisher_diagonal(network, impressions(ROWS, seed=3).batches(16), KEYED_INPUTS, rows=1000)
     expected = squared_gradients(network, ROWS)
     assert [array.shape for array in found] == [tuple(w.shape) for w in network.trainable_weights]
     for weight, ours, theirs in zip(network.trainable_weights, found, expected, strict=True):

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import Objective, Towers
+from pipeline.config import Categorical, DenseEmbedding, Features, Isotonic, Objective, Towers
 from ranker import keys
 from ranker.towers.inputs import TowerInputs, tower_inputs
 from ranker.towers.network import TwoTowerNetwork
-from tests.ranker.towers.planted import DENSE, INPUTS, NUMERIC, OBJECTIVES, TREES, impressions
+from tests.ranker.towers.planted import DENSE, INPUTS, KEYED_INPUTS, NUMERIC, OBJECTIVES, TREES, impressions, keyed
 
 BASE_RATES = np.array([0.1, 0.4, 0.003, 0.25])
 TOWERS = Towers(leaf_embedding_size=8, hidden=(16, 8))
@@ -32,8 +32,10 @@ def _batch(rows: int = 64) -> dict[str, np.ndarray]:
     return batch
 
 
-def test_predicts_the_base_rates_before_the_first_step() -> None:
-    probabilities = tf.sigmoid(_network()(_batch())).numpy()
+@pytest.mark.parametrize("isotonic", [None, Isotonic(), Isotonic(by="device")])
+def test_predicts_the_base_rates_before_the_first_step(isotonic: Isotonic | None) -> None:
+    network = _network(Towers(hidden=(16,), isotonic=isotonic), inputs=KEYED_INPUTS)
+    probabilities = tf.sigmoid(network(keyed(_batch()))).numpy()
 
     np.testing.assert_allclose(probabilities, np.tile(BASE_RATES, (64, 1)), rtol=1e-5)
 
@@ -165,13 +167,41 @@ def test_base_rates_of_zero_or_one_are_refused() -> None:
         _network(rates=np.array([0.1, 0.4, 0.0, 0.25]))
 
 
+def test_calibration_is_the_last_layer_and_by_the_key_of_each_impression() -> None:
+    network = _network(Towers(hidden=(16,), isotonic=Isotonic(by="device")), inputs=KEYED_INPUTS)
+    batch = keyed(_batch())
+    for tower in network.towers:
+        tower.layers[-1].kernel.assign(np.random.default_rng(1).normal(size=tower.layers[-1].kernel.shape))
+    before = network(batch).numpy()
+    shifts = np.arange(12.0).reshape(3, len(OBJECTIVES))
+    assert network.calibration is not None
+    network.calibration.key_bias.assign(shifts)
+
+    np.testing.assert_allclose(network(batch) - before, shifts[batch[keys.CALIBRATION_KEY][:, 0]], atol=1e-5)
+
+
+def test_a_calibration_key_that_is_no_input_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"towers\.isotonic\.by: 'device' is the key, but the inputs"):
+        _network(Towers(isotonic=Isotonic(by="device")))
+
+
 def test_sizes_come_from_what_transform_wrote() -> None:
     spec = {
         "content": tf.io.FixedLenFeature([DENSE], tf.float32),
         keys.NUMERIC: tf.io.FixedLenFeature([NUMERIC], tf.float32),
     }
+    device = Categorical("device", vocabulary_size=5)
+    features = Features(numeric=("age",), categorical=(device,), dense=(DenseEmbedding("content", DENSE),))
+    pictures = Features(numeric=("age",), dense=(DenseEmbedding("picture", DENSE),))
+    by_device = Towers(isotonic=Isotonic(by="device"))
 
-    assert tower_inputs(spec, ("content",), True, TREES, INPUTS.leaves) == INPUTS
-    assert tower_inputs(spec, ("content",), False, TREES, INPUTS.leaves).numeric == 0
+    assert tower_inputs(spec, features, Towers(), TREES, INPUTS.leaves) == INPUTS
+    assert tower_inputs(spec, features, Towers(numeric_input=False), TREES, INPUTS.leaves).numeric == 0
     with pytest.raises(ValueError, match="'picture' is not among its outputs"):
-        tower_inputs(spec, ("content", "picture"), True, TREES, INPUTS.leaves)
+        tower_inputs(spec, pictures, Towers(), TREES, INPUTS.leaves)
+    with pytest.raises(ValueError, match=r"'calibration_key', which .* is not among its outputs"):
+        tower_inputs(spec, features, by_device, TREES, INPUTS.leaves)
+    spec[keys.CALIBRATION_KEY] = tf.io.FixedLenFeature([1], tf.int64)
+    # Five values, the others, and a missing one.
+    assert tower_inputs(spec, features, by_device, TREES, INPUTS.leaves).calibration_keys == 7
+    assert keys.CALIBRATION_KEY not in tower_inputs(spec, features, Towers(), TREES, INPUTS.leaves).tensor_specs()

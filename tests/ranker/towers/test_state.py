@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import Towers
+from pipeline.config import Isotonic, Towers
 from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.state import Snapshot, TowerState, check_forest, restore, snapshot
 from tests.ranker.towers.planted import INPUTS, OBJECTIVES, impressions
 
-TOWERS = Towers(leaf_embedding_size=3, hidden=(8, 6), dense_projection_size=2, dropout=0.1)
+TOWERS = Towers(leaf_embedding_size=3, hidden=(8, 6), dense_projection_size=2, dropout=0.1, isotonic=Isotonic())
 RATES = np.array([0.1, 0.4, 0.05, 0.5])
 
 

@@ -4,29 +4,32 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import Towers, Training
+from pipeline.config import Isotonic, Towers, Training
 from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.optimizer import make_optimizer
 from ranker.towers.schedule import WarmupCosine
 from ranker.towers.step import ChunkReport, float_inputs, make_chunk, make_step
-from tests.ranker.towers.planted import INPUTS, OBJECTIVES, impressions
+from tests.ranker.towers.planted import INPUTS, KEYED_INPUTS, OBJECTIVES, impressions
 
 STEPS = 12
 
 
-def _run(compiled: bool, dropout: float = 0.0, clip: float | None = 10.0) -> tuple[ChunkReport, list[np.ndarray]]:
+def _run(
+    compiled: bool, dropout: float = 0.0, clip: float | None = 10.0, isotonic: Isotonic | None = None
+) -> tuple[ChunkReport, list[np.ndarray]]:
     """What STEPS steps report, and the weights after them."""
     rows = impressions(STEPS * 256, seed=1)
-    towers = Towers(leaf_embedding_size=4, hidden=(16, 8), dense_projection_size=4, dropout=dropout)
-    network = TwoTowerNetwork(INPUTS, towers, OBJECTIVES, rows.counts().base_rates, seed=1)
+    towers = Towers(leaf_embedding_size=4, hidden=(16, 8), dense_projection_size=4, dropout=dropout, isotonic=isotonic)
+    network = TwoTowerNetwork(KEYED_INPUTS, towers, OBJECTIVES, rows.counts().base_rates, seed=1)
     optimizer = make_optimizer(Training(gradient_clip_norm=clip), WarmupCosine(1e-2, STEPS, 0.25, 0.1))
     chunk = make_chunk(make_step(network, optimizer, compiled))
     batches = iter(rows.batches(256))
     return chunk(batches, 5) + chunk(batches, STEPS - 5), network.get_weights()
 
 
-def test_compiled_and_uncompiled_steps_agree() -> None:
-    compiled, op_by_op = _run(compiled=True), _run(compiled=False)
+@pytest.mark.parametrize("isotonic", [None, Isotonic(by="device")])
+def test_compiled_and_uncompiled_steps_agree(isotonic: Isotonic | None) -> None:
+    compiled, op_by_op = (_run(compiled, isotonic=isotonic) for compiled in (True, False))
 
     np.testing.assert_allclose(compiled[0].losses, op_by_op[0].losses, rtol=1e-4)
     for a, b in zip(compiled[1], op_by_op[1], strict=True):

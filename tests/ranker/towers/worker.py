@@ -9,12 +9,12 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import Towers, Training
+from pipeline.config import Isotonic, Towers, Training
 from ranker.towers.train import train_towers
 from ranker.towers.workers import is_chief, make_strategy
-from tests.ranker.towers.planted import INPUTS, OBJECTIVES, impressions
+from tests.ranker.towers.planted import KEYED_INPUTS, OBJECTIVES, impressions
 
-TOWERS = Towers(leaf_embedding_size=4, hidden=(32, 16), dense_projection_size=4)
+TOWERS = Towers(leaf_embedding_size=4, hidden=(32, 16), dense_projection_size=4, isotonic=Isotonic(by="device"))
 # Clipping at this norm is felt in every step; the last batch has one row, which leaves one of two replicas without any.
 TRAINING = Training(batch_size=256, learning_rate=1e-2, gradient_clip_norm=0.5, epochs=2)
 ROWS = 6 * 256 + 1
@@ -24,7 +24,7 @@ def train(strategy: tf.distribute.Strategy | None) -> list[np.ndarray]:
     """The weights after two epochs."""
     rows = impressions(ROWS, seed=1)
     batches = rows.batches(TRAINING.batch_size, TRAINING.epochs)
-    trained = train_towers(batches, rows.counts(), INPUTS, OBJECTIVES, TOWERS, TRAINING, strategy=strategy)
+    trained = train_towers(batches, rows.counts(), KEYED_INPUTS, OBJECTIVES, TOWERS, TRAINING, strategy=strategy)
     assert trained.history.impressions[-1] == TRAINING.epochs * ROWS
     return [np.array(variable.numpy()) for variable in trained.network.variables]
 
