@@ -6,9 +6,7 @@ NUMERIC = "numeric"  # float32 [batch, numeric features], normalised; 0 where mi
 LABELS = "labels"  # float32 [batch, objectives], in the order of the config
 VIEWER_BUCKET = "viewer_bucket"  # int64 [batch, 1], a hash of the viewer in [0, VIEWER_BUCKETS)
 VIEWER_BUCKETS = 1000
-CALIBRATION_KEY = (
-    "calibration_key"  # int64 [batch, 1], code of the feature that calibration differs by, if there is one
-)
+CALIBRATION_KEY = "calibration_key"  # int64 [batch, 1], code of what calibration differs by; absent where by nothing
 
 # Written by LeafEncoder in place of FOREST_FEATURES.
 LEAVES = "leaves"  # bytes [batch, 1]: one little-endian uint16 (uint32 above 65,536 leaves) per tree
