@@ -21,7 +21,7 @@ from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
 
 _KUAIRAND_LAST, _KUAIRAND_DAYS = date(2022, 5, 4), 5
-_FEED_DAYS, _FEED_ROWS_PER_DAY, _FEED_DRIFT = 8, 10_000, 8.0
+_FEED_DAYS, _FEED_ROWS_PER_DAY, _FEED_DRIFT = 8, 10_000, 4.0
 _QUICK_DAYS, _QUICK_TRAIN_DAYS, _QUICK_ROWS_PER_DAY, _QUICK_TREES = 3, 2, 2_000, 36
 
 
