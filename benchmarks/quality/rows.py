@@ -27,13 +27,14 @@ class Rows:
 
     Attributes:
         features: float32 [rows, features], the forest's, NaN where missing.
-        towers: what the towers read beside the leaves: `numeric` float32 [rows, columns] and each dense embedding.
+        towers: what the towers read beside the leaves: `numeric` float32 [rows, columns], each dense embedding, and the
+            keys of a calibration by a feature, where there is one.
         labels: float32 [rows, objectives].
         buckets: int64 [rows], each viewer's hash bucket.
     """
 
     features: NDArray[np.float32]
-    towers: dict[str, NDArray[np.float32]]
+    towers: dict[str, NDArray[Any]]
     labels: NDArray[np.float32]
     buckets: NDArray[np.int64]
 

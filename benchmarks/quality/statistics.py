@@ -38,6 +38,27 @@ class Judged:
     entropy_draws: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Measures:
+    """One prediction's metrics for one objective; as in `Judged`."""
+
+    auc: float
+    normalized_entropy: float
+    o_over_e: float
+    calibration_error: float
+
+
+def measure(labels: NDArray[np.float32], predictions: NDArray[np.float32]) -> Measures:
+    """Metrics of predictions [rows] of labels [rows]."""
+    positive, once = labels > 0, np.ones(len(labels))
+    return Measures(
+        auc=_auc(_ranks(predictions), positive, once),
+        normalized_entropy=_entropy(_losses(positive, predictions), positive, once),
+        o_over_e=float(positive.sum() / predictions.sum(dtype=np.float64)),
+        calibration_error=_calibration_error(positive, predictions),
+    )
+
+
 def bootstrap_weights(seed: int = 1, draws: int = DRAWS) -> NDArray[np.float64]:
     """How often each viewer bucket is drawn; [draws, VIEWER_BUCKETS]."""
     rng = np.random.default_rng(seed)
@@ -52,20 +73,17 @@ def judge(
 ) -> Judged:
     """Judges predictions [seeds, rows] of labels [rows], whose viewers are in `buckets` [rows]."""
     positive = labels > 0
-    once = np.ones(len(labels))
-    entropies = []
-    for p in np.clip(predictions.astype(np.float64), _SMALLEST, 1 - _SMALLEST):
-        losses = -np.where(positive, np.log(p), np.log1p(-p))
-        entropies.append(np.bincount(buckets, losses, VIEWER_BUCKETS))
-    rows = np.bincount(buckets, once, VIEWER_BUCKETS)
+    entropies = [np.bincount(buckets, _losses(positive, p), VIEWER_BUCKETS) for p in predictions]
+    measured = [measure(labels, p) for p in predictions]
+    rows = np.bincount(buckets, minlength=VIEWER_BUCKETS)
     positives = np.bincount(buckets, positive, VIEWER_BUCKETS)
-    ranked = [np.unique(p, return_inverse=True)[1] for p in predictions]
-    aucs = [_auc(ranks, positive, once) for ranks in ranked]
+    ranked = [_ranks(p) for p in predictions]
+    aucs = [found.auc for found in measured]
     return Judged(
         auc=float(np.mean(aucs)),
-        normalized_entropy=float(np.mean([_entropy(loss, positives, rows) for loss in entropies])),
-        o_over_e=float(np.mean([positive.sum() / p.sum(dtype=np.float64) for p in predictions])),
-        calibration_error=float(np.mean([_calibration_error(positive, p) for p in predictions])),
+        normalized_entropy=float(np.mean([found.normalized_entropy for found in measured])),
+        o_over_e=float(np.mean([found.o_over_e for found in measured])),
+        calibration_error=float(np.mean([found.calibration_error for found in measured])),
         auc_seeds_sd=float(np.std(aucs, ddof=1)) if len(aucs) > 1 else 0.0,
         auc_draws=np.array([np.mean([_auc(ranks, positive, draw[buckets]) for ranks in ranked]) for draw in weights]),
         entropy_draws=np.mean(
@@ -80,6 +98,16 @@ def interval(draws: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def _ranks(predictions: NDArray[np.float32]) -> NDArray[np.int64]:
+    return np.unique(predictions, return_inverse=True)[1]
+
+
+def _losses(positive: NDArray[np.bool_], predictions: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Each row's cross entropy, in nats."""
+    p = np.clip(predictions.astype(np.float64), _SMALLEST, 1 - _SMALLEST)
+    return -np.where(positive, np.log(p), np.log1p(-p))
+
+
 def _auc(ranks: NDArray[np.int64], positive: NDArray[np.bool_], weights: NDArray[np.float64]) -> float:
     """Area under the ROC curve, rows of one rank counting as ties; NaN without positives or without negatives."""
     won = np.bincount(ranks, weights * positive)
@@ -89,7 +117,7 @@ def _auc(ranks: NDArray[np.int64], positive: NDArray[np.bool_], weights: NDArray
 
 
 def _entropy(losses: NDArray[Any], positives: NDArray[Any], rows: NDArray[Any]) -> float:
-    """Normalized entropy from sums by viewer bucket; NaN where all outcomes are the same."""
+    """Normalized entropy from sums by any grouping of the rows; NaN where all outcomes are the same."""
     rate = positives.sum() / rows.sum()
     if rate in (0.0, 1.0):
         return float("nan")

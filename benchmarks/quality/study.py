@@ -73,7 +73,7 @@ def compare(feed: Feed, models: Mapping[str, Model], seeds: Sequence[int], work:
                 file = kept / f"{name.replace(' ', '_')}-{seed}.npy"
                 if not file.is_file():
                     console.print(f"{day}, seed {seed}: {name}")
-                    _keep(file, model(prepared, seed))
+                    keep(file, model(prepared, seed))
                 predictions[name][index].append(np.load(file))
     pooled_labels, pooled_buckets = np.concatenate(labels), np.concatenate(buckets)
     pooled = {name: np.stack([np.concatenate(days) for days in by_seed]) for name, by_seed in predictions.items()}
@@ -95,7 +95,7 @@ def _fingerprint(day: HeldOutDay) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def _keep(file: Path, predictions: NDArray[np.float32]) -> None:
+def keep(file: Path, predictions: NDArray[np.float32]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     aside = file.with_name(f".{file.stem}.part.npy")
     np.save(aside, predictions)

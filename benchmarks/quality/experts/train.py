@@ -20,8 +20,8 @@ from torch_rechub.basic.features import DenseFeature, SparseFeature
 from torch_rechub.models.multi_task import MMOE, PLE
 from torch_rechub.trainers import MTLTrainer
 
-_EPOCHS, _PATIENCE = 8, 2
-_BATCH, _SCORE_BATCH = 1024, 8192
+_EPOCHS, _PATIENCE = 15, 2
+_BATCH, _SCORE_BATCH = 512, 8192
 _LEARNING_RATE, _WEIGHT_DECAY = 1e-3, 1e-5
 _EMBEDDING = 8
 _EXPERT = {"dims": [128, 64], "activation": "relu", "dropout": 0.1}

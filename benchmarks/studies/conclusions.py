@@ -1,0 +1,131 @@
+"""What a study says: figures for the JSON, and a sentence or two computed from them."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from benchmarks.harness import Figure
+from benchmarks.studies.results import Results
+from benchmarks.studies.studies import warmup_name
+
+_DEFAULT_WARMUP = 0.1
+
+
+def figures(results: Results) -> list[Figure]:
+    """The study's figures."""
+    return _FIGURES[results.study.name](results)
+
+
+def conclusion(results: Results) -> str:
+    """What the figures come to, as Markdown list items."""
+    return "\n".join(f"- {figure.note}." for figure in figures(results) if figure.note)
+
+
+def _variance(results: Results) -> list[Figure]:
+    objective = list(results.objectives)[results.rarest]
+    made = []
+    for optimizer in ("adam", "adamw", "adagrad"):
+        none, some = (results.variants[warmup_name(optimizer, w)] for w in (0.0, _DEFAULT_WARMUP))
+        without, with_warmup = (v.spread("auc", results.rarest) for v in (none, some))
+        made.append(
+            Figure(
+                f"{results.data}.auc_deviation.{optimizer}",
+                with_warmup.deviation,
+                without.deviation,
+                "AUC",
+                0.5,
+                target_is_least=False,
+                note=f"{optimizer}: over {results.seeds} seeds the AUC of {objective}, the rarest objective, has a "
+                f"standard deviation of {without.deviation:.4f} without warm-up and of {with_warmup.deviation:.4f} "
+                f"with a warm-up of {_DEFAULT_WARMUP:.0%}; its means are {without.mean:.4f} and {with_warmup.mean:.4f}",
+            )
+        )
+    alone = results.variants[warmup_name("adam", _DEFAULT_WARMUP)].spread("auc", results.rarest)
+    taught = results.variants[f"default, warm-up {_DEFAULT_WARMUP:.0%}"].spread("auc", results.rarest)
+    made.append(
+        Figure(
+            f"{results.data}.auc_deviation.default",
+            taught.deviation,
+            alone.deviation,
+            "AUC",
+            note=f"what the forest teaches: with it the standard deviation is {taught.deviation:.4f} and not "
+            f"{alone.deviation:.4f}, and the mean {taught.mean:.4f} and not {alone.mean:.4f}",
+        )
+    )
+    return made
+
+
+def _sampling(results: Results) -> list[Figure]:
+    made = []
+    for name, variant in results.variants.items():
+        base = "default, no sampling" if name.startswith("default") else results.study.base
+        if name == base:
+            continue
+        ratios = (variant.values["o_over_e"] / results.variants[base].values["o_over_e"]).mean(axis=0)
+        worst = int(np.argmax(np.abs(np.log(ratios))))
+        objective = list(results.objectives)[worst]
+        entropy = variant.mean_less(results.variants[base], "normalized_entropy")
+        made.append(
+            Figure(
+                f"{results.data}.o_over_e.{name}",
+                float(variant.values["o_over_e"].mean(axis=0)[worst]),
+                float(results.variants[base].values["o_over_e"].mean(axis=0)[worst]),
+                "O/E",
+                note=f"{name}: the O/E farthest from that without sampling is {ratios[worst]:.3f} times it, of "
+                f"{objective}; normalized entropy is {entropy.mean:+.4f} ± {entropy.half_width:.4f} on average over "
+                "the objectives",
+            )
+        )
+    return made
+
+
+def _isotonic(results: Results) -> list[Figure]:
+    made = []
+    for name, variant in results.variants.items():
+        base = "labels alone, none" if name.startswith("labels alone") else results.study.base
+        if name == base:
+            continue
+        other = results.variants[base]
+        entropy, error = (variant.mean_less(other, metric) for metric in ("normalized_entropy", "calibration_error"))
+        made.append(
+            Figure(
+                f"{results.data}.normalized_entropy.{name}",
+                float(variant.values["normalized_entropy"].mean()),
+                float(other.values["normalized_entropy"].mean()),
+                "NE",
+                1.0,
+                target_is_least=False,
+                note=f"{name}, less {base}: normalized entropy {entropy.mean:+.5f} ± {entropy.half_width:.5f}, "
+                f"expected calibration error {error.mean:+.5f} ± {error.half_width:.5f}, on average over the "
+                "objectives",
+            )
+        )
+    return made
+
+
+def _dense(results: Results) -> list[Figure]:
+    made = []
+    names = [name.removesuffix(", × 1") for name in results.variants if name.endswith(", × 1")]
+    for name in names:
+        plain, disturbed = (results.variants[f"{name}, × {scale}"] for scale in ("1", "100"))
+        entropy = disturbed.mean_less(plain, "normalized_entropy")
+        made.append(
+            Figure(
+                f"{results.data}.disturbed_auc.{name}",
+                float(disturbed.values["auc"].mean()),
+                float(plain.values["auc"].mean()),
+                "AUC",
+                note=f"{name}: multiplying the embedding by 100 changes the mean AUC from "
+                f"{plain.values['auc'].mean():.4f} to {disturbed.values['auc'].mean():.4f} and normalized entropy by "
+                f"{entropy.mean:+.4f} ± {entropy.half_width:.4f}",
+            )
+        )
+    return made
+
+
+_FIGURES: Mapping[str, Callable[[Results], list[Figure]]] = {
+    "variance": _variance,
+    "sampling": _sampling,
+    "isotonic": _isotonic,
+    "dense": _dense,
+}

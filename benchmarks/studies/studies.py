@@ -1,0 +1,220 @@
+"""What is compared in each study."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import product
+
+from pipeline.config import Isotonic, PipelineConfig, Sampling, Towers, Training
+
+Change = Callable[[PipelineConfig], PipelineConfig]
+
+WARMUPS = (0.0, 0.05, 0.1, 0.5)
+# Adagrad divides by all that it has seen, and needs a larger rate to get as far in the same steps.
+_RATES = {"adam": 2e-3, "adamw": 2e-3, "adagrad": 3e-2}
+_ADAMW_DECAY = 1e-2
+_SHARE_KEPT = 0.1
+DENSE_INPUTS = ("none", "batch_norm", "projection", "batch_norm_projection")
+DENSE_SCALES = (1.0, 100.0)
+_KEYS = {"feed": "surface", "kuairand": "tab"}
+
+
+def unchanged(config: PipelineConfig) -> PipelineConfig:
+    """The config as it is."""
+    return config
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One choice.
+
+    Attributes:
+        name: in the tables.
+        change: of the data set's config.
+        dense_scale: the dense embeddings are multiplied by it, when training and afterwards.
+        post_hoc: an isotonic regression per objective, fitted on held-out viewers, follows the model.
+    """
+
+    name: str
+    change: Change = field(default=unchanged)
+    dense_scale: float = 1.0
+    post_hoc: bool = False
+
+
+@dataclass(frozen=True)
+class Study:
+    """Variants of one choice.
+
+    Attributes:
+        name: on the command line.
+        title: of its page.
+        about: what is compared, in a sentence or two.
+        variants: a function of the data set's name.
+        base: the variant that the others are compared with.
+        days: how many of the data set's held-out days are pooled, the newest.
+        seeds: trainings of each variant.
+        data: the data sets that it makes sense on.
+        prepared_by: change of the config that the rows are prepared with.
+    """
+
+    name: str
+    title: str
+    about: str
+    variants: Callable[[str], tuple[Variant, ...]]
+    base: str
+    days: int
+    seeds: int
+    data: tuple[str, ...] = ("kuairand", "feed")
+    prepared_by: Callable[[str], Change] = field(default=lambda data: unchanged)
+
+
+def labels_alone(config: PipelineConfig) -> PipelineConfig:
+    """The source's way: towers that learn from what happened, and are served by themselves."""
+    return _with(config, replace(config.training, distillation=0.0), replace(config.towers, forest_share=0.0))
+
+
+def warmup_name(optimizer: str, warmup: float) -> str:
+    """The name of a variant of the variance study."""
+    return f"{optimizer}, warm-up {warmup:.0%}"
+
+
+def _with(config: PipelineConfig, training: Training | None = None, towers: Towers | None = None) -> PipelineConfig:
+    return replace(config, training=training or config.training, towers=towers or config.towers)
+
+
+def _warming_up(warmup: float) -> Change:
+    return lambda config: _with(config, replace(config.training, warmup_fraction=warmup))
+
+
+def _variance(data: str) -> tuple[Variant, ...]:
+    def change(optimizer: str, warmup: float) -> Change:
+        def changed(config: PipelineConfig) -> PipelineConfig:
+            alone = labels_alone(config)
+            training = replace(
+                alone.training,
+                optimizer=optimizer,  # type: ignore[arg-type]
+                warmup_fraction=warmup,
+                learning_rate=_RATES[optimizer],
+                weight_decay=_ADAMW_DECAY if optimizer == "adamw" else 0.0,
+            )
+            return _with(alone, training)
+
+        return changed
+
+    alone = [Variant(warmup_name(*pair), change(*pair)) for pair in product(_RATES, WARMUPS)]
+    taught = [Variant(f"default, warm-up {warmup:.0%}", _warming_up(warmup)) for warmup in (0.0, 0.1)]
+    return (*alone, *taught)
+
+
+def _sampling(data: str) -> tuple[Variant, ...]:
+    def change(sampling: Callable[[PipelineConfig], Sampling], alone: bool) -> Change:
+        def changed(config: PipelineConfig) -> PipelineConfig:
+            config = labels_alone(config) if alone else config
+            return _with(config, replace(config.training, sampling=sampling(config)))
+
+        return changed
+
+    def of_impressions(correction: str) -> Callable[[PipelineConfig], Sampling]:
+        return lambda config: Sampling(impressions=_SHARE_KEPT, correction=correction)  # type: ignore[arg-type]
+
+    def of_negatives(correction: str) -> Callable[[PipelineConfig], Sampling]:
+        return lambda config: Sampling(
+            negatives=dict.fromkeys(config.objective_names, _SHARE_KEPT),
+            correction=correction,  # type: ignore[arg-type]
+        )
+
+    kept = f"{_SHARE_KEPT:.0%}"
+    return (
+        Variant("no sampling", labels_alone),
+        Variant(f"{kept} of an objective's negatives, uncorrected", change(of_negatives("none"), True)),
+        Variant(f"{kept} of an objective's negatives, weights", change(of_negatives("weights"), True)),
+        Variant(f"{kept} of an objective's negatives, shift", change(of_negatives("shift"), True)),
+        Variant(f"{kept} of unengaged impressions, uncorrected", change(of_impressions("none"), True)),
+        Variant(f"{kept} of unengaged impressions, weights", change(of_impressions("weights"), True)),
+        Variant("default, no sampling"),
+        Variant(f"default, {kept} of unengaged impressions, weights", change(of_impressions("weights"), False)),
+    )
+
+
+def _isotonic(data: str) -> tuple[Variant, ...]:
+    def layer(by: str | None) -> Change:
+        return lambda config: _with(config, towers=replace(config.towers, isotonic=Isotonic(by=by)))
+
+    def alone(change: Change) -> Change:
+        return lambda config: change(labels_alone(config))
+
+    key = _KEYS[data]
+    layers = (("layer", layer(None)), (f"layer by {key}", layer(key)))
+    return (
+        Variant("none"),
+        *(Variant(name, change) for name, change in layers),
+        Variant("post-hoc isotonic regression", post_hoc=True),
+        Variant("labels alone, none", labels_alone),
+        *(Variant(f"labels alone, {name}", alone(change)) for name, change in layers),
+        Variant("labels alone, post-hoc isotonic regression", labels_alone, post_hoc=True),
+    )
+
+
+def _keyed(data: str) -> Change:
+    return lambda config: _with(config, towers=replace(config.towers, isotonic=Isotonic(by=_KEYS[data])))
+
+
+def _dense(data: str) -> tuple[Variant, ...]:
+    def change(dense_input: str) -> Change:
+        return lambda config: _with(
+            config,
+            towers=replace(config.towers, dense_input=dense_input),  # type: ignore[arg-type]
+        )
+
+    return tuple(
+        Variant(f"{dense_input.replace('_', ' ')}, × {scale:g}", change(dense_input), dense_scale=scale)
+        for dense_input, scale in product(DENSE_INPUTS, DENSE_SCALES)
+    )
+
+
+STUDIES = {
+    study.name: study
+    for study in (
+        Study(
+            "variance",
+            "Variance from run to run",
+            "The forest is the same, and the seed of initialisation and shuffling another each time. The towers learn "
+            "from the labels alone, as the source's do; the two rows `default` are the default config, whose towers "
+            "learn from the forest too.",
+            _variance,
+            warmup_name("adam", 0.1),
+            days=1,
+            seeds=10,
+        ),
+        Study(
+            "sampling",
+            "Sampling negatives, and O/E",
+            "Which negatives are left out of the towers' training, and how that is made up for. The towers learn from "
+            "the labels alone, as the source's do, but in the rows `default`.",
+            _sampling,
+            "no sampling",
+            days=1,
+            seeds=5,
+        ),
+        Study(
+            "isotonic",
+            "Calibration inside the model",
+            "LiRank's isotonic layer, with and without a feature that it is keyed by, beside none and beside an "
+            "isotonic regression that is fitted afterwards on viewers that the model was not trained on.",
+            _isotonic,
+            "none",
+            days=2,
+            seeds=5,
+            prepared_by=_keyed,
+        ),
+        Study(
+            "dense",
+            "Normalising the dense embedding",
+            "What comes before the towers' first layer, with the content embedding as it is and multiplied by 100.",
+            _dense,
+            "batch norm projection, × 1",
+            days=1,
+            seeds=5,
+            data=("feed",),
+        ),
+    )
+}

@@ -1,0 +1,71 @@
+"""What a study says of numbers that are known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.studies.conclusions import figures
+from benchmarks.studies.measuring import METRICS, Measured
+from benchmarks.studies.page import draw, markdown
+from benchmarks.studies.results import Results
+from benchmarks.studies.studies import STUDIES
+
+
+def results(study: str, **values: dict[str, list[list[float]]]) -> Results:
+    """Three seeds and two objectives; what `values` does not say of a variant is 0.5."""
+    plain = np.full([3, 2], 0.5)
+    variants = {
+        v.name: Measured({metric: np.array(values.get(metric, {}).get(v.name, plain)) for metric in METRICS})
+        for v in STUDIES[study].variants("feed")
+    }
+    return Results(STUDIES[study], "feed", ("2026-01-02",), 3, 1_000, {"click": 200, "reply": 3}, variants)
+
+
+def test_the_variance_of_the_rarest_objective_is_set_beside_that_without_warm_up() -> None:
+    found = results(
+        "variance",
+        auc={
+            "adam, warm-up 0%": [[0.7, 0.5], [0.7, 0.6], [0.7, 0.7]],
+            "adam, warm-up 10%": [[0.5, 0.60], [0.7, 0.61], [0.9, 0.62]],
+        },
+    )
+    [adam] = [f for f in figures(found) if f.name == "feed.auc_deviation.adam"]
+    assert [adam.ours, adam.rival] == pytest.approx([0.01, 0.1])
+    assert "the AUC of reply, the rarest objective" in adam.note
+    assert "standard deviation of 0.1000 without warm-up and of 0.0100 with" in markdown([found], "command", {})
+
+
+def test_sampling_names_the_objective_whose_o_over_e_moved_most() -> None:
+    name = "10% of an objective's negatives, uncorrected"
+    found = results("sampling", o_over_e={name: 3 * [[0.45, 0.1]]})
+    [figure] = [f for f in figures(found) if f.name.endswith(name)]
+    assert figure.ratio == pytest.approx(0.2)
+    assert "is 0.200 times it, of reply" in figure.note
+
+
+def test_a_calibration_that_helps_has_a_ratio_below_one() -> None:
+    found = results("isotonic", normalized_entropy={"layer": 3 * [[0.4, 0.5]]})
+    ratios = {f.name: f.ratio for f in figures(found)}
+    assert ratios["feed.normalized_entropy.layer"] == pytest.approx(0.9)
+    assert ratios["feed.normalized_entropy.layer by surface"] == pytest.approx(1)
+
+
+def test_a_disturbed_embedding_is_compared_with_itself() -> None:
+    found = results("dense", auc={"none, × 100": 3 * [[0.25, 0.25]]})
+    ratios = {f.name: f.ratio for f in figures(found)}
+    assert ratios == {
+        "feed.disturbed_auc.none": pytest.approx(0.5),
+        "feed.disturbed_auc.batch norm": pytest.approx(1),
+        "feed.disturbed_auc.projection": pytest.approx(1),
+        "feed.disturbed_auc.batch norm projection": pytest.approx(1),
+    }
+
+
+def test_the_page_has_every_variant_in_every_table(tmp_path: Path) -> None:
+    found = results("variance")
+    page = markdown([found], "uv run python -m benchmarks.studies variance", {"feed": "variance_feed.svg"})
+    assert page.count("| adagrad, warm-up 50% | 0.5") == 4
+    assert "Positives: click 200, reply 3." in page
+    draw(found, tmp_path / "variance_feed.svg")
+    assert (tmp_path / "variance_feed.svg").read_text().count("reply") >= 1
