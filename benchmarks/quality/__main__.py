@@ -13,7 +13,7 @@ from rich.console import Console
 
 from benchmarks.harness import Options, report
 from benchmarks.kuairand import converted_kuairand
-from benchmarks.quality.ceiling import bayes_optimum
+from benchmarks.quality.ceiling import BayesOptimum
 from benchmarks.quality.models import MODELS
 from benchmarks.quality.page import CEILING, figures, markdown
 from benchmarks.quality.study import Feed, compare
@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", choices=("kuairand", "feed"), default="kuairand", help="the feed log (kuairand)")
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="trainings of each model for each day (5)")
     parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS), help="only these models")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="seeds at a time, one thread each (1)")
     parser.add_argument("--work", type=Path, metavar="DIR", help="keep what was made there (a temporary folder)")
     options = parser.parse_args(arguments)
     if "ours" not in options.models or len(options.models) < 2:
@@ -48,12 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         work = options.work or Path(temporary)
         if options.data == "feed" or options.quick:
             feed = _built_in(work, options.quick)
-            models[CEILING] = bayes_optimum(feed.days[0][0])
+            models[CEILING] = BayesOptimum(feed.days[0][0])
         elif log := converted_kuairand(work, console):
             feed = Feed("kuairand", KUAIRAND, tuple((log, day) for day in _KUAIRAND_DAYS))
         else:
             return
-        results = compare(feed, models, list(seeds), work, console)
+        results = compare(feed, models, list(seeds), work, options.processes, console)
     page = markdown(results)
     console.print(page, highlight=False, soft_wrap=True)
     if options.page:

@@ -1,37 +1,46 @@
 """The Bayes optimum on the built-in feed: the probabilities that labels were drawn with, which no model can beat."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow.dataset as arrow
 from numpy.typing import NDArray
 
-from benchmarks.quality.models import Model
 from benchmarks.quality.rows import HeldOutDay
 from datasets.feed_log import day_folder
 from datasets.synthetic.feed import TRUTH
 
 
-def bayes_optimum(log: Path) -> Model:
+@dataclass(frozen=True)
+class BayesOptimum:
     """The truth beside a feed log as a model.
 
     Transform keeps no ids, so rows are found by their numeric features; rows that share all of them share the mean.
+
+    Attributes:
+        log: the feed log's folder.
     """
 
-    def predict(day: HeldOutDay, seed: int) -> NDArray[np.float32]:
+    log: Path
+
+    def __call__(self, day: HeldOutDay, seed: int) -> NDArray[np.float32]:
+        """The true probabilities of the held-out rows [rows, objectives].
+
+        Raises:
+            ValueError: a row that the log does not have.
+        """
         numeric, objectives = list(day.config.features.numeric), list(day.config.objective_names)
-        known = _keys(_columns(day_folder(log, day.day), numeric))
-        truth = _columns(day_folder(log / TRUTH, day.day), objectives)
+        known = _keys(_columns(day_folder(self.log, day.day), numeric))
+        truth = _columns(day_folder(self.log / TRUTH, day.day), objectives)
         keys, rows = np.unique(known, return_inverse=True)
         counts = np.bincount(rows)
         means = np.stack([np.bincount(rows, truth[:, i]) / counts for i in range(len(objectives))], axis=1)
         wanted = _keys(day.test.features[:, : len(numeric)])
         found = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         if not (keys[found] == wanted).all():
-            raise ValueError(f"{day.source}: has rows that are not in {day_folder(log, day.day)}")
+            raise ValueError(f"{day.source}: has rows that are not in {day_folder(self.log, day.day)}")
         return means[found].astype(np.float32)
-
-    return predict
 
 
 def _columns(folder: Path, names: list[str]) -> NDArray[np.float32]:

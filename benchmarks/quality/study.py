@@ -1,14 +1,20 @@
 """Trains every model for every held-out day and seed, and keeps what it predicted."""
 
 import hashlib
+import logging
+import multiprocessing
+import warnings
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 from rich.console import Console
+from threadpoolctl import threadpool_limits
 
 from benchmarks.quality.models import Model
 from benchmarks.quality.rows import HeldOutDay, held_out_day
@@ -51,14 +57,17 @@ class Results:
     judged: Mapping[str, tuple[Judged, ...]]
 
 
-def compare(feed: Feed, models: Mapping[str, Model], seeds: Sequence[int], work: Path, console: Console) -> Results:
+def compare(
+    feed: Feed, models: Mapping[str, Model], seeds: Sequence[int], work: Path, processes: int, console: Console
+) -> Results:
     """Predicts all held-out days with all models, pools the days, and judges.
 
     Args:
         feed: the feed logs and days.
-        models: name → model.
+        models: name → model, a function of a module, which other processes can find.
         seeds: each model is trained once for each.
         work: where predictions are kept; those that are there are not made again.
+        processes: days and seeds that are trained at a time, each on one thread.
         console: where progress goes.
     """
     predictions: dict[str, list[list[NDArray[np.float32]]]] = {name: [[] for _ in seeds] for name in models}
@@ -68,13 +77,10 @@ def compare(feed: Feed, models: Mapping[str, Model], seeds: Sequence[int], work:
         labels.append(prepared.test.labels)
         buckets.append(prepared.test.buckets)
         kept = work / "predictions" / _fingerprint(prepared)
+        _predict_missing(prepared, models, seeds, kept, processes, console)
         for index, seed in enumerate(seeds):
-            for name, model in models.items():
-                file = kept / f"{name.replace(' ', '_')}-{seed}.npy"
-                if not file.is_file():
-                    console.print(f"{day}, seed {seed}: {name}")
-                    keep(file, model(prepared, seed))
-                predictions[name][index].append(np.load(file))
+            for name in models:
+                predictions[name][index].append(np.load(_file(kept, name, seed)))
     pooled_labels, pooled_buckets = np.concatenate(labels), np.concatenate(buckets)
     pooled = {name: np.stack([np.concatenate(days) for days in by_seed]) for name, by_seed in predictions.items()}
     weights = bootstrap_weights()
@@ -89,9 +95,53 @@ def compare(feed: Feed, models: Mapping[str, Model], seeds: Sequence[int], work:
     return Results(feed, len(seeds), len(pooled_labels), positives, judged)
 
 
+def _predict_missing(
+    day: HeldOutDay, models: Mapping[str, Model], seeds: Sequence[int], kept: Path, processes: int, console: Console
+) -> None:
+    work = [(seed, [name for name in models if not _file(kept, name, seed).is_file()]) for seed in seeds]
+    missing = [(seed, names) for seed, names in work if names]
+    if processes == 1:
+        for seed, names in missing:
+            for name in names:
+                console.print(f"{day.day}, seed {seed}: {name}")
+                keep(_file(kept, name, seed), models[name](day, seed))
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_on_one_thread) as pool:
+        started = {
+            pool.submit(_predict, day, seed, {name: models[name] for name in names}, kept): seed
+            for seed, names in missing
+        }
+        for future in as_completed(started):
+            future.result()
+            console.print(f"{day.day}, seed {started[future]}: done")
+
+
+def _predict(day: HeldOutDay, seed: int, models: Mapping[str, Model], kept: Path) -> None:
+    # XGBoost and scikit-learn would otherwise start as many threads as there are cores in every process.
+    with threadpool_limits(1):
+        for name, model in models.items():
+            keep(_file(kept, name, seed), model(day, seed))
+
+
+def _on_one_thread() -> None:
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def _file(kept: Path, model: str, seed: int) -> Path:
+    return kept / f"{model.replace(' ', '_')}-{seed}.npy"
+
+
 def _fingerprint(day: HeldOutDay) -> str:
     """Names what the predictions of a day depend on, besides model and seed: its rows, the config and the code."""
-    parts = (str(day.source), to_json(day.config), code_fingerprint("ranker", "benchmarks.quality"))
+    code = code_fingerprint(
+        *("ranker.forest", "ranker.towers", "benchmarks.quality.experts"),
+        *("benchmarks.quality.models", "benchmarks.quality.rows", "benchmarks.quality.towers"),
+    )
+    parts = (str(day.source), to_json(day.config), code)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 

@@ -107,6 +107,8 @@ def train(model: torch.nn.Module, rows: dict[str, torch.Tensor], seed: int, fold
 
 def main(rows_file: str, probabilities: str, options: dict[str, Any]) -> None:
     """Reads the rows, trains, writes the test rows' probabilities."""
+    # Batches are small, and other seeds may be training beside this one.
+    torch.set_num_threads(1)
     torch.manual_seed(options["seed"])
     rows = {name: torch.from_numpy(values) for name, values in np.load(rows_file).items()}
     model = build(options["kind"], rows["dense"].shape[1], options["vocabularies"], rows["labels"].shape[1])

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as parquet
 import pytest
 
-from benchmarks.quality.ceiling import bayes_optimum
+from benchmarks.quality.ceiling import BayesOptimum
 from benchmarks.quality.rows import HeldOutDay, Rows
 from datasets.feed_log import day_folder
 from datasets.synthetic import generate
@@ -39,11 +39,11 @@ def order(rows: int) -> np.ndarray:
 def test_every_row_has_its_own_probabilities(log: Path, day: HeldOutDay) -> None:
     truth = parquet.read_table(day_folder(log / TRUTH, day.day))
     expected = np.stack([truth[name].to_numpy() for name in FEED.objective_names], axis=1)
-    found = bayes_optimum(log)(day, 1)
+    found = BayesOptimum(log)(day, 1)
     np.testing.assert_allclose(found, expected[order(len(expected))], rtol=1e-5)
 
 
 def test_rows_of_another_feed_are_refused(log: Path, day: HeldOutDay) -> None:
     other = replace(day.test, features=day.test.features + 1)
     with pytest.raises(ValueError, match="has rows that are not in"):
-        bayes_optimum(log)(replace(day, test=other), 1)
+        BayesOptimum(log)(replace(day, test=other), 1)
