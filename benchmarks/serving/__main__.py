@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         work.mkdir(parents=True, exist_ok=True)
         models = prepared(work.resolve(), options.quick, console)
         results, figures = measure(work.resolve(), models, options.quick, options.trace, console)
-    page = markdown(results)
+    page = markdown(results, figures)
     console.print(page, highlight=False, soft_wrap=True)
     if options.page:
         options.page.parent.mkdir(parents=True, exist_ok=True)
