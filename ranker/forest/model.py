@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 BOOSTER_FILE = "forest.ubj"
 ARRAYS_FILE = "forest.npz"
 DESCRIPTION_FILE = "forest.json"
-_FORMAT = 2
+_FORMAT = 3
 _ARRAYS = (
     *("split_feature", "split_threshold", "split_default_left", "split_left", "first_leaf"),
-    *("leaf_node", "leaf_value", "tree_output", "base_margin"),
+    *("leaf_node", "leaf_value", "leaf_cover", "tree_output", "base_margin"),
 )
 
 Leaves: TypeAlias = NDArray[np.uint16 | np.uint32]
@@ -39,6 +39,9 @@ class Forest:
     Splits are listed tree by tree, in pre-order. A row goes left at a split when its float32 value is below the
     threshold; a missing value (NaN) goes where `split_default_left` says.
 
+    The booster holds the structure. What the leaves are worth stands in `leaf_value`: after a refresh
+    (`ranker.forest.refresh`) the booster's own values, and what it predicts by itself, are those of before.
+
     Attributes:
         ubj: the booster, serialised by XGBoost as UBJSON.
         feature_names: one per column of the feature matrix.
@@ -49,6 +52,7 @@ class Forest:
         first_leaf: int32 [trees + 1]; tree t has the leaves from first_leaf[t] to first_leaf[t + 1].
         leaf_node: int32 [leaves], XGBoost's node id of each leaf within its tree.
         leaf_value: float32 [leaves], what a leaf adds to its tree's output.
+        leaf_cover: float32 [leaves], the sum of the hessians of the rows that a leaf's value rests on.
         tree_output: int32 [trees], the output that each tree adds to: an objective, or the superset objective.
         base_margin: float32 [outputs], the log-odds that the trees' sum starts from.
     """
@@ -62,6 +66,7 @@ class Forest:
     first_leaf: NDArray[np.int32]
     leaf_node: NDArray[np.int32]
     leaf_value: NDArray[np.float32]
+    leaf_cover: NDArray[np.float32]
     tree_output: NDArray[np.int32]
     base_margin: NDArray[np.float32]
 
@@ -82,7 +87,10 @@ class Forest:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hex digest of the booster: equal for two forests exactly when their leaves mean the same."""
+        """Hex digest of the booster: equal for two forests exactly when their leaves mean the same.
+
+        A refresh leaves the booster, and so this, as it is: its leaves hold the same rows, and are worth something else.
+        """
         return _digest(self.ubj)
 
     @cached_property
@@ -144,6 +152,7 @@ class Forest:
             first_leaf=first_leaf,
             leaf_node=_joined([tree.leaf_node for tree in trees], np.int32),
             leaf_value=_joined([tree.leaf_value for tree in trees], np.float32),
+            leaf_cover=_joined([tree.leaf_cover for tree in trees], np.float32),
             tree_output=_frozen(np.asarray(model["tree_info"], np.int32)),
             base_margin=_frozen(_base_margin(learner)),
         )
@@ -211,6 +220,7 @@ class _Tree:
         self.left: list[tuple[int, int]] = []
         self.leaf_node: list[int] = []
         self.leaf_value: list[float] = []
+        self.leaf_cover: list[float] = []
         left, right = tree["left_children"], tree["right_children"]
         # A stack entry is a node, and the split whose left side is done once that node is reached (-1: none).
         stack = [(0, -1)]
@@ -221,6 +231,7 @@ class _Tree:
             if left[node] < 0:
                 self.leaf_node.append(node)
                 self.leaf_value.append(tree["split_conditions"][node])
+                self.leaf_cover.append(tree["sum_hessian"][node])
                 continue
             stack.append((right[node], len(self.feature)))
             stack.append((left[node], -1))

@@ -13,7 +13,7 @@ from tests.ranker.forest.boosters import grow, leaves_by_xgboost, random_feature
 
 ARRAYS = (
     *("split_feature", "split_threshold", "split_default_left", "split_left", "first_leaf"),
-    *("leaf_node", "leaf_value", "tree_output", "base_margin"),
+    *("leaf_node", "leaf_value", "leaf_cover", "tree_output", "base_margin"),
 )
 
 
@@ -65,6 +65,15 @@ def test_margins_are_what_xgboost_predicts(objective: str) -> None:
     features = random_features(rng, 200, 6)
     expected = forest.booster.predict(xgb.DMatrix(features), output_margin=True)
     np.testing.assert_allclose(forest.margins(leaves_by_xgboost(forest, features)), expected, atol=1e-5)
+
+
+def test_the_cover_is_the_sum_of_the_rows_hessians() -> None:
+    """With squared loss, each row has a hessian of 1."""
+    rng = np.random.default_rng(5)
+    features = random_features(rng, 1000, 6)
+    forest = grow(features, 1, 3, rng, max_depth=3, objective="reg:squarederror")
+    rows = np.bincount(leaves_by_xgboost(forest, features).ravel().astype(int), minlength=forest.leaves)
+    np.testing.assert_array_equal(forest.leaf_cover, rows)
 
 
 def test_saved_and_loaded_is_the_same(forest: Forest, tmp_path: Path) -> None:
