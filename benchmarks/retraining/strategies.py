@@ -1,7 +1,7 @@
 """What a team could do each day, and what that costs."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +15,7 @@ from pipeline.config import PipelineConfig, Start
 from ranker import keys
 from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
+from ranker.forest.refresh import refreshed
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
 from ranker.towers.data import LabelCounts
@@ -80,7 +81,10 @@ def cold(replay: Replay, first: Model, seed: int) -> Iterator[DayResult]:
 
 
 def warm(replay: Replay, first: Model, seed: int) -> Iterator[DayResult]:
-    """Goes on over the newest day, on the first day's forest."""
+    """Refreshes the first day's forest with the newest day, and goes on over it and the days replayed before it.
+
+    Days before the first one of the replay, which all strategies' models have seen, are not replayed.
+    """
     return _going_on(replay, first, "warm", seed)
 
 
@@ -106,12 +110,31 @@ def _cold(config: PipelineConfig, day: ReplayDay, start: Start, seed: int) -> tu
 
 
 def _going_on(replay: Replay, first: Model, start: Start, seed: int) -> Iterator[DayResult]:
-    model = first
+    model, config = first, replay.config
+    seen: list[Rows] = []
     for before, day in zip(replay.days[:-1], replay.days[1:], strict=True):
         seconds: dict[str, float] = {}
-        rows = before.test_by_first
-        model = _towers(replay.config, model.forest, rows, start, start, model.state, seed, seconds)
-        yield _predicted(replay.config, model, day.test_by_first, seconds)
+        forest = model.forest
+        if config.retraining.refresh_forest:
+            with _timed(seconds, "refresh"):
+                forest = _refreshed(forest, before.test_by_first, config.forest.learning_rate)
+        seen = [*seen, before.test_by_first][-1 - config.retraining.replay_days :]
+        model = _towers(config, forest, _joined(seen), start, start, model.state, seed, seconds)
+        yield _predicted(config, model, day.test_by_first, seconds)
+
+
+def _refreshed(forest: Forest, rows: Rows, learning_rate: float) -> Forest:
+    traversal = Traversal(forest)
+    return refreshed(forest, ((traversal(features), labels) for features, labels, _ in rows.batches()), learning_rate)
+
+
+def _joined(days: Sequence[Rows]) -> Rows:
+    return Rows(
+        np.concatenate([rows.features for rows in days]),
+        {name: np.concatenate([rows.towers[name] for rows in days]) for name in days[0].towers},
+        np.concatenate([rows.labels for rows in days]),
+        np.concatenate([rows.buckets for rows in days]),
+    )
 
 
 def _towers(

@@ -35,8 +35,12 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
     nothing, a categorical one as a string or nothing, a multi-valued one as any number of strings, a dense embedding as
     exactly its size of floats, an objective as int64 0 or 1.
 
+    Where the training goes on from an earlier one, there may be a third split: `replay`, days that the earlier one has
+    seen and that the towers alone train on again.
+
     The artifact's span is the eval day in days since 1970. Its custom properties `rows_per_day` (JSON), `train_rows`,
-    `eval_rows` and `missing_days` (comma-separated, empty where the window is whole) say what was read.
+    `eval_rows`, `replay_rows` (where there is that split) and `missing_days` (comma-separated, empty where the window
+    is whole) say what was read.
 
     Args:
         feed_log: path or URI of the folder of day folders.

@@ -27,7 +27,7 @@ _EPOCH = date(1970, 1, 1)
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Turns a window of the feed log into an Examples artifact with the splits train and eval."""
+    """Turns a window of the feed log into an Examples artifact with the splits train and eval, and maybe replay."""
 
     def Do(
         self,
@@ -45,11 +45,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         columns = from_json(LogColumns, exec_properties["columns"])
         start, _ = start_of(input_dict)
         train_days = start.train_days or exec_properties["train_days"]
-        plan = plan_window(exec_properties["feed_log"], eval_day, train_days, columns)
+        # The fingerprint that the cache knows the log by goes no further back than a cold start does.
+        replay_days = max(0, min(start.replay_days, exec_properties["train_days"] - train_days))
+        plan = plan_window(exec_properties["feed_log"], eval_day, train_days, columns, replay_days)
 
         examples = artifact_utils.get_single_instance(output_dict["examples"])
-        examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
-        for split in SPLITS:
+        examples.split_names = artifact_utils.encode_split_names(list(plan.splits))
+        for split in plan.splits:
             fileio.makedirs(artifact_utils.get_split_uri([examples], split))
         aside = os.path.join(examples.uri, f".writing-{uuid.uuid4().hex}")
         fileio.makedirs(aside)
@@ -87,7 +89,7 @@ class _WriteUnit(beam.DoFn):
         try:
             write_unit(unit, self._columns, split_folder, self._aside)
         except FeedLogError as error:
-            # Ordered by name, the problem of the oldest rows comes first: "train" before the eval day.
+            # Ordered by name, the problem of the oldest rows comes first.
             order = f"{SPLITS.index(unit.split)}-{unit.first_shard:05d}"
             with fileio.open(os.path.join(self._aside, f"problem-{order}"), "w") as file:
                 file.write(str(error))
@@ -104,7 +106,7 @@ def _raise_first_problem(aside: str) -> None:
 
 
 def _check_whole(plan: Plan, examples: types.Artifact) -> None:
-    for split in SPLITS:
+    for split in plan.splits:
         shards = next(unit.shards_in_split for unit in plan.units if unit.split == split)
         expected = {shard_name(shard, shards) for shard in range(shards)}
         folder = artifact_utils.get_split_uri([examples], split)
@@ -120,7 +122,7 @@ def _describe(examples: types.Artifact, plan: Plan, eval_day: date, source_finge
     examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
     rows_per_day = {day.isoformat(): rows for day, rows in plan.rows_per_day.items()}
     examples.set_string_custom_property("rows_per_day", json.dumps(rows_per_day))
-    for split in SPLITS:
+    for split in plan.splits:
         examples.set_int_custom_property(f"{split}_rows", plan.rows(split))
     examples.set_string_custom_property("missing_days", ",".join(day.isoformat() for day in plan.missing_days))
     examples.set_string_custom_property("source_fingerprint", source_fingerprint)

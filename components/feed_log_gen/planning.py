@@ -13,8 +13,8 @@ from components.feed_log_gen.columns import LogColumns, check_schema
 from components.feed_log_gen.duplicates import refuse_copies
 from components.feed_log_gen.feed_log import FeedLogError, LogFile, day_files, list_days, open_all, window_days
 
-Split = Literal["train", "eval"]
-SPLITS: tuple[Split, ...] = ("train", "eval")
+Split = Literal["replay", "train", "eval"]
+SPLITS: tuple[Split, ...] = ("replay", "train", "eval")  # from the oldest days to the newest
 
 MAX_SHARD_ROWS = 25_000
 MIN_SHARD_ROWS = 1_000
@@ -50,13 +50,18 @@ class Plan:
     """Everything that one run of FeedLogGen reads.
 
     Attributes:
-        rows_per_day: rows of each day that is there, oldest first; the last is the eval day.
-        missing_days: days of the window without a folder, oldest first.
+        rows_per_day: rows of each train day that is there, oldest first, and of the eval day.
+        missing_days: train days without a folder, oldest first.
     """
 
     units: tuple[WorkUnit, ...]
     rows_per_day: dict[date, int]
     missing_days: tuple[date, ...]
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """The splits that there are: train and eval, and replay where such a day was found."""
+        return tuple(split for split in SPLITS if any(unit.split == split for unit in self.units))
 
     def rows(self, split: Split) -> int:
         """Rows of one split."""
@@ -73,10 +78,17 @@ class _Piece:
     rows: int
 
 
-def plan_window(root: str | Path, eval_day: date, train_days: int, columns: LogColumns) -> Plan:
+def plan_window(root: str | Path, eval_day: date, train_days: int, columns: LogColumns, replay_days: int = 0) -> Plan:
     """Finds the files of a window, checks every footer against the columns, and shares the rows out over shards.
 
     The same window gives the same plan, whatever runs it.
+
+    Args:
+        root: the feed log.
+        eval_day: becomes the split eval.
+        train_days: days before it that become the split train.
+        columns: what every file must have.
+        replay_days: days before those that become the split replay; those that are not there are left out.
 
     Raises:
         FeedLogError: the eval day or all train days are missing, a day has no rows, a file is not Parquet or is there
@@ -98,12 +110,14 @@ def plan_window(root: str | Path, eval_day: date, train_days: int, columns: LogC
     if missing:
         _logger.warning("feed log %s: going on without the missing days %s", root, _described(missing))
 
-    footers = _checked_footers(root, files, columns)
+    replayed = window_days(eval_day, train_days + replay_days)[:replay_days]
+    earlier = {day: found for day in replayed if (found := day_files(root, day))}
+    footers = _checked_footers(root, earlier | files, columns)
     refuse_copies(footers)
     rows_per_day = {day: sum(footers[file].num_rows for file in of_day) for day, of_day in files.items()}
     units: list[WorkUnit] = []
     for split in SPLITS:
-        of_split = {file: footer for file, footer in footers.items() if (file.day == eval_day) == (split == "eval")}
+        of_split = {file: footer for file, footer in footers.items() if _split_of(file.day, days) == split}
         units += _units(split, of_split)
     return Plan(tuple(units), rows_per_day, missing)
 
@@ -114,6 +128,13 @@ def plan_day(root: str | Path, day: date, columns: LogColumns) -> tuple[WorkUnit
     if files is None:
         raise FeedLogError(f"feed log {root}: no folder day-{day}; days there: {_described(list_days(root))}")
     return tuple(_units("eval", _checked_footers(root, {day: files}, columns)))
+
+
+def _split_of(day: date, window: Sequence[date]) -> Split:
+    """The split of a day, by the train days and the eval day, in order."""
+    if day < window[0]:
+        return "replay"
+    return "eval" if day == window[-1] else "train"
 
 
 def _checked_footers(

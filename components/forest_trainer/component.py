@@ -33,7 +33,7 @@ class ForestTrainer(base_component.BaseComponent):
     """Fits the forest to the split train, some of its viewers held out to stop early.
 
     Where the training goes on from an earlier one, it takes over that one's forest instead, since leaves of another
-    would mean nothing to its towers.
+    would mean nothing to its towers, and counts the split train into the leaves' values (`ranker.forest.refresh`).
 
     Args:
         transformed_examples: Transform's materialised examples.
@@ -63,14 +63,17 @@ class ForestTrainer(base_component.BaseComponent):
                 objective_names=json.dumps(list(objective_names)),
                 code_fingerprint=code_fingerprint(
                     "components.forest_trainer",
+                    "ranker.compiled",
                     "ranker.examples",
                     "ranker.forest.distribute",
                     "ranker.forest.model",
+                    "ranker.forest.refresh",
                     "ranker.forest.rows",
                     "ranker.forest.spool",
                     "ranker.forest.stopping",
                     "ranker.forest.together",
                     "ranker.forest.train",
+                    "ranker.forest.traverse",
                     "ranker.keys",
                     "ranker.serving.state",
                 ),

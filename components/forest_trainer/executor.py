@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -18,15 +19,17 @@ from pipeline.config import from_json
 from ranker.examples import example_files
 from ranker.forest.distribute import train_forest_on_dask
 from ranker.forest.model import Forest
+from ranker.forest.refresh import refreshed
 from ranker.forest.rows import forest_rows
-from ranker.forest.train import train_forest
+from ranker.forest.train import Batch, train_forest
+from ranker.forest.traverse import Traversal
 from ranker.serving.state import FOREST
 
 TRAINING_CURVE_FILE = "training_curve.json"
 
 
 class Executor(base_executor.BaseExecutor):
-    """Turns the split train into a Forest artifact, or takes over the forest that the training goes on with."""
+    """Turns the split train into a Forest artifact, or into new leaf values for the one the training goes on with."""
 
     def Do(
         self,
@@ -45,10 +48,10 @@ class Executor(base_executor.BaseExecutor):
         objective_names = json.loads(exec_properties["objective_names"])
         artifact = artifact_utils.get_single_instance(output_dict["forest"])
         start, state = start_of(input_dict)
+        files = example_files(artifact_utils.get_split_uri(input_dict["transformed_examples"], "train"))
+        config = from_json(ForestConfig, exec_properties["config"])
+        read = partial(forest_rows, files, len(feature_names), len(objective_names))
         if start.is_cold:
-            files = example_files(artifact_utils.get_split_uri(input_dict["transformed_examples"], "train"))
-            config = from_json(ForestConfig, exec_properties["config"])
-            read = partial(forest_rows, files, len(feature_names), len(objective_names))
             if config.dask:
                 forest, curve = train_forest_on_dask(read, config, config.dask, feature_names, objective_names)
             else:
@@ -56,14 +59,23 @@ class Executor(base_executor.BaseExecutor):
             forest.save(artifact.uri)
             Path(artifact.uri, TRAINING_CURVE_FILE).write_text(json.dumps(asdict(curve), indent=1))
         else:
-            io_utils.copy_dir(os.path.join(state, FOREST), artifact.uri)
-            forest = Forest.load(artifact.uri)
+            earlier = os.path.join(state, FOREST)
+            forest = Forest.load(earlier)
             if list(forest.feature_names) != feature_names:
                 raise ValueError(
                     f"forest: version {start.parent} has a forest of the features {list(forest.feature_names)}, but "
                     f"the config asks for {feature_names}; it takes a cold start to change them"
                 )
+            io_utils.copy_dir(earlier, artifact.uri)
+            if start.refresh_forest:
+                forest = _refreshed(forest, read(), config.learning_rate)
+                forest.save(artifact.uri)
         artifact.set_int_custom_property("trees", forest.trees)
         artifact.set_int_custom_property("leaves", forest.leaves)
         artifact.set_int_custom_property("features", len(feature_names))
         artifact.set_string_custom_property("fingerprint", forest.fingerprint)
+
+
+def _refreshed(forest: Forest, batches: Iterable[Batch], learning_rate: float) -> Forest:
+    traversal = Traversal(forest)
+    return refreshed(forest, ((traversal(features), labels) for features, labels, _ in batches), learning_rate)

@@ -46,8 +46,9 @@ class TowerTrainerSpec(component_spec.ComponentSpec):
 class TowerTrainer(base_component.BaseComponent):
     """Fits the two-tower network on the split train, and exports it with everything that serving needs.
 
-    Where the training goes on from an earlier one, it starts from that one's weights and, with an incremental update,
-    is pulled towards them. The model carries what a later training needs to go on from it (`ranker.serving.state`).
+    Where the training goes on from an earlier one, it starts from that one's weights, reads the split replay too and,
+    with an incremental update, is pulled towards the earlier weights. The model carries what a later training needs to
+    go on from it (`ranker.serving.state`).
 
     `model` holds a SavedModel that starts from raw features: Transform graph, forest and towers in one graph of plain
     TensorFlow ops, with the signatures that `ranker.serving.module.FeedRanker` lists and the manifest

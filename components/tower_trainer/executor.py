@@ -33,10 +33,11 @@ from ranker.towers.workers import is_chief, make_strategy
 
 HISTORY_FILE = "history.json"
 TENSORBOARD_DIR = "tensorboard"
+_TRAINED_ON = ("replay", "train")
 
 
 class Executor(base_executor.BaseExecutor):
-    """Trains on the split train and exports one graph from raw features to probabilities."""
+    """Trains on the splits train and replay and exports one graph from raw features to probabilities."""
 
     def Do(
         self,
@@ -69,7 +70,13 @@ class Executor(base_executor.BaseExecutor):
         )
 
         run = artifact_utils.get_single_instance(output_dict["model_run"])
-        files = example_files(artifact_utils.get_split_uri(input_dict["leaf_examples"], "train"))
+        there = artifact_utils.decode_split_names(input_dict["leaf_examples"][0].split_names)
+        files = [
+            file
+            for split in _TRAINED_ON
+            if split in there
+            for file in example_files(artifact_utils.get_split_uri(input_dict["leaf_examples"], split))
+        ]
         names = [o.name for o in objectives]
         sampler = make_sampler(training.sampling, names, training.seed)
         counts = count_labels(files, names, sampler)

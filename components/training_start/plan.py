@@ -31,6 +31,8 @@ class Plan:
         parent: the version that it goes on from; "" for a cold start.
         train_days: newest days to train on, those that the parent has not seen; None for the whole window.
         forest_day: the day held out when the parent's forest was grown; "" for a cold start, which grows one.
+        refresh_forest: whether the rows of `train_days` are counted into the parent's forest.
+        replay_days: days before `train_days` that the towers train on again.
     """
 
     start: Start
@@ -38,6 +40,8 @@ class Plan:
     parent: str = ""
     train_days: int | None = None
     forest_day: str = ""
+    refresh_forest: bool = False
+    replay_days: int = 0
 
     @property
     def is_cold(self) -> bool:
@@ -143,6 +147,8 @@ def _from_parent(
         version,
         unseen,
         lineage.forest_day,
+        retraining.refresh_forest,
+        retraining.replay_days,
     )
 
 

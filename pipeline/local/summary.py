@@ -17,12 +17,12 @@ PASSED = "passed"
 
 # The split or splits whose rows a component goes through.
 _ROWS = {
-    "FeedLogGen": ("train", "eval"),
+    "FeedLogGen": ("replay", "train", "eval"),
     "StatisticsGen": ("train", "eval"),
-    "Transform": ("train", "eval"),
+    "Transform": ("replay", "train", "eval"),
     "ForestTrainer": ("train",),
-    "LeafEncoder": ("train", "eval"),
-    "TowerTrainer": ("train",),
+    "LeafEncoder": ("replay", "train", "eval"),
+    "TowerTrainer": ("replay", "train"),
     "Evaluator": ("eval",),
 }
 
@@ -30,15 +30,16 @@ _ROWS = {
 def rows_read(component: str, rows: dict[str, int]) -> int | None:
     """Rows that the component goes through, by the split sizes `rows`; None where it reads none."""
     splits = _ROWS.get(component)
-    return sum(rows[split] for split in splits) if splits and rows else None
+    return sum(rows.get(split, 0) for split in splits) if splits and rows else None
 
 
 def split_rows(runs: Sequence[ComponentRun]) -> dict[str, int]:
-    """Rows per split, as FeedLogGen counted them; empty before it has run."""
+    """Rows per split, as FeedLogGen counted them, `replay` only where days were replayed; empty before it has run."""
     artifact = _output(runs, "FeedLogGen", "examples")
     if artifact is None:
         return {}
-    return {split: int(artifact.properties[f"{split}_rows"]) for split in ("train", "eval")}
+    counted = {split: artifact.properties.get(f"{split}_rows") for split in ("replay", "train", "eval")}
+    return {split: int(rows) for split, rows in counted.items() if rows is not None}
 
 
 def summarise(

@@ -12,8 +12,9 @@ Margins = Callable[[tf.Tensor], tf.Tensor]
 class Blend:
     """(1 - share) * the towers' log-odds + share * the forest's.
 
-    A cold start trains the towers by themselves, as its forest has seen the same days. A later day's forest is as old
-    as the last cold start, and what it has missed since only the towers can make good: so their loss is the blend's.
+    Towers are trained by themselves where the forest has seen the same days: on a cold start, and on later days that
+    refresh it. What a forest that stays as it was grown has missed since, only the towers can make good: so their loss
+    is the blend's.
 
     Attributes:
         margins: leaf ids int32 [batch, trees] → the forest's log-odds [batch, objectives].

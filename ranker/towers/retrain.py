@@ -36,8 +36,8 @@ class Task:
         training: how a cold start is fitted; a later day lowers its learning rate.
         retraining: how a day goes on from another.
         forest_fingerprint: of the forest that encoded the leaves.
-        margins: the forest's own log-odds, from leaves; None where it has none for each objective. The towers of a cold
-            start learn from them beside the labels.
+        margins: the forest's own log-odds, from leaves; None where it has none for each objective. Towers learn from
+            them beside the labels, unless the forest has not seen the rows (`knows_the_rows`).
     """
 
     counts: LabelCounts
@@ -48,6 +48,10 @@ class Task:
     retraining: Retraining
     forest_fingerprint: str
     margins: Margins | None
+
+    def knows_the_rows(self, start: Start) -> bool:
+        """Whether the forest was grown on the rows that are trained on, or was refreshed with them."""
+        return start == "cold" or self.retraining.refresh_forest
 
 
 def retrain(
@@ -75,7 +79,12 @@ def retrain(
         ValueError: whatever `train_towers` refuses; a warm start without a parent, or with one whose forest or network
             is another.
     """
-    served = Blend(task.margins, task.towers.forest_share) if task.margins and task.towers.forest_share else None
+    labelled, blend = batches(), None
+    if task.margins and task.knows_the_rows(start):
+        labelled = mixed_labels(labelled, task.margins, task.training.distillation)
+    if task.margins and task.towers.forest_share and not task.retraining.refresh_forest:
+        # A forest that later days do not refresh is no teacher to them, but its share in what is served is made up for.
+        blend = Blend(task.margins, task.towers.forest_share)
     fit = partial(
         train_towers,
         counts=task.counts,
@@ -86,20 +95,16 @@ def retrain(
         strategy=strategy,
     )
     if start == "cold":
-        labelled = batches()
-        if task.margins is not None:
-            labelled = mixed_labels(labelled, task.margins, task.training.distillation)
         trained = fit(labelled, training=task.training)
     else:
-        # The forest knows nothing of these days and is no teacher, but its share in what is served is made up for.
         weights, pull = _going_on(start, task, parent)
         rate = task.training.learning_rate * task.retraining.learning_rate_fraction
         slower = replace(task.training, learning_rate=rate)
-        trained = fit(batches(), training=slower, start=weights, pull=pull, blend=served)
+        trained = fit(labelled, training=slower, start=weights, pull=pull, blend=blend)
     fisher: Arrays = ()
     if task.retraining.start == "incremental":
         fisher = fisher_diagonal(
-            trained.network, (everything or batches)(), task.inputs, task.retraining.fisher_rows, served
+            trained.network, (everything or batches)(), task.inputs, task.retraining.fisher_rows, blend
         )
     latest = snapshot(trained.network, fisher)
     cold = None

@@ -17,14 +17,23 @@ from components.feed_log_gen import planning
 from components.feed_log_gen.columns import LogColumns
 from components.feed_log_gen.executor import Executor
 from components.feed_log_gen.feed_log import FeedLogError
+from components.training_start.artifact import TrainingStartArtifact
+from components.training_start.plan import Plan, write_plan
 from pipeline.config import to_json
 from tests.components.feed_log_gen.conftest import WriteDay
 from tests.small_feed_log import EVAL_DAY, TRAIN_DAYS, day_table, replaced
 
 
-def run(tmp_path: Path, columns: LogColumns, **changed: Any) -> standard_artifacts.Examples:
+def run(tmp_path: Path, columns: LogColumns, start: Plan | None = None, **changed: Any) -> standard_artifacts.Examples:
     examples = standard_artifacts.Examples()
     examples.uri = str(tmp_path / "examples")
+    inputs = {}
+    if start is not None:
+        artifact = TrainingStartArtifact()
+        artifact.uri = str(tmp_path / "start")
+        (tmp_path / "start").mkdir()
+        write_plan(artifact.uri, start)
+        inputs["training_start"] = [artifact]
     context = base_beam_executor.BaseBeamExecutor.Context(
         beam_pipeline_args=["--runner=FnApiRunner", "--sdk_container_image=none"]
     )
@@ -35,7 +44,7 @@ def run(tmp_path: Path, columns: LogColumns, **changed: Any) -> standard_artifac
         "columns": to_json(columns),
         "source_fingerprint": "f00d",
     }
-    Executor(context).Do({}, {"examples": [examples]}, properties | changed)
+    Executor(context).Do(inputs, {"examples": [examples]}, properties | changed)
     return examples
 
 
@@ -105,6 +114,20 @@ def test_the_artifact_says_what_it_holds(tmp_path: Path, columns: LogColumns) ->
     assert examples.get_int_custom_property("eval_rows") == 40
     assert examples.get_string_custom_property("missing_days") == "2024-02-28,2024-02-29"
     assert examples.get_string_custom_property("source_fingerprint") == "f00d"
+
+
+@pytest.mark.usefixtures("feed_log")
+@pytest.mark.parametrize(("train_days", "replayed"), [(3, [3, 2]), (2, [2])])
+def test_a_later_day_has_days_to_replay_within_the_window(
+    tmp_path: Path, columns: LogColumns, train_days: int, replayed: list[int]
+) -> None:
+    examples = run(tmp_path, columns, Plan("warm", "", "7", 1, replay_days=5), train_days=train_days)
+    assert examples.splits == ["replay", "train", "eval"]
+    assert read(examples, "replay") == [row for seed in replayed for row in expected(day_table(40 + 10 * seed, seed))]
+    assert read(examples, "train") == expected(day_table(50, 1))
+    assert examples.get_int_custom_property("replay_rows") == sum(40 + 10 * seed for seed in replayed)
+    assert examples.get_int_custom_property("train_rows") == 50
+    assert set(json.loads(examples.get_string_custom_property("rows_per_day"))) == {"2024-03-03", "2024-03-04"}
 
 
 @pytest.mark.usefixtures("feed_log")

@@ -31,6 +31,33 @@ def test_a_shorter_window_reads_fewer_days(feed_log: Path, columns: LogColumns) 
     assert plan.rows_per_day == {date(2024, 3, 2): 60, date(2024, 3, 3): 50}
 
 
+def test_days_before_the_train_days_can_be_replayed(feed_log: Path, columns: LogColumns) -> None:
+    plan = plan_window(feed_log, EVAL_DAY, 1, columns, replay_days=2)
+    assert plan.splits == ("replay", "train", "eval")
+    assert (plan.rows("replay"), plan.rows("train"), plan.rows("eval")) == (130, 50, 40)
+    assert [Path(u.path).parent.name for u in plan.units if u.split == "replay"] == ["day-2024-03-01", "day-2024-03-02"]
+    assert plan.rows_per_day == {date(2024, 3, 3): 50, date(2024, 3, 4): 40}
+
+
+def test_replay_days_that_are_not_there_are_left_out(
+    feed_log: Path, columns: LogColumns, caplog: pytest.LogCaptureFixture
+) -> None:
+    (feed_log / "day-2024-03-01" / "part-0.parquet").unlink()
+    with caplog.at_level(logging.WARNING):
+        plan = plan_window(feed_log, EVAL_DAY, 1, columns, replay_days=4)
+        alone = plan_window(feed_log, date(2024, 3, 3), 1, columns, replay_days=4)
+    assert (plan.rows("replay"), plan.missing_days) == (60, ())
+    assert alone.splits == ("train", "eval")
+    assert "missing" not in caplog.text
+
+
+def test_a_train_day_that_is_a_copy_of_a_replayed_one_is_refused(feed_log: Path, columns: LogColumns) -> None:
+    copied = (feed_log / "day-2024-03-02" / "part-0.parquet").read_bytes()
+    (feed_log / "day-2024-03-03" / "part-0.parquet").write_bytes(copied)
+    with pytest.raises(FeedLogError, match="a copy of"):
+        plan_window(feed_log, EVAL_DAY, 1, columns, replay_days=1)
+
+
 def test_shards_share_out_rows_and_row_groups(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, write_day: WriteDay, columns: LogColumns
 ) -> None:

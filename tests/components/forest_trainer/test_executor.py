@@ -20,7 +20,9 @@ from pipeline.config import Forest as ForestConfig
 from pipeline.config import from_json
 from ranker import keys
 from ranker.forest.model import Forest
+from ranker.forest.refresh import refreshed
 from ranker.forest.train import train_forest
+from ranker.forest.traverse import Traversal
 from tests.components.transformed import FEATURES, OBJECTIVES, examples_artifact, tensors_of
 
 CONFIG = ForestConfig(trees=20, depth=3, learning_rate=0.3, min_child_weight=1.0)
@@ -104,23 +106,33 @@ def test_the_component_carries_its_settings_and_its_code(tmp_path: Path) -> None
     assert not np.array_equal(trainer.exec_properties, component(examples, objective_names=["a"]).exec_properties)
 
 
-def warm_start(folder: Path, forest: Path) -> TrainingStartArtifact:
+def warm_start(folder: Path, forest: Path, refresh: bool = True) -> TrainingStartArtifact:
     """A training start that goes on with that forest."""
     artifact = TrainingStartArtifact()
     artifact.uri = str(folder)
     shutil.copytree(forest, folder / "state" / "forest")
-    write_plan(artifact.uri, Plan("warm", "", parent="7", train_days=1, forest_day="2024-03-01"))
+    write_plan(
+        artifact.uri, Plan("warm", "", parent="7", train_days=1, forest_day="2024-03-01", refresh_forest=refresh)
+    )
     return artifact
 
 
-def test_a_warm_start_takes_over_the_forest_whatever_the_rows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("refresh", [True, False])
+def test_a_warm_start_takes_over_the_forest_and_refreshes_its_values(tmp_path: Path, refresh: bool) -> None:
     monday = examples_artifact(tmp_path / "monday", {"train": {"a": tensors_of(1500, seed=1)}})
     grown = run(component(monday), monday, tmp_path / "grown")
-    tuesday = examples_artifact(tmp_path / "tuesday", {"train": {"a": tensors_of(1500, seed=2)}})
-    start = warm_start(tmp_path / "start", tmp_path / "grown")
+    rows = tensors_of(1500, seed=2)
+    splits = {"replay": {"a": tensors_of(1500, seed=1)}, "train": {"a": rows}}
+    tuesday = examples_artifact(tmp_path / "tuesday", splits)
+    start = warm_start(tmp_path / "start", tmp_path / "grown", refresh)
 
     artifact = run(component(tuesday), tuesday, tmp_path / "forest", start)
 
+    expected = parent = Forest.load(grown.uri)
+    if refresh:
+        expected = refreshed(parent, [(Traversal(parent)(rows[keys.FOREST_FEATURES]), rows[keys.LABELS])], 0.3)
+        assert not np.allclose(expected.leaf_value, parent.leaf_value, atol=1e-3)
+    np.testing.assert_array_equal(Forest.load(artifact.uri).leaf_value, expected.leaf_value)
     assert Forest.load(artifact.uri).fingerprint == Forest.load(grown.uri).fingerprint
     assert artifact.get_string_custom_property("fingerprint") == grown.get_string_custom_property("fingerprint")
     assert artifact.get_int_custom_property("leaves") == grown.get_int_custom_property("leaves")

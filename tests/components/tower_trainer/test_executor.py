@@ -241,6 +241,19 @@ def test_a_warm_start_goes_on_where_its_parent_ended(
     assert (lineage["start"], lineage["parent"], lineage["forest_day"]) == ("warm", "7", "2024-05-01")
 
 
+def test_replayed_days_are_trained_on_too(inputs: dict[str, list[Artifact]], folder: Path, tmp_path: Path) -> None:
+    examples = _artifact(standard_artifacts.Examples, tmp_path / "leaf_examples")
+    examples.split_names = json.dumps(["replay", "train", "eval"])
+    for split in ("replay", "train"):
+        shutil.copytree(folder / "leaf_examples" / "Split-train", tmp_path / "leaf_examples" / f"Split-{split}")
+    once = replace(CONFIG, training=replace(CONFIG.training, epochs=1))
+
+    out = _run({**inputs, "leaf_examples": [examples]}, tmp_path / "out", once)
+
+    assert json.loads((out / "model" / "Format-Serving" / MANIFEST).read_text())["rows"] == 2 * 1000
+    assert json.loads((out / "model_run" / "history.json").read_text())["impressions"][-1] == 2 * 1000
+
+
 def test_a_warm_start_onto_another_forest_is_refused(
     inputs: dict[str, list[Artifact]], trained: Path, tmp_path: Path
 ) -> None:

@@ -35,8 +35,18 @@ def test_the_day_after_goes_on_from_the_day_before(tmp_path: Path) -> None:
         parent="7",
         train_days=1,
         forest_day="2026-03-05",
+        refresh_forest=True,
+        replay_days=2,
     )
     assert plan(tmp_path, replace(WEEKLY, start="incremental")).start == "incremental"
+
+
+def test_the_forest_may_stay_and_the_past_may_rest(tmp_path: Path) -> None:
+    push_model(tmp_path, "7", "2026-03-08")
+    found = plan(tmp_path, replace(WEEKLY, refresh_forest=False, replay_days=0))
+    assert (found.start, found.refresh_forest, found.replay_days) == ("warm", False, 0)
+    found = plan(tmp_path, replace(WEEKLY, start="cold"))
+    assert (found.refresh_forest, found.replay_days) == (False, 0)
 
 
 def test_days_that_the_parent_has_not_seen_are_caught_up_with(tmp_path: Path) -> None:

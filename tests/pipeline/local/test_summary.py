@@ -81,6 +81,13 @@ def test_rows_days_and_cache_are_told(runs: list[ComponentRun]) -> None:
     assert [c["rows"] for c in result["components"]] == [80, 10, None]
 
 
+def test_replayed_rows_are_told_where_there_are_any(runs: list[ComponentRun]) -> None:
+    examples = runs[0].outputs["examples"][0]
+    replayed = OutputArtifact("examples", {**examples.properties, "replay_rows": 30})
+    result = summary([ComponentRun("FeedLogGen", State.RAN, 0.1, {"examples": [replayed]})])
+    assert result["rows"] == {"replay": 30, "train": 70, "eval": 10}
+
+
 def test_a_pushed_model_is_named(runs: list[ComponentRun]) -> None:
     pushed = OutputArtifact("push", {"pushed": 1, "pushed_destination": "serving/7", "pushed_version": "7"})
     result = summary([*runs[:2], ComponentRun("Pusher", State.RAN, 0.5, {"pushed_model": [pushed]})])
@@ -118,4 +125,7 @@ def test_rows_are_those_of_the_splits_that_a_component_reads() -> None:
     assert rows_read("TowerTrainer", rows) == 70
     assert rows_read("Evaluator", rows) == 10
     assert rows_read("Pusher", rows) is None
+    rows["replay"] = 100
+    components = ("Transform", "StatisticsGen", "ForestTrainer", "TowerTrainer", "Evaluator")
+    assert [rows_read(component, rows) for component in components] == [180, 80, 70, 170, 10]
     assert rows_read("Transform", {}) is None

@@ -82,15 +82,18 @@ def test_the_same_chain_gives_the_same_weights() -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_cold_start_learns_from_the_forest_too() -> None:
+@pytest.mark.parametrize("start", ["cold", "warm"])
+def test_towers_learn_from_a_forest_that_has_seen_the_day(start: str) -> None:
     """One that expects next to nothing lowers what the towers predict, by its share in the labels."""
     data, rare = DAYS[0], 0.01
-    task = Task(data.counts(), INPUTS, OBJECTIVES, TOWERS, TRAINING, Retraining(), "forest", None)
+    quick = Retraining(learning_rate_fraction=1.0)
+    task = Task(data.counts(), INPUTS, OBJECTIVES, TOWERS, TRAINING, quick, "forest", None)
+    parent = None if start == "cold" else day(DAYS[1], "cold", quick)[1]
     log_odds = float(np.log(rare / (1 - rare)))
     taught = replace(task, margins=lambda leaves: tf.fill([tf.shape(leaves)[0], len(OBJECTIVES)], log_odds))
 
     def mean_prediction(task: Task) -> np.ndarray:
-        trained, _ = retrain("cold", task, lambda: data.batches(64, 4))  # type: ignore[arg-type]
+        trained, _ = retrain(start, task, lambda: data.batches(64, 4), parent)  # type: ignore[arg-type]
         predicted = [tf.sigmoid(trained.network(batch)).numpy() for batch in data.batches(64, 1)]
         return np.concatenate(predicted).mean(axis=0)
 
@@ -99,12 +102,12 @@ def test_a_cold_start_learns_from_the_forest_too() -> None:
     np.testing.assert_allclose(mean_prediction(taught), expected, atol=0.04)
 
 
-def test_a_later_day_makes_good_what_an_old_forest_gets_wrong() -> None:
+def test_a_later_day_makes_good_what_a_forest_without_refresh_gets_wrong() -> None:
     """It neither learns from one that expects next to nothing, nor lets it lower what is served."""
     data, share = DAYS[1], 0.4
     margins = lambda leaves: tf.fill([tf.shape(leaves)[0], len(OBJECTIVES)], -4.0)  # noqa: E731
     towers = replace(TOWERS, forest_share=share)
-    quick = Retraining(learning_rate_fraction=1.0)
+    quick = Retraining(refresh_forest=False, learning_rate_fraction=1.0)
     task = Task(data.counts(), INPUTS, OBJECTIVES, towers, TRAINING, quick, "forest", None)
     _, monday = retrain("cold", task, lambda: data.batches(64, 4))  # type: ignore[arg-type]
 
