@@ -85,12 +85,14 @@ def test_values_and_covers_are_those_of_the_formula(target: str) -> None:
 def test_each_chunk_is_an_update_by_itself(forest: Forest) -> None:
     features, labels = impressions(600, seed=4)
     leaves = Traversal(forest)(features)
-    chunks = [(leaves[:400], labels[:400]), (leaves[400:], labels[400:])]
-    at_once = refreshed(forest, iter(chunks), RATE)
-    one_by_one = refreshed(refreshed(forest, chunks[:1], RATE), chunks[1:], RATE)
-    np.testing.assert_allclose(at_once.leaf_value, one_by_one.leaf_value, rtol=1e-4, atol=1e-6)
-    again = refreshed(forest, chunks, RATE)
-    np.testing.assert_array_equal(at_once.leaf_value, again.leaf_value)
+    batches = [(leaves[begin : begin + 100], labels[begin : begin + 100]) for begin in range(0, 600, 100)]
+    found = refreshed(forest, iter(batches), RATE, chunk_rows=350)
+    by_hand = refreshed(forest, [(leaves[:400], labels[:400])], RATE)
+    by_hand = refreshed(by_hand, [(leaves[400:], labels[400:])], RATE)
+    np.testing.assert_allclose(found.leaf_value, by_hand.leaf_value, rtol=1e-4, atol=1e-6)
+    at_once = refreshed(forest, batches, RATE)
+    np.testing.assert_array_equal(at_once.leaf_value, refreshed(forest, [(leaves, labels)], RATE).leaf_value)
+    assert not np.allclose(at_once.leaf_value, found.leaf_value, atol=1e-4)
     np.testing.assert_array_equal(refreshed(forest, [], RATE).leaf_value, forest.leaf_value)
 
 
