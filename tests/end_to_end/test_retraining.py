@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from google.protobuf import text_format
 from rich.console import Console
@@ -19,12 +20,14 @@ from tfx.orchestration.portable import python_executor_operator
 from components.pusher.rollback import roll_back
 from components.serving_model.lookup import read_manifest, whole_versions
 from datasets.synthetic import generate
-from pipeline.config import Categorical, Features, Forest, Gate, Gates, PipelineConfig, Retraining, Towers, Training
+from pipeline.config import Categorical, Features, Gate, Gates, PipelineConfig, Retraining, Towers, Training
+from pipeline.config import Forest as ForestConfig
 from pipeline.local.backfill import Backfill, backfill, days_between
 from pipeline.local.dag_runner import ComponentRun
 from pipeline.local.day_run import DONE, FAILED, exit_status, prepare, run_day
 from pipeline.local.workdir import Workdir
 from pipeline_config import FEED
+from ranker.forest.model import Forest
 from ranker.serving.state import STATE
 from tests.end_to_end.conftest import ROOT
 
@@ -92,7 +95,7 @@ def small_config(folder: Path) -> PipelineConfig:
         schema=str(folder / "small.pbtxt"),
         slices=(("device",),),
         train_days=3,
-        forest=Forest(trees=12, depth=3),
+        forest=ForestConfig(trees=12, depth=3),
         towers=Towers(leaf_embedding_size=4, hidden=(8,)),
         training=Training(batch_size=128),
         retraining=Retraining(start="incremental", refit_forest_days=7),
@@ -188,9 +191,17 @@ def test_the_second_day_goes_on_from_the_first(team: Team, first: dict[str, Any]
     assert (second["start"]["start"], second["start"]["parent"]) == ("incremental", before)
     assert second["rows_per_day"].keys() == {FIRST.isoformat(), SECOND.isoformat()}
     assert second["rows"]["train"] == first["rows"]["eval"]
+    replayed = [first["rows_per_day"][(FIRST - timedelta(days=days)).isoformat()] for days in (1, 2)]
+    assert second["rows"]["replay"] == sum(replayed)
+    assert team.manifest(after)["rows"] == second["rows"]["replay"] + second["rows"]["train"]
     assert team.manifest(after)["forest_fingerprint"] == team.manifest(before)["forest_fingerprint"]
     assert team.manifest(after)["lineage"]["forest_day"] == FIRST.isoformat()
     assert team.manifest(after)["lineage"]["fisher"]
+    grown, refreshed = (
+        Forest.load(str(team.workdir.serving_model / version / STATE / "forest")) for version in (before, after)
+    )
+    assert (refreshed.leaf_cover >= grown.leaf_cover).all()
+    assert not np.array_equal(refreshed.leaf_value, grown.leaf_value)
     weights = [(team.workdir.serving_model / version / STATE / "towers" / "towers.npz") for version in (before, after)]
     assert weights[0].read_bytes() != weights[1].read_bytes()
 
