@@ -12,6 +12,7 @@ from tfx.utils import io_utils
 
 from benchmarks.part_run import run_up_to
 from benchmarks.quality.rows import Rows, read_rows
+from components.feed_log_gen.feed_log import list_days
 from components.transform.rows import SplitFiles, transform_by
 from pipeline.config import PipelineConfig
 from pipeline.local.run import BEAM_ARGS
@@ -45,11 +46,13 @@ class Replay:
         name: of the feed.
         config: what is learnt from which columns.
         days: oldest first; on the first one every strategy starts cold.
+        seen: days of the first one's window that later days train on again, by the first day's graph, oldest first.
     """
 
     name: str
     config: PipelineConfig
     days: tuple[ReplayDay, ...]
+    seen: tuple[Rows, ...] = ()
 
 
 def replay_days(
@@ -79,12 +82,32 @@ def replay_days(
         own = [_read(graph, made["transformed_examples"] / f"Split-{split}") for split in ("train", "eval")]
         by_first = own[1]
         if graph != first_graph:
-            folder = work / "by_first" / f"{name}-{day}"
-            if not folder.is_dir():
-                _transform_eval(first_graph, made, folder)
-            by_first = _read(first_graph, folder)
+            by_first = _by_first(first_graph, made, work / "by_first" / f"{name}-{day}")
         days.append(ReplayDay(day, own[0], own[1], by_first))
-    return Replay(name, config, tuple(days))
+    assert first_graph is not None
+    seen = []
+    for day in _days_to_replay(config, feed_log, days[0].day):
+        made = run_up_to("Transform", config, feed_log, day, work, console)
+        seen.append(_by_first(first_graph, made, work / "by_first" / f"{name}-{day}"))
+    return Replay(name, config, tuple(days), tuple(seen))
+
+
+def replay_count(config: PipelineConfig) -> int:
+    """Days that a model which goes on from the day before trains on again, where the log has them."""
+    return min(config.retraining.replay_days, config.train_days - 1)
+
+
+def _days_to_replay(config: PipelineConfig, feed_log: Path, first: date) -> list[date]:
+    """The newest days that the first model has seen; the log's oldest is left out, as it can be no run's eval day."""
+    oldest = first - timedelta(days=replay_count(config))
+    return [day for day in list_days(feed_log)[1:] if oldest <= day < first]
+
+
+def _by_first(graph: Path, made: dict[str, Path], folder: Path) -> Rows:
+    """The eval day of a run by another graph, unless the folder holds it already."""
+    if not folder.is_dir():
+        _transform_eval(graph, made, folder)
+    return _read(graph, folder)
 
 
 def _read(graph: Path, folder: Path) -> Rows:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from benchmarks.quality.rows import Rows, shuffled_batches
-from benchmarks.retraining.days import Replay, ReplayDay
+from benchmarks.retraining.days import Replay, ReplayDay, replay_count
 from pipeline.config import PipelineConfig, Start
 from ranker import keys
 from ranker.forest.margins import ForestMargins
@@ -81,10 +81,7 @@ def cold(replay: Replay, first: Model, seed: int) -> Iterator[DayResult]:
 
 
 def warm(replay: Replay, first: Model, seed: int) -> Iterator[DayResult]:
-    """Refreshes the first day's forest with the newest day, and goes on over it and the days replayed before it.
-
-    Days before the first one of the replay, which all strategies' models have seen, are not replayed.
-    """
+    """Refreshes the first day's forest with the newest day, and goes on over it and the days replayed before it."""
     return _going_on(replay, first, "warm", seed)
 
 
@@ -111,14 +108,14 @@ def _cold(config: PipelineConfig, day: ReplayDay, start: Start, seed: int) -> tu
 
 def _going_on(replay: Replay, first: Model, start: Start, seed: int) -> Iterator[DayResult]:
     model, config = first, replay.config
-    seen: list[Rows] = []
+    seen = list(replay.seen)
     for before, day in zip(replay.days[:-1], replay.days[1:], strict=True):
         seconds: dict[str, float] = {}
         forest = model.forest
         if config.retraining.refresh_forest:
             with _timed(seconds, "refresh"):
                 forest = _refreshed(forest, before.test_by_first, config.forest.learning_rate)
-        seen = [*seen, before.test_by_first][-1 - config.retraining.replay_days :]
+        seen = [*seen, before.test_by_first][-1 - replay_count(config) :]
         model = _towers(config, forest, _joined(seen), start, start, model.state, seed, seconds)
         yield _predicted(config, model, day.test_by_first, seconds)
 

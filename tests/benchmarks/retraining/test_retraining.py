@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.harness import Options, report
 from benchmarks.quality.rows import Rows
-from benchmarks.retraining.days import Replay, ReplayDay
+from benchmarks.retraining.days import Replay, ReplayDay, replay_count
 from benchmarks.retraining.judging import Results, judge_all
 from benchmarks.retraining.page import draw, figures, markdown
 from benchmarks.retraining.strategies import STRATEGIES, DayResult, first_model
@@ -50,7 +50,7 @@ def replay() -> Replay:
         ReplayDay(date(2026, 1, 1) + timedelta(days=day), joined(by_day[day - 2 : day]), by_day[day], by_day[day])
         for day in range(2, DAYS + 2)
     ]
-    return Replay("tiny", config, tuple(days))
+    return Replay("tiny", config, tuple(days), seen=tuple(by_day[:2]))
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +118,9 @@ def test_the_page_and_the_figures_tell_the_same(results: Results, tmp_path: Path
     frozen = written["tiny.frozen_over_cold_ne.mean"]
     assert frozen["ratio"] > 1
     assert frozen["note"].endswith("a loss")
+
+
+@pytest.mark.parametrize(("train_days", "replay_days", "expected"), [(7, 2, 2), (2, 2, 1), (1, 2, 0), (7, 0, 0)])
+def test_days_are_replayed_from_within_the_window(train_days: int, replay_days: int, expected: int) -> None:
+    retraining = replace(CONFIG.retraining, replay_days=replay_days)
+    assert replay_count(replace(CONFIG, train_days=train_days, retraining=retraining)) == expected
