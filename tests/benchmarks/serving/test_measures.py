@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.harness import Figure
 from benchmarks.serving import forests, objectives
 from benchmarks.serving.forests import ForestCost
 from benchmarks.serving.objectives import ObjectiveCost
@@ -100,8 +101,15 @@ def test_the_profile_names_the_ops_that_ran() -> None:
 def test_the_page_has_every_section_and_what_was_measured() -> None:
     results = Results(stages=[Stage("string features", 0.030, 0.040), Stage("leaves as a dense tensor", 0.002, 0.012)])
 
-    page = markdown(results)
+    figures = [
+        Figure("load", 1.5, 3.0, "s", 1.0, target_is_least=False, note="a note"),
+        Figure("aimless", 1.0, 1.0, "s"),
+    ]
+
+    page = markdown(results, figures)
 
     assert "| string features | 30.0 | 10.0 | 1.00 |" in page
     assert "| leaves as a dense tensor | 2.0 | 10.0 | 0.30 |" in page
-    assert page.count("### ") == 8
+    assert page.count("\n## ") == 8
+    assert "| `load` | 0.5 | ≤ 1 | yes | a note |" in page
+    assert "aimless" not in page
