@@ -13,12 +13,12 @@ def load_config(name: str) -> PipelineConfig:
     Raises:
         ConfigError: there is none, or pipeline_config.py holds a wrong value.
     """
-    from pydantic import ValidationError
-
     try:
         import pipeline_config
-    except ValidationError as error:
-        raise ConfigError(f"pipeline_config.py: {error}") from None
+    except (ArithmeticError, AttributeError, ImportError, LookupError, NameError, TypeError, ValueError) as error:
+        # A wrong value is pydantic's ValidationError, a ValueError that names the field.
+        what = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise ConfigError(f"pipeline_config.py: {what}{error}") from None
     configs: dict[str, PipelineConfig] = pipeline_config.CONFIGS
     if name not in configs:
         raise ConfigError(f"--config {name}: pipeline_config.py has {', '.join(sorted(configs))}")

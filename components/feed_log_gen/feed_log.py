@@ -135,7 +135,10 @@ def _list_folder(folder: str | Path) -> list[fs.FileInfo]:
     filesystem, path = filesystem_of(folder)
     if filesystem.get_file_info(path).type != fs.FileType.Directory:
         raise FeedLogError(f"feed log: there is no folder {folder}")
-    infos = filesystem.get_file_info(fs.FileSelector(path))
+    try:
+        infos = filesystem.get_file_info(fs.FileSelector(path))
+    except OSError as error:
+        raise FeedLogError(f"feed log: the folder {folder} cannot be read: {error}") from error
     return [info for info in infos if not info.base_name.startswith((".", "_")) and info.extension != "tmp"]
 
 

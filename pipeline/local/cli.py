@@ -18,6 +18,7 @@ from pipeline.local.workdir import Workdir, WorkdirBusyError
 DONE, FAILED, USAGE, NOT_BLESSED, ALARM, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 BUILT_IN = "feed"
+_PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 _EPILOG = """\
 exit status:
@@ -43,6 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.rollback:
             with workdir.lock():
                 return _roll_back(workdir)
+        if not (_PROJECT_ROOT / config.schema).is_file():
+            raise UsageError(
+                f"--config {options.config}: there is no schema {config.schema}; infer a first one with `uv run python "
+                f"-m pipeline.infer_schema --config {options.config} --feed-log DIR`, and read it"
+            )
         if options.feed_log is None and options.config != BUILT_IN:
             raise UsageError(f"--config {options.config}: say where its feed log lies with --feed-log DIR")
         with workdir.lock():

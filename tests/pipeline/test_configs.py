@@ -16,9 +16,20 @@ def test_an_unknown_name_is_told_which_there_are() -> None:
         load_config("nope")
 
 
-def test_a_wrong_value_in_the_file_is_the_users_to_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "pipeline_config.py").write_text("from pipeline.config import Forest\nForest(trees=0)\n")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("from pipeline.config import Forest\nForest(trees=0)\n", r"(?s)^pipeline_config.py: .*trees"),
+        ("CONFIGS = {'shop': Keys()}\n", r"^pipeline_config.py: NameError: name 'Keys' is not defined$"),
+        ("from pipeline.config import Kies\n", r"^pipeline_config.py: ImportError: .*'Kies'"),
+        ("from pipeline.config import Keys\nKeys(viewr='a')\n", r"(?s)^pipeline_config.py: .*viewr"),
+    ],
+)
+def test_a_mistake_in_the_file_is_the_users_to_mend(
+    content: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pipeline_config.py").write_text(content)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "pipeline_config")
-    with pytest.raises(ConfigError, match=r"(?s)^pipeline_config.py: .*trees"):
+    with pytest.raises(ConfigError, match=message):
         load_config("feed")

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from pyarrow import fs
 
+from components.feed_log_gen import feed_log
 from components.feed_log_gen.feed_log import (
     FeedLogError,
     day_files,
@@ -115,3 +117,15 @@ def test_fingerprint_sees_other_rows_files_and_days(feed_log: Path, write_day: W
     shutil.rmtree(feed_log / f"day-{WINDOW[0]}")
     seen.append(source_fingerprint(feed_log, WINDOW))
     assert len(set(seen)) == len(seen)
+
+
+def test_a_folder_that_may_not_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Locked:
+        def get_file_info(self, what: str | fs.FileSelector) -> fs.FileInfo:
+            if isinstance(what, fs.FileSelector):
+                raise PermissionError("[Errno 13] cannot open directory")
+            return fs.FileInfo(what, fs.FileType.Directory)
+
+    monkeypatch.setattr(feed_log, "filesystem_of", lambda path: (Locked(), path))
+    with pytest.raises(FeedLogError, match=r"the folder /log cannot be read: \[Errno 13\]"):
+        list_days("/log")

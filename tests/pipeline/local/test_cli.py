@@ -1,5 +1,6 @@
 """The command line: what it says and how it exits before any work is done."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,17 @@ def test_a_feed_log_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Ca
     missing = tmp_path / "nowhere"
     assert cli.main(["--feed-log", str(missing), "--workdir", str(tmp_path / "w")]) == cli.USAGE
     assert str(missing) in capsys.readouterr().err
+
+
+def test_a_config_without_its_schema_is_told_to_infer_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CONFIGS, "shop", replace(CONFIGS["feed"], name="shop", schema="schemas/shop.pbtxt"))
+    arguments = ["--config", "shop", "--feed-log", str(tmp_path), "--workdir", str(tmp_path / "w")]
+    assert cli.main(arguments) == cli.USAGE
+    said = capsys.readouterr().err
+    assert "there is no schema schemas/shop.pbtxt" in said
+    assert "python -m pipeline.infer_schema --config shop" in said
 
 
 def test_a_busy_workdir_is_not_touched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
