@@ -18,6 +18,7 @@ from benchmarks.quality.rows import HeldOutDay, Rows
 from benchmarks.quality.towers import tower_logits
 from pipeline.config import Forest as ForestConfig
 from pipeline.config import Training
+from ranker import keys
 from ranker.forest.model import Forest
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
@@ -158,7 +159,8 @@ def _one_hot(forest: Forest, leaves: NDArray[np.int32], rows: Rows) -> scipy.spa
     hot = scipy.sparse.csr_matrix(
         (np.ones(leaves.size, np.float32), leaves.reshape(-1), ends), shape=(len(leaves), forest.leaves)
     )
-    dense = [scipy.sparse.csr_matrix(values) for values in rows.towers.values()]
+    # Keys of a calibration by a feature are codes and no numbers.
+    dense = [scipy.sparse.csr_matrix(x) for name, x in rows.towers.items() if name != keys.CALIBRATION_KEY]
     return scipy.sparse.hstack([hot, *dense], format="csr")
 
 

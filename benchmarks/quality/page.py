@@ -52,14 +52,16 @@ def markdown(results: Results) -> str:
     """One table per objective: every model, and its paired difference from ours."""
     days = ", ".join(str(day) for _, day in results.feed.days)
     lines = [
-        f"## {results.feed.name}",
+        f"# Quality: {results.feed.name}",
+        "",
+        f"From `uv run python -m benchmarks.quality --data {results.feed.name} --seeds {results.seeds} --page FILE`.",
         "",
         f"Held out: {days}; {results.rows:,} impressions, pooled. {results.seeds} seeds. Differences are ours minus "
         "the model's, with 95 % intervals from a bootstrap over viewers.",
         "",
     ]
     for index, objective in enumerate(results.feed.config.objective_names):
-        lines += [f"### {objective} ({results.positives[index]:,} positives)", ""]
+        lines += [f"## {objective} ({results.positives[index]:,} positives)", ""]
         lines += _table({name: judged[index] for name, judged in results.judged.items()})
         lines.append("")
     return "\n".join(lines)

@@ -139,7 +139,12 @@ def _fingerprint(day: HeldOutDay) -> str:
     """Names what the predictions of a day depend on, besides model and seed: its rows, the config and the code."""
     code = code_fingerprint(
         *("ranker.forest", "ranker.towers", "benchmarks.quality.experts"),
-        *("benchmarks.quality.models", "benchmarks.quality.rows", "benchmarks.quality.towers"),
+        *(
+            "benchmarks.quality.ceiling",
+            "benchmarks.quality.models",
+            "benchmarks.quality.rows",
+            "benchmarks.quality.towers",
+        ),
     )
     parts = (str(day.source), to_json(day.config), code)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

@@ -23,7 +23,7 @@ class Outcome:
     Attributes:
         by_day: [days][objectives].
         pooled: [objectives], all days together.
-        seconds: [days], the median over the seeds of what was spent on training for each day.
+        seconds: [days], spent on training for each day, by the seed that spent the median over all days.
         parts: the same summed over the days, by what it was spent on.
     """
 
@@ -94,8 +94,8 @@ def judge_all(replay: Replay, seeds: Sequence[SeedResults]) -> Results:
             np.concatenate(predicted, axis=1),
             weights,
         )
-        seconds = tuple(float(np.median([run[i].total_seconds for run in runs])) for i in range(len(days)))
-        outcomes[name] = Outcome(by_day, pooled, seconds, _parts(runs))
+        run = _median_run(runs)
+        outcomes[name] = Outcome(by_day, pooled, tuple(day.total_seconds for day in run), _parts(run))
     return Results(
         replay.name,
         replay.config.objective_names,
@@ -116,8 +116,12 @@ def _judged(
     return tuple(judge(labels[:, i], buckets, predicted[:, :, i], weights) for i in range(labels.shape[1]))
 
 
-def _parts(runs: Sequence[Sequence[DayResult]]) -> dict[str, float]:
-    names = dict.fromkeys(name for run in runs for result in run for name in result.seconds)
-    return {
-        name: float(np.median([sum(result.seconds.get(name, 0.0) for result in run) for run in runs])) for name in names
-    }
+def _median_run(runs: Sequence[Sequence[DayResult]]) -> Sequence[DayResult]:
+    """The seed whose days took the median of the seconds, the lower one of two, so that parts and days add up."""
+    in_order = sorted(runs, key=lambda run: sum(result.total_seconds for result in run))
+    return in_order[(len(runs) - 1) // 2]
+
+
+def _parts(run: Sequence[DayResult]) -> dict[str, float]:
+    names = dict.fromkeys(name for result in run for name in result.seconds)
+    return {name: sum(result.seconds.get(name, 0.0) for result in run) for name in names}

@@ -67,6 +67,8 @@ def markdown(results: Results, drawing: str) -> str:
     lines = [
         f"# Retraining: {results.name}",
         "",
+        f"From `uv run python -m benchmarks.retraining --data {results.name} --seeds {results.seeds} --page FILE`.",
+        "",
         f"{results.days[0]} to {results.days[-1]}, {results.rows:,} impressions, {results.seeds} seeds. Each day is "
         "predicted by models that have not seen it. Differences are to a cold start every day, with 95 % intervals "
         "from a bootstrap over viewers.",

@@ -43,12 +43,8 @@ class Measured:
         """Of one metric and objective."""
         return spread(self.values[metric][:, objective])
 
-    def less(self, other: "Measured", metric: str, objective: int) -> Spread:
-        """This variant's minus another's, seed by seed: what both owe to the seed falls out."""
-        return spread(self.values[metric][:, objective] - other.values[metric][:, objective])
-
     def mean_less(self, other: "Measured", metric: str) -> Spread:
-        """The same of the mean over the objectives."""
+        """Its mean over the objectives minus another's, seed by seed, so that what both owe to the seed falls out."""
         return spread(self.values[metric].mean(axis=1) - other.values[metric].mean(axis=1))
 
 

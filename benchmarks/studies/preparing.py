@@ -53,7 +53,7 @@ def prepare(config: PipelineConfig, change: Change, log: Path, day: date, work: 
         RuntimeError: a component failed.
     """
     held_out = held_out_day(change(config), log, day, work / f"{config.name}-{day}", console)
-    parts = (str(held_out.source), to_json(config.forest), to_json(config.features), code_fingerprint("ranker.forest"))
+    parts = (str(held_out.source), to_json(config), code_fingerprint("ranker.forest"))
     folder = work / "prepared" / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     if (folder / _DONE).exists():
         return folder

@@ -28,11 +28,6 @@ class Results:
     variants: Mapping[str, Measured]
 
     @property
-    def base(self) -> Measured:
-        """The variant that the others are compared with."""
-        return self.variants[self.study.base]
-
-    @property
     def rarest(self) -> int:
         """The objective with the fewest positives, by its place."""
         positives = list(self.objectives.values())
