@@ -3,7 +3,9 @@
 Splits stay good for weeks while outcome rates move from one day to the next. A leaf's value is one Newton step from two
 sums over its rows, of gradients and of hessians (Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD
 2016, eq. 5). XGBoost keeps the hessians' as the leaf's cover, and value and cover tell the gradients'. So the sums of
-new rows can be added to those of the old ones as if all of them had met in the same leaf.
+new rows can be added to those of the old ones as if all of them had met in the same leaf. The cover is of the rows that
+a tree was grown on, without the viewers held out and the rows that it was not shown, so a new row counts somewhat more
+than an old one.
 """
 
 from collections.abc import Iterable, Iterator

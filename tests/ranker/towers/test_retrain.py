@@ -63,6 +63,20 @@ def test_an_incremental_chain_keeps_the_cold_start_and_renews_the_latest() -> No
     assert thursday.cold is thursday.latest
 
 
+def test_the_fisher_information_is_that_of_all_impressions() -> None:
+    data, incremental = DAYS[0], Retraining(start="incremental")
+    half = replace(
+        data, leaves=data.leaves[::2], numeric=data.numeric[::2], content=data.content[::2], labels=data.labels[::2]
+    )
+    task = Task(half.counts(), INPUTS, OBJECTIVES, TOWERS, TRAINING, incremental, "forest", None)
+    states = [
+        retrain("cold", task, lambda: half.batches(64, 4), everything=everything)[1].latest
+        for everything in (None, lambda: data.batches(64, 4))
+    ]
+    np.testing.assert_array_equal(states[0].trainable[0], states[1].trainable[0])
+    assert not np.array_equal(states[0].fisher[0], states[1].fisher[0])
+
+
 def test_a_start_that_does_not_fit_is_refused() -> None:
     _, monday = day(DAYS[0], "cold", Retraining())
     with pytest.raises(ValueError, match="a start that is warm needs the state of an earlier training"):
