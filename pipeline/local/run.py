@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from components.feed_log_gen.feed_log import FeedLogError, latest_day
+from components.feed_log_gen.feed_log import FeedLogError, latest_day, list_days
 from datasets.synthetic import generate
 from pipeline.beam import IN_PROCESS_ARGS
 from pipeline.config import PipelineConfig
@@ -53,6 +53,10 @@ def run_pipeline(
         FeedLogError: the feed log has no such day.
     """
     feed_log = built_in_feed(workdir, console) if feed_log is None else feed_log.resolve()
+    days = list_days(feed_log)
+    if day is not None and day not in days:
+        there = f"it has {days[0]} to {days[-1]}" if days else "it has no day"
+        raise FeedLogError(f"feed log {feed_log}: there is no folder for {day}; {there}")
     prepared = prepare(config, workdir, feed_log, day or latest_day(feed_log), refit)
     if later := later_model(workdir, prepared.day):
         version, trained_for = later

@@ -49,6 +49,16 @@ def test_a_feed_log_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Ca
     assert str(missing) in capsys.readouterr().err
 
 
+def test_a_day_that_the_log_does_not_have_is_told_which_it_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "log"
+    (log / "day-2026-01-12").mkdir(parents=True)
+    arguments = ["--feed-log", str(log), "--day", "2026-02-01", "--workdir", str(tmp_path / "w")]
+    assert cli.main(arguments) == cli.USAGE
+    assert "there is no folder for 2026-02-01; it has 2026-01-12 to 2026-01-12" in capsys.readouterr().err
+
+
 def test_a_config_without_its_schema_is_told_to_infer_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
