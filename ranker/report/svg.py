@@ -21,7 +21,8 @@ _VARIABLES = (
     *(f"oe{step}" for step in range(OE_STEPS)),
 )
 _STAND_IN = re.compile(r"#0e1f([0-9a-f]{2})")
-_DECIMALS = re.compile(r"-?\d+\.\d{3,}")  # a hundredth of a point is less than anyone sees
+_TAG = re.compile(r"<[^>]*>")  # what stands between tags is text, such as a tick's label, and stays as it is
+_DECIMALS = re.compile(r"-?\d+\.\d{3,}")  # of coordinates; a hundredth of a point is less than anyone sees
 _PIXELS_PER_POINT = 4 / 3
 
 _STYLE = {
@@ -102,7 +103,11 @@ def _inline(text: str, name: str, label: str, size: tuple[int, int]) -> Markup:
     body = _STAND_IN.sub(lambda m: f"var(--{_VARIABLES[int(m[1], 16)]})", body)
     body = body.replace("font-family: 'DejaVu Sans'; ", "")
     body = re.sub(r'(?<=[\d.z]) ?\n(?=[LMCz"])', "", body)
-    body = _DECIMALS.sub(lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), body)
+    body = _TAG.sub(lambda tag: _DECIMALS.sub(_hundredths, tag[0]), body)
     body = re.sub(r"\s*\n\s*", "\n", body)
     attributes = f'width="{size[0]}" height="{size[1]}" {view_box[0]} role="img" aria-label="{escape(label)}"'
     return Markup(f'<svg xmlns="http://www.w3.org/2000/svg" {attributes}>{body}')
+
+
+def _hundredths(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")

@@ -39,6 +39,18 @@ def test_ids_are_few_and_differ_between_figures() -> None:
     assert set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg)) == ids[0]
 
 
+def test_coordinates_are_rounded_and_text_is_not() -> None:
+    def ticks(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.plot([1.0123456, 2.0], [1.025, 1.075])
+        axes.set_yticks([1.025, 1.05, 1.075])
+
+    svg = render("one", "curve", (340, 250), ticks)
+    shown = [text.text for text in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+    assert [text for text in shown if text in ("1.025", "1.050", "1.075")] == ["1.025", "1.050", "1.075"]
+    assert re.findall(r"\d\.\d{3}", "".join(re.findall(r"<[^>]*>", svg))) == []
+
+
 def test_the_same_figure_is_the_same_text() -> None:
     assert render("one", "curve", (340, 250), draw) == render("one", "curve", (340, 250), draw)
 
