@@ -25,6 +25,8 @@ __all__ = ["ALARM", "DONE", "FeedLogError", "HistoryError", "ModelError", "monit
 
 DONE, ALARM = 0, 4
 
+_NO_SCORES = "the scores are compared with none: no earlier day of the serving model is recorded"
+
 
 def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: date, console: Console) -> int:
     """Scores a logged day with the model now serving, records its health and draws the page. Trains nothing.
@@ -49,11 +51,16 @@ def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: d
         profile, evaluation = score_day(config, feed_log, day, workdir.serving_model / version)
         history.write_profile(day, profile, source_fingerprint(feed_log, [day]))
         window = _window(config, history, feed_log, evaluated_on, day)
-    notes = [] if day >= evaluated_on else [f"the model was evaluated on {evaluated_on}, so it may have seen {day}"]
+    seen = f"the model was evaluated on {evaluated_on}, so it may have seen {day}" if day < evaluated_on else ""
+    notes = [seen] if seen else []
     usual = history.scores(manifest["training_fingerprint"])
+    if usual is None:
+        notes.append(_NO_SCORES)
     record = _record(config, day, "monitor", version, (evaluation, CANDIDATE), profile, window, usual, notes)
     _keep(config, history, record)
     print_alarms(record.day, record.alarms, console)
+    if seen:
+        console.print(f"[yellow]warning:[/] {seen}", soft_wrap=True, highlight=False)
     if not record.alarms:
         console.print(f"[green]in order:[/] {day}, {record.rows:,} impressions, version {version}", highlight=False)
     console.print(f"monitor: {history.page}", soft_wrap=True, highlight=False)
@@ -76,7 +83,8 @@ def record_run(
 ) -> DayRecord:
     """Records the health of the day that a run evaluated on, under the model that serves after the run.
 
-    Its scores are held against those that the model serving before had on its own day.
+    The scores of a model that goes on serving are held against its own on the day it was evaluated. Those of a new
+    model are held against none: another model's would differ though nothing is wrong.
 
     Args:
         summary: the run summary.
@@ -93,10 +101,14 @@ def record_run(
     pushed = Path(summary["pushed_model"]).name if summary["pushed_model"] else ""
     profile = _profile(config, history, feed_log, day)
     window = _window(config, history, feed_log, day, day)
-    version = pushed if model == CANDIDATE else before
-    manifest = read_manifest(str(workdir.serving_model), before) if before else None
-    usual = history.scores(manifest["training_fingerprint"]) if manifest else None
-    record = _record(config, day, "run", version, (evaluation, model), profile, window, usual, [])
+    if model == CANDIDATE:
+        version, usual = pushed, None
+        notes = [f"the scores are compared with none: the model is new, and {day} is the day it was evaluated on"]
+    else:
+        manifest = read_manifest(str(workdir.serving_model), before) or {}
+        version, usual = before, history.scores(manifest.get("training_fingerprint", ""))
+        notes = [] if usual else [_NO_SCORES]
+    record = _record(config, day, "run", version, (evaluation, model), profile, window, usual, notes)
     if pushed:
         history.write_scores(
             summary["training_fingerprint"],
@@ -122,8 +134,6 @@ def _record(
     missing = []
     if len(window) < 2:
         missing.append(f"drift has no limits: it takes two days of the training window, and there are {len(window)}")
-    if usual_scores is None:
-        missing.append("the scores are compared with none: no earlier day of the serving model is recorded")
     missing += [f"slices by {' × '.join(s)} were left out: too many values" for s in evaluation["slices_dropped"]]
     return DayRecord(
         day=day.isoformat(),

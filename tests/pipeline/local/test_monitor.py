@@ -190,9 +190,12 @@ def test_a_training_day_that_was_cleared_away_is_known_from_the_record(
 
 
 def test_a_day_that_the_model_may_have_seen_says_so(feed: Path, workdir: Workdir) -> None:
-    monitor(workdir, feed, DAYS[1])
-    [note, *_] = recorded(workdir)[DAYS[1].isoformat()].notes
-    assert note == f"the model was evaluated on {EVAL_DAY}, so it may have seen {DAYS[1]}"
+    said = f"the model was evaluated on {EVAL_DAY}, so it may have seen {DAYS[1]}"
+    _, shown = monitor(workdir, feed, DAYS[1])
+    assert f"warning: {said}\n" in shown
+    assert recorded(workdir)[DAYS[1].isoformat()].notes[0] == said
+    _, shown = monitor(workdir, feed, EVAL_DAY)
+    assert "warning" not in shown
 
 
 def test_scores_are_held_against_those_of_the_run_that_pushed_the_model(feed: Path, workdir: Workdir) -> None:
@@ -220,15 +223,38 @@ def test_scores_are_held_against_those_of_the_run_that_pushed_the_model(feed: Pa
     assert f"alarm: {FIRST_FAULT}: click: scores lie 0." in shown
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_run_compares_scores_with_those_of_the_same_model_only(feed: Path, workdir: Workdir, is_new: bool) -> None:
+    evaluation = with_baseline(evaluated(feed, workdir))
+    version = next(iter(workdir.serving_model.iterdir())).name
+    # What the model serving before is on record with, far from what either model predicts now.
+    usual = {name: dict(curves["candidate"]["scores"]) for name, curves in evaluation["curves"].items()}
+    usual["click"]["first_bucket"] -= 12
+    History(workdir.monitoring).write_scores("f", usual)
+    summary = {
+        "blessed": is_new,
+        "training_fingerprint": "another",
+        "pushed_model": str(workdir.serving_model / "1700000001") if is_new else None,
+        "baseline": {"version": version, "dropped": None},
+    }
+    record = record_run(CONFIG, workdir, feed, EVAL_DAY, summary, evaluation)
+    scores = {found.objective: found for found in record.scores}
+    if is_new:
+        assert record.version == "1700000001"
+        assert record.alarms == ()
+        assert all(found.divergence is None for found in record.scores)
+        assert f"the model is new, and {EVAL_DAY} is the day it was evaluated on" in " ".join(record.notes)
+    else:
+        assert record.version == version
+        assert [alarm.split(": ")[0] for alarm in record.alarms] == ["click"]
+        assert scores["like"].divergence == 0.0
+        assert "compared with none" not in " ".join(record.notes)
+
+
 def test_a_run_that_pushed_nothing_records_the_model_that_goes_on_serving(feed: Path, workdir: Workdir) -> None:
     evaluation = evaluated(feed, workdir)
     halved = {**evaluation["objectives"]["click"], "mean_prediction": 0.01, "o_over_e": 21.0}
-    for metrics in (*(entry["objectives"] for entry in evaluation["slices"]), evaluation["objectives"]):
-        for name, candidate in list(metrics.items()):
-            metrics[name] = {**candidate, "baseline": dict(candidate)}
-    evaluation["objectives"]["click"] |= halved
-    for curves in evaluation["curves"].values():
-        curves["baseline"] = curves["candidate"]
+    with_baseline(evaluation)["objectives"]["click"] |= halved
     summary = {"blessed": False, "pushed_model": None, "baseline": {"version": "1699999999", "dropped": None}}
     record = record_run(CONFIG, workdir, feed, EVAL_DAY, summary, evaluation)
     assert record.version == "1699999999"
@@ -240,6 +266,16 @@ def evaluated(feed: Path, workdir: Workdir) -> dict[str, Any]:
     """An evaluation document of the day that the model was evaluated on."""
     version = next(iter(workdir.serving_model.iterdir()))
     return score_day(CONFIG, feed, EVAL_DAY, version)[1]
+
+
+def with_baseline(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """The same document, with a serving model beside the candidate that predicts what the candidate does."""
+    for metrics in (*(entry["objectives"] for entry in evaluation["slices"]), evaluation["objectives"]):
+        for name, candidate in list(metrics.items()):
+            metrics[name] = {**candidate, "baseline": dict(candidate)}
+    for curves in evaluation["curves"].values():
+        curves["baseline"] = curves["candidate"]
+    return evaluation
 
 
 def test_what_cannot_be_monitored_is_one_clear_error(feed: Path, workdir: Workdir, tmp_path: Path) -> None:
