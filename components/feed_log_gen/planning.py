@@ -50,7 +50,7 @@ class Plan:
     """Everything that one run of FeedLogGen reads.
 
     Attributes:
-        rows_per_day: rows of each train day that is there, oldest first, and of the eval day.
+        rows_per_day: rows of each day that is there, oldest first: the replayed ones, the train days, the eval day.
         missing_days: train days without a folder, oldest first.
     """
 
@@ -114,7 +114,7 @@ def plan_window(root: str | Path, eval_day: date, train_days: int, columns: LogC
     earlier = {day: found for day in replayed if (found := day_files(root, day))}
     footers = _checked_footers(root, earlier | files, columns)
     refuse_copies(footers)
-    rows_per_day = {day: sum(footers[file].num_rows for file in of_day) for day, of_day in files.items()}
+    rows_per_day = {day: sum(footers[file].num_rows for file in of_day) for day, of_day in (earlier | files).items()}
     units: list[WorkUnit] = []
     for split in SPLITS:
         of_split = {file: footer for file, footer in footers.items() if _split_of(file.day, days) == split}

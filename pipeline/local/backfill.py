@@ -1,7 +1,7 @@
 """Replays the daily schedule over a range of days, one after the other, as if each had come in time."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from components.feed_log_gen.feed_log import FeedLogError, list_days
 from pipeline.config import PipelineConfig
 from pipeline.local.dag_runner import ComponentRun
 from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, exit_status, later_model, prepare, run_day
+from pipeline.local.monitor import print_health
 from pipeline.local.workdir import Workdir
 
 
@@ -46,7 +47,7 @@ def backfill(task: Backfill, console: Console) -> int:
 
     Args:
         task: what to replay.
-        console: gets a line per day, and a table at the end.
+        console: gets a line per day, with the alarms of its health, and a table at the end.
 
     Returns:
         The exit status: 0 every model was blessed, 1 a day failed, 3 a model was not blessed.
@@ -98,12 +99,19 @@ def days_table(summaries: Sequence[dict[str, Any]]) -> Table:
         table.add_row(
             summary["day"],
             summary["start"]["start"],
-            f"{summary['rows'].get('train', 0):,}",
+            _trained_on(summary["rows"]),
             *("–" if value is None else f"{value:.3f}" for value in entropies),
             _verdict(summary),
         )
-    table.caption = "rows trained on, and the normalized entropy of each objective on the day itself"
+    table.caption = (
+        "rows trained on (+ those of replayed days), and the normalized entropy of each objective on the day itself"
+    )
     return table
+
+
+def _trained_on(rows: Mapping[str, int]) -> str:
+    replayed = f" + {rows['replay']:,}" if rows.get("replay") else ""
+    return f"{rows.get('train', 0):,}{replayed}"
 
 
 def _one_day(
@@ -127,6 +135,8 @@ def _one_day(
         console.print(
             f"            {failure['component']}: {escape(failure['error'])}", soft_wrap=True, highlight=False
         )
+    else:
+        print_health(summary, console)
     return summary
 
 

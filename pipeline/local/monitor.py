@@ -21,7 +21,7 @@ from ranker.monitoring.page import monitor_page
 from ranker.monitoring.profile import DayProfile
 from ranker.monitoring.record import DayRecord, Source
 
-__all__ = ["ALARM", "DONE", "FeedLogError", "HistoryError", "ModelError", "monitor_day", "print_alarms", "record_run"]
+__all__ = ["ALARM", "DONE", "FeedLogError", "HistoryError", "ModelError", "monitor_day", "print_health", "record_run"]
 
 DONE, ALARM = 0, 4
 
@@ -58,7 +58,7 @@ def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: d
         notes.append(_NO_SCORES)
     record = _record(config, day, "monitor", version, (evaluation, CANDIDATE), profile, window, usual, notes)
     _keep(config, history, record)
-    print_alarms(record.day, record.alarms, console)
+    _print_alarms(record.day, record.alarms, console)
     if seen:
         console.print(f"[yellow]warning:[/] {seen}", soft_wrap=True, highlight=False)
     if not record.alarms:
@@ -67,10 +67,19 @@ def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: d
     return ALARM if record.alarms else DONE
 
 
-def print_alarms(day: str, alarms: Sequence[str], console: Console) -> None:
+def _print_alarms(day: str, alarms: Sequence[str], console: Console) -> None:
     """A line per alarm."""
     for alarm in alarms:
         console.print(f"[red]alarm:[/] {day}: {escape(alarm)}", soft_wrap=True, highlight=False)
+
+
+def print_health(summary: Mapping[str, Any], console: Console) -> bool:
+    """The alarms of a complete run, or why it was not monitored; returns whether it was."""
+    health = summary["monitoring"]
+    _print_alarms(summary["day"], health["alarms"], console)
+    if health["error"]:
+        console.print(f"[yellow]warning:[/] not monitored: {escape(health['error'])}", soft_wrap=True, highlight=False)
+    return not health["error"]
 
 
 def record_run(

@@ -14,7 +14,7 @@ from pipeline.config import PipelineConfig
 from pipeline.local import console as terminal
 from pipeline.local.dag_runner import ComponentRun, State
 from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, DayRun, exit_status, later_model, prepare, run_day
-from pipeline.local.monitor import print_alarms
+from pipeline.local.monitor import print_health
 from pipeline.local.summary import rows_read, split_rows
 from pipeline.local.workdir import Workdir
 
@@ -81,19 +81,11 @@ def run_pipeline(
         return status
     console.print(terminal.objectives_table(summary["day"], summary["objectives"]))
     _print_verdict(summary, console)
-    _print_health(summary, console)
+    if print_health(summary, console):
+        console.print(f"monitor: {summary['monitoring']['page']}", soft_wrap=True, highlight=False)
     console.print(f"report: {summary['report']}", soft_wrap=True, highlight=False)
     console.print(f"summary: {folder / 'summary.json'}", soft_wrap=True, highlight=False)
     return status
-
-
-def _print_health(summary: dict[str, Any], console: Console) -> None:
-    health = summary["monitoring"]
-    print_alarms(summary["day"], health["alarms"], console)
-    if health["error"]:
-        console.print(f"[yellow]warning:[/] not monitored: {escape(health['error'])}", soft_wrap=True, highlight=False)
-    else:
-        console.print(f"monitor: {health['page']}", soft_wrap=True, highlight=False)
 
 
 def built_in_feed(workdir: Workdir, console: Console) -> Path:

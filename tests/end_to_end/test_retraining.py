@@ -189,9 +189,10 @@ def test_the_next_run_goes_on_from_the_last_finished_component(team: Team, secon
 def test_the_second_day_goes_on_from_the_first(team: Team, first: dict[str, Any], second: dict[str, Any]) -> None:
     before, after = (Path(summary["pushed_model"]).name for summary in (first, second))
     assert (second["start"]["start"], second["start"]["parent"]) == ("incremental", before)
-    assert second["rows_per_day"].keys() == {FIRST.isoformat(), SECOND.isoformat()}
+    days = [(FIRST - timedelta(days=2)).isoformat(), (FIRST - timedelta(days=1)).isoformat()]
+    assert list(second["rows_per_day"]) == [*days, FIRST.isoformat(), SECOND.isoformat()]
     assert second["rows"]["train"] == first["rows"]["eval"]
-    replayed = [first["rows_per_day"][(FIRST - timedelta(days=days)).isoformat()] for days in (1, 2)]
+    replayed = [first["rows_per_day"][day] for day in days]
     assert second["rows"]["replay"] == sum(replayed)
     assert team.manifest(after)["rows"] == second["rows"]["replay"] + second["rows"]["train"]
     assert team.manifest(after)["forest_fingerprint"] == team.manifest(before)["forest_fingerprint"]

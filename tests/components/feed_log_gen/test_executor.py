@@ -127,7 +127,8 @@ def test_a_later_day_has_days_to_replay_within_the_window(
     assert read(examples, "train") == expected(day_table(50, 1))
     assert examples.get_int_custom_property("replay_rows") == sum(40 + 10 * seed for seed in replayed)
     assert examples.get_int_custom_property("train_rows") == 50
-    assert set(json.loads(examples.get_string_custom_property("rows_per_day"))) == {"2024-03-03", "2024-03-04"}
+    days = [*(f"2024-03-{4 - seed:02}" for seed in replayed), "2024-03-03", "2024-03-04"]
+    assert list(json.loads(examples.get_string_custom_property("rows_per_day"))) == days
 
 
 @pytest.mark.usefixtures("feed_log")

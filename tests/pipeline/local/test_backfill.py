@@ -32,6 +32,7 @@ class Days:
         self.ran: list[date] = []
         self.held_back: set[date] = set()
         self.failing: set[date] = set()
+        self.alarms: dict[date, list[str]] = {}
         self.training: Callable[[date], str] = lambda day: f"training {day}"
 
     def prepare(self, config: Any, workdir: Workdir, feed_log: Path, day: date) -> SimpleNamespace:
@@ -51,7 +52,10 @@ class Days:
             "failure": {"component": "Transform", "error": "no [column]"} if failed else None,
             "training_fingerprint": prepared.training,
             "start": {"start": prepared.start.start},
-            "rows": {} if failed else {"train": 3_000},
+            "rows": {} if failed else {"train": 3_000} | ({"replay": 6_000} if day > MONDAY else {}),
+            "monitoring": None
+            if failed
+            else {"page": "monitor.html", "alarms": self.alarms.get(day, []), "error": None},
             "missing_days": [],
             "objectives": {} if failed else {"click": {"normalized_entropy": 0.875}, "like": {}},
             "blessed": None if failed else blessed,
@@ -95,7 +99,16 @@ def test_every_day_runs_in_order_with_a_line_and_a_row_each(days: Days) -> None:
     assert lines[1] == "2026-03-10  blessed  42 s, warm"
     assert lines[5].split() == ["day", "start", "rows", "click", "like"]
     assert lines[6].split() == ["2026-03-09", "cold", "3,000", "0.875", "–", "blessed"]
+    assert lines[7].split() == ["2026-03-10", "warm", "3,000", "+", "6,000", "0.875", "–", "blessed"]
     assert [line[:10] for line in lines[6:11]] == [line[:10] for line in lines[:5]]
+
+
+def test_a_days_alarms_follow_its_line(days: Days) -> None:
+    days.alarms = {march(10)[0]: ["feature age: frozen: 0 in all 9 impressions", "like: O/E is 0.000 [0.000, 0.084]"]}
+    status, text = replay(days)
+    assert status == DONE
+    assert text.splitlines()[2:4] == [f"alarm: 2026-03-10: {alarm}" for alarm in days.alarms[march(10)[0]]]
+    assert text.count("alarm:") == 2
 
 
 def test_it_goes_on_where_it_stopped(days: Days) -> None:
