@@ -14,8 +14,8 @@ from rich.console import Console
 from benchmarks.harness import Options, report
 from benchmarks.kuairand import converted_kuairand
 from benchmarks.quality.ceiling import BayesOptimum
-from benchmarks.quality.models import MODELS
-from benchmarks.quality.page import CEILING, figures, markdown
+from benchmarks.quality.models import MODELS, Model
+from benchmarks.quality.page import CEILING, draw, figures, markdown
 from benchmarks.quality.study import Feed, compare
 from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--quick", action="store_true", help="a small feed, one seed: shows that it runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables there as Markdown")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables there, and a picture beside them")
     parser.add_argument("--data", choices=("kuairand", "feed"), default="kuairand", help="the feed log (kuairand)")
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="trainings of each model for each day (5)")
     parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS), help="only these models")
@@ -49,16 +49,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         work = options.work or Path(temporary)
         if options.data == "feed" or options.quick:
             feed = _built_in(work, options.quick)
-            models[CEILING] = BayesOptimum(feed.days[0][0])
+            models[CEILING] = Model(
+                BayesOptimum(feed.days[0][0]),
+                ("benchmarks.quality.ceiling",),
+                lambda config: (config.features,),
+            )
         elif log := converted_kuairand(work, console):
             feed = Feed("kuairand", KUAIRAND, tuple((log, day) for day in _KUAIRAND_DAYS))
         else:
             return
         results = compare(feed, models, list(seeds), work, options.processes, console)
-    page = markdown(results)
+    picture = options.page.with_suffix(".svg") if options.page else None
+    page = markdown(results, picture.name if picture else None)
     console.print(page, highlight=False, soft_wrap=True)
-    if options.page:
-        options.page.parent.mkdir(parents=True, exist_ok=True)
+    if options.page and picture:
+        draw(results, picture)
         options.page.write_text(page)
     report("quality", figures(results), Options(options.quick, options.json), console)
 

@@ -1,7 +1,7 @@
 """The rows that all models are trained and judged on: what Transform wrote for a held-out day and the days before."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from pipeline.config import PipelineConfig
 from ranker import keys
 from ranker.examples import example_files, parsed_batches
 from ranker.keys import VIEWER_BUCKETS
+
+Probabilities = NDArray[np.float32]
 
 _BATCH = 16_384
 
@@ -55,6 +57,7 @@ class HeldOutDay:
         source: the folder of the transformed examples.
         train: the days before.
         test: the held-out day's impressions.
+        vocabularies: the values of each categorical feature that slices are cut by, in the order of their codes.
     """
 
     config: PipelineConfig
@@ -62,6 +65,7 @@ class HeldOutDay:
     source: Path
     train: Rows
     test: Rows
+    vocabularies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def validation(self) -> NDArray[np.bool_]:
@@ -76,10 +80,15 @@ def held_out_day(config: PipelineConfig, feed_log: Path, day: date, work: Path, 
         RuntimeError: a component failed.
     """
     outputs = run_up_to("Transform", config, feed_log, day, work, console)
-    spec = tft.TFTransformOutput(str(outputs["transform_graph"])).transformed_feature_spec()
+    graph = tft.TFTransformOutput(str(outputs["transform_graph"]))
+    spec = graph.transformed_feature_spec()
     examples = outputs["transformed_examples"]
     train, test = (read_rows(examples / f"Split-{split}", spec) for split in ("train", "eval"))
-    return HeldOutDay(config, day, examples, train, test)
+    vocabularies = {
+        column: tuple(value.decode() for value in graph.vocabulary_by_name(f"vocabulary_{column}"))
+        for column in {column for columns in config.slices for column in columns}
+    }
+    return HeldOutDay(config, day, examples, train, test, vocabularies)
 
 
 def read_rows(folder: Path, spec: dict[str, Any]) -> Rows:

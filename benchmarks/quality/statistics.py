@@ -1,7 +1,8 @@
-"""Metrics of predictions, and how sure their differences are.
+"""Metrics of predictions, and how sure they and their differences are.
 
 Intervals come from a bootstrap over viewers: one viewer's impressions are not independent of each other, so all of them
-are drawn together. Every model is judged on the same draws, which makes differences between models paired.
+are drawn together. The seeds are drawn anew as well, so that an interval covers what another training would have given.
+Every model is judged on the same draws, which makes differences between models paired.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from ranker.keys import VIEWER_BUCKETS
 
-DRAWS = 200
+DRAWS = 400
 _BINS = 20
 _SMALLEST = 1e-7
 _INTERVAL = (2.5, 97.5)
@@ -25,8 +26,9 @@ class Judged:
     Attributes:
         auc, normalized_entropy, o_over_e, calibration_error: means over the seeds.
         auc_seeds_sd: standard deviation of the AUC between seeds; 0 with one seed.
-        auc_draws: float64 [draws], the mean AUC over the seeds in each bootstrap draw.
-        entropy_draws: float64 [draws], the same of the normalized entropy.
+        auc_draws, entropy_draws, o_over_e_draws, calibration_error_draws: float64 [draws], the same means in each
+            bootstrap draw. Noise raises the calibration error of a draw above that of all rows; its draws are moved to
+            where their mean is the latter.
     """
 
     auc: float
@@ -36,6 +38,8 @@ class Judged:
     auc_seeds_sd: float
     auc_draws: NDArray[np.float64]
     entropy_draws: NDArray[np.float64]
+    o_over_e_draws: NDArray[np.float64]
+    calibration_error_draws: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,12 @@ class Measures:
 def measure(labels: NDArray[np.float32], predictions: NDArray[np.float32]) -> Measures:
     """Metrics of predictions [rows] of labels [rows]."""
     positive, once = labels > 0, np.ones(len(labels))
+    bins = _bins(predictions)
     return Measures(
         auc=_auc(_ranks(predictions), positive, once),
         normalized_entropy=_entropy(_losses(positive, predictions), positive, once),
         o_over_e=float(positive.sum() / predictions.sum(dtype=np.float64)),
-        calibration_error=_calibration_error(positive, predictions),
+        calibration_error=float(np.abs(np.bincount(bins, positive - predictions.astype(np.float64))).sum() / len(bins)),
     )
 
 
@@ -72,23 +77,46 @@ def judge(
     weights: NDArray[np.float64],
 ) -> Judged:
     """Judges predictions [seeds, rows] of labels [rows], whose viewers are in `buckets` [rows]."""
-    positive = labels > 0
-    entropies = [np.bincount(buckets, _losses(positive, p), VIEWER_BUCKETS) for p in predictions]
     measured = [measure(labels, p) for p in predictions]
-    rows = np.bincount(buckets, minlength=VIEWER_BUCKETS)
-    positives = np.bincount(buckets, positive, VIEWER_BUCKETS)
-    ranked = [_ranks(p) for p in predictions]
     aucs = [found.auc for found in measured]
+    seeds = _seed_weights(len(predictions), len(weights))
+    drawn = [_drawn(labels > 0, buckets, p, weights) for p in predictions]
+    auc, entropy, o_over_e, error = (np.einsum("sd,ds->d", np.stack(of), seeds) for of in zip(*drawn, strict=True))
+    calibration_error = float(np.mean([found.calibration_error for found in measured]))
     return Judged(
         auc=float(np.mean(aucs)),
         normalized_entropy=float(np.mean([found.normalized_entropy for found in measured])),
         o_over_e=float(np.mean([found.o_over_e for found in measured])),
-        calibration_error=float(np.mean([found.calibration_error for found in measured])),
+        calibration_error=calibration_error,
         auc_seeds_sd=float(np.std(aucs, ddof=1)) if len(aucs) > 1 else 0.0,
-        auc_draws=np.array([np.mean([_auc(ranks, positive, draw[buckets]) for ranks in ranked]) for draw in weights]),
-        entropy_draws=np.mean(
-            [[_entropy(draw * loss, draw * positives, draw * rows) for draw in weights] for loss in entropies], axis=0
-        ),
+        auc_draws=auc,
+        entropy_draws=entropy,
+        o_over_e_draws=o_over_e,
+        calibration_error_draws=error - error.mean() + calibration_error,
+    )
+
+
+def _seed_weights(seeds: int, draws: int) -> NDArray[np.float64]:
+    """What each seed counts in a draw's mean; [draws, seeds], the same for every model of as many seeds."""
+    return np.random.default_rng(seeds).multinomial(seeds, np.full(seeds, 1 / seeds), draws) / seeds
+
+
+def _drawn(
+    positive: NDArray[np.bool_], buckets: NDArray[np.int64], p: NDArray[np.float32], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], ...]:
+    """AUC, normalized entropy, O/E and calibration error of one seed's predictions in every draw; each [draws]."""
+
+    def by_viewer(values: NDArray[Any] | None = None) -> NDArray[np.float64]:
+        return np.bincount(buckets, values, VIEWER_BUCKETS).astype(np.float64)
+
+    rows, positives, losses = by_viewer(), by_viewer(positive), by_viewer(_losses(positive, p))
+    gaps = np.bincount(_bins(p) * VIEWER_BUCKETS + buckets, positive - p.astype(np.float64), _BINS * VIEWER_BUCKETS)
+    ranks = _ranks(p)
+    return (
+        np.array([_auc(ranks, positive, draw[buckets]) for draw in weights]),
+        np.array([_entropy(draw * losses, draw * positives, draw * rows) for draw in weights]),
+        weights @ positives / (weights @ by_viewer(p)),
+        np.abs(weights @ gaps.reshape(_BINS, VIEWER_BUCKETS).T).sum(axis=1) / (weights @ rows),
     )
 
 
@@ -124,7 +152,8 @@ def _entropy(losses: NDArray[Any], positives: NDArray[Any], rows: NDArray[Any]) 
     return float(losses.sum() / rows.sum() / -(rate * np.log(rate) + (1 - rate) * np.log1p(-rate)))
 
 
-def _calibration_error(positive: NDArray[np.bool_], p: NDArray[np.float32]) -> float:
-    """Mean over bins of equally many rows of |observed rate - mean prediction|."""
-    bins = np.array_split(np.argsort(p, kind="stable"), _BINS)
-    return float(sum(len(rows) * abs(positive[rows].mean() - p[rows].mean()) for rows in bins) / len(p))
+def _bins(p: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Which of the bins of equally many rows each row is in, from the least predictions to the largest."""
+    bins = np.empty(len(p), np.int64)
+    bins[np.argsort(p, kind="stable")] = np.arange(len(p)) * _BINS // len(p)
+    return bins

@@ -1,6 +1,5 @@
 """Trains every model for every held-out day and seed, and keeps what it predicted."""
 
-import hashlib
 import logging
 import multiprocessing
 import warnings
@@ -18,9 +17,9 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.quality.models import Model
 from benchmarks.quality.rows import HeldOutDay, held_out_day
+from benchmarks.quality.slices import Cell, cells, slices_of
 from benchmarks.quality.statistics import Judged, bootstrap_weights, judge
-from pipeline.config import PipelineConfig, to_json
-from pipeline.fingerprint import code_fingerprint
+from pipeline.config import PipelineConfig
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,7 @@ class Results:
         rows: impressions of the held-out days.
         positives: of each objective.
         judged: model name → one `Judged` per objective.
+        cells: O/E by slice and objective.
     """
 
     feed: Feed
@@ -55,6 +55,7 @@ class Results:
     rows: int
     positives: tuple[int, ...]
     judged: Mapping[str, tuple[Judged, ...]]
+    cells: Sequence[Cell]
 
 
 def compare(
@@ -71,16 +72,16 @@ def compare(
         console: where progress goes.
     """
     predictions: dict[str, list[list[NDArray[np.float32]]]] = {name: [[] for _ in seeds] for name in models}
-    labels, buckets = [], []
+    labels, buckets, slices = [], [], []
     for log, day in feed.days:
         prepared = held_out_day(feed.config, log, day, work / f"{feed.name}-{log.name}-{day}", console)
         labels.append(prepared.test.labels)
         buckets.append(prepared.test.buckets)
-        kept = work / "predictions" / _fingerprint(prepared)
-        _predict_missing(prepared, models, seeds, kept, processes, console)
+        slices.append(slices_of(prepared))
+        _predict_missing(prepared, models, seeds, work, processes, console)
         for index, seed in enumerate(seeds):
-            for name in models:
-                predictions[name][index].append(np.load(_file(kept, name, seed)))
+            for name, model in models.items():
+                predictions[name][index].append(np.load(_file(work, prepared, name, model, seed)))
     pooled_labels, pooled_buckets = np.concatenate(labels), np.concatenate(buckets)
     pooled = {name: np.stack([np.concatenate(days) for days in by_seed]) for name, by_seed in predictions.items()}
     weights = bootstrap_weights()
@@ -92,36 +93,43 @@ def compare(
         for name, found in pooled.items()
     }
     positives = tuple(int(n) for n in pooled_labels.sum(axis=0))
-    return Results(feed, len(seeds), len(pooled_labels), positives, judged)
+    pooled_slices = {columns: np.concatenate([of[columns] for of in slices]) for columns in feed.config.slices}
+    by_slice = cells(pooled_slices, feed.config.objective_names, pooled_labels, pooled)
+    return Results(feed, len(seeds), len(pooled_labels), positives, judged, by_slice)
 
 
 def _predict_missing(
-    day: HeldOutDay, models: Mapping[str, Model], seeds: Sequence[int], kept: Path, processes: int, console: Console
+    day: HeldOutDay, models: Mapping[str, Model], seeds: Sequence[int], work: Path, processes: int, console: Console
 ) -> None:
-    work = [(seed, [name for name in models if not _file(kept, name, seed).is_file()]) for seed in seeds]
-    missing = [(seed, names) for seed, names in work if names]
+    files = {
+        seed: {
+            name: file for name, model in models.items() if not (file := _file(work, day, name, model, seed)).is_file()
+        }
+        for seed in seeds
+    }
+    missing = {seed: wanted for seed, wanted in files.items() if wanted}
     if processes == 1:
-        for seed, names in missing:
-            for name in names:
+        for seed, wanted in missing.items():
+            for name, file in wanted.items():
                 console.print(f"{day.day}, seed {seed}: {name}")
-                keep(_file(kept, name, seed), models[name](day, seed))
+                keep(file, models[name].predict(day, seed))
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_on_one_thread) as pool:
         started = {
-            pool.submit(_predict, day, seed, {name: models[name] for name in names}, kept): seed
-            for seed, names in missing
+            pool.submit(_predict, day, seed, [(models[name], file) for name, file in wanted.items()]): seed
+            for seed, wanted in missing.items()
         }
         for future in as_completed(started):
             future.result()
             console.print(f"{day.day}, seed {started[future]}: done")
 
 
-def _predict(day: HeldOutDay, seed: int, models: Mapping[str, Model], kept: Path) -> None:
+def _predict(day: HeldOutDay, seed: int, wanted: Sequence[tuple[Model, Path]]) -> None:
     # XGBoost and scikit-learn would otherwise start as many threads as there are cores in every process.
     with threadpool_limits(1):
-        for name, model in models.items():
-            keep(_file(kept, name, seed), model(day, seed))
+        for model, file in wanted:
+            keep(file, model.predict(day, seed))
 
 
 def _on_one_thread() -> None:
@@ -131,23 +139,9 @@ def _on_one_thread() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def _file(kept: Path, model: str, seed: int) -> Path:
-    return kept / f"{model.replace(' ', '_')}-{seed}.npy"
-
-
-def _fingerprint(day: HeldOutDay) -> str:
-    """Names what the predictions of a day depend on, besides model and seed: its rows, the config and the code."""
-    code = code_fingerprint(
-        *("ranker.forest", "ranker.towers", "benchmarks.quality.experts"),
-        *(
-            "benchmarks.quality.ceiling",
-            "benchmarks.quality.models",
-            "benchmarks.quality.rows",
-            "benchmarks.quality.towers",
-        ),
-    )
-    parts = (str(day.source), to_json(day.config), code)
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+def _file(work: Path, day: HeldOutDay, name: str, model: Model, seed: int) -> Path:
+    """Where predictions are kept: the name holds all that they depend on."""
+    return work / "predictions" / f"{name.replace(' ', '_')}-{day.day}-{seed}-{model.fingerprint(day)}.npy"
 
 
 def keep(file: Path, predictions: NDArray[np.float32]) -> None:

@@ -1,5 +1,6 @@
 """Every model learns a small feed that can be learnt."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def _model(name: str) -> object:
 
 @pytest.mark.parametrize("name", [_model(name) for name in MODELS])
 def test_it_predicts_both_objectives(name: str, day: HeldOutDay) -> None:
-    predicted = MODELS[name](day, 1)
+    predicted = MODELS[name].predict(day, 1)
     assert predicted.shape == day.test.labels.shape
     for objective, least in enumerate((0.68, 0.8)):
         labels, p = day.test.labels[:, objective], predicted[:, objective]
@@ -62,3 +63,20 @@ def test_an_epoch_has_every_row_once_in_another_order() -> None:
     first, second = (np.concatenate([b[keys.LABELS] for b in batches[i : i + 3]]) for i in (0, 3))
     assert sorted(first) == sorted(second) == numbers.tolist()
     assert first.tolist() != second.tolist() != numbers.tolist()
+
+
+def test_predictions_are_made_anew_only_where_something_that_they_depend_on_has_changed(day: HeldOutDay) -> None:
+    def with_config(**changes: object) -> HeldOutDay:
+        return replace(day, config=replace(CONFIG, **changes))  # type: ignore[arg-type]
+
+    def anew(other: HeldOutDay) -> set[str]:
+        return {name for name, model in MODELS.items() if model.fingerprint(other) != model.fingerprint(day)}
+
+    networks = {"ours", "two towers alone", "joint network", "network per objective"}
+    assert anew(day) == set()
+    assert anew(with_config(name="other", train_days=3)) == set()
+    assert anew(with_config(training=replace(CONFIG.training, distillation=0.1))) == {"ours"}
+    assert anew(with_config(towers=replace(CONFIG.towers, hidden=(8,)))) == networks
+    assert anew(with_config(forest=replace(CONFIG.forest, depth=2))) == {*networks, "LR on leaves"}
+    assert anew(with_config(forest=replace(CONFIG.forest, validation_fraction=0.2))) == set(MODELS)
+    assert anew(replace(day, source=Path("elsewhere"))) == set(MODELS)

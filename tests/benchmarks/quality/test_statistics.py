@@ -56,3 +56,32 @@ def test_viewers_are_drawn_whole() -> None:
     once = judge(labels, buckets, p[None], weights)
     tenfold = judge(np.repeat(labels, 10), np.repeat(buckets, 10), np.repeat(p, 10)[None], weights)
     np.testing.assert_allclose(tenfold.auc_draws, once.auc_draws)
+    np.testing.assert_allclose(tenfold.calibration_error_draws, once.calibration_error_draws, atol=0.003)
+
+
+def test_every_metric_lies_in_its_interval_and_the_interval_is_as_wide_as_chance_has_it() -> None:
+    labels, buckets, p = drawn()
+    judged = judge(labels, buckets, p[None], bootstrap_weights())
+    for value, draws in (
+        (judged.auc, judged.auc_draws),
+        (judged.normalized_entropy, judged.entropy_draws),
+        (judged.o_over_e, judged.o_over_e_draws),
+        (judged.calibration_error, judged.calibration_error_draws),
+    ):
+        low, high = interval(draws)
+        assert low < value < high
+    # Impressions of other viewers are independent of each other, and here no viewer has many.
+    assert judged.o_over_e_draws.std() == pytest.approx(np.sqrt(((labels - p) ** 2).sum()) / p.sum(), rel=0.15)
+
+
+def test_an_interval_covers_what_differs_from_seed_to_seed() -> None:
+    labels, buckets, p = drawn()
+    rng = np.random.default_rng(5)
+    same = np.stack([p] * 4)
+    other = np.stack([p * rng.lognormal(0, 0.02) for _ in range(4)]).astype(np.float32)
+    weights = bootstrap_weights()
+    narrow, wide = (judge(labels, buckets, predictions, weights) for predictions in (same, other * 1.2))
+    assert narrow.auc_seeds_sd == pytest.approx(0, abs=1e-12)
+    np.testing.assert_allclose(narrow.auc_draws, wide.auc_draws)
+    shifted = judge(labels, buckets, (np.array([0.5, 1, 1, 2], np.float32)[:, None] * p), weights)
+    assert shifted.o_over_e_draws.std() > 3 * narrow.o_over_e_draws.std()

@@ -1,0 +1,99 @@
+"""What a feed team would run without a network: XGBoost for each objective, or logistic regressions on leaves."""
+
+from dataclasses import replace
+
+import numpy as np
+import scipy.sparse
+import xgboost as xgb
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from benchmarks.quality.encoded import grown_forest
+from benchmarks.quality.rows import HeldOutDay, Probabilities, Rows
+from ranker import keys
+from ranker.forest.model import Forest
+
+_XGBOOST_ROUNDS = 600
+_XGBOOST_GRID = ({"max_depth": 4, "eta": 0.1}, {"max_depth": 6, "eta": 0.05})
+_LR_ITERATIONS = 60
+_LR_STRENGTHS = (0.003, 0.03)  # the inverse of the penalty
+
+
+def xgboost_per_objective(day: HeldOutDay, seed: int) -> Probabilities:
+    """XGBoost for each objective alone, on the forest's features and the dense embeddings.
+
+    Depth, rate and rounds are chosen on held-out viewers of the training days.
+    """
+    held_out = day.validation
+    features, labels = _with_dense(day, day.train), day.train.labels
+    train = xgb.QuantileDMatrix(features[~held_out])
+    validation = xgb.QuantileDMatrix(features[held_out], ref=train)
+    test = xgb.DMatrix(_with_dense(day, day.test))
+    columns = []
+    for index in range(labels.shape[1]):
+        train.set_label(labels[~held_out, index])
+        validation.set_label(labels[held_out, index])
+        boosters = [
+            xgb.train(
+                {
+                    "objective": "binary:logistic",
+                    "eval_metric": "logloss",
+                    "min_child_weight": 5,
+                    "subsample": 0.8,
+                    "colsample_bytree": 0.8,
+                    "seed": seed,
+                    **parameters,
+                },
+                train,
+                _XGBOOST_ROUNDS,
+                evals=[(validation, "validation")],
+                early_stopping_rounds=20,
+                verbose_eval=False,
+            )
+            for parameters in _XGBOOST_GRID
+        ]
+        best = min(boosters, key=lambda booster: booster.best_score)
+        columns.append(best.predict(test, iteration_range=(0, best.best_iteration + 1)))
+    return np.stack(columns, axis=1)
+
+
+def former_setup(day: HeldOutDay, seed: int) -> Probabilities:
+    """A logistic regression for each objective on the leaves of a superset-objective forest and the numeric features.
+
+    What LinkedIn ran before the networks. The penalty is chosen on held-out viewers of the training days.
+    """
+    config = replace(day.config.forest, target="any", trees=300)
+    forest, leaves = grown_forest(day, config, seed)
+    train, test = (_one_hot(forest, found, rows) for found, rows in zip(leaves, (day.train, day.test), strict=True))
+    held_out = day.validation
+    columns = []
+    for index in range(day.train.labels.shape[1]):
+        labels = day.train.labels[:, index]
+        fitted = [
+            LogisticRegression(C=strength, max_iter=_LR_ITERATIONS).fit(train[~held_out], labels[~held_out])
+            for strength in _LR_STRENGTHS
+        ]
+        losses = [_log_loss(labels[held_out], model.predict_proba(train[held_out])[:, 1]) for model in fitted]
+        columns.append(fitted[int(np.argmin(losses))].predict_proba(test)[:, 1])
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _with_dense(day: HeldOutDay, rows: Rows) -> NDArray[np.float32]:
+    dense = [rows.towers[feature.name] for feature in day.config.features.dense]
+    return np.concatenate([rows.features, *dense], axis=1)
+
+
+def _one_hot(forest: Forest, leaves: NDArray[np.int32], rows: Rows) -> scipy.sparse.csr_matrix:
+    """The leaves as 0/1 columns, and the normalised numeric features beside them."""
+    ends = np.arange(len(leaves) + 1) * forest.trees
+    hot = scipy.sparse.csr_matrix(
+        (np.ones(leaves.size, np.float32), leaves.reshape(-1), ends), shape=(len(leaves), forest.leaves)
+    )
+    # Keys of a calibration by a feature are codes and no numbers.
+    dense = [scipy.sparse.csr_matrix(x) for name, x in rows.towers.items() if name != keys.CALIBRATION_KEY]
+    return scipy.sparse.hstack([hot, *dense], format="csr")
+
+
+def _log_loss(labels: NDArray[np.float32], p: NDArray[np.float64]) -> float:
+    p = np.clip(p, 1e-7, 1 - 1e-7)
+    return float(-np.mean(np.where(labels > 0, np.log(p), np.log1p(-p))))

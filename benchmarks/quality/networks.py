@@ -1,0 +1,57 @@
+"""Networks on the forest's leaves: ours, and what the source tried before and ended with."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.quality.encoded import grown_forest
+from benchmarks.quality.rows import HeldOutDay, Probabilities
+from benchmarks.quality.towers import tower_logits
+from pipeline.config import Training
+
+
+def ours(day: HeldOutDay, seed: int) -> Probabilities:
+    """The configured model, as the pipeline trains and serves it."""
+    forest, leaves = grown_forest(day, day.config.forest, seed)
+    share = day.config.towers.forest_share
+    towers = tower_logits(day, day.config.towers, day.config.training, day.config.objectives, forest, leaves, seed)
+    return _sigmoid((1 - share) * towers + share * forest.margins(leaves[1]))
+
+
+def towers_alone(day: HeldOutDay, seed: int) -> Probabilities:
+    """Two towers on the forest's leaves, and nothing of the forest's own prediction: the source's final model."""
+    forest, leaves = grown_forest(day, day.config.forest, seed)
+    training = _untaught(day)
+    return _sigmoid(tower_logits(day, day.config.towers, training, day.config.objectives, forest, leaves, seed))
+
+
+def joint_network(day: HeldOutDay, seed: int) -> Probabilities:
+    """One tower for all objectives: the source's first attempt."""
+    forest, leaves = grown_forest(day, day.config.forest, seed)
+    towers = replace(day.config.towers, shared=True)
+    return _sigmoid(tower_logits(day, towers, _untaught(day), day.config.objectives, forest, leaves, seed))
+
+
+def network_per_objective(day: HeldOutDay, seed: int) -> Probabilities:
+    """A network of its own for each objective, on the same leaves."""
+    forest, leaves = grown_forest(day, day.config.forest, seed)
+    logits = [
+        tower_logits(_only(day, index), day.config.towers, _untaught(day), (objective,), forest, leaves, seed)
+        for index, objective in enumerate(day.config.objectives)
+    ]
+    return _sigmoid(np.concatenate(logits, axis=1))
+
+
+def _untaught(day: HeldOutDay) -> Training:
+    """The config's training on what happened alone."""
+    return replace(day.config.training, distillation=0.0)
+
+
+def _only(day: HeldOutDay, index: int) -> HeldOutDay:
+    train = replace(day.train, labels=day.train.labels[:, index : index + 1])
+    return replace(day, train=train)
+
+
+def _sigmoid(logits: NDArray[np.float32]) -> Probabilities:
+    return (1 / (1 + np.exp(-logits.astype(np.float64)))).astype(np.float32)
