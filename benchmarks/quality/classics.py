@@ -10,7 +10,6 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.quality.encoded import grown_forest
 from benchmarks.quality.rows import HeldOutDay, Probabilities, Rows
-from ranker import keys
 from ranker.forest.model import Forest
 
 _XGBOOST_ROUNDS = 600
@@ -89,8 +88,8 @@ def _one_hot(forest: Forest, leaves: NDArray[np.int32], rows: Rows) -> scipy.spa
     hot = scipy.sparse.csr_matrix(
         (np.ones(leaves.size, np.float32), leaves.reshape(-1), ends), shape=(len(leaves), forest.leaves)
     )
-    # Keys of a calibration by a feature are codes and no numbers.
-    dense = [scipy.sparse.csr_matrix(x) for name, x in rows.towers.items() if name != keys.CALIBRATION_KEY]
+    # What is no float is a code and no number.
+    dense = [scipy.sparse.csr_matrix(values) for values in rows.towers.values() if values.dtype.kind == "f"]
     return scipy.sparse.hstack([hot, *dense], format="csr")
 
 

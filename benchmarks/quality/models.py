@@ -16,7 +16,7 @@ from pipeline.fingerprint import code_fingerprint
 
 _ROWS = "benchmarks.quality.rows"
 _NETWORKS = ("ranker.forest", "ranker.towers", "benchmarks.quality.networks", "benchmarks.quality.towers")
-_CLASSICS = ("ranker.forest", "benchmarks.quality.classics")
+_CLASSICS = ("benchmarks.quality.classics",)
 _EXPERTS = ("benchmarks.quality.experts",)
 
 
@@ -37,7 +37,7 @@ class Model:
     def fingerprint(self, day: HeldOutDay) -> str:
         """Another for everything that would change what it predicts of the day."""
         parts = (to_json(part) for part in self.reads(day.config))
-        text = "\0".join((str(day.source), *day.config.objective_names, *parts, code_fingerprint(*self.code, _ROWS)))
+        text = "\0".join((day.digest, *day.config.objective_names, *parts, code_fingerprint(*self.code, _ROWS)))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -67,7 +67,7 @@ MODELS = {
     "joint network": Model(joint_network, _NETWORKS, _labels_alone),
     "network per objective": Model(network_per_objective, _NETWORKS, _labels_alone),
     "XGBoost per objective": Model(xgboost_per_objective, _CLASSICS, _features),
-    "LR on leaves": Model(former_setup, _CLASSICS, _forest),
+    "LR on leaves": Model(former_setup, ("ranker.forest", *_CLASSICS), _forest),
     "MMoE": Model(mmoe, _EXPERTS, _features),
     "PLE": Model(ple, _EXPERTS, _features),
 }

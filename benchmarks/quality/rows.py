@@ -1,8 +1,10 @@
 """The rows that all models are trained and judged on: what Transform wrote for a held-out day and the days before."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,17 @@ class HeldOutDay:
     train: Rows
     test: Rows
     vocabularies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def digest(self) -> str:
+        """Another for other numbers in any column, whichever run of the pipeline wrote them."""
+        digest = hashlib.sha256()
+        for rows in (self.train, self.test):
+            numbers = {name: values for name, values in rows.towers.items() if values.dtype.kind == "f"}
+            for values in (rows.features, rows.labels, rows.buckets, *(numbers[name] for name in sorted(numbers))):
+                digest.update(f"{values.shape}{values.dtype}".encode())
+                digest.update(np.ascontiguousarray(values))
+        return digest.hexdigest()[:16]
 
     @property
     def validation(self) -> NDArray[np.bool_]:

@@ -1,5 +1,6 @@
 """The towers of a config on rows in memory, trained and scored as the pipeline does it from files."""
 
+import gc
 from dataclasses import replace
 from typing import Any
 
@@ -52,7 +53,11 @@ def tower_logits(
     if training.distillation:
         batches = mixed_labels(batches, ForestMargins(forest), training.distillation)
     network = train_towers(batches, counts, inputs, objectives, towers, training).network
-    return scored(network, {keys.LEAVES: leaves[1], **_read_by_towers(day.test, inputs)})
+    logits = scored(network, {keys.LEAVES: leaves[1], **_read_by_towers(day.test, inputs)})
+    # Compiled functions and what they hold are in reference cycles: the rows of one training would outlive the next.
+    del batches, network
+    gc.collect()
+    return logits
 
 
 def scored(network: TwoTowerNetwork, tensors: dict[str, NDArray[Any]]) -> NDArray[np.float32]:

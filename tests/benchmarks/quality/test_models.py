@@ -79,4 +79,5 @@ def test_predictions_are_made_anew_only_where_something_that_they_depend_on_has_
     assert anew(with_config(towers=replace(CONFIG.towers, hidden=(8,)))) == networks
     assert anew(with_config(forest=replace(CONFIG.forest, depth=2))) == {*networks, "LR on leaves"}
     assert anew(with_config(forest=replace(CONFIG.forest, validation_fraction=0.2))) == set(MODELS)
-    assert anew(replace(day, source=Path("elsewhere"))) == set(MODELS)
+    assert anew(replace(day, source=Path("elsewhere"))) == set()
+    assert anew(replace(day, test=rows(3000, 4))) == set(MODELS)
