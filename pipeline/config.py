@@ -201,6 +201,10 @@ class Towers:
         dense_input: what happens to a dense embedding before it joins the leaf embeddings.
         dense_projection_size: units of the projection, where there is one.
         numeric_input: feed the normalised numeric features to the towers as well, beside the leaves.
+        categorical_embedding_size: floats per value of each categorical feature, in an embedding of its own beside the
+            leaves; 0 shows the towers categorical features by their leaves only, as in the source.
+        cross_rank: rank of the layer that multiplies everything beside the leaves with each other (DCN v2, Wang et al.,
+            2021), so that the towers see which viewers like which content embeddings; 0 leaves it out.
         dropout: share of each hidden layer's units dropped in training.
         shared: one tower for all objectives, the source's first attempt, instead of one per group.
         forest_share: what the forest's own prediction weighs in each objective's log-odds, beside the towers'. Both
@@ -214,6 +218,8 @@ class Towers:
     dense_input: Literal["none", "batch_norm", "projection", "batch_norm_projection"] = "batch_norm_projection"
     dense_projection_size: PositiveInt = 16
     numeric_input: bool = True
+    categorical_embedding_size: NonNegativeInt = 8
+    cross_rank: NonNegativeInt = 32
     dropout: Fraction = 0.0
     shared: bool = False
     forest_share: Fraction = 0.3
@@ -270,8 +276,11 @@ class Training:
         weight_decay: decoupled decay, for `adamw`.
         gradient_clip_norm: largest global norm of a step's gradient; None never clips.
         distillation: what the forest's own prediction weighs in each label that the towers learn from, beside what
-            happened. It keeps the towers from learning the few positives of a rare objective by heart. 0, and nothing
-            else with the forest target `any`, trains on the labels alone, as the source does.
+            happened, for an objective without positives. It keeps the towers from learning the few positives of a rare
+            objective by heart. 0, and nothing else with the forest target `any`, trains on the labels alone, as the
+            source does.
+        distillation_half_positives: training positives of an objective for which it weighs half of that; many
+            positives need no teacher. None lets it weigh the same for all objectives.
         sampling: negatives that are left out; none by default.
         shuffle_buffer: impressions that are shuffled together, block by block.
         strategy: the devices that train together: one, all GPUs of this machine (`mirrored`), or those of the workers
@@ -288,6 +297,7 @@ class Training:
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     gradient_clip_norm: PositiveFloat | None = 10.0
     distillation: Fraction = 0.7
+    distillation_half_positives: PositiveInt | None = 20_000
     sampling: Sampling = Sampling()
     shuffle_buffer: PositiveInt = 20_000
     strategy: Strategy = "one_device"

@@ -101,6 +101,7 @@ def create_pipeline(
             "features": to_json(config.features),
             "keys": to_json(config.keys),
             "objectives": list(config.objective_names),
+            "categorical_input": config.towers.categorical_embedding_size > 0,
             "calibrated_by": config.towers.isotonic.by if config.towers.isotonic else None,
             "code_fingerprint": code_fingerprint("pipeline.preprocessing"),
         },

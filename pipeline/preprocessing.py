@@ -24,8 +24,9 @@ def preprocessing_fn(inputs: Mapping[str, Tensor], custom_config: Mapping[str, A
 
     Args:
         inputs: the feed log's columns as parsed by the schema; a column that may be missing is sparse.
-        custom_config: `features` and `keys` as JSON config parts, `objectives` as a list of names; `calibrated_by`, the
-            categorical feature that calibration differs by, if there is one.
+        custom_config: `features` and `keys` as JSON config parts, `objectives` as a list of names; `categorical_input`,
+            whether the towers read the categorical features; `calibrated_by`, the categorical feature that calibration
+            differs by, if there is one.
 
     Returns:
         The tensors of `ranker/keys.py`, one row per impression.
@@ -43,6 +44,9 @@ def preprocessing_fn(inputs: Mapping[str, Tensor], custom_config: Mapping[str, A
         outputs[keys.NUMERIC] = _normalised(tf.concat(numeric, axis=1))
     for dense in features.dense:
         outputs[dense.name] = tf.ensure_shape(columns.dense(dense.name, 0.0, dense.size), [None, dense.size])
+    if codes and custom_config.get("categorical_input"):
+        known = [_or_missing(column, tf.int64, feature.missing_code) for feature, column in codes.items()]
+        outputs[keys.CATEGORICAL] = tf.concat(known, axis=1)
     for feature, column in codes.items():
         if feature.name == custom_config.get("calibrated_by"):
             outputs[keys.CALIBRATION_KEY] = _or_missing(column, tf.int64, feature.missing_code)

@@ -20,21 +20,21 @@ def ours(day: HeldOutDay, seed: int) -> Probabilities:
 
 
 def towers_alone(day: HeldOutDay, seed: int) -> Probabilities:
-    """Two towers on the forest's leaves, and nothing of the forest's own prediction: the source's final model."""
+    """Two towers on leaves, numeric features and dense embeddings alone, without a teacher: the source's final model."""
     forest, leaves = grown_forest(day, day.config.forest, seed)
-    training = _untaught(day)
-    return _sigmoid(tower_logits(day, day.config.towers, training, day.config.objectives, forest, leaves, seed))
+    towers = replace(day.config.towers, categorical_embedding_size=0, cross_rank=0)
+    return _sigmoid(tower_logits(day, towers, _untaught(day), day.config.objectives, forest, leaves, seed))
 
 
 def joint_network(day: HeldOutDay, seed: int) -> Probabilities:
-    """One tower for all objectives: the source's first attempt."""
+    """One tower for all objectives, the source's first attempt, on everything that ours reads."""
     forest, leaves = grown_forest(day, day.config.forest, seed)
     towers = replace(day.config.towers, shared=True)
     return _sigmoid(tower_logits(day, towers, _untaught(day), day.config.objectives, forest, leaves, seed))
 
 
 def network_per_objective(day: HeldOutDay, seed: int) -> Probabilities:
-    """A network of its own for each objective, on the same leaves."""
+    """A network of its own for each objective, on everything that ours reads."""
     forest, leaves = grown_forest(day, day.config.forest, seed)
     logits = [
         tower_logits(_only(day, index), day.config.towers, _untaught(day), (objective,), forest, leaves, seed)

@@ -74,10 +74,11 @@ class HeldOutDay:
         """Another for other numbers in any column, whichever run of the pipeline wrote them."""
         digest = hashlib.sha256()
         for rows in (self.train, self.test):
-            numbers = {name: values for name, values in rows.towers.items() if values.dtype.kind == "f"}
-            for values in (rows.features, rows.labels, rows.buckets, *(numbers[name] for name in sorted(numbers))):
+            floats = [name for name in sorted(rows.towers) if rows.towers[name].dtype.kind == "f"]
+            arrays: list[NDArray[Any]] = [rows.features, rows.labels, rows.buckets, *(rows.towers[f] for f in floats)]
+            for values in arrays:
                 digest.update(f"{values.shape}{values.dtype}".encode())
-                digest.update(np.ascontiguousarray(values))
+                digest.update(np.ascontiguousarray(values).data)
         return digest.hexdigest()[:16]
 
     @property

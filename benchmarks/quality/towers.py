@@ -14,8 +14,8 @@ from ranker import keys
 from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
 from ranker.towers.data import LabelCounts
-from ranker.towers.distillation import mixed_labels
-from ranker.towers.inputs import TowerInputs, calibration_keys
+from ranker.towers.distillation import mixed_labels, teacher_shares
+from ranker.towers.inputs import TowerInputs, calibration_keys, category_codes
 from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.sampling import make_sampler
 from ranker.towers.train import train_towers
@@ -51,7 +51,7 @@ def tower_logits(
     rows, counts = _sampled(rows, training, objectives)
     batches = shuffled_batches(rows, training.batch_size, training.epochs, seed)
     if training.distillation:
-        batches = mixed_labels(batches, ForestMargins(forest), training.distillation)
+        batches = mixed_labels(batches, ForestMargins(forest), teacher_shares(training, counts))
     network = train_towers(batches, counts, inputs, objectives, towers, training).network
     logits = scored(network, {keys.LEAVES: leaves[1], **_read_by_towers(day.test, inputs)})
     # Compiled functions and what they hold are in reference cycles: the rows of one training would outlive the next.
@@ -73,8 +73,9 @@ def _inputs(day: HeldOutDay, towers: Towers, forest: Forest) -> TowerInputs:
     numeric = day.train.towers.get(keys.NUMERIC)
     columns = numeric.shape[1] if numeric is not None and towers.numeric_input else 0
     dense = {feature.name: feature.size for feature in day.config.features.dense}
-    codes = calibration_keys(day.config.features, towers)
-    return TowerInputs(forest.trees, forest.leaves, columns, dense, codes)
+    features = day.config.features
+    codes = calibration_keys(features, towers), category_codes(features, towers)
+    return TowerInputs(forest.trees, forest.leaves, columns, dense, *codes)
 
 
 def _read_by_towers(rows: Rows, inputs: TowerInputs) -> dict[str, NDArray[Any]]:

@@ -19,7 +19,7 @@ from ranker.forest.refresh import refreshed
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
 from ranker.towers.data import LabelCounts
-from ranker.towers.inputs import TowerInputs, calibration_keys
+from ranker.towers.inputs import TowerInputs, calibration_keys, category_codes
 from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.retrain import Task, retrain
 from ranker.towers.state import TowerState
@@ -171,8 +171,8 @@ def _inputs(config: PipelineConfig, forest: Forest, rows: Rows) -> TowerInputs:
     read = _read_by_towers(config, rows)
     numeric = read[keys.NUMERIC].shape[1] if keys.NUMERIC in read else 0
     dense = {f.name: f.size for f in config.features.dense}
-    codes = calibration_keys(config.features, config.towers)
-    return TowerInputs(forest.trees, forest.leaves, numeric, dense, codes)
+    codes = calibration_keys(config.features, config.towers), category_codes(config.features, config.towers)
+    return TowerInputs(forest.trees, forest.leaves, numeric, dense, *codes)
 
 
 def _read_by_towers(config: PipelineConfig, rows: Rows) -> dict[str, NDArray[np.float32]]:

@@ -69,10 +69,12 @@ def check_leaves(leaves: tf.Tensor, limit: tf.Tensor) -> tf.Tensor:
         return tf.identity(leaves)
 
 
-def check_codes(name: str, codes: tf.Tensor, limit: int) -> tf.Tensor:
-    """Codes of a feature's values, each in [0, limit)."""
-    known = tf.reduce_all((codes >= 0) & (codes < limit))
-    assertion = _assert(known, [f"{name}: every code must lie in [0, {limit}), as Transform writes it"])
+def check_codes(name: str, codes: tf.Tensor, limits: Sequence[int]) -> tf.Tensor:
+    """Codes of values [batch, features], each in [0, the limit of its feature)."""
+    known = tf.reduce_all((codes >= 0) & (codes < tf.constant(limits, codes.dtype)))
+    assertion = _assert(
+        known, [f"{name}: every code must lie in [0, limit), as Transform writes it, with limit:", tf.constant(limits)]
+    )
     with tf.control_dependencies([assertion]):
         return tf.identity(codes)
 

@@ -82,8 +82,9 @@ class FeedRanker(tf.Module):
 
         - `serving_default`: `examples` string [batch], serialised tf.Examples → objective → probability [batch].
         - `score_features`: the tensors of `RawFeatures.tensor_specs` → the same.
-        - `score_leaves`: `leaves` int32 [batch, trees], `numeric`, the dense embeddings and `calibration_key` as
-          Transform gives them, where the towers read them → the same. For a serving stack that runs the forest itself.
+        - `score_leaves`: `leaves` int32 [batch, trees], `numeric`, `categorical`, the dense embeddings and
+          `calibration_key` as Transform gives them, where the towers read them → the same. For a serving stack that
+          runs the forest itself.
         - `score_local_leaves`: the same with `leaves` numbered within each tree, in the smallest unsigned type that
           holds them: one byte a tree where no tree has more than 256 leaves.
         - `rank`: the tensors of `score_features`, scalars `alpha` and `lambda_` → `score` [batch] and `order` int32
@@ -179,9 +180,10 @@ class FeedRanker(tf.Module):
     def _checked(self, batch: Tensors) -> dict[str, tf.Tensor]:
         """The towers' inputs but the leaves: numbers that are finite, codes that there are."""
         checked = {**batch, **check_finite({name: x for name, x in batch.items() if x.dtype.is_floating})}
-        if codes := self._inputs.calibration_keys:
-            name = self._tower_names[keys.CALIBRATION_KEY]
-            checked[keys.CALIBRATION_KEY] = check_codes(name, batch[keys.CALIBRATION_KEY], codes)
+        inputs = self._inputs
+        for key, limits in ((keys.CATEGORICAL, inputs.categorical), (keys.CALIBRATION_KEY, (inputs.calibration_keys,))):
+            if any(limits):
+                checked[key] = check_codes(self._tower_names[key], batch[key], limits)
         return checked
 
     def _probabilities(self, batch: Tensors) -> tf.Tensor:

@@ -49,12 +49,9 @@ class TrainedLogits(tf.Module):
     def __call__(self, batch: Batch) -> tf.Tensor:
         """A batch as the towers read it → logits [batch, objectives]."""
         network, leaves = self._network(), batch[keys.LEAVES]
-        dense = [
-            layer(batch[name], training=False)
-            for name, layer in zip(network.dense_names, network.dense_inputs, strict=True)
-        ]
-        others = network.side_by_side(tf.zeros([tf.shape(leaves)[0], 0]), dense, batch)
-        product = self._of_leaves(leaves) + (others @ self._kernel + self._bias)
+        product = self._of_leaves(leaves) + self._bias
+        for beside in network.beside_leaves(batch, lambda layer, x: layer(x, training=False)):
+            product += beside @ self._kernel
         hidden = tf.split(product, self._towers, axis=1)
         logits = network.in_config_order(
             [tower(h, training=False) for tower, h in zip(network.towers, hidden, strict=True)]

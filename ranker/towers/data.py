@@ -143,7 +143,7 @@ def parse_batch(records: tf.Tensor, inputs: TowerInputs, objectives: int) -> dic
 
     Raises:
         tf.errors.InvalidArgumentError: a row with another number of leaves or floats, a leaf that the forest does not
-            have, or a calibration key that the config does not have.
+            have, or a code that its feature does not have.
     """
     spec = {
         name: tf.io.FixedLenFeature(tensor.shape[1:], tensor.dtype)
@@ -154,8 +154,11 @@ def parse_batch(records: tf.Tensor, inputs: TowerInputs, objectives: int) -> dic
     spec[keys.LABELS] = tf.io.FixedLenFeature([objectives], tf.float32)
     batch = tf.io.parse_example(records, spec)
     batch[keys.LEAVES] = _decode_leaves(batch[keys.LEAVES], inputs)
+    if inputs.categorical:
+        batch[keys.CATEGORICAL] = _check_codes(keys.CATEGORICAL, batch[keys.CATEGORICAL], inputs.categorical)
     if inputs.calibration_keys:
-        batch[keys.CALIBRATION_KEY] = _check_keys(batch[keys.CALIBRATION_KEY], inputs)
+        limit = [inputs.calibration_keys]
+        batch[keys.CALIBRATION_KEY] = _check_codes(keys.CALIBRATION_KEY, batch[keys.CALIBRATION_KEY], limit)
     return batch
 
 
@@ -181,12 +184,12 @@ def _decode_leaves(encoded: tf.Tensor, inputs: TowerInputs) -> tf.Tensor:
         return tf.ensure_shape(leaves, [None, inputs.trees])
 
 
-def _check_keys(codes: tf.Tensor, inputs: TowerInputs) -> tf.Tensor:
-    """Compiled, a key beyond the last would be taken for the last."""
+def _check_codes(name: str, codes: tf.Tensor, limits: Sequence[int]) -> tf.Tensor:
+    """Codes [batch, columns], each column with its own limit; compiled, one beyond it would be taken for another."""
     known = tf.debugging.assert_less(
-        tf.reduce_max(codes),
-        tf.constant(inputs.calibration_keys, tf.int64),
-        f"leaf examples: `{keys.CALIBRATION_KEY}` has {inputs.calibration_keys} values; a row holds a larger one",
+        codes,
+        tf.constant(limits, tf.int64),
+        f"leaf examples: `{name}` has {max(limits)} values; a row holds a larger one",
     )
     with tf.control_dependencies([known]):
         return tf.identity(codes)

@@ -9,6 +9,7 @@ of an impression only, and the square of d loss / d w is that of d loss / d logi
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import keras
@@ -21,7 +22,7 @@ from ranker import keys
 from ranker.towers.blend import Blend
 from ranker.towers.inputs import Batch, TowerInputs
 from ranker.towers.isotonic import IsotonicCalibration
-from ranker.towers.network import LeafEmbedding, SideBySide, TwoTowerNetwork
+from ranker.towers.network import Embedding, SideBySide, TwoTowerNetwork
 
 _Pass = tuple[Any, Any, list[tf.Tensor]]  # a layer, what went into it, and what came out of it
 
@@ -95,30 +96,22 @@ class _Squares:
     def _forward(self, batch: Batch, passes: list[_Pass]) -> tf.Tensor:
         """The network's own call, one layer at a time; returns the logits [batch, objectives]."""
         network = self._network
-        leaves = batch[keys.LEAVES]
-        embedded = network.leaf_embedding(leaves)
-        passes.append((network.leaf_embedding, leaves, [embedded]))
-        common = network.side_by_side(
-            embedded,
-            [
-                _through(layers, batch[name], passes)
-                for name, layers in zip(network.dense_names, network.dense_inputs, strict=True)
-            ],
-            batch,
+        run = partial(_through, passes)
+        common = ops.concatenate(
+            [run(network.leaf_embedding, batch[keys.LEAVES]), *network.beside_leaves(batch, run)], axis=1
         )
         hidden = network.first_layer(common)
         passes.append((network.first_layer, common, hidden))
-        logits = network.in_config_order(
-            [_through(tower, h, passes) for tower, h in zip(network.towers, hidden, strict=True)]
-        )
+        logits = network.in_config_order([run(tower, h) for tower, h in zip(network.towers, hidden, strict=True)])
         calibrated = network.calibrated(logits, batch)
         if network.calibration is not None:
             passes.append((network.calibration, (logits, network.calibration_key(batch)), [calibrated]))
         return calibrated
 
 
-def _through(layers: keras.Sequential, x: tf.Tensor, passes: list[_Pass]) -> tf.Tensor:
-    for layer in layers.layers:
+def _through(passes: list[_Pass], layers: Any, x: tf.Tensor) -> tf.Tensor:
+    """The output of one layer or of several, one after another, each noted."""
+    for layer in layers.layers if isinstance(layers, keras.Sequential) else [layers]:
         output = layer(x, training=False)
         if layer.trainable_weights:
             passes.append((layer, x, [output]))
@@ -135,19 +128,20 @@ def _per_weight(layer: Any, x: Any, squares: list[tf.Tensor]) -> list[tuple[Any,
         squares: the squared gradient by each of its outputs, [batch, units].
     """
     match layer:
-        case LeafEmbedding():
-            # A row holds no leaf twice, as each tree has leaves of its own.
+        case Embedding():
+            # A row holds no id twice, as each column has ids of its own.
             [square] = squares
-            leaves, size = layer.table.shape
-            by_leaf = tf.math.unsorted_segment_sum(tf.reshape(square, [-1, size]), tf.reshape(x, [-1]), leaves)
-            return [(layer.table, by_leaf)]
+            ids, size = layer.table.shape
+            by_id = tf.math.unsorted_segment_sum(tf.reshape(square, [-1, size]), tf.reshape(x, [-1]), ids)
+            return [(layer.table, by_id)]
         case SideBySide():
             kernels = [_of_kernel(x, square) for square in squares]
             biases = [ops.sum(square, axis=0) for square in squares]
             return [*zip(layer.kernels, kernels, strict=True), *zip(layer.biases, biases, strict=True)]
         case keras.layers.Dense():
             [square] = squares
-            return [(layer.kernel, _of_kernel(x, square)), (layer.bias, ops.sum(square, axis=0))]
+            bias = [(layer.bias, ops.sum(square, axis=0))] if layer.use_bias else []
+            return [(layer.kernel, _of_kernel(x, square)), *bias]
         case keras.layers.BatchNormalization():
             [square] = squares
             normalised = (x - layer.moving_mean) * ops.rsqrt(layer.moving_variance + layer.epsilon)

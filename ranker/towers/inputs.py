@@ -21,6 +21,7 @@ class TowerInputs:
         leaves: leaves in the whole forest; a leaf id lies in [0, leaves).
         numeric: normalised numeric features per row; 0 where the towers read none.
         dense: size of each dense embedding by its column's name, in the order in which they are concatenated.
+        categorical: codes that each categorical feature can have; empty where the towers read none.
         calibration_keys: values of the key that calibration differs by, each in [0, calibration_keys); 0 where it
             differs by none.
     """
@@ -30,6 +31,7 @@ class TowerInputs:
     numeric: int
     dense: Mapping[str, int]
     calibration_keys: int = 0
+    categorical: tuple[int, ...] = ()
 
     def tensor_specs(self) -> dict[str, tf.TensorSpec]:
         """Name → dtype and shape of every tensor of a batch, without the labels."""
@@ -38,6 +40,8 @@ class TowerInputs:
             specs[keys.NUMERIC] = tf.TensorSpec([None, self.numeric], tf.float32, name=keys.NUMERIC)
         for name, size in self.dense.items():
             specs[name] = tf.TensorSpec([None, size], tf.float32, name=name)
+        if self.categorical:
+            specs[keys.CATEGORICAL] = tf.TensorSpec([None, len(self.categorical)], tf.int64, name=keys.CATEGORICAL)
         if self.calibration_keys:
             specs[keys.CALIBRATION_KEY] = tf.TensorSpec([None, 1], tf.int64, name=keys.CALIBRATION_KEY)
         return specs
@@ -47,6 +51,11 @@ def calibration_keys(features: Features, towers: Towers) -> int:
     """Values of the key that calibration differs by, a missing one among them; 0 where it differs by none."""
     by = towers.calibrated_by(features)
     return by.missing_code + 1 if by else 0
+
+
+def category_codes(features: Features, towers: Towers) -> tuple[int, ...]:
+    """Codes of each categorical feature that the towers read, those not kept and a missing one among them."""
+    return tuple(f.missing_code + 1 for f in features.categorical) if towers.categorical_embedding_size else ()
 
 
 def tower_inputs(
@@ -62,8 +71,8 @@ def tower_inputs(
         leaves: leaves of the forest.
 
     Raises:
-        ValueError: a dense embedding that Transform did not write as a vector of fixed size, or a calibration key that
-            it did not write.
+        ValueError: a dense embedding that Transform did not write as a vector of fixed size, or codes that it did not
+            write.
     """
     sizes = {}
     for name in (feature.name for feature in features.dense):
@@ -80,5 +89,11 @@ def tower_inputs(
             f"transform graph: {keys.CALIBRATION_KEY!r}, which the calibration differs by, is not among its outputs; "
             f"it writes {sorted(transformed)}"
         )
+    categorical = category_codes(features, towers)
+    if categorical and keys.CATEGORICAL not in transformed:
+        raise ValueError(
+            f"transform graph: {keys.CATEGORICAL!r}, which the towers read, is not among its outputs; it writes "
+            f"{sorted(transformed)}"
+        )
     width = int(transformed[keys.NUMERIC].shape[0]) if towers.numeric_input and keys.NUMERIC in transformed else 0
-    return TowerInputs(trees, leaves, width, sizes, codes)
+    return TowerInputs(trees, leaves, width, sizes, codes, categorical)

@@ -3,9 +3,13 @@
 Follows "Homepage feed multi-task learning using TensorFlow" (LinkedIn, 2021): a row's leaves index one embedding table
 over the whole forest, dense embeddings are normalised or projected, and the concatenation is the common input of a
 passive and an active tower, which share no weights beyond that input.
+
+Beside the source, categorical features have embeddings of their own, and everything but the leaves goes through a cross
+layer first: x becomes x + x * (W x + b), with W of low rank (Wang et al., "DCN V2", WWW 2021). Leaves hold the products
+of features that the forest found, and none with a dense embedding, which it does not see.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -19,23 +23,30 @@ from ranker.towers.inputs import Batch, TowerInputs
 from ranker.towers.isotonic import IsotonicCalibration
 
 
-class LeafEmbedding(keras.layers.Layer):
-    """Looks up one vector per tree in a table over all leaves of the forest, and lays them side by side.
+class Embedding(keras.layers.Layer):
+    """Looks up one vector for each of several columns in one table, and lays them side by side.
 
-    Leaf ids are contiguous over the forest, so a single gather serves all trees. Each vector starts with components
-    from N(0, 1/size): length about 1, so that one tree weighs as much as one normalised numeric feature and the first
-    layer's units start with a variance near 1 however many trees there are.
+    Ids are numbered over all columns, as leaf ids are over the forest, so a single gather serves all of them and a row
+    holds none twice.
+
+    Args:
+        columns: ids per row, one for each tree of the forest or each categorical feature.
+        ids: in all columns together.
+        size: of a vector.
+        deviation: each number of a vector starts from N(0, deviation²).
+        seed: of initialisation.
+        name: of the layer.
     """
 
-    def __init__(self, inputs: TowerInputs, size: int, seed: int) -> None:
-        super().__init__(name="leaf_embedding")
-        self._width = inputs.trees * size
-        initializer = keras.initializers.RandomNormal(stddev=size**-0.5, seed=seed)
-        self.table = self.add_weight(shape=(inputs.leaves, size), initializer=initializer, name="table")
+    def __init__(self, columns: int, ids: int, size: int, deviation: float, seed: int, name: str) -> None:
+        super().__init__(name=name)
+        self._width = columns * size
+        initializer = keras.initializers.RandomNormal(stddev=deviation, seed=seed)
+        self.table = self.add_weight(shape=(ids, size), initializer=initializer, name="table")
 
-    def call(self, leaves: tf.Tensor) -> tf.Tensor:
-        """Leaf ids [batch, trees] → [batch, trees * size]."""
-        return ops.reshape(ops.take(self.table, leaves, axis=0), (-1, self._width))
+    def call(self, ids: tf.Tensor) -> tf.Tensor:
+        """Ids [batch, columns] → [batch, columns * size]."""
+        return ops.reshape(ops.take(self.table, ids, axis=0), (-1, self._width))
 
 
 class SideBySide(keras.layers.Layer):
@@ -89,6 +100,8 @@ class TwoTowerNetwork(keras.Model):
         tower_names: the towers that there are: a subset of `passive` and `active`, or `shared`.
         tower_objectives: for each of them, the indices of its objectives in the config.
         dense_names: the dense embeddings, in the order of `dense_inputs`.
+        category_embedding: of the categorical features; None where the towers read none.
+        cross: W x + b of the cross layer; None where the config has none, or nothing is beside the leaves.
         calibration: what the towers' logits go through last; None where the config has none.
 
     Raises:
@@ -119,10 +132,21 @@ class TwoTowerNetwork(keras.Model):
         self._to_config_order = np.argsort([index for indices in self.tower_objectives for index in indices])
 
         seeds = Seeds(seed)
-        self.leaf_embedding = LeafEmbedding(inputs, towers.leaf_embedding_size, seeds.next())
+        # Vectors of length about 1: one tree weighs as much as one normalised numeric feature, and the first layer's
+        # units start with a variance near 1 however many trees there are.
+        size = towers.leaf_embedding_size
+        self.leaf_embedding = Embedding(inputs.trees, inputs.leaves, size, size**-0.5, seeds.next(), "leaf_embedding")
         self.dense_inputs = [_dense_input(name, size, towers, seeds) for name, size in inputs.dense.items()]
-        width = inputs.trees * towers.leaf_embedding_size + inputs.numeric
-        width += sum(_dense_width(size, towers) for size in inputs.dense.values())
+        beside = inputs.numeric + sum(_dense_width(size, towers) for size in inputs.dense.values())
+        self.category_embedding = None
+        codes, size = inputs.categorical, towers.categorical_embedding_size
+        if codes and size:
+            self._first_codes = np.cumsum((0, *codes[:-1]))
+            # Numbers as large as a normalised feature's: from smaller ones the cross layer does not learn in an epoch.
+            self.category_embedding = Embedding(len(codes), sum(codes), size, 1.0, seeds.next(), "category_embedding")
+            beside += len(codes) * size
+        self.cross = _cross(beside, towers.cross_rank, seeds) if beside and towers.cross_rank else None
+        width = inputs.trees * towers.leaf_embedding_size + beside
         self.first_layer = SideBySide(self.tower_names, width, towers.hidden[0], seeds)
         log_odds = np.log(base_rates) - np.log1p(-base_rates)
         self.towers = [
@@ -143,17 +167,31 @@ class TwoTowerNetwork(keras.Model):
         return self.calibrated(self.in_config_order(logits), batch)
 
     def common_input(self, batch: Batch, training: bool = False) -> tf.Tensor:
-        """What both towers read: leaf embeddings, dense embeddings, numeric features; [batch, width]."""
-        dense = [
-            layer(batch[name], training=training)
-            for name, layer in zip(self.dense_names, self.dense_inputs, strict=True)
-        ]
-        return self.side_by_side(self.leaf_embedding(batch[keys.LEAVES]), dense, batch)
+        """What both towers read: the leaf embeddings, and `beside_leaves`; [batch, width]."""
 
-    def side_by_side(self, leaves: tf.Tensor, dense: Sequence[tf.Tensor], batch: Batch) -> tf.Tensor:
-        """The common input from its parts: leaf embeddings, what became of each dense embedding, the batch."""
-        numeric = [batch[keys.NUMERIC]] if self._numeric else []
-        return ops.concatenate([leaves, *dense, *numeric], axis=1)
+        def run(layer: Any, x: tf.Tensor) -> tf.Tensor:
+            return layer(x, training=training)
+
+        leaves = self.leaf_embedding(batch[keys.LEAVES])
+        return ops.concatenate([leaves, *self.beside_leaves(batch, run)], axis=1)
+
+    def beside_leaves(self, batch: Batch, run: Callable[[Any, tf.Tensor], tf.Tensor]) -> list[tf.Tensor]:
+        """Dense embeddings, numeric and categorical features, crossed with each other: one [batch, width], or nothing.
+
+        Args:
+            batch: as in `call`.
+            run: calls a layer with weights on its input; `common_input` and others who have to see each layer's input
+                and output go the same way.
+        """
+        parts = [run(layer, batch[name]) for name, layer in zip(self.dense_names, self.dense_inputs, strict=True)]
+        if self._numeric:
+            parts.append(batch[keys.NUMERIC])
+        if self.category_embedding is not None:
+            parts.append(run(self.category_embedding, batch[keys.CATEGORICAL] + self._first_codes))
+        if not parts:
+            return []
+        beside = ops.concatenate(parts, axis=1)
+        return [beside if self.cross is None else beside + beside * run(self.cross, beside)]
 
     def in_config_order(self, logits: Sequence[tf.Tensor]) -> tf.Tensor:
         """Each tower's logits → [batch, objectives] in the order of the config."""
@@ -193,6 +231,15 @@ def _dense_input(name: str, size: int, towers: Towers, seeds: Seeds) -> keras.Se
         layers.append(keras.layers.Dense(towers.dense_projection_size, kernel_initializer=kernel, name="projection"))
     layers = layers or [keras.layers.Identity()]
     return keras.Sequential([keras.Input((size,)), *layers], name=f"dense_input_{name}")
+
+
+def _cross(width: int, rank: int, seeds: Seeds) -> keras.Sequential:
+    """W x + b with W of low rank; 0 at first, so that training starts from the features as they are."""
+    down = keras.layers.Dense(
+        rank, use_bias=False, kernel_initializer=keras.initializers.GlorotUniform(seed=seeds.next()), name="down"
+    )
+    up = keras.layers.Dense(width, kernel_initializer="zeros", name="up")
+    return keras.Sequential([keras.Input((width,)), down, up], name="cross")
 
 
 def _dense_width(size: int, towers: Towers) -> int:

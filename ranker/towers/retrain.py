@@ -10,7 +10,7 @@ import tensorflow as tf
 from pipeline.config import Objective, Retraining, Start, Towers, Training
 from ranker.towers.blend import Blend, Margins
 from ranker.towers.data import LabelCounts
-from ranker.towers.distillation import mixed_labels
+from ranker.towers.distillation import mixed_labels, teacher_shares
 from ranker.towers.fisher import fisher_diagonal
 from ranker.towers.inputs import TowerInputs
 from ranker.towers.pull import Pull, incremental_start
@@ -81,7 +81,7 @@ def retrain(
     """
     labelled, blend = batches(), None
     if task.margins and task.knows_the_rows(start):
-        labelled = mixed_labels(labelled, task.margins, task.training.distillation)
+        labelled = mixed_labels(labelled, task.margins, teacher_shares(task.training, task.counts))
     if task.margins and task.towers.forest_share and not task.retraining.refresh_forest:
         # A forest that later days do not refresh is no teacher to them, but its share in what is served is made up for.
         blend = Blend(task.margins, task.towers.forest_share)

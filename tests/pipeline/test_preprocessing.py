@@ -53,6 +53,7 @@ def transformed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.
         "features": to_json(FEATURES),
         "keys": to_json(Keys()),
         "objectives": ["ad_click", "like"],
+        "categorical_input": True,
         "calibrated_by": "device",
     }
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(SPEC))
@@ -131,6 +132,14 @@ def test_a_viewer_always_falls_into_the_same_bucket(transformed: tuple[dict[str,
     assert buckets[0] == buckets[3] == buckets[6]
     assert len(set(buckets)) == 3
     assert ((buckets >= 0) & (buckets < keys.VIEWER_BUCKETS)).all()
+
+
+def test_the_towers_see_the_same_codes_as_the_calibration(transformed: tuple[dict[str, np.ndarray], Path]) -> None:
+    outputs, graph = transformed
+    assert outputs[keys.CATEGORICAL].dtype == np.int64
+    np.testing.assert_array_equal(outputs[keys.CATEGORICAL], [[0], [1], [0], [2], [3], [0], [1]])
+    spec = tft.TFTransformOutput(str(graph)).transformed_feature_spec()
+    assert spec[keys.CATEGORICAL] == tf.io.FixedLenFeature([1], tf.int64)
 
 
 def test_calibration_key_is_the_rank_with_a_code_of_its_own_for_missing(

@@ -29,7 +29,7 @@ def results() -> Results:
     labels = (rng.random(truth.shape) < truth).astype(np.float32)
     buckets = rng.integers(0, VIEWER_BUCKETS, len(truth))
     weights = bootstrap_weights(draws=50)
-    models = {
+    models: dict[str, np.ndarray] = {
         "ours": truth * rng.lognormal(0, 0.1, truth.shape),
         "near": 0.9 * truth * rng.lognormal(0, 0.6, truth.shape),
         "nothing": rng.random(truth.shape),

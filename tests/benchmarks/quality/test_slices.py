@@ -39,7 +39,9 @@ def test_codes_are_named_with_what_is_not_kept_and_what_is_missing_apart() -> No
 
 def test_a_slice_has_the_o_over_e_of_its_own_rows_and_none_with_too_few_positives() -> None:
     each = 2 * LEAST_POSITIVES
-    names = {("device",): np.array(["device=phone"] * each + ["device=desktop"] * each)}
+    names: dict[tuple[str, ...], np.ndarray] = {
+        ("device",): np.array(["device=phone"] * each + ["device=desktop"] * each)
+    }
     labels = np.zeros((2 * each, 2), np.float32)
     labels[:each:2, 0] = 1  # enough on the phone
     labels[each : each + 3, 0] = 1  # too few on the desktop

@@ -39,7 +39,12 @@ def rows(count: int, seed: int) -> Rows:
     labels = (rng.random((count, 2)) < 1 / (1 + np.exp(-odds))).astype(np.float32)
     features = np.concatenate([numeric, surface.astype(np.float32)], axis=1)
     key = surface.astype(np.int64)
-    towers: dict[str, Any] = {keys.NUMERIC: numeric, "content": content, keys.CALIBRATION_KEY: key}
+    towers: dict[str, Any] = {
+        keys.NUMERIC: numeric,
+        "content": content,
+        keys.CALIBRATION_KEY: key,
+        keys.CATEGORICAL: key,
+    }
     return Rows(features, towers, labels, rng.integers(0, keys.VIEWER_BUCKETS, count))
 
 

@@ -219,6 +219,7 @@ def transform_graph(folder: Path, rows: list[Row]) -> Path:
         "features": to_json(FEATURES),
         "keys": to_json(Keys()),
         "objectives": [o.name for o in OBJECTIVES],
+        "categorical_input": True,
         "calibrated_by": "device",
     }
     metadata = DatasetMetadata(SCHEMA)
@@ -243,6 +244,7 @@ def _read_back(prefix: Path, rows: list[Row]) -> dict[str, np.ndarray]:
         keys.LABELS: tf.io.FixedLenFeature([len(OBJECTIVES)], tf.float32),
         keys.VIEWER_BUCKET: tf.io.FixedLenFeature([1], tf.int64),
         keys.CALIBRATION_KEY: tf.io.FixedLenFeature([1], tf.int64),
+        keys.CATEGORICAL: tf.io.FixedLenFeature([len(FEATURES.categorical)], tf.int64),
     }
     records = list(
         tf.data.TFRecordDataset(sorted(map(str, prefix.parent.glob(f"{prefix.name}-*")))).as_numpy_iterator()

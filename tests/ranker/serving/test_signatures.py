@@ -165,11 +165,13 @@ def test_signatures_say_what_they_take(feed: TinyFeed, signatures: Signatures) -
         "score_leaves": {
             "leaves": (tf.int32, [None, feed.forest.trees]),
             "numeric": (tf.float32, [None, 2]),
+            "categorical": (tf.int64, [None, 1]),
             "picture": (tf.float32, [None, 3]),
         },
         "score_local_leaves": {
             "leaves": (tf.uint8, [None, feed.forest.trees]),
             "numeric": (tf.float32, [None, 2]),
+            "categorical": (tf.int64, [None, 1]),
             "picture": (tf.float32, [None, 3]),
         },
         "score_features_xla": features,

@@ -19,7 +19,8 @@ OBJECTIVES = (
     Objective(name="dwell", tower="passive"),
 )
 CALIBRATION_KEYS = 3
-KEYED_INPUTS = replace(INPUTS, calibration_keys=CALIBRATION_KEYS)
+CATEGORIES = (4, 3)
+KEYED_INPUTS = replace(INPUTS, calibration_keys=CALIBRATION_KEYS, categorical=CATEGORIES)
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Impressions:
         }
 
     def batches(self, batch_size: int, epochs: int = 1) -> tf.data.Dataset:
-        """In order, unshuffled, with a calibration key for towers that read it."""
+        """In order, unshuffled, with the codes for towers that read them."""
         return tf.data.Dataset.from_tensor_slices(keyed(self.tensors())).batch(batch_size).repeat(epochs)
 
     def counts(self) -> LabelCounts:
@@ -54,8 +55,13 @@ class Impressions:
 
 
 def keyed(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The tensors of rows and a calibration key, which follows from the first leaf."""
-    return {**tensors, keys.CALIBRATION_KEY: (tensors[keys.LEAVES][:, :1] % CALIBRATION_KEYS).astype(np.int64)}
+    """The tensors of rows, a calibration key and two categorical features, which follow from the first leaves."""
+    leaves = tensors[keys.LEAVES].astype(np.int64)
+    return {
+        **tensors,
+        keys.CALIBRATION_KEY: leaves[:, :1] % CALIBRATION_KEYS,
+        keys.CATEGORICAL: leaves[:, : len(CATEGORIES)] % CATEGORIES,
+    }
 
 
 def impressions(rows: int, seed: int) -> Impressions:

@@ -37,7 +37,7 @@ def _integers(values: Sequence[int]) -> tf.train.Feature:
 
 
 def write_leaf_examples(directory: Path, rows: Impressions, files: int = 3, dtype: str = "<u2") -> list[str]:
-    calibration_keys = keyed(rows.tensors())[keys.CALIBRATION_KEY]
+    codes = keyed(rows.tensors())
     for shard, indices in enumerate(np.array_split(np.arange(len(rows.labels)), files)):
         with tf.io.TFRecordWriter(str(directory / f"leaves-{shard:05d}-of-{files:05d}")) as writer:
             for i in indices:
@@ -49,7 +49,8 @@ def write_leaf_examples(directory: Path, rows: Impressions, files: int = 3, dtyp
                     "content": _floats(rows.content[i]),
                     keys.LABELS: _floats(rows.labels[i]),
                     keys.VIEWER_BUCKET: _integers([i % 10]),
-                    keys.CALIBRATION_KEY: _integers(calibration_keys[i]),
+                    keys.CALIBRATION_KEY: _integers(codes[keys.CALIBRATION_KEY][i]),
+                    keys.CATEGORICAL: _integers(codes[keys.CATEGORICAL][i]),
                 }
                 writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
     return example_files(str(directory))
@@ -114,21 +115,24 @@ def test_rows_of_another_forest_are_refused(tmp_path: Path) -> None:
         _batches(files, fewer_leaves)
 
 
-def test_a_calibration_key_stays_with_its_row_and_is_read_where_it_is_needed(tmp_path: Path) -> None:
+def test_codes_stay_with_their_row_and_are_read_where_they_are_needed(tmp_path: Path) -> None:
     files = write_leaf_examples(tmp_path, impressions(ROWS, seed=1))
 
-    assert keys.CALIBRATION_KEY not in _batches(files)[0]
-    for batch in _batches(files, KEYED_INPUTS):
-        np.testing.assert_array_equal(batch[keys.CALIBRATION_KEY], keyed(batch)[keys.CALIBRATION_KEY])
+    for name in (keys.CALIBRATION_KEY, keys.CATEGORICAL):
+        assert name not in _batches(files)[0]
+        for batch in _batches(files, KEYED_INPUTS):
+            np.testing.assert_array_equal(batch[name], keyed(batch)[name])
 
 
-def test_a_calibration_key_of_another_config_is_refused(tmp_path: Path) -> None:
+def test_codes_of_another_config_are_refused(tmp_path: Path) -> None:
     files = write_leaf_examples(tmp_path, impressions(10, seed=1))
 
     with pytest.raises(
         tf.errors.InvalidArgumentError, match="`calibration_key` has 2 values; a row holds a larger one"
     ):
         _batches(files, replace(KEYED_INPUTS, calibration_keys=2))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`categorical` has 3 values; a row holds a larger one"):
+        _batches(files, replace(KEYED_INPUTS, categorical=(3, 3)))
 
 
 def test_counts_rows_and_positives(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
+from pipeline.config import Training
 from ranker import keys
-from ranker.towers.distillation import mixed_labels
+from ranker.towers.data import LabelCounts
+from ranker.towers.distillation import mixed_labels, teacher_shares
 
 LEAVES = np.array([[0, 3], [1, 3], [1, 2]], np.int32)
 LABELS = np.array([[0, 1], [1, 0], [0, 0]], np.float32)
@@ -20,12 +22,21 @@ def batches() -> tf.data.Dataset:
 
 
 def test_each_label_is_the_mean_of_what_happened_and_what_the_forest_expects() -> None:
-    found = list(mixed_labels(batches(), teacher, 0.75).as_numpy_iterator())
-    expected = 0.25 * LABELS + 0.75 / (1 + np.exp(-LOG_ODDS[LEAVES].sum(axis=1)))
+    shares = np.array([0.75, 0.5], np.float32)
+    found = list(mixed_labels(batches(), teacher, shares).as_numpy_iterator())
+    expected = (1 - shares) * LABELS + shares / (1 + np.exp(-LOG_ODDS[LEAVES].sum(axis=1)))
     np.testing.assert_allclose(np.concatenate([batch[keys.LABELS] for batch in found]), expected, rtol=1e-6)
     np.testing.assert_array_equal(np.concatenate([batch[keys.LEAVES] for batch in found]), LEAVES)
 
 
 def test_a_share_of_nothing_leaves_the_labels() -> None:
-    found = list(mixed_labels(batches(), teacher, 0.0).as_numpy_iterator())
+    found = list(mixed_labels(batches(), teacher, np.zeros(2, np.float32)).as_numpy_iterator())
     np.testing.assert_array_equal(np.concatenate([batch[keys.LABELS] for batch in found]), LABELS)
+
+
+def test_the_more_positives_the_less_the_teacher_weighs() -> None:
+    counts = LabelCounts(100_000, np.array([0, 500, 50_000]))
+    fading = Training(distillation=0.6, distillation_half_positives=500)
+    np.testing.assert_allclose(teacher_shares(fading, counts), [0.6, 0.3, 0.6 / 101], rtol=1e-6)
+    same = Training(distillation=0.6, distillation_half_positives=None)
+    np.testing.assert_allclose(teacher_shares(same, counts), 0.6)

@@ -10,7 +10,7 @@ from ranker import keys
 from ranker.towers.blend import Blend
 from ranker.towers.fisher import fisher_diagonal
 from ranker.towers.network import TwoTowerNetwork
-from tests.ranker.towers.planted import INPUTS, KEYED_INPUTS, OBJECTIVES, impressions
+from tests.ranker.towers.planted import KEYED_INPUTS, OBJECTIVES, impressions
 
 ROWS = 40
 RATES = np.array([0.1, 0.4, 0.05, 0.5])
@@ -45,6 +45,8 @@ def squared_gradients(network: TwoTowerNetwork, rows: int, blend: Blend | None =
     "towers",
     [
         Towers(leaf_embedding_size=3, hidden=(8, 6), dense_projection_size=2),
+        Towers(leaf_embedding_size=2, hidden=(8, 6), categorical_embedding_size=0, cross_rank=0),
+        Towers(leaf_embedding_size=2, hidden=(8, 6), categorical_embedding_size=3, cross_rank=2, numeric_input=False),
         Towers(leaf_embedding_size=2, hidden=(5,), dense_input="none", shared=True, dropout=0.5),
         Towers(leaf_embedding_size=2, hidden=(5, 4, 3), dense_input="batch_norm"),
         Towers(leaf_embedding_size=2, hidden=(5,), isotonic=Isotonic(buckets=5)),
@@ -63,16 +65,16 @@ def test_it_is_the_mean_of_each_impressions_squared_gradient(towers: Towers) -> 
 def test_it_is_of_what_is_served() -> None:
     network = network_of(Towers(leaf_embedding_size=2, hidden=(5,)))
     blend = Blend(lambda leaves: tf.fill([tf.shape(leaves)[0], len(OBJECTIVES)], -2.0), share=0.3)
-    found = fisher_diagonal(network, impressions(ROWS, seed=3).batches(16), INPUTS, 1000, blend)
+    found = fisher_diagonal(network, impressions(ROWS, seed=3).batches(16), KEYED_INPUTS, 1000, blend)
     for ours, theirs in zip(found, squared_gradients(network, ROWS, blend), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=1e-9)
 
 
 def test_no_more_rows_are_looked_at_than_asked_for() -> None:
     network = network_of(Towers(leaf_embedding_size=2, hidden=(4,)))
-    first = fisher_diagonal(network, impressions(20, seed=3).batches(16), INPUTS, rows=20)
+    first = fisher_diagonal(network, impressions(20, seed=3).batches(16), KEYED_INPUTS, rows=20)
     # The rows after the twentieth would be others.
-    capped = fisher_diagonal(network, impressions(20, seed=3).batches(16).repeat(2), INPUTS, rows=20)
+    capped = fisher_diagonal(network, impressions(20, seed=3).batches(16).repeat(2), KEYED_INPUTS, rows=20)
     for one, other in zip(first, capped, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -81,10 +83,10 @@ def test_a_weight_without_a_rule_is_an_error_and_not_a_zero() -> None:
     network = network_of(Towers(leaf_embedding_size=2, hidden=(4,)))
     network.towers[0].add(keras.layers.PReLU())
     with pytest.raises(NotImplementedError, match=r"no rule for the weights \['.*p_re_lu"):
-        fisher_diagonal(network, impressions(4, seed=3).batches(4), INPUTS, rows=4)
+        fisher_diagonal(network, impressions(4, seed=3).batches(4), KEYED_INPUTS, rows=4)
 
 
 def test_without_impressions_there_is_nothing_to_average() -> None:
     network = network_of(Towers(leaf_embedding_size=2, hidden=(4,)))
     with pytest.raises(ValueError, match="no impression to average over"):
-        fisher_diagonal(network, [], INPUTS, rows=4)
+        fisher_diagonal(network, [], KEYED_INPUTS, rows=4)

@@ -11,7 +11,17 @@ from pipeline.config import Categorical, DenseEmbedding, Features, Isotonic, Obj
 from ranker import keys
 from ranker.towers.inputs import TowerInputs, tower_inputs
 from ranker.towers.network import TwoTowerNetwork
-from tests.ranker.towers.planted import DENSE, INPUTS, KEYED_INPUTS, NUMERIC, OBJECTIVES, TREES, impressions, keyed
+from tests.ranker.towers.planted import (
+    CATEGORIES,
+    DENSE,
+    INPUTS,
+    KEYED_INPUTS,
+    NUMERIC,
+    OBJECTIVES,
+    TREES,
+    impressions,
+    keyed,
+)
 
 BASE_RATES = np.array([0.1, 0.4, 0.003, 0.25])
 TOWERS = Towers(leaf_embedding_size=8, hidden=(16, 8))
@@ -61,6 +71,42 @@ def test_leaf_embeddings_lie_side_by_side_in_the_order_of_the_trees() -> None:
     embedded = network.leaf_embedding(leaves).numpy()
 
     np.testing.assert_array_equal(embedded, table[leaves].reshape(64, -1))
+
+
+def test_each_categorical_feature_has_vectors_of_its_own() -> None:
+    network = _network(Towers(categorical_embedding_size=2, cross_rank=0), inputs=KEYED_INPUTS)
+    assert network.category_embedding is not None
+    table = np.arange(2.0 * sum(CATEGORIES)).reshape(-1, 2)
+    network.category_embedding.table.assign(table)
+    batch = keyed(_batch())
+    first, second = batch[keys.CATEGORICAL].T
+
+    common = network.common_input(batch).numpy()
+
+    np.testing.assert_array_equal(common[:, -4:-2], table[first])
+    np.testing.assert_array_equal(common[:, -2:], table[CATEGORIES[0] + second])
+
+
+def test_the_cross_layer_multiplies_what_is_beside_the_leaves_with_each_other() -> None:
+    crossed, plain = (_network(Towers(dense_input="none", cross_rank=rank), inputs=KEYED_INPUTS) for rank in (3, 0))
+    assert crossed.cross is not None
+    assert plain.cross is None
+    batch, rng = keyed(_batch()), np.random.default_rng(1)
+    # At first it is the identity.
+    leaves = 4 * TREES
+    x = crossed.common_input(batch).numpy()
+    down, up = crossed.cross.layers
+    width = x.shape[1] - leaves
+    assert down.kernel.shape == (width, 3)
+    np.testing.assert_array_equal(x[:, leaves : leaves + DENSE], batch["content"])
+
+    up.kernel.assign(rng.normal(size=up.kernel.shape))
+    up.bias.assign(rng.normal(size=up.bias.shape))
+
+    found, beside = crossed.common_input(batch).numpy(), x[:, leaves:]
+    expected = beside + beside * (beside @ down.kernel.numpy() @ up.kernel.numpy() + up.bias.numpy())
+    np.testing.assert_array_equal(found[:, :leaves], x[:, :leaves])
+    np.testing.assert_allclose(found[:, leaves:], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_batch_norm_takes_out_the_scale_of_a_dense_embedding() -> None:
@@ -186,22 +232,29 @@ def test_a_calibration_key_that_is_no_input_is_refused() -> None:
 
 
 def test_sizes_come_from_what_transform_wrote() -> None:
-    spec = {
+    spec: dict[str, Any] = {
         "content": tf.io.FixedLenFeature([DENSE], tf.float32),
         keys.NUMERIC: tf.io.FixedLenFeature([NUMERIC], tf.float32),
     }
     device = Categorical("device", vocabulary_size=5)
     features = Features(numeric=("age",), categorical=(device,), dense=(DenseEmbedding("content", DENSE),))
+    pictures_none = Features(numeric=("age",))
     pictures = Features(numeric=("age",), dense=(DenseEmbedding("picture", DENSE),))
-    by_device = Towers(isotonic=Isotonic(by="device"))
+    leaves_alone = Towers(categorical_embedding_size=0)
+    by_device = Towers(categorical_embedding_size=0, isotonic=Isotonic(by="device"))
 
-    assert tower_inputs(spec, features, Towers(), TREES, INPUTS.leaves) == INPUTS
+    assert tower_inputs(spec, features, leaves_alone, TREES, INPUTS.leaves) == INPUTS
+    with pytest.raises(ValueError, match=r"'categorical', which the towers read, is not among its outputs"):
+        tower_inputs(spec, features, Towers(), TREES, INPUTS.leaves)
+    spec[keys.CATEGORICAL] = tf.io.FixedLenFeature([1], tf.int64)
+    # Five values, the others, and a missing one.
+    assert tower_inputs(spec, features, Towers(), TREES, INPUTS.leaves).categorical == (7,)
+    assert tower_inputs(spec, pictures_none, Towers(), TREES, INPUTS.leaves).categorical == ()
     assert tower_inputs(spec, features, Towers(numeric_input=False), TREES, INPUTS.leaves).numeric == 0
     with pytest.raises(ValueError, match="'picture' is not among its outputs"):
         tower_inputs(spec, pictures, Towers(), TREES, INPUTS.leaves)
     with pytest.raises(ValueError, match=r"'calibration_key', which .* is not among its outputs"):
         tower_inputs(spec, features, by_device, TREES, INPUTS.leaves)
     spec[keys.CALIBRATION_KEY] = tf.io.FixedLenFeature([1], tf.int64)
-    # Five values, the others, and a missing one.
     assert tower_inputs(spec, features, by_device, TREES, INPUTS.leaves).calibration_keys == 7
     assert keys.CALIBRATION_KEY not in tower_inputs(spec, features, Towers(), TREES, INPUTS.leaves).tensor_specs()

@@ -129,7 +129,7 @@ def test_a_teacher_is_told_of_the_shift() -> None:
         keys.LOGIT_OFFSET: np.full([2, 1], np.log(9), np.float32),
     }
     batches = tf.data.Dataset.from_tensors(batch)
-    [mixed] = mixed_labels(batches, lambda leaves: tf.zeros([2, 1]), 0.5).as_numpy_iterator()
+    [mixed] = mixed_labels(batches, lambda leaves: tf.zeros([2, 1]), np.array([0.5], np.float32)).as_numpy_iterator()
     np.testing.assert_allclose(mixed[keys.LABELS], [[0.45], [0.95]], rtol=1e-6)
 
 
