@@ -166,9 +166,8 @@ def _whole(
     }
 
     def score(tensors: dict[str, tf.Tensor]) -> tf.Tensor:
-        pairs = zip(network.dense_names, network.dense_inputs, strict=True)
-        dense = [layer(others[name], training=False) for name, layer in pairs]
-        hidden = network.first_layer(network.side_by_side(convert(**tensors), dense, others))
+        beside = network.beside_leaves(others, lambda layer, x: layer(x, training=False))
+        hidden = network.first_layer(tf.concat([convert(**tensors), *beside], axis=1))
         towers = zip(network.towers, hidden, strict=True)
         logits = network.in_config_order([tower(layer, training=False) for tower, layer in towers])
         return network.calibrated(logits, others)

@@ -79,6 +79,26 @@ def _sampling(results: Results) -> list[Figure]:
     return made
 
 
+def _choices(results: Results) -> list[Figure]:
+    made = []
+    for name, variant in results.variants.items():
+        if name == results.study.base:
+            continue
+        default = results.variants[results.study.base]
+        entropy, auc = (default.mean_less(variant, metric) for metric in ("normalized_entropy", "auc"))
+        made.append(
+            Figure(
+                f"{results.data}.normalized_entropy.{name}",
+                float(default.values["normalized_entropy"].mean()),
+                float(variant.values["normalized_entropy"].mean()),
+                "NE",
+                note=f"default, less {name}: normalized entropy {entropy.mean:+.5f} ± {entropy.half_width:.5f}, AUC "
+                f"{auc.mean:+.5f} ± {auc.half_width:.5f}, on average over the objectives",
+            )
+        )
+    return made
+
+
 def _isotonic(results: Results) -> list[Figure]:
     made = []
     for name, variant in results.variants.items():
@@ -125,6 +145,7 @@ def _dense(results: Results) -> list[Figure]:
 
 _FIGURES: Mapping[str, Callable[[Results], list[Figure]]] = {
     "variance": _variance,
+    "choices": _choices,
     "sampling": _sampling,
     "isotonic": _isotonic,
     "dense": _dense,

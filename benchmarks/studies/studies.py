@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import product
+from typing import Any
 
 from pipeline.config import Isotonic, PipelineConfig, Sampling, Towers, Training
 
@@ -158,6 +159,36 @@ def _keyed(data: str) -> Change:
     return lambda config: _with(config, towers=replace(config.towers, isotonic=Isotonic(by=_KEYS[data])))
 
 
+def _choices(data: str) -> tuple[Variant, ...]:
+    def towers(**changes: Any) -> Change:
+        return lambda config: _with(config, towers=replace(config.towers, **changes))
+
+    def training(**changes: Any) -> Change:
+        return lambda config: _with(config, replace(config.training, **changes))
+
+    def twice_as_long(config: PipelineConfig) -> PipelineConfig:
+        slower = replace(config.training, epochs=2, learning_rate=config.training.learning_rate / 2)
+        return _with(config, slower)
+
+    return (
+        Variant("default"),
+        Variant("no categorical embeddings", towers(categorical_embedding_size=0)),
+        Variant("no cross layer", towers(cross_rank=0)),
+        Variant("neither", towers(categorical_embedding_size=0, cross_rank=0)),
+        Variant("no numeric features", towers(numeric_input=False)),
+        Variant("one tower for all objectives", towers(shared=True)),
+        Variant("no share of the forest's own prediction", towers(forest_share=0.0)),
+        Variant("no distillation", training(distillation=0.0)),
+        Variant("distillation the same for all objectives", training(distillation_half_positives=None)),
+        Variant("neither distillation nor share", labels_alone),
+        Variant("leaf embeddings of 8", towers(leaf_embedding_size=8)),
+        Variant("layers of 256 and 128", towers(hidden=(256, 128))),
+        Variant("dropout of 0.1", towers(dropout=0.1)),
+        Variant("batches of 1,024", training(batch_size=1024)),
+        Variant("two epochs at half the rate", twice_as_long),
+    )
+
+
 def _dense(data: str) -> tuple[Variant, ...]:
     def change(dense_input: str) -> Change:
         return lambda config: _with(
@@ -184,6 +215,16 @@ STUDIES = {
             warmup_name("adam", 0.1),
             days=1,
             seeds=10,
+        ),
+        Study(
+            "choices",
+            "What each choice of the default is worth",
+            "One change each to the default config's towers and their training, on the same forest. What the default "
+            "has less of normalized entropy says what a choice is worth.",
+            _choices,
+            "default",
+            days=1,
+            seeds=4,
         ),
         Study(
             "sampling",

@@ -51,6 +51,15 @@ def test_a_calibration_that_helps_has_a_ratio_below_one() -> None:
     assert ratios["feed.normalized_entropy.layer by surface"] == pytest.approx(1)
 
 
+def test_a_choice_that_pays_has_a_lower_entropy_than_its_alternative() -> None:
+    found = results("choices", normalized_entropy={"no cross layer": 3 * [[0.5, 0.52]]})
+    by_name = {f.name: f for f in figures(found)}
+    assert len(by_name) == len(found.variants) - 1
+    paying = by_name["feed.normalized_entropy.no cross layer"]
+    assert paying.ratio == pytest.approx(0.5 / 0.51)
+    assert "default, less no cross layer: normalized entropy -0.01000 ± 0.00000" in paying.note
+
+
 def test_a_disturbed_embedding_is_compared_with_itself() -> None:
     found = results("dense", auc={"none, × 100": 3 * [[0.25, 0.25]]})
     ratios = {f.name: f.ratio for f in figures(found)}

@@ -49,8 +49,8 @@ def rows(count: int, seed: int) -> Rows:
 
 
 def prepared() -> Prepared:
-    """Four thousand rows to train on and as many to predict."""
-    day = HeldOutDay(CONFIG, date(2026, 1, 2), Path("tiny"), rows(4_000, 1), rows(4_000, 2))
+    """Eight thousand rows to train on and half as many to predict."""
+    day = HeldOutDay(CONFIG, date(2026, 1, 2), Path("tiny"), rows(8_000, 1), rows(4_000, 2))
     forest, _ = train_forest(day.train.batches(), CONFIG.forest, CONFIG.features.forest_names, CONFIG.objective_names)
     traversal = Traversal(forest)
     leaves = tuple(traversal(rows.features).astype(np.int32) for rows in (day.train, day.test))
