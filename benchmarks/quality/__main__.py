@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import shlex
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from rich.console import Console
 from benchmarks.harness import Options, report
 from benchmarks.kuairand import converted_kuairand
 from benchmarks.quality.ceiling import BayesOptimum
-from benchmarks.quality.models import MODELS, Model
+from benchmarks.quality.models import MODELS, Model, features_alone
 from benchmarks.quality.page import CEILING, draw, figures, markdown
 from benchmarks.quality.study import Feed, compare
 from datasets.synthetic import generate
@@ -49,18 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         work = options.work or Path(temporary)
         if options.data == "feed" or options.quick:
             feed = _built_in(work, options.quick)
-            models[CEILING] = Model(
-                BayesOptimum(feed.days[0][0]),
-                ("benchmarks.quality.ceiling",),
-                lambda config: (config.features,),
-            )
+            models[CEILING] = Model(BayesOptimum(feed.days[0][0]), ("benchmarks.quality.ceiling",), features_alone)
         elif log := converted_kuairand(work, console):
             feed = Feed("kuairand", KUAIRAND, tuple((log, day) for day in _KUAIRAND_DAYS))
         else:
             return
         results = compare(feed, models, list(seeds), work, options.processes, console)
     picture = options.page.with_suffix(".svg") if options.page else None
-    page = markdown(results, picture.name if picture else None)
+    chosen = "" if len(options.models) == len(MODELS) else f" --models {shlex.join(options.models)}"
+    command = f"uv run python -m benchmarks.quality --data {feed.name} --seeds {len(seeds)}{chosen} --page FILE"
+    page = markdown(results, command, picture.name if picture else None)
     console.print(page, highlight=False, soft_wrap=True)
     if options.page and picture:
         draw(results, picture)

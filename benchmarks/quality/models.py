@@ -56,7 +56,8 @@ def _forest(config: PipelineConfig) -> tuple[object, ...]:
     return config.features, config.forest
 
 
-def _features(config: PipelineConfig) -> tuple[object, ...]:
+def features_alone(config: PipelineConfig) -> tuple[object, ...]:
+    """What a model takes from the config that reads the features in its own way."""
     # The share of viewers that settings are chosen on is the forest's.
     return config.features, config.forest.validation_fraction
 
@@ -66,8 +67,8 @@ MODELS = {
     "two towers alone": Model(towers_alone, _NETWORKS, _labels_alone),
     "joint network": Model(joint_network, _NETWORKS, _labels_alone),
     "network per objective": Model(network_per_objective, _NETWORKS, _labels_alone),
-    "XGBoost per objective": Model(xgboost_per_objective, _CLASSICS, _features),
+    "XGBoost per objective": Model(xgboost_per_objective, _CLASSICS, features_alone),
     "LR on leaves": Model(former_setup, ("ranker.forest", *_CLASSICS), _forest),
-    "MMoE": Model(mmoe, _EXPERTS, _features),
-    "PLE": Model(ple, _EXPERTS, _features),
+    "MMoE": Model(mmoe, _EXPERTS, features_alone),
+    "PLE": Model(ple, _EXPERTS, features_alone),
 }

@@ -54,11 +54,12 @@ def _beside_the_truth(name: str, ours: Judged, truth: Judged) -> list[Figure]:
     ]
 
 
-def markdown(results: Results, picture: str | None = None) -> str:
+def markdown(results: Results, command: str, picture: str | None = None) -> str:
     """A summary, one table per objective with every model and its paired difference from ours, and O/E by slice.
 
     Args:
         results: what was found.
+        command: that found it.
         picture: file name of `draw`'s picture, beside the page.
     """
     days = ", ".join(str(day) for _, day in results.feed.days)
@@ -66,7 +67,7 @@ def markdown(results: Results, picture: str | None = None) -> str:
     lines = [
         f"# Quality: {results.feed.name}",
         "",
-        f"From `uv run python -m benchmarks.quality --data {results.feed.name} --seeds {results.seeds} --page FILE`.",
+        f"From `{command}`.",
         "",
         f"Held out: {days}; {results.rows:,} impressions, pooled. {results.seeds} seeds. Differences are ours minus "
         "the model's: above zero is better for AUC, below for normalized entropy. All 95 % intervals are from a "

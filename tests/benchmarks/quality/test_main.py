@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 def test_a_quick_run_writes_page_picture_and_figures_and_goes_on_from_what_it_kept(tmp_path: Path) -> None:
     page, figures, work = tmp_path / "out" / "quality.md", tmp_path / "out" / "quality.json", tmp_path / "work"
-    command = ["--quick", "--models", "ours", "two towers alone", "--work", str(work)]
+    command = ["--quick", "--models", "ours", "two towers alone", "--processes", "2", "--work", str(work)]
     main([*command, "--page", str(page), "--json", str(figures)])
     assert {file.name for file in page.parent.iterdir()} == {"quality.md", "quality.svg", "quality.json"}
     found = json.loads(figures.read_text())["figures"]

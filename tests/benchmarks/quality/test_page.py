@@ -59,8 +59,9 @@ def test_the_best_rival_is_named_and_the_ceiling_is_no_rival(results: Results) -
 
 
 def test_the_page_has_a_summary_every_model_and_the_slices(results: Results) -> None:
-    page = markdown(results, "tiny.svg")
+    page = markdown(results, "make this page", "tiny.svg")
     summary, click, like = page.split("\n## ")[:3]
+    assert "From `make this page`." in summary
     assert "| near | +" in summary
     assert "![Differences between our AUC and each model's](tiny.svg)" in summary
     for table in (click, like):
