@@ -62,7 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not found:
         return
     pictures = {results.data: f"{study.name}_{results.data}.svg" for results in found if study.name == "variance"}
-    page = markdown(found, f"uv run python -m benchmarks.studies {study.name}", pictures)
+    data = f" --data {' '.join(options.data)}" if options.data else ""
+    command = f"uv run python -m benchmarks.studies {study.name}{data}{f' --seeds {seeds}' if options.seeds else ''}"
+    page = markdown(found, command, pictures)
     console.print(page, highlight=False, soft_wrap=True, markup=False)
     if options.page:
         options.page.parent.mkdir(parents=True, exist_ok=True)

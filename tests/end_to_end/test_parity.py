@@ -56,7 +56,7 @@ def impressions(first_run: FinishedRun, workdir: Path) -> Impressions:
     forest = Forest.load(str(state / FOREST))
     spec = tft.TFTransformOutput(str(state / TRANSFORM_GRAPH)).transformed_feature_spec()
     inputs = tower_inputs(spec, FEED.features, FEED.towers, forest.trees, forest.leaves)
-    read = {name: spec[name] for name in (keys.NUMERIC, EMBEDDING, keys.VIEWER_BUCKET)}
+    read = {name: spec[name] for name in (keys.NUMERIC, keys.CATEGORICAL, EMBEDDING, keys.VIEWER_BUCKET)}
     read[keys.LEAVES] = tf.io.FixedLenFeature([], tf.string)
     batch = next(parsed_batches(_eval_files(workdir, "LeafEncoder/leaf_examples"), read, 2 * ROWS))
     examples, kept = _same_impressions(_eval_files(workdir, "FeedLogGen/examples"), batch)
