@@ -121,11 +121,11 @@ def test_a_later_day_makes_good_what_a_forest_without_refresh_gets_wrong() -> No
     data, share = DAYS[1], 0.4
     margins = lambda leaves: tf.fill([tf.shape(leaves)[0], len(OBJECTIVES)], -4.0)  # noqa: E731
     towers = replace(TOWERS, forest_share=share)
-    quick = Retraining(refresh_forest=False, learning_rate_fraction=1.0)
-    task = Task(data.counts(), INPUTS, OBJECTIVES, towers, TRAINING, quick, "forest", None)
-    _, monday = retrain("cold", task, lambda: data.batches(64, 4))  # type: ignore[arg-type]
+    quick, longer = Retraining(refresh_forest=False, learning_rate_fraction=1.0), replace(TRAINING, epochs=8)
+    task = Task(data.counts(), INPUTS, OBJECTIVES, towers, longer, quick, "forest", None)
+    _, monday = retrain("cold", task, lambda: data.batches(64, 8))  # type: ignore[arg-type]
 
-    trained, _ = retrain("warm", replace(task, margins=margins), lambda: data.batches(64, 4), monday)  # type: ignore[arg-type]
+    trained, _ = retrain("warm", replace(task, margins=margins), lambda: data.batches(64, 8), monday)  # type: ignore[arg-type]
 
     served = Blend(margins, share)
     batch = {name: tf.constant(array) for name, array in data.tensors().items()}
