@@ -18,7 +18,7 @@ from benchmarks.part_run import run_up_to
 from pipeline.config import PipelineConfig
 from ranker import keys
 from ranker.examples import example_files, parsed_batches
-from ranker.keys import VIEWER_BUCKETS
+from ranker.forest.train import are_held_out
 
 Probabilities = NDArray[np.float32]
 
@@ -84,7 +84,7 @@ class HeldOutDay:
     @property
     def validation(self) -> NDArray[np.bool_]:
         """Bool [train rows]: the viewers that the forest holds out, for every model to choose its settings on."""
-        return self.train.buckets < self.config.forest.validation_fraction * VIEWER_BUCKETS
+        return are_held_out(self.train.buckets, self.config.forest)
 
 
 def held_out_day(config: PipelineConfig, feed_log: Path, day: date, work: Path, console: Console) -> HeldOutDay:

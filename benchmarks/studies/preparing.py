@@ -16,6 +16,7 @@ from benchmarks.studies.studies import Change
 from pipeline.config import PipelineConfig, from_json, to_json
 from pipeline.fingerprint import code_fingerprint
 from ranker.forest.model import Forest
+from ranker.forest.refresh import with_held_out
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
 
@@ -59,7 +60,8 @@ def prepare(config: PipelineConfig, change: Change, log: Path, day: date, work: 
         return folder
     console.print(f"{day}: growing the forest")
     names, objectives = config.features.forest_names, config.objective_names
-    forest, _ = train_forest(held_out.train.batches(), config.forest, names, objectives)
+    grown, _ = train_forest(held_out.train.batches(), config.forest, names, objectives)
+    forest = with_held_out(grown, held_out.train.batches(), config.forest)
     traversal = Traversal(forest)
     folder.mkdir(parents=True, exist_ok=True)
     forest.save(str(folder / "forest"))

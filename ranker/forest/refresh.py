@@ -14,7 +14,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.config import Forest as ForestConfig
+from ranker.forest import train
 from ranker.forest.model import Forest, Leaves
+from ranker.forest.traverse import Traversal
 
 Batch = tuple[Leaves, NDArray[np.float32]]
 
@@ -47,6 +50,27 @@ def refreshed(forest: Forest, batches: Iterable[Batch], learning_rate: float, ch
     for leaves, targets in _chunks(checked, chunk_rows):
         _count_in(forest, value, cover, leaves, targets, learning_rate)
     return replace(forest, leaf_value=_frozen(value), leaf_cover=_frozen(cover))
+
+
+def with_held_out(forest: Forest, batches: Iterable[train.Batch], config: ForestConfig) -> Forest:
+    """The forest with the rows that grew no trees counted in, once they have said when to stop.
+
+    They are a tenth of the rows, and no split was chosen for its gain on them: leaves that promise too much come down.
+
+    Args:
+        forest: as `train_forest` gives it.
+        batches: the same as it was given, in any order; read once.
+        config: that it was grown with.
+    """
+    find_leaves = Traversal(forest)
+
+    def held_out() -> Iterator[Batch]:
+        for features, labels, buckets in batches:
+            chosen = train.are_held_out(buckets, config)
+            if chosen.any():
+                yield find_leaves(features[chosen]), labels[chosen]
+
+    return refreshed(forest, held_out(), config.learning_rate)
 
 
 def _chunks(batches: Iterable[Batch], rows: int) -> Iterator[Batch]:

@@ -57,8 +57,8 @@ def train_forest(
     Several processes can grow one forest together, each with its share of the batches, where XGBoost's communicator
     connects them (see `distribute`); each gets the same forest.
 
-    Rows of viewers whose bucket is below `validation_fraction` of the buckets grow no trees, and decide, for each
-    objective by itself, after which round its trees are of no more use.
+    Rows of viewers who are held out (`are_held_out`) grow no trees, and decide, for each objective by itself, after
+    which round its trees are of no more use. `refresh.with_held_out` lets them count afterwards.
 
     Args:
         batches: (features float32 [rows, features] with NaN where missing, labels float32 [rows, objectives] of 0 and
@@ -86,12 +86,18 @@ def train_forest(
         with all_or_none():
             for features, labels, buckets in _checked(batches, feature_names, objective_names):
                 targets = labels.max(axis=1, keepdims=True) if config.target == "any" else labels
-                held_out = buckets < config.validation_fraction * VIEWER_BUCKETS
+                held_out = are_held_out(buckets, config)
                 train.append(features[~held_out], targets[~held_out])
                 validation.append(features[held_out], targets[held_out])
         _check_learnable(train, validation, config, outputs)
         booster, curve = _boost(train, validation, config, outputs, rounds, folder)
     return Forest.from_booster(booster, feature_names), curve
+
+
+def are_held_out(buckets: NDArray[np.int64], config: ForestConfig) -> NDArray[np.bool_]:
+    """Which viewers grow no trees, by their buckets: those below `validation_fraction` of all buckets."""
+    held_out: NDArray[np.bool_] = buckets < config.validation_fraction * VIEWER_BUCKETS
+    return held_out
 
 
 def _boost(
