@@ -14,7 +14,7 @@ from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def grown_forest(day: HeldOutDay, config: ForestConfig, seed: int) -> tuple[Forest, Leaves]:
     """The forest and the leaves of the train and test rows; the models of one day and seed share it."""
     names, objectives = day.config.features.forest_names, day.config.objective_names

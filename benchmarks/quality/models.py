@@ -6,9 +6,10 @@ All read the same features; those with leaves, but for the former setup, read th
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
-from benchmarks.quality.classics import former_setup, xgboost_per_objective
-from benchmarks.quality.experts.models import mmoe, ple
+from benchmarks.quality.classics import former_setup, tuned_former_setup, tuned_xgboost, xgboost_per_objective
+from benchmarks.quality.experts.models import mmoe, ple, tuned_mmoe, tuned_ple
 from benchmarks.quality.networks import joint_network, network_per_objective, ours, towers_alone
 from benchmarks.quality.rows import HeldOutDay, Probabilities
 from pipeline.config import PipelineConfig, to_json
@@ -25,14 +26,17 @@ class Model:
     """A model, and what its predictions depend on besides day and seed, so that no others are made twice.
 
     Attributes:
-        predict: held-out day and seed → probabilities float32 [test rows, objectives].
+        predict: held-out day, seed, and settings where it has any → probabilities float32 [test rows, objectives].
         code: the modules that it runs.
         reads: the parts of the config that it takes anything from.
+        tune: held-out day → the settings that do best on held-out viewers of the training days, as JSON can hold them,
+            for all seeds; None where there is nothing to choose.
     """
 
-    predict: Callable[[HeldOutDay, int], Probabilities]
+    predict: Callable[..., Probabilities]
     code: tuple[str, ...]
     reads: Callable[[PipelineConfig], tuple[object, ...]]
+    tune: Callable[[HeldOutDay], Any] | None = None
 
     def fingerprint(self, day: HeldOutDay) -> str:
         """Another for everything that would change what it predicts of the day."""
@@ -48,7 +52,10 @@ def _all(config: PipelineConfig) -> tuple[object, ...]:
 def _labels_alone(config: PipelineConfig) -> tuple[object, ...]:
     return (
         *(config.features, config.forest),
-        *(replace(config.towers, forest_share=0.0), replace(config.training, distillation=0.0)),
+        *(
+            replace(config.towers, forest_share=0.0),
+            replace(config.training, distillation=0.0, distillation_half_positives=None),
+        ),
     )
 
 
@@ -67,8 +74,8 @@ MODELS = {
     "two towers alone": Model(towers_alone, _NETWORKS, _labels_alone),
     "joint network": Model(joint_network, _NETWORKS, _labels_alone),
     "network per objective": Model(network_per_objective, _NETWORKS, _labels_alone),
-    "XGBoost per objective": Model(xgboost_per_objective, _CLASSICS, features_alone),
-    "LR on leaves": Model(former_setup, ("ranker.forest", *_CLASSICS), _forest),
-    "MMoE": Model(mmoe, _EXPERTS, features_alone),
-    "PLE": Model(ple, _EXPERTS, features_alone),
+    "XGBoost per objective": Model(xgboost_per_objective, _CLASSICS, features_alone, tuned_xgboost),
+    "LR on leaves": Model(former_setup, ("ranker.forest", *_CLASSICS), _forest, tuned_former_setup),
+    "MMoE": Model(mmoe, _EXPERTS, features_alone, tuned_mmoe),
+    "PLE": Model(ple, _EXPERTS, features_alone, tuned_ple),
 }

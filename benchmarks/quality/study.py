@@ -1,13 +1,15 @@
 """Trains every model for every held-out day and seed, and keeps what it predicted."""
 
+import json
 import logging
 import multiprocessing
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
+from benchmarks.quality.encoded import grown_forest
 from benchmarks.quality.models import Model
 from benchmarks.quality.rows import HeldOutDay, held_out_day
 from benchmarks.quality.slices import Cell, cells, slices_of
@@ -101,35 +104,78 @@ def compare(
 def _predict_missing(
     day: HeldOutDay, models: Mapping[str, Model], seeds: Sequence[int], work: Path, processes: int, console: Console
 ) -> None:
-    files = {
-        seed: {
-            name: file for name, model in models.items() if not (file := _file(work, day, name, model, seed)).is_file()
-        }
+    trainings = [
+        _Training(model, name, seed, _settings_file(work, day, name, model), file)
         for seed in seeds
-    }
-    missing = {seed: wanted for seed, wanted in files.items() if wanted}
+        for name, model in models.items()
+        if not (file := _file(work, day, name, model, seed)).is_file()
+    ]
+    to_tune = {training.name: training for training in trainings if training.model.tune}
     if processes == 1:
-        for seed, wanted in missing.items():
-            for name, file in wanted.items():
-                console.print(f"{day.day}, seed {seed}: {name}")
-                keep(file, models[name].predict(day, seed))
+        for training in to_tune.values():
+            console.print(f"{day.day}: settings of {training.name}")
+            _tune(day, training)
+        for training in trainings:
+            console.print(f"{day.day}, seed {training.seed}: {training.name}")
+            _predict(day, [training])
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_on_one_thread) as pool:
-        started = {
-            pool.submit(_predict, day, seed, [(models[name], file) for name, file in wanted.items()]): seed
-            for seed, wanted in missing.items()
-        }
+        tuning = {pool.submit(_limited, _tune, day, training): name for name, training in to_tune.items()}
+        # Those of one seed that have nothing to tune share a forest.
+        together = [[t for t in trainings if t.seed == seed and not t.model.tune] for seed in seeds]
+        started = {pool.submit(_limited, _predict, day, some): some for some in together if some}
+        for future in as_completed(tuning):
+            future.result()
+            console.print(f"{day.day}: settings of {tuning[future]} chosen")
+            alone = [training for training in trainings if training.name == tuning[future]]
+            started |= {pool.submit(_limited, _predict, day, [training]): [training] for training in alone}
         for future in as_completed(started):
             future.result()
-            console.print(f"{day.day}, seed {started[future]}: done")
+            names = ", ".join(training.name for training in started[future])
+            console.print(f"{day.day}, seed {started[future][0].seed}: {names} done")
 
 
-def _predict(day: HeldOutDay, seed: int, wanted: Sequence[tuple[Model, Path]]) -> None:
+@dataclass(frozen=True)
+class _Training:
+    """One model and seed of a day.
+
+    Attributes:
+        model, name: of the model.
+        seed: of the training.
+        settings: where the model's settings for the day are kept.
+        file: where the predictions go.
+    """
+
+    model: Model
+    name: str
+    seed: int
+    settings: Path
+    file: Path
+
+
+def _tune(day: HeldOutDay, training: _Training) -> None:
+    if training.model.tune is None or training.settings.is_file():
+        return
+    settings = training.model.tune(day)
+    training.settings.parent.mkdir(parents=True, exist_ok=True)
+    aside = training.settings.with_suffix(".part")
+    aside.write_text(json.dumps(settings))
+    aside.replace(training.settings)
+
+
+def _predict(day: HeldOutDay, trainings: Sequence[_Training]) -> None:
+    for training in trainings:
+        settings = () if training.model.tune is None else (json.loads(training.settings.read_text()),)
+        keep(training.file, training.model.predict(day, training.seed, *settings))
+    # A worker that goes on with another day would hold this one's leaves.
+    grown_forest.cache_clear()
+
+
+def _limited(function: Callable[..., None], *arguments: Any) -> None:
     # XGBoost and scikit-learn would otherwise start as many threads as there are cores in every process.
     with threadpool_limits(1):
-        for model, file in wanted:
-            keep(file, model.predict(day, seed))
+        function(*arguments)
 
 
 def _on_one_thread() -> None:
@@ -142,6 +188,10 @@ def _on_one_thread() -> None:
 def _file(work: Path, day: HeldOutDay, name: str, model: Model, seed: int) -> Path:
     """Where predictions are kept: the name holds all that they depend on."""
     return work / "predictions" / f"{name.replace(' ', '_')}-{day.day}-{seed}-{model.fingerprint(day)}.npy"
+
+
+def _settings_file(work: Path, day: HeldOutDay, name: str, model: Model) -> Path:
+    return work / "settings" / f"{name.replace(' ', '_')}-{day.day}-{model.fingerprint(day)}.json"
 
 
 def keep(file: Path, predictions: NDArray[np.float32]) -> None:

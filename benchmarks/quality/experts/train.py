@@ -1,12 +1,14 @@
 """Trains torch-rechub's MMoE or PLE and predicts; run by the interpreter of the environment that has it.
 
-    python train.py ROWS.npz PROBABILITIES.npy '{"kind": "mmoe", "seed": 1, "vocabularies": [12, 5]}'
+    python train.py ROWS.npz SETTINGS.json '{"kind": "mmoe", "seed": 0, "vocabularies": [12, 5]}'
+    python train.py ROWS.npz PROBABILITIES.npy '{"kind": "mmoe", "seed": 1, "vocabularies": [12, 5], "epochs": 3}'
 
-Of the epochs, the one with the lowest cross entropy on the held-out viewers is kept; each objective's is divided by
-that of its base rate, so that rare ones count as much as frequent ones.
+Without a number of epochs it is looked for: the one with the lowest cross entropy on the held-out viewers; each
+objective's is divided by that of its base rate, so that rare ones count as much as frequent ones. With one, all rows
+are trained on.
 """
 
-import copy
+import itertools
 import json
 import sys
 from collections.abc import Iterator
@@ -20,6 +22,7 @@ from torch_rechub.basic.features import DenseFeature, SparseFeature
 from torch_rechub.models.multi_task import MMOE, PLE
 from torch_rechub.trainers import MTLTrainer
 
+_TRAINED_ON = ("dense", "codes", "labels")
 _EPOCHS, _PATIENCE = 15, 2
 _BATCH, _SCORE_BATCH = 512, 8192
 _LEARNING_RATE, _WEIGHT_DECAY = 1e-3, 1e-5
@@ -78,42 +81,51 @@ def normalized_entropy(probabilities: torch.Tensor, labels: torch.Tensor) -> flo
     return float((loss / entropy)[entropy > 0].mean())
 
 
-def train(model: torch.nn.Module, rows: dict[str, torch.Tensor], seed: int, folder: str) -> None:
-    """Trains, and leaves the model with the weights of its best epoch."""
+def best_epochs(model: torch.nn.Module, rows: dict[str, torch.Tensor], seed: int, folder: str) -> int:
+    """Trains without the held-out viewers until their rows are predicted no better; the epochs that predicted best."""
     held_out = rows["held_out"]
-    fitted = [rows[name][~held_out] for name in ("dense", "codes", "labels")]
     dense, codes, labels = (rows[name][held_out] for name in ("dense", "codes", "labels"))
-    batches = Batches(fitted[0], fitted[1], fitted[2], torch.Generator().manual_seed(seed))
-    types = ["classification"] * labels.shape[1]
+    best, epochs = float("inf"), 0
+    for epoch, _ in enumerate(trained(model, {name: rows[name][~held_out] for name in _TRAINED_ON}, seed, folder), 1):
+        loss = normalized_entropy(predict(model, dense, codes), labels)
+        if loss < best:
+            best, epochs = loss, epoch
+        if epoch == _EPOCHS or epoch - epochs == _PATIENCE:
+            break
+    return epochs
+
+
+def trained(model: torch.nn.Module, rows: dict[str, torch.Tensor], seed: int, folder: str) -> Iterator[torch.nn.Module]:
+    """Trains on, and gives the model after each epoch."""
+    generator = torch.Generator().manual_seed(seed)
+    batches = Batches(rows["dense"], rows["codes"], rows["labels"], generator)
     trainer = MTLTrainer(
         model,
-        types,
+        ["classification"] * rows["labels"].shape[1],
         optimizer_params={"lr": _LEARNING_RATE, "weight_decay": _WEIGHT_DECAY},
         n_epoch=_EPOCHS,
         model_path=folder,
     )
-    best, weights, since = float("inf"), copy.deepcopy(model.state_dict()), 0
-    for _ in range(_EPOCHS):
+    while True:
         trainer.train_one_epoch(batches)
-        loss = normalized_entropy(predict(model, dense, codes), labels)
-        if loss < best:
-            best, weights, since = loss, copy.deepcopy(model.state_dict()), 0
-        else:
-            since += 1
-        if since == _PATIENCE:
-            break
-    model.load_state_dict(weights)
+        yield model
 
 
-def main(rows_file: str, probabilities: str, options: dict[str, Any]) -> None:
-    """Reads the rows, trains, writes the test rows' probabilities."""
+def main(rows_file: str, output: str, options: dict[str, Any]) -> None:
+    """Reads the rows, trains, and writes the epochs to train for, or the test rows' probabilities."""
     # Batches are small, and other seeds may be training beside this one.
     torch.set_num_threads(1)
-    torch.manual_seed(options["seed"])
+    seed = options["seed"]
+    torch.manual_seed(seed)
     rows = {name: torch.from_numpy(values) for name, values in np.load(rows_file).items()}
     model = build(options["kind"], rows["dense"].shape[1], options["vocabularies"], rows["labels"].shape[1])
-    train(model, rows, options["seed"], str(Path(probabilities).parent))
-    np.save(probabilities, predict(model, rows["test_dense"], rows["test_codes"]).numpy())
+    folder = str(Path(output).parent)
+    if "epochs" in options:
+        for _ in itertools.islice(trained(model, rows, seed, folder), options["epochs"]):
+            pass
+        np.save(output, predict(model, rows["test_dense"], rows["test_codes"]).numpy())
+    else:
+        Path(output).write_text(json.dumps({"epochs": best_epochs(model, rows, seed, folder)}))
 
 
 if __name__ == "__main__":

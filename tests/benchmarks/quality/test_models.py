@@ -1,5 +1,6 @@
 """Every model learns a small feed that can be learnt."""
 
+import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -48,7 +49,10 @@ def _model(name: str) -> object:
 
 @pytest.mark.parametrize("name", [_model(name) for name in MODELS])
 def test_it_predicts_both_objectives(name: str, day: HeldOutDay) -> None:
-    predicted = MODELS[name].predict(day, 1)
+    model = MODELS[name]
+    # As they are kept in a file.
+    settings = () if model.tune is None else (json.loads(json.dumps(model.tune(day))),)
+    predicted = model.predict(day, 1, *settings)
     assert predicted.shape == day.test.labels.shape
     for objective, least in enumerate((0.68, 0.8)):
         labels, p = day.test.labels[:, objective], predicted[:, objective]
