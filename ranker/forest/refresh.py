@@ -4,8 +4,9 @@ Splits stay good for weeks while outcome rates move from one day to the next. A 
 sums over its rows, of gradients and of hessians (Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD
 2016, eq. 5). XGBoost keeps the hessians' as the leaf's cover, and value and cover tell the gradients'. So the sums of
 new rows can be added to those of the old ones as if all of them had met in the same leaf. The cover is of the rows that
-a tree was grown on, without the viewers held out and the rows that it was not shown, so a new row counts somewhat more
-than an old one.
+a tree was shown, a share of those it could have been, so a new row counts somewhat more than an old one.
+
+New rows are those of later days, and on a cold start those of the viewers who were held out to say when to stop.
 """
 
 from collections.abc import Iterable, Iterator
