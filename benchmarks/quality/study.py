@@ -168,14 +168,14 @@ def _predict(day: HeldOutDay, trainings: Sequence[_Training]) -> None:
     for training in trainings:
         settings = () if training.model.tune is None else (json.loads(training.settings.read_text()),)
         keep(training.file, training.model.predict(day, training.seed, *settings))
-    # A worker that goes on with another day would hold this one's leaves.
-    grown_forest.cache_clear()
 
 
 def _limited(function: Callable[..., None], *arguments: Any) -> None:
     # XGBoost and scikit-learn would otherwise start as many threads as there are cores in every process.
     with threadpool_limits(1):
         function(*arguments)
+    # The next task has a copy of the day of its own, and the leaves of this one would only take up memory.
+    grown_forest.cache_clear()
 
 
 def _on_one_thread() -> None:

@@ -1,4 +1,4 @@
-"""The whole benchmark on a small feed: the pipeline up to Transform, two models, tables, picture and figures."""
+"""The whole benchmark on a small feed: the pipeline up to Transform, three models, tables, picture and figures."""
 
 import json
 from datetime import date
@@ -18,7 +18,8 @@ pytestmark = pytest.mark.slow
 
 def test_a_quick_run_writes_page_picture_and_figures_and_goes_on_from_what_it_kept(tmp_path: Path) -> None:
     page, figures, work = tmp_path / "out" / "quality.md", tmp_path / "out" / "quality.json", tmp_path / "work"
-    command = ["--quick", "--models", "ours", "two towers alone", "--processes", "2", "--work", str(work)]
+    models = ["ours", "two towers alone", "LR on leaves"]
+    command = ["--quick", "--models", *models, "--processes", "2", "--work", str(work)]
     main([*command, "--page", str(page), "--json", str(figures)])
     assert {file.name for file in page.parent.iterdir()} == {"quality.md", "quality.svg", "quality.json"}
     found = json.loads(figures.read_text())["figures"]
@@ -28,10 +29,21 @@ def test_a_quick_run_writes_page_picture_and_figures_and_goes_on_from_what_it_ke
     assert found["feed.auc.click"]["ours"] > 0.55
     text = page.read_text()
     assert all(f"## {objective} (" in text for objective in FEED.objective_names)
-    kept = {file: file.stat().st_mtime_ns for file in (work / "predictions").iterdir()}
-    assert len(kept) == 3  # two models and the ceiling
+    [settings] = (work / "settings").iterdir()
+    assert settings.name.startswith("LR_on_leaves-2026-01-12-")
+    assert set(json.loads(settings.read_text())) <= {0.003, 0.03}
+
+    def made() -> dict[Path, int]:
+        return {
+            file: file.stat().st_mtime_ns
+            for folder in ("predictions", "settings")
+            for file in (work / folder).iterdir()
+        }
+
+    kept = made()
+    assert len(kept) == 3 + 1 + 1  # the models, the ceiling and the settings
     main(command)
-    assert {file: file.stat().st_mtime_ns for file in (work / "predictions").iterdir()} == kept
+    assert made() == kept
 
     [run] = work.glob("feed-feed-*")
     feed = date.fromisoformat(run.name[-10:])

@@ -36,6 +36,22 @@ def test_the_variance_of_the_rarest_objective_is_set_beside_that_without_warm_up
     assert "standard deviation of 0.1000 without warm-up and of 0.0100 with" in markdown([found], "command", {})
 
 
+def test_the_steadiest_setting_is_one_of_those_that_are_as_good_as_the_best() -> None:
+    found = results(
+        "variance",
+        auc={
+            "adam, warm-up 10%": [[0.68, 0.68], [0.72, 0.72], [0.70, 0.70]],
+            "adam, warm-up 50%": [[0.70, 0.72], [0.72, 0.74], [0.71, 0.73]],  # the best
+            "adamw, warm-up 5%": [[0.70, 0.70], [0.71, 0.71], [0.72, 0.72]],  # 0.01 behind it, within noise
+            "adagrad, warm-up 0%": 3 * [[0.6, 0.6]],  # steadier, and worse
+        },
+    )
+    [figure] = [f for f in figures(found) if f.name == "feed.auc_deviation.least"]
+    assert [figure.ours, figure.rival] == pytest.approx([0.02, 0.01])
+    assert "the best, adam, warm-up 50% (0.7200), adam, warm-up 50%" in figure.note
+    assert figure.note.endswith("Within the noise are adam, warm-up 10%, adam, warm-up 50%, adamw, warm-up 5%")
+
+
 def test_sampling_names_the_objective_whose_o_over_e_moved_most() -> None:
     name = "10% of an objective's negatives, uncorrected"
     found = results("sampling", o_over_e={name: 3 * [[0.45, 0.1]]})
