@@ -20,7 +20,7 @@ from ranker.forest.refresh import with_held_out
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
 
-_CONFIG, _DONE = "config.json", "done"
+_CONFIG, _DONE, _FOREST, _GROWN = "config.json", "done", "forest", "grown"
 _SPLITS = ("train", "test")
 
 
@@ -31,11 +31,13 @@ class Prepared:
     Attributes:
         day: config and rows.
         forest: one, whatever the towers' seed.
+        grown: the same before it counted the held-out viewers in.
         leaves: of the training rows and of the held-out rows.
     """
 
     day: HeldOutDay
     forest: Forest
+    grown: Forest
     leaves: Leaves
 
 
@@ -54,7 +56,7 @@ def prepare(config: PipelineConfig, change: Change, log: Path, day: date, work: 
         RuntimeError: a component failed.
     """
     held_out = held_out_day(change(config), log, day, work / f"{config.name}-{day}", console)
-    parts = (str(held_out.source), to_json(config), code_fingerprint("ranker.forest"))
+    parts = (str(held_out.source), to_json(config), code_fingerprint("ranker.forest", "benchmarks.studies.preparing"))
     folder = work / "prepared" / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     if (folder / _DONE).exists():
         return folder
@@ -64,7 +66,8 @@ def prepare(config: PipelineConfig, change: Change, log: Path, day: date, work: 
     forest = with_held_out(grown, held_out.train.batches(), config.forest)
     traversal = Traversal(forest)
     folder.mkdir(parents=True, exist_ok=True)
-    forest.save(str(folder / "forest"))
+    forest.save(str(folder / _FOREST))
+    grown.save(str(folder / _GROWN))
     for name, rows in zip(_SPLITS, (held_out.train, held_out.test), strict=True):
         leaves = traversal(rows.features).astype(np.int32)
         arrays: dict[str, Any] = {f"towers.{tensor}": values for tensor, values in rows.towers.items()}
@@ -86,7 +89,8 @@ def load(folder: Path) -> Prepared:
             rows.append(Rows(none, towers, arrays["labels"], arrays["buckets"]))
             leaves.append(arrays["leaves"])
     day = HeldOutDay(config, date.fromisoformat((folder / _DONE).read_text()), folder, rows[0], rows[1])
-    return Prepared(day, Forest.load(str(folder / "forest")), (leaves[0], leaves[1]))
+    forest, grown = (Forest.load(str(folder / name)) for name in (_FOREST, _GROWN))
+    return Prepared(day, forest, grown, (leaves[0], leaves[1]))
 
 
 def scaled(day: HeldOutDay, scale: float) -> HeldOutDay:

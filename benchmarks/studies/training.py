@@ -22,7 +22,8 @@ def predict(prepared: Prepared, variant: Variant, seed: int) -> Probabilities:
     config = variant.change(day.config)
     if not variant.post_hoc:
         return _probabilities(day, config, prepared.forest, prepared.leaves, seed)
-    return _calibrated(day, config, prepared.forest, prepared.leaves, seed)
+    # The forest that has counted those viewers in would be too sure of what happened to them.
+    return _calibrated(day, config, prepared.grown, prepared.leaves, seed)
 
 
 def _probabilities(day: HeldOutDay, config: PipelineConfig, forest: Forest, leaves: Leaves, seed: int) -> Probabilities:
@@ -40,8 +41,10 @@ def _calibrated(day: HeldOutDay, config: PipelineConfig, forest: Forest, leaves:
     both = (leaves[0][~held_out], np.concatenate([leaves[0][held_out], leaves[1]]))
     p = _probabilities(kept, config, forest, both, seed)
     fitted, labels = int(held_out.sum()), day.train.labels[held_out]
+    # Where it saw no positive it would predict 0, and the first positive there would cost more than all else together.
+    least = 0.5 / fitted
     columns = [
-        IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
+        IsotonicRegression(y_min=least, y_max=1 - least, out_of_bounds="clip")
         .fit(p[:fitted, objective], labels[:, objective])
         .predict(p[fitted:, objective])
         for objective in range(labels.shape[1])

@@ -50,6 +50,13 @@ def test_uncorrected_sampling_expects_too_much(day: Prepared) -> None:
     assert (day.day.test.labels.sum(axis=0) / p.sum(axis=0)).max() < 0.6
 
 
+def test_a_regression_fitted_afterwards_is_never_certain(day: Prepared) -> None:
+    p = predict(day, variant("isotonic", "post-hoc isotonic regression"), 1)
+    least = float(np.float32(0.5 / day.day.validation.sum()))
+    assert least <= p.min() < p.max() <= 1 - least
+    assert len(np.unique(p)) < 400  # it is a regression of steps
+
+
 def test_the_seed_changes_the_towers_and_not_the_forest(day: Prepared) -> None:
     chosen = variant("dense", "none, × 1")
     first, again, other = (predict(day, chosen, seed) for seed in (1, 1, 2))

@@ -10,6 +10,7 @@ from benchmarks.quality.rows import HeldOutDay, Rows
 from benchmarks.studies.preparing import Prepared
 from pipeline.config import Categorical, DenseEmbedding, Features, Forest, Objective, PipelineConfig, Towers, Training
 from ranker import keys
+from ranker.forest.refresh import with_held_out
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
 
@@ -51,7 +52,8 @@ def rows(count: int, seed: int) -> Rows:
 def prepared() -> Prepared:
     """Eight thousand rows to train on and half as many to predict."""
     day = HeldOutDay(CONFIG, date(2026, 1, 2), Path("tiny"), rows(8_000, 1), rows(4_000, 2))
-    forest, _ = train_forest(day.train.batches(), CONFIG.forest, CONFIG.features.forest_names, CONFIG.objective_names)
+    grown, _ = train_forest(day.train.batches(), CONFIG.forest, CONFIG.features.forest_names, CONFIG.objective_names)
+    forest = with_held_out(grown, day.train.batches(), CONFIG.forest)
     traversal = Traversal(forest)
     leaves = tuple(traversal(rows.features).astype(np.int32) for rows in (day.train, day.test))
-    return Prepared(day, forest, (leaves[0], leaves[1]))
+    return Prepared(day, forest, grown, (leaves[0], leaves[1]))
