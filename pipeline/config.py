@@ -147,8 +147,7 @@ class Forest:
         colsample: share of the features that each tree sees.
         early_stopping_rounds: rounds without a better validation loss after which an objective gets no more trees, and
             loses those since its best round; 0 keeps all trees.
-        validation_fraction: share of the training viewers held out for that; afterwards the values of the leaves take
-            them in too.
+        validation_fraction: share of the training viewers held out for that; the values of the leaves are of all rows.
         device: where XGBoost trains.
         dask: workers that grow the forest together; None grows it in one process.
         external_memory: keep the quantised matrix on disk, for logs that do not fit into memory.

@@ -9,7 +9,6 @@ from benchmarks.quality.rows import HeldOutDay
 from benchmarks.quality.towers import Leaves
 from pipeline.config import Forest as ForestConfig
 from ranker.forest.model import Forest
-from ranker.forest.refresh import with_held_out
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
 
@@ -18,7 +17,6 @@ from ranker.forest.traverse import Traversal
 def grown_forest(day: HeldOutDay, config: ForestConfig, seed: int) -> tuple[Forest, Leaves]:
     """The forest and the leaves of the train and test rows; the models of one day and seed share it."""
     names, objectives = day.config.features.forest_names, day.config.objective_names
-    grown, _ = train_forest(day.train.batches(), replace(config, seed=seed), names, objectives)
-    forest = with_held_out(grown, day.train.batches(), config)
+    forest, _ = train_forest(day.train.batches(), replace(config, seed=seed), names, objectives)
     traversal = Traversal(forest)
     return forest, (traversal(day.train.features).astype(np.int32), traversal(day.test.features).astype(np.int32))

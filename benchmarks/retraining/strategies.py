@@ -15,7 +15,7 @@ from pipeline.config import PipelineConfig, Start
 from ranker import keys
 from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
-from ranker.forest.refresh import refreshed, with_held_out
+from ranker.forest.refresh import refreshed
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
 from ranker.towers.data import LabelCounts
@@ -96,13 +96,12 @@ STRATEGIES: dict[str, Strategy] = {"frozen": frozen, "cold": cold, "warm": warm,
 def _cold(config: PipelineConfig, day: ReplayDay, start: Start, seed: int) -> tuple[Model, DayResult]:
     seconds: dict[str, float] = {}
     with _timed(seconds, "forest"):
-        grown, _ = train_forest(
+        forest, _ = train_forest(
             day.window.batches(),
             replace(config.forest, seed=seed),
             config.features.forest_names,
             config.objective_names,
         )
-        forest = with_held_out(grown, day.window.batches(), config.forest)
     model = _towers(config, forest, day.window, "cold", start, None, seed, seconds)
     return model, _predicted(config, model, day.test, seconds)
 

@@ -16,11 +16,12 @@ from benchmarks.studies.studies import Change
 from pipeline.config import PipelineConfig, from_json, to_json
 from pipeline.fingerprint import code_fingerprint
 from ranker.forest.model import Forest
-from ranker.forest.refresh import with_held_out
+from ranker.forest.refit import refitted
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
 
-_CONFIG, _DONE, _FOREST, _GROWN = "config.json", "done", "forest", "grown"
+_CONFIG, _DONE = "config.json", "done"
+_FOREST, _BEFORE_CALIBRATION = "forest", "forest-before-calibration"
 _SPLITS = ("train", "test")
 
 
@@ -31,13 +32,13 @@ class Prepared:
     Attributes:
         day: config and rows.
         forest: one, whatever the towers' seed.
-        grown: the same before it counted the held-out viewers in.
+        before_calibration: the same with leaf values that know nothing of the held-out viewers.
         leaves: of the training rows and of the held-out rows.
     """
 
     day: HeldOutDay
     forest: Forest
-    grown: Forest
+    before_calibration: Forest
     leaves: Leaves
 
 
@@ -62,12 +63,11 @@ def prepare(config: PipelineConfig, change: Change, log: Path, day: date, work: 
         return folder
     console.print(f"{day}: growing the forest")
     names, objectives = config.features.forest_names, config.objective_names
-    grown, _ = train_forest(held_out.train.batches(), config.forest, names, objectives)
-    forest = with_held_out(grown, held_out.train.batches(), config.forest)
+    forest, _ = train_forest(held_out.train.batches(), config.forest, names, objectives)
     traversal = Traversal(forest)
     folder.mkdir(parents=True, exist_ok=True)
     forest.save(str(folder / _FOREST))
-    grown.save(str(folder / _GROWN))
+    without_held_out(forest, held_out, folder).save(str(folder / _BEFORE_CALIBRATION))
     for name, rows in zip(_SPLITS, (held_out.train, held_out.test), strict=True):
         leaves = traversal(rows.features).astype(np.int32)
         arrays: dict[str, Any] = {f"towers.{tensor}": values for tensor, values in rows.towers.items()}
@@ -75,6 +75,13 @@ def prepare(config: PipelineConfig, change: Change, log: Path, day: date, work: 
     (folder / _CONFIG).write_text(to_json(config))
     (folder / _DONE).write_text(day.isoformat())
     return folder
+
+
+def without_held_out(forest: Forest, day: HeldOutDay, scratch: Path) -> Forest:
+    """The forest with leaf values of the training rows of all viewers but those held out."""
+    others = ~day.validation
+    rows = [(day.train.features[others], day.train.labels[others])]
+    return refitted(forest, rows, day.config.forest.learning_rate, scratch)
 
 
 @lru_cache(maxsize=1)
@@ -89,8 +96,8 @@ def load(folder: Path) -> Prepared:
             rows.append(Rows(none, towers, arrays["labels"], arrays["buckets"]))
             leaves.append(arrays["leaves"])
     day = HeldOutDay(config, date.fromisoformat((folder / _DONE).read_text()), folder, rows[0], rows[1])
-    forest, grown = (Forest.load(str(folder / name)) for name in (_FOREST, _GROWN))
-    return Prepared(day, forest, grown, (leaves[0], leaves[1]))
+    forest, before = (Forest.load(str(folder / name)) for name in (_FOREST, _BEFORE_CALIBRATION))
+    return Prepared(day, forest, before, (leaves[0], leaves[1]))
 
 
 def scaled(day: HeldOutDay, scale: float) -> HeldOutDay:

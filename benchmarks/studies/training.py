@@ -22,8 +22,7 @@ def predict(prepared: Prepared, variant: Variant, seed: int) -> Probabilities:
     config = variant.change(day.config)
     if not variant.post_hoc:
         return _probabilities(day, config, prepared.forest, prepared.leaves, seed)
-    # The forest that has counted those viewers in would be too sure of what happened to them.
-    return _calibrated(day, config, prepared.grown, prepared.leaves, seed)
+    return _calibrated(day, config, prepared.before_calibration, prepared.leaves, seed)
 
 
 def _probabilities(day: HeldOutDay, config: PipelineConfig, forest: Forest, leaves: Leaves, seed: int) -> Probabilities:

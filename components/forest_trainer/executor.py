@@ -19,7 +19,7 @@ from pipeline.config import from_json
 from ranker.examples import example_files
 from ranker.forest.distribute import train_forest_on_dask
 from ranker.forest.model import Forest
-from ranker.forest.refresh import refreshed, with_held_out
+from ranker.forest.refresh import refreshed
 from ranker.forest.rows import forest_rows
 from ranker.forest.train import Batch, train_forest
 from ranker.forest.traverse import Traversal
@@ -56,8 +56,6 @@ class Executor(base_executor.BaseExecutor):
                 forest, curve = train_forest_on_dask(read, config, config.dask, feature_names, objective_names)
             else:
                 forest, curve = train_forest(read(), config, feature_names, objective_names)
-            if config.validation_fraction:
-                forest = with_held_out(forest, read(), config)
             forest.save(artifact.uri)
             Path(artifact.uri, TRAINING_CURVE_FILE).write_text(json.dumps(asdict(curve), indent=1))
         else:

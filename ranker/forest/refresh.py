@@ -3,10 +3,9 @@
 Splits stay good for weeks while outcome rates move from one day to the next. A leaf's value is one Newton step from two
 sums over its rows, of gradients and of hessians (Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD
 2016, eq. 5). XGBoost keeps the hessians' as the leaf's cover, and value and cover tell the gradients'. So the sums of
-new rows can be added to those of the old ones as if all of them had met in the same leaf. The cover is of the rows that
-a tree was shown, a share of those it could have been, so a new row counts somewhat more than an old one.
-
-New rows are those of later days, and on a cold start those of the viewers who were held out to say when to stop.
+new rows can be added to those of the old ones as if all of them had met in the same leaf. The old rows' gradients stay
+what they were while the trees before move, so tree after tree makes up for what the new rows still miss: the forest
+follows them by more than their share.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,14 +14,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import Forest as ForestConfig
-from ranker.forest import train
 from ranker.forest.model import Forest, Leaves
-from ranker.forest.traverse import Traversal
+from ranker.forest.refit import LAMBDA
 
 Batch = tuple[Leaves, NDArray[np.float32]]
 
-_LAMBDA = 1.0  # XGBoost's default L2 penalty, which `train` leaves as it is
 _CHUNK_ROWS = 1 << 16  # 130 MB of leaves for 1000 trees
 
 
@@ -51,27 +47,6 @@ def refreshed(forest: Forest, batches: Iterable[Batch], learning_rate: float, ch
     for leaves, targets in _chunks(checked, chunk_rows):
         _count_in(forest, value, cover, leaves, targets, learning_rate)
     return replace(forest, leaf_value=_frozen(value), leaf_cover=_frozen(cover))
-
-
-def with_held_out(forest: Forest, batches: Iterable[train.Batch], config: ForestConfig) -> Forest:
-    """The forest with the rows that grew no trees counted in, once they have said when to stop.
-
-    They are a tenth of the rows, and no split was chosen for its gain on them: leaves that promise too much come down.
-
-    Args:
-        forest: as `train_forest` gives it.
-        batches: the same as it was given, in any order; read once.
-        config: that it was grown with.
-    """
-    find_leaves = Traversal(forest)
-
-    def held_out() -> Iterator[Batch]:
-        for features, labels, buckets in batches:
-            chosen = train.are_held_out(buckets, config)
-            if chosen.any():
-                yield find_leaves(features[chosen]), labels[chosen]
-
-    return refreshed(forest, held_out(), config.learning_rate)
 
 
 def _chunks(batches: Iterable[Batch], rows: int) -> Iterator[Batch]:
@@ -110,7 +85,7 @@ def _count_in(
         of_tree = value[begin:end]
         # The formula above with G_old = -value (H_old + lambda) / learning_rate filled in: without new rows in a leaf,
         # its value stays what it is to the last bit.
-        of_tree -= (of_tree * hessian + learning_rate * gradient) / (cover[begin:end] + hessian + _LAMBDA)
+        of_tree -= (of_tree * hessian + learning_rate * gradient) / (cover[begin:end] + hessian + LAMBDA)
         cover[begin:end] += hessian
         margins[output] += of_tree[leaf]
 

@@ -1,6 +1,7 @@
 """Training the forest on batches that arrive once, within memory that holds only the quantised matrix."""
 
 import contextlib
+import itertools
 import json
 import logging
 import tempfile
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Forest as ForestConfig
 from ranker.forest.model import Forest
+from ranker.forest.refit import refitted
 from ranker.forest.spool import Spool, SpoolIter
 from ranker.forest.stopping import StopEach, best_rounds, keep_rounds, losses_of
 from ranker.forest.together import all_or_none, least, total
@@ -58,7 +60,7 @@ def train_forest(
     connects them (see `distribute`); each gets the same forest.
 
     Rows of viewers who are held out (`are_held_out`) grow no trees, and decide, for each objective by itself, after
-    which round its trees are of no more use. `refresh.with_held_out` lets them count afterwards.
+    which round its trees are of no more use. Then all rows count for the values of the leaves (`refitted`).
 
     Args:
         batches: (features float32 [rows, features] with NaN where missing, labels float32 [rows, objectives] of 0 and
@@ -66,8 +68,8 @@ def train_forest(
         config: the forest's settings.
         feature_names: one per column of the features.
         objective_names: one per column of the labels.
-        scratch: folder for temporary files of about 4 bytes per row and feature, removed at the end; the system's
-            folder for temporary files by default.
+        scratch: folder for temporary files of about 4 bytes per row and feature and 1 per row and tree, removed at the
+            end; the system's folder for temporary files by default.
 
     Raises:
         ValueError: no rows to train on or to validate with; a batch of another shape; an infinite feature; an
@@ -91,7 +93,9 @@ def train_forest(
                 validation.append(features[held_out], targets[held_out])
         _check_learnable(train, validation, config, outputs)
         booster, curve = _boost(train, validation, config, outputs, rounds, folder)
-    return Forest.from_booster(booster, feature_names), curve
+        everything = itertools.chain(train.batches(_BATCH_ROWS), validation.batches(_BATCH_ROWS))
+        grown = Forest.from_booster(booster, feature_names)
+        return refitted(grown, everything, config.learning_rate, folder), curve
 
 
 def are_held_out(buckets: NDArray[np.int64], config: ForestConfig) -> NDArray[np.bool_]:

@@ -1,5 +1,6 @@
 """A small held-out day that the towers can learn."""
 
+import tempfile
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.quality.rows import HeldOutDay, Rows
-from benchmarks.studies.preparing import Prepared
+from benchmarks.studies.preparing import Prepared, without_held_out
 from pipeline.config import Categorical, DenseEmbedding, Features, Forest, Objective, PipelineConfig, Towers, Training
 from ranker import keys
-from ranker.forest.refresh import with_held_out
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
 
@@ -52,8 +52,9 @@ def rows(count: int, seed: int) -> Rows:
 def prepared() -> Prepared:
     """Eight thousand rows to train on and half as many to predict."""
     day = HeldOutDay(CONFIG, date(2026, 1, 2), Path("tiny"), rows(8_000, 1), rows(4_000, 2))
-    grown, _ = train_forest(day.train.batches(), CONFIG.forest, CONFIG.features.forest_names, CONFIG.objective_names)
-    forest = with_held_out(grown, day.train.batches(), CONFIG.forest)
+    forest, _ = train_forest(day.train.batches(), CONFIG.forest, CONFIG.features.forest_names, CONFIG.objective_names)
+    with tempfile.TemporaryDirectory() as scratch:
+        before_calibration = without_held_out(forest, day, Path(scratch))
     traversal = Traversal(forest)
     leaves = tuple(traversal(rows.features).astype(np.int32) for rows in (day.train, day.test))
-    return Prepared(day, forest, grown, (leaves[0], leaves[1]))
+    return Prepared(day, forest, before_calibration, (leaves[0], leaves[1]))

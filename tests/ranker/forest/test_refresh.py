@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from pipeline.config import Forest as ForestConfig
 from ranker.forest.model import Forest
-from ranker.forest.refresh import refreshed, with_held_out
-from ranker.forest.train import Batch, train_forest
+from ranker.forest.refresh import refreshed
+from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
 from ranker.keys import VIEWER_BUCKETS
 
@@ -128,42 +128,6 @@ def test_other_rates_are_learnt(forest: Forest) -> None:
     before, after = o_over_e(forest, *unseen), o_over_e(found, *unseen)
     assert before[0] > 1.6
     np.testing.assert_allclose(after, 1.0, atol=0.05)
-
-
-def log_losses(forest: Forest, features: NDArray[np.float32], labels: NDArray[np.float32]) -> NDArray[np.float64]:
-    signed = (2 * labels - 1) * forest.margins(Traversal(forest)(features))
-    losses: NDArray[np.float64] = np.logaddexp(0, -signed.astype(np.float64)).mean(axis=0)
-    return losses
-
-
-def in_batches(rows: int, seed: int) -> list[Batch]:
-    """Impressions of 100 viewers, in two batches."""
-    features, labels = impressions(rows, seed)
-    buckets = np.random.default_rng(seed).integers(0, 100, rows) * (VIEWER_BUCKETS // 100)
-    half = rows // 2
-    return [(features[:half], labels[:half], buckets[:half]), (features[half:], labels[half:], buckets[half:])]
-
-
-def test_held_out_viewers_are_counted_in_once_they_have_said_when_to_stop() -> None:
-    config = ForestConfig(trees=200, depth=4, learning_rate=RATE, validation_fraction=0.4, seed=1)
-    batches = in_batches(4000, seed=11)
-    grown, _ = train_forest(iter(batches), config, ["x", "y", "z"], NAMES)
-    found = with_held_out(grown, iter(batches), config)
-    features, labels, buckets = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-    held_out = buckets < 0.4 * VIEWER_BUCKETS
-    assert 1400 < held_out.sum() < 1800
-    by_hand = refreshed(grown, [(Traversal(grown)(features[held_out]), labels[held_out])], RATE)
-    np.testing.assert_array_equal(found.leaf_value, by_hand.leaf_value)
-    assert found.fingerprint == grown.fingerprint
-    unseen = impressions(50_000, seed=12)
-    assert np.all(log_losses(found, *unseen) < log_losses(grown, *unseen))
-
-
-def test_without_held_out_viewers_the_forest_stays_as_it_was_grown() -> None:
-    config = ForestConfig(trees=20, early_stopping_rounds=0, validation_fraction=0.0)
-    batches = in_batches(1000, seed=13)
-    grown, _ = train_forest(iter(batches), config, ["x", "y", "z"], NAMES)
-    np.testing.assert_array_equal(with_held_out(grown, batches, config).leaf_value, grown.leaf_value)
 
 
 def test_rows_of_another_forest_are_refused(forest: Forest) -> None:

@@ -1,0 +1,124 @@
+"""The values of a forest's leaves, estimated anew from all rows once the trees stand.
+
+A tree's leaves get their values from the rows that it was grown on: a sample of them, without the viewers who are held
+out to say when to stop, and each after the trees that came before early stopping took some away. With the trees fixed,
+every row can count, as XGBoost's updater `refresh` lets it: tree by tree in boosting order, a leaf's value is one
+Newton step over all rows in it (Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD 2016, eq. 5).
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranker.compiled import compiled
+from ranker.forest.model import Forest, Leaves
+from ranker.forest.together import total
+from ranker.forest.traverse import Traversal
+
+LAMBDA = 1.0  # XGBoost's default L2 penalty, which `train` leaves as it is
+
+Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+def refitted(forest: Forest, batches: Iterable[Batch], learning_rate: float, scratch: Path) -> Forest:
+    """The forest with values and covers of all rows; structure, leaf ids and fingerprint are the same.
+
+    Several processes that grew the forest together call this together, each with its share of the rows, and get the
+    same values.
+
+    Args:
+        forest: a forest of probabilities.
+        batches: (features float32 [rows, features], labels float32 [rows, outputs] of 0 and 1); read once.
+        learning_rate: the shrinkage that it was grown with.
+        scratch: folder for a temporary file of one byte per row and tree, two where a tree has more than 256 leaves.
+    """
+    find_leaves = Traversal(forest)
+    parts = []
+    with _LeafColumns(scratch / "leaves", forest) as columns:
+        for features, labels in batches:
+            columns.append(find_leaves(features))
+            parts.append(labels.astype(np.int8))
+        return _refitted(forest, columns, np.ascontiguousarray(np.concatenate(parts).T), learning_rate)
+
+
+def _refitted(forest: Forest, columns: "_LeafColumns", labels: NDArray[np.int8], learning_rate: float) -> Forest:
+    value, cover = np.empty(forest.leaves), np.empty(forest.leaves)
+    margins = np.repeat(forest.base_margin.astype(np.float64)[:, None], labels.shape[1], axis=1)
+    for tree, output in enumerate(forest.tree_output):
+        begin, end = forest.first_leaf[tree], forest.first_leaf[tree + 1]
+        leaf = columns.of_tree(tree)
+        sums = np.zeros((2, end - begin))
+        _add_up(leaf, margins[output], labels[output], sums)
+        sums = total(sums.reshape(-1)).reshape(sums.shape)
+        value[begin:end] = -learning_rate * sums[0] / (sums[1] + LAMBDA)
+        cover[begin:end] = sums[1]
+        _move(leaf, value[begin:end], margins[output])
+    return replace(forest, leaf_value=_frozen(value), leaf_cover=_frozen(cover))
+
+
+class _LeafColumns:
+    """Every row's leaf in each tree, in a file that one tree after the other can be read from.
+
+    Args:
+        path: the file, which is replaced, and removed at the end.
+        forest: whose leaves they are; they are kept as numbers within their tree.
+    """
+
+    def __init__(self, path: Path, forest: Forest) -> None:
+        self._path = path
+        self._first = forest.first_leaf[:-1]
+        self._dtype = np.dtype(np.min_scalar_type(int(np.diff(forest.first_leaf).max()) - 1))
+        self._file = path.open("w+b")
+        self._blocks: list[tuple[int, int]] = []  # where each begins, and its rows
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        self._path.unlink()
+
+    def append(self, leaves: Leaves) -> None:
+        """Adds rows: leaves [rows, trees], numbered over the whole forest."""
+        self._blocks.append((self._file.tell(), len(leaves)))
+        within = (leaves - self._first.astype(leaves.dtype)).astype(self._dtype)
+        self._file.write(np.ascontiguousarray(within.T).tobytes())
+
+    def of_tree(self, tree: int) -> NDArray[Any]:
+        """[rows], in the order in which they were added."""
+        self._file.flush()
+        size = self._dtype.itemsize
+        parts = []
+        for begin, rows in self._blocks:
+            self._file.seek(begin + tree * rows * size)
+            parts.append(np.frombuffer(self._file.read(rows * size), self._dtype))
+        return np.concatenate(parts)
+
+
+@compiled
+def _add_up(leaf, margin, label, sums):  # type: ignore[no-untyped-def]
+    """Adds each row's gradient and hessian to those of its leaf; sums [2, leaves]."""
+    for row in range(len(leaf)):
+        probability = 1.0 / (1.0 + np.exp(-margin[row]))
+        sums[0, leaf[row]] += probability - label[row]
+        sums[1, leaf[row]] += probability * (1.0 - probability)
+
+
+@compiled
+def _move(leaf, value, margin):  # type: ignore[no-untyped-def]
+    """Adds each row's new value to its log-odds."""
+    for row in range(len(leaf)):
+        margin[row] += value[leaf[row]]
+
+
+def _frozen(array: NDArray[np.float64]) -> NDArray[np.float32]:
+    rounded = array.astype(np.float32)
+    rounded.setflags(write=False)
+    return rounded
