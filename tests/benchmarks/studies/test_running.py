@@ -19,6 +19,7 @@ def written(folder: Path) -> Path:
     """A tiny day as `prepare` writes it."""
     day = prepared()
     day.forest.save(str(folder / "forest"))
+    day.before_calibration.save(str(folder / "forest-before-calibration"))
     for name, rows, leaves in zip(("train", "test"), (day.day.train, day.day.test), day.leaves, strict=True):
         arrays: dict[str, Any] = {f"towers.{tensor}": values for tensor, values in rows.towers.items()}
         np.savez(folder / f"{name}.npz", leaves=leaves, labels=rows.labels, buckets=rows.buckets, **arrays)
