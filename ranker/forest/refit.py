@@ -6,11 +6,11 @@ every row can count, as XGBoost's updater `refresh` lets it: tree by tree in boo
 Newton step over all rows in it (Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD 2016, eq. 5).
 """
 
+import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,8 @@ def refitted(forest: Forest, batches: Iterable[Batch], learning_rate: float, scr
     """
     find_leaves = Traversal(forest)
     parts = []
-    with _LeafColumns(scratch / "leaves", forest) as columns:
+    with tempfile.TemporaryFile(dir=scratch) as file:
+        columns = _LeafColumns(file, forest)
         for features, labels in batches:
             columns.append(find_leaves(features))
             parts.append(labels.astype(np.int8))
@@ -58,32 +59,22 @@ def _refitted(forest: Forest, columns: "_LeafColumns", labels: NDArray[np.int8],
         value[begin:end] = -learning_rate * sums[0] / (sums[1] + LAMBDA)
         cover[begin:end] = sums[1]
         _move(leaf, value[begin:end], margins[output])
-    return replace(forest, leaf_value=_frozen(value), leaf_cover=_frozen(cover))
+    return replace(forest, leaf_value=frozen(value), leaf_cover=frozen(cover))
 
 
 class _LeafColumns:
     """Every row's leaf in each tree, in a file that one tree after the other can be read from.
 
     Args:
-        path: the file, which is replaced, and removed at the end.
+        file: empty, for reading and writing.
         forest: whose leaves they are; they are kept as numbers within their tree.
     """
 
-    def __init__(self, path: Path, forest: Forest) -> None:
-        self._path = path
+    def __init__(self, file: IO[bytes], forest: Forest) -> None:
+        self._file = file
         self._first = forest.first_leaf[:-1]
         self._dtype = np.dtype(np.min_scalar_type(int(np.diff(forest.first_leaf).max()) - 1))
-        self._file = path.open("w+b")
         self._blocks: list[tuple[int, int]] = []  # where each begins, and its rows
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
-        self._path.unlink()
 
     def append(self, leaves: Leaves) -> None:
         """Adds rows: leaves [rows, trees], numbered over the whole forest."""
@@ -118,7 +109,8 @@ def _move(leaf, value, margin):  # type: ignore[no-untyped-def]
         margin[row] += value[leaf[row]]
 
 
-def _frozen(array: NDArray[np.float64]) -> NDArray[np.float32]:
+def frozen(array: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The numbers as a forest holds them, which nobody may change."""
     rounded = array.astype(np.float32)
     rounded.setflags(write=False)
     return rounded

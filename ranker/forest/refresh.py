@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranker.forest.model import Forest, Leaves
-from ranker.forest.refit import LAMBDA
+from ranker.forest.refit import LAMBDA, frozen
 
 Batch = tuple[Leaves, NDArray[np.float32]]
 
@@ -46,7 +46,7 @@ def refreshed(forest: Forest, batches: Iterable[Batch], learning_rate: float, ch
     checked = ((leaves, _targets(forest, leaves, labels)) for leaves, labels in batches)
     for leaves, targets in _chunks(checked, chunk_rows):
         _count_in(forest, value, cover, leaves, targets, learning_rate)
-    return replace(forest, leaf_value=_frozen(value), leaf_cover=_frozen(cover))
+    return replace(forest, leaf_value=frozen(value), leaf_cover=frozen(cover))
 
 
 def _chunks(batches: Iterable[Batch], rows: int) -> Iterator[Batch]:
@@ -103,9 +103,3 @@ def _targets(forest: Forest, leaves: Leaves, labels: NDArray[np.float32]) -> NDA
     if labels.shape[1] != outputs:
         raise ValueError(f"forest: it predicts {outputs} objectives, but there are labels for {labels.shape[1]}")
     return labels
-
-
-def _frozen(array: NDArray[np.float64]) -> NDArray[np.float32]:
-    rounded = array.astype(np.float32)
-    rounded.setflags(write=False)
-    return rounded

@@ -15,6 +15,7 @@ from pipeline.config import Forest as ForestConfig
 from pipeline.distribution import Dask
 from ranker.forest.distribute import train_forest_on_dask
 from ranker.forest.model import Forest
+from ranker.forest.refit import refitted
 from ranker.forest.train import Batch, train_forest
 from tests.components.forest_trainer import test_executor as forest_trainer
 from tests.components.transformed import FEATURES as TRANSFORMED
@@ -54,7 +55,7 @@ def losses(forest: Forest) -> np.ndarray:
     return -np.where(labels > 0, np.log(p), np.log1p(-p)).mean(axis=0)
 
 
-def test_two_workers_grow_as_good_a_forest_as_one_process() -> None:
+def test_two_workers_grow_as_good_a_forest_as_one_process(tmp_path: Path) -> None:
     alone, curve_alone = train_forest(feed(ROWS, batch_rows=500), CONFIG, FEATURES, OBJECTIVES)
     together, curve = train_forest_on_dask(share_of_feed, CONFIG, Dask(workers=2), FEATURES, OBJECTIVES)
     _, labels, _ = joined(feed(20_000, seed=99))
@@ -68,6 +69,11 @@ def test_two_workers_grow_as_good_a_forest_as_one_process() -> None:
     assert curve.validation[0] == pytest.approx(curve_alone.validation[0], rel=2e-3)
     assert set(curve.output_rounds) == set(OBJECTIVES)
     assert together.trees == sum(curve.output_rounds.values())
+    # The values of the leaves are of both workers' rows.
+    features, labels, _ = joined(feed(ROWS, batch_rows=500))
+    of_all = refitted(together, [(features, labels)], CONFIG.learning_rate, tmp_path)
+    np.testing.assert_allclose(together.leaf_value, of_all.leaf_value, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(together.leaf_cover, of_all.leaf_cover, rtol=1e-4)
 
 
 def test_bad_rows_of_one_worker_are_the_error_of_all(cluster: Dask) -> None:
