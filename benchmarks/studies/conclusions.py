@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.harness import Figure
 from benchmarks.studies.results import Results
-from benchmarks.studies.studies import WARMUPS, warmup_name
+from benchmarks.studies.studies import DEFAULT_BY_ADAGRAD, WARMUPS, warmup_name
 
 _DEFAULT_WARMUP = 0.1
 _OPTIMIZERS = ("adam", "adamw", "adagrad")
@@ -55,6 +55,7 @@ def _variance(results: Results) -> list[Figure]:
             f"{alone.deviation:.4f}, and the mean {taught.mean:.4f} and not {alone.mean:.4f}",
         )
     )
+    made.append(_default_by_adagrad(results))
     return made
 
 
@@ -81,6 +82,21 @@ def _steadiest(results: Results) -> Figure:
         f"{least} ({mean(least):.4f}) moves least from seed to seed: on average over the objectives by a standard "
         f"deviation of {deviation(least):.4f}; {default} ({mean(default):.4f}) by {deviation(default):.4f}. Within the "
         f"noise are {', '.join(good)}",
+    )
+
+
+def _default_by_adagrad(results: Results) -> Figure:
+    default, adagrad = (
+        results.variants[name] for name in (f"default, warm-up {_DEFAULT_WARMUP:.0%}", DEFAULT_BY_ADAGRAD)
+    )
+    auc, entropy = (default.mean_less(adagrad, metric) for metric in ("auc", "normalized_entropy"))
+    return Figure(
+        f"{results.data}.auc.default",
+        float(default.values["auc"].mean()),
+        float(adagrad.values["auc"].mean()),
+        "AUC",
+        note=f"the default, less the same trained by Adagrad: AUC {auc.mean:+.4f} ± {auc.half_width:.4f}, normalized "
+        f"entropy {entropy.mean:+.4f} ± {entropy.half_width:.4f}, on average over the objectives",
     )
 
 

@@ -10,9 +10,10 @@ from pipeline.config import Isotonic, PipelineConfig, Sampling, Towers, Training
 Change = Callable[[PipelineConfig], PipelineConfig]
 
 WARMUPS = (0.0, 0.05, 0.1, 0.5)
-# Adagrad divides by all that it has seen, and needs a larger rate to get as far in the same steps.
+# Adagrad divides by all that it has seen, and its steps grow ever shorter: it needs a larger rate.
 _RATES = {"adam": 2e-3, "adamw": 2e-3, "adagrad": 3e-2}
 _ADAMW_DECAY = 1e-2
+DEFAULT_BY_ADAGRAD = "default, adagrad, warm-up 10%"
 _SHARE_KEPT = 0.1
 DENSE_INPUTS = ("none", "batch_norm", "projection", "batch_norm_projection")
 DENSE_SCALES = (1.0, 100.0)
@@ -86,6 +87,10 @@ def _warming_up(warmup: float) -> Change:
     return lambda config: _with(config, replace(config.training, warmup_fraction=warmup))
 
 
+def _by_adagrad(config: PipelineConfig) -> PipelineConfig:
+    return _with(config, replace(config.training, optimizer="adagrad", learning_rate=_RATES["adagrad"]))
+
+
 def _variance(data: str) -> tuple[Variant, ...]:
     def change(optimizer: str, warmup: float) -> Change:
         def changed(config: PipelineConfig) -> PipelineConfig:
@@ -103,7 +108,7 @@ def _variance(data: str) -> tuple[Variant, ...]:
 
     alone = [Variant(warmup_name(*pair), change(*pair)) for pair in product(_RATES, WARMUPS)]
     taught = [Variant(f"default, warm-up {warmup:.0%}", _warming_up(warmup)) for warmup in (0.0, 0.1)]
-    return (*alone, *taught)
+    return (*alone, *taught, Variant(DEFAULT_BY_ADAGRAD, _by_adagrad))
 
 
 def _sampling(data: str) -> tuple[Variant, ...]:
@@ -209,8 +214,8 @@ STUDIES = {
             "variance",
             "Variance from run to run",
             "The forest is the same, and the seed of initialisation and shuffling another each time. The towers learn "
-            "from the labels alone, as the source's do; the two rows `default` are the default config, whose towers "
-            "learn from the forest too.",
+            "from the labels alone, as the source's do; the rows `default` are the default config, whose towers learn "
+            "from the forest too.",
             _variance,
             warmup_name("adam", 0.1),
             days=1,

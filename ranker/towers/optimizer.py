@@ -12,6 +12,8 @@ def make_optimizer(training: Training, rate: WarmupCosine) -> keras.optimizers.O
     """The optimizer with its schedule and its clipping.
 
     AdamW decays the layers' kernels only: biases hold base rates, and a leaf that few rows reach would fade away.
+    Adagrad's sums of squares start at 0, as in its paper (Duchi et al., JMLR 2011): Keras' own 0.1 is more than the
+    squared gradients of a rare objective ever add up to, and leaves a plain gradient descent.
     """
     clip = training.gradient_clip_norm
     match training.optimizer:
@@ -22,4 +24,4 @@ def make_optimizer(training: Training, rate: WarmupCosine) -> keras.optimizers.O
             optimizer.exclude_from_weight_decay(var_names=_UNDECAYED)
             return optimizer
         case "adagrad":
-            return keras.optimizers.Adagrad(rate, global_clipnorm=clip)
+            return keras.optimizers.Adagrad(rate, initial_accumulator_value=0.0, global_clipnorm=clip)

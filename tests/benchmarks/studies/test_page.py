@@ -52,6 +52,19 @@ def test_the_steadiest_setting_is_one_of_those_that_are_as_good_as_the_best() ->
     assert figure.note.endswith("Within the noise are adam, warm-up 10%, adam, warm-up 50%, adamw, warm-up 5%")
 
 
+def test_the_default_is_set_beside_itself_trained_by_adagrad() -> None:
+    found = results(
+        "variance",
+        auc={
+            "default, warm-up 10%": [[0.7, 0.8], [0.71, 0.81], [0.72, 0.82]],
+            "default, adagrad, warm-up 10%": [[0.7, 0.78], [0.71, 0.79], [0.72, 0.8]],
+        },
+    )
+    [figure] = [f for f in figures(found) if f.name == "feed.auc.default"]
+    assert [figure.ours, figure.rival] == pytest.approx([0.76, 0.75])
+    assert "AUC +0.0100 ± 0.0000, normalized entropy +0.0000 ± 0.0000" in figure.note
+
+
 def test_sampling_names_the_objective_whose_o_over_e_moved_most() -> None:
     name = "10% of an objective's negatives, uncorrected"
     found = results("sampling", o_over_e={name: 3 * [[0.45, 0.1]]})

@@ -92,7 +92,7 @@ def test_same_seed_same_weights_bit_for_bit() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
 
 
-@pytest.mark.parametrize(("optimizer", "learning_rate"), [("adam", 5e-2), ("adamw", 5e-2), ("adagrad", 0.5)])
+@pytest.mark.parametrize(("optimizer", "learning_rate"), [("adam", 5e-2), ("adamw", 5e-2), ("adagrad", 5e-2)])
 def test_every_optimizer_lowers_the_loss(optimizer: Any, learning_rate: float) -> None:
     training = replace(ONE_STEP_EPOCHS, optimizer=optimizer, weight_decay=0.01, learning_rate=learning_rate)
 
