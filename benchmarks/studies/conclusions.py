@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 
 from benchmarks.harness import Figure
+from benchmarks.studies.measuring import Measured
 from benchmarks.studies.results import Results
 from benchmarks.studies.studies import DEFAULT_BY_ADAGRAD, WARMUPS, warmup_name
 
@@ -55,7 +56,8 @@ def _variance(results: Results) -> list[Figure]:
             f"{alone.deviation:.4f}, and the mean {taught.mean:.4f} and not {alone.mean:.4f}",
         )
     )
-    made.append(_default_by_adagrad(results))
+    made.append(_default_less(results, "default, warm-up 0%", "without warm-up"))
+    made.append(_default_less(results, DEFAULT_BY_ADAGRAD, "trained by Adagrad"))
     return made
 
 
@@ -67,7 +69,7 @@ def _steadiest(results: Results) -> Figure:
         return float(alone[name].values["auc"].mean())
 
     def deviation(name: str) -> float:
-        return float(np.mean([alone[name].spread("auc", index).deviation for index in range(len(results.objectives))]))
+        return _mean_deviation(alone[name], len(results.objectives))
 
     best = max(alone, key=mean)
     behind = {name: alone[best].mean_less(variant, "auc") for name, variant in alone.items()}
@@ -85,19 +87,23 @@ def _steadiest(results: Results) -> Figure:
     )
 
 
-def _default_by_adagrad(results: Results) -> Figure:
-    default, adagrad = (
-        results.variants[name] for name in (f"default, warm-up {_DEFAULT_WARMUP:.0%}", DEFAULT_BY_ADAGRAD)
-    )
-    auc, entropy = (default.mean_less(adagrad, metric) for metric in ("auc", "normalized_entropy"))
+def _default_less(results: Results, other: str, what: str) -> Figure:
+    """How far the default moves from seed to seed, and what it is worth, beside another variant of it."""
+    default, changed = (results.variants[name] for name in (f"default, warm-up {_DEFAULT_WARMUP:.0%}", other))
+    deviations = [_mean_deviation(variant, len(results.objectives)) for variant in (default, changed)]
+    auc, entropy = (default.mean_less(changed, metric) for metric in ("auc", "normalized_entropy"))
     return Figure(
-        f"{results.data}.auc.default",
-        float(default.values["auc"].mean()),
-        float(adagrad.values["auc"].mean()),
+        f"{results.data}.auc_deviation.default, {what}",
+        *deviations,
         "AUC",
-        note=f"the default, less the same trained by Adagrad: AUC {auc.mean:+.4f} ± {auc.half_width:.4f}, normalized "
-        f"entropy {entropy.mean:+.4f} ± {entropy.half_width:.4f}, on average over the objectives",
+        note=f"the default's AUC has a standard deviation of {deviations[0]:.4f} on average over the objectives, and "
+        f"{what} of {deviations[1]:.4f}; what it gains or loses by that: AUC {auc.mean:+.4f} ± {auc.half_width:.4f}, "
+        f"normalized entropy {entropy.mean:+.4f} ± {entropy.half_width:.4f}",
     )
+
+
+def _mean_deviation(variant: Measured, objectives: int) -> float:
+    return float(np.mean([variant.spread("auc", index).deviation for index in range(objectives)]))
 
 
 def _sampling(results: Results) -> list[Figure]:
