@@ -90,14 +90,15 @@ def _steadiest(results: Results) -> Figure:
 def _default_less(results: Results, other: str, what: str) -> Figure:
     """How far the default moves from seed to seed, and what it is worth, beside another variant of it."""
     default, changed = (results.variants[name] for name in (f"default, warm-up {_DEFAULT_WARMUP:.0%}", other))
-    deviations = [_mean_deviation(variant, len(results.objectives)) for variant in (default, changed)]
+    ours, its = (_mean_deviation(variant, len(results.objectives)) for variant in (default, changed))
     auc, entropy = (default.mean_less(changed, metric) for metric in ("auc", "normalized_entropy"))
     return Figure(
         f"{results.data}.auc_deviation.default, {what}",
-        *deviations,
+        ours,
+        its,
         "AUC",
-        note=f"the default's AUC has a standard deviation of {deviations[0]:.4f} on average over the objectives, and "
-        f"{what} of {deviations[1]:.4f}; what it gains or loses by that: AUC {auc.mean:+.4f} ± {auc.half_width:.4f}, "
+        note=f"the default's AUC has a standard deviation of {ours:.4f} on average over the objectives, and "
+        f"{what} of {its:.4f}; what it gains or loses by that: AUC {auc.mean:+.4f} ± {auc.half_width:.4f}, "
         f"normalized entropy {entropy.mean:+.4f} ± {entropy.half_width:.4f}",
     )
 
