@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 
 from benchmarks.harness import Figure
-from benchmarks.studies.measuring import Measured
+from benchmarks.studies.measuring import Measured, spread
 from benchmarks.studies.results import Results
 from benchmarks.studies.studies import DEFAULT_BY_ADAGRAD, WARMUPS, warmup_name
 
@@ -113,9 +113,12 @@ def _sampling(results: Results) -> list[Figure]:
         base = "default, no sampling" if name.startswith("default") else results.study.base
         if name == base:
             continue
-        ratios = (variant.values["o_over_e"] / results.variants[base].values["o_over_e"]).mean(axis=0)
-        worst = int(np.argmax(np.abs(np.log(ratios))))
-        objective = list(results.objectives)[worst]
+        ratios = [spread(r) for r in (variant.values["o_over_e"] / results.variants[base].values["o_over_e"]).T]
+        worst = int(np.argmax([abs(np.log(ratio.mean)) for ratio in ratios]))
+        each = ", ".join(
+            f"{objective} {ratio.mean:.3f} ± {ratio.half_width:.3f}"
+            for objective, ratio in zip(results.objectives, ratios, strict=True)
+        )
         entropy = variant.mean_less(results.variants[base], "normalized_entropy")
         made.append(
             Figure(
@@ -123,9 +126,8 @@ def _sampling(results: Results) -> list[Figure]:
                 float(variant.values["o_over_e"].mean(axis=0)[worst]),
                 float(results.variants[base].values["o_over_e"].mean(axis=0)[worst]),
                 "O/E",
-                note=f"{name}: the O/E farthest from that without sampling is {ratios[worst]:.3f} times it, of "
-                f"{objective}; normalized entropy is {entropy.mean:+.4f} ± {entropy.half_width:.4f} on average over "
-                "the objectives",
+                note=f"{name}: O/E, times that without sampling, is {each}; normalized entropy is "
+                f"{entropy.mean:+.4f} ± {entropy.half_width:.4f} on average over the objectives",
             )
         )
     return made

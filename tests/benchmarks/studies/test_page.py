@@ -67,10 +67,10 @@ def test_the_default_is_set_beside_itself_trained_by_adagrad() -> None:
 
 def test_sampling_names_the_objective_whose_o_over_e_moved_most() -> None:
     name = "10% of an objective's negatives, uncorrected"
-    found = results("sampling", o_over_e={name: 3 * [[0.45, 0.1]]})
+    found = results("sampling", o_over_e={name: [[0.45, 0.09], [0.45, 0.10], [0.45, 0.11]]})
     [figure] = [f for f in figures(found) if f.name.endswith(name)]
     assert figure.ratio == pytest.approx(0.2)
-    assert "is 0.200 times it, of reply" in figure.note
+    assert "O/E, times that without sampling, is click 0.900 ± 0.000, reply 0.200 ± 0.050;" in figure.note
 
 
 def test_a_calibration_that_helps_has_a_ratio_below_one() -> None:
