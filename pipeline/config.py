@@ -270,7 +270,7 @@ class Training:
         epochs: passes over the training days.
         batch_size: impressions per step.
         optimizer: the Keras optimizer.
-        learning_rate: the rate at the end of the warm-up.
+        learning_rate: the rate at the end of the warm-up; Adagrad wants about ten times Adam's.
         warmup_fraction: share of all steps over which the rate climbs from zero.
         final_learning_rate_fraction: what a cosine decay leaves of the rate at the last step.
         weight_decay: decoupled decay, for `adamw`.

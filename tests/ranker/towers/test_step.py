@@ -74,6 +74,14 @@ def test_a_small_clip_norm_slows_the_steps_down() -> None:
     assert 0 < moved[0] < 0.1 * moved[1]
 
 
+def test_adagrad_adapts_to_the_small_gradients_of_a_rare_objective() -> None:
+    weights = tf.Variable([0.0, 0.0])
+    optimizer = make_optimizer(Training(optimizer="adagrad", gradient_clip_norm=None), WarmupCosine(1e-2, 1, 0.0, 1.0))
+    optimizer.apply([tf.constant([1.0, 1e-2])], [weights])
+
+    np.testing.assert_allclose(weights.numpy(), [-1e-2, -1e-2], rtol=1e-2)
+
+
 @pytest.mark.parametrize("drop", [(), ("content",), ("content", "numeric")])
 def test_float_inputs_are_the_batch_without_leaves_and_labels(drop: tuple[str, ...]) -> None:
     batch = {name: tf.constant(v) for name, v in impressions(2, seed=1).tensors().items() if name not in drop}
