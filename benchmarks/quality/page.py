@@ -71,8 +71,8 @@ def markdown(results: Results, command: str, picture: str | None = None) -> str:
         "",
         f"Held out: {days}; {results.rows:,} impressions, pooled. {results.seeds} seeds. Differences are ours minus "
         "the model's: above zero is better for AUC, below for normalized entropy. All 95 % intervals are from a "
-        "bootstrap over viewers and seeds. XGBoost, LR, MMoE and PLE chose their settings once a day, on a tenth of "
-        "the training viewers; all models were then trained on all rows.",
+        "bootstrap over viewers and seeds. XGBoost, LR, MMoE and PLE chose their settings (the last two only how many "
+        "epochs) once a day, on a tenth of the training viewers; all models were then trained on all rows.",
         "",
         *_summary(results),
         "",
