@@ -27,7 +27,7 @@ from pipeline.config import PipelineConfig
 from pipeline_config import FEED, KUAIRAND
 
 _KUAIRAND_DAYS = tuple(date(2022, 5, day) for day in (1, 2, 3, 4))
-_ROWS, _QUICK_ROWS = 80_000, 6_000
+_QUICK_ROWS = 6_000
 _QUICK_TREES, _QUICK_SEEDS = 60, 2
 
 
@@ -82,12 +82,12 @@ def _data(
     """The data set's config, feed log and held-out days; nothing where it is not there."""
     if data == "kuairand":
         log = converted_kuairand(work, console)
-        return [(KUAIRAND, log, _KUAIRAND_DAYS[-study.days :])] if log else []
+        return [(KUAIRAND, log, _KUAIRAND_DAYS[-study.kuairand_days :])] if log else []
     config = replace(FEED, forest=replace(FEED.forest, trees=_QUICK_TREES)) if quick else FEED
-    rows, days = _QUICK_ROWS if quick else _ROWS, FEED.train_days + study.days
+    rows, days = _QUICK_ROWS if quick else study.feed_rows, FEED.train_days + study.feed_days
     log = work / f"feed-{rows}-{days}"
     made = generate(log, days=days, impressions_per_day=rows // (FEED.train_days + 1), seed=1)
-    return [(config, log, tuple(day.day for day in made[-study.days :]))]
+    return [(config, log, tuple(day.day for day in made[-study.feed_days :]))]
 
 
 def _study(

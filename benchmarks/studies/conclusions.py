@@ -200,6 +200,7 @@ def _dense(results: Results) -> list[Figure]:
 _FIGURES: Mapping[str, Callable[[Results], list[Figure]]] = {
     "variance": _variance,
     "choices": _choices,
+    "finalists": _choices,
     "sampling": _sampling,
     "isotonic": _isotonic,
     "dense": _dense,
