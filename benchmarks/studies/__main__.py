@@ -23,7 +23,7 @@ from benchmarks.studies.results import Results
 from benchmarks.studies.running import Training, run
 from benchmarks.studies.studies import STUDIES, Study
 from datasets.synthetic import generate
-from pipeline.config import PipelineConfig
+from pipeline.config import PipelineConfig, to_json
 from pipeline_config import FEED, KUAIRAND
 
 _KUAIRAND_DAYS = tuple(date(2022, 5, day) for day in (1, 2, 3, 4))
@@ -101,11 +101,21 @@ def _study(
     processes: int,
     console: Console,
 ) -> Results:
-    folders = [prepare(config, study.prepared_by(data), log, day, work / data, console) for day in days]
-    labels = np.concatenate([load(folder).day.test.labels for folder in folders])
-    variants = [variant.name for variant in study.variants(data)]
+    variants = study.variants(data)
+    change = study.prepared_by(data)
+    # Most variants leave the forest alone and share its days.
+    forests = {to_json(grown_by): grown_by for grown_by in (variant.forest(config) for variant in variants)}
+    prepared = {
+        key: [prepare(grown_by, change, log, day, work / data, console) for day in days]
+        for key, grown_by in forests.items()
+    }
+    folders = {variant.name: prepared[to_json(variant.forest(config))] for variant in variants}
+    labels = np.concatenate([load(folder).day.test.labels for folder in folders[study.base]])
     trainings = {
-        (variant, seed): [Training(study.name, data, variant, folder, seed, config) for folder in folders]
+        (variant.name, seed): [
+            Training(study.name, data, variant.name, folder, seed, variant.forest(config))
+            for folder in folders[variant.name]
+        ]
         for variant in variants
         for seed in range(1, seeds + 1)
     }
@@ -121,7 +131,7 @@ def _study(
         seeds,
         len(labels),
         dict(zip(config.objective_names, labels.sum(axis=0).astype(int).tolist(), strict=True)),
-        {v: measured(labels, [pooled(v, seed) for seed in range(1, seeds + 1)]) for v in variants},
+        {v.name: measured(labels, [pooled(v.name, seed) for seed in range(1, seeds + 1)]) for v in variants},
     )
 
 

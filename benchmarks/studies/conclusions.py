@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.harness import Figure
 from benchmarks.studies.measuring import Measured, spread
 from benchmarks.studies.results import Results
-from benchmarks.studies.studies import DEFAULT_BY_ADAGRAD, WARMUPS, warmup_name
+from benchmarks.studies.studies import DEFAULT_BY_ADAGRAD, LABELS_ALONE, WARMUPS, warmup_name
 
 _DEFAULT_WARMUP = 0.1
 _OPTIMIZERS = ("adam", "adamw", "adagrad")
@@ -52,8 +52,9 @@ def _variance(results: Results) -> list[Figure]:
             taught.deviation,
             alone.deviation,
             "AUC",
-            note=f"what the forest teaches: with it the standard deviation is {taught.deviation:.4f} and not "
-            f"{alone.deviation:.4f}, and the mean {taught.mean:.4f} and not {alone.mean:.4f}",
+            note="distillation and the forest's share of a prediction: with both the standard deviation is "
+            f"{taught.deviation:.4f} and not {alone.deviation:.4f}, and the mean "
+            f"{taught.mean:.4f} and not {alone.mean:.4f}",
         )
     )
     made.append(_default_less(results, "default, warm-up 0%", "without warm-up"))
@@ -136,9 +137,10 @@ def _sampling(results: Results) -> list[Figure]:
 def _choices(results: Results) -> list[Figure]:
     made = []
     for name, variant in results.variants.items():
-        if name == results.study.base:
+        base = LABELS_ALONE if name.startswith(f"{LABELS_ALONE},") else results.study.base
+        if name == base:
             continue
-        default = results.variants[results.study.base]
+        default = results.variants[base]
         entropy, auc = (default.mean_less(variant, metric) for metric in ("normalized_entropy", "auc"))
         made.append(
             Figure(
@@ -146,7 +148,7 @@ def _choices(results: Results) -> list[Figure]:
                 float(default.values["normalized_entropy"].mean()),
                 float(variant.values["normalized_entropy"].mean()),
                 "NE",
-                note=f"default, less {name}: normalized entropy {entropy.mean:+.5f} ± {entropy.half_width:.5f}, AUC "
+                note=f"{base}, less {name}: normalized entropy {entropy.mean:+.5f} ± {entropy.half_width:.5f}, AUC "
                 f"{auc.mean:+.5f} ± {auc.half_width:.5f}, on average over the objectives",
             )
         )
@@ -201,6 +203,7 @@ _FIGURES: Mapping[str, Callable[[Results], list[Figure]]] = {
     "variance": _variance,
     "choices": _choices,
     "finalists": _choices,
+    "forest": _choices,
     "sampling": _sampling,
     "isotonic": _isotonic,
     "dense": _dense,

@@ -14,6 +14,7 @@ _TITLES = {
     "normalized_entropy": "Normalized entropy",
     "calibration_error": "Expected calibration error",
 }
+_INTERVALS = "± is a 95 % interval by Student's t over the towers' seeds, not over viewers, days or forests."
 _DIGITS = {"auc": 4, "o_over_e": 3, "normalized_entropy": 4, "calibration_error": 5}
 
 
@@ -26,7 +27,7 @@ def markdown(found: Sequence[Results], command: str, pictures: dict[str, str]) -
         pictures: data set → the picture's file name, where there is one.
     """
     study = found[0].study
-    parts = [f"# {study.title}\n\n{study.about}\n\nFrom `{command}`.\n"]
+    parts = [f"# {study.title}\n\n{study.about}\n\nFrom `{command}`. {_INTERVALS}\n"]
     for results in found:
         objectives = ", ".join(f"{name} {positives:,}" for name, positives in results.objectives.items())
         parts.append(

@@ -9,6 +9,7 @@ from pipeline.config import Isotonic, PipelineConfig, Sampling, Towers, Training
 
 Change = Callable[[PipelineConfig], PipelineConfig]
 
+LABELS_ALONE = "labels alone"
 WARMUPS = (0.0, 0.05, 0.1, 0.5)
 # Adagrad divides by all that it has seen, and its steps grow ever shorter: it needs a larger rate.
 _RATES = {"adam": 2e-3, "adamw": 2e-3, "adagrad": 3e-2}
@@ -17,11 +18,12 @@ DEFAULT_BY_ADAGRAD = "default, adagrad, warm-up 10%"
 _SHARE_KEPT = 0.1
 DENSE_INPUTS = ("none", "batch_norm", "projection", "batch_norm_projection")
 DENSE_SCALES = (1.0, 100.0)
+_NO_CROSSES = "neither embeddings nor cross layer"
 _FINALISTS = (
     "default",
     "no categorical embeddings",
     "no cross layer",
-    "neither",
+    _NO_CROSSES,
     "distillation the same for all objectives",
     "two epochs at half the rate",
 )
@@ -42,12 +44,18 @@ class Variant:
         change: of the data set's config.
         dense_scale: the dense embeddings are multiplied by it, when training and afterwards.
         post_hoc: an isotonic regression per objective, fitted on held-out viewers, follows the model.
+        forest: change of the config that the forest is grown with, before the other one.
     """
 
     name: str
     change: Change = field(default=unchanged)
     dense_scale: float = 1.0
     post_hoc: bool = False
+    forest: Change = field(default=unchanged)
+
+    def __post_init__(self) -> None:
+        if self.post_hoc and self.forest is not unchanged:
+            raise ValueError(f"{self.name}: post_hoc and forest do not go together")
 
 
 @dataclass(frozen=True)
@@ -192,7 +200,7 @@ def _choices(data: str) -> tuple[Variant, ...]:
         Variant("default"),
         Variant("no categorical embeddings", towers(categorical_embedding_size=0)),
         Variant("no cross layer", towers(cross_rank=0)),
-        Variant("neither", towers(categorical_embedding_size=0, cross_rank=0)),
+        Variant(_NO_CROSSES, towers(categorical_embedding_size=0, cross_rank=0)),
         Variant("no numeric features", towers(numeric_input=False)),
         Variant("one tower for all objectives", towers(shared=True)),
         Variant("no share of the forest's own prediction", towers(forest_share=0.0)),
@@ -204,6 +212,27 @@ def _choices(data: str) -> tuple[Variant, ...]:
         Variant("dropout of 0.1", towers(dropout=0.1)),
         Variant("batches of 1,024", training(batch_size=1024)),
         Variant("two epochs at half the rate", _twice_as_long),
+    )
+
+
+def _forest(data: str) -> tuple[Variant, ...]:
+    def forest(**changes: Any) -> Change:
+        return lambda config: replace(config, forest=replace(config.forest, **changes))
+
+    def trees_times(factor: float) -> Change:
+        return lambda config: forest(trees=int(factor * config.forest.trees))(config)
+
+    def any_engagement(config: PipelineConfig) -> PipelineConfig:
+        return forest(target="any")(labels_alone(config))
+
+    return (
+        Variant("default"),
+        Variant("half as many trees at most", forest=trees_times(0.5)),
+        Variant("twice as many trees at most", forest=trees_times(2)),
+        Variant("depth of 3", forest=forest(depth=3)),
+        Variant("depth of 6", forest=forest(depth=6)),
+        Variant(LABELS_ALONE, labels_alone),
+        Variant(f"{LABELS_ALONE}, forest of any engagement", forest=any_engagement),
     )
 
 
@@ -250,13 +279,23 @@ STUDIES = {
         Study(
             "finalists",
             "Four days and a feed of 400,000 for what one day could not tell",
-            "Of the study `choices`: what it could not tell from nothing, and what did better than the default on its "
-            "one day of KuaiRand, on all days and on as many impressions as the comparison of models has.",
+            "Of the study `choices`: the embeddings and the cross layer, whose worth it could not tell, and what did "
+            "better than the default on its one day of KuaiRand; on the days and rows that models are compared on.",
             _finalists,
             "default",
             seeds=5,
             kuairand_days=4,
             feed_rows=400_000,
+        ),
+        Study(
+            "forest",
+            "The forest's target and size",
+            "Each variant has a forest of its own, of one seed. A forest of any engagement, the source's, predicts "
+            "no single objective, so the towers on it can only learn from the labels; beside them are such towers on "
+            "the default's forest.",
+            _forest,
+            "default",
+            seeds=4,
         ),
         Study(
             "sampling",

@@ -1,8 +1,10 @@
 """What is compared."""
 
+from dataclasses import replace
+
 import pytest
 
-from benchmarks.studies.studies import STUDIES, Study, Variant
+from benchmarks.studies.studies import STUDIES, Study, Variant, labels_alone
 from pipeline.config import PipelineConfig, to_json
 from pipeline_config import FEED, KUAIRAND
 
@@ -11,7 +13,7 @@ CASES = [(study, data) for study in STUDIES.values() for data in study.data]
 
 
 def told_apart_by(variant: Variant, config: PipelineConfig) -> tuple[str, float, bool]:
-    return to_json(variant.change(config)), variant.dense_scale, variant.post_hoc
+    return to_json(variant.change(variant.forest(config))), variant.dense_scale, variant.post_hoc
 
 
 @pytest.mark.parametrize(("study", "data"), CASES, ids=lambda value: getattr(value, "name", value))
@@ -27,3 +29,17 @@ def test_finalists_are_choices_on_more_days_and_rows() -> None:
     assert {v.name for v in finalists.variants("feed")} < {v.name for v in choices.variants("feed")}
     assert finalists.kuairand_days > choices.kuairand_days
     assert finalists.feed_rows > choices.feed_rows
+
+
+def test_a_forest_of_its_own_is_refused_where_an_isotonic_regression_follows() -> None:
+    with pytest.raises(ValueError, match="both: post_hoc and forest"):
+        Variant("both", post_hoc=True, forest=labels_alone)
+
+
+def test_variants_of_the_forest_change_it_alone() -> None:
+    variants = {variant.name: variant for variant in STUDIES["forest"].variants("feed")}
+    halved = variants["half as many trees at most"].forest(FEED)
+    assert halved == replace(FEED, forest=replace(FEED.forest, trees=FEED.forest.trees // 2))
+    source = variants["labels alone, forest of any engagement"].forest(FEED)
+    assert (source.forest.target, source.training.distillation, source.towers.forest_share) == ("any", 0.0, 0.0)
+    assert source == labels_alone(source)
