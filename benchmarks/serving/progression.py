@@ -146,7 +146,7 @@ def _stages(
     return [
         ("string features", strings, strings.inputs(CANDIDATES)),
         ("leaves as a sparse tensor", of_sparse, sparse),
-        ("leaves as a dense tensor", network.leaf_embedding, {"leaves": tf.constant(leaves)}),
+        ("leaves as a dense tensor", network.leaf_embedding, {"ids": tf.constant(leaves)}),
         ("leaves as one byte a tree", of_bytes, {"local": tf.constant(local.astype(np.uint8))}),
     ]
 
