@@ -134,18 +134,19 @@ def _sampling(results: Results) -> list[Figure]:
     return made
 
 
-def _choices(results: Results) -> list[Figure]:
+def _less_each(results: Results) -> list[Figure]:
+    """What the base has more or less than each of the others."""
     made = []
     for name, variant in results.variants.items():
         base = LABELS_ALONE if name.startswith(f"{LABELS_ALONE},") else results.study.base
         if name == base:
             continue
-        default = results.variants[base]
-        entropy, auc = (default.mean_less(variant, metric) for metric in ("normalized_entropy", "auc"))
+        compared = results.variants[base]
+        entropy, auc = (compared.mean_less(variant, metric) for metric in ("normalized_entropy", "auc"))
         made.append(
             Figure(
                 f"{results.data}.normalized_entropy.{name}",
-                float(default.values["normalized_entropy"].mean()),
+                float(compared.values["normalized_entropy"].mean()),
                 float(variant.values["normalized_entropy"].mean()),
                 "NE",
                 note=f"{base}, less {name}: normalized entropy {entropy.mean:+.5f} ± {entropy.half_width:.5f}, AUC "
@@ -201,9 +202,9 @@ def _dense(results: Results) -> list[Figure]:
 
 _FIGURES: Mapping[str, Callable[[Results], list[Figure]]] = {
     "variance": _variance,
-    "choices": _choices,
-    "finalists": _choices,
-    "forest": _choices,
+    "choices": _less_each,
+    "finalists": _less_each,
+    "forest": _less_each,
     "sampling": _sampling,
     "isotonic": _isotonic,
     "dense": _dense,
