@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.drawing import save_svg
 from benchmarks.harness import Figure
 from benchmarks.quality.slices import LEAST_POSITIVES
 from benchmarks.quality.statistics import Judged, interval
@@ -117,9 +118,7 @@ def draw(results: Results, file: Path) -> None:
     for axis in panels[len(objectives) :]:
         axis.set_axis_off()
     figure.supxlabel("our AUC − the model's, 95 % interval; positives in brackets", fontsize=8)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with pyplot.rc_context({"svg.hashsalt": results.feed.name}):
-        figure.savefig(file, metadata={"Date": None})
+    save_svg(figure, file)
     pyplot.close(figure)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
+from benchmarks.drawing import save_svg
 from benchmarks.harness import Figure
 from benchmarks.retraining.judging import REFERENCE, Results
 
@@ -97,8 +98,7 @@ def draw(results: Results, path: Path) -> None:
     for unused in axes[panels:]:
         unused.set_axis_off()
     drawing.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(results.outcomes))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    drawing.savefig(path, metadata={"Date": None})
+    save_svg(drawing, path)
 
 
 def _draw_entropy(axis: Axes, results: Results, chosen: list[int], title: str) -> None:

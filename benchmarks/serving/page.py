@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib
 
+from benchmarks.drawing import save_svg
 from benchmarks.harness import Figure
 from benchmarks.serving.forests import BATCH, ForestCost
 from benchmarks.serving.latency import Load
@@ -88,7 +89,6 @@ def draw(results: Results, folder: Path) -> None:
     matplotlib.use("svg")
     from matplotlib import pyplot
 
-    folder.mkdir(parents=True, exist_ok=True)
     figure, axes = pyplot.subplots(figsize=(_WIDTH, _HEIGHT), layout="constrained")
     on_one = [cost for cost in results.objectives if cost.threads == 1]
     counts = [cost.objectives for cost in on_one]
@@ -96,7 +96,7 @@ def draw(results: Results, folder: Path) -> None:
         axes.plot(counts, [1000 * getattr(cost, name) for cost in on_one], marker="o", label=label)
     axes.set(xlabel="objectives", ylabel="ms for 500 candidates on one core", ylim=(0, None), xticks=counts)
     axes.legend(frameon=False)
-    figure.savefig(folder / "serving_objectives.svg", metadata={"Date": None})
+    save_svg(figure, folder / "serving_objectives.svg")
     pyplot.close(figure)
 
     figure, axes = pyplot.subplots(figsize=(_WIDTH, _HEIGHT), layout="constrained")
@@ -107,7 +107,7 @@ def draw(results: Results, folder: Path) -> None:
     axes.bar(names, conversions, bottom=bottoms, color="#3f6fb5", label="conversion and lookup")
     axes.set(ylabel="ms for 500 candidates")
     axes.legend(frameon=False)
-    figure.savefig(folder / "serving_progression.svg", metadata={"Date": None})
+    save_svg(figure, folder / "serving_progression.svg")
     pyplot.close(figure)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.drawing import save_svg
 from benchmarks.studies.conclusions import conclusion
 from benchmarks.studies.measuring import Spread
 from benchmarks.studies.results import Results
@@ -57,7 +58,7 @@ def draw(results: Results, file: Path) -> None:
     axes[0].set_ylabel("standard deviation of AUC", fontsize=8)
     figure.supxlabel("warm-up, share of the steps", fontsize=8)
     axes[-1].legend(frameon=False, fontsize=8)
-    figure.savefig(file, metadata={"Date": None})
+    save_svg(figure, file)
     pyplot.close(figure)
 
 
