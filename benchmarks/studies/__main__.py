@@ -102,11 +102,11 @@ def _study(
     console: Console,
 ) -> Results:
     variants = study.variants(data)
-    rows_of = study.prepared_by(data)(config)
+    rows_config = study.prepared_by(data)(config)
     # Most variants leave the forest alone and share its days; the rows are the same for every forest.
     forests = {to_json(grown_by): grown_by for grown_by in (variant.forest(config) for variant in variants)}
     prepared = {
-        key: [prepare(grown_by, lambda _: rows_of, log, day, work / data, console) for day in days]
+        key: [prepare(grown_by, rows_config, log, day, work / data, console) for day in days]
         for key, grown_by in forests.items()
     }
     folders = {variant.name: prepared[to_json(variant.forest(config))] for variant in variants}

@@ -12,7 +12,6 @@ from rich.console import Console
 
 from benchmarks.quality.rows import HeldOutDay, Rows, held_out_day
 from benchmarks.quality.towers import Leaves
-from benchmarks.studies.studies import Change
 from pipeline.config import PipelineConfig, from_json, to_json
 from pipeline.fingerprint import code_fingerprint
 from ranker.forest.model import Forest
@@ -42,12 +41,14 @@ class Prepared:
     leaves: Leaves
 
 
-def prepare(config: PipelineConfig, change: Change, log: Path, day: date, work: Path, console: Console) -> Path:
+def prepare(
+    config: PipelineConfig, rows_config: PipelineConfig, log: Path, day: date, work: Path, console: Console
+) -> Path:
     """The folder of a day that is ready to be loaded.
 
     Args:
-        config: that the variants change.
-        change: of the config that the rows are made with.
+        config: that the forest is grown with, and that the variants change.
+        rows_config: that the rows are made with; the same for all forests of a study, which share them.
         log: the feed log.
         day: to hold out.
         work: folder of pipeline runs and prepared days.
@@ -56,7 +57,7 @@ def prepare(config: PipelineConfig, change: Change, log: Path, day: date, work: 
     Raises:
         RuntimeError: a component failed.
     """
-    held_out = held_out_day(change(config), log, day, work / f"{config.name}-{day}", console)
+    held_out = held_out_day(rows_config, log, day, work / f"{config.name}-{day}", console)
     parts = (str(held_out.source), to_json(config), code_fingerprint("ranker.forest", "benchmarks.studies.preparing"))
     folder = work / "prepared" / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     if (folder / _DONE).exists():
