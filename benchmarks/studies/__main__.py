@@ -40,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("study", choices=list(STUDIES), help="what is compared")
     parser.add_argument("--data", nargs="+", choices=("kuairand", "feed"), help="the feed logs (all that make sense)")
     parser.add_argument("--seeds", type=int, metavar="N", help="trainings of each variant (the study's own number)")
-    parser.add_argument("--quick", action="store_true", help="a small feed, two seeds: shows that it runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="a small feed, two seeds if none are given: shows that it runs"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables there, and pictures beside them")
     parser.add_argument("--work", type=Path, metavar="DIR", help="keep what was made there (a temporary folder)")
@@ -50,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wanted = ("feed",) if options.quick else tuple(options.data or study.data)
     if unfit := sorted(set(wanted) - set(study.data)):
         parser.error(f"--data: {study.name} makes no sense on {unfit}, only on {list(study.data)}")
-    seeds = _QUICK_SEEDS if options.quick else options.seeds or study.seeds
+    seeds = options.seeds or (_QUICK_SEEDS if options.quick else study.seeds)
     console = Console()
     with tempfile.TemporaryDirectory(prefix="studies-benchmark-") as temporary:
         work = (options.work or Path(temporary)).resolve()
