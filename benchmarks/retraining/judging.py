@@ -23,19 +23,35 @@ class Outcome:
     Attributes:
         by_day: [days][objectives].
         pooled: [objectives], all days together.
-        seconds: [days], spent on training for each day, by the seed that spent the median over all days.
-        parts: the same summed over the days, by what it was spent on.
+        spent: seconds of training [seeds, days], by what they were spent on.
     """
 
     by_day: tuple[tuple[Judged, ...], ...]
     pooled: tuple[Judged, ...]
-    seconds: tuple[float, ...]
-    parts: dict[str, float]
+    spent: Mapping[str, NDArray[np.float64]]
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Seconds over all days by what they were spent on; of each day the median over the seeds."""
+        return {part: float(np.median(seconds, axis=0).sum()) for part, seconds in self.spent.items()}
 
     @property
     def total_seconds(self) -> float:
-        """Over all days."""
-        return sum(self.seconds)
+        """The sum of the parts."""
+        return sum(self.parts.values())
+
+    @property
+    def seconds(self) -> tuple[float, ...]:
+        """[days], the same day by day."""
+        medians = [np.median(seconds, axis=0) for seconds in self.spent.values()]
+        return tuple(np.sum(medians, axis=0).tolist()) if medians else len(self.by_day) * (0.0,)
+
+    @property
+    def seconds_by_seed(self) -> tuple[float, ...]:
+        """[seeds], over all days; empty where nothing was trained."""
+        if not self.spent:
+            return ()
+        return tuple(np.sum([seconds.sum(axis=1) for seconds in self.spent.values()], axis=0).tolist())
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +110,7 @@ def judge_all(replay: Replay, seeds: Sequence[SeedResults]) -> Results:
             np.concatenate(predicted, axis=1),
             weights,
         )
-        run = _median_run(runs)
-        outcomes[name] = Outcome(by_day, pooled, tuple(day.total_seconds for day in run), _parts(run))
+        outcomes[name] = Outcome(by_day, pooled, _spent(runs))
     return Results(
         replay.name,
         replay.config.objective_names,
@@ -116,12 +131,6 @@ def _judged(
     return tuple(judge(labels[:, i], buckets, predicted[:, :, i], weights) for i in range(labels.shape[1]))
 
 
-def _median_run(runs: Sequence[Sequence[DayResult]]) -> Sequence[DayResult]:
-    """The seed whose days took the median of the seconds, the lower one of two, so that parts and days add up."""
-    in_order = sorted(runs, key=lambda run: sum(result.total_seconds for result in run))
-    return in_order[(len(runs) - 1) // 2]
-
-
-def _parts(run: Sequence[DayResult]) -> dict[str, float]:
-    names = dict.fromkeys(name for result in run for name in result.seconds)
-    return {name: sum(result.seconds.get(name, 0.0) for result in run) for name in names}
+def _spent(runs: Sequence[Sequence[DayResult]]) -> dict[str, NDArray[np.float64]]:
+    parts = dict.fromkeys(part for run in runs for result in run for part in result.seconds)
+    return {part: np.array([[result.seconds.get(part, 0.0) for result in run] for run in runs]) for part in parts}

@@ -31,8 +31,8 @@ def figures(results: Results, with_targets: bool) -> list[Figure]:
             rival=warm.total_seconds,
             unit="s",
             target=CHEAPER_TARGET if with_targets else None,
-            note=f"training for {len(results.days)} days, median of {results.seeds} seeds; cold: {_parts(cold.parts)}; "
-            f"warm: {_parts(warm.parts)}",
+            note=f"training for {len(results.days)} days, of each the median over {results.seeds} seeds; "
+            f"cold: {_parts(cold.parts)}; warm: {_parts(warm.parts)}; seed by seed {_ratios(results)} times",
         )
     ]
     made += [_entropy(results, strategy, None) for strategy in results.outcomes if strategy != REFERENCE]
@@ -77,6 +77,10 @@ def markdown(results: Results, drawing: str) -> str:
         f"![Normalized entropy day by day]({drawing})",
         "",
         *_cost(results),
+        "",
+        "Of each day's seconds, the median over the seeds. A cold start took "
+        f"{results.outcomes[REFERENCE].total_seconds / results.outcomes['warm'].total_seconds:.2f} times as long as a "
+        f"warm one; seed by seed {_ratios(results)} times.",
         "",
         *_days(results),
         "",
@@ -160,3 +164,9 @@ def _objectives(results: Results) -> Iterator[str]:
 
 def _parts(parts: dict[str, float]) -> str:
     return ", ".join(f"{name} {seconds:,.1f} s" for name, seconds in parts.items())
+
+
+def _ratios(results: Results) -> str:
+    """A cold start's seconds over a warm one's, of each seed."""
+    cold, warm = (results.outcomes[name].seconds_by_seed for name in (REFERENCE, "warm"))
+    return ", ".join(f"{ours / theirs:.2f}" for ours, theirs in zip(cold, warm, strict=True))

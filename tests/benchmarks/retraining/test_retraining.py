@@ -120,6 +120,22 @@ def test_the_page_and_the_figures_tell_the_same(results: Results, tmp_path: Path
     assert frozen["note"].endswith("a loss")
 
 
+def test_seconds_are_each_days_median_over_the_seeds_and_ratios_those_of_one_seed(results: Results) -> None:
+    spent = {
+        "cold": {"forest": np.array([[6.0, 8, 1], [4, 9, 1]]), "towers": np.array([[2.0, 4, 1], [2, 4, 1]])},
+        "warm": {"towers": np.array([[2.0, 3, 0.5], [1, 2, 1]])},
+        "frozen": {},
+    }
+    cold, warm, frozen = (replace(results.outcomes[name], spent=seconds) for name, seconds in spent.items())
+    assert cold.parts == {"forest": 5 + 8.5 + 1, "towers": 2 + 4 + 1}
+    assert cold.seconds == (5 + 2, 8.5 + 4, 1 + 1)
+    assert cold.seconds_by_seed == (22, 21)
+    assert (frozen.seconds, frozen.total_seconds, frozen.seconds_by_seed) == ((0.0,) * (DAYS - 1), 0, ())
+    [cost, *_] = figures(replace(results, outcomes={"cold": cold, "warm": warm}), with_targets=False)
+    assert cost.ratio == pytest.approx((7 + 12.5 + 2) / (1.5 + 2.5 + 0.75))
+    assert cost.note.endswith("seed by seed 4.00, 5.25 times")
+
+
 @pytest.mark.parametrize(("train_days", "replay_days", "expected"), [(7, 2, 2), (2, 2, 1), (1, 2, 0), (7, 0, 0)])
 def test_days_are_replayed_from_within_the_window(train_days: int, replay_days: int, expected: int) -> None:
     retraining = replace(CONFIG.retraining, replay_days=replay_days)
