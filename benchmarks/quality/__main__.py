@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables there, and a picture beside them")
     parser.add_argument("--data", choices=("kuairand", "feed"), default="kuairand", help="the feed log (kuairand)")
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="trainings of each model for each day (5)")
+    parser.add_argument("--seeds", type=int, metavar="N", help="trainings of each model for each day (5; 1 if quick)")
     parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS), help="only these models")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="seeds at a time, one thread each (1)")
     parser.add_argument("--work", type=Path, metavar="DIR", help="keep what was made there (a temporary folder)")
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("--models: name `ours` and at least one other, as differences are ours minus another's")
     console = Console()
     models = {name: MODELS[name] for name in options.models}
-    seeds = range(1, 2 if options.quick else options.seeds + 1)
+    seeds = range(1, (options.seeds or (1 if options.quick else 5)) + 1)
     with tempfile.TemporaryDirectory(prefix="quality-benchmark-") as temporary:
         work = options.work or Path(temporary)
         if options.data == "feed" or options.quick:

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--quick", action="store_true", help="a small feed and three days: shows that it runs")
     parser.add_argument("--data", choices=("kuairand", "feed"), default="kuairand", help="the feed log (kuairand)")
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="times that every strategy is run (3)")
+    parser.add_argument("--seeds", type=int, metavar="N", help="times that every strategy is run (3; 1 with --quick)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables there, and a drawing beside them")
     parser.add_argument("--work", type=Path, metavar="DIR", help="keep the transformed rows there (a temporary folder)")
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         replay = _replay("feed" if options.quick else options.data, options.quick, work, console)
         if replay is None:
             return
-        results = _compare(replay, 1 if options.quick else options.seeds, console)
+        results = _compare(replay, options.seeds or (1 if options.quick else 3), console)
     drawing = f"retraining_{results.name}.svg"
     page = markdown(results, drawing)
     console.print(page, highlight=False, soft_wrap=True, markup=False)

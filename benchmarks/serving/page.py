@@ -56,7 +56,11 @@ def markdown(results: Results, figures: Sequence[Figure] = ()) -> str:
             "The source's chart: the same towers behind four forms of input. ![ms by form](serving_progression.svg)",
             _stages(results.stages),
         ),
-        ("Payload", "Bytes of a serialized `PredictRequest`.", _payloads(results.payloads)),
+        (
+            "Payload",
+            "Bytes of a serialized `PredictRequest`; of leaves alone, without the dense inputs and codes beside them.",
+            _payloads(results.payloads),
+        ),
         ("Latency and throughput", "Of `score_features`, called or over gRPC on this machine.", _loads(results.loads)),
         ("Leaf table", "500 candidates by `score_leaves`.", _tables(results.tables)),
         ("First and second pass", "500 candidates; AUC of the held-out day.", _passes(results.passes)),
@@ -73,7 +77,7 @@ def _aims(figures: Sequence[Figure]) -> str:
     rows = [
         (
             f"`{figure.name}`",
-            f"{figure.ratio:.3g}",
+            f"{figure.ratio:.4g}",
             f"{'≥' if figure.target_is_least else '≤'} {figure.target:g}",
             "yes" if figure.reached else "no",
             figure.note,

@@ -57,7 +57,7 @@ def prepare(
     Raises:
         RuntimeError: a component failed.
     """
-    held_out = held_out_day(rows_config, log, day, work / f"{config.name}-{day}", console)
+    held_out = replace(held_out_day(rows_config, log, day, work / f"{config.name}-{day}", console), config=config)
     parts = (str(held_out.source), to_json(config), code_fingerprint("ranker.forest", "benchmarks.studies.preparing"))
     folder = work / "prepared" / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     if (folder / _DONE).exists():
