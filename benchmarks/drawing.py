@@ -12,5 +12,5 @@ def save_svg(figure: Figure, file: Path) -> None:
     Matplotlib would put the time of day into the file, and make up the ids of its paths by chance.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    with rc_context({"svg.hashsalt": file.stem}):
+    with rc_context({"svg.hashsalt": "drawing"}):
         figure.savefig(file, metadata={"Date": None})
