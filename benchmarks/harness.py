@@ -66,6 +66,17 @@ def parse_options(description: str, arguments: Sequence[str] | None = None) -> O
     return Options(parsed.quick, parsed.json)
 
 
+def positive(text: str) -> int:
+    """Reads a count from the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no whole number of 1 or more.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
 def alternate(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """Median seconds of each run, taken in turns so that a slow spell of the machine hits all of them."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.harness import Options, report
+from benchmarks.harness import Options, positive, report
 from benchmarks.kuairand import converted_kuairand
 from benchmarks.quality.ceiling import BayesOptimum
 from benchmarks.quality.models import MODELS, Model, features_alone
@@ -36,9 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables there, and a picture beside them")
     parser.add_argument("--data", choices=("kuairand", "feed"), default="kuairand", help="the feed log (kuairand)")
-    parser.add_argument("--seeds", type=int, metavar="N", help="trainings of each model for each day (5; 1 if quick)")
+    parser.add_argument(
+        "--seeds", type=positive, metavar="N", help="trainings of each model for each day (5; 1 if quick)"
+    )
     parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS), help="only these models")
-    parser.add_argument("--processes", type=int, default=1, metavar="N", help="seeds at a time, one thread each (1)")
+    parser.add_argument(
+        "--processes", type=positive, default=1, metavar="N", help="seeds at a time, one thread each (1)"
+    )
     parser.add_argument("--work", type=Path, metavar="DIR", help="keep what was made there (a temporary folder)")
     options = parser.parse_args(arguments)
     if "ours" not in options.models or len(options.models) < 2:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.harness import Options, report
+from benchmarks.harness import Options, positive, report
 from benchmarks.kuairand import converted_kuairand
 from benchmarks.retraining.days import Replay, replay_days
 from benchmarks.retraining.judging import Results, judge_all
@@ -32,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--quick", action="store_true", help="a small feed and three days: shows that it runs")
     parser.add_argument("--data", choices=("kuairand", "feed"), default="kuairand", help="the feed log (kuairand)")
-    parser.add_argument("--seeds", type=int, metavar="N", help="times that every strategy is run (3; 1 with --quick)")
+    parser.add_argument(
+        "--seeds", type=positive, metavar="N", help="times that every strategy is run (3; 1 with --quick)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables there, and a drawing beside them")
     parser.add_argument("--work", type=Path, metavar="DIR", help="keep the transformed rows there (a temporary folder)")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from benchmarks.harness import Options, report
+from benchmarks.harness import Options, positive, report
 from benchmarks.kuairand import converted_kuairand
 from benchmarks.studies.conclusions import figures
 from benchmarks.studies.measuring import measured
@@ -39,14 +39,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("study", choices=list(STUDIES), help="what is compared")
     parser.add_argument("--data", nargs="+", choices=("kuairand", "feed"), help="the feed logs (all that make sense)")
-    parser.add_argument("--seeds", type=int, metavar="N", help="trainings of each variant (the study's own number)")
+    parser.add_argument(
+        "--seeds", type=positive, metavar="N", help="trainings of each variant (the study's own number)"
+    )
     parser.add_argument(
         "--quick", action="store_true", help="a small feed, two seeds if none are given: shows that it runs"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables there, and pictures beside them")
     parser.add_argument("--work", type=Path, metavar="DIR", help="keep what was made there (a temporary folder)")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="trainings at a time")
+    parser.add_argument(
+        "--processes", type=positive, default=os.cpu_count() or 1, metavar="N", help="trainings at a time"
+    )
     options = parser.parse_args(arguments)
     study = STUDIES[options.study]
     wanted = ("feed",) if options.quick else tuple(options.data or study.data)

@@ -1,5 +1,6 @@
 """The benchmarks' shared parts: figures, their table and their JSON."""
 
+import argparse
 import io
 import json
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.harness import Figure, Options, alternate, parse_options, report
+from benchmarks.harness import Figure, Options, alternate, parse_options, positive, report
 
 FAST = Figure("evaluator", ours=8000.0, rival=400.0, unit="rows/s", target=10.0, note="same rows")
 HEAVY = Figure("memory", ours=1.5, rival=1.0, unit="GB", target=1.3, target_is_least=False)
@@ -47,3 +48,10 @@ def test_the_command_line_knows_quick_and_json(capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit):
         parse_options("…", ["--slow"])
     assert "unrecognized arguments" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "two", ""])
+def test_a_count_is_a_whole_number_of_one_or_more(text: str) -> None:
+    assert positive("12") == 12
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a whole number of 1 or more"):
+        positive(text)
