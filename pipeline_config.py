@@ -1,7 +1,7 @@
 """The settings page: what is learnt, from which columns, how, and what a model must hold to before it is published.
 
 Copy one of the configs below, name your own columns, and run it with `python local_runner.py --config NAME
---feed-log DIR`. `pipeline/config.py` explains every field.
+--feed-log DIR`. The files of `ranker/config/` explain every field.
 """
 
 from dataclasses import replace

@@ -21,13 +21,13 @@ from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 
 from benchmarks.harness import Figure, alternate
+from components.artifacts import ForestArtifact
 from components.feed_log_gen.component import FeedLogGen
 from components.feed_log_gen.executor import Executor as FeedLogGenExecutor
-from components.forest_trainer.artifact import ForestArtifact
 from components.leaf_encoder.executor import Executor as LeafEncoderExecutor
-from pipeline.config import PipelineConfig
 from pipeline.local.run import BEAM_ARGS
 from ranker import keys
+from ranker.config.pipeline import PipelineConfig
 from ranker.examples import example_files, parsed_batches
 from ranker.forest.model import Forest
 from ranker.towers.data import count_labels, training_batches

@@ -31,7 +31,8 @@ from tfx_bsl.coders import example_coder
 
 from benchmarks.harness import Figure, Options, parse_options, report
 from components.evaluator.executor import Executor
-from pipeline.config import Gates, to_json
+from ranker.config.documents import to_json
+from ranker.config.gates import Gates
 
 BASE_RATES = {
     "click": 0.2,

@@ -8,10 +8,10 @@ from tfx.dsl.compiler.compiler import Compiler
 from tfx.orchestration import metadata
 from tfx.proto.orchestration import pipeline_pb2
 
-from pipeline.config import PipelineConfig
 from pipeline.local.dag_runner import ComponentRun, ObservedDagRunner, State
 from pipeline.local.run import BEAM_ARGS
 from pipeline.pipeline import create_pipeline
+from ranker.config.pipeline import PipelineConfig
 
 
 def run_up_to(

@@ -18,8 +18,8 @@ from benchmarks.full_run import FullRun, compare, full_run
 from benchmarks.harness import Figure, Options, parse_options, report
 from benchmarks.part_run import run_up_to
 from datasets.synthetic import generate
-from pipeline.config import PipelineConfig
 from pipeline_config import FEED
+from ranker.config.pipeline import PipelineConfig
 
 ROWS, QUICK_ROWS = 200_000, 4_000
 LARGE_ROWS, QUICK_LARGE_ROWS = 1_000_000, 8_000

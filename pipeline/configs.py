@@ -1,6 +1,7 @@
 """The configs of pipeline_config.py, by name, for command lines."""
 
-from pipeline.config import PipelineConfig
+from pipeline.beam import beam_args
+from ranker.config.pipeline import PipelineConfig
 
 
 class ConfigError(LookupError):
@@ -22,4 +23,9 @@ def load_config(name: str) -> PipelineConfig:
     configs: dict[str, PipelineConfig] = pipeline_config.CONFIGS
     if name not in configs:
         raise ConfigError(f"--config {name}: pipeline_config.py has {', '.join(sorted(configs))}")
-    return configs[name]
+    config = configs[name]
+    try:
+        beam_args(config.beam_pipeline_args)
+    except ValueError as error:
+        raise ConfigError(f"pipeline_config.py: config {name}: {error}") from None
+    return config

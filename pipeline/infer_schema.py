@@ -9,10 +9,10 @@ from pathlib import Path
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.feed_log_gen.columns import columns_of
-from components.feed_log_gen.feed_log import FeedLogError, latest_day, list_days, parse_day, window_days
 from pipeline.configs import ConfigError, load_config
 from pipeline.schema_draft import draft_schema, points_to_review, statistics_of
+from ranker.feed_log.columns import columns_of
+from ranker.feed_log.layout import FeedLogError, latest_day, list_days, parse_day, window_days
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

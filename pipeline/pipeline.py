@@ -23,11 +23,12 @@ from components.schema_importer.component import SchemaImporter
 from components.serving_model.component import ServingModel
 from components.tower_trainer.component import TowerTrainer
 from components.training_start.component import TrainingStart
-from components.training_start.plan import Plan, make_plan
 from components.transform.component import Transform
-from pipeline.config import PipelineConfig, to_json
-from pipeline.fingerprint import code_fingerprint
-from pipeline.lineage import warm_start_parts
+from ranker.config.documents import to_json
+from ranker.config.pipeline import PipelineConfig
+from ranker.identity.code import code_fingerprint
+from ranker.identity.compatibility import warm_start_parts
+from ranker.registry.start import StartPlan, make_plan
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -53,7 +54,7 @@ def create_pipeline(
         config: what to learn, and how.
         feed_log: the folder of day folders.
         day: the day to evaluate on; the `train_days` before it are trained on. A runtime parameter holds what
-            `pipeline.day` reads.
+            `ranker.feed_log.day` reads.
         pipeline_root: where artifacts go.
         push_destination: where blessed models go, one numbered folder each.
         source_fingerprint: stands for the content of those days in the cache's key.
@@ -96,14 +97,14 @@ def create_pipeline(
     transform = Transform(
         examples=examples.outputs["examples"],
         schema=schema.outputs["schema"],
-        preprocessing_fn="pipeline.preprocessing.preprocessing_fn",
+        preprocessing_fn="ranker.features.preprocessing.preprocessing_fn",
         custom_config={
             "features": to_json(config.features),
             "keys": to_json(config.keys),
             "objectives": list(config.objective_names),
             "categorical_input": config.towers.categorical_embedding_size > 0,
             "calibrated_by": config.towers.isotonic.by if config.towers.isotonic else None,
-            "code_fingerprint": code_fingerprint("pipeline.preprocessing"),
+            "code_fingerprint": code_fingerprint("ranker.features.preprocessing"),
         },
         training_start=start.outputs["training_start"],
     )
@@ -184,7 +185,7 @@ def create_pipeline(
     )
 
 
-def plan_start(config: PipelineConfig, push_destination: str, day: date) -> Plan:
+def plan_start(config: PipelineConfig, push_destination: str, day: date) -> StartPlan:
     """What TrainingStart will decide for that day, for a runner that has to know it before."""
     return make_plan(push_destination, day, config.retraining, _parts(config))
 
@@ -203,7 +204,7 @@ def training_fingerprint(config: PipelineConfig, day: date, source_fingerprint: 
         str(config.train_days),
         day.isoformat(),
         source_fingerprint,
-        code_fingerprint("components", "ranker", "pipeline.preprocessing"),
+        code_fingerprint("components", "ranker", "ranker.features.preprocessing"),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 

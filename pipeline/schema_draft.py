@@ -20,9 +20,9 @@ import tensorflow_data_validation as tfdv
 from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from components.feed_log_gen.columns import Column, Kind, LogColumns
-from components.feed_log_gen.planning import plan_day
-from components.feed_log_gen.reading import read_unit
+from ranker.feed_log.columns import Column, Kind, LogColumns
+from ranker.feed_log.planning import plan_day
+from ranker.feed_log.reading import read_unit
 
 MAX_DOMAIN_SIZE = 100
 MIN_DOMAIN_MASS = 0.95

@@ -1,1 +1,1 @@
-"""The modelling itself, as plain functions that know nothing of TFX: forest, towers, evaluation, serving."""
+"""The ranker as a library that knows nothing of TFX: it is imported by components, pipeline, serving and datasets."""

@@ -18,8 +18,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 
-from ranker.serving.module import MAX_ROWS
-from ranker.serving.names import ALPHA, EXAMPLES, LAMBDA, weight_name
+from ranker.export.module import MAX_ROWS
+from ranker.export.names import ALPHA, EXAMPLES, LAMBDA, weight_name
 from serving.protos import Arrays, as_array, predict_request
 from serving.validation import (
     InvalidRequestError,

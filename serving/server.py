@@ -16,7 +16,7 @@ from pathlib import Path
 import grpc
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from ranker.serving.module import MAX_ROWS
+from ranker.export.module import MAX_ROWS
 from serving.servicer import FeedRankerServicer
 
 _MOST_BYTES = 256 << 20  # of a message

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 
-from ranker.serving.module import MAX_ROWS
+from ranker.export.module import MAX_ROWS
 from serving.protos import array_of, tensor_proto
 from serving.validation import InvalidRequestError, check_forms, check_values, find_signature, form_of_proto
 

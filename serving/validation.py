@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from ranker.serving.module import MAX_ROWS
+from ranker.export.module import MAX_ROWS
 
 Signatures = Mapping[str, meta_graph_pb2.SignatureDef]
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.config import Categorical, DenseEmbedding, Features, MultiValued
+from ranker.config.columns import Categorical, DenseEmbedding, Features, MultiValued
 
 EVAL_DAY = date(2024, 3, 4)
 TRAIN_DAYS = 3

@@ -12,7 +12,8 @@ import tensorflow as tf
 from rich.console import Console
 
 from benchmarks.harness import Figure, Options, report
-from benchmarks.serving import forests, latency, objectives, passes, payload, progression, tables, trace
+from benchmarks.serving import forests, latency, objectives, passes, payload, progression, trace
+from benchmarks.serving import leaf_tables as tables
 from benchmarks.serving.page import Results, draw, markdown
 from benchmarks.serving.prepare import Prepared, configs, prepared
 from benchmarks.serving.sessions import Session, Workshop

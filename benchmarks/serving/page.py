@@ -10,11 +10,11 @@ from benchmarks.drawing import save_svg
 from benchmarks.harness import Figure
 from benchmarks.serving.forests import BATCH, ForestCost
 from benchmarks.serving.latency import Load
+from benchmarks.serving.leaf_tables import TableCost
 from benchmarks.serving.objectives import ObjectiveCost
 from benchmarks.serving.passes import Pass
 from benchmarks.serving.payload import Payload
 from benchmarks.serving.progression import Stage
-from benchmarks.serving.tables import TableCost
 from benchmarks.serving.trace import OpTime
 
 _OPS = 12

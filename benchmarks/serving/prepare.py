@@ -18,8 +18,8 @@ from pathlib import Path
 from rich.console import Console
 
 from datasets.synthetic import generate
-from pipeline.config import PipelineConfig
 from pipeline_config import FEED, FIRST_PASS
+from ranker.config.pipeline import PipelineConfig
 
 _ROWS, _QUICK_ROWS = 80_000, 6_000
 _QUICK_TREES = 60

@@ -14,14 +14,15 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from benchmarks.serving.former import RecipeObjective, TunedObjective
 from benchmarks.serving.prepare import Prepared
-from pipeline.config import Objective, PipelineConfig
 from ranker import keys
+from ranker.config.objectives import Objective
+from ranker.config.pipeline import PipelineConfig
 from ranker.examples import example_files, parsed_batches, records
+from ranker.export.module import FeedRanker
+from ranker.export.raw_features import RawFeatures
 from ranker.forest.graph import ForestLeaves
 from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
-from ranker.serving.module import FeedRanker
-from ranker.serving.raw_features import RawFeatures
 from ranker.towers.inputs import TowerInputs, tower_inputs
 from ranker.towers.network import TwoTowerNetwork
 

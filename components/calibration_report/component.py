@@ -5,11 +5,11 @@ import json
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
 
-from components.calibration_report.artifact import CalibrationReportArtifact
+from components.artifacts import CalibrationReportArtifact, ForestArtifact
 from components.calibration_report.executor import Executor
-from components.forest_trainer.artifact import ForestArtifact
-from pipeline.config import PipelineConfig, to_json
-from pipeline.fingerprint import code_fingerprint
+from ranker.config.documents import to_json
+from ranker.config.pipeline import PipelineConfig
+from ranker.identity.code import code_fingerprint
 
 
 class CalibrationReportSpec(component_spec.ComponentSpec):
@@ -78,9 +78,7 @@ class CalibrationReport(base_component.BaseComponent):
                 pushed_model=pushed_model,
                 features=json.dumps(config.features.names),
                 gates=to_json(config.gates),
-                code_fingerprint=code_fingerprint(
-                    "components.calibration_report", "ranker.report", "ranker.evaluation"
-                ),
+                code_fingerprint=code_fingerprint("components.calibration_report.executor"),
                 report=channel.Channel(type=CalibrationReportArtifact),
             )
         )

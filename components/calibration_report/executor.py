@@ -8,9 +8,9 @@ from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 
-from components.calibration_report.artifact import REPORT_FILE
+from components.artifacts import REPORT_FILE
 from components.calibration_report.reading import read_inputs
-from ranker.report.page import report_page
+from ranker.reports.calibration.page import report_page
 
 
 class Executor(base_executor.BaseExecutor):

@@ -13,12 +13,10 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.evaluator.tfma_extension import GATES_FILE
-from components.forest_trainer.executor import TRAINING_CURVE_FILE
-from components.serving_model.lookup import MANIFEST
-from components.tower_trainer.executor import HISTORY_FILE
-from ranker.report.data_health import by_name, feature_health, listed_anomalies, positive_rates
-from ranker.report.inputs import ReportInputs
+from components.artifacts import EVALUATION_FILE, HISTORY_FILE, TRAINING_CURVE_FILE
+from ranker.registry.layout import MANIFEST
+from ranker.reports.calibration.data_health import by_name, feature_health, listed_anomalies, positive_rates
+from ranker.reports.calibration.inputs import ReportInputs
 
 _LIBRARIES = ("tfx", "tensorflow", "xgboost", "keras")
 
@@ -31,7 +29,7 @@ def read_inputs(inputs: Artifacts, parameters: dict[str, Any]) -> ReportInputs:
     Raises:
         ValueError: an artifact without the file that its component writes.
     """
-    evaluation = _json(os.path.join(_uri(inputs, "evaluation"), GATES_FILE))
+    evaluation = _json(os.path.join(_uri(inputs, "evaluation"), EVALUATION_FILE))
     manifest = _json(os.path.join(path_utils.serving_model_dir(_uri(inputs, "model")), MANIFEST))
     statistics = artifact_utils.get_single_instance(inputs["statistics"])
     train, held_out = (

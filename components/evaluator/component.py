@@ -6,8 +6,9 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
 
 from components.evaluator.executor import Executor
-from pipeline.config import PipelineConfig, to_json
-from pipeline.fingerprint import code_fingerprint
+from ranker.config.documents import to_json
+from ranker.config.pipeline import PipelineConfig
+from ranker.identity.code import code_fingerprint
 
 
 class EvaluatorSpec(component_spec.ComponentSpec):
@@ -68,7 +69,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
                 viewer_key=config.keys.viewer,
                 slices=json.dumps(config.slices),
                 gates=to_json(config.gates),
-                code_fingerprint=code_fingerprint("components.evaluator", "ranker.evaluation"),
+                code_fingerprint=code_fingerprint("components.evaluator.executor"),
                 evaluation=channel.Channel(type=standard_artifacts.ModelEvaluation),
                 blessing=channel.Channel(type=standard_artifacts.ModelBlessing),
             )

@@ -17,13 +17,15 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 from tfx_bsl.tfxio import tf_example_record
 
-from components.evaluator import models
+from components.artifacts import EVALUATION_FILE
+from components.evaluator.eval_config import EvaluationSpec, eval_config
 from components.evaluator.impressions import impression_schema
-from components.evaluator.settings import Settings, eval_config
-from components.evaluator.tfma_extension import GATES_FILE, feed_evaluator, gates_writer, impressions_extractor
-from pipeline.config import Gates, from_json
+from components.evaluator.tfma_extension import feed_evaluator, gates_writer, impressions_extractor
+from ranker.config.documents import from_json
+from ranker.config.gates import Gates
 from ranker.evaluation.document import Baseline
 from ranker.evaluation.summary import BASELINE, CANDIDATE
+from ranker.export import inspection as models
 
 BATCH_SIZE = 2048
 SPLIT = "eval"
@@ -49,7 +51,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         patterns = [
             io_utils.all_files_pattern(uri) for uri in artifact_utils.get_split_uris(input_dict["examples"], SPLIT)
         ]
-        settings = Settings(
+        settings = EvaluationSpec(
             objectives=tuple(json.loads(exec_properties["objectives"])),
             viewer_key=exec_properties["viewer_key"],
             slices=tuple(tuple(spec) for spec in json.loads(exec_properties["slices"])),
@@ -64,7 +66,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             paths[BASELINE] = path_utils.serving_model_dir(served.uri)
             settings = _with_baseline(settings, served, paths[BASELINE], patterns)
         self._evaluate(settings, paths, patterns, evaluation_uri)
-        with fileio.open(os.path.join(evaluation_uri, GATES_FILE)) as file:
+        with fileio.open(os.path.join(evaluation_uri, EVALUATION_FILE)) as file:
             document = json.load(file)
         _bless(
             artifact_utils.get_single_instance(output_dict["blessing"]),
@@ -74,7 +76,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             exec_properties.get("current_component_id"),
         )
 
-    def _evaluate(self, settings: Settings, paths: dict[str, str], patterns: list[str], output: str) -> None:
+    def _evaluate(self, settings: EvaluationSpec, paths: dict[str, str], patterns: list[str], output: str) -> None:
         """Evaluates with the baseline and, where that fails, once more without it."""
         try:
             self._run(settings, paths, patterns, output)
@@ -88,7 +90,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             alone = replace(settings, compare=False, baseline=replace(settings.baseline, dropped=reason))
             self._run(alone, paths, patterns, output)
 
-    def _run(self, settings: Settings, paths: dict[str, str], patterns: list[str], output: str) -> None:
+    def _run(self, settings: EvaluationSpec, paths: dict[str, str], patterns: list[str], output: str) -> None:
         config = eval_config(settings)
         shared = [
             tfma.default_eval_shared_model(eval_saved_model_path=paths[name], model_name=name, eval_config=config)
@@ -134,7 +136,7 @@ def _served(input_dict: dict[str, list[types.Artifact]]) -> types.Artifact | Non
     return served[0] if served and served[0].get_int_custom_property("present") == 1 else None
 
 
-def _with_baseline(settings: Settings, served: types.Artifact, path: str, patterns: list[str]) -> Settings:
+def _with_baseline(settings: EvaluationSpec, served: types.Artifact, path: str, patterns: list[str]) -> EvaluationSpec:
     """Settings that compare with the serving model, or say why not."""
     version = served.get_string_custom_property("version")
     problem = models.signature_problem(path, settings.objectives) or models.scoring_problem(

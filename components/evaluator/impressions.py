@@ -2,10 +2,10 @@
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.evaluator.settings import Settings
+from components.evaluator.eval_config import EvaluationSpec
 
 
-def impression_schema(settings: Settings) -> schema_pb2.Schema:
+def impression_schema(settings: EvaluationSpec) -> schema_pb2.Schema:
     """The columns that an evaluation reads; nothing else of an example is decoded outside the model."""
     schema = schema_pb2.Schema()
     for name in settings.objectives:

@@ -19,10 +19,11 @@ from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 from tensorflow_model_analysis.writers import writer
 from tfx.dsl.io import fileio
 
-from components.evaluator.settings import Settings
+from components.artifacts import EVALUATION_FILE
+from components.evaluator.eval_config import EvaluationSpec
 from ranker.evaluation.accumulator import Accumulator
+from ranker.evaluation.batch_columns import read_labels, read_strings
 from ranker.evaluation.buckets import Floats, viewer_groups
-from ranker.evaluation.columns import read_labels, read_strings
 from ranker.evaluation.document import Baseline, evaluation_document
 from ranker.evaluation.gates import judge
 from ranker.evaluation.intervals import Estimate
@@ -31,13 +32,12 @@ from ranker.evaluation.slicing import SliceKey
 from ranker.evaluation.summary import BASELINE, CANDIDATE, ObjectiveMetrics, SliceMetrics, summarize
 
 GATES_KEY = "gates"
-GATES_FILE = "gates.json"
 CALIBRATION_PLOT = "calibration_plot"
 
 Extracts = dict[str, Any]
 
 
-def impressions_extractor(settings: Settings) -> extractor.Extractor:
+def impressions_extractor(settings: EvaluationSpec) -> extractor.Extractor:
     """Replaces TFMA's feature and label extractors: only labels, viewers and slice columns leave the Arrow batch."""
 
     def extract(extracts: Extracts) -> Extracts:
@@ -64,7 +64,7 @@ class Conclusion:
 class AccumulateFn(beam.CombineFn):
     """Adds up batched extracts."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: EvaluationSpec) -> None:
         self._settings = settings
 
     def create_accumulator(self) -> Accumulator:
@@ -96,7 +96,7 @@ class AccumulateFn(beam.CombineFn):
         return accumulator
 
 
-def stack_predictions(predictions: Any, settings: Settings, rows: int) -> Floats:
+def stack_predictions(predictions: Any, settings: EvaluationSpec, rows: int) -> Floats:
     """TFMA's predictions as float64 [models, objectives, rows].
 
     TFMA leaves out the level of the models where there is one, and that of the outputs where there is one.
@@ -110,7 +110,7 @@ def stack_predictions(predictions: Any, settings: Settings, rows: int) -> Floats
     return stacked
 
 
-def conclude(accumulator: Accumulator, settings: Settings) -> Conclusion:
+def conclude(accumulator: Accumulator, settings: EvaluationSpec) -> Conclusion:
     """Metrics, verdicts and the document.
 
     Raises:
@@ -131,7 +131,7 @@ def conclude(accumulator: Accumulator, settings: Settings) -> Conclusion:
     return Conclusion(slices, document)
 
 
-def _invalid_predictions(invalid: np.ndarray, settings: Settings, impressions: int) -> str:
+def _invalid_predictions(invalid: np.ndarray, settings: EvaluationSpec, impressions: int) -> str:
     return ", ".join(
         f"{objective} on {count} of {impressions} impressions"
         for objective, count in zip(settings.objectives, invalid.tolist(), strict=True)
@@ -139,7 +139,7 @@ def _invalid_predictions(invalid: np.ndarray, settings: Settings, impressions: i
     )
 
 
-def feed_evaluator(settings: Settings) -> evaluator.Evaluator:
+def feed_evaluator(settings: EvaluationSpec) -> evaluator.Evaluator:
     """TFMA's evaluator: metrics and plots in TFMA's own form, and the verdicts under `gates`."""
     return evaluator.Evaluator(
         stage_name="EvaluateFeed",
@@ -149,7 +149,7 @@ def feed_evaluator(settings: Settings) -> evaluator.Evaluator:
 
 
 class _EvaluateFeed(beam.PTransform):
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: EvaluationSpec) -> None:
         super().__init__()
         self._settings = settings
 
@@ -230,7 +230,7 @@ def _histogram(curve: Reliability) -> metrics_for_slice_pb2.CalibrationHistogram
 
 def gates_writer(output_path: str) -> writer.Writer:
     """TFMA's writer of `gates.json`, beside the metrics."""
-    return writer.Writer("WriteGates", _WriteGates(f"{output_path}/{GATES_FILE}"))
+    return writer.Writer("WriteGates", _WriteGates(f"{output_path}/{EVALUATION_FILE}"))
 
 
 class _WriteGates(beam.PTransform):

@@ -4,7 +4,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import BaseChannel, channel, component_spec, standard_component_specs
 
 from components.example_validator.executor import Executor
-from pipeline.fingerprint import code_fingerprint
+from ranker.identity.code import code_fingerprint
 
 _STOCK = standard_component_specs.ExampleValidatorSpec
 
@@ -36,7 +36,7 @@ class ExampleValidator(base_component.BaseComponent):
             ExampleValidatorSpec(
                 statistics=statistics,
                 schema=schema,
-                code_fingerprint=code_fingerprint("components.example_validator"),
+                code_fingerprint=code_fingerprint("components.example_validator.executor"),
                 anomalies=channel.Channel(type=_STOCK.OUTPUTS[standard_component_specs.ANOMALIES_KEY].type),
             )
         )

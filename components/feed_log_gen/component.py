@@ -6,11 +6,12 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import channel, component_spec, standard_artifacts
 
-from components.feed_log_gen.columns import columns_of
+from components.artifacts import TrainingStartArtifact
 from components.feed_log_gen.executor import Executor
-from components.training_start.artifact import TrainingStartArtifact
-from pipeline.config import Features, Keys, to_json
-from pipeline.fingerprint import code_fingerprint
+from ranker.config.columns import Features, Keys
+from ranker.config.documents import to_json
+from ranker.feed_log.columns import columns_of
+from ranker.identity.code import code_fingerprint
 
 
 class FeedLogGenSpec(component_spec.ComponentSpec):
@@ -44,7 +45,7 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
 
     Args:
         feed_log: path or URI of the folder of day folders.
-        eval_day: the day that becomes the split eval, YYYY-MM-DD or whatever else `pipeline.day` reads.
+        eval_day: the day that becomes the split eval, YYYY-MM-DD or whatever else `ranker.feed_log.day` reads.
         train_days: days before it that become the split train; a missing one is a warning. Where the training goes on
             from an earlier one, only the days that that one has not seen.
         objectives: the names of the 0/1 columns.
@@ -78,7 +79,7 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
                 columns=to_json(columns_of(objectives, features, keys)),
                 source_fingerprint=source_fingerprint,
                 training_start=training_start,
-                code_fingerprint=code_fingerprint("components.feed_log_gen", "components.storage", "pipeline.day"),
+                code_fingerprint=code_fingerprint("components.feed_log_gen.executor"),
                 examples=channel.Channel(type=standard_artifacts.Examples),
             )
         )

@@ -15,13 +15,13 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from components.feed_log_gen.columns import Column, LogColumns
-from components.feed_log_gen.feed_log import FeedLogError
-from components.feed_log_gen.planning import SPLITS, Plan, WorkUnit, plan_window
-from components.feed_log_gen.shards import shard_name, write_unit
-from components.training_start.artifact import start_of
-from pipeline.config import from_json
-from pipeline.day import resolve_day
+from components.artifacts import start_of
+from ranker.config.documents import from_json
+from ranker.feed_log.columns import Column, LogColumns
+from ranker.feed_log.day import resolve_day
+from ranker.feed_log.layout import FeedLogError
+from ranker.feed_log.planning import SPLITS, WindowPlan, WorkUnit, plan_window
+from ranker.feed_log.shards import shard_name, write_unit
 
 _EPOCH = date(1970, 1, 1)
 
@@ -105,7 +105,7 @@ def _raise_first_problem(aside: str) -> None:
         raise FeedLogError(message + others)
 
 
-def _check_whole(plan: Plan, examples: types.Artifact) -> None:
+def _check_whole(plan: WindowPlan, examples: types.Artifact) -> None:
     for split in plan.splits:
         shards = next(unit.shards_in_split for unit in plan.units if unit.split == split)
         expected = {shard_name(shard, shards) for shard in range(shards)}
@@ -114,7 +114,7 @@ def _check_whole(plan: Plan, examples: types.Artifact) -> None:
             raise RuntimeError(f"{folder}: shards {sorted(expected)} were to be written, found {sorted(found)}")
 
 
-def _describe(examples: types.Artifact, plan: Plan, eval_day: date, source_fingerprint: str) -> None:
+def _describe(examples: types.Artifact, plan: WindowPlan, eval_day: date, source_fingerprint: str) -> None:
     examples.span = (eval_day - _EPOCH).days
     examples.version = 0
     # There is no name for uncompressed TFRecords that TFX accepts as a file format; without one it goes by the files'

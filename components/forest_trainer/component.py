@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
 
-from components.forest_trainer.artifact import ForestArtifact
+from components.artifacts import ForestArtifact, TrainingStartArtifact
 from components.forest_trainer.executor import Executor
-from components.training_start.artifact import TrainingStartArtifact
-from pipeline.config import Forest, to_json
-from pipeline.fingerprint import code_fingerprint
+from ranker.config.documents import to_json
+from ranker.config.forest import Forest
+from ranker.identity.code import code_fingerprint
 
 
 class ForestTrainerSpec(component_spec.ComponentSpec):
@@ -61,22 +61,7 @@ class ForestTrainer(base_component.BaseComponent):
                 config=to_json(config),
                 feature_names=json.dumps(list(feature_names)),
                 objective_names=json.dumps(list(objective_names)),
-                code_fingerprint=code_fingerprint(
-                    "components.forest_trainer",
-                    "ranker.compiled",
-                    "ranker.examples",
-                    "ranker.forest.distribute",
-                    "ranker.forest.model",
-                    "ranker.forest.refresh",
-                    "ranker.forest.rows",
-                    "ranker.forest.spool",
-                    "ranker.forest.stopping",
-                    "ranker.forest.together",
-                    "ranker.forest.train",
-                    "ranker.forest.traverse",
-                    "ranker.keys",
-                    "ranker.serving.state",
-                ),
+                code_fingerprint=code_fingerprint("components.forest_trainer.executor"),
                 forest=channel.Channel(type=ForestArtifact),
             )
         )

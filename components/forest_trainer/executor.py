@@ -13,19 +13,17 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.training_start.artifact import start_of
-from pipeline.config import Forest as ForestConfig
-from pipeline.config import from_json
+from components.artifacts import TRAINING_CURVE_FILE, start_of
+from ranker.config.documents import from_json
+from ranker.config.forest import Forest as ForestConfig
 from ranker.examples import example_files
 from ranker.forest.distribute import train_forest_on_dask
 from ranker.forest.model import Forest
 from ranker.forest.refresh import refreshed
 from ranker.forest.rows import forest_rows
-from ranker.forest.train import Batch, train_forest
+from ranker.forest.train import ForestBatch, train_forest
 from ranker.forest.traverse import Traversal
-from ranker.serving.state import FOREST
-
-TRAINING_CURVE_FILE = "training_curve.json"
+from ranker.registry.layout import FOREST
 
 
 class Executor(base_executor.BaseExecutor):
@@ -76,6 +74,6 @@ class Executor(base_executor.BaseExecutor):
         artifact.set_string_custom_property("fingerprint", forest.fingerprint)
 
 
-def _refreshed(forest: Forest, batches: Iterable[Batch], learning_rate: float) -> Forest:
+def _refreshed(forest: Forest, batches: Iterable[ForestBatch], learning_rate: float) -> Forest:
     traversal = Traversal(forest)
     return refreshed(forest, ((traversal(features), labels) for features, labels, _ in batches), learning_rate)

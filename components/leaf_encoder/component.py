@@ -3,9 +3,9 @@
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
 
-from components.forest_trainer.artifact import ForestArtifact
+from components.artifacts import ForestArtifact
 from components.leaf_encoder.executor import Executor
-from pipeline.fingerprint import code_fingerprint
+from ranker.identity.code import code_fingerprint
 
 
 class LeafEncoderSpec(component_spec.ComponentSpec):
@@ -38,15 +38,7 @@ class LeafEncoder(base_beam_component.BaseBeamComponent):
             LeafEncoderSpec(
                 transformed_examples=transformed_examples,
                 forest=forest,
-                code_fingerprint=code_fingerprint(
-                    "components.leaf_encoder",
-                    "components.storage",
-                    "ranker.forest.encode",
-                    "ranker.forest.model",
-                    "ranker.forest.traverse",
-                    "ranker.keys",
-                    "ranker.tfrecords",
-                ),
+                code_fingerprint=code_fingerprint("components.leaf_encoder.executor"),
                 leaf_examples=channel.Channel(type=standard_artifacts.Examples),
             )
         )

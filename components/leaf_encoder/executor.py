@@ -10,8 +10,8 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 
-from components.leaf_encoder.shards import Shard, check_shard, encode_shard
 from ranker.examples import example_files
+from ranker.forest.leaf_shards import Shard, check_shard, encode_shard
 from ranker.forest.model import Forest
 from ranker.forest.traverse import Traversal
 

@@ -6,7 +6,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import BaseChannel
 
 from components.pusher.executor import KEEP_MODELS, Executor
-from pipeline.fingerprint import code_fingerprint
+from ranker.identity.code import code_fingerprint
 
 
 class Pusher(StockPusher):
@@ -39,6 +39,6 @@ class Pusher(StockPusher):
             push_destination=push_destination,
             custom_config={
                 KEEP_MODELS: keep_models,
-                "code_fingerprint": code_fingerprint("components.pusher", "components.serving_model.lookup"),
+                "code_fingerprint": code_fingerprint("components.pusher.executor"),
             },
         )

@@ -11,8 +11,8 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, json_utils, proto_utils
 
-from components.pusher.publishing import find_published, publish
-from components.pusher.retention import remove_old_versions
+from ranker.registry.publishing import find_published, publish
+from ranker.registry.retention import remove_old_versions
 
 KEEP_MODELS = "keep_models"
 

@@ -8,7 +8,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts, standard_component_specs
 
 from components.schema_importer.executor import PROJECT_ROOT, Executor
-from pipeline.fingerprint import code_fingerprint
+from ranker.identity.code import code_fingerprint
 
 
 class SchemaImporterSpec(component_spec.ComponentSpec):
@@ -53,7 +53,7 @@ class SchemaImporter(base_component.BaseComponent):
                 schema_file=schema_file,
                 content_fingerprint=hashlib.sha256(path.read_bytes()).hexdigest()[:16],
                 numeric=json.dumps(list(numeric)),
-                code_fingerprint=code_fingerprint("components.schema_importer"),
+                code_fingerprint=code_fingerprint("components.schema_importer.executor"),
                 schema=channel.Channel(type=standard_artifacts.Schema),
             )
         )

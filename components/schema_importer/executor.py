@@ -10,7 +10,7 @@ from tfx.components.schema_gen.import_schema_gen import executor as stock
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
-from components.schema_importer.representation import add_tensor_representations
+from ranker.features.representation import add_tensor_representations
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 

@@ -5,7 +5,7 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import channel, component_spec, standard_artifacts
 
 from components.serving_model.executor import Executor
-from pipeline.fingerprint import code_fingerprint
+from ranker.identity.code import code_fingerprint
 
 
 class ServingModelSpec(component_spec.ComponentSpec):
@@ -51,7 +51,7 @@ class ServingModel(base_component.BaseComponent):
                 push_destination=push_destination,
                 version=version,
                 exclude_training_fingerprint=exclude_training_fingerprint,
-                code_fingerprint=code_fingerprint("components.serving_model", "components.storage"),
+                code_fingerprint=code_fingerprint("components.serving_model.executor"),
                 model=channel.Channel(type=standard_artifacts.Model),
             )
         )

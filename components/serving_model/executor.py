@@ -10,8 +10,9 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.serving_model.lookup import SAVED_MODEL, find_serving_version
-from components.storage import copy_folder, exists
+from ranker.registry.layout import SAVED_MODEL
+from ranker.registry.versions import find_serving_version
+from ranker.storage import copy_folder, exists
 
 NO_VERSION = "none"
 

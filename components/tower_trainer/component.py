@@ -8,11 +8,11 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import channel, component_spec, standard_artifacts
 
-from components.forest_trainer.artifact import ForestArtifact
+from components.artifacts import ForestArtifact, TrainingStartArtifact
 from components.tower_trainer.executor import Executor
-from components.training_start.artifact import TrainingStartArtifact
-from pipeline.config import PipelineConfig, to_json
-from pipeline.fingerprint import code_fingerprint
+from ranker.config.documents import to_json
+from ranker.config.pipeline import PipelineConfig
+from ranker.identity.code import code_fingerprint
 
 
 class TowerTrainerSpec(component_spec.ComponentSpec):
@@ -48,10 +48,10 @@ class TowerTrainer(base_component.BaseComponent):
 
     Where the training goes on from an earlier one, it starts from that one's weights, reads the split replay too and,
     with an incremental update, is pulled towards the earlier weights. The model carries what a later training needs to
-    go on from it (`ranker.serving.state`).
+    go on from it (`ranker.export.training_state`).
 
     `model` holds a SavedModel that starts from raw features: Transform graph, forest and towers in one graph of plain
-    TensorFlow ops, with the signatures that `ranker.serving.module.FeedRanker` lists and the manifest
+    TensorFlow ops, with the signatures that `ranker.export.module.FeedRanker` lists and the manifest
     `assets.extra/feed_ranker.json`. `model_run` holds `history.json` (see `ranker.towers.history`) and, under
     `tensorboard`, event files.
 
@@ -61,7 +61,7 @@ class TowerTrainer(base_component.BaseComponent):
         transform_graph: Transform's graph.
         schema: the feed log's schema.
         config: objectives, features, towers, training, retraining and serving are used.
-        eval_day: the day held out, YYYY-MM-DD or whatever else `pipeline.day` reads; written into the manifest.
+        eval_day: the day held out, YYYY-MM-DD or whatever else `ranker.feed_log.day` reads; written into the manifest.
         training_fingerprint: names the training that the model comes from; written into the manifest.
         parts: digests of the config and code that must not change under a warm start, by name; written into the
             manifest.
@@ -99,16 +99,7 @@ class TowerTrainer(base_component.BaseComponent):
                 parts=json.dumps(dict(parts), sort_keys=True),
                 eval_day=eval_day,
                 training_fingerprint=training_fingerprint,
-                code_fingerprint=code_fingerprint(
-                    "components.tower_trainer",
-                    "ranker.towers",
-                    "ranker.serving",
-                    "ranker.examples",
-                    "ranker.forest.graph",
-                    "ranker.forest.model",
-                    "ranker.keys",
-                    "pipeline.day",
-                ),
+                code_fingerprint=code_fingerprint("components.tower_trainer.executor"),
                 model=channel.Channel(type=standard_artifacts.Model),
                 model_run=channel.Channel(type=standard_artifacts.ModelRun),
             )

@@ -12,18 +12,25 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.training_start.artifact import start_of
-from components.training_start.plan import Lineage
-from pipeline.config import Features, Objective, Retraining, Serving, Towers, Training, from_json
-from pipeline.day import resolve_day
+from components.artifacts import HISTORY_FILE, start_of
+from ranker.config.columns import Features
+from ranker.config.documents import from_json
+from ranker.config.objectives import Objective
+from ranker.config.retraining import Retraining
+from ranker.config.serving import Serving
+from ranker.config.towers import Towers
+from ranker.config.training import Training
 from ranker.examples import example_files
+from ranker.export.module import FeedRanker
+from ranker.export.raw_features import RawFeatures
+from ranker.export.saved_model import Manifest, export_saved_model
+from ranker.export.training_state import TrainingState
+from ranker.feed_log.day import resolve_day
 from ranker.forest.graph import ForestLeaves
 from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
-from ranker.serving.export import Manifest, export_saved_model
-from ranker.serving.module import FeedRanker
-from ranker.serving.raw_features import RawFeatures
-from ranker.serving.state import TOWERS, TrainingState
+from ranker.registry.layout import TOWER_STATE
+from ranker.registry.start import Lineage
 from ranker.towers.data import count_labels, training_batches
 from ranker.towers.inputs import tower_inputs
 from ranker.towers.retrain import Task, retrain
@@ -31,7 +38,6 @@ from ranker.towers.sampling import make_sampler
 from ranker.towers.state import TowerState
 from ranker.towers.workers import is_chief, make_strategy
 
-HISTORY_FILE = "history.json"
 TENSORBOARD_DIR = "tensorboard"
 _TRAINED_ON = ("replay", "train")
 
@@ -95,7 +101,7 @@ class Executor(base_executor.BaseExecutor):
             batches = partial(everything, sampler=sampler.scaled(counts.rows, counts.weights))
         retraining = from_json(Retraining, exec_properties["retraining"])
         plan, state = start_of(input_dict)
-        parent = None if plan.is_cold else TowerState.load(os.path.join(state, TOWERS))
+        parent = None if plan.is_cold else TowerState.load(os.path.join(state, TOWER_STATE))
         # The trees of a forest for a superset objective predict no single one.
         margins = ForestMargins(forest) if len(forest.base_margin) == len(objectives) else None
         task = Task(counts, inputs, objectives, towers, training, retraining, forest.fingerprint, margins)

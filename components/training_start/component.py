@@ -7,11 +7,12 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import channel, component_spec
 
-from components.training_start.artifact import TrainingStartArtifact
+from components.artifacts import TrainingStartArtifact
 from components.training_start.executor import Executor
-from components.training_start.plan import NO_VERSION
-from pipeline.config import Retraining, to_json
-from pipeline.fingerprint import code_fingerprint
+from ranker.config.documents import to_json
+from ranker.config.retraining import Retraining
+from ranker.identity.code import code_fingerprint
+from ranker.registry.start import NO_VERSION
 
 
 class TrainingStartSpec(component_spec.ComponentSpec):
@@ -38,7 +39,7 @@ class TrainingStart(base_component.BaseComponent):
 
     Args:
         push_destination: path or URI of the folder of versions.
-        day: the day held out, YYYY-MM-DD or whatever else `pipeline.day` reads.
+        day: the day held out, YYYY-MM-DD or whatever else `ranker.feed_log.day` reads.
         retraining: when to start cold.
         parts: digests of the config and code that must not change under a warm start, by name.
         version: the version to go on from; "none" for a cold start, "" to look for one when the component runs. The
@@ -66,12 +67,7 @@ class TrainingStart(base_component.BaseComponent):
                 retraining="" if cold else to_json(retraining),
                 parts="" if cold else json.dumps(dict(parts), sort_keys=True),
                 version=version,
-                code_fingerprint=code_fingerprint(
-                    "components.training_start",
-                    "components.serving_model.lookup",
-                    "components.storage",
-                    "pipeline.day",
-                ),
+                code_fingerprint=code_fingerprint("components.training_start.executor"),
                 training_start=channel.Channel(type=TrainingStartArtifact),
             )
         )

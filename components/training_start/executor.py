@@ -9,11 +9,12 @@ from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 
-from components.storage import copy_folder, exists
-from components.training_start.plan import NO_VERSION, STATE_FOLDER, Plan, make_plan, write_plan
-from pipeline.config import Retraining, from_json
-from pipeline.day import resolve_day
-from ranker.serving.state import STATE
+from ranker.config.documents import from_json
+from ranker.config.retraining import Retraining
+from ranker.feed_log.day import resolve_day
+from ranker.registry.layout import STATE
+from ranker.registry.start import NO_VERSION, STATE_FOLDER, StartPlan, make_plan, write_plan
+from ranker.storage import copy_folder, exists
 
 
 class Executor(base_executor.BaseExecutor):
@@ -34,7 +35,7 @@ class Executor(base_executor.BaseExecutor):
         artifact = artifact_utils.get_single_instance(output_dict["training_start"])
         destination, version = exec_properties["push_destination"], exec_properties["version"]
         if version == NO_VERSION:
-            plan = Plan("cold", "a cold start was asked for")
+            plan = StartPlan("cold", "a cold start was asked for")
         else:
             plan = make_plan(
                 destination,

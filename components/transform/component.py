@@ -7,9 +7,9 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
 from tfx.utils import json_utils
 
-from components.training_start.artifact import TrainingStartArtifact
+from components.artifacts import TrainingStartArtifact
 from components.transform.executor import Executor
-from pipeline.fingerprint import code_fingerprint
+from ranker.identity.code import code_fingerprint
 
 
 class TransformSpec(component_spec.ComponentSpec):
@@ -66,7 +66,7 @@ class Transform(base_beam_component.BaseBeamComponent):
                 training_start=training_start,
                 preprocessing_fn=preprocessing_fn,
                 custom_config=json_utils.dumps(dict(custom_config)),
-                code_fingerprint=code_fingerprint("components.transform"),
+                code_fingerprint=code_fingerprint("components.transform.executor"),
                 transform_graph=channel.Channel(type=standard_artifacts.TransformGraph),
                 transformed_examples=channel.Channel(type=standard_artifacts.Examples),
             )

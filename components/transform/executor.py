@@ -10,9 +10,9 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils
 
-from components.training_start.artifact import start_of
-from components.transform.rows import SplitFiles, analyse_and_transform, transform_by
-from ranker.serving.state import TRANSFORM_GRAPH
+from components.artifacts import start_of
+from ranker.features.transform import SplitFiles, analyse_and_transform, transform_by
+from ranker.registry.layout import TRANSFORM_GRAPH
 
 _ANALYSED = "train"
 

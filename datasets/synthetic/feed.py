@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from datasets.feed_log import day_folder, day_writer, remove_leftovers
-from datasets.synthetic.settings import Settings, saved_settings
+from datasets.synthetic.parameters import FeedParameters, saved_settings
 from datasets.synthetic.simulator import Simulator
 from datasets.synthetic.vocabulary import OBJECTIVES
+from ranker.feed_log.writing import day_folder, day_writer, remove_leftovers
 from ranker.progress import ProgressReporter
 
 DEFAULT_START = date(2026, 1, 5)
@@ -52,14 +52,14 @@ def generate(
     Args:
         out: where to; `<out>/feed.json` remembers the settings.
         days: days from `start` on.
-        impressions_per_day, seed, start, drift: see Settings.
+        impressions_per_day, seed, start, drift: see FeedParameters.
         overwrite: throw away the feed at `out`, whatever its settings, and start afresh.
 
     Raises:
         ValueError: a setting out of range, or a damaged `feed.json`.
         FileExistsError: `out` holds a feed with other settings and `overwrite` is false, or one of another origin.
     """
-    settings = Settings(impressions_per_day, seed, start, drift)
+    settings = FeedParameters(impressions_per_day, seed, start, drift)
     if days < 1:
         raise ValueError(f"days: needs at least 1, got {days}")
     _claim(out, settings, overwrite)
@@ -73,7 +73,7 @@ def generate(
     return [_summary(out, day, day in missing) for day in wanted]
 
 
-def _claim(out: Path, settings: Settings, overwrite: bool) -> None:
+def _claim(out: Path, settings: FeedParameters, overwrite: bool) -> None:
     """Makes sure that whatever is at `out` belongs to the feed with these settings."""
     there = saved_settings(out)
     if there is None and any(out.glob("day-*")):

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from datasets.synthetic import vocabulary as words
 from datasets.synthetic.drift import mood_of, seeded
-from datasets.synthetic.settings import Settings
+from datasets.synthetic.parameters import FeedParameters
 from datasets.synthetic.vocabulary import Bools, Floats, Ints
 from datasets.synthetic.world import (
     CONTROVERSY,
@@ -67,12 +67,12 @@ class Items:
         return len(self.published)
 
 
-def items_per_day(settings: Settings) -> int:
+def items_per_day(settings: FeedParameters) -> int:
     """Items published a day, so many that no session has to show one twice."""
     return max(_MIN_ITEMS, settings.impressions_per_day // _ROWS_PER_ITEM)
 
 
-def items_shown(world: World, day: int, settings: Settings) -> Items:
+def items_shown(world: World, day: int, settings: FeedParameters) -> Items:
     """The items published on `day` and on the days before it that are still shown, as many of each day."""
     days = [_items_of(world, published, settings) for published in range(day - DAYS_SHOWN + 1, day + 1)]
     columns = {field.name: [getattr(items, field.name) for items in days] for field in fields(Items)}
@@ -84,7 +84,7 @@ def items_shown(world: World, day: int, settings: Settings) -> Items:
     )
 
 
-def _items_of(world: World, day: int, settings: Settings) -> Items:
+def _items_of(world: World, day: int, settings: FeedParameters) -> Items:
     rng = seeded(settings.seed, "items", day + DAYS_SHOWN)
     count = items_per_day(settings)
 

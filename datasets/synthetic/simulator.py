@@ -7,10 +7,10 @@ from itertools import pairwise
 import pyarrow as pa
 
 from datasets.synthetic.behaviour import draw_labels, log_odds, probabilities, ranked
-from datasets.synthetic.columns import log_batch, session_ids, truth_batch
 from datasets.synthetic.drift import seeded
 from datasets.synthetic.impressions import draw_impressions, draw_sessions
-from datasets.synthetic.settings import Settings
+from datasets.synthetic.log_schema import log_batch, session_ids, truth_batch
+from datasets.synthetic.parameters import FeedParameters
 from datasets.synthetic.signals import signals
 from datasets.synthetic.today import Today, make_today
 from datasets.synthetic.world import make_world
@@ -38,7 +38,7 @@ class Simulator:
         settings: what makes the feed the same feed again.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: FeedParameters) -> None:
         self._settings = settings
         self._world = make_world(seeded(settings.seed, "world"), settings.impressions_per_day)
 

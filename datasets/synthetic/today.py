@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from datasets.synthetic.drift import Mood, mood_of
 from datasets.synthetic.inventory import Items, items_shown
-from datasets.synthetic.settings import Settings
+from datasets.synthetic.parameters import FeedParameters
 from datasets.synthetic.world import World
 
 _SATURDAY = 5
@@ -38,7 +38,7 @@ class Today:
         return int(datetime(self.date.year, self.date.month, self.date.day, tzinfo=UTC).timestamp()) * 1000
 
 
-def make_today(world: World, settings: Settings, number: int) -> Today:
+def make_today(world: World, settings: FeedParameters, number: int) -> Today:
     """The day with that number, whatever other days are made."""
     return Today(
         number=number,

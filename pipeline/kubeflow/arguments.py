@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
-from pipeline.day import time_zone
+from ranker.feed_log.day import time_zone
 
 BUILT_IN = "feed"
 

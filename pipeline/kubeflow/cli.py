@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.configs import ConfigError, load_config
-from pipeline.day import day_of, scheduled_day, time_zone
 from pipeline.kubeflow.arguments import make_parser
 from pipeline.kubeflow.cron import parse_cron
+from pipeline.kubeflow.image import check_image
 from pipeline.kubeflow.job import Connection, Job, KubeflowError
-from pipeline.kubeflow.settings import check_image
 from pipeline.local.quiet import output_to_file
+from ranker.feed_log.day import day_of, scheduled_day, time_zone
 
 if TYPE_CHECKING:
     from pipeline.kubeflow.client import KubeflowClient

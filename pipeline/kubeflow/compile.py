@@ -13,9 +13,8 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.utils import name_utils
 
 from pipeline.beam import beam_args
-from pipeline.config import PipelineConfig
+from pipeline.kubeflow.image import check_image
 from pipeline.kubeflow.platform import platform_spec
-from pipeline.kubeflow.settings import check_image
 from pipeline.kubeflow.spec import (
     Parameter,
     describe_parameters,
@@ -25,6 +24,7 @@ from pipeline.kubeflow.spec import (
     switch_caching_off,
 )
 from pipeline.pipeline import create_pipeline
+from ranker.config.pipeline import PipelineConfig
 
 ENTRYPOINT = ("python", "-m", "pipeline.kubeflow.entrypoint")
 DAY = "day"

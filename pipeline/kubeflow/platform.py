@@ -6,8 +6,8 @@ Every field is one that the backend has read since 2.0. Some have newer equivale
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.kubeflow.settings import Kubeflow
 from pipeline.kubeflow.spec import NOTIFICATION_FOLDER, NOTIFICATION_TASK, executor_of
+from ranker.config.kubeflow import Kubeflow
 
 
 def platform_spec(kubeflow: Kubeflow, components: Sequence[str]) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.kubeflow.settings import Kubeflow, Notification, Resources
+from ranker.config.kubeflow import Kubeflow, Notification, Resources
 
 Spec = dict[str, Any]
 

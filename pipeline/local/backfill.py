@@ -12,12 +12,12 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
-from components.feed_log_gen.feed_log import FeedLogError, list_days
-from pipeline.config import PipelineConfig
 from pipeline.local.dag_runner import ComponentRun
 from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, exit_status, later_model, prepare, run_day
 from pipeline.local.monitor import print_health
 from pipeline.local.workdir import Workdir
+from ranker.config.pipeline import PipelineConfig
+from ranker.feed_log.layout import FeedLogError, list_days
 
 
 @dataclass(frozen=True)

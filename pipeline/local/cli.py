@@ -9,11 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from components.pusher.rollback import RollbackError, roll_back
-from pipeline.config import PipelineConfig
 from pipeline.configs import ConfigError, load_config
 from pipeline.local.quiet import output_to_file, output_to_terminal
 from pipeline.local.workdir import Workdir, WorkdirBusyError
+from ranker.config.pipeline import PipelineConfig
+from ranker.registry.rollback import RollbackError, roll_back
 
 DONE, FAILED, USAGE, NOT_BLESSED, ALARM, INTERRUPTED = 0, 1, 2, 3, 4, 130
 

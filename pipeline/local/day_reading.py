@@ -9,20 +9,19 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from components.feed_log_gen.columns import columns_of
-from components.feed_log_gen.planning import plan_day
-from components.feed_log_gen.reading import read_unit
-from components.feed_log_gen.tf_example import encode_examples
-from pipeline.config import PipelineConfig
+from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.accumulator import Accumulator
+from ranker.evaluation.batch_columns import read_labels, read_strings
 from ranker.evaluation.buckets import viewer_groups
-from ranker.evaluation.columns import read_labels, read_strings
 from ranker.evaluation.document import Baseline, evaluation_document
 from ranker.evaluation.summary import CANDIDATE, summarize
+from ranker.export.names import SERVING_DEFAULT
+from ranker.feed_log.columns import columns_of
+from ranker.feed_log.planning import plan_day
+from ranker.feed_log.reading import read_unit
+from ranker.feed_log.tf_example import encode_examples
 from ranker.monitoring.profile import DayProfile
 from ranker.progress import ProgressReporter
-
-SIGNATURE = "serving_default"
 
 
 class ModelError(ValueError):
@@ -79,7 +78,7 @@ def score_day(config: PipelineConfig, feed_log: Path, day: date, model: Path) ->
 def _scorer(config: PipelineConfig, model: Path) -> Any:
     """Batch of lists → probabilities float64 [1, objectives, batch]."""
     try:
-        signature = tf.saved_model.load(str(model)).signatures[SIGNATURE]
+        signature = tf.saved_model.load(str(model)).signatures[SERVING_DEFAULT]
     except (OSError, KeyError, ValueError) as error:
         raise ModelError(f"{model}: it cannot be loaded: {error}") from error
     predicted = set(signature.structured_outputs)

@@ -11,18 +11,18 @@ from typing import Any
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
-from components.feed_log_gen.feed_log import FeedLogError, source_fingerprint, window_days
-from components.serving_model.lookup import find_serving_version, read_manifest
-from components.training_start.plan import NO_VERSION, Plan
 from pipeline.beam import beam_args
-from pipeline.config import PipelineConfig
 from pipeline.local.dag_runner import ComponentRun, ObservedDagRunner
 from pipeline.local.monitor import record_run
 from pipeline.local.retention import remove_old_artifacts
 from pipeline.local.summary import copy_report, evaluation_of, summarise, write_summary
 from pipeline.local.workdir import Workdir
 from pipeline.pipeline import create_pipeline, plan_start, training_fingerprint
+from ranker.config.pipeline import PipelineConfig
+from ranker.feed_log.layout import FeedLogError, source_fingerprint, window_days
 from ranker.monitoring.history import PAGE, HistoryError
+from ranker.registry.start import NO_VERSION, StartPlan
+from ranker.registry.versions import find_serving_version, read_manifest
 
 DONE, FAILED, NOT_BLESSED = 0, 1, 3
 
@@ -44,7 +44,7 @@ class DayRun:
     workdir: Workdir
     feed_log: Path
     day: date
-    start: Plan
+    start: StartPlan
     training: str
     pipeline: Pipeline
 
@@ -61,7 +61,7 @@ def prepare(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: date,
     source = source_fingerprint(feed_log, window_days(day, config.train_days))
     training = training_fingerprint(config, day, source)
     destination = str(workdir.serving_model)
-    start = Plan("cold", "a refit was asked for") if refit else plan_start(config, destination, day)
+    start = StartPlan("cold", "a refit was asked for") if refit else plan_start(config, destination, day)
     pipeline = create_pipeline(
         config,
         feed_log=str(feed_log),

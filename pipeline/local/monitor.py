@@ -8,18 +8,18 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from components.feed_log_gen.feed_log import FeedLogError, day_files, source_fingerprint, window_days
-from components.serving_model.lookup import find_serving_version, read_manifest
-from pipeline.config import PipelineConfig
 from pipeline.local.day_reading import ModelError, profile_day, score_day
 from pipeline.local.workdir import Workdir
+from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.summary import BASELINE, CANDIDATE
+from ranker.feed_log.layout import FeedLogError, day_files, source_fingerprint, window_days
 from ranker.monitoring.drift import feature_health
-from ranker.monitoring.history import History, HistoryError
+from ranker.monitoring.history import HealthHistory, HistoryError
 from ranker.monitoring.outcomes import outcome_health, score_health
-from ranker.monitoring.page import monitor_page
 from ranker.monitoring.profile import DayProfile
 from ranker.monitoring.record import DayRecord, Source
+from ranker.registry.versions import find_serving_version, read_manifest
+from ranker.reports.monitor.page import monitor_page
 
 __all__ = ["ALARM", "DONE", "FeedLogError", "HistoryError", "ModelError", "monitor_day", "print_health", "record_run"]
 
@@ -42,7 +42,7 @@ def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: d
     version = find_serving_version(str(workdir.serving_model))
     if version is None:
         raise ModelError(f"{workdir.serving_model}: no model is serving yet; run without --monitor to train one")
-    history = History(workdir.monitoring)
+    history = HealthHistory(workdir.monitoring)
     manifest = read_manifest(str(workdir.serving_model), version) or {}
     if not {"eval_day", "training_fingerprint"} <= set(manifest):
         raise ModelError(f"{workdir.serving_model / version}: no manifest says which day and training it comes from")
@@ -103,7 +103,7 @@ def record_run(
         FeedLogError: a day of the training window is not as it should be.
         HistoryError: a damaged file of the history.
     """
-    history = History(workdir.monitoring)
+    history = HealthHistory(workdir.monitoring)
     before = summary["baseline"]["version"] or ""
     compared = any("baseline" in metrics for metrics in evaluation["objectives"].values())
     model = CANDIDATE if summary["blessed"] or not compared else BASELINE
@@ -157,13 +157,13 @@ def _record(
     )
 
 
-def _keep(config: PipelineConfig, history: History, record: DayRecord) -> None:
+def _keep(config: PipelineConfig, history: HealthHistory, record: DayRecord) -> None:
     history.write_day(record)
     history.write_page(monitor_page(config.name, history.days()))
 
 
 def _window(
-    config: PipelineConfig, history: History, feed_log: Path, evaluated_on: date, day: date
+    config: PipelineConfig, history: HealthHistory, feed_log: Path, evaluated_on: date, day: date
 ) -> list[DayProfile]:
     """The profiles of the training window of a model evaluated on a day, as far as days are logged or recorded."""
     profiles = []
@@ -173,14 +173,14 @@ def _window(
     return profiles
 
 
-def _known(config: PipelineConfig, history: History, feed_log: Path, day: date) -> DayProfile | None:
+def _known(config: PipelineConfig, history: HealthHistory, feed_log: Path, day: date) -> DayProfile | None:
     """A day's profile; where the day has been cleared from the log, the one on record, if any."""
     if day_files(feed_log, day) is not None:
         return _profile(config, history, feed_log, day)
     return history.profile(day, config.features)
 
 
-def _profile(config: PipelineConfig, history: History, feed_log: Path, day: date) -> DayProfile:
+def _profile(config: PipelineConfig, history: HealthHistory, feed_log: Path, day: date) -> DayProfile:
     found = history.profile(day, config.features, source_fingerprint(feed_log, [day]))
     if found is None:
         found = profile_day(config, feed_log, day)

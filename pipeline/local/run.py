@@ -7,16 +7,16 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from components.feed_log_gen.feed_log import FeedLogError, latest_day, list_days
 from datasets.synthetic import generate
 from pipeline.beam import IN_PROCESS_ARGS
-from pipeline.config import PipelineConfig
 from pipeline.local import console as terminal
 from pipeline.local.dag_runner import ComponentRun, State
 from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, DayRun, exit_status, later_model, prepare, run_day
 from pipeline.local.monitor import print_health
 from pipeline.local.summary import rows_read, split_rows
 from pipeline.local.workdir import Workdir
+from ranker.config.pipeline import PipelineConfig
+from ranker.feed_log.layout import FeedLogError, latest_day, list_days
 
 __all__ = ["DONE", "FAILED", "NOT_BLESSED", "FeedLogError", "built_in_feed", "run_pipeline"]
 

@@ -8,10 +8,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from components.calibration_report.artifact import REPORT_FILE
-from components.training_start.plan import Plan
-from pipeline.config import PipelineConfig
+from components.artifacts import EVALUATION_FILE, REPORT_FILE
 from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
+from ranker.config.pipeline import PipelineConfig
+from ranker.registry.start import StartPlan
 
 PASSED = "passed"
 
@@ -49,7 +49,7 @@ def summarise(
     feed_log: Path,
     runs: Sequence[ComponentRun],
     report: Path | None = None,
-    start: Plan | None = None,
+    start: StartPlan | None = None,
     training_fingerprint: str = "",
 ) -> dict[str, Any]:
     """The summary of a run.
@@ -144,7 +144,7 @@ def _missing_days(examples: OutputArtifact | None) -> list[str]:
 def evaluation_of(runs: Sequence[ComponentRun]) -> dict[str, Any]:
     """The Evaluator's document; empty where it has not run."""
     artifact = _output(runs, "Evaluator", "evaluation")
-    return json.loads((Path(artifact.uri) / "gates.json").read_text()) if artifact else {}
+    return json.loads((Path(artifact.uri) / EVALUATION_FILE).read_text()) if artifact else {}
 
 
 def _objectives(evaluation: dict[str, Any]) -> dict[str, Any]:

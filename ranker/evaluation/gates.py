@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.config import Gate, Gates
+from ranker.config.gates import Gate, Gates
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.slicing import OVERALL, slice_name
 from ranker.evaluation.summary import SliceMetrics

@@ -16,13 +16,13 @@ import xgboost as xgb
 from xgboost import collective
 from xgboost.tracker import RabitTracker
 
-from pipeline.config import Forest as ForestConfig
-from pipeline.distribution import Dask
+from ranker.config.forest import Dask
+from ranker.config.forest import Forest as ForestConfig
 from ranker.forest.model import Forest
 from ranker.forest.together import OtherShareError
-from ranker.forest.train import Batch, TrainingCurve, train_forest
+from ranker.forest.train import ForestBatch, TrainingCurve, train_forest
 
-ReadShare = Callable[[int, int], Iterable[Batch]]
+ReadShare = Callable[[int, int], Iterable[ForestBatch]]
 
 _START_TIMEOUT_S = 120
 _LOG = logging.getLogger(__name__)

@@ -6,14 +6,14 @@ import tensorflow as tf
 
 from ranker import keys
 from ranker.examples import parsed_batches
-from ranker.forest.train import Batch
+from ranker.forest.train import ForestBatch
 
 _BATCH_ROWS = 16_384
 
 
 def forest_rows(
     files: Sequence[str], features: int, objectives: int, share: int = 0, shares: int = 1
-) -> Iterator[Batch]:
+) -> Iterator[ForestBatch]:
     """One worker's share of the rows, as `train_forest` takes them.
 
     Args:

@@ -13,7 +13,7 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from pipeline.config import Forest as ForestConfig
+from ranker.config.forest import Forest as ForestConfig
 from ranker.forest.model import Forest
 from ranker.forest.refit import refitted
 from ranker.forest.spool import Spool, SpoolIter
@@ -26,7 +26,7 @@ _BATCH_ROWS = 1 << 15
 # Every page of external memory is read from disk in each round, so it pays to have few.
 _PAGE_ROWS = 1 << 18
 
-Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
+ForestBatch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class TrainingCurve:
 
 
 def train_forest(
-    batches: Iterable[Batch],
+    batches: Iterable[ForestBatch],
     config: ForestConfig,
     feature_names: Sequence[str],
     objective_names: Sequence[str],
@@ -180,7 +180,9 @@ class _Progress(xgb.callback.TrainingCallback):
         return False
 
 
-def _checked(batches: Iterable[Batch], feature_names: Sequence[str], objective_names: Sequence[str]) -> Iterator[Batch]:
+def _checked(
+    batches: Iterable[ForestBatch], feature_names: Sequence[str], objective_names: Sequence[str]
+) -> Iterator[ForestBatch]:
     for features, labels, buckets in batches:
         rows = len(buckets)
         for what, found, expected in (

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.config import Monitoring
+from ranker.config.monitoring import Monitoring
 from ranker.evaluation.buckets import Floats, Ints
-from ranker.evaluation.divergence import expected_divergence, jensen_shannon
+from ranker.evaluation.jensen_shannon import expected_divergence, jensen_shannon
 from ranker.monitoring.buckets import number_edges
 from ranker.monitoring.profile import DayProfile, FeatureProfile
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config import Features
+from ranker.config.columns import Features
 from ranker.monitoring.profile import DayProfile
 from ranker.monitoring.record import DayRecord
 
@@ -21,7 +21,7 @@ class HistoryError(ValueError):
 
 
 @dataclass(frozen=True)
-class History:
+class HealthHistory:
     """A folder of day records, feature profiles and score histograms.
 
     Every file is written aside and renamed, so that one that is there is whole; writing a day again replaces it.

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.config import Monitoring
+from ranker.config.monitoring import Monitoring
 from ranker.evaluation.buckets import Floats, Ints
-from ranker.evaluation.divergence import expected_divergence, jensen_shannon
 from ranker.evaluation.intervals import OutcomeCounts, o_over_e_interval
+from ranker.evaluation.jensen_shannon import expected_divergence, jensen_shannon
 from ranker.evaluation.scores import dense_scores
 from ranker.monitoring.drift import CLUSTERING
 

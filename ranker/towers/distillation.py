@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from pipeline.config import Training
 from ranker import keys
+from ranker.config.training import Training
 from ranker.towers.data import LabelCounts
 
 Teacher = Callable[[tf.Tensor], tf.Tensor]

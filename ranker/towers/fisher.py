@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ranker import keys
 from ranker.towers.blend import Blend
-from ranker.towers.inputs import Batch, TowerInputs
+from ranker.towers.inputs import TowerBatch, TowerInputs
 from ranker.towers.isotonic import IsotonicCalibration
 from ranker.towers.network import Embedding, SideBySide, TwoTowerNetwork
 
@@ -28,7 +28,7 @@ _Pass = tuple[Any, Any, list[tf.Tensor]]  # a layer, what went into it, and what
 
 
 def fisher_diagonal(
-    network: TwoTowerNetwork, batches: Iterable[Batch], inputs: TowerInputs, rows: int, blend: Blend | None = None
+    network: TwoTowerNetwork, batches: Iterable[TowerBatch], inputs: TowerInputs, rows: int, blend: Blend | None = None
 ) -> tuple[NDArray[np.float32], ...]:
     """The diagonal for each of `network.trainable_weights`, of the same shapes.
 
@@ -72,7 +72,7 @@ class _Squares:
         self._network = network
         self._blend = blend
 
-    def of_batch(self, batch: Batch) -> list[tf.Tensor]:
+    def of_batch(self, batch: TowerBatch) -> list[tf.Tensor]:
         """One tensor per trainable weight, of its shape."""
         passes: list[_Pass] = []
         with tf.GradientTape() as tape:
@@ -93,7 +93,7 @@ class _Squares:
             raise NotImplementedError(f"fisher information: no rule for the weights {unknown}")
         return [sums[id(weight)] for weight in weights]
 
-    def _forward(self, batch: Batch, passes: list[_Pass]) -> tf.Tensor:
+    def _forward(self, batch: TowerBatch, passes: list[_Pass]) -> tf.Tensor:
         """The network's own call, one layer at a time; returns the logits [batch, objectives]."""
         network = self._network
         run = partial(_through, passes)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 
 @dataclass
-class History:
+class TrainingHistory:
     """One entry per chunk of steps.
 
     Attributes:

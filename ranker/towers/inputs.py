@@ -6,10 +6,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipeline.config import Features, Towers
 from ranker import keys
+from ranker.config.columns import Features
+from ranker.config.towers import Towers
 
-Batch = Mapping[str, tf.Tensor]
+TowerBatch = Mapping[str, tf.Tensor]
 
 
 @dataclass(frozen=True)

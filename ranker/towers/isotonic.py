@@ -20,7 +20,7 @@ import tensorflow as tf
 from keras import ops
 from numpy.typing import NDArray
 
-from pipeline.config import Isotonic
+from ranker.config.towers import Isotonic
 
 
 class IsotonicCalibration(keras.layers.Layer):

@@ -17,9 +17,10 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from pipeline.config import TOWERS, Objective, Towers
 from ranker import keys
-from ranker.towers.inputs import Batch, TowerInputs
+from ranker.config.objectives import TOWERS, Objective
+from ranker.config.towers import Towers
+from ranker.towers.inputs import TowerBatch, TowerInputs
 from ranker.towers.isotonic import IsotonicCalibration
 
 
@@ -160,13 +161,13 @@ class TwoTowerNetwork(keras.Model):
         specs = inputs.tensor_specs()
         self({name: tf.zeros([1, *spec.shape[1:]], spec.dtype) for name, spec in specs.items()})
 
-    def call(self, batch: Batch, training: bool = False) -> tf.Tensor:
+    def call(self, batch: TowerBatch, training: bool = False) -> tf.Tensor:
         """A batch as `TowerInputs.tensor_specs` describes it → logits [batch, objectives]."""
         hidden = self.first_layer(self.common_input(batch, training))
         logits = [tower(h, training=training) for tower, h in zip(self.towers, hidden, strict=True)]
         return self.calibrated(self.in_config_order(logits), batch)
 
-    def common_input(self, batch: Batch, training: bool = False) -> tf.Tensor:
+    def common_input(self, batch: TowerBatch, training: bool = False) -> tf.Tensor:
         """What both towers read: the leaf embeddings, and `beside_leaves`; [batch, width]."""
 
         def run(layer: Any, x: tf.Tensor) -> tf.Tensor:
@@ -175,7 +176,7 @@ class TwoTowerNetwork(keras.Model):
         leaves = self.leaf_embedding(batch[keys.LEAVES])
         return ops.concatenate([leaves, *self.beside_leaves(batch, run)], axis=1)
 
-    def beside_leaves(self, batch: Batch, run: Callable[[Any, tf.Tensor], tf.Tensor]) -> list[tf.Tensor]:
+    def beside_leaves(self, batch: TowerBatch, run: Callable[[Any, tf.Tensor], tf.Tensor]) -> list[tf.Tensor]:
         """Dense embeddings, numeric and categorical features, crossed with each other: one [batch, width], or nothing.
 
         Args:
@@ -197,11 +198,11 @@ class TwoTowerNetwork(keras.Model):
         """Each tower's logits → [batch, objectives] in the order of the config."""
         return ops.take(ops.concatenate(logits, axis=1), self._to_config_order, axis=1)
 
-    def calibrated(self, logits: tf.Tensor, batch: Batch) -> tf.Tensor:
+    def calibrated(self, logits: tf.Tensor, batch: TowerBatch) -> tf.Tensor:
         """The towers' logits [batch, objectives] → what the network predicts."""
         return logits if self.calibration is None else self.calibration(logits, self.calibration_key(batch))
 
-    def calibration_key(self, batch: Batch) -> Any:
+    def calibration_key(self, batch: TowerBatch) -> Any:
         """What the calibration differs by, int64 [batch, 1]; None where it is the same for all impressions."""
         return batch[keys.CALIBRATION_KEY] if self._keyed else None
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from pipeline.config import Training
+from ranker.config.training import Training
 from ranker.towers.schedule import WarmupCosine
 
 _UNDECAYED = ("bias", "gamma", "beta", "table")

@@ -7,7 +7,10 @@ from typing import Protocol
 
 import tensorflow as tf
 
-from pipeline.config import Objective, Retraining, Start, Towers, Training
+from ranker.config.objectives import Objective
+from ranker.config.retraining import Retraining, Start
+from ranker.config.towers import Towers
+from ranker.config.training import Training
 from ranker.towers.blend import Blend, Margins
 from ranker.towers.data import LabelCounts
 from ranker.towers.distillation import mixed_labels, teacher_shares

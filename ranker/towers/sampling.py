@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import Sampling
 from ranker import keys
+from ranker.config.training import Sampling
 
 _SEED = 0x5A3  # apart from the seeds that rows are shuffled by
 
@@ -29,7 +29,7 @@ class Sampler:
     Attributes:
         impressions: share kept of the rows without any positive.
         negatives: [objectives], share kept of each one's negatives.
-        correction: as in `pipeline.config.Sampling`.
+        correction: as in `ranker.config.training.Sampling`.
         seed: of the choice.
         scale: [objectives], factors that make the weights 1 on average over the rows kept.
     """

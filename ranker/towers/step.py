@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from ranker import keys
 from ranker.towers.blend import Blend
-from ranker.towers.inputs import Batch
+from ranker.towers.inputs import TowerBatch
 from ranker.towers.pull import Pull
 
 
@@ -43,7 +43,7 @@ class ChunkReport:
 
 _NO_INPUTS = (keys.LABELS, keys.LOSS_WEIGHTS, keys.LOGIT_OFFSET)
 
-ChunkFunction = Callable[[Iterator[Batch], int], ChunkReport]
+ChunkFunction = Callable[[Iterator[TowerBatch], int], ChunkReport]
 
 
 def float_inputs(batch: Mapping[str, tf.Tensor | tf.TensorSpec]) -> list[str]:
@@ -51,12 +51,12 @@ def float_inputs(batch: Mapping[str, tf.Tensor | tf.TensorSpec]) -> list[str]:
     return sorted(name for name, tensor in batch.items() if tensor.dtype == tf.float32 and name not in _NO_INPUTS)
 
 
-def cross_entropies(network: keras.Model, batch: Batch, training: bool, blend: Blend | None = None) -> tf.Tensor:
+def cross_entropies(network: keras.Model, batch: TowerBatch, training: bool, blend: Blend | None = None) -> tf.Tensor:
     """Each objective's cross entropy averaged over the batch; [objectives], in nats."""
     return tf.reduce_mean(logit_losses(network, batch, training, blend), axis=0)
 
 
-def logit_losses(network: keras.Model, batch: Batch, training: bool, blend: Blend | None = None) -> tf.Tensor:
+def logit_losses(network: keras.Model, batch: TowerBatch, training: bool, blend: Blend | None = None) -> tf.Tensor:
     """Each impression's cross entropy by each objective; [batch, objectives], in nats.
 
     Where negatives are left out, it is weighted, or of log-odds to match; see `ranker.towers.sampling`.
@@ -76,7 +76,7 @@ def make_step(
     compiled: bool,
     pull: Pull | None = None,
     blend: Blend | None = None,
-) -> Callable[[Batch], tf.Tensor]:
+) -> Callable[[TowerBatch], tf.Tensor]:
     """One update by the sum of the objectives' cross entropies; returns them as [objectives].
 
     Args:
@@ -91,7 +91,7 @@ def make_step(
         optimizer.build(variables)
 
     @tf.function(jit_compile=compiled, autograph=False)
-    def step(batch: Batch) -> tf.Tensor:
+    def step(batch: TowerBatch) -> tf.Tensor:
         with tf.GradientTape() as tape:
             losses = cross_entropies(network, batch, training=True, blend=blend)
             total = tf.reduce_sum(losses)
@@ -104,11 +104,11 @@ def make_step(
     return step
 
 
-def make_chunk(step: Callable[[Batch], tf.Tensor]) -> ChunkFunction:
+def make_chunk(step: Callable[[TowerBatch], tf.Tensor]) -> ChunkFunction:
     """A function that takes an iterator's next batches through `step`, so many of them in one call."""
 
     @tf.function(autograph=True)
-    def run(batches: Iterator[Batch], steps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def run(batches: Iterator[TowerBatch], steps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         losses = tf.TensorArray(tf.float32, steps)
         rows = tf.TensorArray(tf.int32, steps)
         finite = tf.TensorArray(tf.bool, steps)
@@ -119,13 +119,13 @@ def make_chunk(step: Callable[[Batch], tf.Tensor]) -> ChunkFunction:
             finite = finite.write(i, finite_inputs(batch))
         return losses.stack(), rows.stack(), finite.stack()
 
-    def chunk(batches: Iterator[Batch], steps: int) -> ChunkReport:
+    def chunk(batches: Iterator[TowerBatch], steps: int) -> ChunkReport:
         return ChunkReport(*(tensor.numpy() for tensor in run(batches, tf.constant(steps))))
 
     return chunk
 
 
-def finite_inputs(batch: Batch) -> tf.Tensor:
+def finite_inputs(batch: TowerBatch) -> tf.Tensor:
     """[float inputs], whether all of each one's values are finite."""
     finite = [tf.reduce_all(tf.math.is_finite(batch[name])) for name in float_inputs(batch)]
     return tf.stack(finite) if finite else tf.zeros([0], tf.bool)

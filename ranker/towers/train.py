@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import Objective, Towers, Training
+from ranker.config.objectives import Objective
+from ranker.config.towers import Towers
+from ranker.config.training import Training
 from ranker.progress import ProgressReporter
 from ranker.towers.blend import Blend
 from ranker.towers.data import LabelCounts
-from ranker.towers.divergence import ExplosionWatch, Position, TrainingDivergedError, check_inputs, check_losses
-from ranker.towers.history import History, TensorBoardLog
-from ranker.towers.inputs import Batch, TowerInputs
+from ranker.towers.history import TensorBoardLog, TrainingHistory
+from ranker.towers.inputs import TowerBatch, TowerInputs
+from ranker.towers.loss_watch import ExplosionWatch, Position, TrainingDivergedError, check_inputs, check_losses
 from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.optimizer import make_optimizer
 from ranker.towers.pull import Pull
@@ -35,7 +37,7 @@ class TrainedTowers:
     """A fitted network and the course of its training."""
 
     network: TwoTowerNetwork
-    history: History
+    history: TrainingHistory
 
 
 def train_towers(
@@ -130,9 +132,11 @@ class _Loop:
         base_rate_loss = float(-np.sum(p * np.log(p) + (1 - p) * np.log1p(-p)))
         self._watch = ExplosionWatch(base_rate_loss)
         self._progress = ProgressReporter("training the towers", counts.rows * training.epochs)
-        self._history = History(objectives=objectives, base_rate_loss=base_rate_loss)
+        self._history = TrainingHistory(objectives=objectives, base_rate_loss=base_rate_loss)
 
-    def run(self, batches: Iterable[Batch], whole: ChunkFunction, rest: ChunkFunction, log_dir: str | None) -> History:
+    def run(
+        self, batches: Iterable[TowerBatch], whole: ChunkFunction, rest: ChunkFunction, log_dir: str | None
+    ) -> TrainingHistory:
         """Takes whole batches through one function and smaller ones through the other."""
         log = TensorBoardLog(log_dir) if log_dir else None
         iterator = iter(batches)
@@ -204,7 +208,7 @@ class _Clock:
         self._compiling_rows = 0
         self._compiling_seconds = 0.0
 
-    def run(self, chunk: ChunkFunction, batches: Iterator[Batch], steps: int, done: int) -> ChunkReport:
+    def run(self, chunk: ChunkFunction, batches: Iterator[TowerBatch], steps: int, done: int) -> ChunkReport:
         """Runs the next steps."""
         started = time.perf_counter()
         reported = _run_chunk(chunk, batches, steps, done)
@@ -228,7 +232,7 @@ class _Clock:
         return (self._rows - self._compiling_rows) / (self.seconds - self._compiling_seconds)
 
 
-def _run_chunk(chunk: ChunkFunction, batches: Iterator[Batch], steps: int, done: int) -> ChunkReport:
+def _run_chunk(chunk: ChunkFunction, batches: Iterator[TowerBatch], steps: int, done: int) -> ChunkReport:
     """Runs the next steps, and says in plain words what was wrong with the input."""
     try:
         return chunk(batches, steps)

@@ -12,10 +12,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pipeline.distribution import Strategy
 from ranker import keys
+from ranker.config.training import Strategy
 from ranker.towers.blend import Blend
-from ranker.towers.inputs import Batch
+from ranker.towers.inputs import TowerBatch
 from ranker.towers.pull import Pull
 from ranker.towers.step import ChunkFunction, ChunkReport, finite_inputs, logit_losses
 
@@ -62,7 +62,7 @@ def shared_out(batches: tf.data.Dataset, strategy: tf.distribute.Strategy) -> An
         here = replicas // context.num_input_pipelines
         first = context.input_pipeline_id * here
 
-        def shares(batch: Batch) -> tf.data.Dataset:
+        def shares(batch: TowerBatch) -> tf.data.Dataset:
             numbers = tf.data.Dataset.range(first, first + here)
             return numbers.map(lambda number: {name: tensor[number::replicas] for name, tensor in batch.items()})
 
@@ -92,7 +92,7 @@ def make_shared_chunk(
     variables = network.trainable_variables
     replicas = strategy.num_replicas_in_sync
 
-    def of_replica(batch: Batch) -> _Totals:
+    def of_replica(batch: TowerBatch) -> _Totals:
         context = tf.distribute.get_replica_context()
         all_rows = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.shape(batch[keys.LABELS])[0])
         with tf.GradientTape() as tape:
@@ -114,7 +114,7 @@ def make_shared_chunk(
         return losses, all_rows, broken == 0
 
     @tf.function(autograph=True)
-    def run(batches: Iterator[Batch], steps: tf.Tensor) -> _Totals:
+    def run(batches: Iterator[TowerBatch], steps: tf.Tensor) -> _Totals:
         losses = tf.TensorArray(tf.float32, steps)
         rows = tf.TensorArray(tf.int32, steps)
         finite = tf.TensorArray(tf.bool, steps)
@@ -126,7 +126,7 @@ def make_shared_chunk(
             finite = finite.write(i, sound)
         return losses.stack(), rows.stack(), finite.stack()
 
-    def chunk(batches: Iterator[Batch], steps: int) -> ChunkReport:
+    def chunk(batches: Iterator[TowerBatch], steps: int) -> ChunkReport:
         return ChunkReport(*(tensor.numpy() for tensor in run(batches, tf.constant(steps))))
 
     return chunk

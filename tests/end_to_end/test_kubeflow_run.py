@@ -12,8 +12,8 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
 from pipeline.kubeflow.compile import compile_pipeline
-from pipeline.kubeflow.settings import Kubeflow, Notification
 from pipeline_config import CONFIGS, FEED
+from ranker.config.kubeflow import Kubeflow, Notification
 from tests.end_to_end.conftest import ROOT
 from tests.pipeline.kubeflow.launcher import Launcher, Run, read_package
 from tests.pipeline.kubeflow.stub_server import serving

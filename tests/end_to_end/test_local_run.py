@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 
 from pipeline_config import CONFIGS
-from ranker.monitoring.history import History
+from ranker.monitoring.history import HealthHistory
 from tests.end_to_end.conftest import DAYS, IMPRESSIONS_PER_DAY, FinishedRun, run_locally
-from tests.ranker.report.browser import WIDTHS, assert_sound, browser, show
+from tests.ranker.reports.browser import WIDTHS, assert_sound, browser, show
 
 pytestmark = pytest.mark.slow
 
@@ -130,7 +130,7 @@ def test_the_run_records_the_health_of_its_day(first_run: FinishedRun, workdir: 
     assert monitoring["error"] is None
     assert f"monitor: {monitoring['page']}" in first_run.output
     assert Path(monitoring["page"]).is_file()
-    [day] = [record for record in History(workdir.joinpath("monitoring")).days() if record.source == "run"]
+    [day] = [record for record in HealthHistory(workdir.joinpath("monitoring")).days() if record.source == "run"]
     assert day.day == first_run.summary["day"]
     assert day.version == Path(first_run.summary["pushed_model"]).name
     found = {outcome.objective: outcome for outcome in day.outcomes if not outcome.slice}

@@ -17,9 +17,9 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from pipeline_config import FEED
 from ranker import keys
 from ranker.examples import example_files, parsed_batches, records
+from ranker.export.raw_features import RawFeatures
 from ranker.forest.model import Forest
-from ranker.serving.raw_features import RawFeatures
-from ranker.serving.state import FOREST, STATE, TOWERS, TRANSFORM_GRAPH
+from ranker.registry.layout import FOREST, STATE, TOWER_STATE, TRANSFORM_GRAPH
 from ranker.towers.inputs import tower_inputs
 from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.state import TowerState, restore
@@ -65,7 +65,7 @@ def impressions(first_run: FinishedRun, workdir: Path) -> Impressions:
     batch[keys.LEAVES] = np.stack([np.frombuffer(row, width) for row in batch[keys.LEAVES]]).astype(np.int32)
 
     network = TwoTowerNetwork(inputs, FEED.towers, FEED.objectives, np.full(len(FEED.objectives), 0.5), seed=1)
-    restore(network, TowerState.load(str(state / TOWERS)).latest)
+    restore(network, TowerState.load(str(state / TOWER_STATE)).latest)
     share = FEED.towers.forest_share
     logits = (1 - share) * network(batch).numpy() + share * forest.margins(batch[keys.LEAVES])
     return Impressions(examples[:ROWS], batch, tf.sigmoid(logits).numpy(), forest)

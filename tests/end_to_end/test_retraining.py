@@ -17,18 +17,23 @@ from rich.console import Console
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.orchestration.portable import python_executor_operator
 
-from components.pusher.rollback import roll_back
-from components.serving_model.lookup import read_manifest, whole_versions
 from datasets.synthetic import generate
-from pipeline.config import Categorical, Features, Gate, Gates, PipelineConfig, Retraining, Towers, Training
-from pipeline.config import Forest as ForestConfig
 from pipeline.local.backfill import Backfill, backfill, days_between
 from pipeline.local.dag_runner import ComponentRun
 from pipeline.local.day_run import DONE, FAILED, exit_status, prepare, run_day
 from pipeline.local.workdir import Workdir
 from pipeline_config import FEED
+from ranker.config.columns import Categorical, Features
+from ranker.config.forest import Forest as ForestConfig
+from ranker.config.gates import Gate, Gates
+from ranker.config.pipeline import PipelineConfig
+from ranker.config.retraining import Retraining
+from ranker.config.towers import Towers
+from ranker.config.training import Training
 from ranker.forest.model import Forest
-from ranker.serving.state import STATE
+from ranker.registry.layout import STATE
+from ranker.registry.rollback import roll_back
+from ranker.registry.versions import read_manifest, whole_versions
 from tests.end_to_end.conftest import ROOT
 
 pytestmark = pytest.mark.slow

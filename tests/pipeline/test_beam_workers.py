@@ -12,12 +12,13 @@ from tfx import types
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
 
-from components.feed_log_gen.columns import columns_of
+from components.artifacts import ForestArtifact
 from components.feed_log_gen.executor import Executor as FeedLogGen
-from components.forest_trainer.artifact import ForestArtifact
 from components.leaf_encoder.executor import Executor as LeafEncoder
 from pipeline.beam import WORKER_PROCESSES, beam_args
-from pipeline.config import Keys, to_json
+from ranker.config.columns import Keys
+from ranker.config.documents import to_json
+from ranker.feed_log.columns import columns_of
 from tests.components.transformed import FEATURES, examples_artifact, tensors_of
 from tests.ranker.forest.boosters import grow, random_features
 from tests.small_feed_log import EVAL_DAY, OBJECTIVES, TRAIN_DAYS, day_table

@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,4 +33,11 @@ def test_a_mistake_in_the_file_is_the_users_to_mend(
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "pipeline_config")
     with pytest.raises(ConfigError, match=message):
+        load_config("feed")
+
+
+def test_beam_arguments_are_checked_where_a_config_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = replace(FEED, beam_pipeline_args=("--runner=DataflowRunner",))
+    monkeypatch.setitem(CONFIGS, "feed", wrong)
+    with pytest.raises(ConfigError, match=r"config feed: .*--runner=DataflowRunner needs --project"):
         load_config("feed")

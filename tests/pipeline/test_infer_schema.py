@@ -9,10 +9,12 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 import pipeline_config
-from components.feed_log_gen.columns import columns_of
-from pipeline.config import Keys, Objective, PipelineConfig
 from pipeline.infer_schema import main
 from pipeline.schema_draft import draft_schema, statistics_of
+from ranker.config.columns import Keys
+from ranker.config.objectives import Objective
+from ranker.config.pipeline import PipelineConfig
+from ranker.feed_log.columns import columns_of
 from tests.small_feed_log import EVAL_DAY, FEATURES, OBJECTIVES, day_table
 
 DAY_BEFORE = date(2024, 3, 3)

@@ -10,9 +10,9 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
 from components.example_validator.validation import sort_out, validate
-from components.feed_log_gen.columns import LogColumns, columns_of
-from pipeline.config import Keys
 from pipeline.schema_draft import draft_schema, points_to_review, statistics_of
+from ranker.config.columns import Keys
+from ranker.feed_log.columns import LogColumns, columns_of
 from tests.small_feed_log import EVAL_DAY, FEATURES, OBJECTIVES, day_table, replaced
 
 COLUMNS: LogColumns = columns_of(OBJECTIVES, FEATURES, Keys())

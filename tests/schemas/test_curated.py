@@ -10,11 +10,11 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
 from components.example_validator.validation import sort_out, validate
-from components.feed_log_gen.columns import columns_of
 from datasets.synthetic.cli import main as simulate
-from pipeline.config import PipelineConfig
 from pipeline.schema_draft import statistics_of
 from pipeline_config import CONFIGS, FEED
+from ranker.config.pipeline import PipelineConfig
+from ranker.feed_log.columns import columns_of
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ranker.serving.export import Manifest, export_saved_model
+from ranker.export.saved_model import Manifest, export_saved_model
 from serving.client import FeedRankerClient
 from serving.server import serve
-from tests.ranker.serving.feed import MAX_ROWS, OBJECTIVES, TinyFeed, make_feed
+from tests.ranker.export.feed import MAX_ROWS, OBJECTIVES, TinyFeed, make_feed
 
 MODEL = "tiny"
 

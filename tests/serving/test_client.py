@@ -14,7 +14,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from ranker import keys
 from serving.client import FeedRankerClient, ServingError
 from serving.validation import InvalidRequestError
-from tests.ranker.serving.feed import FEATURES, MAX_ROWS, OBJECTIVES, TinyFeed, dense_tensors, serialized
+from tests.ranker.export.feed import FEATURES, MAX_ROWS, OBJECTIVES, TinyFeed, dense_tensors, serialized
 from tests.serving.conftest import MODEL
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from ranker.forest.graph.tables import MAGNITUDE, MISSING, bit_tables
+from ranker.forest.graph.bit_tables import MAGNITUDE, MISSING, bit_tables
 from ranker.forest.model import Forest
 
 _WORD = 64  # rows a word

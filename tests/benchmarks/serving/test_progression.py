@@ -8,7 +8,7 @@ import pytest
 from benchmarks.serving.progression import figures, progression
 from benchmarks.serving.sessions import Workshop
 from ranker.towers.inputs import TowerInputs, calibration_keys, category_codes
-from tests.benchmarks.studies.tiny import CONFIG, NUMERIC, prepared
+from tests.research.studies.tiny import CONFIG, NUMERIC, prepared
 
 pytestmark = pytest.mark.slow
 

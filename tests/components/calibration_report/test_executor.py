@@ -15,12 +15,15 @@ from tfx.types import channel_utils, standard_artifacts
 # TFDV imports a module that tfx_bsl no longer has; importing TFX first puts a stand-in there.
 import tensorflow_data_validation as tfdv  # isort: skip
 
+from components.artifacts import ForestArtifact
 from components.calibration_report.component import CalibrationReport
 from components.calibration_report.executor import Executor
-from components.forest_trainer.artifact import ForestArtifact
-from pipeline.config import Categorical, Features, Gate, Gates, Objective, PipelineConfig
-from ranker.report.inputs import ReportInputs
-from tests.ranker.report.documents import blessed_inputs, refused_inputs
+from ranker.config.columns import Categorical, Features
+from ranker.config.gates import Gate, Gates
+from ranker.config.objectives import Objective
+from ranker.config.pipeline import PipelineConfig
+from ranker.reports.calibration.inputs import ReportInputs
+from tests.ranker.reports.documents import blessed_inputs, refused_inputs
 
 CONFIG = PipelineConfig(
     name="small",

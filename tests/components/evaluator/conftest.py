@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
-from scipy.special import logit
 from tfx.types import standard_artifacts
 
 from components.evaluator.executor import Executor
-from pipeline.config import Gate, Gates, to_json
+from ranker.config.documents import to_json
+from ranker.config.gates import Gate, Gates
+from tests.ranker.evaluation.logit_model import save_model, write_examples
 from tests.ranker.evaluation.simulated import OBJECTIVES, SLICES, Simulated, simulate
 
 GATES = Gates(
@@ -21,55 +21,6 @@ GATES = Gates(
     slice=Gate(o_over_e=(0.5, 2.0)),
     slice_min_positives=50,
 )
-
-
-class LogitModel(tf.Module):
-    """Scores an impression by the logits that its example carries, times `scale` plus `shift`."""
-
-    def __init__(self, objectives: tuple[str, ...], scale: float, shift: float, needs: str | None) -> None:
-        super().__init__()
-        self._objectives, self._scale, self._shift, self._needs = objectives, scale, shift, needs
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
-    def serve(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The signature serving_default."""
-        spec = {f"logit_{o}": tf.io.FixedLenFeature([1], tf.float32, 0.0) for o in self._objectives}
-        if self._needs:
-            spec[self._needs] = tf.io.FixedLenFeature([1], tf.float32)
-        parsed = tf.io.parse_example(examples, spec)
-        return {o: tf.sigmoid(parsed[f"logit_{o}"] * self._scale + self._shift) for o in self._objectives}
-
-
-def save_model(
-    path: Path,
-    objectives: tuple[str, ...] = OBJECTIVES,
-    scale: float = 1.0,
-    shift: float = 0.0,
-    needs: str | None = None,
-    signature: str = "serving_default",
-) -> None:
-    """Writes a LogitModel below `path`, as a Model artifact holds it."""
-    model = LogitModel(objectives, scale, shift, needs)
-    tf.saved_model.save(model, str(path / "Format-Serving"), signatures={signature: model.serve})
-
-
-def write_examples(folder: Path, data: Simulated, shards: int = 2) -> None:
-    """Writes the impressions as uncompressed shards of tf.Examples."""
-    folder.mkdir(parents=True)
-    logits = logit(data.probabilities)
-    for shard in range(shards):
-        with tf.io.TFRecordWriter(str(folder / f"data-{shard:05d}-of-{shards:05d}")) as writer:
-            for row in range(shard, data.rows, shards):
-                example = tf.train.Example()
-                feature = example.features.feature
-                feature["viewer_id"].bytes_list.value.append(data.viewers[row])
-                for name, column in data.columns.items():
-                    if column[row]:
-                        feature[name].bytes_list.value.append(column[row])
-                for o, name in enumerate(OBJECTIVES):
-                    feature[name].int64_list.value.append(int(data.labels[o, row]))
-                    feature[f"logit_{name}"].float_list.value.append(logits[o, row])
-                writer.write(example.SerializeToString())
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,12 @@ from tfx.types import channel, standard_artifacts
 
 from components.evaluator import component as module
 from components.evaluator.component import Evaluator
-from pipeline.config import (
-    Categorical,
-    Features,
-    Forest,
-    Gate,
-    Gates,
-    Objective,
-    PipelineConfig,
-    from_json,
-)
+from ranker.config.columns import Categorical, Features
+from ranker.config.documents import from_json
+from ranker.config.forest import Forest
+from ranker.config.gates import Gate, Gates
+from ranker.config.objectives import Objective
+from ranker.config.pipeline import PipelineConfig
 
 CONFIG = PipelineConfig(
     name="small",

@@ -11,7 +11,8 @@ from tensorflow_model_analysis.api import dataframe
 from tfx.components.util import model_utils
 from tfx.types import standard_artifacts
 
-from tests.components.evaluator.conftest import Evaluated, labels_and_scores, model_artifact, save_model
+from tests.components.evaluator.conftest import Evaluated, labels_and_scores, model_artifact
+from tests.ranker.evaluation.logit_model import save_model
 from tests.ranker.evaluation.simulated import OBJECTIVES, Simulated
 
 Evaluate = Callable[..., Evaluated]
@@ -101,7 +102,7 @@ def test_a_serving_model_that_fails_in_the_middle_is_dropped(
     evaluate: Evaluate, good_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_model(tmp_path / "serving", needs="retired_feature")
-    monkeypatch.setattr("components.evaluator.models.scoring_problem", lambda path, examples: None)
+    monkeypatch.setattr("ranker.export.inspection.scoring_problem", lambda path, examples: None)
     result = evaluate(good_model, model_artifact(tmp_path / "serving", "7"))
     assert "scoring both models failed" in result.document["baseline"]["dropped"]
     assert "Fail to call signature" in result.document["baseline"]["dropped"]

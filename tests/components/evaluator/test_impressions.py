@@ -1,10 +1,10 @@
 """What an evaluation reads, and what TFMA is told of it."""
 
+from components.evaluator.eval_config import EvaluationSpec, eval_config
 from components.evaluator.impressions import impression_schema
-from components.evaluator.settings import Settings, eval_config
-from pipeline.config import Gates
+from ranker.config.gates import Gates
 
-SETTINGS = Settings(("click",), "viewer", (("device",), ("device", "country")), Gates(), compare=True)
+SETTINGS = EvaluationSpec(("click",), "viewer", (("device",), ("device", "country")), Gates(), compare=True)
 
 
 def test_only_what_is_needed_is_decoded() -> None:

@@ -2,10 +2,11 @@ from typing import Any
 
 from tfx.types import standard_artifacts
 
-from components.feed_log_gen.columns import LogColumns, columns_of
 from components.feed_log_gen.component import FeedLogGen
-from pipeline.config import Keys, from_json
-from pipeline.fingerprint import code_fingerprint
+from ranker.config.columns import Keys
+from ranker.config.documents import from_json
+from ranker.feed_log.columns import LogColumns, columns_of
+from ranker.identity.code import code_fingerprint
 from tests.small_feed_log import FEATURES, OBJECTIVES
 
 
@@ -30,7 +31,7 @@ def test_parameters_are_what_the_executor_and_the_cache_need() -> None:
         "eval_day": "2024-03-04",
         "train_days": 7,
         "source_fingerprint": "f00d",
-        "code_fingerprint": code_fingerprint("components.feed_log_gen", "components.storage", "pipeline.day"),
+        "code_fingerprint": code_fingerprint("components.feed_log_gen.executor"),
     }
 
 

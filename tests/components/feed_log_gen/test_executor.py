@@ -13,18 +13,20 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 from tfx_bsl.tfxio import dataset_options
 
-from components.feed_log_gen import planning
-from components.feed_log_gen.columns import LogColumns
+from components.artifacts import TrainingStartArtifact
 from components.feed_log_gen.executor import Executor
-from components.feed_log_gen.feed_log import FeedLogError
-from components.training_start.artifact import TrainingStartArtifact
-from components.training_start.plan import Plan, write_plan
-from pipeline.config import to_json
-from tests.components.feed_log_gen.conftest import WriteDay
+from ranker.config.documents import to_json
+from ranker.feed_log import planning
+from ranker.feed_log.columns import LogColumns
+from ranker.feed_log.layout import FeedLogError
+from ranker.registry.start import StartPlan, write_plan
+from tests.ranker.feed_log.conftest import WriteDay
 from tests.small_feed_log import EVAL_DAY, TRAIN_DAYS, day_table, replaced
 
 
-def run(tmp_path: Path, columns: LogColumns, start: Plan | None = None, **changed: Any) -> standard_artifacts.Examples:
+def run(
+    tmp_path: Path, columns: LogColumns, start: StartPlan | None = None, **changed: Any
+) -> standard_artifacts.Examples:
     examples = standard_artifacts.Examples()
     examples.uri = str(tmp_path / "examples")
     inputs = {}
@@ -121,7 +123,7 @@ def test_the_artifact_says_what_it_holds(tmp_path: Path, columns: LogColumns) ->
 def test_a_later_day_has_days_to_replay_within_the_window(
     tmp_path: Path, columns: LogColumns, train_days: int, replayed: list[int]
 ) -> None:
-    examples = run(tmp_path, columns, Plan("warm", "", "7", 1, replay_days=5), train_days=train_days)
+    examples = run(tmp_path, columns, StartPlan("warm", "", "7", 1, replay_days=5), train_days=train_days)
     assert examples.splits == ["replay", "train", "eval"]
     assert read(examples, "replay") == [row for seed in replayed for row in expected(day_table(40 + 10 * seed, seed))]
     assert read(examples, "train") == expected(day_table(50, 1))

@@ -10,18 +10,17 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from tfx.types import channel_utils, standard_artifacts
 
-from components.forest_trainer.artifact import ForestArtifact
+from components.artifacts import TRAINING_CURVE_FILE, ForestArtifact, TrainingStartArtifact
 from components.forest_trainer.component import ForestTrainer
-from components.forest_trainer.executor import TRAINING_CURVE_FILE, Executor
-from components.training_start.artifact import TrainingStartArtifact
-from components.training_start.plan import Plan, write_plan
-from pipeline.config import Forest as ForestConfig
-from pipeline.config import from_json
+from components.forest_trainer.executor import Executor
 from ranker import keys
+from ranker.config.documents import from_json
+from ranker.config.forest import Forest as ForestConfig
 from ranker.forest.model import Forest
 from ranker.forest.refresh import refreshed
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
+from ranker.registry.start import StartPlan, write_plan
 from tests.components.transformed import FEATURES, OBJECTIVES, examples_artifact, tensors_of
 
 CONFIG = ForestConfig(trees=20, depth=3, learning_rate=0.3, min_child_weight=1.0)
@@ -112,7 +111,7 @@ def warm_start(folder: Path, forest: Path, refresh: bool = True) -> TrainingStar
     artifact.uri = str(folder)
     shutil.copytree(forest, folder / "state" / "forest")
     write_plan(
-        artifact.uri, Plan("warm", "", parent="7", train_days=1, forest_day="2024-03-01", refresh_forest=refresh)
+        artifact.uri, StartPlan("warm", "", parent="7", train_days=1, forest_day="2024-03-01", refresh_forest=refresh)
     )
     return artifact
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import channel_utils, standard_artifacts
 
-from components.forest_trainer.artifact import ForestArtifact
+from components.artifacts import ForestArtifact
 from components.leaf_encoder.component import LeafEncoder
 from components.leaf_encoder.executor import Executor
 from ranker import keys

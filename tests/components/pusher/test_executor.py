@@ -9,7 +9,7 @@ from tfx.utils import proto_utils
 
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
-from tests.components.serving_model.test_lookup import of_training, push
+from tests.ranker.registry.test_versions import of_training, push
 
 
 def destination_of(folder: Path | str) -> pusher_pb2.PushDestination:

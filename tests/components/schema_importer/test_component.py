@@ -8,8 +8,8 @@ from tfx.utils import io_utils
 
 from components.schema_importer.component import SchemaImporter
 from components.schema_importer.executor import PROJECT_ROOT, Executor
-from pipeline.fingerprint import code_fingerprint
 from pipeline_config import FEED
+from ranker.identity.code import code_fingerprint
 
 SCHEMA = "schemas/feed.pbtxt"
 NUMERIC = FEED.features.numeric
@@ -22,7 +22,7 @@ def test_the_parameters_hold_no_path_of_this_machine() -> None:
         "schema_file": SCHEMA,
         "content_fingerprint": digest[:16],
         "numeric": json.dumps(list(NUMERIC)),
-        "code_fingerprint": code_fingerprint("components.schema_importer"),
+        "code_fingerprint": code_fingerprint("components.schema_importer.executor"),
     }
 
 

@@ -6,7 +6,7 @@ from tfx.utils import path_utils
 
 from components.serving_model.component import ServingModel
 from components.serving_model.executor import Executor
-from tests.components.serving_model.test_lookup import of_training, push
+from tests.ranker.registry.test_versions import of_training, push
 
 
 def run(tmp_path: Path, version: str, exclude: str = "") -> standard_artifacts.Model:

@@ -15,19 +15,19 @@ from sklearn.metrics import roc_auc_score
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.artifact import Artifact
 
-from components.forest_trainer.artifact import ForestArtifact
-from components.leaf_encoder.shards import Shard, encode_shard
+from components.artifacts import ForestArtifact, TrainingStartArtifact
 from components.tower_trainer.component import TowerTrainer
 from components.tower_trainer.executor import Executor
-from components.training_start.artifact import TrainingStartArtifact
-from components.training_start.plan import Lineage, Plan, write_plan
-from pipeline.config import PipelineConfig, Sampling, Training, from_json
+from ranker.config.documents import from_json
+from ranker.config.pipeline import PipelineConfig
+from ranker.config.training import Sampling, Training
+from ranker.forest.leaf_shards import Shard, encode_shard
 from ranker.forest.model import Forest
 from ranker.forest.traverse import Traversal
-from ranker.serving.export import MANIFEST
-from ranker.serving.state import STATE
+from ranker.registry.layout import MANIFEST, STATE
+from ranker.registry.start import Lineage, StartPlan, write_plan
 from ranker.towers.state import TowerState, restore
-from tests.ranker.serving.feed import (
+from tests.ranker.export.feed import (
     CALIBRATED_TOWERS,
     FEATURES,
     OBJECTIVES,
@@ -207,7 +207,7 @@ def _start_from(model: Path, folder: Path) -> Artifact:
     """A training start that goes on from an exported model."""
     start = _artifact(TrainingStartArtifact, folder)
     shutil.copytree(model / "Format-Serving" / STATE, folder / "state")
-    write_plan(start.uri, Plan("warm", "", parent="7", train_days=1, forest_day="2024-05-01"))
+    write_plan(start.uri, StartPlan("warm", "", parent="7", train_days=1, forest_day="2024-05-01"))
     return start
 
 

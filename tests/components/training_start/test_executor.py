@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from components.training_start.artifact import TrainingStartArtifact, start_of
+from components.artifacts import TrainingStartArtifact, start_of
 from components.training_start.component import TrainingStart
 from components.training_start.executor import Executor
-from pipeline.config import Retraining
-from tests.components.training_start.test_plan import LINEAGE, PARTS, push_model
+from ranker.config.retraining import Retraining
+from tests.ranker.registry.test_start import LINEAGE, PARTS, push_model
 
 
 def component(serving: Path, version: str = "", retraining: Retraining = Retraining()) -> TrainingStart:  # noqa: B008

@@ -10,15 +10,16 @@ from google.protobuf import text_format
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.artifact import Artifact
 
-from components.training_start.artifact import TrainingStartArtifact
-from components.training_start.plan import Plan, write_plan
+from components.artifacts import TrainingStartArtifact
 from components.transform.component import Transform
 from components.transform.executor import Executor
-from pipeline.config import Keys, to_json
 from pipeline.local.run import BEAM_ARGS
 from ranker import keys
+from ranker.config.columns import Keys
+from ranker.config.documents import to_json
 from ranker.examples import example_files, parsed_batches
-from tests.ranker.serving.feed import FEATURES, OBJECTIVES, SCHEMA, Row, feed_rows, serialized
+from ranker.registry.start import StartPlan, write_plan
+from tests.ranker.export.feed import FEATURES, OBJECTIVES, SCHEMA, Row, feed_rows, serialized
 
 pytestmark = pytest.mark.slow
 
@@ -31,8 +32,8 @@ SPEC = {
 }
 ROWS = feed_rows(300, seed=1)
 LATER_ROWS = [{**row, "votes": [1_000.0], "device": [b"fridge"]} for row in feed_rows(200, seed=2)]
-COLD = Plan("cold", "")
-WARM = Plan("warm", "", parent="7", train_days=1, forest_day="2024-05-04")
+COLD = StartPlan("cold", "")
+WARM = StartPlan("warm", "", parent="7", train_days=1, forest_day="2024-05-04")
 
 
 def artifact(kind: type[Artifact], folder: Path) -> Artifact:
@@ -54,7 +55,7 @@ def examples(folder: Path, rows: list[Row]) -> Artifact:
     return made
 
 
-def run(folder: Path, rows: list[Row], plan: Plan) -> Path:
+def run(folder: Path, rows: list[Row], plan: StartPlan) -> Path:
     """Runs the component in `folder`, where `start/state` holds the graph to go on with, if any."""
     schema = artifact(standard_artifacts.Schema, folder / "schema")
     (folder / "schema" / "schema.pbtxt").write_text(text_format.MessageToString(SCHEMA))
@@ -67,7 +68,7 @@ def run(folder: Path, rows: list[Row], plan: Plan) -> Path:
     }
     component = Transform(
         **{name: channel_utils.as_channel(artifacts) for name, artifacts in inputs.items()},
-        preprocessing_fn="pipeline.preprocessing.preprocessing_fn",
+        preprocessing_fn="ranker.features.preprocessing.preprocessing_fn",
         custom_config={
             "features": to_json(FEATURES),
             "keys": to_json(Keys()),

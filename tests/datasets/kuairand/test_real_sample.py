@@ -5,11 +5,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from components.feed_log_gen.columns import check_schema, columns_of
 from datasets.kuairand.conversion import feed_log_days
 from datasets.kuairand.files import find_raw_files
 from datasets.kuairand.raw import read_raw
 from pipeline_config import KUAIRAND
+from ranker.feed_log.columns import check_schema, columns_of
 
 SAMPLE = Path(__file__).resolve().parents[4] / "shared" / "data" / "kuairand_pure"
 

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from datasets.feed_log import day_folder
 from datasets.synthetic import DaySummary, generate
 from datasets.synthetic.vocabulary import OBJECTIVES
+from ranker.feed_log.writing import day_folder
 
 START = date(2026, 1, 5)
 DAYS = 3

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pytest
 
 from datasets.synthetic.drift import mood_of
-from datasets.synthetic.settings import Settings
+from datasets.synthetic.parameters import FeedParameters
 from datasets.synthetic.simulator import Simulator
 from datasets.synthetic.vocabulary import OBJECTIVES, TOPICS
 
@@ -35,7 +35,7 @@ def test_the_walk_spreads_with_the_root_of_the_days() -> None:
 
 def test_topics_come_and_go_with_drift() -> None:
     def shares(drift: float, day: int) -> np.ndarray:
-        simulator = Simulator(Settings(8000, 1, date(2026, 1, 5), drift))
+        simulator = Simulator(FeedParameters(8000, 1, date(2026, 1, 5), drift))
         (batch,) = simulator.day(day)
         shown = pc.index_in(batch.log["item_topics"].flatten(), pa.array(TOPICS)).to_numpy()
         return np.bincount(shown, minlength=len(TOPICS)) / len(shown)
@@ -46,7 +46,7 @@ def test_topics_come_and_go_with_drift() -> None:
 
 
 def test_mild_drift_leaves_base_rates_in_their_range() -> None:
-    simulator = Simulator(Settings(10_000, 2, date(2026, 1, 5), 1.0))
+    simulator = Simulator(FeedParameters(10_000, 2, date(2026, 1, 5), 1.0))
     rates = [
         np.mean([np.mean(batch.truth[name]) for batch in simulator.day(day)]) for day in (0, 20) for name in OBJECTIVES
     ]

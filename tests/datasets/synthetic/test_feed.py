@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from datasets.feed_log import day_folder
 from datasets.synthetic import generate
+from ranker.feed_log.writing import day_folder
 from tests.datasets.synthetic.conftest import DAYS, ROWS, START, Feed, read_days
 
 SMALL = 500

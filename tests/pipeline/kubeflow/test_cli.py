@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.day import resolve_day
 from pipeline.kubeflow.cli import DONE, FAILED, USAGE, main
+from ranker.feed_log.day import resolve_day
 from tests.pipeline.kubeflow.stub_server import StubServer, serving
 
 SPEC = {

@@ -13,11 +13,11 @@ from tfx.types.artifact import Artifact
 from tfx.utils import import_utils
 
 from pipeline.beam import beam_args
-from pipeline.config import PipelineConfig
 from pipeline.kubeflow.compile import ENTRYPOINT, Compiled, compile_pipeline, with_overrides
-from pipeline.kubeflow.settings import Notification
 from pipeline.pipeline import create_pipeline
 from pipeline_config import FEED
+from ranker.config.kubeflow import Notification
+from ranker.config.pipeline import PipelineConfig
 from tests.pipeline.kubeflow.launcher import ROOT, read_package
 
 IMAGE = "registry.example/team/feed@sha256:" + "0123456789abcdef" * 4

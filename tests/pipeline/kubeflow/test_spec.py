@@ -5,7 +5,6 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
 from pipeline.kubeflow.platform import platform_spec
-from pipeline.kubeflow.settings import EVERY_COMPONENT, Kubeflow, Notification, Resources, Secret, Volume
 from pipeline.kubeflow.spec import (
     Parameter,
     describe_parameters,
@@ -14,6 +13,7 @@ from pipeline.kubeflow.spec import (
     set_resources,
     switch_caching_off,
 )
+from ranker.config.kubeflow import EVERY_COMPONENT, Kubeflow, Notification, Resources, Secret, Volume
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from components.serving_model.lookup import MANIFEST
+from ranker.registry.layout import MANIFEST
 
 NUMERIC = ("viewer_ctr_30d", "viewer_topic_match")
 CATEGORY, VALUES = "content_type", ("article", "document", "image", "job", "poll", "text", "video")

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from components.feed_log_gen.feed_log import FeedLogError
-from components.training_start.plan import Plan
 from pipeline.local import backfill as module
 from pipeline.local.backfill import Backfill, backfill, days_between
 from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, later_model
 from pipeline.local.workdir import Workdir
 from pipeline_config import FEED
-from tests.components.serving_model.test_lookup import push
+from ranker.feed_log.layout import FeedLogError
+from ranker.registry.start import StartPlan
+from tests.ranker.registry.test_versions import push
 
 MONDAY, FRIDAY = date(2026, 3, 9), date(2026, 3, 13)
 
@@ -36,7 +36,7 @@ class Days:
         self.training: Callable[[date], str] = lambda day: f"training {day}"
 
     def prepare(self, config: Any, workdir: Workdir, feed_log: Path, day: date) -> SimpleNamespace:
-        start = Plan("warm", "", "7", 1, "2026-03-08") if day > MONDAY else Plan("cold", "it is Monday")
+        start = StartPlan("warm", "", "7", 1, "2026-03-08") if day > MONDAY else StartPlan("cold", "it is Monday")
         return SimpleNamespace(day=day, training=self.training(day), start=start)
 
     def run_day(self, prepared: Any, run_id: str, on_start: Any, on_end: Any) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from components.serving_model.lookup import find_serving_version
 from pipeline.local import cli
 from pipeline.local.workdir import Workdir
 from pipeline_config import CONFIGS
-from tests.components.serving_model.test_lookup import of_training, push
+from ranker.registry.versions import find_serving_version
+from tests.ranker.registry.test_versions import of_training, push
 
 
 def test_help_names_every_option_and_exit_status(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from components.feed_log_gen.feed_log import FeedLogError
 from datasets.synthetic import generate
-from pipeline.config import Categorical, DenseEmbedding, Features, MultiValued
 from pipeline.local.day_reading import ModelError, score_day
 from pipeline.local.monitor import ALARM, DONE, monitor_day, record_run
 from pipeline.local.workdir import Workdir
 from pipeline_config import CONFIGS
-from ranker.monitoring.history import History
+from ranker.config.columns import Categorical, DenseEmbedding, Features, MultiValued
+from ranker.feed_log.layout import FeedLogError
+from ranker.monitoring.history import HealthHistory
 from ranker.monitoring.record import DayRecord
 from tests.pipeline.local.pushed_model import push
 
@@ -92,7 +92,7 @@ def monitor(workdir: Workdir, feed: Path, day: date) -> tuple[int, str]:
 
 
 def recorded(workdir: Workdir) -> dict[str, DayRecord]:
-    return {record.day: record for record in History(workdir.monitoring).days()}
+    return {record.day: record for record in HealthHistory(workdir.monitoring).days()}
 
 
 def test_a_clean_feed_raises_no_alarm_on_any_day(feed: Path, workdir: Workdir) -> None:
@@ -230,7 +230,7 @@ def test_a_run_compares_scores_with_those_of_the_same_model_only(feed: Path, wor
     # What the model serving before is on record with, far from what either model predicts now.
     usual = {name: dict(curves["candidate"]["scores"]) for name, curves in evaluation["curves"].items()}
     usual["click"]["first_bucket"] -= 12
-    History(workdir.monitoring).write_scores("f", usual)
+    HealthHistory(workdir.monitoring).write_scores("f", usual)
     summary = {
         "blessed": is_new,
         "training_fingerprint": "another",

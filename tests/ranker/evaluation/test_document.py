@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.config import Gate, Gates
+from ranker.config.gates import Gate, Gates
 from ranker.evaluation.buckets import score_edges
 from ranker.evaluation.document import Baseline, evaluation_document
 from ranker.evaluation.gates import judge

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from pipeline.config import Gate, Gates
+from ranker.config.gates import Gate, Gates
 from ranker.evaluation.buckets import Floats
 from ranker.evaluation.gates import Verdict, blessed, judge
 from ranker.evaluation.summary import BASELINE, CANDIDATE, summarize

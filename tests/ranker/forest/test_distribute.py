@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import xgboost as xgb
 
-from pipeline.config import Forest as ForestConfig
-from pipeline.distribution import Dask
+from ranker.config.forest import Dask
+from ranker.config.forest import Forest as ForestConfig
 from ranker.forest.distribute import train_forest_on_dask
 from ranker.forest.model import Forest
 from ranker.forest.refit import refitted
-from ranker.forest.train import Batch, train_forest
+from ranker.forest.train import ForestBatch, train_forest
 from tests.components.forest_trainer import test_executor as forest_trainer
 from tests.components.transformed import FEATURES as TRANSFORMED
 from tests.components.transformed import examples_artifact, tensors_of
@@ -28,12 +28,12 @@ CONFIG = ForestConfig(trees=120, depth=4, learning_rate=0.2, min_child_weight=1.
 ROWS = 12_000
 
 
-def share_of_feed(share: int, shares: int, rows: int = ROWS) -> Iterator[Batch]:
+def share_of_feed(share: int, shares: int, rows: int = ROWS) -> Iterator[ForestBatch]:
     """Every so many'th batch."""
     return islice(feed(rows, batch_rows=500), share, None, shares)
 
 
-def broken_share(share: int, shares: int) -> Iterator[Batch]:
+def broken_share(share: int, shares: int) -> Iterator[ForestBatch]:
     """The second worker's rows hold an infinite feature."""
     for features, labels, buckets in share_of_feed(share, shares):
         if share == 1:

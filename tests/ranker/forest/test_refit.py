@@ -9,10 +9,10 @@ import pytest
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from pipeline.config import Forest as ForestConfig
+from ranker.config.forest import Forest as ForestConfig
 from ranker.forest.model import Forest
 from ranker.forest.refit import refitted
-from ranker.forest.train import Batch, train_forest
+from ranker.forest.train import ForestBatch, train_forest
 from ranker.forest.traverse import Traversal
 from ranker.keys import VIEWER_BUCKETS
 
@@ -20,7 +20,7 @@ CONFIG = ForestConfig(trees=60, depth=3, learning_rate=0.3, early_stopping_round
 FEATURES, NAMES = ("x", "y", "z"), ("a", "b")
 
 
-def impressions(rows: int, seed: int) -> Batch:
+def impressions(rows: int, seed: int) -> ForestBatch:
     """Features [rows, 3] with gaps, labels [rows, 2] and the buckets of 100 viewers."""
     rng = np.random.default_rng(seed)
     features = rng.standard_normal((rows, 3)).astype(np.float32)
@@ -30,7 +30,7 @@ def impressions(rows: int, seed: int) -> Batch:
     return features, labels, rng.integers(0, 100, rows) * (VIEWER_BUCKETS // 100)
 
 
-def grown(config: ForestConfig, batch: Batch) -> tuple[Forest, Forest]:
+def grown(config: ForestConfig, batch: ForestBatch) -> tuple[Forest, Forest]:
     """The forest as it is given out, and as XGBoost left it."""
     forest, _ = train_forest([batch], config, FEATURES, NAMES)
     return forest, Forest.from_booster(forest.booster, FEATURES)

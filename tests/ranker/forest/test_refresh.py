@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.config import Forest as ForestConfig
+from ranker.config.forest import Forest as ForestConfig
 from ranker.forest.model import Forest
 from ranker.forest.refresh import refreshed
 from ranker.forest.train import train_forest

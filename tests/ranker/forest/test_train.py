@@ -11,9 +11,9 @@ import pytest
 import xgboost as xgb
 from sklearn.metrics import roc_auc_score
 
-from pipeline.config import Forest as ForestConfig
+from ranker.config.forest import Forest as ForestConfig
 from ranker.forest.model import Forest
-from ranker.forest.train import Batch, train_forest
+from ranker.forest.train import ForestBatch, train_forest
 from ranker.forest.traverse import Traversal
 from ranker.keys import VIEWER_BUCKETS
 from ranker.progress import LOGGER_NAME
@@ -23,7 +23,7 @@ OBJECTIVES = ["click", "like"]
 CONFIG = ForestConfig(trees=20, depth=3, learning_rate=0.3, min_child_weight=1.0)
 
 
-def feed(rows: int = 4000, batch_rows: int = 700, seed: int = 0) -> Iterator[Batch]:
+def feed(rows: int = 4000, batch_rows: int = 700, seed: int = 0) -> Iterator[ForestBatch]:
     """Batches whose labels depend on the features, and on one of them being missing."""
     rng = np.random.default_rng(seed)
     for begin in range(0, rows, batch_rows):
@@ -36,7 +36,7 @@ def feed(rows: int = 4000, batch_rows: int = 700, seed: int = 0) -> Iterator[Bat
         yield features, labels, rng.integers(0, VIEWER_BUCKETS, n)
 
 
-def joined(batches: Iterator[Batch]) -> Batch:
+def joined(batches: Iterator[ForestBatch]) -> ForestBatch:
     features, labels, buckets = zip(*batches, strict=True)
     return np.concatenate(features), np.concatenate(labels), np.concatenate(buckets)
 
@@ -111,7 +111,7 @@ def test_stops_each_objective_at_its_best_round() -> None:
 
 
 def test_held_out_viewers_grow_no_trees() -> None:
-    def tampered() -> Iterator[Batch]:
+    def tampered() -> Iterator[ForestBatch]:
         for features, labels, buckets in feed():
             held_out = buckets < CONFIG.validation_fraction * VIEWER_BUCKETS
             yield np.where(held_out[:, None], np.float32(7), features), labels, buckets
@@ -148,7 +148,7 @@ def test_batches_are_read_once_and_not_kept() -> None:
         def __array_finalize__(self, parent: object) -> None:
             pass
 
-    def counted() -> Iterator[Batch]:
+    def counted() -> Iterator[ForestBatch]:
         nonlocal most
         for features, labels, buckets in feed(batch_rows=100):
             owned = features.view(Counted)
@@ -172,7 +172,7 @@ def test_progress_tells_of_every_round_and_its_losses(caplog: pytest.LogCaptureF
     assert "validation log loss" in last.detail
 
 
-def with_labels(column: int, value: float) -> Iterator[Batch]:
+def with_labels(column: int, value: float) -> Iterator[ForestBatch]:
     for features, labels, buckets in feed():
         labels[:, column] = value
         yield features, labels, buckets
@@ -187,7 +187,7 @@ def test_an_objective_that_cannot_be_learnt_is_named(value: float, missing: str)
 
 
 def test_an_infinite_feature_is_named() -> None:
-    def infinite() -> Iterator[Batch]:
+    def infinite() -> Iterator[ForestBatch]:
         for features, labels, buckets in feed():
             features[3, 5] = -np.inf
             yield features, labels, buckets

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.config import Categorical, DenseEmbedding, Features, MultiValued
+from ranker.config.columns import Categorical, DenseEmbedding, Features, MultiValued
 from ranker.monitoring.profile import DayProfile
 
 FEATURES = Features(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.config import Monitoring
+from ranker.config.monitoring import Monitoring
 from ranker.monitoring.drift import FeatureHealth, feature_health, histogram, partitions
 from ranker.monitoring.profile import DayProfile, FeatureProfile
 from tests.ranker.monitoring.days import day, profile

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Categorical, Features
-from ranker.monitoring.history import History, HistoryError
+from ranker.config.columns import Categorical, Features
+from ranker.monitoring.history import HealthHistory, HistoryError
 from tests.ranker.monitoring.days import FEATURES, day, profile
 from tests.ranker.monitoring.records import broken, healthy
 
@@ -16,18 +16,18 @@ DAY = date(2026, 1, 12)
 
 
 @pytest.fixture
-def history(tmp_path: Path) -> History:
-    return History(tmp_path / "monitoring")
+def history(tmp_path: Path) -> HealthHistory:
+    return HealthHistory(tmp_path / "monitoring")
 
 
-def test_days_come_back_in_their_order_and_a_day_again_replaces_it(history: History) -> None:
+def test_days_come_back_in_their_order_and_a_day_again_replaces_it(history: HealthHistory) -> None:
     assert history.days() == []
     for record in (healthy("2026-01-12"), healthy("2026-01-11"), broken("2026-01-12")):
         history.write_day(record)
     assert history.days() == [healthy("2026-01-11"), broken("2026-01-12")]
 
 
-def test_nothing_half_written_stays_behind(history: History) -> None:
+def test_nothing_half_written_stays_behind(history: HealthHistory) -> None:
     history.write_day(healthy("2026-01-12"))
     history.write_profile(DAY, profile(day(rows=20)), "abc")
     history.write_scores("17", {"click": {"first_bucket": 0}})
@@ -41,7 +41,7 @@ def test_nothing_half_written_stays_behind(history: History) -> None:
     assert history.page.read_text() == "<h1>\n"
 
 
-def test_a_profile_is_used_again_only_for_the_same_data_and_features(history: History) -> None:
+def test_a_profile_is_used_again_only_for_the_same_data_and_features(history: HealthHistory) -> None:
     assert history.profile(DAY, FEATURES) is None
     stored = profile(day(rows=200))
     history.write_profile(DAY, stored, "abc")
@@ -53,14 +53,14 @@ def test_a_profile_is_used_again_only_for_the_same_data_and_features(history: Hi
     assert history.profile(DAY, FEATURES) is not None
 
 
-def test_scores_are_kept_per_version(history: History) -> None:
+def test_scores_are_kept_per_version(history: HealthHistory) -> None:
     scores = {"click": {"first_bucket": 3, "edges": [0.1, 0.2], "impressions": [5.0]}}
     history.write_scores("17", scores)
     assert history.scores("17") == scores
     assert history.scores("18") is None
 
 
-def test_a_damaged_file_is_named_with_what_to_do(history: History) -> None:
+def test_a_damaged_file_is_named_with_what_to_do(history: HealthHistory) -> None:
     history.write_day(healthy("2026-01-12"))
     path = history.root / "days" / "2026-01-12.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "rows": "many"}))
@@ -72,7 +72,7 @@ def test_a_damaged_file_is_named_with_what_to_do(history: History) -> None:
         history.profile(DAY, FEATURES)
 
 
-def test_a_record_of_a_model_that_was_not_pushed_is_one_too(history: History) -> None:
+def test_a_record_of_a_model_that_was_not_pushed_is_one_too(history: HealthHistory) -> None:
     record = replace(healthy("2026-01-12"), version="", features=(), scores=())
     history.write_day(record)
     assert history.days() == [record]

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.config import Monitoring
+from ranker.config.monitoring import Monitoring
 from ranker.monitoring.outcomes import OutcomeHealth, outcome_health, score_health
 from tests.ranker.evaluation.simulated import Simulated, simulate
-from tests.ranker.report.documents import evaluated
+from tests.ranker.reports.documents import evaluated
 
 LIMITS = Monitoring()
 

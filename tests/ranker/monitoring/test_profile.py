@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.config import Categorical, Features
+from ranker.config.columns import Categorical, Features
 from ranker.monitoring.buckets import category_bucket, number_bucket
 from ranker.monitoring.profile import DayProfile
 from tests.ranker.monitoring.days import FEATURES, batch, day, profile

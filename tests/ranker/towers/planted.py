@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import Objective
 from ranker import keys
+from ranker.config.objectives import Objective
 from ranker.towers.data import LabelCounts
 from ranker.towers.inputs import TowerInputs
 

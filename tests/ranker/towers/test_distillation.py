@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import Training
 from ranker import keys
+from ranker.config.training import Training
 from ranker.towers.data import LabelCounts
 from ranker.towers.distillation import mixed_labels, teacher_shares
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import Isotonic, Towers
 from ranker import keys
+from ranker.config.towers import Isotonic, Towers
 from ranker.towers.blend import Blend
 from ranker.towers.fisher import fisher_diagonal
 from ranker.towers.network import TwoTowerNetwork

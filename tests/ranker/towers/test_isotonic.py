@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.config import Isotonic
+from ranker.config.towers import Isotonic
 from ranker.towers.isotonic import IsotonicCalibration
 
 GRID = Isotonic(buckets=6, low=-4.0, high=2.0)

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import Categorical, DenseEmbedding, Features, Isotonic, Objective, Towers
 from ranker import keys
+from ranker.config.columns import Categorical, DenseEmbedding, Features
+from ranker.config.objectives import Objective
+from ranker.config.towers import Isotonic, Towers
 from ranker.towers.inputs import TowerInputs, tower_inputs
 from ranker.towers.network import TwoTowerNetwork
 from tests.ranker.towers.planted import (

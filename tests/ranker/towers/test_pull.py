@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import Towers, Training
+from ranker.config.towers import Towers
+from ranker.config.training import Training
 from ranker.towers.fisher import fisher_diagonal
 from ranker.towers.pull import incremental_start
 from ranker.towers.state import Snapshot, TowerState, snapshot

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import Retraining, Towers, Training
 from ranker import keys
+from ranker.config.retraining import Retraining
+from ranker.config.towers import Towers
+from ranker.config.training import Training
 from ranker.towers.blend import Blend
 from ranker.towers.retrain import Task, retrain
 from ranker.towers.state import TowerState

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import Sampling, Towers, Training
 from ranker import keys
+from ranker.config.towers import Towers
+from ranker.config.training import Sampling, Training
 from ranker.towers.blend import Blend
 from ranker.towers.data import LabelCounts, count_labels, training_batches
 from ranker.towers.distillation import mixed_labels

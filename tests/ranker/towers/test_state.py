@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import Isotonic, Towers
+from ranker.config.towers import Isotonic, Towers
 from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.state import Snapshot, TowerState, check_forest, restore, snapshot
 from tests.ranker.towers.planted import INPUTS, OBJECTIVES, impressions

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import Isotonic, Towers, Training
+from ranker.config.towers import Isotonic, Towers
+from ranker.config.training import Training
 from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.optimizer import make_optimizer
 from ranker.towers.schedule import WarmupCosine

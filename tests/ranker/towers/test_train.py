@@ -10,10 +10,11 @@ import pytest
 import tensorflow as tf
 from sklearn.metrics import roc_auc_score
 
-from pipeline.config import Towers, Training
 from ranker import keys
+from ranker.config.towers import Towers
+from ranker.config.training import Training
 from ranker.progress import LOGGER_NAME
-from ranker.towers.divergence import ExplosionWatch, Position, TrainingDivergedError
+from ranker.towers.loss_watch import ExplosionWatch, Position, TrainingDivergedError
 from ranker.towers.train import TrainedTowers, train_towers
 from tests.ranker.towers.planted import INPUTS, OBJECTIVES, Impressions, impressions
 

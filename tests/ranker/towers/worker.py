@@ -9,7 +9,8 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import Isotonic, Towers, Training
+from ranker.config.towers import Isotonic, Towers
+from ranker.config.training import Training
 from ranker.towers.train import train_towers
 from ranker.towers.workers import is_chief, make_strategy
 from tests.ranker.towers.planted import KEYED_INPUTS, OBJECTIVES, impressions

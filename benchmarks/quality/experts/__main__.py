@@ -1,6 +1,0 @@
-"""`python -m benchmarks.quality.experts`: installs the environment that MMoE and PLE run in, 1.3 GB."""
-
-from benchmarks.quality.experts.environment import python
-
-if __name__ == "__main__":
-    print(python())

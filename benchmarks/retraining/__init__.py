@@ -1,8 +1,0 @@
-"""What it costs and what it is worth to go on from yesterday's model instead of training a new one every day.
-
-    uv run python -m benchmarks.retraining [--quick] [--data kuairand|feed] [--work DIR] [--json FILE] [--page FILE]
-
-Replays the last days of a log. Every strategy starts from the same first model, trains as it would have each day, and
-predicts the next one, which nothing has seen. Nothing is mocked: rows come out of the pipeline's own components, up to
-Transform, and forests and towers are trained by the functions that the pipeline calls.
-"""

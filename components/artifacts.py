@@ -1,0 +1,53 @@
+"""The artifact types of this project, and how components read them.
+
+Each type has a namespace, because TFX compiles other artifact types of one's own for no Kubeflow.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+
+from tfx.types.artifact import Artifact
+
+from ranker.registry.start import STATE_FOLDER, StartPlan, read_plan
+
+EVALUATION_FILE = "gates.json"
+HISTORY_FILE = "history.json"
+REPORT_FILE = "report.html"
+TRAINING_CURVE_FILE = "training_curve.json"
+
+
+class CalibrationReportArtifact(Artifact):
+    """A folder with `report.html`, which needs no other file and no network."""
+
+    TYPE_NAME = "feed_ranker.CalibrationReport"
+
+
+class ForestArtifact(Artifact):
+    """A folder that `ranker.forest.model.Forest.load` reads, with the training curve beside the forest's own files.
+
+    Its custom properties say how many `trees`, `leaves` and `features` there are, and the `fingerprint`. They are not
+    declared, as Kubeflow takes no properties of a type of one's own.
+    """
+
+    TYPE_NAME = "feed_ranker.Forest"
+
+
+class TrainingStartArtifact(Artifact):
+    """A folder with `plan.json` (see `StartPlan`) and, unless it is a cold start, `state`: what the parent carries.
+
+    `state` holds `forest`, `transform_graph` and the towers' weights, as `ranker.export.training_state` lays them out.
+    The string custom properties `start` and `parent` say what was decided.
+    """
+
+    TYPE_NAME = "feed_ranker.TrainingStart"
+
+
+def start_of(input_dict: Mapping[str, Sequence[Artifact]]) -> tuple[StartPlan, str]:
+    """The plan that a component was handed as its input `training_start`, and the folder of the parent's state.
+
+    A component that was handed none starts cold; the folder exists only where the start is not cold.
+    """
+    artifacts = input_dict.get("training_start") or []
+    if not artifacts:
+        return StartPlan("cold", "there is no training start"), ""
+    return read_plan(artifacts[0].uri), os.path.join(artifacts[0].uri, STATE_FOLDER)

@@ -1,0 +1,62 @@
+"""What an evaluation is about, and TFMA's config for it."""
+
+from dataclasses import dataclass, field
+
+from tensorflow_model_analysis.proto import config_pb2
+
+from ranker.config.gates import Gates
+from ranker.evaluation.document import Baseline
+from ranker.evaluation.slicing import SliceSpec
+from ranker.evaluation.summary import BASELINE, CANDIDATE
+from ranker.export.names import SERVING_DEFAULT
+
+
+@dataclass(frozen=True)
+class EvaluationSpec:
+    """What to evaluate.
+
+    Attributes:
+        objectives: names of the objectives, which are the label columns and the model's outputs.
+        viewer_key: the column that names the viewer.
+        slices: the columns of each kind of slice.
+        gates: what the candidate must hold to.
+        baseline: the model now serving, and whether it is compared with.
+        compare: whether a baseline is scored beside the candidate.
+    """
+
+    objectives: tuple[str, ...]
+    viewer_key: str
+    slices: tuple[SliceSpec, ...]
+    gates: Gates
+    baseline: Baseline = field(default_factory=Baseline)
+    compare: bool = False
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models that are scored."""
+        return (CANDIDATE, BASELINE) if self.compare else (CANDIDATE,)
+
+    @property
+    def slice_columns(self) -> tuple[str, ...]:
+        """Every column that a slice names, once."""
+        return tuple(dict.fromkeys(column for spec in self.slices for column in spec))
+
+
+def eval_config(settings: EvaluationSpec) -> config_pb2.EvalConfig:
+    """TFMA's config: the models and the slices. Metrics and thresholds are our evaluator's, so none are listed."""
+    return config_pb2.EvalConfig(
+        model_specs=[
+            config_pb2.ModelSpec(
+                name=model,
+                is_baseline=model == BASELINE,
+                signature_name=SERVING_DEFAULT,
+                model_type="tf_generic",
+                label_keys={objective: objective for objective in settings.objectives},
+            )
+            for model in settings.models
+        ],
+        slicing_specs=[
+            config_pb2.SlicingSpec(),
+            *(config_pb2.SlicingSpec(feature_keys=spec) for spec in settings.slices),
+        ],
+    )

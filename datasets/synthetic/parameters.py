@@ -1,0 +1,71 @@
+"""What makes a simulated feed the same feed again, and the file at its root that remembers it."""
+
+import json
+from dataclasses import dataclass, fields
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+VERSION = 1  # raise it when the same settings would give other rows
+
+_FILE = "feed.json"
+_MAX_SEED = 2**32
+
+
+@dataclass(frozen=True)
+class FeedParameters:
+    """Settings of a feed.
+
+    Attributes:
+        impressions_per_day: rows of every day; the population grows with them.
+        seed: from 0 to 2**32 - 1.
+        start: the first day.
+        drift: how much the network changes from day to day; 0 never, 1 mildly.
+        version: of the simulator.
+
+    Raises:
+        ValueError: a value out of range.
+    """
+
+    impressions_per_day: int
+    seed: int
+    start: date
+    drift: float
+    version: int = VERSION
+
+    def __post_init__(self) -> None:
+        if self.impressions_per_day < 1:
+            raise ValueError(f"impressions_per_day: needs at least 1, got {self.impressions_per_day}")
+        if not 0 <= self.seed < _MAX_SEED:
+            raise ValueError(f"seed: needs a number from 0 to {_MAX_SEED - 1}, got {self.seed}")
+        if not 0 <= self.drift < float("inf"):
+            raise ValueError(f"drift: needs a finite number, 0 or more, got {self.drift}")
+
+    def save(self, root: Path) -> None:
+        """Writes them to the root of the feed."""
+        root.mkdir(parents=True, exist_ok=True)
+        aside = root / f".{_FILE}"
+        aside.write_text(json.dumps(self.as_json(), indent=2) + "\n")
+        aside.replace(root / _FILE)
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings by name, as they stand in the file."""
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {"start": self.start.isoformat()}
+
+
+def saved_settings(root: Path) -> dict[str, Any] | None:
+    """The settings by name that the feed at `root` was made with, of whatever version; None where there is no feed.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    path = root / _FILE
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path}: expected the settings of a feed as JSON, got {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected the settings of a feed as a JSON object, got {type(content).__name__}")
+    return content

@@ -1,0 +1,62 @@
+"""The XGBoost forest that encodes features as leaves."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from ranker.config.fields import CHECKED, Fraction
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Dask:
+    """Workers that grow one forest together, each on its share of the rows.
+
+    Attributes:
+        workers: how many; each needs one row in each of training and validation at the least, and is worth it from
+            hundreds of thousands.
+        scheduler: a Dask cluster that runs this project's image and sees the artifacts; None starts that many processes
+            on this machine.
+    """
+
+    workers: PositiveInt = 2
+    scheduler: Annotated[str, Field(pattern=r"^(tcp|tls|ucx|ws|wss)://[^\s/]+$")] | None = None
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Forest:
+    """The XGBoost forest that encodes the features as leaves.
+
+    Attributes:
+        target: `any` fits one superset objective (any engagement), as in the source; `each` fits one tree per
+            objective and round, so that the trees are shared out over the objectives.
+        trees: most trees in the whole forest; with `each`, rounded down to a multiple of the number of objectives.
+        depth: most splits between a root and a leaf.
+        learning_rate: shrinkage of each tree.
+        max_bin: histogram bins per feature.
+        min_child_weight: least sum of hessians in a leaf.
+        subsample: share of the rows that each tree sees.
+        colsample: share of the features that each tree sees.
+        early_stopping_rounds: rounds without a better validation loss after which an objective gets no more trees, and
+            loses those since its best round; 0 keeps all trees.
+        validation_fraction: share of the training viewers held out for that; the values of the leaves are of all rows.
+        device: where XGBoost trains.
+        dask: workers that grow the forest together; None grows it in one process.
+        external_memory: keep the quantised matrix on disk, for logs that do not fit into memory.
+        seed: seed of the row and column sampling.
+    """
+
+    target: Literal["any", "each"] = "each"
+    trees: PositiveInt = 900
+    depth: Annotated[int, Field(ge=1, le=12)] = 4
+    learning_rate: PositiveFloat = 0.1
+    max_bin: Annotated[int, Field(ge=2, le=65535)] = 256
+    min_child_weight: Annotated[float, Field(ge=0.0)] = 5.0
+    subsample: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8
+    colsample: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8
+    early_stopping_rounds: Annotated[int, Field(ge=0)] = 20
+    validation_fraction: Fraction = 0.1
+    device: Literal["cpu", "cuda"] = "cpu"
+    dask: Dask | None = None
+    external_memory: bool = False
+    seed: int = 1

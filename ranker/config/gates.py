@@ -1,0 +1,55 @@
+"""What a candidate must hold to before it is blessed."""
+
+from typing import Annotated
+
+from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from ranker.config.fields import CHECKED
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Gate:
+    """Limits on one objective's metrics; None leaves a limit out.
+
+    Attributes:
+        min_auc: the least AUC.
+        o_over_e: the range that observed over expected must lie in.
+        max_auc_drop: the largest drop in AUC against the model now serving.
+        max_calibration_worsening: the largest growth of |log O/E| against the model now serving.
+    """
+
+    min_auc: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    o_over_e: tuple[PositiveFloat, PositiveFloat] | None = None
+    max_auc_drop: Annotated[float, Field(ge=0.0)] | None = None
+    max_calibration_worsening: Annotated[float, Field(ge=0.0)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.o_over_e is not None and self.o_over_e[0] > self.o_over_e[1]:
+            raise ValueError(f"o_over_e: the lower limit comes first, got {self.o_over_e}")
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Gates:
+    """What a candidate must hold to before it is blessed.
+
+    A gate fires when the whole confidence interval of the metric lies beyond the limit, so that noise on a rare
+    objective does not block a good model.
+
+    Attributes:
+        objective: the gate of every objective, over all impressions.
+        overrides: objectives with a gate of their own.
+        slice: the gate of every objective on every slice; None gates no slice.
+        slice_min_positives: positives below which a slice informs but does not block.
+        confidence: level of the intervals.
+    """
+
+    objective: Gate = Gate(min_auc=0.55, o_over_e=(0.8, 1.25), max_auc_drop=0.01, max_calibration_worsening=0.1)
+    overrides: dict[str, Gate] = Field(default_factory=dict)
+    slice: Gate | None = Gate(o_over_e=(0.5, 2.0), max_auc_drop=0.05)
+    slice_min_positives: PositiveInt = 100
+    confidence: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.95
+
+    def of(self, objective: str) -> Gate:
+        """The gate of one objective over all impressions."""
+        return self.overrides.get(objective, self.objective)

@@ -1,0 +1,88 @@
+"""Everything a user chooses, as one object."""
+
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from ranker.config.columns import Features, Keys
+from ranker.config.fields import CHECKED, ColumnName, check_names
+from ranker.config.forest import Forest
+from ranker.config.gates import Gates
+from ranker.config.kubeflow import Kubeflow
+from ranker.config.monitoring import Monitoring
+from ranker.config.objectives import Objective
+from ranker.config.retention import Retention
+from ranker.config.retraining import Retraining
+from ranker.config.serving import Serving
+from ranker.config.towers import Towers
+from ranker.config.training import Training
+
+
+@dataclass(frozen=True, config=CHECKED)
+class PipelineConfig:
+    """Everything a user chooses. `pipeline_config.py` holds the instances.
+
+    Attributes:
+        name: names the pipeline, its metadata and its pushed model.
+        objectives: at least one; a tower without objectives is left out of the network.
+        features: the columns known before the impression.
+        schema: the curated TFMD schema, a path relative to the project's root.
+        slices: the groups of impressions that metrics are computed for besides all of them: each entry names one
+            categorical feature, or several for their cross.
+        train_days: days before the evaluated day that the model is trained on.
+        keys: the columns that identify an impression.
+        beam_pipeline_args: arguments for every Beam component, such as another runner; `pipeline.beam` has the others.
+        kubeflow: what the pipeline asks of a Kubeflow cluster.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    objectives: Annotated[tuple[Objective, ...], Field(min_length=1)]
+    features: Features
+    schema: str
+    slices: tuple[tuple[ColumnName, ...], ...] = ()
+    train_days: PositiveInt = 7
+    keys: Keys = Keys()
+    forest: Forest = Forest()
+    towers: Towers = Towers()
+    training: Training = Training()
+    retraining: Retraining = Retraining()
+    serving: Serving = Serving()
+    retention: Retention = Retention()
+    gates: Gates = Gates()
+    monitoring: Monitoring = Monitoring()
+    beam_pipeline_args: tuple[str, ...] = ()
+    kubeflow: Kubeflow = Kubeflow()
+
+    def __post_init__(self) -> None:
+        check_names("objectives", self.objective_names)
+        keys = (self.keys.session, self.keys.viewer, self.keys.item, self.keys.timestamp)
+        check_names("objectives, features and keys", (*self.objective_names, *self.features.names, *keys))
+        if unknown := sorted(set(self.gates.overrides) - set(self.objective_names)):
+            raise ValueError(f"gates.overrides: {unknown} are not among the objectives {list(self.objective_names)}")
+        if unknown := sorted(set(self.training.sampling.negatives) - set(self.objective_names)):
+            raise ValueError(
+                f"training.sampling.negatives: {unknown} are not among the objectives {list(self.objective_names)}"
+            )
+        if self.forest.target == "any":
+            for field, share in (
+                ("towers.forest_share", self.towers.forest_share),
+                ("training.distillation", self.training.distillation),
+            ):
+                if share:
+                    raise ValueError(
+                        f"{field}: {share} should come from the forest's predictions, but with forest.target "
+                        '"any" it predicts no single objective; set it to 0'
+                    )
+        sliceable = {f.name for f in self.features.categorical}
+        by = self.towers.isotonic.by if self.towers.isotonic else None
+        if by is not None and by not in sliceable:
+            raise ValueError(f"towers.isotonic.by: {by!r} is not among the categorical features {sorted(sliceable)}")
+        for columns in self.slices:
+            if unknown := sorted(set(columns) - sliceable):
+                raise ValueError(f"slices: {unknown} are not among the categorical features {sorted(sliceable)}")
+
+    @property
+    def objective_names(self) -> tuple[str, ...]:
+        """Objective names in the order of every label and logit vector."""
+        return tuple(o.name for o in self.objectives)

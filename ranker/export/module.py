@@ -1,0 +1,204 @@
+"""The exported module: one graph from raw features to probabilities, entered at several points."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ranker import keys
+from ranker.config.objectives import Objective
+from ranker.config.serving import LeafTable, Serving
+from ranker.export.checks import check_codes, check_finite, check_leaves, check_range, check_scores, check_shapes
+from ranker.export.leaf_tables import make_logits
+from ranker.export.names import ALPHA, EXAMPLES, LAMBDA, SERVING_DEFAULT, input_names, weight_name
+from ranker.export.padding import in_padded_batches
+from ranker.export.raw_features import Parsed, RawFeatures
+from ranker.export.utility import utility_score
+from ranker.forest.graph import ForestLeaves
+from ranker.towers.inputs import TowerInputs
+from ranker.towers.network import TwoTowerNetwork
+
+Tensors = Mapping[str, tf.Tensor]
+Specs = Mapping[str, tf.TensorSpec]
+Scores = dict[str, tf.Tensor]
+
+_LARGE = 1e6  # of a utility weight; beyond, float32 would lose the smaller terms of the score
+MAX_ROWS = Serving().max_rows
+
+
+class FeedRanker(tf.Module):
+    """Scores impressions.
+
+    Every signature ends in the same `_probabilities`, and every one on raw features runs the same Transform graph and
+    forest before it, so that they cannot disagree. What a signature refuses is in `ranker.export.checks`.
+
+    Args:
+        raw: reads the raw features.
+        transform: the Transform graph as a layer, such as `TFTransformOutput.transform_features_layer()`.
+        forest: features float32 [batch, features] → leaf ids int32 [batch, trees].
+        network: the fitted towers.
+        inputs: sizes of the tensors that the towers read.
+        objectives: in the order of the network's logits.
+        margins: leaf ids → the forest's own log-odds [batch, objectives]; None leaves them out.
+        forest_share: the weight of those margins in each objective's log-odds, the towers' being 1 minus it.
+        leaf_table: the form that the leaf embeddings are kept in.
+        xla_forest: the same forest in the form that XLA prefers; None leaves the compiled signatures out.
+        max_rows: candidates that a request may hold at most.
+    """
+
+    def __init__(
+        self,
+        raw: RawFeatures,
+        transform: Callable[[Parsed], Tensors],
+        forest: ForestLeaves,
+        network: TwoTowerNetwork,
+        inputs: TowerInputs,
+        objectives: Sequence[Objective],
+        margins: Callable[[tf.Tensor], tf.Tensor] | None = None,
+        forest_share: float = 0.0,
+        leaf_table: LeafTable = "float32",
+        xla_forest: ForestLeaves | None = None,
+        max_rows: int = MAX_ROWS,
+    ) -> None:
+        super().__init__(name="feed_ranker")
+        self._raw = raw
+        self._transform = transform
+        self._forest = forest
+        self._xla_forest = xla_forest
+        self._logits = make_logits(network, leaf_table, forest.first_leaf)
+        self._inputs = inputs
+        self._objectives = tuple(objectives)
+        self._margins = margins
+        self._forest_share = forest_share
+        self._max_rows = max_rows
+        self._tower_names = input_names([keys.LEAVES, *(name for name in inputs.tensor_specs() if name != keys.LEAVES)])
+        weights = {weight_name(objective.name) for objective in objectives}
+        if taken := sorted(weights & {name.lower() for name in raw.input_names.values()}):
+            raise ValueError(f"serving: {taken} are inputs of `rank_weighted`; rename these columns in the feed log")
+
+    def signatures(self) -> dict[str, Any]:
+        """Name → concrete function; each takes keyword tensors and returns a dict of tensors.
+
+        - `serving_default`: `examples` string [batch], serialised tf.Examples → objective → probability [batch].
+        - `score_features`: the tensors of `RawFeatures.tensor_specs` → the same.
+        - `score_leaves`: `leaves` int32 [batch, trees], `numeric`, `categorical`, the dense embeddings and
+          `calibration_key` as Transform gives them, where the towers read them → the same. For a serving stack that
+          runs the forest itself.
+        - `score_local_leaves`: the same with `leaves` numbered within each tree, in the smallest unsigned type that
+          holds them: one byte a tree where no tree has more than 256 leaves.
+        - `rank`: the tensors of `score_features`, scalars `alpha` and `lambda_` → `score` [batch] and `order` int32
+          [batch], the rows from the highest score down; ties keep their order.
+        - `rank_weighted`: the same with a scalar `weight_<objective>` each, the config's where a request has none.
+        - `score_features_xla`, `rank_xla`: the same, with forest and towers compiled; only with an `xla_forest`.
+        """
+        features, leaves = self._raw.tensor_specs(), self._leaves_specs(tf.int32)
+        rank = {**features, **_scalars((ALPHA, LAMBDA))}
+        weights = _scalars(weight_name(objective.name) for objective in self._objectives)
+        signatures = {
+            SERVING_DEFAULT: self._signature(
+                self._score_examples, {EXAMPLES: tf.TensorSpec([None], tf.string, name=EXAMPLES)}
+            ),
+            "score_features": self._signature(self._score_features, features),
+            "score_leaves": self._signature(self._score_leaves, leaves),
+            "score_local_leaves": self._signature(
+                self._score_local_leaves, self._leaves_specs(self._forest.local_leaf_dtype)
+            ),
+            "rank": self._signature(self._rank, rank),
+            "rank_weighted": self._signature(self._rank, {**rank, **weights}),
+        }
+        if self._xla_forest is not None:
+            signatures["score_features_xla"] = self._signature(partial(self._score_features, xla=True), features)
+            signatures["rank_xla"] = self._signature(partial(self._rank, xla=True), rank)
+        return signatures
+
+    def defaults(self) -> dict[str, dict[str, float]]:
+        """Signature → input → the value that stands for it where a request leaves it out."""
+        return {"rank_weighted": {weight_name(o.name): o.utility_weight for o in self._objectives}}
+
+    def _signature(self, score: Callable[[Tensors], Scores], specs: Specs) -> Any:
+        """A concrete function of tensors that hold to the specs."""
+
+        def checked(tensors: Tensors) -> Scores:
+            return score(check_shapes(tensors, specs, self._max_rows))
+
+        return tf.function(checked).get_concrete_function(dict(specs))
+
+    def _leaves_specs(self, dtype: tf.DType) -> dict[str, tf.TensorSpec]:
+        names = self._tower_names
+        return {
+            names[name]: tf.TensorSpec(spec.shape, dtype if name == keys.LEAVES else spec.dtype, name=names[name])
+            for name, spec in self._inputs.tensor_specs().items()
+        }
+
+    def _score_examples(self, tensors: Tensors) -> Scores:
+        return self._score_parsed(self._raw.parse(tensors[EXAMPLES]))
+
+    def _score_features(self, tensors: Tensors, xla: bool = False) -> Scores:
+        return self._score_parsed(self._raw.from_dense(tensors), xla)
+
+    def _score_leaves(self, tensors: Tensors) -> Scores:
+        batch = {name: tensors[self._tower_names[name]] for name in self._inputs.tensor_specs()}
+        leaves = check_leaves(batch[keys.LEAVES], self._inputs.leaves)
+        return self._as_scores(self._probabilities(self._checked({**batch, keys.LEAVES: leaves})))
+
+    def _score_local_leaves(self, tensors: Tensors) -> Scores:
+        local = tf.cast(tensors[self._tower_names[keys.LEAVES]], tf.int32)
+        first, leaves_of_tree = self._forest.first_leaf[:-1], np.diff(self._forest.first_leaf)
+        leaves = check_leaves(local, leaves_of_tree) + first
+        batch = {name: tensors[self._tower_names[name]] for name in self._inputs.tensor_specs()}
+        return self._as_scores(self._probabilities(self._checked({**batch, keys.LEAVES: leaves})))
+
+    def _rank(self, tensors: Tensors, xla: bool = False) -> Scores:
+        names = {objective.name: weight_name(objective.name) for objective in self._objectives}
+        weights = {
+            objective: check_range(name, tensors[name], 0.0, _LARGE)
+            for objective, name in names.items()
+            if name in tensors
+        }
+        score = utility_score(
+            self._score_features(tensors, xla),
+            self._objectives,
+            check_range(ALPHA, tensors[ALPHA], 0.0, 1.0),
+            check_range(LAMBDA, tensors[LAMBDA], 0.0, _LARGE),
+            weights,
+        )
+        return {"score": score, "order": tf.argsort(score, direction="DESCENDING", stable=True)}
+
+    def _score_parsed(self, parsed: Parsed, xla: bool = False) -> Scores:
+        transformed = self._transform(parsed)
+        batch = {name: transformed[name] for name in self._inputs.tensor_specs() if name != keys.LEAVES}
+        raw = {**self._checked(batch), keys.FOREST_FEATURES: transformed[keys.FOREST_FEATURES]}
+        if xla and self._xla_forest is not None:
+            compiled = tf.function(partial(self._with_leaves, forest=self._xla_forest), jit_compile=True)
+            return self._as_scores(in_padded_batches(compiled, raw, self._max_rows))
+        return self._as_scores(self._with_leaves(raw, self._forest))
+
+    def _with_leaves(self, raw: Tensors, forest: ForestLeaves) -> tf.Tensor:
+        return self._probabilities({**raw, keys.LEAVES: forest(raw[keys.FOREST_FEATURES])})
+
+    def _checked(self, batch: Tensors) -> dict[str, tf.Tensor]:
+        """The towers' inputs but the leaves: numbers that are finite, codes that there are."""
+        checked = {**batch, **check_finite({name: x for name, x in batch.items() if x.dtype.is_floating})}
+        inputs = self._inputs
+        for key, limits in ((keys.CATEGORICAL, inputs.categorical), (keys.CALIBRATION_KEY, (inputs.calibration_keys,))):
+            if any(limits):
+                checked[key] = check_codes(self._tower_names[key], batch[key], limits)
+        return checked
+
+    def _probabilities(self, batch: Tensors) -> tf.Tensor:
+        """The towers' inputs → [batch, objectives]."""
+        logits = self._logits(batch)
+        if self._margins is not None:
+            share = self._forest_share
+            logits = (1 - share) * logits + share * self._margins(batch[keys.LEAVES])
+        return tf.sigmoid(logits)
+
+    def _as_scores(self, probabilities: tf.Tensor) -> Scores:
+        columns = tf.unstack(check_scores(probabilities, self._inputs.dense), len(self._objectives), axis=1)
+        return {o.name: column for o, column in zip(self._objectives, columns, strict=True)}
+
+
+def _scalars(names: Iterable[str]) -> dict[str, tf.TensorSpec]:
+    return {name: tf.TensorSpec([], tf.float32, name=name) for name in names}

@@ -1,0 +1,47 @@
+"""Finds data that is there twice: yesterday's files under today's name, or a part that a retried job wrote again."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping
+
+import pyarrow.parquet as pq
+
+from ranker.feed_log.layout import FeedLogError, LogFile
+from ranker.storage import filesystem_of
+
+_READ_BYTES = 1 << 22
+
+
+def refuse_copies(footers: Mapping[LogFile, pq.FileMetaData]) -> None:
+    """Makes sure that no two of the files hold the same bytes.
+
+    Only files whose sizes and footers cannot tell them apart are read, which without copies is none.
+
+    Args:
+        footers: the footer of every file of a window.
+
+    Raises:
+        FeedLogError: two files are copies of each other; the message names both.
+    """
+    alike: dict[tuple[int, ...], list[LogFile]] = defaultdict(list)
+    for file, footer in footers.items():
+        if footer.num_rows:
+            alike[file.size, footer.num_rows, footer.num_columns, footer.serialized_size].append(file)
+    for files in alike.values():
+        first_with: dict[bytes, LogFile] = {}
+        for file in files if len(files) > 1 else ():
+            first = first_with.setdefault(_digest(file), file)
+            if first is not file:
+                raise FeedLogError(
+                    f"{file.path}: a copy of {first.path}, byte for byte; its {footers[file].num_rows} rows "
+                    "would count twice"
+                )
+
+
+def _digest(file: LogFile) -> bytes:
+    digest = hashlib.sha256()
+    filesystem, path = filesystem_of(file.path)
+    with filesystem.open_input_stream(path) as stream:
+        while block := stream.read(_READ_BYTES):
+            digest.update(block)
+    return digest.digest()

@@ -1,0 +1,157 @@
+"""The feed log on disk: `<root>/day-YYYY-MM-DD/*.parquet`, one row per impression.
+
+A name that starts with `.` or `_` or ends in `.tmp` is something half-written and does not count. Anything else that
+does not belong there is an error, so that no data is left out unnoticed.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from ranker.storage import filesystem_of
+
+_DAY_FOLDER = re.compile(r"day-(?P<day>.*)")
+_MAGIC = b"PAR1"
+_TAIL = 8  # bytes after a Parquet footer: its length and the magic number
+_FILES_AT_ONCE = 16
+
+
+class FeedLogError(ValueError):
+    """The feed log is not what it should be; the message says where and what was expected."""
+
+
+@dataclass(frozen=True)
+class LogFile:
+    """One Parquet file of a day."""
+
+    day: date
+    path: str
+    size: int
+
+
+def parse_day(text: str) -> date:
+    """The day that `YYYY-MM-DD` names; raises FeedLogError for anything else."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    # fromisoformat takes 20240131 and 2024-W05-3 too.
+    if day is None or day.isoformat() != text:
+        raise FeedLogError(f"{text!r} is not a day; write it as YYYY-MM-DD")
+    return day
+
+
+def window_days(eval_day: date, train_days: int) -> list[date]:
+    """The `train_days` days before `eval_day` and that day itself, oldest first."""
+    return [eval_day - timedelta(days=back) for back in range(train_days, -1, -1)]
+
+
+def list_days(root: str | Path) -> list[date]:
+    """The days of the feed log, oldest first.
+
+    Raises:
+        FeedLogError: there is no folder at `root`, or a `day-…` folder whose name holds no day.
+    """
+    days = []
+    for info in _list_folder(root):
+        if info.type == fs.FileType.Directory and (match := _DAY_FOLDER.fullmatch(info.base_name)):
+            try:
+                days.append(parse_day(match["day"]))
+            except FeedLogError as error:
+                raise FeedLogError(f"feed log {root}: folder {info.base_name!r}: {error}") from None
+    return sorted(days)
+
+
+def latest_day(root: str | Path) -> date:
+    """The newest day of the feed log; raises FeedLogError where there is none."""
+    days = list_days(root)
+    if not days:
+        raise FeedLogError(f"feed log {root}: it needs at least one folder named day-YYYY-MM-DD, and has none")
+    return days[-1]
+
+
+def day_files(root: str | Path, day: date) -> list[LogFile] | None:
+    """The Parquet files of a day in the order of their names, or None where the day has no folder.
+
+    Raises:
+        FeedLogError: the folder holds something other than Parquet files.
+    """
+    folder = f"{str(root).rstrip('/')}/day-{day.isoformat()}"
+    filesystem, path = filesystem_of(folder)
+    if filesystem.get_file_info(path).type == fs.FileType.NotFound:
+        return None
+    files = []
+    for info in sorted(_list_folder(folder), key=lambda info: info.base_name):
+        if info.type != fs.FileType.File or info.extension != "parquet":
+            raise FeedLogError(f"{folder}/{info.base_name}: not a Parquet file; a day's folder may hold nothing else")
+        files.append(LogFile(day, f"{folder}/{info.base_name}", info.size))
+    return files
+
+
+def open_parquet(path: str) -> pq.ParquetFile:
+    """Opens a Parquet file and reads its footer; raises FeedLogError where it is none."""
+    filesystem, inner = filesystem_of(path)
+    try:
+        return pq.ParquetFile(filesystem.open_input_file(inner))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise FeedLogError(f"{path}: not a Parquet file, or not a whole one: {error}") from error
+
+
+def open_all(files: Sequence[LogFile]) -> list[pq.FileMetaData]:
+    """The footers of many files, read side by side, in their order; raises FeedLogError as `open_parquet` does."""
+    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
+        return list(pool.map(_metadata, files))
+
+
+def source_fingerprint(root: str | Path, days: Iterable[date]) -> str:
+    """A hash over what these days hold: names, sizes and Parquet footers, which record every column chunk's
+    size, value range and place. Copying or touching a file does not change it.
+
+    Raises:
+        FeedLogError: a file that is not Parquet.
+    """
+    digest = hashlib.sha256()
+    files = []
+    for day in days:
+        of_day = day_files(root, day)
+        digest.update(f"{day.isoformat()}:{'missing' if of_day is None else len(of_day)}\0".encode())
+        files += of_day or []
+    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
+        for file, footer in zip(files, pool.map(_footer, files), strict=True):
+            digest.update(f"{Path(file.path).name}:{file.size}:{len(footer)}\0".encode())
+            digest.update(footer)
+    return digest.hexdigest()[:16]
+
+
+def _list_folder(folder: str | Path) -> list[fs.FileInfo]:
+    filesystem, path = filesystem_of(folder)
+    if filesystem.get_file_info(path).type != fs.FileType.Directory:
+        raise FeedLogError(f"feed log: there is no folder {folder}")
+    try:
+        infos = filesystem.get_file_info(fs.FileSelector(path))
+    except OSError as error:
+        raise FeedLogError(f"feed log: the folder {folder} cannot be read: {error}") from error
+    return [info for info in infos if not info.base_name.startswith((".", "_")) and info.extension != "tmp"]
+
+
+def _metadata(file: LogFile) -> pq.FileMetaData:
+    with open_parquet(file.path) as opened:
+        return opened.metadata
+
+
+def _footer(file: LogFile) -> bytes:
+    filesystem, inner = filesystem_of(file.path)
+    with filesystem.open_input_file(inner) as opened:
+        tail = opened.read_at(_TAIL, max(0, file.size - _TAIL))
+        length = int.from_bytes(tail[:4], "little")
+        if tail[4:] != _MAGIC or length > file.size - _TAIL:
+            raise FeedLogError(f"{file.path}: not a Parquet file, or not a whole one")
+        return opened.read_at(length, file.size - _TAIL - length)

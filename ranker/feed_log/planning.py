@@ -1,0 +1,196 @@
+"""What FeedLogGen will do, decided before it writes anything: which rows of which file become which shards."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+import pyarrow.parquet as pq
+
+from ranker.feed_log.columns import LogColumns, check_schema
+from ranker.feed_log.duplicates import refuse_copies
+from ranker.feed_log.layout import FeedLogError, LogFile, day_files, list_days, open_all, window_days
+
+Split = Literal["replay", "train", "eval"]
+SPLITS: tuple[Split, ...] = ("replay", "train", "eval")  # from the oldest days to the newest
+
+MAX_SHARD_ROWS = 25_000
+MIN_SHARD_ROWS = 1_000
+WANTED_SHARDS = 4  # enough to keep a few workers busy in the components that read them
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WorkUnit:
+    """Neighbouring row groups of one file, and the shards that they become.
+
+    Attributes:
+        first_row: the number of the first row within the file, from 0.
+        rows: rows in all the row groups.
+        first_shard: the number of the first shard within the split.
+        shards: shards that the rows are shared out over, evenly.
+        shards_in_split: shards of the whole split.
+    """
+
+    split: Split
+    path: str
+    row_groups: tuple[int, ...]
+    first_row: int
+    rows: int
+    first_shard: int
+    shards: int
+    shards_in_split: int
+
+
+@dataclass(frozen=True)
+class WindowPlan:
+    """Everything that one run of FeedLogGen reads.
+
+    Attributes:
+        rows_per_day: rows of each day that is there, oldest first: the replayed ones, the train days, the eval day.
+        missing_days: train days without a folder, oldest first.
+    """
+
+    units: tuple[WorkUnit, ...]
+    rows_per_day: dict[date, int]
+    missing_days: tuple[date, ...]
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """The splits that there are: train and eval, and replay where such a day was found."""
+        return tuple(split for split in SPLITS if any(unit.split == split for unit in self.units))
+
+    def rows(self, split: Split) -> int:
+        """Rows of one split."""
+        return sum(unit.rows for unit in self.units if unit.split == split)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Neighbouring row groups of one file."""
+
+    path: str
+    row_groups: tuple[int, ...]
+    first_row: int
+    rows: int
+
+
+def plan_window(
+    root: str | Path, eval_day: date, train_days: int, columns: LogColumns, replay_days: int = 0
+) -> WindowPlan:
+    """Finds the files of a window, checks every footer against the columns, and shares the rows out over shards.
+
+    The same window gives the same plan, whatever runs it.
+
+    Args:
+        root: the feed log.
+        eval_day: becomes the split eval.
+        train_days: days before it that become the split train.
+        columns: what every file must have.
+        replay_days: days before those that become the split replay; those that are not there are left out.
+
+    Raises:
+        FeedLogError: the eval day or all train days are missing, a day has no rows, a file is not Parquet or is there
+            twice, or a column is missing or mistyped.
+    """
+    days = window_days(eval_day, train_days)
+    files = {day: found for day in days if (found := day_files(root, day)) is not None}
+    missing = tuple(day for day in days if day not in files)
+    if eval_day in missing:
+        there = _described(list_days(root))
+        raise FeedLogError(
+            f"feed log {root}: the eval day {eval_day} has no folder day-{eval_day}; days there: {there}"
+        )
+    if len(missing) == train_days:
+        raise FeedLogError(
+            f"feed log {root}: none of the {train_days} train days before {eval_day} ({_described(days[:-1])}) has a "
+            f"folder; days there: {_described(list_days(root))}"
+        )
+    if missing:
+        _logger.warning("feed log %s: going on without the missing days %s", root, _described(missing))
+
+    replayed = window_days(eval_day, train_days + replay_days)[:replay_days]
+    earlier = {day: found for day in replayed if (found := day_files(root, day))}
+    footers = _checked_footers(root, earlier | files, columns)
+    refuse_copies(footers)
+    rows_per_day = {day: sum(footers[file].num_rows for file in of_day) for day, of_day in (earlier | files).items()}
+    units: list[WorkUnit] = []
+    for split in SPLITS:
+        of_split = {file: footer for file, footer in footers.items() if _split_of(file.day, days) == split}
+        units += _units(split, of_split)
+    return WindowPlan(tuple(units), rows_per_day, missing)
+
+
+def plan_day(root: str | Path, day: date, columns: LogColumns) -> tuple[WorkUnit, ...]:
+    """The same for one day alone, as if it were an eval day; raises FeedLogError as `plan_window` does."""
+    files = day_files(root, day)
+    if files is None:
+        raise FeedLogError(f"feed log {root}: no folder day-{day}; days there: {_described(list_days(root))}")
+    return tuple(_units("eval", _checked_footers(root, {day: files}, columns)))
+
+
+def _split_of(day: date, window: Sequence[date]) -> Split:
+    """The split of a day, by the train days and the eval day, in order."""
+    if day < window[0]:
+        return "replay"
+    return "eval" if day == window[-1] else "train"
+
+
+def _checked_footers(
+    root: str | Path, files: Mapping[date, Sequence[LogFile]], columns: LogColumns
+) -> dict[LogFile, pq.FileMetaData]:
+    """The footers of all files, once every day is known to have rows and every file with rows the right columns."""
+    flat = [file for of_day in files.values() for file in of_day]
+    footers = dict(zip(flat, open_all(flat), strict=True))
+    for day, of_day in files.items():
+        if not any(footers[file].num_rows for file in of_day):
+            raise FeedLogError(
+                f"{root}/day-{day}: a day's folder needs Parquet files with at least one row, and has none"
+            )
+    for file, footer in footers.items():
+        # Writers that guess types from values have no values to go by in an empty file.
+        if footer.num_rows:
+            check_schema(file.path, footer.schema.to_arrow_schema(), columns.columns)
+    return footers
+
+
+def _units(split: Split, files: Mapping[LogFile, pq.FileMetaData]) -> list[WorkUnit]:
+    rows = sum(footer.num_rows for footer in files.values())
+    per_shard = min(MAX_SHARD_ROWS, max(MIN_SHARD_ROWS, _divide_up(rows, WANTED_SHARDS)))
+    pieces = [piece for file, footer in files.items() for piece in _pieces(file.path, footer, per_shard)]
+    shards = [_divide_up(piece.rows, per_shard) for piece in pieces]
+    return [
+        WorkUnit(
+            split, piece.path, piece.row_groups, piece.first_row, piece.rows, sum(shards[:i]), shards[i], sum(shards)
+        )
+        for i, piece in enumerate(pieces)
+    ]
+
+
+def _pieces(path: str, footer: pq.FileMetaData, per_shard: int) -> Iterator[_Piece]:
+    """Row groups joined as long as they fit into one shard together; one that is larger stays alone."""
+    groups: list[int] = []
+    first_row = rows = 0
+    for group in range(footer.num_row_groups):
+        more = footer.row_group(group).num_rows
+        if rows and rows + more > per_shard:
+            yield _Piece(path, tuple(groups), first_row, rows)
+            groups, first_row, rows = [], first_row + rows, 0
+        groups.append(group)
+        rows += more
+    if rows:
+        yield _Piece(path, tuple(groups), first_row, rows)
+
+
+def _divide_up(rows: int, by: int) -> int:
+    return -(-rows // by)
+
+
+def _described(days: Sequence[date]) -> str:
+    """A few days in words: all of them, or the first and the last."""
+    if len(days) > 8:
+        return f"{days[0]} … {days[-1]}"
+    return ", ".join(map(str, days)) or "none"

@@ -1,0 +1,42 @@
+"""Rows of a feed log as record batches of lists, ready to become tf.Examples."""
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from ranker.feed_log.columns import Column
+from ranker.feed_log.conversion import BadValueError, to_lists
+from ranker.feed_log.layout import FeedLogError, open_parquet
+from ranker.feed_log.planning import WorkUnit
+
+BATCH_ROWS = 8192
+
+
+def read_unit(unit: WorkUnit, columns: Sequence[Column], batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+    """The rows of a unit in order; no more than one row group is in memory.
+
+    Returns:
+        Batches of up to `batch_rows` rows, each column as `conversion.to_lists` gives it.
+
+    Raises:
+        FeedLogError: a value that its column may not hold, with file, column and row, or a damaged file.
+    """
+    names = [column.name for column in columns]
+    row = unit.first_row
+    try:
+        with open_parquet(unit.path) as file:
+            for batch in file.iter_batches(batch_rows, row_groups=unit.row_groups, columns=names):
+                yield pa.RecordBatch.from_arrays(
+                    [_converted(unit.path, row, column, batch.column(column.name)) for column in columns], names
+                )
+                row += batch.num_rows
+    except (pa.ArrowInvalid, OSError) as error:
+        raise FeedLogError(f"{unit.path}: cannot be read beyond row {row}: {error}") from error
+
+
+def _converted(path: str, first_row: int, column: Column, values: pa.Array) -> pa.ListArray:
+    try:
+        return to_lists(column, values)
+    except BadValueError as error:
+        where = f"{path}: {column.kind} column {column.name!r}, row {first_row + error.row}"
+        raise FeedLogError(f"{where}: {error.problem}") from error

@@ -1,0 +1,63 @@
+"""Writes the shards of one work unit, each aside first and renamed when it is whole."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import pyarrow as pa
+import tensorflow as tf
+
+from ranker.feed_log.columns import Column
+from ranker.feed_log.planning import WorkUnit
+from ranker.feed_log.reading import read_unit
+from ranker.feed_log.tf_example import encode_examples
+
+T = TypeVar("T")
+
+
+def shard_name(shard: int, shards: int) -> str:
+    """The file name of one shard."""
+    return f"data_tfrecord-{shard:05d}-of-{shards:05d}"
+
+
+def write_unit(unit: WorkUnit, columns: Sequence[Column], split_folder: str, aside_folder: str) -> None:
+    """Reads the rows of a unit and writes them as uncompressed TFRecord shards of tf.Examples.
+
+    Args:
+        split_folder: where whole shards go.
+        aside_folder: where a shard is while it is written; on the same file system.
+
+    Raises:
+        FeedLogError: as `read_unit`.
+    """
+    encoded = _one_ahead(map(encode_examples, read_unit(unit, columns)))
+    pending = next(encoded)
+    for i in range(unit.shards):
+        name = shard_name(unit.first_shard + i, unit.shards_in_split)
+        aside = os.path.join(aside_folder, f"{unit.split}-{name}")
+        wanted = unit.rows * (i + 1) // unit.shards - unit.rows * i // unit.shards
+        with tf.io.TFRecordWriter(aside) as writer:
+            while wanted:
+                if not len(pending):
+                    pending = next(encoded)
+                now, pending = pending[:wanted], pending[wanted:]
+                _write(writer, now)
+                wanted -= len(now)
+        # A unit that is tried again writes the same shard again.
+        tf.io.gfile.rename(aside, os.path.join(split_folder, name), overwrite=True)
+
+
+def _write(writer: tf.io.TFRecordWriter, examples: pa.BinaryArray) -> None:
+    for example in examples.to_pylist():
+        writer.write(example)
+
+
+def _one_ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items, the next one made in a second thread while the present one is used."""
+    end = object()
+    with ThreadPoolExecutor(1) as pool:
+        upcoming = pool.submit(next, items, end)
+        while (item := upcoming.result()) is not end:
+            upcoming = pool.submit(next, items, end)
+            yield item  # type: ignore[misc]

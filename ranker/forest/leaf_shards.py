@@ -1,0 +1,82 @@
+"""One shard of transformed examples in, one shard of leaf examples out."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ranker.forest.encode import RowEncoder, check_rows
+from ranker.forest.traverse import Traversal
+from ranker.storage import filesystem_of
+from ranker.tfrecords import Block, read_blocks
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A file to encode, the file to write, and a folder on the same file system to write it in."""
+
+    source: str
+    target: str
+    aside: str
+
+
+def check_shard(shard: Shard, features: int) -> None:
+    """Looks whether the shard's first block of rows, if it has rows, has what a forest of `features` features reads.
+
+    Raises:
+        ValueError: it has not, or the file is damaged; the message names the file.
+    """
+    try:
+        for block in _blocks(shard.source):
+            check_rows(block, features)
+            break
+    except (ValueError, OSError) as error:
+        raise ValueError(f"leaf encoder: {shard.source}: {error}") from error
+
+
+def encode_shard(shard: Shard, traversal: Traversal) -> int:
+    """Encodes a shard; the target appears once it is whole.
+
+    Reading, encoding and writing work on three blocks at the same time, hardly ever in the interpreter.
+
+    Returns:
+        Rows encoded.
+
+    Raises:
+        ValueError: a shard that is damaged or does not fit the forest; the message names it.
+    """
+    encoder = RowEncoder(traversal)
+    aside = os.path.join(shard.aside, uuid.uuid4().hex)
+    files, path = filesystem_of(aside)
+    rows = 0
+    try:
+        encoded = _ahead((len(block.begin), encoder(block)) for block in _ahead(_blocks(shard.source)))
+        with files.open_output_stream(path) as file:
+            for count, framed in encoded:
+                file.write(framed)
+                rows += count
+    except (ValueError, OSError) as error:
+        raise ValueError(f"leaf encoder: {shard.source}: {error}") from error
+    files.move(path, filesystem_of(shard.target)[1])
+    return rows
+
+
+def _blocks(file: str) -> Iterator[Block]:
+    gzipped = file.endswith(".gz")
+    files, path = filesystem_of(file)
+    with files.open_input_stream(path, compression="gzip" if gzipped else None) as stream:
+        yield from read_blocks(stream, verify=not gzipped)
+
+
+def _ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items, the next one made in another thread while the present one is used."""
+    end = object()
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = pool.submit(next, items, end)
+            yield item  # type: ignore[misc]

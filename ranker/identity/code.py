@@ -1,0 +1,99 @@
+"""A hash over the code that something runs, so that caches which see only parameters notice a change.
+
+TFX's cache knows a component by its parameters and inputs (`tfx.orchestration.portable.cache_utils`). Code is neither,
+so a component carries a fingerprint of its executor as one more parameter.
+"""
+
+import ast
+import functools
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+_TEMPLATES = (".j2", ".css", ".js")
+
+
+def code_fingerprint(*modules: str, root: Path = PROJECT_ROOT) -> str:
+    """Hex digest over the named modules and everything in the project that they import, directly or not.
+
+    The import closure is read from the source; nothing is imported. Imports inside functions count, and so do the
+    `__init__` of every package on the way, and the templates, styles and scripts of a package.
+
+    Args:
+        modules: dotted names, such as an executor's.
+        root: the folder that the project's packages lie in.
+
+    Raises:
+        ModuleNotFoundError: a name that is not a module of the project.
+
+    Example:
+        >>> code_fingerprint("components.pusher.executor") == code_fingerprint("components.pusher.executor")
+        True
+    """
+    digest = hashlib.sha256()
+    for file in import_closure(*modules, root=root):
+        digest.update(f"{file.relative_to(root).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def import_closure(*modules: str, root: Path = PROJECT_ROOT) -> list[Path]:
+    """The project's files that importing these modules can execute or read, sorted; see `code_fingerprint`."""
+    pending = []
+    for module in modules:
+        if (file := _find(module, root)) is None:
+            raise ModuleNotFoundError(f"code fingerprint: the project has no module {module!r}")
+        pending.append((module, file))
+    found: set[Path] = set()
+    while pending:
+        module, file = pending.pop()
+        if file in found:
+            continue
+        found.add(file)
+        if file.name == "__init__.py":
+            found.update(_templates(file.parent))
+        for name in (*_packages_of(module), *_imports(file, file.stat().st_mtime_ns, module)):
+            if (imported := _find(name, root)) is not None and imported not in found:
+                pending.append((name, imported))
+    return sorted(found)
+
+
+def _find(module: str, root: Path) -> Path | None:
+    """The file of a module of the project, or None where the project has none of that name."""
+    path = root.joinpath(*module.split("."))
+    for file in (path / "__init__.py", path.with_suffix(".py")):
+        if file.is_file():
+            return file
+    return None
+
+
+def _packages_of(module: str) -> Iterator[str]:
+    parts = module.split(".")
+    for depth in range(1, len(parts)):
+        yield ".".join(parts[:depth])
+
+
+@functools.cache
+def _imports(file: Path, _changed: int, module: str) -> tuple[str, ...]:
+    """Every name that a file may import: modules, and what is taken from them, as that may be a module too."""
+    names: list[str] = []
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return tuple(dict.fromkeys(names))
+
+
+def _templates(package: Path) -> Iterator[Path]:
+    """Templates of a package, also in folders below it that are no packages themselves."""
+    for entry in sorted(package.iterdir()):
+        if entry.suffix in _TEMPLATES:
+            yield entry
+        elif entry.is_dir() and not (entry / "__init__.py").exists():
+            yield from _templates(entry)

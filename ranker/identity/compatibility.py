@@ -1,0 +1,33 @@
+"""What must stay as it is for a training to go on from an earlier one."""
+
+import hashlib
+
+from ranker.config.documents import to_json
+from ranker.config.pipeline import PipelineConfig
+from ranker.identity.code import code_fingerprint
+
+
+def warm_start_parts(config: PipelineConfig, schema: str) -> dict[str, str]:
+    """Digests, by the name that a reader knows each part by.
+
+    They decide which features there are, what a leaf means, and which weights there are. Utility weights, gates, slices
+    and how the towers are fitted may change from one day to the next.
+
+    Args:
+        config: the pipeline's.
+        schema: the text of its curated schema.
+    """
+    parts = {
+        "objectives": "\0".join(f"{objective.name}:{objective.tower}" for objective in config.objectives),
+        "features": to_json(config.features),
+        "keys": to_json(config.keys),
+        "forest": to_json(config.forest),
+        "towers": to_json(config.towers),
+        "schema": schema,
+        "the code of Transform": code_fingerprint("ranker.features.preprocessing"),
+        "the code of the towers": code_fingerprint("ranker.towers.isotonic", "ranker.towers.network"),
+        "the code that saves a model's state": code_fingerprint(
+            "ranker.forest.model", "ranker.export.training_state", "ranker.towers.state"
+        ),
+    }
+    return {name: hashlib.sha256(part.encode()).hexdigest()[:16] for name, part in parts.items()}

@@ -1,0 +1,1 @@
+"""The push destination: versions and their manifests, publishing, rollback, retention, and where a training starts."""

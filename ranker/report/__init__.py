@@ -1,1 +1,0 @@
-"""The calibration report: what a run found, as one HTML page. Knows nothing of TFX."""

@@ -1,0 +1,93 @@
+"""What a report is made of: plain data, as a component reads it from artifacts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    """One finding of data validation.
+
+    Attributes:
+        split: train or eval.
+        feature: the feature, or "all features".
+        severity: whether it fails a run.
+        text: what is wrong.
+    """
+
+    split: str
+    feature: str
+    severity: Literal["error", "warning"]
+    text: str
+
+
+@dataclass(frozen=True)
+class FeatureHealth:
+    """One feature in the training window and on the held-out day.
+
+    Attributes:
+        feature: its column.
+        missing: share of impressions without a value, in training and on the day; None where a split lacks it.
+        typical: the mean of a number, the share of the most frequent value of a category; in training and on the day.
+        what: what `typical` is, in words.
+        measure: how its drift is measured; "" where the schema sets no limit.
+        drift: how far the day is from the training window.
+        limit: the schema's limit on that.
+    """
+
+    feature: str
+    missing: tuple[float | None, float | None]
+    typical: tuple[float | None, float | None]
+    what: str
+    measure: str = ""
+    drift: float | None = None
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """Everything on the page.
+
+    Attributes:
+        evaluation: the evaluation document; see `ranker.evaluation.document`.
+        manifest: the model's manifest; see `ranker.export.saved_model`.
+        forest_curve: `train`, `validation` and `kept_rounds`; see `ranker.forest.train.TrainingCurve`. None where the
+            run grew no forest, but went on with that of an earlier one.
+        tower_history: see `ranker.towers.history`.
+        anomalies: findings in both splits.
+        features: every feature that has statistics.
+        base_rates: share of positives in training, by objective.
+        rows_per_day: impressions by day, oldest first; the last day is held out.
+        missing_days: days of the training window without a folder.
+        fingerprints: what names the data, the training and the forest.
+        versions: versions of the libraries that the run used.
+        gates: the gates' config, as JSON values.
+        pushed_version: the version that the model was pushed as, or None where it was not.
+    """
+
+    evaluation: Document
+    manifest: Document
+    forest_curve: Document | None
+    tower_history: Document
+    anomalies: tuple[Anomaly, ...] = ()
+    features: tuple[FeatureHealth, ...] = ()
+    base_rates: Mapping[str, float] = field(default_factory=dict)
+    rows_per_day: Mapping[str, int] = field(default_factory=dict)
+    missing_days: tuple[str, ...] = ()
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    gates: Document = field(default_factory=dict)
+    pushed_version: str | None = None
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Objectives in their order."""
+        return tuple(self.evaluation["objectives"])
+
+    @property
+    def compared(self) -> bool:
+        """Whether the serving model was evaluated beside the candidate."""
+        return any("baseline" in metrics for metrics in self.evaluation["objectives"].values())

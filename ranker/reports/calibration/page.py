@@ -1,0 +1,62 @@
+"""Puts figures and tables into the page."""
+
+from ranker.reports.calibration import tables as content
+from ranker.reports.calibration.headline import verdict
+from ranker.reports.calibration.inputs import ReportInputs
+from ranker.reports.calibration.reliability import reliability_diagram
+from ranker.reports.calibration.scores import score_distribution
+from ranker.reports.calibration.slices import auc_by_slice
+from ranker.reports.calibration.training import forest_curve, learning_rate, rows_per_day, tower_loss, tower_objectives
+from ranker.reports.figures.drawing import Drawing
+from ranker.reports.figures.heatmap import heat_map
+from ranker.reports.html import MAX_OBJECTIVES, environment
+from ranker.reports.html_table import MAX_ROWS
+from ranker.reports.svg import OE_STEPS
+
+MOST_DRIFTED = 10
+"""Features shown at once; the others are folded away."""
+
+
+def report_page(inputs: ReportInputs) -> str:
+    """The calibration report as one HTML document that needs nothing else."""
+    evaluation = inputs.evaluation
+    drawn = inputs.objectives[:MAX_OBJECTIVES]
+    least_auc = {v["objective"]: v["limit"][0] for v in evaluation["verdicts"] if v["metric"] == "auc"}
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            inputs=inputs,
+            verdict=verdict(inputs),
+            oe_steps=OE_STEPS,
+            day=max(inputs.rows_per_day, default=inputs.manifest.get("eval_day", "")),
+            confidence=f"{100 * evaluation['confidence']:g} %",
+            objectives=content.objectives_table(inputs),
+            gates=content.gates_table(inputs),
+            reliability=[
+                reliability_diagram(name, evaluation["curves"][name], evaluation["confidence"]) for name in drawn
+            ],
+            bins=content.bins_table(inputs),
+            heat_map=heat_map(evaluation) if evaluation["slices"] else None,
+            auc=[auc_by_slice(name, evaluation, least_auc.get(name)) for name in drawn] if evaluation["slices"] else [],
+            slices=content.slices_table(inputs),
+            scores=[score_distribution(name, evaluation["curves"][name]) for name in drawn],
+            training=_training(inputs),
+            drifted=content.features_table(inputs, "drifted", MOST_DRIFTED),
+            features=content.features_table(inputs, "features", MAX_ROWS),
+            days=content.days_table(inputs.rows_per_day),
+            day_figure=rows_per_day(inputs.rows_per_day) if inputs.rows_per_day else None,
+            settings=list(content.settings(inputs)),
+        )
+    )
+
+
+def _training(inputs: ReportInputs) -> list[Drawing]:
+    history = inputs.tower_history
+    towers = {o["name"]: o["tower"] for o in inputs.manifest.get("config", {}).get("objectives", [])}
+    return [
+        *([forest_curve(inputs.forest_curve)] if inputs.forest_curve else []),
+        tower_loss(history),
+        tower_objectives(history, inputs.base_rates, towers),
+        learning_rate(history),
+    ]

@@ -1,0 +1,46 @@
+"""How the scores of the candidate are distributed, and how those of the model now serving."""
+
+from matplotlib.figure import Figure
+
+from ranker.evaluation.jensen_shannon import jensen_shannon
+from ranker.evaluation.scores import dense_scores
+from ranker.reports.calibration.inputs import Document
+from ranker.reports.figures.drawing import SMALL, Drawing, probability_axis, score_density
+from ranker.reports.svg import colour, render
+from ranker.reports.text import number
+
+
+def score_distribution(objective: str, curves: Document) -> Drawing:
+    """The density of impressions over the logarithm of the score, both models on the same buckets.
+
+    Args:
+        objective: its name.
+        curves: `candidate` and perhaps `baseline`, as in the evaluation document's `curves`.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        low, high = 1.0, 0.0
+        for model, name, label in (("baseline", "serving", "now serving"), ("candidate", "candidate", "candidate")):
+            if model not in curves:
+                continue
+            scores = curves[model]["scores"]
+            edges, density = score_density(scores)
+            density /= max(1.0, sum(scores["impressions"]))
+            if model == "candidate":
+                axes.stairs(density, edges, fill=True, color=colour(name), alpha=0.25)
+            axes.stairs(density, edges, color=colour(name), label=label, linewidth=1.2)
+            low, high = min(low, float(edges[0])), max(high, float(edges[-1]))
+        probability_axis(axes, "x", low, high)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
+        axes.set_xlabel("predicted")
+        axes.set_ylabel("share per factor of two")
+        if "baseline" in curves:
+            figure.legend(loc="outside upper right", ncols=2)
+
+    caption = ""
+    if "baseline" in curves:
+        distance = jensen_shannon(*(dense_scores(curves[m]["scores"]) for m in ("candidate", "baseline")))
+        caption = f"Jensen–Shannon divergence from the serving model: {number(distance)}"
+    label = f"Histogram of the predicted probabilities of {objective}"
+    return Drawing(render(f"scores-{objective}", label, SMALL, draw), objective, caption)

@@ -1,0 +1,120 @@
+"""A finished figure, and what several figures share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from scipy import special
+
+from ranker.reports.svg import colour
+
+Floats = npt.NDArray[np.float64]
+
+SMALL = (340, 250)  # CSS pixels: fits a phone, and three stand side by side on a desktop
+MAX_SLICES = 30
+"""Slices in a figure; the tables hold more."""
+
+_LEAST_EDGE = 1e-8  # stands for 0 on a logarithmic axis
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with a title above and a caption below; `wide` ones scroll on a narrow screen instead of shrinking."""
+
+    svg: Markup
+    title: str = ""
+    caption: str = ""
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class SliceRow:
+    """One row of a figure that lists slices.
+
+    Attributes:
+        label: all impressions, the columns of a kind of slice as a heading, or one slice's values.
+        objectives: metrics by objective; None for a heading.
+    """
+
+    label: str
+    objectives: Document | None
+
+
+def slice_rows(document: Document, most: int = MAX_SLICES) -> tuple[list[SliceRow], int]:
+    """All impressions and the slices with the most impressions, under a heading for each kind; how many are left out.
+
+    Args:
+        document: the evaluation document.
+        most: most slices.
+    """
+    by_size = sorted(document["slices"], key=lambda entry: -_impressions(entry))
+    kept = {entry["name"] for entry in by_size[:most]}
+    rows = [SliceRow("all impressions", document["objectives"])]
+    heading = ""
+    for entry in document["slices"]:
+        if entry["name"] in kept:
+            if (kind := " × ".join(entry["slice"])) != heading:
+                heading = kind
+                rows.append(SliceRow(heading, None))
+            rows.append(SliceRow(" × ".join(entry["slice"].values()), entry["objectives"]))
+    return rows, len(document["slices"]) - len(kept)
+
+
+def label_rows(axes: Axes, labels: Sequence[str], headings: Sequence[bool]) -> None:
+    """Names the rows of a figure from the top down, headings in bold."""
+    axes.set_yticks(range(len(labels)), [shortened(label) for label in labels])
+    for text, heading in zip(axes.get_yticklabels(), headings, strict=True):
+        text.set_fontweight("bold" if heading else "normal")
+        text.set_color(colour("ink"))
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.tick_params(axis="y", left=False)
+
+
+def shortened(label: str, most: int = 28) -> str:
+    """A label of at most so many characters."""
+    return label if len(label) <= most else f"{label[: most - 1]}…"
+
+
+def score_density(scores: Document) -> tuple[Floats, Floats]:
+    """The edges of a score histogram's buckets, [buckets + 1], and its impressions per factor of two, [buckets].
+
+    Buckets differ in width, so that their mere counts would draw teeth.
+
+    Args:
+        scores: a histogram of the evaluation document.
+    """
+    edges = np.maximum(np.array(scores["edges"], np.float64), _LEAST_EDGE)
+    return edges, np.array(scores["impressions"], np.float64) / np.diff(np.log2(edges))
+
+
+def _impressions(entry: Document) -> int:
+    return max((metrics["impressions"] for metrics in entry["objectives"].values()), default=0)
+
+
+def wilson(positives: Floats, impressions: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """Wilson's interval of a share, for independent impressions; [bins] each.
+
+    Wilson, "Probable inference, the law of succession, and statistical inference" (1927).
+    """
+    z = float(special.ndtri(0.5 + 0.5 * confidence))
+    share = positives / impressions
+    centre = (share + z * z / (2 * impressions)) / (1 + z * z / impressions)
+    half = z / (1 + z * z / impressions) * np.sqrt(share * (1 - share) / impressions + (z / (2 * impressions)) ** 2)
+    return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
+
+
+def probability_axis(axes: Axes, which: str, low: float, high: float) -> None:
+    """A logarithmic axis of probabilities, labelled in percent at powers of ten and, on a short one, between them."""
+    getattr(axes, f"set_{which}scale")("log")
+    getattr(axes, f"set_{which}lim")(low, high)
+    axis = getattr(axes, f"{which}axis")
+    axis.set_major_locator(LogLocator(10.0, subs=(1.0, 2.0, 5.0) if high < 60.0 * low else (1.0,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+    axis.set_minor_locator(NullLocator())

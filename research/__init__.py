@@ -1,0 +1,1 @@
+"""What models are worth: quality beside rivals, studies of single choices, retraining."""

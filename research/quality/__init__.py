@@ -1,0 +1,7 @@
+"""How well our model predicts, beside what a user would pick instead, on the same rows and features.
+
+    uv run python -m research.quality [--quick] [--data kuairand|feed] [--seeds N] [--work DIR] [--json FILE]
+
+Every model is trained on the days before a held-out day and predicts that day's impressions. Predictions are kept in
+the work folder as they are made, so that a run which was stopped goes on.
+"""

@@ -1,0 +1,86 @@
+"""`python -m research.quality`: see `--help`."""
+
+import argparse
+import logging
+import shlex
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.harness import Options, positive, report
+from datasets.synthetic import generate
+from pipeline_config import FEED, KUAIRAND
+from research.kuairand import converted_kuairand
+from research.quality.ceiling import BayesOptimum
+from research.quality.models import MODELS, Model, features_alone
+from research.quality.page import CEILING, draw, figures, markdown
+from research.quality.study import Feed, compare
+
+_KUAIRAND_DAYS = tuple(date(2022, 5, day) for day in (1, 2, 3, 4))
+_ROWS, _QUICK_ROWS = 400_000, 12_000
+_QUICK_TREES = 60
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the benchmark."""
+    parser = argparse.ArgumentParser(
+        description="Our model's quality beside what a user would pick instead, on the same rows and features.",
+        epilog="A run that was stopped goes on from the predictions in the work folder.",
+    )
+    parser.add_argument("--quick", action="store_true", help="a small feed, one seed: shows that it runs")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables there, and a picture beside them")
+    parser.add_argument("--data", choices=("kuairand", "feed"), default="kuairand", help="the feed log (kuairand)")
+    parser.add_argument(
+        "--seeds", type=positive, metavar="N", help="trainings of each model for each day (5; 1 if quick)"
+    )
+    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS), help="only these models")
+    parser.add_argument(
+        "--processes", type=positive, default=1, metavar="N", help="seeds at a time, one thread each (1)"
+    )
+    parser.add_argument("--work", type=Path, metavar="DIR", help="keep what was made there (a temporary folder)")
+    options = parser.parse_args(arguments)
+    if "ours" not in options.models or len(options.models) < 2:
+        parser.error("--models: name `ours` and at least one other, as differences are ours minus another's")
+    console = Console()
+    models = {name: MODELS[name] for name in options.models}
+    seeds = range(1, (options.seeds or (1 if options.quick else 5)) + 1)
+    with tempfile.TemporaryDirectory(prefix="quality-benchmark-") as temporary:
+        work = options.work or Path(temporary)
+        if options.data == "feed" or options.quick:
+            feed = _built_in(work, options.quick)
+            models[CEILING] = Model(BayesOptimum(feed.days[0][0]), ("research.quality.ceiling",), features_alone)
+        elif log := converted_kuairand(work, console):
+            feed = Feed("kuairand", KUAIRAND, tuple((log, day) for day in _KUAIRAND_DAYS))
+        else:
+            return
+        results = compare(feed, models, list(seeds), work, options.processes, console)
+    picture = options.page.with_suffix(".svg") if options.page else None
+    chosen = "" if len(options.models) == len(MODELS) else f" --models {shlex.join(options.models)}"
+    command = f"uv run python -m research.quality --data {feed.name} --seeds {len(seeds)}{chosen} --page FILE"
+    page = markdown(results, command, picture.name if picture else None)
+    console.print(page, highlight=False, soft_wrap=True)
+    if options.page and picture:
+        draw(results, picture)
+        options.page.write_text(page)
+    report("quality", figures(results), Options(options.quick, options.json), console)
+
+
+def _built_in(work: Path, quick: bool) -> Feed:
+    rows = _QUICK_ROWS if quick else _ROWS
+    days = FEED.train_days + 1
+    log = work / f"feed-{rows}"
+    made = generate(log, days=days, impressions_per_day=rows // days, seed=1)
+    config = replace(FEED, forest=replace(FEED.forest, trees=_QUICK_TREES)) if quick else FEED
+    return Feed("feed", config, ((log, made[-1].day),))
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    main()

@@ -1,0 +1,61 @@
+"""What the rivals read: the same features as ours, as a network without a forest takes them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranker import keys
+from ranker.config.columns import Features
+from research.quality.rows import HeldOutDay, Rows
+
+# A network needs its inputs near one; a handful of values further off are cut.
+_MOST = 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Attributes:
+    dense: float32 [rows, columns].
+    codes: int32 [rows, categorical columns].
+    """
+
+    dense: NDArray[np.float32]
+    codes: NDArray[np.int32]
+
+
+def vocabularies(features: Features) -> list[int]:
+    """How many codes each categorical column has: those kept, one for all others, one for a missing value."""
+    return [feature.vocabulary_size + 2 for feature in features.categorical]
+
+
+def train_and_test(day: HeldOutDay) -> tuple[Inputs, Inputs]:
+    """The rows of the training days and of the held-out day.
+
+    Dense are the normalised numeric features, a column for each that says where it is missing, the multi-hot columns
+    with the logarithm of how many values there are, and the content embeddings; all standardised by the training days.
+    """
+    raw = [_dense(rows, day.config.features) for rows in (day.train, day.test)]
+    mean, deviation = raw[0].mean(axis=0), raw[0].std(axis=0)
+    kept = deviation > 0
+    dense = [((part[:, kept] - mean[kept]) / deviation[kept]).clip(-_MOST, _MOST) for part in raw]
+    codes = [_codes(rows, day.config.features) for rows in (day.train, day.test)]
+    train, test = (Inputs(*parts) for parts in zip(dense, codes, strict=True))
+    return train, test
+
+
+def _dense(rows: Rows, features: Features) -> NDArray[np.float32]:
+    numeric, categorical = len(features.numeric), len(features.categorical)
+    multi_valued = np.nan_to_num(rows.features[:, numeric + categorical :])
+    embeddings = [rows.towers[feature.name] for feature in features.dense]
+    parts = [np.isnan(rows.features[:, :numeric]), np.log1p(multi_valued), *embeddings]
+    if numeric:
+        parts.append(rows.towers[keys.NUMERIC])
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def _codes(rows: Rows, features: Features) -> NDArray[np.int32]:
+    numeric = len(features.numeric)
+    ranks = rows.features[:, numeric : numeric + len(features.categorical)]
+    missing = np.array([feature.vocabulary_size + 1 for feature in features.categorical], np.float32)
+    return np.where(np.isnan(ranks), missing, ranks).astype(np.int32)

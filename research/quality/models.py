@@ -1,0 +1,82 @@
+"""What is compared: each model turns a held-out day and a seed into probabilities [test rows, objectives].
+
+All read the same features; those with leaves, but for the former setup, read the same forest.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ranker.config.documents import to_json
+from ranker.config.pipeline import PipelineConfig
+from ranker.identity.code import code_fingerprint
+from research.quality.classics import former_setup, tuned_former_setup, tuned_xgboost, xgboost_per_objective
+from research.quality.experts.models import mmoe, ple, tuned_mmoe, tuned_ple
+from research.quality.networks import joint_network, network_per_objective, ours, towers_alone
+from research.quality.rows import HeldOutDay, Probabilities
+
+_ROWS = "research.quality.rows"
+_NETWORKS = ("ranker.forest", "ranker.towers", "research.quality.networks", "research.quality.towers")
+_CLASSICS = ("research.quality.classics",)
+_EXPERTS = ("research.quality.experts",)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model, and what its predictions depend on besides day and seed, so that no others are made twice.
+
+    Attributes:
+        predict: held-out day, seed, and settings where it has any → probabilities float32 [test rows, objectives].
+        code: the modules that it runs.
+        reads: the parts of the config that it takes anything from.
+        tune: held-out day → the settings that do best on held-out viewers of the training days, as JSON can hold them,
+            for all seeds; None where there is nothing to choose.
+    """
+
+    predict: Callable[..., Probabilities]
+    code: tuple[str, ...]
+    reads: Callable[[PipelineConfig], tuple[object, ...]]
+    tune: Callable[[HeldOutDay], Any] | None = None
+
+    def fingerprint(self, day: HeldOutDay) -> str:
+        """Another for everything that would change what it predicts of the day."""
+        parts = (to_json(part) for part in self.reads(day.config))
+        text = "\0".join((day.digest, *day.config.objective_names, *parts, code_fingerprint(*self.code, _ROWS)))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _all(config: PipelineConfig) -> tuple[object, ...]:
+    return config.features, config.forest, config.towers, config.training
+
+
+def _labels_alone(config: PipelineConfig) -> tuple[object, ...]:
+    return (
+        *(config.features, config.forest),
+        *(
+            replace(config.towers, forest_share=0.0),
+            replace(config.training, distillation=0.0, distillation_half_positives=None),
+        ),
+    )
+
+
+def _forest(config: PipelineConfig) -> tuple[object, ...]:
+    return config.features, config.forest
+
+
+def features_alone(config: PipelineConfig) -> tuple[object, ...]:
+    """What a model takes from the config that reads the features in its own way."""
+    # The share of viewers that settings are chosen on is the forest's.
+    return config.features, config.forest.validation_fraction
+
+
+MODELS = {
+    "ours": Model(ours, _NETWORKS, _all),
+    "two towers alone": Model(towers_alone, _NETWORKS, _labels_alone),
+    "joint network": Model(joint_network, _NETWORKS, _labels_alone),
+    "network per objective": Model(network_per_objective, _NETWORKS, _labels_alone),
+    "XGBoost per objective": Model(xgboost_per_objective, _CLASSICS, features_alone, tuned_xgboost),
+    "LR on leaves": Model(former_setup, ("ranker.forest", *_CLASSICS), _forest, tuned_former_setup),
+    "MMoE": Model(mmoe, _EXPERTS, features_alone, tuned_mmoe),
+    "PLE": Model(ple, _EXPERTS, features_alone, tuned_ple),
+}

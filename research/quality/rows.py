@@ -1,0 +1,137 @@
+"""The rows that all models are trained and judged on: what Transform wrote for a held-out day and the days before."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from numpy.typing import NDArray
+from rich.console import Console
+
+from benchmarks.part_run import run_up_to
+from ranker import keys
+from ranker.config.pipeline import PipelineConfig
+from ranker.examples import example_files, parsed_batches
+from ranker.forest.train import are_held_out
+
+Probabilities = NDArray[np.float32]
+
+_BATCH = 16_384
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Impressions as Transform wrote them.
+
+    Attributes:
+        features: float32 [rows, features], the forest's, NaN where missing.
+        towers: what the towers read beside the leaves: `numeric` float32 [rows, columns], each dense embedding, and the
+            keys of a calibration by a feature, where there is one.
+        labels: float32 [rows, objectives].
+        buckets: int64 [rows], each viewer's hash bucket.
+    """
+
+    features: NDArray[np.float32]
+    towers: dict[str, NDArray[Any]]
+    labels: NDArray[np.float32]
+    buckets: NDArray[np.int64]
+
+    def batches(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]]:
+        """As `train_forest` reads them."""
+        for begin in range(0, len(self.labels), _BATCH):
+            end = begin + _BATCH
+            yield self.features[begin:end], self.labels[begin:end], self.buckets[begin:end]
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOutDay:
+    """A day to predict and what may be learnt from.
+
+    Attributes:
+        config: of the pipeline that made the rows.
+        day: the held-out day.
+        source: the folder of the transformed examples.
+        train: the days before.
+        test: the held-out day's impressions.
+        vocabularies: the values of each categorical feature that slices are cut by, in the order of their codes.
+    """
+
+    config: PipelineConfig
+    day: date
+    source: Path
+    train: Rows
+    test: Rows
+    vocabularies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def digest(self) -> str:
+        """Another for other numbers in any column, whichever run of the pipeline wrote them."""
+        digest = hashlib.sha256()
+        for rows in (self.train, self.test):
+            floats = [name for name in sorted(rows.towers) if rows.towers[name].dtype.kind == "f"]
+            arrays: list[NDArray[Any]] = [rows.features, rows.labels, rows.buckets, *(rows.towers[f] for f in floats)]
+            for values in arrays:
+                digest.update(f"{values.shape}{values.dtype}".encode())
+                digest.update(np.ascontiguousarray(values).data)
+        return digest.hexdigest()[:16]
+
+    @property
+    def validation(self) -> NDArray[np.bool_]:
+        """Bool [train rows]: the viewers that the forest holds out, for every model to choose its settings on."""
+        return are_held_out(self.train.buckets, self.config.forest)
+
+
+def held_out_day(config: PipelineConfig, feed_log: Path, day: date, work: Path, console: Console) -> HeldOutDay:
+    """Runs the pipeline up to Transform, unless `work` has that run already, and reads what it wrote.
+
+    Raises:
+        RuntimeError: a component failed.
+    """
+    outputs = run_up_to("Transform", config, feed_log, day, work, console)
+    graph = tft.TFTransformOutput(str(outputs["transform_graph"]))
+    spec = graph.transformed_feature_spec()
+    examples = outputs["transformed_examples"]
+    train, test = (read_rows(examples / f"Split-{split}", spec) for split in ("train", "eval"))
+    vocabularies = {
+        column: tuple(value.decode() for value in graph.vocabulary_by_name(f"vocabulary_{column}"))
+        for column in {column for columns in config.slices for column in columns}
+    }
+    return HeldOutDay(config, day, examples, train, test, vocabularies)
+
+
+def read_rows(folder: Path, spec: dict[str, Any]) -> Rows:
+    """The rows of all files in a folder.
+
+    Args:
+        folder: one split of transformed examples.
+        spec: as `TFTransformOutput.transformed_feature_spec()` gives it.
+    """
+    parts = list(parsed_batches(example_files(str(folder)), spec, _BATCH))
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in spec}
+    features, labels = columns.pop(keys.FOREST_FEATURES), columns.pop(keys.LABELS)
+    buckets = columns.pop(keys.VIEWER_BUCKET).reshape(-1)
+    return Rows(features, columns, labels, buckets)
+
+
+def shuffled_batches(rows: dict[str, NDArray[Any]], batch_size: int, epochs: int, seed: int) -> tf.data.Dataset:
+    """Batches of each epoch's rows in random order; an epoch's last one may be smaller."""
+    tensors = {name: tf.constant(values) for name, values in rows.items()}
+    count = len(rows[keys.LABELS])
+    starts = range(0, count, batch_size)
+
+    def batch(step: tf.Tensor) -> dict[str, tf.Tensor]:
+        epoch, within = step // len(starts), step % len(starts)
+        order = tf.random.experimental.index_shuffle(
+            tf.range(within * batch_size, tf.minimum((within + 1) * batch_size, count)),
+            tf.stack([tf.constant(seed, tf.int64), epoch]),
+            tf.constant(count - 1, tf.int64),
+        )
+        return {name: tf.gather(tensor, order) for name, tensor in tensors.items()}
+
+    return tf.data.Dataset.range(epochs * len(starts)).map(batch).prefetch(4)

@@ -1,0 +1,201 @@
+"""Trains every model for every held-out day and seed, and keeps what it predicted."""
+
+import json
+import logging
+import multiprocessing
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from rich.console import Console
+from threadpoolctl import threadpool_limits
+
+from ranker.config.pipeline import PipelineConfig
+from research.quality.encoded import grown_forest
+from research.quality.models import Model
+from research.quality.rows import HeldOutDay, held_out_day
+from research.quality.slices import Cell, cells, slices_of
+from research.quality.statistics import Judged, bootstrap_weights, judge
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A feed log to compare models on.
+
+    Attributes:
+        name: of the feed.
+        config: what is learnt from which columns.
+        days: each held-out day with the folder of its feed log.
+    """
+
+    name: str
+    config: PipelineConfig
+    days: tuple[tuple[Path, date], ...]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Every model's predictions judged, objective by objective.
+
+    Attributes:
+        feed: what was predicted.
+        seeds: how often each model was trained for each day.
+        rows: impressions of the held-out days.
+        positives: of each objective.
+        judged: model name → one `Judged` per objective.
+        cells: O/E by slice and objective.
+    """
+
+    feed: Feed
+    seeds: int
+    rows: int
+    positives: tuple[int, ...]
+    judged: Mapping[str, tuple[Judged, ...]]
+    cells: Sequence[Cell]
+
+
+def compare(
+    feed: Feed, models: Mapping[str, Model], seeds: Sequence[int], work: Path, processes: int, console: Console
+) -> Results:
+    """Predicts all held-out days with all models, pools the days, and judges.
+
+    Args:
+        feed: the feed logs and days.
+        models: name → model, a function of a module, which other processes can find.
+        seeds: each model is trained once for each.
+        work: where predictions are kept; those that are there are not made again.
+        processes: days and seeds that are trained at a time, each on one thread.
+        console: where progress goes.
+    """
+    predictions: dict[str, list[list[NDArray[np.float32]]]] = {name: [[] for _ in seeds] for name in models}
+    labels, buckets, slices = [], [], []
+    for log, day in feed.days:
+        prepared = held_out_day(feed.config, log, day, work / f"{feed.name}-{log.name}-{day}", console)
+        labels.append(prepared.test.labels)
+        buckets.append(prepared.test.buckets)
+        slices.append(slices_of(prepared))
+        _predict_missing(prepared, models, seeds, work, processes, console)
+        for index, seed in enumerate(seeds):
+            for name, model in models.items():
+                predictions[name][index].append(np.load(_file(work, prepared, name, model, seed)))
+    pooled_labels, pooled_buckets = np.concatenate(labels), np.concatenate(buckets)
+    pooled = {name: np.stack([np.concatenate(days) for days in by_seed]) for name, by_seed in predictions.items()}
+    weights = bootstrap_weights()
+    judged = {
+        name: tuple(
+            judge(pooled_labels[:, objective], pooled_buckets, found[:, :, objective], weights)
+            for objective in range(pooled_labels.shape[1])
+        )
+        for name, found in pooled.items()
+    }
+    positives = tuple(int(n) for n in pooled_labels.sum(axis=0))
+    pooled_slices = {columns: np.concatenate([of[columns] for of in slices]) for columns in feed.config.slices}
+    by_slice = cells(pooled_slices, feed.config.objective_names, pooled_labels, pooled)
+    return Results(feed, len(seeds), len(pooled_labels), positives, judged, by_slice)
+
+
+def _predict_missing(
+    day: HeldOutDay, models: Mapping[str, Model], seeds: Sequence[int], work: Path, processes: int, console: Console
+) -> None:
+    trainings = [
+        _Training(model, name, seed, _settings_file(work, day, name, model), file)
+        for seed in seeds
+        for name, model in models.items()
+        if not (file := _file(work, day, name, model, seed)).is_file()
+    ]
+    to_tune = {training.name: training for training in trainings if training.model.tune}
+    if processes == 1:
+        for training in to_tune.values():
+            console.print(f"{day.day}: settings of {training.name}")
+            _tune(day, training)
+        for training in trainings:
+            console.print(f"{day.day}, seed {training.seed}: {training.name}")
+            _predict(day, [training])
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_on_one_thread) as pool:
+        tuning = {pool.submit(_limited, _tune, day, training): name for name, training in to_tune.items()}
+        # Those of one seed that have nothing to tune share a forest.
+        together = [[t for t in trainings if t.seed == seed and not t.model.tune] for seed in seeds]
+        started = {pool.submit(_limited, _predict, day, some): some for some in together if some}
+        for future in as_completed(tuning):
+            future.result()
+            console.print(f"{day.day}: settings of {tuning[future]} chosen")
+            alone = [training for training in trainings if training.name == tuning[future]]
+            started |= {pool.submit(_limited, _predict, day, [training]): [training] for training in alone}
+        for future in as_completed(started):
+            future.result()
+            names = ", ".join(training.name for training in started[future])
+            console.print(f"{day.day}, seed {started[future][0].seed}: {names} done")
+
+
+@dataclass(frozen=True)
+class _Training:
+    """One model and seed of a day.
+
+    Attributes:
+        model, name: of the model.
+        seed: of the training.
+        settings: where the model's settings for the day are kept.
+        file: where the predictions go.
+    """
+
+    model: Model
+    name: str
+    seed: int
+    settings: Path
+    file: Path
+
+
+def _tune(day: HeldOutDay, training: _Training) -> None:
+    if training.model.tune is None or training.settings.is_file():
+        return
+    settings = training.model.tune(day)
+    training.settings.parent.mkdir(parents=True, exist_ok=True)
+    aside = training.settings.with_suffix(".part")
+    aside.write_text(json.dumps(settings))
+    aside.replace(training.settings)
+
+
+def _predict(day: HeldOutDay, trainings: Sequence[_Training]) -> None:
+    for training in trainings:
+        settings = () if training.model.tune is None else (json.loads(training.settings.read_text()),)
+        keep(training.file, training.model.predict(day, training.seed, *settings))
+
+
+def _limited(function: Callable[..., None], *arguments: Any) -> None:
+    # XGBoost and scikit-learn would otherwise start as many threads as there are cores in every process.
+    with threadpool_limits(1):
+        function(*arguments)
+    # The next task has a copy of the day of its own, and the leaves of this one would only take up memory.
+    grown_forest.cache_clear()
+
+
+def _on_one_thread() -> None:
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def _file(work: Path, day: HeldOutDay, name: str, model: Model, seed: int) -> Path:
+    """Where predictions are kept: the name holds all that they depend on."""
+    return work / "predictions" / f"{name.replace(' ', '_')}-{day.day}-{seed}-{model.fingerprint(day)}.npy"
+
+
+def _settings_file(work: Path, day: HeldOutDay, name: str, model: Model) -> Path:
+    return work / "settings" / f"{name.replace(' ', '_')}-{day.day}-{model.fingerprint(day)}.json"
+
+
+def keep(file: Path, predictions: NDArray[np.float32]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_name(f".{file.stem}.part.npy")
+    np.save(aside, predictions)
+    aside.replace(file)

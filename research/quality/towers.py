@@ -1,0 +1,100 @@
+"""The towers of a config on rows in memory, trained and scored as the pipeline does it from files."""
+
+import gc
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from ranker import keys
+from ranker.config.objectives import Objective
+from ranker.config.towers import Towers
+from ranker.config.training import Training
+from ranker.forest.margins import ForestMargins
+from ranker.forest.model import Forest
+from ranker.towers.data import LabelCounts
+from ranker.towers.distillation import mixed_labels, teacher_shares
+from ranker.towers.inputs import TowerInputs, calibration_keys, category_codes
+from ranker.towers.network import TwoTowerNetwork
+from ranker.towers.sampling import make_sampler
+from ranker.towers.train import train_towers
+from research.quality.rows import HeldOutDay, Rows, shuffled_batches
+
+Leaves = tuple[NDArray[np.int32], NDArray[np.int32]]
+
+_SCORE_ROWS = 4096
+
+
+def tower_logits(
+    day: HeldOutDay,
+    towers: Towers,
+    training: Training,
+    objectives: tuple[Objective, ...],
+    forest: Forest,
+    leaves: Leaves,
+    seed: int,
+) -> NDArray[np.float32]:
+    """Trains towers on the training days and gives their logits of the held-out rows [rows, objectives].
+
+    Args:
+        day: its training labels are those of the objectives, in their order.
+        towers: the network's shape.
+        training: how it is fitted; with a distillation of 0 the forest teaches nothing.
+        objectives: what is learnt.
+        forest: that encoded the leaves.
+        leaves: of the training rows and of the held-out rows.
+        seed: in place of the config's.
+    """
+    inputs = _inputs(day, towers, forest)
+    training = replace(training, seed=seed)
+    rows = {keys.LEAVES: leaves[0], keys.LABELS: day.train.labels, **_read_by_towers(day.train, inputs)}
+    rows, counts = _sampled(rows, training, objectives)
+    batches = shuffled_batches(rows, training.batch_size, training.epochs, seed)
+    if training.distillation:
+        batches = mixed_labels(batches, ForestMargins(forest), teacher_shares(training, counts))
+    network = train_towers(batches, counts, inputs, objectives, towers, training).network
+    logits = scored(network, {keys.LEAVES: leaves[1], **_read_by_towers(day.test, inputs)})
+    # Compiled functions and what they hold are in reference cycles: the rows of one training would outlive the next.
+    del batches, network
+    gc.collect()
+    return logits
+
+
+def scored(network: TwoTowerNetwork, tensors: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+    """The network's logits of all rows [rows, objectives]."""
+    parts = []
+    for begin in range(0, len(tensors[keys.LEAVES]), _SCORE_ROWS):
+        batch = {name: tf.constant(values[begin : begin + _SCORE_ROWS]) for name, values in tensors.items()}
+        parts.append(network(batch, training=False).numpy())
+    return np.concatenate(parts)
+
+
+def _inputs(day: HeldOutDay, towers: Towers, forest: Forest) -> TowerInputs:
+    numeric = day.train.towers.get(keys.NUMERIC)
+    columns = numeric.shape[1] if numeric is not None and towers.numeric_input else 0
+    dense = {feature.name: feature.size for feature in day.config.features.dense}
+    features = day.config.features
+    codes = calibration_keys(features, towers), category_codes(features, towers)
+    return TowerInputs(forest.trees, forest.leaves, columns, dense, *codes)
+
+
+def _read_by_towers(rows: Rows, inputs: TowerInputs) -> dict[str, NDArray[Any]]:
+    return {name: values for name, values in rows.towers.items() if name in inputs.tensor_specs()}
+
+
+def _sampled(
+    rows: dict[str, NDArray[Any]], training: Training, objectives: tuple[Objective, ...]
+) -> tuple[dict[str, NDArray[Any]], LabelCounts]:
+    sampler = make_sampler(training.sampling, [o.name for o in objectives], training.seed)
+    if sampler is None:
+        labels = rows[keys.LABELS]
+        return rows, LabelCounts(len(labels), labels.sum(axis=0))
+    # All rows are one block.
+    kept = sampler({name: tf.constant(values) for name, values in rows.items()}, tf.constant(0, tf.int64))
+    arrays = {name: tensor.numpy() for name, tensor in kept.items()}
+    labels, weights = arrays[keys.LABELS], arrays[keys.LOSS_WEIGHTS]
+    sums = weights.sum(axis=0, dtype=np.float64)
+    arrays[keys.LOSS_WEIGHTS] = (weights * (len(labels) / sums)).astype(np.float32)
+    return arrays, LabelCounts(len(labels), (labels * weights).sum(axis=0), sums, sampler.log_odds)

@@ -1,0 +1,92 @@
+"""`python -m research.retraining`: see `--help`."""
+
+import argparse
+import logging
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.harness import Options, positive, report
+from datasets.synthetic import generate
+from pipeline_config import FEED, KUAIRAND
+from research.kuairand import converted_kuairand
+from research.retraining.days import Replay, replay_days
+from research.retraining.judging import Results, judge_all
+from research.retraining.page import draw, figures, markdown
+from research.retraining.strategies import STRATEGIES, DayResult, first_model
+
+_KUAIRAND_LAST, _KUAIRAND_DAYS = date(2022, 5, 4), 5
+_FEED_DAYS, _FEED_ROWS_PER_DAY, _FEED_DRIFT = 8, 10_000, 4.0
+_QUICK_DAYS, _QUICK_TRAIN_DAYS, _QUICK_ROWS_PER_DAY, _QUICK_TREES = 3, 2, 2_000, 36
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the benchmark."""
+    parser = argparse.ArgumentParser(
+        description="What it costs and is worth to go on from yesterday's model instead of training anew every day."
+    )
+    parser.add_argument("--quick", action="store_true", help="a small feed and three days: shows that it runs")
+    parser.add_argument("--data", choices=("kuairand", "feed"), default="kuairand", help="the feed log (kuairand)")
+    parser.add_argument(
+        "--seeds", type=positive, metavar="N", help="times that every strategy is run (3; 1 with --quick)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables there, and a drawing beside them")
+    parser.add_argument("--work", type=Path, metavar="DIR", help="keep the transformed rows there (a temporary folder)")
+    options = parser.parse_args(arguments)
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="retraining-benchmark-") as temporary:
+        work = (options.work or Path(temporary)).resolve()
+        replay = _replay("feed" if options.quick else options.data, options.quick, work, console)
+        if replay is None:
+            return
+        results = _compare(replay, options.seeds or (1 if options.quick else 3), console)
+    drawing = f"retraining_{results.name}.svg"
+    page = markdown(results, drawing)
+    console.print(page, highlight=False, soft_wrap=True, markup=False)
+    if options.page:
+        options.page.parent.mkdir(parents=True, exist_ok=True)
+        options.page.write_text(page)
+        draw(results, options.page.parent / drawing)
+    title = f"retraining, {results.name}"
+    report(title, figures(results, not options.quick), Options(options.quick, options.json), console)
+
+
+def _replay(data: str, quick: bool, work: Path, console: Console) -> Replay | None:
+    if data == "kuairand":
+        log = converted_kuairand(work, console)
+        if log is None:
+            return None
+        return replay_days("kuairand", KUAIRAND, log, _KUAIRAND_LAST, _KUAIRAND_DAYS, work, console)
+    config, days, rows = FEED, _FEED_DAYS, _FEED_ROWS_PER_DAY
+    if quick:
+        forest = replace(FEED.forest, trees=_QUICK_TREES)
+        config = replace(FEED, train_days=_QUICK_TRAIN_DAYS, forest=forest)
+        days, rows = _QUICK_DAYS, _QUICK_ROWS_PER_DAY
+    log = work / "feed_log"
+    made = generate(log, days=config.train_days + days, impressions_per_day=rows, seed=1, drift=_FEED_DRIFT)
+    return replay_days("feed", config, log, made[-1].day, days, work, console)
+
+
+def _compare(replay: Replay, seeds: int, console: Console) -> Results:
+    runs: list[dict[str, list[DayResult]]] = []
+    for seed in range(1, seeds + 1):
+        # With what an incremental update needs; a warm start makes no use of it.
+        first, _ = first_model(replay, "incremental", seed)
+        runs.append({})
+        for name, strategy in STRATEGIES.items():
+            runs[-1][name] = list(strategy(replay, first, seed))
+            spent = sum(result.total_seconds for result in runs[-1][name])
+            console.print(f"seed {seed}, {name}: {spent:.1f} s of training", highlight=False)
+    return judge_all(replay, runs)
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    main()

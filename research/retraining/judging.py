@@ -1,0 +1,136 @@
+"""How good each strategy was, day by day and over all days."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.quality.statistics import Judged, bootstrap_weights, interval, judge
+from research.retraining.days import Replay
+from research.retraining.strategies import DayResult
+
+REFERENCE = "cold"
+
+SeedResults = Mapping[str, Sequence[DayResult]]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One strategy over the days that it predicted, averaged over the seeds.
+
+    Attributes:
+        by_day: [days][objectives].
+        pooled: [objectives], all days together.
+        spent: seconds of training [seeds, days], by what they were spent on.
+    """
+
+    by_day: tuple[tuple[Judged, ...], ...]
+    pooled: tuple[Judged, ...]
+    spent: Mapping[str, NDArray[np.float64]]
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Seconds over all days by what they were spent on; of each day the median over the seeds."""
+        return {part: float(np.median(seconds, axis=0).sum()) for part, seconds in self.spent.items()}
+
+    @property
+    def total_seconds(self) -> float:
+        """The sum of the parts."""
+        return sum(self.parts.values())
+
+    @property
+    def seconds(self) -> tuple[float, ...]:
+        """[days], the same day by day."""
+        medians = [np.median(seconds, axis=0) for seconds in self.spent.values()]
+        return tuple(np.sum(medians, axis=0).tolist()) if medians else len(self.by_day) * (0.0,)
+
+    @property
+    def seconds_by_seed(self) -> tuple[float, ...]:
+        """[seeds], over all days; empty where nothing was trained."""
+        if not self.spent:
+            return ()
+        return tuple(np.sum([seconds.sum(axis=1) for seconds in self.spent.values()], axis=0).tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """All strategies on one log.
+
+    Attributes:
+        name: of the feed.
+        objectives: their names.
+        days: the days predicted after the first, which all strategies share.
+        rows: impressions of those days.
+        seeds: how often each strategy was run.
+        outcomes: by strategy.
+    """
+
+    name: str
+    objectives: tuple[str, ...]
+    days: tuple[date, ...]
+    rows: int
+    seeds: int
+    outcomes: dict[str, Outcome]
+
+    def entropy_gap(self, strategy: str, objective: int | None = None) -> tuple[float, float, float]:
+        """The strategy's normalized entropy minus that of a cold start every day, with its paired 95 % interval.
+
+        Args:
+            strategy: whose.
+            objective: its number; None takes the mean over all.
+        """
+        chosen = range(len(self.objectives)) if objective is None else [objective]
+        pairs = [(self.outcomes[strategy].pooled[i], self.outcomes[REFERENCE].pooled[i]) for i in chosen]
+        value = float(np.mean([ours.normalized_entropy - theirs.normalized_entropy for ours, theirs in pairs]))
+        draws = np.nanmean([ours.entropy_draws - theirs.entropy_draws for ours, theirs in pairs], axis=0)
+        return value, *interval(draws)
+
+
+def judge_all(replay: Replay, seeds: Sequence[SeedResults]) -> Results:
+    """Judges every strategy by what it predicted for the days after the first.
+
+    Args:
+        replay: what was replayed.
+        seeds: for each seed, each strategy's days.
+    """
+    days = replay.days[1:]
+    weights = bootstrap_weights()
+    outcomes = {}
+    for name in seeds[0]:
+        runs = [list(of_seed[name]) for of_seed in seeds]
+        # Strategies may see a day's rows in different orders, but a viewer's are in the same bucket for all of them.
+        rows = [result.rows for result in runs[0]]
+        predicted = [np.stack([run[i].probabilities for run in runs]) for i in range(len(days))]
+        by_day = tuple(_judged(r.labels, r.buckets, p, weights[:0]) for r, p in zip(rows, predicted, strict=True))
+        pooled = _judged(
+            np.concatenate([r.labels for r in rows]),
+            np.concatenate([r.buckets for r in rows]),
+            np.concatenate(predicted, axis=1),
+            weights,
+        )
+        outcomes[name] = Outcome(by_day, pooled, _spent(runs))
+    return Results(
+        replay.name,
+        replay.config.objective_names,
+        tuple(day.day for day in days),
+        sum(len(day.test.labels) for day in days),
+        len(seeds),
+        outcomes,
+    )
+
+
+def _judged(
+    labels: NDArray[np.float32],
+    buckets: NDArray[np.int64],
+    predicted: NDArray[np.float32],
+    weights: NDArray[np.float64],
+) -> tuple[Judged, ...]:
+    """One per objective; `predicted` is [seeds, rows, objectives]."""
+    return tuple(judge(labels[:, i], buckets, predicted[:, :, i], weights) for i in range(labels.shape[1]))
+
+
+def _spent(runs: Sequence[Sequence[DayResult]]) -> dict[str, NDArray[np.float64]]:
+    parts = dict.fromkeys(part for run in runs for result in run for part in result.seconds)
+    return {part: np.array([[result.seconds.get(part, 0.0) for result in run] for run in runs]) for part in parts}

@@ -1,0 +1,148 @@
+"""`python -m research.studies`: see `--help`."""
+
+import argparse
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from benchmarks.harness import Options, positive, report
+from datasets.synthetic import generate
+from pipeline_config import FEED, KUAIRAND
+from ranker.config.documents import to_json
+from ranker.config.pipeline import PipelineConfig
+from research.kuairand import converted_kuairand
+from research.studies.conclusions import figures
+from research.studies.measuring import measured
+from research.studies.page import draw, markdown
+from research.studies.preparing import load, prepare
+from research.studies.results import Results
+from research.studies.running import Training, run
+from research.studies.studies import STUDIES, Study
+
+_KUAIRAND_DAYS = tuple(date(2022, 5, day) for day in (1, 2, 3, 4))
+_QUICK_ROWS = 6_000
+_QUICK_TREES, _QUICK_SEEDS = 60, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a study."""
+    parser = argparse.ArgumentParser(
+        description="How much one choice in the towers' training matters, over several seeds, on the same forest.",
+        epilog="A run that was stopped goes on from the predictions in the work folder.",
+    )
+    parser.add_argument("study", choices=list(STUDIES), help="what is compared")
+    parser.add_argument("--data", nargs="+", choices=("kuairand", "feed"), help="the feed logs (all that make sense)")
+    parser.add_argument(
+        "--seeds", type=positive, metavar="N", help="trainings of each variant (the study's own number)"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="a small feed, two seeds if none are given: shows that it runs"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables there, and pictures beside them")
+    parser.add_argument("--work", type=Path, metavar="DIR", help="keep what was made there (a temporary folder)")
+    parser.add_argument(
+        "--processes", type=positive, default=os.cpu_count() or 1, metavar="N", help="trainings at a time"
+    )
+    options = parser.parse_args(arguments)
+    study = STUDIES[options.study]
+    wanted = ("feed",) if options.quick else tuple(options.data or study.data)
+    if unfit := sorted(set(wanted) - set(study.data)):
+        parser.error(f"--data: {study.name} makes no sense on {unfit}, only on {list(study.data)}")
+    seeds = options.seeds or (_QUICK_SEEDS if options.quick else study.seeds)
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="studies-benchmark-") as temporary:
+        work = (options.work or Path(temporary)).resolve()
+        found = [
+            _study(study, data, config, days, log, seeds, work, options.processes, console)
+            for data in wanted
+            for config, log, days in _data(study, data, options.quick, work, console)
+        ]
+    if not found:
+        return
+    pictures = {results.data: f"{study.name}_{results.data}.svg" for results in found if study.name == "variance"}
+    data = f" --data {' '.join(options.data)}" if options.data else ""
+    command = f"uv run python -m research.studies {study.name}{data}{f' --seeds {seeds}' if options.seeds else ''}"
+    page = markdown(found, command, pictures)
+    console.print(page, highlight=False, soft_wrap=True, markup=False)
+    if options.page:
+        options.page.parent.mkdir(parents=True, exist_ok=True)
+        options.page.write_text(page)
+        for results in found:
+            if results.data in pictures:
+                draw(results, options.page.parent / pictures[results.data])
+    made = [figure for results in found for figure in figures(results)]
+    report(f"study {study.name}", made, Options(options.quick, options.json), console)
+
+
+def _data(
+    study: Study, data: str, quick: bool, work: Path, console: Console
+) -> list[tuple[PipelineConfig, Path, tuple[date, ...]]]:
+    """The data set's config, feed log and held-out days; nothing where it is not there."""
+    if data == "kuairand":
+        log = converted_kuairand(work, console)
+        return [(KUAIRAND, log, _KUAIRAND_DAYS[-study.kuairand_days :])] if log else []
+    config = replace(FEED, forest=replace(FEED.forest, trees=_QUICK_TREES)) if quick else FEED
+    rows, days = _QUICK_ROWS if quick else study.feed_rows, FEED.train_days + study.feed_days
+    log = work / f"feed-{rows}-{days}"
+    made = generate(log, days=days, impressions_per_day=rows // (FEED.train_days + 1), seed=1)
+    return [(config, log, tuple(day.day for day in made[-study.feed_days :]))]
+
+
+def _study(
+    study: Study,
+    data: str,
+    config: PipelineConfig,
+    days: tuple[date, ...],
+    log: Path,
+    seeds: int,
+    work: Path,
+    processes: int,
+    console: Console,
+) -> Results:
+    variants = study.variants(data)
+    rows_config = study.prepared_by(data)(config)
+    # Most variants leave the forest alone and share its days; the rows are the same for every forest.
+    forests = {to_json(grown_by): grown_by for grown_by in (variant.forest(config) for variant in variants)}
+    prepared = {
+        key: [prepare(grown_by, rows_config, log, day, work / data, console) for day in days]
+        for key, grown_by in forests.items()
+    }
+    folders = {variant.name: prepared[to_json(variant.forest(config))] for variant in variants}
+    labels = np.concatenate([load(folder).day.test.labels for folder in folders[study.base]])
+    trainings = {
+        (variant.name, seed): [
+            Training(study.name, data, variant.name, folder, seed, variant.forest(config))
+            for folder in folders[variant.name]
+        ]
+        for variant in variants
+        for seed in range(1, seeds + 1)
+    }
+    predictions = run([training for days in trainings.values() for training in days], work, processes, console)
+
+    def pooled(variant: str, seed: int) -> np.ndarray:
+        return np.concatenate([predictions[training] for training in trainings[variant, seed]])
+
+    return Results(
+        study,
+        data,
+        tuple(day.isoformat() for day in days),
+        seeds,
+        len(labels),
+        dict(zip(config.objective_names, labels.sum(axis=0).astype(int).tolist(), strict=True)),
+        {v.name: measured(labels, [pooled(v.name, seed) for seed in range(1, seeds + 1)]) for v in variants},
+    )
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    main()

@@ -1,0 +1,66 @@
+"""Metrics of a variant, and how far they move from seed to seed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from research.quality.statistics import Measures, measure
+from research.studies.training import Probabilities
+
+METRICS = tuple(field.name for field in fields(Measures))
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A number over several seeds.
+
+    Attributes:
+        mean: over the seeds.
+        deviation: standard deviation between seeds; 0 with one seed.
+        half_width: of the 95 % interval of the mean, by Student's t; 0 with one seed.
+    """
+
+    mean: float
+    deviation: float
+    half_width: float
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A variant.
+
+    Attributes:
+        values: metric → float64 [seeds, objectives].
+    """
+
+    values: Mapping[str, NDArray[np.float64]]
+
+    def spread(self, metric: str, objective: int) -> Spread:
+        """Of one metric and objective."""
+        return spread(self.values[metric][:, objective])
+
+    def mean_less(self, other: "Measured", metric: str) -> Spread:
+        """Its mean over the objectives minus another's, seed by seed, so that what both owe to the seed falls out."""
+        return spread(self.values[metric].mean(axis=1) - other.values[metric].mean(axis=1))
+
+
+def measured(labels: NDArray[np.float32], predictions: Sequence[Probabilities]) -> Measured:
+    """Measures each seed's predictions [rows, objectives] of labels [rows, objectives]."""
+    found = [
+        [measure(labels[:, objective], p[:, objective]) for objective in range(labels.shape[1])] for p in predictions
+    ]
+    return Measured({metric: np.array([[getattr(m, metric) for m in seed] for seed in found]) for metric in METRICS})
+
+
+def spread(values: NDArray[np.float64]) -> Spread:
+    """Of values [seeds]."""
+    seeds = len(values)
+    if seeds == 1:
+        return Spread(float(values[0]), 0.0, 0.0)
+    deviation = float(np.std(values, ddof=1))
+    quantile = float(stats.t.ppf(0.5 + _CONFIDENCE / 2, seeds - 1))
+    return Spread(float(np.mean(values)), deviation, quantile * deviation / seeds**0.5)

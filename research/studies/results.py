@@ -1,0 +1,34 @@
+"""What a study found on one data set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from research.studies.measuring import Measured
+from research.studies.studies import Study
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Attributes:
+    study: what was compared.
+    data: the data set's name.
+    days: that were predicted, pooled.
+    seeds: trainings of each variant.
+    rows: impressions of those days.
+    objectives: name → positives.
+    variants: name → metrics.
+    """
+
+    study: Study
+    data: str
+    days: tuple[str, ...]
+    seeds: int
+    rows: int
+    objectives: Mapping[str, int]
+    variants: Mapping[str, Measured]
+
+    @property
+    def rarest(self) -> int:
+        """The objective with the fewest positives, by its place."""
+        positives = list(self.objectives.values())
+        return positives.index(min(positives))

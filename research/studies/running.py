@@ -1,0 +1,78 @@
+"""All trainings of a study, in several processes; what was predicted is kept, so that a stopped run goes on."""
+
+import hashlib
+import logging
+import multiprocessing
+import warnings
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+from rich.progress import track
+
+from ranker.config.documents import to_json
+from ranker.config.pipeline import PipelineConfig
+from ranker.identity.code import code_fingerprint
+from research.quality.study import keep
+from research.studies.preparing import load
+from research.studies.studies import STUDIES
+from research.studies.training import Probabilities, predict
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a study.
+
+    Attributes:
+        study, data, variant: by name, as a function cannot be sent to another process.
+        day: folder of the prepared day.
+        seed: of the towers.
+        config: of the prepared day, with the trees of a quick run.
+    """
+
+    study: str
+    data: str
+    variant: str
+    day: Path
+    seed: int
+    config: PipelineConfig = field(compare=False)
+
+    def file(self, work: Path) -> Path:
+        """Where its predictions are kept: the name holds all that they depend on."""
+        [variant] = [v for v in STUDIES[self.study].variants(self.data) if v.name == self.variant]
+        changed = to_json(variant.change(self.config))
+        code = code_fingerprint("ranker.towers", "research.quality.towers", "research.studies.training")
+        parts = (self.day.name, changed, code, str(variant.dense_scale), str(variant.post_hoc), str(self.seed))
+        return work / "studied" / f"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:24]}.npy"
+
+
+def run(
+    trainings: Sequence[Training], work: Path, processes: int, console: Console
+) -> Mapping[Training, Probabilities]:
+    """Predictions of all trainings; each process uses one thread, which trains more in the same time than two do."""
+    missing = [training for training in trainings if not training.file(work).is_file()]
+    # One after the other for each day, so that a process seldom has to load another.
+    missing.sort(key=lambda training: str(training.day))
+    if missing:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(processes, mp_context=context, initializer=_quiet_and_single) as pool:
+            started = [pool.submit(_train, training, training.file(work)) for training in missing]
+            for future in track(as_completed(started), "training the variants", len(started), console=console):
+                future.result()
+    return {training: np.load(training.file(work)) for training in trainings}
+
+
+def _quiet_and_single() -> None:
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def _train(training: Training, file: Path) -> None:
+    [variant] = [v for v in STUDIES[training.study].variants(training.data) if v.name == training.variant]
+    keep(file, predict(load(training.day), variant, training.seed))

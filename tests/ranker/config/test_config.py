@@ -1,0 +1,145 @@
+"""What a config accepts, what it says when it does not, and that it survives the way through a component parameter."""
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline_config import CONFIGS
+from ranker.config.columns import Categorical, DenseEmbedding, Features, MultiValued
+from ranker.config.documents import from_json, to_json
+from ranker.config.forest import Forest
+from ranker.config.gates import Gate, Gates
+from ranker.config.monitoring import Monitoring
+from ranker.config.objectives import Objective
+from ranker.config.pipeline import PipelineConfig
+from ranker.config.towers import Isotonic, Towers
+from ranker.config.training import Sampling, Training
+
+
+def config(**changes: object) -> PipelineConfig:
+    """A small valid config with some fields changed."""
+    fields: dict[str, object] = {
+        "name": "tiny",
+        "objectives": (Objective("click", "passive"), Objective("reply", "active", utility_group="other")),
+        "features": Features(
+            numeric=("age",),
+            categorical=(Categorical("device"),),
+            multi_valued=(MultiValued("topics", vocabulary_size=2),),
+            dense=(DenseEmbedding("text", 4),),
+        ),
+        "schema": "schemas/tiny.pbtxt",
+        "slices": (("device",),),
+    }
+    return PipelineConfig(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+def test_shipped_configs_survive_the_way_through_json(name: str) -> None:
+    assert from_json(PipelineConfig, to_json(CONFIGS[name])) == CONFIGS[name]
+
+
+def test_the_utility_group_defaults_to_the_tower() -> None:
+    click, reply = config().objectives
+    assert (click.group, reply.group) == ("passive", "other")
+
+
+def test_a_multi_valued_column_is_a_count_and_one_input_per_value() -> None:
+    assert config().features.forest_names == ("age", "device", "topics.count", "topics.0", "topics.1")
+    assert config().features.names == ("age", "device", "topics", "text")
+
+
+def test_a_gate_of_its_own_replaces_the_common_one() -> None:
+    gates = Gates(objective=Gate(min_auc=0.6), overrides={"reply": Gate(min_auc=0.5)})
+    assert (gates.of("click").min_auc, gates.of("reply").min_auc) == (0.6, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"objectives": ()}, "objectives"),
+        (
+            {"objectives": (Objective("click", "passive"), Objective("click", "active"))},
+            r"\['click'\] occur more than once",
+        ),
+        ({"objectives": (Objective("age", "passive"),)}, r"objectives, features and keys: .*\['age'\]"),
+        ({"slices": (("country",),)}, r"slices: \['country'\] are not among the categorical features \['device'\]"),
+        ({"slices": (("age",),)}, r"slices: \['age'\] are not among"),
+        ({"gates": Gates(overrides={"buy": Gate()})}, r"gates.overrides: \['buy'\] are not among the objectives"),
+        (
+            {"training": Training(sampling=Sampling(negatives={"buy": 0.1}))},
+            r"training.sampling.negatives: \['buy'\] are not among the objectives",
+        ),
+        (
+            {"towers": Towers(isotonic=Isotonic(by="age"))},
+            r"towers.isotonic.by: 'age' is not among the categorical features \['device'\]",
+        ),
+        ({"train_days": 0}, "train_days\n.*greater than 0"),
+        ({"name": "My Feed"}, "name\n.*pattern"),
+        ({"colour": "red"}, "colour\n.*[Uu]nexpected"),
+    ],
+)
+def test_a_wrong_value_is_named(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        config(**changes)
+
+
+def test_a_wrong_choice_is_told_what_there_is() -> None:
+    with pytest.raises(ValidationError, match=r"target\n.*'any' or 'each'"):
+        Forest(target="all")  # type: ignore[arg-type]
+
+
+def test_limits_come_lower_first() -> None:
+    with pytest.raises(ValidationError, match="the lower limit comes first"):
+        Gate(o_over_e=(1.2, 0.8))
+    with pytest.raises(ValidationError, match="slice_o_over_e: the lower limit comes first"):
+        Monitoring(slice_o_over_e=(1.5, 0.7))
+
+
+def test_the_grid_of_the_calibration_is_checked() -> None:
+    with pytest.raises(ValidationError, match=r"isotonic: low must be below high, got 2.0 and 2.0"):
+        Isotonic(low=2.0, high=2.0)
+    for wrong in ({"buckets": 0}, {"low": float("-inf")}, {"high": float("nan")}, {"by": ""}):
+        with pytest.raises(ValidationError, match=next(iter(wrong))):
+            Isotonic(**wrong)  # type: ignore[arg-type]
+
+
+def test_calibration_differs_by_a_feature_only_where_one_is_named() -> None:
+    features = config().features
+    assert Towers().calibrated_by(features) is None
+    assert Towers(isotonic=Isotonic()).calibrated_by(features) is None
+    assert Towers(isotonic=Isotonic(by="device")).calibrated_by(features) == Categorical("device")
+
+
+def test_limits_of_monitoring_are_checked() -> None:
+    for wrong in ({"false_alarm_rate": 0.0}, {"drift_factor": 0.5}, {"min_outcomes": 0}, {"drift": -1.0}):
+        with pytest.raises(ValidationError, match=next(iter(wrong))):
+            Monitoring(**wrong)  # type: ignore[arg-type]
+    assert Monitoring(slice_o_over_e=None).slice_o_over_e is None
+
+
+def test_the_forest_needs_a_column() -> None:
+    with pytest.raises(ValidationError, match="at least one numeric, categorical or multi_valued"):
+        Features(dense=(DenseEmbedding("text", 4),))
+
+
+def test_names_that_would_break_slices_and_files_are_refused() -> None:
+    with pytest.raises(ValidationError, match=r"\['a b'\]"):
+        Features(numeric=("a b",))
+
+
+def test_json_is_checked_on_the_way_back() -> None:
+    with pytest.raises(ValidationError, match="depth"):
+        from_json(Forest, to_json(Forest(depth=5)).replace('"depth":5', '"depth":0'))
+
+
+def test_a_forest_of_the_superset_objective_has_no_share_in_the_predictions() -> None:
+    superset, alone = Forest(target="any"), Towers(forest_share=0.0)
+    with pytest.raises(ValidationError, match=r"towers.forest_share: 0.3 .* set it to 0"):
+        config(forest=superset)
+    with pytest.raises(ValidationError, match=r"training.distillation: 0.7 .* set it to 0"):
+        config(forest=superset, towers=alone)
+    assert config(forest=superset, towers=alone, training=Training(distillation=0.0)).forest.target == "any"
+
+
+def test_a_shift_cannot_make_up_for_impressions_that_are_left_out() -> None:
+    with pytest.raises(ValidationError, match=r"sampling.correction: shift is not exact .* \(0.5 of them are kept\)"):
+        Sampling(impressions=0.5, correction="shift")

@@ -1,0 +1,38 @@
+"""Columns leave the Arrow batch whole, and what does not fit is an error that names the column."""
+
+import pyarrow as pa
+import pytest
+
+from ranker.evaluation.batch_columns import read_labels, read_strings
+
+
+def _batch(**columns: pa.Array) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
+
+
+def test_missing_values_null_or_empty_are_the_empty_string() -> None:
+    batch = _batch(device=pa.array([[b"ios"], None, [], [b"web"]], pa.large_list(pa.large_binary())))
+    assert read_strings(batch, "device").tolist() == [b"ios", b"", b"", b"web"]
+
+
+def test_several_values_in_one_row_are_an_error() -> None:
+    batch = _batch(device=pa.array([[b"ios", b"web"]], pa.large_list(pa.large_binary())))
+    with pytest.raises(ValueError, match=r"'device'.*one value per impression"):
+        read_strings(batch, "device")
+
+
+def test_labels_are_read_as_they_are() -> None:
+    batch = _batch(click=pa.array([[1], [0], [1]], pa.large_list(pa.int64())))
+    assert read_labels(batch, ["click"])["click"].tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize("rows", [[[1], None], [[1], []], [[1], [0, 1]], [[1], [2]], [[-1]]])
+def test_a_label_that_is_missing_or_not_0_or_1_is_an_error(rows: list[list[int] | None]) -> None:
+    batch = _batch(click=pa.array(rows, pa.large_list(pa.int64())))
+    with pytest.raises(ValueError, match="label column 'click'"):
+        read_labels(batch, ["click"])
+
+
+def test_a_column_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no column 'share', only \\['click'\\]"):
+        read_labels(_batch(click=pa.array([[1]], pa.large_list(pa.int64()))), ["share"])

@@ -1,0 +1,103 @@
+"""The exported folder: whole, described, and enough by itself."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ranker.export.saved_model import Manifest, export_saved_model
+from ranker.registry.layout import MANIFEST
+from tests.ranker.export.feed import OBJECTIVES, TinyFeed, serialized
+
+SCORE_WITH_TENSORFLOW_ALONE = """
+import sys
+import numpy as np
+import tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+examples = np.load(sys.argv[2], allow_pickle=True)["examples"]
+scores = model.signatures["serving_default"](examples=tf.constant(list(examples)))
+np.savez(sys.argv[3], **{name: values.numpy() for name, values in scores.items()})
+others = {"xgboost", "tfx", "tfx_bsl", "tensorflow_transform", "numba", "apache_beam", "ranker", "pipeline"}
+print(sorted(others & set(sys.modules)))
+"""
+
+
+def test_tensorflow_alone_loads_and_scores(feed: TinyFeed, saved_model: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "examples.npz", examples=np.array(serialized(feed.rows), object))
+    arguments = [str(saved_model), str(tmp_path / "examples.npz"), str(tmp_path / "scores.npz")]
+
+    done = subprocess.run(
+        [sys.executable, "-c", SCORE_WITH_TENSORFLOW_ALONE, *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+    scores = np.load(tmp_path / "scores.npz")
+    expected = feed.probabilities()
+    for i, objective in enumerate(OBJECTIVES):
+        np.testing.assert_allclose(scores[objective.name], expected[:, i], atol=1e-6)
+
+
+def test_manifest_describes_the_model(feed: TinyFeed, saved_model: Path) -> None:
+    manifest = json.loads((saved_model / MANIFEST).read_text())
+
+    assert manifest == {
+        "format": 1,
+        "objectives": ["like", "click", "answer"],
+        "trees": feed.forest.trees,
+        "leaves": feed.forest.leaves,
+        "forest_fingerprint": feed.forest.fingerprint,
+        "training_fingerprint": "0123",
+        "eval_day": "2024-05-04",
+        "rows": 400,
+        "input_names": {"hours-old": "hours_old"},
+        "lineage": {},
+        "config": {"towers": {"hidden": [16, 8]}},
+    }
+
+
+def test_the_folder_holds_no_optimizer_and_no_second_copy(saved_model: Path, feed: TinyFeed) -> None:
+    weights = sum(variable.numpy().size for variable in feed.network.variables)
+    saved = tf.train.list_variables(str(saved_model / "variables" / "variables"))
+
+    floats = sum(int(np.prod(shape)) for name, shape in saved if name.startswith("_logits/"))
+    assert floats == weights
+
+
+def test_a_folder_that_exists_is_left_alone(feed: TinyFeed, manifest: Manifest, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+
+    with pytest.raises(FileExistsError, match="a model is there already"):
+        export_saved_model(feed.module(), manifest, str(tmp_path / "model"))
+
+    assert not list((tmp_path / "model").iterdir())
+
+
+def test_a_failed_export_leaves_nothing_that_looks_whole(
+    feed: TinyFeed, manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = feed.module()
+    monkeypatch.setattr(type(module), "signatures", lambda self: {"rank": "not a function"})
+
+    with pytest.raises(ValueError, match="Expected a TensorFlow function"):
+        export_saved_model(module, manifest, str(tmp_path / "model"))
+
+    assert not (tmp_path / "model").exists()
+
+
+def test_what_a_killed_export_left_is_replaced(feed: TinyFeed, manifest: Manifest, tmp_path: Path) -> None:
+    (tmp_path / "model.partial").mkdir()
+    (tmp_path / "model.partial" / "rest").touch()
+
+    export_saved_model(feed.module(), manifest, str(tmp_path / "model"))
+
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model"]
+    assert not (tmp_path / "model" / "rest").exists()

@@ -1,0 +1,173 @@
+"""The Transform graph on a few hand-made impressions, analysed and applied by TensorFlow Transform itself."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+
+from ranker import keys
+from ranker.config.columns import Categorical, DenseEmbedding, Features, Keys, MultiValued
+from ranker.config.documents import to_json
+from ranker.features.preprocessing import preprocessing_fn
+
+FEATURES = Features(
+    numeric=("age", "fans"),
+    categorical=(Categorical("device", vocabulary_size=2),),
+    multi_valued=(MultiValued("topics", vocabulary_size=3),),
+    dense=(DenseEmbedding("embedding", 2),),
+)
+SPEC = {
+    "age": tf.io.VarLenFeature(tf.float32),
+    "fans": tf.io.VarLenFeature(tf.float32),
+    "device": tf.io.VarLenFeature(tf.string),
+    "topics": tf.io.VarLenFeature(tf.string),
+    "embedding": tf.io.FixedLenFeature([2], tf.float32),
+    "ad_click": tf.io.FixedLenFeature([1], tf.int64),
+    "like": tf.io.FixedLenFeature([1], tf.int64),
+    "viewer_id": tf.io.FixedLenFeature([1], tf.string),
+}
+# Frequencies: device a 3, b 2, c 1; topics x 4, y 3, z 2, w 1.
+ROWS: list[dict[str, list[Any]]] = [
+    dict(age=[1.0], fans=[0.0], device=["a"], topics=["x", "y"], embedding=[1.0, 2.0], ad_click=[1], like=[0]),
+    dict(age=[], fans=[10.0], device=["b"], topics=[], embedding=[0.0, 0.0], ad_click=[0], like=[0]),
+    dict(age=[3.0], fans=[float("inf")], device=["a"], topics=["x", "z"], embedding=[5.0, 6.0], ad_click=[0], like=[1]),
+    dict(age=[4.0], fans=[7.0], device=["c"], topics=["w"], embedding=[7.0, 8.0], ad_click=[1], like=[1]),
+    dict(age=[], fans=[2.0], device=[], topics=["x", "y", "y"], embedding=[0.5, 0.5], ad_click=[0], like=[0]),
+    dict(age=[9.0], fans=[], device=["a"], topics=["z"], embedding=[1.0, 1.0], ad_click=[0], like=[0]),
+    dict(age=[-2.0], fans=[1.0], device=["b"], topics=["x"], embedding=[1.0, 1.0], ad_click=[0], like=[0]),
+]
+
+
+@pytest.fixture(scope="module")
+def transformed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarray], Path]:
+    """Every output of the graph over ROWS, stacked, and the folder of the transform graph."""
+    folder = tmp_path_factory.mktemp("transform")
+    config = {
+        "features": to_json(FEATURES),
+        "keys": to_json(Keys()),
+        "objectives": ["ad_click", "like"],
+        "categorical_input": True,
+        "calibrated_by": "device",
+    }
+    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(SPEC))
+    rows = [{**row, "viewer_id": [f"v{i % 3}"]} for i, row in enumerate(ROWS)]
+    out = folder / "graph"
+    with tft_beam.Context(temp_dir=str(folder / "tmp")), beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        data = pipeline | beam.Create(rows)
+        transform_fn = (data, metadata) | tft_beam.AnalyzeDataset(partial(preprocessing_fn, custom_config=config))
+        transform_fn | tft_beam.WriteTransformFn(str(out))
+    return _apply(out, rows), out
+
+
+def _apply(graph: Path, rows: list[dict[str, list[Any]]]) -> dict[str, np.ndarray]:
+    output = tft.TFTransformOutput(str(graph))
+    return {name: tensor.numpy() for name, tensor in output.transform_raw_features(_parse(rows)).items()}
+
+
+def _parse(rows: list[dict[str, list[Any]]], spec: dict[str, Any] | None = None) -> dict[str, Any]:
+    serialized = []
+    for row in rows:
+        example = tf.train.Example()
+        for name, values in row.items():
+            feature = example.features.feature[name]
+            if SPEC[name].dtype == tf.string:
+                feature.bytes_list.value.extend(value.encode() for value in values)
+            elif SPEC[name].dtype == tf.int64:
+                feature.int64_list.value.extend(values)
+            else:
+                feature.float_list.value.extend(values)
+        serialized.append(example.SerializeToString())
+    return tf.io.parse_example(serialized, spec or SPEC)
+
+
+def test_forest_features_hold_values_ranks_and_multi_hot(transformed: tuple[dict[str, np.ndarray], Path]) -> None:
+    outputs, _ = transformed
+    assert FEATURES.forest_names == ("age", "fans", "device", "topics.count", "topics.0", "topics.1", "topics.2")
+    largest, nan = np.finfo(np.float32).max, np.nan
+    np.testing.assert_array_equal(
+        outputs[keys.FOREST_FEATURES],
+        np.array(
+            [
+                [1, 0, 0, 2, 1, 1, 0],
+                [nan, 10, 1, 0, 0, 0, 0],
+                [3, largest, 0, 2, 1, 0, 1],
+                [4, 7, 2, 1, 0, 0, 0],
+                [nan, 2, nan, 3, 1, 1, 0],
+                [9, nan, 0, 1, 0, 0, 1],
+                [-2, 1, 1, 1, 1, 0, 0],
+            ],
+            np.float32,
+        ),
+    )
+
+
+def test_numeric_is_signed_log_normalised_over_the_values_present(
+    transformed: tuple[dict[str, np.ndarray], Path],
+) -> None:
+    outputs, _ = transformed
+    ages = np.array([1, np.nan, 3, 4, np.nan, 9, -2])
+    logs = np.sign(ages) * np.log1p(np.abs(ages))
+    expected = (logs - np.nanmean(logs)) / np.nanstd(logs)
+    np.testing.assert_allclose(outputs[keys.NUMERIC][:, 0], np.nan_to_num(expected), atol=1e-5)
+    assert outputs[keys.NUMERIC].shape == (7, 2)
+    assert np.isfinite(outputs[keys.NUMERIC]).all()
+
+
+def test_labels_keep_the_order_of_the_config(transformed: tuple[dict[str, np.ndarray], Path]) -> None:
+    outputs, _ = transformed
+    np.testing.assert_array_equal(outputs[keys.LABELS][:, 0], [1, 0, 0, 1, 0, 0, 0])
+    np.testing.assert_array_equal(outputs[keys.LABELS][:, 1], [0, 0, 1, 1, 0, 0, 0])
+
+
+def test_a_viewer_always_falls_into_the_same_bucket(transformed: tuple[dict[str, np.ndarray], Path]) -> None:
+    outputs, _ = transformed
+    buckets = outputs[keys.VIEWER_BUCKET][:, 0]
+    assert buckets[0] == buckets[3] == buckets[6]
+    assert len(set(buckets)) == 3
+    assert ((buckets >= 0) & (buckets < keys.VIEWER_BUCKETS)).all()
+
+
+def test_the_towers_see_the_same_codes_as_the_calibration(transformed: tuple[dict[str, np.ndarray], Path]) -> None:
+    outputs, graph = transformed
+    assert outputs[keys.CATEGORICAL].dtype == np.int64
+    np.testing.assert_array_equal(outputs[keys.CATEGORICAL], [[0], [1], [0], [2], [3], [0], [1]])
+    spec = tft.TFTransformOutput(str(graph)).transformed_feature_spec()
+    assert spec[keys.CATEGORICAL] == tf.io.FixedLenFeature([1], tf.int64)
+
+
+def test_calibration_key_is_the_rank_with_a_code_of_its_own_for_missing(
+    transformed: tuple[dict[str, np.ndarray], Path],
+) -> None:
+    outputs, _ = transformed
+    assert outputs[keys.CALIBRATION_KEY].dtype == np.int64
+    np.testing.assert_array_equal(outputs[keys.CALIBRATION_KEY], [[0], [1], [0], [2], [3], [0], [1]])
+
+
+def test_dense_embedding_passes_unchanged(transformed: tuple[dict[str, np.ndarray], Path]) -> None:
+    outputs, _ = transformed
+    np.testing.assert_array_equal(outputs["embedding"], [row["embedding"] for row in ROWS])
+
+
+def test_serving_needs_neither_labels_nor_viewer(transformed: tuple[dict[str, np.ndarray], Path]) -> None:
+    outputs, graph = transformed
+    spec = {name: SPEC[name] for name in FEATURES.names}
+    raw = _parse([{name: row[name] for name in spec} for row in ROWS], spec)
+    served = tft.TFTransformOutput(str(graph)).transform_raw_features(raw, drop_unused_features=True)
+    for name in (keys.FOREST_FEATURES, keys.NUMERIC, "embedding"):
+        np.testing.assert_array_equal(served[name].numpy(), outputs[name])
+
+
+def test_an_unseen_value_shares_the_rank_of_those_not_kept(transformed: tuple[dict[str, np.ndarray], Path]) -> None:
+    _, graph = transformed
+    unseen = {**ROWS[0], "device": ["never seen"], "topics": ["never seen"], "viewer_id": ["v"]}
+    forest = _apply(graph, [unseen])[keys.FOREST_FEATURES][0]
+    assert forest[2] == 2
+    np.testing.assert_array_equal(forest[3:], [1, 0, 0, 0])

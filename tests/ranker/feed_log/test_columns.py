@@ -1,0 +1,87 @@
+import pyarrow as pa
+import pytest
+
+from ranker.config.columns import Categorical, Features, Keys
+from ranker.config.documents import from_json, to_json
+from ranker.feed_log.columns import Column, LogColumns, check_schema, columns_of
+from ranker.feed_log.layout import FeedLogError
+
+
+def test_columns_come_from_the_config_and_survive_json(columns: LogColumns) -> None:
+    assert [(c.name, c.kind, c.size) for c in columns.columns] == [
+        ("session_id", "id", 1),
+        ("viewer_id", "id", 1),
+        ("item_id", "id", 1),
+        ("timestamp", "timestamp", 1),
+        ("age_hours", "numeric", 1),
+        ("impressions", "numeric", 1),
+        ("device", "categorical", 1),
+        ("cohort", "categorical", 1),
+        ("topics", "multi_valued", 1),
+        ("content", "dense", 3),
+        ("click", "objective", 1),
+        ("like", "objective", 1),
+    ]
+    assert from_json(LogColumns, to_json(columns)) == columns
+
+
+def test_what_only_modelling_reads_does_not_change_the_columns() -> None:
+    small = Features(categorical=(Categorical("device", vocabulary_size=10),))
+    large = Features(categorical=(Categorical("device", vocabulary_size=99),))
+    assert columns_of(("click",), small, Keys()) == columns_of(("click",), large, Keys())
+
+
+def test_missing_columns_are_listed_with_a_suggestion() -> None:
+    schema = pa.schema({"Click": pa.int8(), "age_hour": pa.float32(), "x": pa.int8()})
+    wanted = [Column("click", "objective"), Column("age_hours", "numeric"), Column("device", "categorical")]
+    with pytest.raises(FeedLogError) as raised:
+        check_schema("log/a.parquet", schema, wanted)
+    assert str(raised.value) == (
+        "log/a.parquet: no column 'click' (did you mean 'Click'?), 'age_hours' (did you mean 'age_hour'?), 'device'; "
+        "it has Click, age_hour, x"
+    )
+
+
+def test_a_long_list_of_missing_columns_is_cut() -> None:
+    wanted = [Column(f"feature_{i}", "numeric") for i in range(7)]
+    with pytest.raises(FeedLogError, match=r"no column 'feature_0', .*, 'feature_4' and 2 others; it has x"):
+        check_schema("a.parquet", pa.schema({"x": pa.int8()}), wanted)
+
+
+def test_a_name_that_stands_twice_is_refused() -> None:
+    schema = pa.schema([("click", pa.int8()), ("click", pa.int8())])
+    with pytest.raises(FeedLogError, match=r"a\.parquet: column 'click' stands there more than once"):
+        check_schema("a.parquet", schema, [Column("click", "objective")])
+
+
+STRINGS = pa.dictionary(pa.int32(), pa.string())
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (
+            "objective",
+            [pa.int8(), pa.uint64(), pa.bool_(), pa.float64(), pa.decimal128(3, 0)],
+            [pa.string(), pa.null()],
+        ),
+        ("id", [pa.string(), pa.large_string(), pa.int64(), pa.binary(), STRINGS], [pa.float64(), pa.list_(pa.int8())]),
+        ("timestamp", [pa.int64(), pa.timestamp("ns", "UTC"), pa.date32()], [pa.string(), pa.float64()]),
+        ("numeric", [pa.float16(), pa.uint8(), pa.bool_(), pa.null()], [pa.string(), pa.timestamp("ms")]),
+        ("categorical", [STRINGS, pa.large_binary(), pa.int16(), pa.bool_(), pa.null()], [pa.float32(), pa.date32()]),
+        (
+            "multi_valued",
+            [pa.list_(pa.string()), pa.large_list(pa.int64()), pa.list_(STRINGS), pa.list_(pa.int8(), 2)],
+            [pa.string(), pa.list_(pa.float32()), pa.list_(pa.list_(pa.string()))],
+        ),
+        ("dense", [pa.list_(pa.float32()), pa.list_(pa.float64(), 3), pa.large_list(pa.float16())], [pa.float32()]),
+    ],
+)
+def test_types_that_a_kind_accepts(kind: str, good: list[pa.DataType], bad: list[pa.DataType]) -> None:
+    column = Column("x", kind)  # type: ignore[arg-type]
+    for arrow_type in good:
+        check_schema("a.parquet", pa.schema({"x": arrow_type}), [column])
+    for arrow_type in bad:
+        with pytest.raises(FeedLogError) as raised:
+            check_schema("a.parquet", pa.schema({"x": arrow_type}), [column])
+        assert f"a.parquet: {kind} column 'x' is {arrow_type}; accepted are " in str(raised.value)

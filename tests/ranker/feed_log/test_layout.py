@@ -1,0 +1,131 @@
+import os
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import fs
+
+from ranker.feed_log import layout as feed_log
+from ranker.feed_log.layout import (
+    FeedLogError,
+    day_files,
+    latest_day,
+    list_days,
+    open_parquet,
+    parse_day,
+    source_fingerprint,
+    window_days,
+)
+from tests.ranker.feed_log.conftest import WriteDay
+from tests.small_feed_log import EVAL_DAY, day_table
+
+WINDOW = window_days(EVAL_DAY, 3)
+
+
+def test_window_ends_with_the_eval_day_and_crosses_months() -> None:
+    assert window_days(date(2024, 3, 1), 2) == [date(2024, 2, 28), date(2024, 2, 29), date(2024, 3, 1)]
+
+
+@pytest.mark.parametrize("text", ["2024-02-30", "20240203", "2024-W05-3", "yesterday", ""])
+def test_what_is_not_a_day_is_refused(text: str) -> None:
+    with pytest.raises(FeedLogError, match=f"'{text}' is not a day; write it as YYYY-MM-DD"):
+        parse_day(text)
+
+
+def test_latest_day_ignores_what_is_half_written(feed_log: Path) -> None:
+    for name in (".writing-x", "_day-2031-01-01", "day-2031-01-01.tmp", "notes"):
+        (feed_log / name).mkdir()
+    assert latest_day(feed_log) == EVAL_DAY
+    assert list_days(feed_log) == WINDOW
+
+
+def test_a_uri_reads_like_a_path(feed_log: Path) -> None:
+    uri = feed_log.as_uri()
+    assert latest_day(uri) == EVAL_DAY
+    assert source_fingerprint(uri, WINDOW) == source_fingerprint(feed_log, WINDOW)
+    files = day_files(uri, EVAL_DAY)
+    assert files is not None
+    assert open_parquet(files[0].path).metadata.num_rows == 40
+
+
+def test_a_day_folder_that_names_no_day_is_an_error(feed_log: Path) -> None:
+    (feed_log / "day-2024-13-01").mkdir()
+    with pytest.raises(FeedLogError, match="folder 'day-2024-13-01': '2024-13-01' is not a day"):
+        latest_day(feed_log)
+
+
+def test_no_folder_and_no_days(tmp_path: Path) -> None:
+    with pytest.raises(FeedLogError, match=r"there is no folder .*nowhere"):
+        latest_day(tmp_path / "nowhere")
+    with pytest.raises(FeedLogError, match="at least one folder named day-YYYY-MM-DD, and has none"):
+        latest_day(tmp_path)
+
+
+def test_day_files_come_by_name_without_what_is_half_written(feed_log: Path, write_day: WriteDay) -> None:
+    write_day(0, day_table(2), "part-2.parquet")
+    write_day(0, day_table(2), "part-1.parquet")
+    folder = feed_log / f"day-{EVAL_DAY}"
+    for name in (".part-3.parquet", "_SUCCESS", "part-4.parquet.tmp"):
+        (folder / name).write_bytes(b"PAR1")
+    files = day_files(feed_log, EVAL_DAY)
+    assert files is not None
+    assert [Path(file.path).name for file in files] == ["part-0.parquet", "part-1.parquet", "part-2.parquet"]
+    assert [file.size for file in files] == [Path(file.path).stat().st_size for file in files]
+    assert day_files(feed_log, date(2020, 1, 1)) is None
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "part-0.parquet.gz", "hour=3"])
+def test_anything_else_in_a_day_is_an_error(feed_log: Path, name: str) -> None:
+    path = feed_log / f"day-{EVAL_DAY}" / name
+    path.mkdir() if "=" in name else path.write_text("click\n1\n")
+    with pytest.raises(FeedLogError, match=f"{name}: not a Parquet file"):
+        day_files(feed_log, EVAL_DAY)
+
+
+@pytest.mark.parametrize("content", [b"", b"click,like\n0,1\n" * 9, b"PAR1" + b"\xff" * 40 + b"PAR1"])
+def test_a_file_that_is_not_parquet_is_named(feed_log: Path, content: bytes) -> None:
+    path = feed_log / f"day-{EVAL_DAY}" / "part-9.parquet"
+    path.write_bytes(content)
+    with pytest.raises(FeedLogError, match=r"part-9\.parquet: not a Parquet file, or not a whole one"):
+        open_parquet(str(path))
+    with pytest.raises(FeedLogError, match=r"part-9\.parquet: not a Parquet file, or not a whole one"):
+        source_fingerprint(feed_log, WINDOW)
+
+
+def test_fingerprint_outlives_touching_and_copying(feed_log: Path, tmp_path: Path) -> None:
+    before = source_fingerprint(feed_log, WINDOW)
+    os.utime(feed_log / f"day-{EVAL_DAY}" / "part-0.parquet", (0, 0))
+    assert source_fingerprint(feed_log, WINDOW) == before
+    shutil.copytree(feed_log, tmp_path / "copy")
+    assert source_fingerprint(tmp_path / "copy", WINDOW) == before
+
+
+def test_fingerprint_sees_other_rows_files_and_days(feed_log: Path, write_day: WriteDay) -> None:
+    seen = [source_fingerprint(feed_log, WINDOW), source_fingerprint(feed_log, WINDOW[1:])]
+    table = day_table(40)
+    click = [1 - table["click"][0].as_py(), *table["click"].to_pylist()[1:]]
+    age = [123.0, *table["age_hours"].to_pylist()[1:]]
+    write_day(0, table.set_column(table.schema.get_field_index("age_hours"), "age_hours", pa.array(age)))
+    seen.append(source_fingerprint(feed_log, WINDOW))
+    write_day(0, table.set_column(table.schema.get_field_index("click"), "click", pa.array(click, pa.int8())))
+    write_day(0, day_table(5), "part-1.parquet")
+    seen.append(source_fingerprint(feed_log, WINDOW))
+    (feed_log / f"day-{EVAL_DAY}" / "part-1.parquet").rename(feed_log / f"day-{EVAL_DAY}" / "part-2.parquet")
+    seen.append(source_fingerprint(feed_log, WINDOW))
+    shutil.rmtree(feed_log / f"day-{WINDOW[0]}")
+    seen.append(source_fingerprint(feed_log, WINDOW))
+    assert len(set(seen)) == len(seen)
+
+
+def test_a_folder_that_may_not_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Locked:
+        def get_file_info(self, what: str | fs.FileSelector) -> fs.FileInfo:
+            if isinstance(what, fs.FileSelector):
+                raise PermissionError("[Errno 13] cannot open directory")
+            return fs.FileInfo(what, fs.FileType.Directory)
+
+    monkeypatch.setattr(feed_log, "filesystem_of", lambda path: (Locked(), path))
+    with pytest.raises(FeedLogError, match=r"the folder /log cannot be read: \[Errno 13\]"):
+        list_days("/log")

@@ -1,0 +1,116 @@
+"""The fingerprint covers the import closure, changes with it, and with nothing else."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components import artifacts
+from ranker.identity.code import PROJECT_ROOT, code_fingerprint, import_closure
+
+COMPONENTS = sorted(file.parent.name for file in Path(artifacts.__file__).parent.glob("*/component.py"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project whose executor reaches one module by each form of import, and one module by none."""
+    files = {
+        "job/__init__.py": "",
+        "job/executor.py": "from library import direct\nimport library.dotted\nfrom .beside import X\n",
+        "job/beside.py": "X = 1\n",
+        "library/__init__.py": "from library.package import reexported\n",
+        "library/direct.py": "def f():\n    from library.late import Y\n    return Y\n",
+        "library/dotted.py": "import os\n",
+        "library/late.py": "Y = 1\n",
+        "library/package/__init__.py": "reexported = 1\n",
+        "library/package/unused.py": "Z = 1\n",
+        "library/pages/page.html.j2": "<p>",
+        "library/notes.md": "not code",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("job/__init__.py", "job/executor.py", "job/beside.py", "library/__init__.py", "library/direct.py"),
+        *("library/dotted.py", "library/late.py", "library/package/__init__.py", "library/pages/page.html.j2"),
+    ],
+)
+def test_whatever_can_run_counts(project: Path, name: str) -> None:
+    before = code_fingerprint("job.executor", root=project)
+    file = project / name
+    file.write_text(file.read_text() + "\n")
+    assert code_fingerprint("job.executor", root=project) != before
+
+
+@pytest.mark.parametrize("name", ["library/package/unused.py", "library/notes.md", "job/component.py"])
+def test_whatever_cannot_run_does_not(project: Path, name: str) -> None:
+    before = code_fingerprint("job.executor", root=project)
+    (project / name).write_text("another content\n")
+    assert code_fingerprint("job.executor", root=project) == before
+
+
+def test_nothing_is_imported(project: Path) -> None:
+    (project / "job" / "executor.py").write_text("raise RuntimeError\nimport library.late\n")
+    assert project / "library" / "late.py" in import_closure("job.executor", root=project)
+
+
+def test_touching_a_file_changes_nothing(project: Path) -> None:
+    before = code_fingerprint("job.executor", root=project)
+    (project / "job" / "executor.py").touch()
+    assert code_fingerprint("job.executor", root=project) == before
+
+
+def test_an_unknown_module_is_named() -> None:
+    with pytest.raises(ModuleNotFoundError, match="no_such_module_here"):
+        code_fingerprint("no_such_module_here")
+
+
+LOADED = """
+import importlib, json, sys
+ours = ("ranker", "components", "pipeline", "datasets", "serving")
+found = {}
+for component in sys.argv[1:]:
+    for name in [name for name in sys.modules if name.partition(".")[0] in ours]:
+        del sys.modules[name]
+    importlib.import_module(f"components.{component}.executor")
+    found[component] = [m.__file__ for n, m in sys.modules.items() if n.partition(".")[0] in ours and m.__file__]
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, list[str]]:
+    """Executor → our files that Python itself loads with it, in a process of its own."""
+    command = [sys.executable, "-W", "ignore", "-c", LOADED, *COMPONENTS]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_no_module_of_ours_that_an_executor_imports_is_left_out(loaded: dict[str, list[str]], component: str) -> None:
+    ours = {Path(file) for file in loaded[component]}
+    assert PROJECT_ROOT / "components" / component / "executor.py" in ours
+    assert ours <= set(import_closure(f"components.{component}.executor"))
+
+
+@pytest.mark.parametrize(
+    ("component", "file"),
+    [
+        ("forest_trainer", "ranker/forest/refit.py"),
+        ("tower_trainer", "ranker/forest/margins.py"),
+        ("pusher", "ranker/storage.py"),
+        ("calibration_report", "ranker/reports/templates/report.html.j2"),
+        ("evaluator", "ranker/evaluation/intervals.py"),
+    ],
+)
+def test_what_a_hand_written_list_would_forget_is_there(component: str, file: str) -> None:
+    assert PROJECT_ROOT / file in import_closure(f"components.{component}.executor")

@@ -1,0 +1,57 @@
+"""What a warm start survives and what not."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline_config import FEED
+from ranker.config.columns import Keys
+from ranker.config.forest import Forest
+from ranker.config.gates import Gate, Gates
+from ranker.config.pipeline import PipelineConfig
+from ranker.config.retraining import Retraining
+from ranker.config.towers import Towers
+from ranker.config.training import Training
+from ranker.identity.compatibility import warm_start_parts
+
+SCHEMA = "feature { name: 'a' }"
+
+
+def changed(config: PipelineConfig, schema: str = SCHEMA) -> set[str]:
+    before, after = warm_start_parts(FEED, SCHEMA), warm_start_parts(config, schema)
+    assert before.keys() == after.keys()
+    return {name for name in before if before[name] != after[name]}
+
+
+@pytest.mark.parametrize(
+    ("config", "part"),
+    [
+        (replace(FEED, forest=Forest(trees=12)), "forest"),
+        (replace(FEED, towers=Towers(hidden=(32,))), "towers"),
+        (replace(FEED, keys=Keys(viewer="member")), "keys"),
+        (replace(FEED, features=replace(FEED.features, numeric=FEED.features.numeric[:-1])), "features"),
+        (replace(FEED, objectives=FEED.objectives[::-1]), "objectives"),
+        (replace(FEED, objectives=(replace(FEED.objectives[0], tower="active"), *FEED.objectives[1:])), "objectives"),
+    ],
+)
+def test_what_changes_features_leaves_or_weights_is_named(config: PipelineConfig, part: str) -> None:
+    assert changed(config) == {part}
+
+
+def test_another_schema_is_named() -> None:
+    assert changed(FEED, "feature { name: 'b' }") == {"schema"}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        replace(FEED, gates=Gates(objective=Gate(min_auc=0.9))),
+        replace(FEED, training=Training(learning_rate=1e-4)),
+        replace(FEED, retraining=Retraining(refit_forest_days=30)),
+        replace(FEED, objectives=(replace(FEED.objectives[0], utility_weight=9.0), *FEED.objectives[1:])),
+        replace(FEED, slices=()),
+        replace(FEED, train_days=3),
+    ],
+)
+def test_what_leaves_them_alone_goes_unnoticed(config: PipelineConfig) -> None:
+    assert changed(config) == set()

@@ -1,0 +1,152 @@
+import json
+import os
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from pyarrow import fs
+
+from ranker import storage
+from ranker.registry import publishing
+from ranker.registry.layout import MANIFEST
+from ranker.registry.publishing import find_published, publish
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    (folder / "variables").mkdir(parents=True)
+    (folder / "assets.extra").mkdir()
+    (folder / MANIFEST).write_text('{"training_fingerprint": "monday"}')
+    (folder / "saved_model.pb").write_text("graph")
+    (folder / "variables" / "variables.index").write_text("weights")
+    return folder
+
+
+@pytest.fixture
+def destination(tmp_path: Path) -> Path:
+    return tmp_path / "serving"
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setattr(publishing, "time", SimpleNamespace(time=lambda: seconds))
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_version_is_the_whole_model_named_by_the_time(model: Path, destination: Path) -> None:
+    before = int(time.time())
+    version = publish(str(model), str(destination))
+    assert before <= int(version) <= time.time()
+    assert content(destination / version) == content(model)
+    assert os.listdir(destination) == [version]
+
+
+def test_versions_grow_within_one_second(monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path) -> None:
+    set_clock(monkeypatch, 1000.7)
+    assert [publish(str(model), str(destination)) for _ in range(3)] == ["1000", "1001", "1002"]
+    set_clock(monkeypatch, 900.0)
+    assert publish(str(model), str(destination)) == "1003"
+    assert sorted(os.listdir(destination)) == ["1000", "1001", "1002", "1003"]
+
+
+def test_a_push_cut_short_leaves_no_version_and_is_cleared_away(
+    monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path
+) -> None:
+    copy_files = fs.copy_files
+
+    def killed_on_the_way(source: str, target: str, **where: fs.FileSystem) -> None:
+        if source.endswith("saved_model.pb"):
+            raise KeyboardInterrupt
+        copy_files(source, target, **where)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fs, "copy_files", killed_on_the_way)
+        with pytest.raises(KeyboardInterrupt):
+            publish(str(model), str(destination))
+    (left,) = os.listdir(destination)
+    assert left.startswith(".pushing-")
+    assert "saved_model.pb" not in content(destination / left)
+    (destination / left / "stale").write_text("of an earlier try")
+
+    version = publish(str(model), str(destination))
+    assert os.listdir(destination) == [version]
+    assert content(destination / version) == content(model)
+
+
+def test_two_pushes_at_once_take_two_versions(monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path) -> None:
+    set_clock(monkeypatch, 1000.0)
+    next_version = publishing._next_version
+
+    def and_somebody_takes_it(where: str, filesystem: fs.FileSystem) -> str:
+        version = next_version(where, filesystem)
+        if version == "1000":
+            (destination / version).mkdir()
+            (destination / version / "saved_model.pb").write_text("theirs")
+        return version
+
+    monkeypatch.setattr(publishing, "_next_version", and_somebody_takes_it)
+    assert publish(str(model), str(destination)) == "1001"
+    assert content(destination / "1000") == {"saved_model.pb": "theirs"}
+    assert content(destination / "1001") == content(model)
+
+
+def test_no_model_no_push(tmp_path: Path, destination: Path) -> None:
+    (tmp_path / "model").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"a model is to be pushed, and there is no saved_model\.pb"):
+        publish(str(tmp_path / "model"), str(destination))
+    assert not destination.exists()
+
+
+def test_a_note_is_added_to_the_copys_manifest_alone(model: Path, destination: Path) -> None:
+    version = publish(str(model), str(destination), note={"rollback": {"instead_of": "7"}})
+    copy = content(destination / version)
+    assert json.loads(copy[MANIFEST]) == {"training_fingerprint": "monday", "rollback": {"instead_of": "7"}}
+    assert json.loads(content(model)[MANIFEST]) == {"training_fingerprint": "monday"}
+    assert {**copy, MANIFEST: ""} == {**content(model), MANIFEST: ""}
+
+
+def test_a_push_that_was_done_is_found_again(model: Path, destination: Path) -> None:
+    assert find_published(str(model), str(destination)) is None
+    version = publish(str(model), str(destination))
+    assert find_published(str(model), str(destination)) == version
+    # Not when something else serves by now, not even the same model after a rollback.
+    publish(str(model), str(destination), note={"rollback": {}})
+    assert find_published(str(model), str(destination)) is None
+
+
+def test_models_of_no_known_training_are_never_the_same(model: Path, destination: Path) -> None:
+    (model / MANIFEST).write_text('{"training_fingerprint": ""}')
+    publish(str(model), str(destination))
+    assert find_published(str(model), str(destination)) is None
+
+
+def test_an_object_store_gets_what_makes_it_load_last(
+    monkeypatch: pytest.MonkeyPatch, model: Path, tmp_path: Path
+) -> None:
+    """A file system behind a URI that is not the machine's own, where a folder cannot be renamed."""
+    store = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())
+    own = storage.filesystem_of
+
+    def behind_a_uri(location: str) -> tuple[fs.FileSystem, str]:
+        return (store, location.removeprefix("store://")) if "://" in location else own(location)
+
+    copied: list[str] = []
+    copy_files = fs.copy_files
+
+    def noting(source: str, target: str, **where: fs.FileSystem) -> None:
+        copied.append(target)
+        copy_files(source, target, **where)
+
+    for module in (storage, publishing):
+        monkeypatch.setattr(module, "filesystem_of", behind_a_uri)
+    monkeypatch.setattr(fs, "copy_files", noting)
+    set_clock(monkeypatch, 1000.0)
+    assert [publish(str(model), "store://models/feed", note={"n": 1}) for _ in range(2)] == ["1000", "1001"]
+    written = content(tmp_path / "models" / "feed" / "1001")
+    assert {**written, MANIFEST: ""} == {**content(model), MANIFEST: ""}
+    assert json.loads(written[MANIFEST])["n"] == 1
+    assert copied[-1] == "models/feed/1001/saved_model.pb"

@@ -1,0 +1,68 @@
+import os
+import time
+from pathlib import Path
+
+import pytest
+from pyarrow import fs
+
+from ranker import storage
+from ranker.registry import publishing, retention
+from ranker.registry.retention import remove_old_versions
+from tests.ranker.registry.test_versions import push
+
+
+def names(root: Path) -> list[str]:
+    return sorted(os.listdir(root))
+
+
+def test_the_newest_versions_stay(tmp_path: Path) -> None:
+    for version in ("7", "8", "9", "10"):
+        push(tmp_path, version)
+    assert remove_old_versions(str(tmp_path), keep=2) == ["8", "7"]
+    assert names(tmp_path) == ["10", "9"]
+    assert remove_old_versions(str(tmp_path), keep=2) == []
+
+
+def test_what_is_no_whole_version_is_neither_counted_nor_removed(tmp_path: Path) -> None:
+    for version in ("7", "8"):
+        push(tmp_path, version)
+    (tmp_path / "9").mkdir()
+    (tmp_path / "notes").mkdir()
+    assert remove_old_versions(str(tmp_path), keep=1) == ["7"]
+    assert names(tmp_path) == ["8", "9", "notes"]
+
+
+def test_what_killed_pushes_and_removals_left_is_cleared_away(tmp_path: Path) -> None:
+    push(tmp_path, "7")
+    for left in (".pushing-old", ".pushing-now", ".removing-6"):
+        push(tmp_path, left)
+    yesterday = time.time() - 25 * 3600
+    os.utime(tmp_path / ".pushing-old", (yesterday, yesterday))
+    assert remove_old_versions(str(tmp_path), keep=2) == []
+    assert names(tmp_path) == [".pushing-now", "7"]
+
+
+def test_the_version_now_serving_cannot_be_removed(tmp_path: Path) -> None:
+    push(tmp_path, "7")
+    with pytest.raises(ValueError, match="keep: at least the version now serving has to stay, got 0"):
+        remove_old_versions(str(tmp_path), keep=0)
+
+
+def test_a_destination_without_versions_is_left_alone(tmp_path: Path) -> None:
+    assert remove_old_versions(str(tmp_path), keep=2) == []
+
+
+def test_an_object_store_is_tidied_without_renames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system behind a URI that is not the machine's own."""
+    store = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())
+
+    def behind_a_uri(location: str) -> tuple[fs.FileSystem, str]:
+        return store, location.removeprefix("store://")
+
+    for module in (storage, publishing, retention):
+        monkeypatch.setattr(module, "filesystem_of", behind_a_uri)
+    monkeypatch.setattr("ranker.registry.versions.filesystem_of", behind_a_uri)
+    for version in ("7", "8", "9"):
+        push(tmp_path / "models", version)
+    assert remove_old_versions("store://models", keep=1) == ["8", "7"]
+    assert names(tmp_path / "models") == ["9"]

@@ -1,0 +1,124 @@
+"""What a day starts from, decided from manifests alone."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ranker.config.retraining import Retraining
+from ranker.registry.start import Lineage, StartPlan, find_parent, make_plan, read_plan, write_plan
+from tests.ranker.registry.test_versions import push
+
+DAY = date(2026, 3, 9)
+PARTS = {"features": "f1", "towers": "t1"}
+LINEAGE = Lineage(start="warm", parent="3", forest_day="2026-03-05", fisher=True, parts=PARTS)
+WEEKLY = Retraining(start="warm", refit_forest_days=7, most_unseen_days=2)
+
+
+def push_model(root: Path, version: str, eval_day: str, lineage: Lineage | None = LINEAGE) -> None:
+    manifest: dict[str, Any] = {"eval_day": eval_day, "training_fingerprint": f"training for {eval_day}"}
+    push(root, version, json.dumps(manifest | ({"lineage": lineage.as_json()} if lineage else {})))
+
+
+def plan(root: Path, retraining: Retraining = WEEKLY, parts: dict[str, str] = PARTS, version: str = "") -> StartPlan:
+    return make_plan(str(root), DAY, retraining, parts, version)
+
+
+def test_the_day_after_goes_on_from_the_day_before(tmp_path: Path) -> None:
+    push_model(tmp_path, "7", "2026-03-08")
+    assert plan(tmp_path) == StartPlan(
+        start="warm",
+        reason="goes on from version 7 of 2026-03-08, on the forest of 2026-03-05",
+        parent="7",
+        train_days=1,
+        forest_day="2026-03-05",
+        refresh_forest=True,
+        replay_days=2,
+    )
+    assert plan(tmp_path, replace(WEEKLY, start="incremental")).start == "incremental"
+
+
+def test_the_forest_may_stay_and_the_past_may_rest(tmp_path: Path) -> None:
+    push_model(tmp_path, "7", "2026-03-08")
+    found = plan(tmp_path, replace(WEEKLY, refresh_forest=False, replay_days=0))
+    assert (found.start, found.refresh_forest, found.replay_days) == ("warm", False, 0)
+    found = plan(tmp_path, replace(WEEKLY, start="cold"))
+    assert (found.refresh_forest, found.replay_days) == (False, 0)
+
+
+def test_days_that_the_parent_has_not_seen_are_caught_up_with(tmp_path: Path) -> None:
+    push_model(tmp_path, "7", "2026-03-07")
+    assert plan(tmp_path).train_days == 2
+    assert plan(tmp_path, replace(WEEKLY, most_unseen_days=1)).reason == "version 7 is 2 days behind, of 2026-03-07"
+
+
+@pytest.mark.parametrize(
+    ("retraining", "lineage", "parts", "reason"),
+    [
+        (replace(WEEKLY, start="cold"), LINEAGE, PARTS, "retraining.start is cold"),
+        (replace(WEEKLY, refit_forest_days=4), LINEAGE, PARTS, "the forest of version 7 is 4 days old, and is due"),
+        (WEEKLY, LINEAGE, {**PARTS, "towers": "t2"}, "changed since version 7: towers"),
+        (WEEKLY, LINEAGE, {"towers": "t2"}, "changed since version 7: features, towers"),
+        (WEEKLY, None, PARTS, "version 7 carries nothing that a training could go on from"),
+        (
+            replace(WEEKLY, start="incremental"),
+            replace(LINEAGE, fisher=False),
+            PARTS,
+            "7 carries no Fisher information",
+        ),
+    ],
+)
+def test_a_cold_start_says_why(
+    tmp_path: Path, retraining: Retraining, lineage: Lineage | None, parts: dict[str, str], reason: str
+) -> None:
+    push_model(tmp_path, "7", "2026-03-08", lineage)
+    found = plan(tmp_path, retraining, parts)
+    assert found.is_cold
+    assert reason in found.reason
+    assert (found.parent, found.train_days, found.forest_day) == ("", None, "")
+
+
+def test_the_forest_is_refitted_on_the_day_that_it_is_due(tmp_path: Path) -> None:
+    push_model(tmp_path, "7", "2026-03-08")
+    assert plan(tmp_path, replace(WEEKLY, refit_forest_days=5)).start == "warm"
+    assert plan(tmp_path, replace(WEEKLY, refit_forest_days=4)).is_cold
+
+
+def test_the_parent_is_the_newest_version_for_an_earlier_day(tmp_path: Path) -> None:
+    """Not the one that the same day pushed before, and not one of a later day."""
+    assert find_parent(str(tmp_path / "nowhere"), DAY) is None
+    push_model(tmp_path, "7", "2026-03-07")
+    push_model(tmp_path, "8", "2026-03-08")
+    push_model(tmp_path, "9", "2026-03-09")
+    push_model(tmp_path, "10", "2026-03-10")
+    push(tmp_path, "11", "not json")
+    assert find_parent(str(tmp_path), DAY) == "8"
+    assert plan(tmp_path).parent == "8"
+    # A rollback puts an earlier model on top, and the next day goes on from it.
+    push_model(tmp_path, "12", "2026-03-07")
+    assert plan(tmp_path).parent == "12"
+    assert plan(tmp_path).train_days == 2
+
+
+def test_a_version_can_be_named_and_a_cold_start_asked_for(tmp_path: Path) -> None:
+    push_model(tmp_path, "7", "2026-03-07")
+    push_model(tmp_path, "8", "2026-03-08")
+    push_model(tmp_path, "9", "2026-03-09")
+    assert plan(tmp_path, version="7").parent == "7"
+    assert plan(tmp_path, version="none").reason == "a cold start was asked for"
+    assert plan(tmp_path, version="9").reason == "version 9 was trained for 2026-03-09, which is not before 2026-03-09"
+
+
+def test_without_a_model_there_is_nothing_to_go_on_from(tmp_path: Path) -> None:
+    assert plan(tmp_path).reason == "no model has been pushed for a day before 2026-03-09"
+
+
+def test_a_plan_survives_its_file(tmp_path: Path) -> None:
+    push_model(tmp_path / "serving", "7", "2026-03-08")
+    for written in (plan(tmp_path / "serving"), plan(tmp_path / "serving", version="none")):
+        write_plan(str(tmp_path), written)
+        assert read_plan(str(tmp_path)) == written
+        assert read_plan(tmp_path.as_uri()) == written

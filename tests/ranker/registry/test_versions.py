@@ -1,0 +1,66 @@
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from ranker.registry.layout import MANIFEST
+from ranker.registry.versions import find_serving_version
+
+
+def push(root: Path, version: str, manifest: str | None = None) -> None:
+    """A version that looks like a pushed model, with the manifest's text if any."""
+    folder = root / version
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(b"model")
+    if manifest is not None:
+        (folder / MANIFEST).parent.mkdir()
+        (folder / MANIFEST).write_text(manifest)
+
+
+def of_training(fingerprint: str) -> str:
+    return json.dumps({"training_fingerprint": fingerprint})
+
+
+def test_nothing_serves_yet(tmp_path: Path) -> None:
+    assert find_serving_version(str(tmp_path / "nowhere")) is None
+    assert find_serving_version(str(tmp_path)) is None
+
+
+def test_the_highest_number_serves(tmp_path: Path) -> None:
+    for version in ("9", "10", "2"):
+        push(tmp_path, version)
+    assert find_serving_version(str(tmp_path)) == "10"
+    assert find_serving_version(tmp_path.as_uri()) == "10"
+
+
+def test_what_is_no_whole_version_is_passed_over_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    push(tmp_path, "5")
+    push(tmp_path, "canary-7")
+    push(tmp_path, ".pushing-8")
+    (tmp_path / "9" / "variables").mkdir(parents=True)
+    (tmp_path / "11").write_text("a file")
+    with caplog.at_level(logging.WARNING):
+        assert find_serving_version(str(tmp_path)) == "5"
+    assert "9: passed over, as it has no saved_model.pb" in caplog.text
+    assert "canary-7: passed over, as its name is not a number" in caplog.text
+    assert ".pushing-8" not in caplog.text
+
+
+def test_the_model_of_the_same_training_is_passed_over(tmp_path: Path) -> None:
+    push(tmp_path, "1")
+    push(tmp_path, "2", of_training("monday"))
+    push(tmp_path, "3", of_training("tuesday"))
+    push(tmp_path, "4", of_training("tuesday"))
+    destination = str(tmp_path)
+    assert find_serving_version(destination, exclude_training_fingerprint="wednesday") == "4"
+    assert find_serving_version(destination, exclude_training_fingerprint="tuesday") == "2"
+    assert find_serving_version(destination) == "4"
+
+
+@pytest.mark.parametrize("manifest", [None, "{}", "[]", "not json"])
+def test_a_model_without_a_usable_manifest_is_of_another_training(tmp_path: Path, manifest: str | None) -> None:
+    push(tmp_path, "1", manifest)
+    assert find_serving_version(str(tmp_path), exclude_training_fingerprint="tuesday") == "1"

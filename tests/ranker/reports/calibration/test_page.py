@@ -1,0 +1,88 @@
+"""The page as text: everything is on it, in order, it needs nothing else, and it stays small."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from ranker.reports.calibration.inputs import ReportInputs
+from ranker.reports.calibration.page import report_page
+from tests.ranker.reports.documents import bare_inputs, refused_inputs
+
+MAX_BYTES = 3_000_000
+
+
+def test_sections_stand_in_their_order(page: str) -> None:
+    ids = re.findall(r'<section id="([a-z]+)"', page)
+    assert ids == ["objectives", "reliability", "calibration", "auc", "scores", "training", "features", "provenance"]
+    assert page.index("Blessed and pushed as version 1700000001") < page.index('<section id="objectives"')
+
+
+def test_every_objective_has_its_figures(page: str) -> None:
+    names = re.findall(r'<svg [^>]*aria-label="([^"]*)"', page)
+    for objective in ("click", "share"):
+        assert sum(f" {objective}" in name for name in names) == 3
+    assert len(names) == 3 * 2 + 1 + 4 + 1
+
+
+def test_the_page_needs_no_network_and_is_small(page: str) -> None:
+    without_namespaces = re.sub(r'xmlns(:\w+)?="[^"]*"', "", page)
+    assert re.findall(r"(?:https?:)?//[\w.]+", without_namespaces) == []
+    assert re.findall(r'(?:src|href)="(?!#|data:)', page) == []
+    assert len(page.encode()) < MAX_BYTES
+
+
+def test_what_is_shown_is_what_was_measured(inputs: ReportInputs, page: str) -> None:
+    share = inputs.evaluation["objectives"]["share"]
+    row = re.search(r"<tr>\s*<td[^>]*>share<small>active tower.*?</tr>", page, re.DOTALL)
+    assert row is not None
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", row[0], re.DOTALL)
+    assert cells[1].startswith(f"{share['auc']:.3f}<small>{share['auc_lower']:.3f}–{share['auc_upper']:.3f}")
+    assert cells[2].startswith(f"{share['o_over_e']:.3f}<small>")
+    assert cells[3] == "passed"
+    assert cells[4] == f"{share['normalized_entropy']:.3f}<small>{share['log_loss']:.4f} nats</small>"
+    assert cells[6].startswith(f"{share['baseline']['o_over_e']:.3f}<small>growth")
+    assert "trained 2.00 %" in row[0]
+
+
+def test_text_from_data_is_escaped(page: str) -> None:
+    assert "&lt;fridge&gt;" in page
+    assert "<fridge>" not in page
+
+
+def test_the_same_inputs_give_the_same_page(inputs: ReportInputs, page: str) -> None:
+    assert report_page(inputs) == page
+
+
+def test_a_refused_model_has_a_page_with_the_gate_that_failed() -> None:
+    page = report_page(refused_inputs())
+    assert '<h1 class="bad">Not blessed: ' in page
+    assert "click on device=ios: O/E is" in page
+    assert "serving AUC" not in page
+
+
+def test_a_page_of_next_to_nothing_is_still_a_page() -> None:
+    page = report_page(bare_inputs())
+    assert page.count("The config names no slices.") == 2
+    assert "it predicts [&#39;other&#39;]" in page
+    assert "Data validation found no anomaly" in page
+
+
+@pytest.mark.slow
+def test_thousands_of_slices_and_many_objectives_stay_under_the_limit(inputs: ReportInputs) -> None:
+    evaluation = dict(inputs.evaluation)
+    metrics = evaluation["slices"][0]["objectives"]
+    names = [f"objective_{i}" for i in range(45)]
+    evaluation["objectives"] = dict.fromkeys(names, evaluation["objectives"]["click"])
+    evaluation["curves"] = dict.fromkeys(names, evaluation["curves"]["click"])
+    evaluation["slices"] = [
+        {
+            "slice": {"author": f"author-{i:04}"},
+            "name": f"author=author-{i:04}",
+            "objectives": dict.fromkeys(names, metrics["click"]),
+        }
+        for i in range(1500)
+    ]
+    page = report_page(replace(inputs, evaluation=evaluation))
+    assert len(page.encode()) < MAX_BYTES
+    assert "more rows are left out here" in page

@@ -1,0 +1,19 @@
+"""Inputs and pages that several tests look at."""
+
+import pytest
+
+from ranker.reports.calibration.inputs import ReportInputs
+from ranker.reports.calibration.page import report_page
+from tests.ranker.reports.documents import blessed_inputs
+
+
+@pytest.fixture(scope="package")
+def inputs() -> ReportInputs:
+    """Of a blessed model beside a serving one."""
+    return blessed_inputs()
+
+
+@pytest.fixture(scope="package")
+def page(inputs: ReportInputs) -> str:
+    """Their page."""
+    return report_page(inputs)

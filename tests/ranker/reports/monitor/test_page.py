@@ -1,0 +1,77 @@
+"""The monitor's page: what is beyond its limits is marked, and it opens in a browser."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ranker.monitoring.record import DayRecord
+from ranker.reports.monitor.page import monitor_page
+from tests.ranker.monitoring.records import broken, healthy, outcome
+from tests.ranker.reports.browser import WIDTHS, assert_sound, browser, show
+
+DAYS: Sequence[DayRecord] = (
+    *(healthy(f"2026-01-{day:02}") for day in range(8, 11)),
+    healthy("2026-01-11", version="1700000001"),
+    broken("2026-01-12"),
+)
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return monitor_page("feed", DAYS)
+
+
+def svg(page: str, label: str) -> str:
+    [found] = [text for text in re.findall(r"<svg.*?</svg>", page, re.DOTALL) if f'aria-label="{label}' in text]
+    return found
+
+
+def test_the_newest_day_s_alarms_stand_on_top(page: str) -> None:
+    head = page[: page.index("<main>")]
+    assert '<h1 class="bad">2026-01-12: 4 alarms.</h1>' in head
+    assert head.count('<li class="bad">') == 4
+    assert "feature topic: frozen: 0 in all 5,000 impressions" in head
+    assert "slices by author were left out" in head
+
+
+def test_what_left_its_limits_is_marked_and_nothing_else(page: str) -> None:
+    frames = r"stroke: var\(--bad\); stroke-width: 1\.6"
+    assert len(re.findall(frames, svg(page, "O/E of like by slice and day"))) == 1
+    assert len(re.findall(frames, svg(page, "O/E of click by slice and day"))) == 0
+    assert len(re.findall(frames, svg(page, "Drift of features as a share of its limit"))) == 2
+    assert "1 day beyond the limits" in svg(page, "O/E of like over 5 days")
+    assert "0 days beyond the limits" in svg(page, "O/E of click over 5 days")
+    assert "Drift and missing values of topic over 5 days" in page
+    assert "Drift and missing values of device" not in page
+
+
+def test_a_healthy_history_says_so() -> None:
+    page = monitor_page("feed", DAYS[:1])
+    assert '<h1 class="good">2026-01-08: everything within its limits.</h1>' in page
+
+
+def test_a_day_without_slices_features_or_outcomes_has_a_page() -> None:
+    bare = DayRecord("2026-01-12", "monitor", "", 10, 0.95, (outcome("click"),))
+    page = monitor_page("feed", [bare])
+    assert "The config names no slices." in page
+    assert "No day of a training window was there to compare with." in page
+    assert "scored by a model that was not pushed" in page
+
+
+def test_a_long_history_stays_small() -> None:
+    days = [healthy(f"2025-{1 + i // 28:02}-{1 + i % 28:02}") for i in range(300)]
+    page = monitor_page("feed", days)
+    assert len(page.encode()) < 1_000_000
+    assert page.count('<td data-order="2025-') == 300
+
+
+def test_it_opens_in_a_browser(page: str, tmp_path: Path) -> None:
+    path = tmp_path / "monitor.html"
+    path.write_text(page)
+    with browser(tmp_path / "profile") as driver:
+        for width in WIDTHS:
+            show(driver, path, width)
+            # Two series and one map per objective, the features' map and two of their series, two series of scores.
+            assert_sound(driver, figures=2 + 2 + 1 + 2 + 2)

@@ -1,0 +1,55 @@
+"""The rivals without a forest read the same features, each value in its place."""
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from ranker import keys
+from ranker.config.columns import Categorical, DenseEmbedding, Features, MultiValued
+from ranker.config.objectives import Objective
+from ranker.config.pipeline import PipelineConfig
+from research.quality.experts.inputs import train_and_test, vocabularies
+from research.quality.rows import HeldOutDay, Rows
+
+CONFIG = PipelineConfig(
+    name="tiny",
+    objectives=(Objective("click", "passive"),),
+    features=Features(
+        numeric=("age", "likes"),
+        categorical=(Categorical("device", vocabulary_size=3),),
+        multi_valued=(MultiValued("topics", vocabulary_size=2),),
+        dense=(DenseEmbedding("picture", size=2),),
+    ),
+    schema="unused.pbtxt",
+)
+GAP = np.nan
+
+
+def day() -> HeldOutDay:
+    # age, likes, device, topics.count, topics.0, topics.1
+    features = np.array(
+        [[1, GAP, 0, 2, 1, 1], [2, 5, 3, 1, 0, 1], [3, 6, GAP, 0, 0, 0], [4, 7, 2, 3, 1, 0]], np.float32
+    )
+    towers = {
+        keys.NUMERIC: np.array([[-1, 0], [0, -1], [1, 0], [2, 1]], np.float32),
+        "picture": np.array([[1, 0], [1, 10], [1, 20], [1, 30]], np.float32),
+    }
+    rows = Rows(features, towers, np.zeros([4, 1], np.float32), np.zeros(4, np.int64))
+    return HeldOutDay(CONFIG, date(2026, 1, 2), Path("tiny"), rows, rows)
+
+
+def test_a_missing_category_has_a_code_of_its_own() -> None:
+    train, test = train_and_test(day())
+    assert vocabularies(CONFIG.features) == [5]
+    assert train.codes.tolist() == test.codes.tolist() == [[0], [3], [4], [2]]
+
+
+def test_numbers_are_standardised_and_constants_left_out() -> None:
+    train, _ = train_and_test(day())
+    # Left out: whether age is missing, which it never is, and the picture's first number.
+    assert train.dense.shape == (4, 1 + 3 + 1 + 2)
+    np.testing.assert_allclose(train.dense.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(train.dense.std(axis=0), 1, rtol=1e-5)
+    missing_likes = train.dense[:, 0]
+    assert missing_likes[0] > 0 > missing_likes[1:].max()

@@ -1,0 +1,87 @@
+"""Metrics against scikit-learn, and a bootstrap that knows what it does not know."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss, roc_auc_score
+
+from ranker.keys import VIEWER_BUCKETS
+from research.quality.statistics import bootstrap_weights, interval, judge
+
+
+def drawn(rows: int = 6000, seed: int = 0) -> tuple[Any, Any, Any]:
+    """Labels, buckets, and the probabilities that the labels were drawn with, many of them equal."""
+    rng = np.random.default_rng(seed)
+    p = np.round(rng.beta(1, 6, rows), 2).astype(np.float32) + np.float32(0.005)
+    return (rng.random(rows) < p).astype(np.float32), rng.integers(0, VIEWER_BUCKETS, rows), p
+
+
+def test_metrics_are_those_of_scikit_learn() -> None:
+    labels, buckets, p = drawn()
+    judged = judge(labels, buckets, np.stack([p, p**2]), bootstrap_weights(draws=20))
+    rate = labels.mean()
+    entropy = -(rate * np.log(rate) + (1 - rate) * np.log(1 - rate))
+    assert judged.auc == pytest.approx(roc_auc_score(labels, p))
+    assert judged.auc_seeds_sd == pytest.approx(0, abs=1e-12)
+    expected = (log_loss(labels, p.astype(float)) + log_loss(labels, p.astype(float) ** 2)) / 2 / entropy
+    assert judged.normalized_entropy == pytest.approx(expected, rel=1e-5)
+    assert judged.o_over_e == pytest.approx((labels.sum() / p.sum() + labels.sum() / (p**2).sum()) / 2, rel=1e-5)
+
+
+def test_true_probabilities_are_calibrated_and_halved_ones_are_not() -> None:
+    labels, buckets, p = drawn(60_000)
+    weights = bootstrap_weights(draws=2)
+    assert judge(labels, buckets, p[None], weights).calibration_error < 0.01
+    assert judge(labels, buckets, p[None] / 2, weights).calibration_error == pytest.approx(p.mean() / 2, abs=0.01)
+
+
+def test_a_better_model_is_told_from_an_equal_one() -> None:
+    labels, buckets, p = drawn()
+    rng = np.random.default_rng(3)
+    weights = bootstrap_weights()
+    noisy = p * rng.lognormal(0, 1, len(p)).astype(np.float32) / 4
+    true, worse, same = (judge(labels, buckets, q[None], weights) for q in (p, noisy, p / 3))
+    low, high = interval(true.auc_draws - worse.auc_draws)
+    assert low > 0
+    assert low < true.auc - worse.auc < high
+    assert interval(true.auc_draws - same.auc_draws) == pytest.approx((0, 0), abs=1e-9)
+    assert interval(true.entropy_draws - worse.entropy_draws)[1] < 0
+
+
+def test_viewers_are_drawn_whole() -> None:
+    """A feed whose rows are each there ten times under one viewer is no surer than the feed itself."""
+    labels, buckets, p = drawn(1500)
+    weights = bootstrap_weights()
+    once = judge(labels, buckets, p[None], weights)
+    tenfold = judge(np.repeat(labels, 10), np.repeat(buckets, 10), np.repeat(p, 10)[None], weights)
+    np.testing.assert_allclose(tenfold.auc_draws, once.auc_draws)
+    np.testing.assert_allclose(tenfold.calibration_error_draws, once.calibration_error_draws, atol=0.003)
+
+
+def test_every_metric_lies_in_its_interval_and_the_interval_is_as_wide_as_chance_has_it() -> None:
+    labels, buckets, p = drawn()
+    judged = judge(labels, buckets, p[None], bootstrap_weights())
+    for value, draws in (
+        (judged.auc, judged.auc_draws),
+        (judged.normalized_entropy, judged.entropy_draws),
+        (judged.o_over_e, judged.o_over_e_draws),
+        (judged.calibration_error, judged.calibration_error_draws),
+    ):
+        low, high = interval(draws)
+        assert low < value < high
+    # Impressions of other viewers are independent of each other, and here no viewer has many.
+    assert judged.o_over_e_draws.std() == pytest.approx(np.sqrt(((labels - p) ** 2).sum()) / p.sum(), rel=0.15)
+
+
+def test_an_interval_covers_what_differs_from_seed_to_seed() -> None:
+    labels, buckets, p = drawn()
+    rng = np.random.default_rng(5)
+    same = np.stack([p] * 4)
+    other = np.stack([p * rng.lognormal(0, 0.02) for _ in range(4)]).astype(np.float32)
+    weights = bootstrap_weights()
+    narrow, wide = (judge(labels, buckets, predictions, weights) for predictions in (same, other * 1.2))
+    assert narrow.auc_seeds_sd == pytest.approx(0, abs=1e-12)
+    np.testing.assert_allclose(narrow.auc_draws, wide.auc_draws)
+    shifted = judge(labels, buckets, (np.array([0.5, 1, 1, 2], np.float32)[:, None] * p), weights)
+    assert shifted.o_over_e_draws.std() > 3 * narrow.o_over_e_draws.std()

@@ -1,0 +1,142 @@
+"""The strategies and their judgement on rows that drift, without a pipeline before them."""
+
+import json
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.harness import Options, report
+from ranker import keys
+from research.quality.rows import Rows
+from research.retraining.days import Replay, ReplayDay, replay_count
+from research.retraining.judging import Results, judge_all
+from research.retraining.page import draw, figures, markdown
+from research.retraining.strategies import STRATEGIES, DayResult, first_model
+from tests.research.quality.test_models import CONFIG, FEATURES
+
+pytestmark = pytest.mark.slow
+
+DAYS, ROWS_PER_DAY = 4, 1_500
+
+
+def drifting_rows(day: int, seed: int) -> Rows:
+    """What raises the odds of a click turns around within a few days."""
+    rng = np.random.default_rng(seed)
+    features = rng.standard_normal((ROWS_PER_DAY, len(FEATURES))).astype(np.float32)
+    turn = np.cos(day * np.pi / 4)
+    odds = np.stack([2 * turn * features[:, 0] + features[:, 1] - 1, 2 * features[:, 2] - 2], axis=1)
+    labels = (rng.random(odds.shape) < 1 / (1 + np.exp(-odds))).astype(np.float32)
+    return Rows(features, {keys.NUMERIC: features}, labels, rng.integers(0, keys.VIEWER_BUCKETS, ROWS_PER_DAY))
+
+
+def joined(parts: list[Rows]) -> Rows:
+    return Rows(
+        np.concatenate([rows.features for rows in parts]),
+        {keys.NUMERIC: np.concatenate([rows.towers[keys.NUMERIC] for rows in parts])},
+        np.concatenate([rows.labels for rows in parts]),
+        np.concatenate([rows.buckets for rows in parts]),
+    )
+
+
+@pytest.fixture(scope="module")
+def replay() -> Replay:
+    """Four days, each with a window of two before it."""
+    config = replace(CONFIG, training=replace(CONFIG.training, batch_size=64))
+    by_day = [drifting_rows(day, seed=day) for day in range(DAYS + 2)]
+    days = [
+        ReplayDay(date(2026, 1, 1) + timedelta(days=day), joined(by_day[day - 2 : day]), by_day[day], by_day[day])
+        for day in range(2, DAYS + 2)
+    ]
+    return Replay("tiny", config, tuple(days), seen=tuple(by_day[:2]))
+
+
+@pytest.fixture(scope="module")
+def runs(replay: Replay) -> dict[str, list[DayResult]]:
+    """Every strategy's days, one seed."""
+    first, _ = first_model(replay, "incremental", seed=1)
+    return {name: list(strategy(replay, first, 1)) for name, strategy in STRATEGIES.items()}
+
+
+@pytest.fixture(scope="module")
+def results(replay: Replay, runs: dict[str, list[DayResult]]) -> Results:
+    """The same, judged."""
+    return judge_all(replay, [runs])
+
+
+def test_every_strategy_predicts_every_day_after_the_first(replay: Replay, runs: dict[str, list[DayResult]]) -> None:
+    for days in runs.values():
+        assert len(days) == DAYS - 1
+        for result, day in zip(days, replay.days[1:], strict=True):
+            assert result.probabilities.shape == day.test.labels.shape
+            assert np.all((result.probabilities > 0) & (result.probabilities < 1))
+
+
+def test_only_what_is_trained_costs_something(runs: dict[str, list[DayResult]]) -> None:
+    assert {name: set(days[0].seconds) for name, days in runs.items()} == {
+        "frozen": set(),
+        "cold": {"forest", "leaves", "towers"},
+        "warm": {"refresh", "leaves", "towers"},
+        "incremental": {"refresh", "leaves", "towers"},
+    }
+
+
+def test_a_frozen_model_decays_and_the_others_follow_the_drift(results: Results) -> None:
+    click = {
+        name: [judged[0].normalized_entropy for judged in outcome.by_day] for name, outcome in results.outcomes.items()
+    }
+    assert click["frozen"][-1] - click["cold"][-1] > 0.05
+    assert click["frozen"][-1] - click["warm"][-1] > 0.02
+    value, low, high = results.entropy_gap("frozen", 0)
+    assert 0 < low < value < high
+
+
+def test_a_gap_is_paired_and_zero_to_itself(results: Results) -> None:
+    assert results.entropy_gap("cold") == (0.0, 0.0, 0.0)
+    assert results.rows == (DAYS - 1) * ROWS_PER_DAY
+    mean = np.mean([results.entropy_gap("warm", objective)[0] for objective in range(2)])
+    assert results.entropy_gap("warm")[0] == pytest.approx(mean)
+
+
+def test_the_page_and_the_figures_tell_the_same(results: Results, tmp_path: Path) -> None:
+    page = markdown(results, "drawing.svg")
+    draw(results, tmp_path / "drawing.svg")
+    assert (tmp_path / "drawing.svg").read_text().count("seconds of training") >= 1
+    assert "![Normalized entropy day by day](drawing.svg)" in page
+    report("tiny", figures(results, with_targets=True), Options(False, tmp_path / "figures.json"))
+    written = json.loads((tmp_path / "figures.json").read_text())["figures"]
+    cost = written["tiny.cold_over_warm_seconds"]
+    assert cost["target"] == 4.0
+    assert cost["ratio"] == pytest.approx(
+        results.outcomes["cold"].total_seconds / results.outcomes["warm"].total_seconds
+    )
+    entropy = written["tiny.warm_over_cold_ne.click"]["ours"]
+    assert "| click | warm |" in page
+    assert f"{entropy:.4f}" in page
+    frozen = written["tiny.frozen_over_cold_ne.mean"]
+    assert frozen["ratio"] > 1
+    assert frozen["note"].endswith("a loss")
+
+
+def test_seconds_are_each_days_median_over_the_seeds_and_ratios_those_of_one_seed(results: Results) -> None:
+    spent = {
+        "cold": {"forest": np.array([[6.0, 8, 1], [4, 9, 1]]), "towers": np.array([[2.0, 4, 1], [2, 4, 1]])},
+        "warm": {"towers": np.array([[2.0, 3, 0.5], [1, 2, 1]])},
+        "frozen": {},
+    }
+    cold, warm, frozen = (replace(results.outcomes[name], spent=seconds) for name, seconds in spent.items())
+    assert cold.parts == {"forest": 5 + 8.5 + 1, "towers": 2 + 4 + 1}
+    assert cold.seconds == (5 + 2, 8.5 + 4, 1 + 1)
+    assert cold.seconds_by_seed == (22, 21)
+    assert (frozen.seconds, frozen.total_seconds, frozen.seconds_by_seed) == ((0.0,) * (DAYS - 1), 0, ())
+    [cost, *_] = figures(replace(results, outcomes={"cold": cold, "warm": warm}), with_targets=False)
+    assert cost.ratio == pytest.approx((7 + 12.5 + 2) / (1.5 + 2.5 + 0.75))
+    assert cost.note.endswith("seed by seed 4.00, 5.25 times")
+
+
+@pytest.mark.parametrize(("train_days", "replay_days", "expected"), [(7, 2, 2), (2, 2, 1), (1, 2, 0), (7, 0, 0)])
+def test_days_are_replayed_from_within_the_window(train_days: int, replay_days: int, expected: int) -> None:
+    retraining = replace(CONFIG.retraining, replay_days=replay_days)
+    assert replay_count(replace(CONFIG, train_days=train_days, retraining=retraining)) == expected
