@@ -8,12 +8,17 @@ from collections.abc import Mapping, Sequence
 
 from tfx.types.artifact import Artifact
 
+from ranker.feed_log.day import resolve_day
+from ranker.identity.training import TrainingIdentity, identify
 from ranker.registry.start import STATE_FOLDER, StartPlan, read_plan
 
 EVALUATION_FILE = "gates.json"
 HISTORY_FILE = "history.json"
 REPORT_FILE = "report.html"
 TRAINING_CURVE_FILE = "training_curve.json"
+
+SOURCE_FINGERPRINT = "source_fingerprint"
+"""Custom property of FeedLogGen's examples: the fingerprint of the content of the days of the window."""
 
 
 class CalibrationReportArtifact(Artifact):
@@ -51,3 +56,16 @@ def start_of(input_dict: Mapping[str, Sequence[Artifact]]) -> tuple[StartPlan, s
     if not artifacts:
         return StartPlan("cold", "there is no training start"), ""
     return read_plan(artifacts[0].uri), os.path.join(artifacts[0].uri, STATE_FOLDER)
+
+
+def training_of(input_dict: Mapping[str, Sequence[Artifact]], day: str, recipe: str) -> TrainingIdentity:
+    """The identity of the training that a component takes part in.
+
+    Args:
+        input_dict: the component's inputs, `examples` and perhaps `training_start` among them.
+        day: the day held out, in any form that `ranker.feed_log.day` reads.
+        recipe: fingerprint of config, schema and code.
+    """
+    plan, _ = start_of(input_dict)
+    data = input_dict["examples"][0].get_string_custom_property(SOURCE_FINGERPRINT)
+    return identify(resolve_day(day), recipe, data, plan.start, plan.parent_training)

@@ -1,6 +1,5 @@
 """The DAG: one `create_pipeline` for every runner."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -28,9 +27,20 @@ from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
 from ranker.identity.code import code_fingerprint
 from ranker.identity.compatibility import warm_start_parts
+from ranker.identity.recipe import recipe_fingerprint
 from ranker.registry.start import StartPlan, make_plan
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+# The code that decides what is in a model; that of gates, reports and publishing is left out.
+_MODEL_MAKERS = (
+    "components.feed_log_gen.executor",
+    "components.transform.executor",
+    "ranker.features.preprocessing",
+    "components.forest_trainer.executor",
+    "components.leaf_encoder.executor",
+    "components.tower_trainer.executor",
+)
 
 
 def create_pipeline(
@@ -41,7 +51,6 @@ def create_pipeline(
     pipeline_root: str,
     push_destination: str,
     source_fingerprint: str = "",
-    training_fingerprint: str = "",
     serving_version: str = "",
     parent_version: str = "",
     metadata_connection_config: metadata_store_pb2.ConnectionConfig | None = None,
@@ -58,9 +67,8 @@ def create_pipeline(
         pipeline_root: where artifacts go.
         push_destination: where blessed models go, one numbered folder each.
         source_fingerprint: stands for the content of those days in the cache's key.
-        training_fingerprint: names the training that the model comes from; written into its manifest.
-        serving_version: the pushed version to compare with; "none" compares with none, "" looks when it runs.
-        parent_version: the pushed version to go on from; "none" starts cold, "" looks and decides when it runs.
+        serving_version: the pushed version to compare with; "none" compares with none, "" looks it up at run time.
+        parent_version: the pushed version to continue from; "none" starts cold, "" decides at run time.
         metadata_connection_config: the ML Metadata database, for runners that want one.
         beam_pipeline_args: passed to every Beam component.
         enable_cache: reuse what components wrote for the same inputs, parameters and code.
@@ -121,20 +129,24 @@ def create_pipeline(
         transformed_examples=transform.outputs["transformed_examples"], forest=forest.outputs["forest"]
     )
     towers = TowerTrainer(
+        examples=examples.outputs["examples"],
         leaf_examples=leaves.outputs["leaf_examples"],
         forest=forest.outputs["forest"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema.outputs["schema"],
         config=config,
         eval_day=day_text,
-        training_fingerprint=training_fingerprint,
+        recipe=recipe(config),
         parts=parts,
         training_start=start.outputs["training_start"],
     )
     serving = ServingModel(
         push_destination=push_destination,
+        examples=examples.outputs["examples"],
         version=serving_version,
-        exclude_training_fingerprint=training_fingerprint,
+        day=day_text,
+        recipe=recipe(config),
+        training_start=start.outputs["training_start"],
     )
     evaluator = Evaluator(
         examples=examples.outputs["examples"],
@@ -185,29 +197,28 @@ def create_pipeline(
     )
 
 
-def plan_start(config: PipelineConfig, push_destination: str, day: date) -> StartPlan:
-    """What TrainingStart will decide for that day, for a runner that has to know it before."""
+def plan_start(config: PipelineConfig, push_destination: str, day: date, refit: bool = False) -> StartPlan:
+    """What TrainingStart will decide for that day, for a runner that has to know it before.
+
+    Args:
+        config: the pipeline's.
+        push_destination: path or URI of the folder of versions.
+        day: the day held out.
+        refit: start cold, whatever the cadence says.
+    """
+    if refit:
+        return StartPlan("cold", "a refit was asked for")
     return make_plan(push_destination, day, config.retraining, _parts(config))
 
 
-def training_fingerprint(config: PipelineConfig, day: date, source_fingerprint: str) -> str:
-    """Names a training: two runs with the same one train the same model.
-
-    Gates and slices are left out, as they decide about a model and not what is in it.
-    """
-    shaping = (config.features, config.keys, config.forest, config.towers, config.training, config.retraining)
-    parts = (
-        config.name,
-        *(to_json(part) for part in (*shaping, config.serving)),
-        *(to_json(objective) for objective in config.objectives),
-        (PROJECT_ROOT / config.schema).read_text(),
-        str(config.train_days),
-        day.isoformat(),
-        source_fingerprint,
-        code_fingerprint("components", "ranker", "ranker.features.preprocessing"),
-    )
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+def recipe(config: PipelineConfig) -> str:
+    """The fingerprint of config, schema and code of a training, as `ranker.identity.recipe` makes it."""
+    return recipe_fingerprint(config, _schema(config), code_fingerprint(*_MODEL_MAKERS))
 
 
 def _parts(config: PipelineConfig) -> dict[str, str]:
-    return warm_start_parts(config, (PROJECT_ROOT / config.schema).read_text())
+    return warm_start_parts(config, _schema(config))
+
+
+def _schema(config: PipelineConfig) -> str:
+    return (PROJECT_ROOT / config.schema).read_text()

@@ -13,7 +13,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.artifacts import EVALUATION_FILE, HISTORY_FILE, TRAINING_CURVE_FILE
+from components.artifacts import EVALUATION_FILE, HISTORY_FILE, SOURCE_FINGERPRINT, TRAINING_CURVE_FILE
 from ranker.registry.layout import MANIFEST
 from ranker.reports.calibration.data_health import by_name, feature_health, listed_anomalies, positive_rates
 from ranker.reports.calibration.inputs import ReportInputs
@@ -53,7 +53,7 @@ def read_inputs(inputs: Artifacts, parameters: dict[str, Any]) -> ReportInputs:
         fingerprints={
             "training": manifest["training_fingerprint"],
             "forest's booster": manifest["forest_fingerprint"],
-            "feed log": examples.get_string_custom_property("source_fingerprint"),
+            "feed log": examples.get_string_custom_property(SOURCE_FINGERPRINT),
         },
         versions={library: importlib.metadata.version(library) for library in _LIBRARIES},
         gates=json.loads(parameters["gates"]),

@@ -41,7 +41,7 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
 
     The artifact's span is the eval day in days since 1970. Its custom properties `rows_per_day` (JSON), `train_rows`,
     `eval_rows`, `replay_rows` (where there is that split) and `missing_days` (comma-separated, empty where the window
-    is whole) say what was read.
+    is complete) say what was read, and `source_fingerprint` which content.
 
     Args:
         feed_log: path or URI of the folder of day folders.
@@ -51,8 +51,8 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
         objectives: the names of the 0/1 columns.
         features: the feature columns.
         keys: the key columns.
-        source_fingerprint: what `feed_log.source_fingerprint` gives for these days, so that the cache sees new
-            data; with "" a change of the data goes unnoticed, so turn the cache off then.
+        source_fingerprint: what `ranker.feed_log.fingerprint` gives for the days of a cold start, so that the cache
+            sees new data. With "" the component computes it at run time, where the cache does not see it: turn it off.
         training_start: TrainingStart's channel; without it the training starts cold.
     """
 

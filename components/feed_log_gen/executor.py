@@ -15,11 +15,12 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from components.artifacts import start_of
+from components.artifacts import SOURCE_FINGERPRINT, start_of
 from ranker.config.documents import from_json
 from ranker.feed_log.columns import Column, LogColumns
 from ranker.feed_log.day import resolve_day
-from ranker.feed_log.layout import FeedLogError
+from ranker.feed_log.fingerprint import source_fingerprint
+from ranker.feed_log.layout import FeedLogError, window_days
 from ranker.feed_log.planning import SPLITS, WindowPlan, WorkUnit, plan_window
 from ranker.feed_log.shards import shard_name, write_unit
 
@@ -47,6 +48,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         train_days = start.train_days or exec_properties["train_days"]
         # The fingerprint that the cache knows the log by goes no further back than a cold start does.
         replay_days = max(0, min(start.replay_days, exec_properties["train_days"] - train_days))
+        window = window_days(eval_day, exec_properties["train_days"])
+        fingerprint = exec_properties["source_fingerprint"] or source_fingerprint(exec_properties["feed_log"], window)
         plan = plan_window(exec_properties["feed_log"], eval_day, train_days, columns, replay_days)
 
         examples = artifact_utils.get_single_instance(output_dict["examples"])
@@ -67,7 +70,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         finally:
             fileio.rmtree(aside)
         _check_whole(plan, examples)
-        _describe(examples, plan, eval_day, exec_properties["source_fingerprint"])
+        _describe(examples, plan, eval_day, fingerprint)
 
 
 @beam.typehints.with_input_types(WorkUnit)
@@ -114,7 +117,7 @@ def _check_whole(plan: WindowPlan, examples: types.Artifact) -> None:
             raise RuntimeError(f"{folder}: shards {sorted(expected)} were to be written, found {sorted(found)}")
 
 
-def _describe(examples: types.Artifact, plan: WindowPlan, eval_day: date, source_fingerprint: str) -> None:
+def _describe(examples: types.Artifact, plan: WindowPlan, eval_day: date, fingerprint: str) -> None:
     examples.span = (eval_day - _EPOCH).days
     examples.version = 0
     # There is no name for uncompressed TFRecords that TFX accepts as a file format; without one it goes by the files'
@@ -125,4 +128,4 @@ def _describe(examples: types.Artifact, plan: WindowPlan, eval_day: date, source
     for split in plan.splits:
         examples.set_int_custom_property(f"{split}_rows", plan.rows(split))
     examples.set_string_custom_property("missing_days", ",".join(day.isoformat() for day in plan.missing_days))
-    examples.set_string_custom_property("source_fingerprint", source_fingerprint)
+    examples.set_string_custom_property(SOURCE_FINGERPRINT, fingerprint)

@@ -1,1 +1,1 @@
-"""The model now serving, brought into the pipeline. `lookup` needs no TFX."""
+"""The model now serving, brought into the pipeline."""

@@ -4,6 +4,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import channel, component_spec, standard_artifacts
 
+from components.artifacts import TrainingStartArtifact
 from components.serving_model.executor import Executor
 from ranker.identity.code import code_fingerprint
 
@@ -14,10 +15,14 @@ class ServingModelSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         "push_destination": component_spec.ExecutionParameter(type=str),
         "version": component_spec.ExecutionParameter(type=str),
-        "exclude_training_fingerprint": component_spec.ExecutionParameter(type=str),
+        "day": component_spec.ExecutionParameter(type=str),
+        "recipe": component_spec.ExecutionParameter(type=str),
         "code_fingerprint": component_spec.ExecutionParameter(type=str),
     }
-    INPUTS: dict[str, component_spec.ChannelParameter] = {}
+    INPUTS = {
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "training_start": component_spec.ChannelParameter(type=TrainingStartArtifact, optional=True),
+    }
     OUTPUTS = {"model": component_spec.ChannelParameter(type=standard_artifacts.Model)}
 
 
@@ -32,8 +37,12 @@ class ServingModel(base_component.BaseComponent):
         push_destination: path or URI of the folder of versions.
         version: the version to emit; "none" for no model, "" to look up the newest one when the component runs. The
             cache sees only what is passed here, so where results are cached, look it up before with
-            `lookup.find_serving_version`.
-        exclude_training_fingerprint: for a look-up at run time, as in `lookup.find_serving_version`.
+            `ranker.registry.versions.find_serving_version`.
+        examples: FeedLogGen's examples; only the fingerprint of their data is read.
+        day: the day held out. Day, recipe, data and start identify the training of this run, whose own model a look-up
+            at run time passes over; they are not needed where the version is named.
+        recipe: fingerprint of config, schema and code.
+        training_start: TrainingStart's channel; without it the training starts cold.
     """
 
     SPEC_CLASS = ServingModelSpec
@@ -43,14 +52,20 @@ class ServingModel(base_component.BaseComponent):
     def __init__(
         self,
         push_destination: str | RuntimeParameter,
+        examples: channel.BaseChannel,
         version: str | RuntimeParameter = "",
-        exclude_training_fingerprint: str | RuntimeParameter = "",
+        day: str | RuntimeParameter = "",
+        recipe: str = "",
+        training_start: channel.BaseChannel | None = None,
     ) -> None:
         super().__init__(
             ServingModelSpec(
                 push_destination=push_destination,
                 version=version,
-                exclude_training_fingerprint=exclude_training_fingerprint,
+                day=day,
+                recipe=recipe,
+                examples=examples,
+                training_start=training_start,
                 code_fingerprint=code_fingerprint("components.serving_model.executor"),
                 model=channel.Channel(type=standard_artifacts.Model),
             )

@@ -10,11 +10,11 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
+from components.artifacts import training_of
 from ranker.registry.layout import SAVED_MODEL
+from ranker.registry.start import NO_VERSION
 from ranker.registry.versions import find_serving_version
 from ranker.storage import copy_folder, exists
-
-NO_VERSION = "none"
 
 
 class Executor(base_executor.BaseExecutor):
@@ -36,7 +36,9 @@ class Executor(base_executor.BaseExecutor):
         fileio.makedirs(model.uri)
         destination, version = exec_properties["push_destination"], exec_properties["version"]
         if not version:
-            version = find_serving_version(destination, exec_properties["exclude_training_fingerprint"]) or NO_VERSION
+            # A run that is repeated must not compare the model that it pushed before with itself.
+            own = training_of(input_dict, exec_properties["day"], exec_properties["recipe"])
+            version = find_serving_version(destination, own.fingerprint) or NO_VERSION
         model.set_int_custom_property("present", int(version != NO_VERSION))
         model.set_string_custom_property("version", version)
         if version == NO_VERSION:

@@ -27,10 +27,11 @@ class TowerTrainerSpec(component_spec.ComponentSpec):
         "serving": component_spec.ExecutionParameter(type=str),
         "parts": component_spec.ExecutionParameter(type=str),
         "eval_day": component_spec.ExecutionParameter(type=str),
-        "training_fingerprint": component_spec.ExecutionParameter(type=str),
+        "recipe": component_spec.ExecutionParameter(type=str),
         "code_fingerprint": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "leaf_examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "forest": component_spec.ChannelParameter(type=ForestArtifact),
         "transform_graph": component_spec.ChannelParameter(type=standard_artifacts.TransformGraph),
@@ -56,13 +57,15 @@ class TowerTrainer(base_component.BaseComponent):
     `tensorboard`, event files.
 
     Args:
+        examples: FeedLogGen's examples; only the fingerprint of their data is read.
         leaf_examples: LeafEncoder's examples.
         forest: the forest that encoded them.
         transform_graph: Transform's graph.
         schema: the feed log's schema.
         config: objectives, features, towers, training, retraining and serving are used.
         eval_day: the day held out, YYYY-MM-DD or whatever else `ranker.feed_log.day` reads; written into the manifest.
-        training_fingerprint: names the training that the model comes from; written into the manifest.
+        recipe: fingerprint of the config, schema and code of the training (`ranker.identity.recipe`). With the day, the
+            data and the start it makes up the identity of the training, which is written into the manifest.
         parts: digests of the config and code that must not change under a warm start, by name; written into the
             manifest.
         training_start: TrainingStart's channel; without it the towers start cold.
@@ -73,18 +76,20 @@ class TowerTrainer(base_component.BaseComponent):
 
     def __init__(
         self,
+        examples: channel.BaseChannel,
         leaf_examples: channel.BaseChannel,
         forest: channel.BaseChannel,
         transform_graph: channel.BaseChannel,
         schema: channel.BaseChannel,
         config: PipelineConfig,
         eval_day: str | RuntimeParameter,
-        training_fingerprint: str | RuntimeParameter = "",
+        recipe: str = "",
         parts: Mapping[str, str] = MappingProxyType({}),
         training_start: channel.BaseChannel | None = None,
     ) -> None:
         super().__init__(
             TowerTrainerSpec(
+                examples=examples,
                 leaf_examples=leaf_examples,
                 forest=forest,
                 transform_graph=transform_graph,
@@ -98,7 +103,7 @@ class TowerTrainer(base_component.BaseComponent):
                 serving=to_json(config.serving),
                 parts=json.dumps(dict(parts), sort_keys=True),
                 eval_day=eval_day,
-                training_fingerprint=training_fingerprint,
+                recipe=recipe,
                 code_fingerprint=code_fingerprint("components.tower_trainer.executor"),
                 model=channel.Channel(type=standard_artifacts.Model),
                 model_run=channel.Channel(type=standard_artifacts.ModelRun),

@@ -12,7 +12,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.artifacts import HISTORY_FILE, start_of
+from components.artifacts import HISTORY_FILE, start_of, training_of
 from ranker.config.columns import Features
 from ranker.config.documents import from_json
 from ranker.config.objectives import Objective
@@ -23,14 +23,13 @@ from ranker.config.training import Training
 from ranker.examples import example_files
 from ranker.export.module import FeedRanker
 from ranker.export.raw_features import RawFeatures
-from ranker.export.saved_model import Manifest, export_saved_model
+from ranker.export.saved_model import export_saved_model
 from ranker.export.training_state import TrainingState
-from ranker.feed_log.day import resolve_day
 from ranker.forest.graph import ForestLeaves
 from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
 from ranker.registry.layout import TOWER_STATE
-from ranker.registry.start import Lineage
+from ranker.registry.manifest import Lineage, Manifest
 from ranker.towers.data import count_labels, training_batches
 from ranker.towers.inputs import tower_inputs
 from ranker.towers.retrain import Task, retrain
@@ -114,27 +113,28 @@ class Executor(base_executor.BaseExecutor):
             file.write(trained.history.to_json())
 
         model = artifact_utils.get_single_instance(output_dict["model"])
-        eval_day = resolve_day(exec_properties["eval_day"]).isoformat()
+        identity = training_of(input_dict, exec_properties["eval_day"], exec_properties["recipe"])
         manifest = Manifest(
             objectives=names,
             trees=forest.trees,
             leaves=forest.leaves,
             forest_fingerprint=forest.fingerprint,
-            training_fingerprint=exec_properties["training_fingerprint"],
-            eval_day=eval_day,
+            training_fingerprint=identity.fingerprint,
+            eval_day=identity.day,
             rows=counts.rows,
             input_names=raw.input_names,
             config={
                 part: json.loads(exec_properties[part])
                 for part in ("objectives", "features", "towers", "training", "serving")
             },
+            training=identity,
             lineage=Lineage(
                 start=plan.start,
                 parent=plan.parent,
-                forest_day=plan.forest_day or eval_day,
+                forest_day=plan.forest_day or identity.day,
                 fisher=bool(tower_state.latest.fisher),
                 parts=json.loads(exec_properties["parts"]),
-            ).as_json(),
+            ),
         )
         serving = from_json(Serving, exec_properties["serving"])
         module = FeedRanker(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from rich.status import Status
 from rich.table import Table
 
 from pipeline.local.dag_runner import ComponentRun
-from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, exit_status, later_model, prepare, run_day
+from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, DayRun, exit_status, later_model, prepare, run_day
 from pipeline.local.monitor import print_health
 from pipeline.local.workdir import Workdir
 from ranker.config.pipeline import PipelineConfig
+from ranker.config.retraining import Start
 from ranker.feed_log.layout import FeedLogError, list_days
+from ranker.registry.versions import find_training
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,14 @@ def backfill(task: Backfill, console: Console) -> int:
         )
     finished = _finished_runs(task.workdir, task.config.name)
     summaries: list[dict[str, Any]] = []
+    previous: str | None = None  # the training of the newest blessed day of the replay
     for day in task.days:
         if day not in there:
             console.print(f"{day}  [yellow]skipped[/]  the feed log has no such day", highlight=False)
             continue
-        summary = _one_day(task, day, finished, console)
+        summary = _one_day(task, day, finished, previous, console)
         summaries.append(summary)
+        previous = summary["training_fingerprint"] if summary["blessed"] else previous
         if summary["status"] == "failed":
             break
     console.print(days_table(summaries))
@@ -115,10 +119,11 @@ def _trained_on(rows: Mapping[str, int]) -> str:
 
 
 def _one_day(
-    task: Backfill, day: date, finished: dict[tuple[str, str], dict[str, Any]], console: Console
+    task: Backfill, day: date, finished: Mapping[str, dict[str, Any]], previous: str | None, console: Console
 ) -> dict[str, Any]:
     prepared = prepare(task.config, task.workdir, task.feed_log, day)
-    before = finished.get((day.isoformat(), prepared.training))
+    trainings = _possible_trainings(prepared, task.workdir, previous)
+    before = next((finished[training] for training in trainings if training in finished), None)
     if before is not None:
         console.print(f"{day}  {_verdict(before)}  by {before['run_id']}", highlight=False)
         return before
@@ -165,12 +170,26 @@ def _refuse_to_go_back(workdir: Workdir, day: date) -> None:
         )
 
 
-def _finished_runs(workdir: Workdir, config: str) -> dict[tuple[str, str], dict[str, Any]]:
-    """The summaries of complete runs by day and training, the newest run of each."""
+def _possible_trainings(prepared: DayRun, workdir: Workdir, previous: str | None) -> list[str]:
+    """Fingerprints of the trainings that the day may have had when it was replayed before.
+
+    It is the one that the push destination leads to now. Where retention has removed the version that the day continued
+    from, the replay itself still knows it.
+    """
+    training = prepared.training
+    found = [training.fingerprint]
+    if previous is not None and training.start == "cold" and not find_training(str(workdir.serving_model), previous):
+        starts: tuple[Start, ...] = ("warm", "incremental")
+        found += [replace(training, start=start, parent=previous).fingerprint for start in starts]
+    return found
+
+
+def _finished_runs(workdir: Workdir, config: str) -> dict[str, dict[str, Any]]:
+    """The summaries of complete runs by training, the newest run of each."""
     found = {}
     for summary in _summaries(workdir):
         if summary.get("status") == "complete" and summary.get("config") == config:
-            found[summary["day"], summary.get("training_fingerprint", "")] = summary
+            found[summary.get("training_fingerprint", "")] = summary
     return found
 
 

@@ -17,9 +17,11 @@ from pipeline.local.monitor import record_run
 from pipeline.local.retention import remove_old_artifacts
 from pipeline.local.summary import copy_report, evaluation_of, summarise, write_summary
 from pipeline.local.workdir import Workdir
-from pipeline.pipeline import create_pipeline, plan_start, training_fingerprint
+from pipeline.pipeline import create_pipeline, plan_start, recipe
 from ranker.config.pipeline import PipelineConfig
-from ranker.feed_log.layout import FeedLogError, source_fingerprint, window_days
+from ranker.feed_log.fingerprint import KnownDigests, source_fingerprint
+from ranker.feed_log.layout import FeedLogError, window_days
+from ranker.identity.training import TrainingIdentity, identify
 from ranker.monitoring.history import PAGE, HistoryError
 from ranker.registry.start import NO_VERSION, StartPlan
 from ranker.registry.versions import find_serving_version, read_manifest
@@ -36,7 +38,7 @@ class DayRun:
     Attributes:
         config, workdir, feed_log, day: what is run on what, and where.
         start: what its training starts from.
-        training: names its training; see `pipeline.training_fingerprint`.
+        training: the identity of its training.
         pipeline: the whole of it.
     """
 
@@ -45,7 +47,7 @@ class DayRun:
     feed_log: Path
     day: date
     start: StartPlan
-    training: str
+    training: TrainingIdentity
     pipeline: Pipeline
 
 
@@ -58,10 +60,10 @@ def prepare(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: date,
     Raises:
         FeedLogError: a file of the window is not Parquet, or not a whole one.
     """
-    source = source_fingerprint(feed_log, window_days(day, config.train_days))
-    training = training_fingerprint(config, day, source)
+    source = source_fingerprint(feed_log, window_days(day, config.train_days), KnownDigests.load(workdir.digests))
     destination = str(workdir.serving_model)
-    start = StartPlan("cold", "a refit was asked for") if refit else plan_start(config, destination, day)
+    start = plan_start(config, destination, day, refit)
+    training = identify(day, recipe(config), source, start.start, start.parent_training)
     pipeline = create_pipeline(
         config,
         feed_log=str(feed_log),
@@ -69,8 +71,7 @@ def prepare(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: date,
         pipeline_root=str(workdir.artifacts),
         push_destination=destination,
         source_fingerprint=source,
-        training_fingerprint=training,
-        serving_version=find_serving_version(destination, exclude_training_fingerprint=training) or NO_VERSION,
+        serving_version=find_serving_version(destination, training.fingerprint) or NO_VERSION,
         parent_version=start.parent or NO_VERSION,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(workdir.metadata)),
         beam_pipeline_args=beam_args(config.beam_pipeline_args),
@@ -137,7 +138,8 @@ def later_model(workdir: Workdir, day: date) -> tuple[str, str] | None:
     version = find_serving_version(destination)
     if version is None:
         return None
-    trained_for = str((read_manifest(destination, version) or {}).get("eval_day") or "")
+    manifest = read_manifest(destination, version)
+    trained_for = manifest.eval_day if manifest is not None else ""
     return (version, trained_for) if trained_for > day.isoformat() else None
 
 

@@ -12,12 +12,14 @@ from pipeline.local.day_reading import ModelError, profile_day, score_day
 from pipeline.local.workdir import Workdir
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.summary import BASELINE, CANDIDATE
-from ranker.feed_log.layout import FeedLogError, day_files, source_fingerprint, window_days
+from ranker.feed_log.fingerprint import KnownDigests, source_fingerprint
+from ranker.feed_log.layout import FeedLogError, day_files, window_days
 from ranker.monitoring.drift import feature_health
 from ranker.monitoring.history import HealthHistory, HistoryError
 from ranker.monitoring.outcomes import outcome_health, score_health
 from ranker.monitoring.profile import DayProfile
 from ranker.monitoring.record import DayRecord, Source
+from ranker.registry.manifest import Manifest
 from ranker.registry.versions import find_serving_version, read_manifest
 from ranker.reports.monitor.page import monitor_page
 
@@ -43,17 +45,18 @@ def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: d
     if version is None:
         raise ModelError(f"{workdir.serving_model}: no model is serving yet; run without --monitor to train one")
     history = HealthHistory(workdir.monitoring)
-    manifest = read_manifest(str(workdir.serving_model), version) or {}
-    if not {"eval_day", "training_fingerprint"} <= set(manifest):
+    manifest = read_manifest(str(workdir.serving_model), version)
+    if manifest is None or not (manifest.eval_day and manifest.training_fingerprint):
         raise ModelError(f"{workdir.serving_model / version}: no manifest says which day and training it comes from")
-    evaluated_on = date.fromisoformat(manifest["eval_day"])
+    evaluated_on = date.fromisoformat(manifest.eval_day)
     with console.status(f"scoring {day} with version {version}"):
         profile, evaluation = score_day(config, feed_log, day, workdir.serving_model / version)
-        history.write_profile(day, profile, source_fingerprint(feed_log, [day]))
-        window = _window(config, history, feed_log, evaluated_on, day)
+        digests = KnownDigests.load(workdir.digests)
+        history.write_profile(day, profile, source_fingerprint(feed_log, [day], digests))
+        window = _window(config, history, feed_log, digests, evaluated_on, day)
     seen = f"the model was evaluated on {evaluated_on}, so it may have seen {day}" if day < evaluated_on else ""
     notes = [seen] if seen else []
-    usual = history.scores(manifest["training_fingerprint"])
+    usual = history.scores(manifest.training_fingerprint)
     if usual is None:
         notes.append(_NO_SCORES)
     record = _record(config, day, "monitor", version, (evaluation, CANDIDATE), profile, window, usual, notes)
@@ -108,14 +111,15 @@ def record_run(
     compared = any("baseline" in metrics for metrics in evaluation["objectives"].values())
     model = CANDIDATE if summary["blessed"] or not compared else BASELINE
     pushed = Path(summary["pushed_model"]).name if summary["pushed_model"] else ""
-    profile = _profile(config, history, feed_log, day)
-    window = _window(config, history, feed_log, day, day)
+    digests = KnownDigests.load(workdir.digests)
+    profile = _profile(config, history, feed_log, digests, day)
+    window = _window(config, history, feed_log, digests, day, day)
     if model == CANDIDATE:
         version, usual = pushed, None
         notes = [f"the scores are compared with none: the model is new, and {day} is the day it was evaluated on"]
     else:
-        manifest = read_manifest(str(workdir.serving_model), before) or {}
-        version, usual = before, history.scores(manifest.get("training_fingerprint", ""))
+        manifest = read_manifest(str(workdir.serving_model), before) or Manifest()
+        version, usual = before, history.scores(manifest.training_fingerprint)
         notes = [] if usual else [_NO_SCORES]
     record = _record(config, day, "run", version, (evaluation, model), profile, window, usual, notes)
     if pushed:
@@ -163,26 +167,36 @@ def _keep(config: PipelineConfig, history: HealthHistory, record: DayRecord) -> 
 
 
 def _window(
-    config: PipelineConfig, history: HealthHistory, feed_log: Path, evaluated_on: date, day: date
+    config: PipelineConfig,
+    history: HealthHistory,
+    feed_log: Path,
+    digests: KnownDigests,
+    evaluated_on: date,
+    day: date,
 ) -> list[DayProfile]:
     """The profiles of the training window of a model evaluated on a day, as far as days are logged or recorded."""
     profiles = []
     for training_day in window_days(evaluated_on, config.train_days)[:-1]:
-        if training_day != day and (profile := _known(config, history, feed_log, training_day)) is not None:
+        if training_day != day and (profile := _known(config, history, feed_log, digests, training_day)) is not None:
             profiles.append(profile)
     return profiles
 
 
-def _known(config: PipelineConfig, history: HealthHistory, feed_log: Path, day: date) -> DayProfile | None:
+def _known(
+    config: PipelineConfig, history: HealthHistory, feed_log: Path, digests: KnownDigests, day: date
+) -> DayProfile | None:
     """A day's profile; where the day has been cleared from the log, the one on record, if any."""
     if day_files(feed_log, day) is not None:
-        return _profile(config, history, feed_log, day)
+        return _profile(config, history, feed_log, digests, day)
     return history.profile(day, config.features)
 
 
-def _profile(config: PipelineConfig, history: HealthHistory, feed_log: Path, day: date) -> DayProfile:
-    found = history.profile(day, config.features, source_fingerprint(feed_log, [day]))
+def _profile(
+    config: PipelineConfig, history: HealthHistory, feed_log: Path, digests: KnownDigests, day: date
+) -> DayProfile:
+    content = source_fingerprint(feed_log, [day], digests)
+    found = history.profile(day, config.features, content)
     if found is None:
         found = profile_day(config, feed_log, day)
-        history.write_profile(day, found, source_fingerprint(feed_log, [day]))
+        history.write_profile(day, found, content)
     return found

@@ -11,6 +11,7 @@ from typing import Any
 from components.artifacts import EVALUATION_FILE, REPORT_FILE
 from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
 from ranker.config.pipeline import PipelineConfig
+from ranker.identity.training import TrainingIdentity
 from ranker.registry.start import StartPlan
 
 PASSED = "passed"
@@ -50,18 +51,19 @@ def summarise(
     runs: Sequence[ComponentRun],
     report: Path | None = None,
     start: StartPlan | None = None,
-    training_fingerprint: str = "",
+    training: TrainingIdentity | None = None,
 ) -> dict[str, Any]:
     """The summary of a run.
 
     Args:
         report: where the run's calibration report was put.
         start: what the training started from.
-        training_fingerprint: names the training.
+        training: the identity of the training.
 
     Returns:
-        JSON-ready: `run_id`, `config`, `day`, `feed_log`, `training_fingerprint`, `start` (how the training started and
-        why, and the `parent` that it went on from), `status` (`complete` or `failed`), `failure` (component and error,
+        JSON-ready: `run_id`, `config`, `day`, `feed_log`, `training_fingerprint`, the
+        `training` that it is made of, `start` (how the training started and why, and the `parent` that it continued
+        from), `status` (`complete` or `failed`), `failure` (component and error,
         or None), `rows` and `rows_per_day`, `missing_days`, `objectives` (per objective `impressions`, `positives`,
         `auc`, `o_over_e`, `normalized_entropy`, their intervals and the `gate`), `gates` (every verdict over all
         impressions, and those on slices that failed), `slice_gates` (how many slice gates ended how), `slices_dropped`
@@ -79,7 +81,8 @@ def summarise(
         "config": config.name,
         "day": day.isoformat(),
         "feed_log": str(feed_log),
-        "training_fingerprint": training_fingerprint,
+        "training_fingerprint": training.fingerprint if training else "",
+        "training": asdict(training) if training else None,
         "start": asdict(start) if start else None,
         "status": "failed" if failed else "complete",
         "failure": {"component": failed.component, "error": failed.error} if failed else None,

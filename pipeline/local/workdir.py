@@ -47,6 +47,11 @@ class Workdir:
         """The history of every day's health, and the page that draws it."""
         return self.root / "monitoring"
 
+    @property
+    def digests(self) -> Path:
+        """Digests of the feed log's files, so that a closed day is read once."""
+        return self.root / "digests.json"
+
     def run(self, run_id: str) -> Path:
         """The folder of one run's log and summary."""
         return self.root / "runs" / run_id

@@ -1,10 +1,7 @@
 """Writes a FeedRanker as a SavedModel with a manifest."""
 
-import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
@@ -12,41 +9,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from ranker.export.module import FeedRanker
 from ranker.export.training_state import TrainingState
 from ranker.registry.layout import MANIFEST, STATE
-
-_FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a model was trained on and what it expects, beside the SavedModel.
-
-    Attributes:
-        objectives: in the order of the config.
-        trees: leaves per row in `score_leaves`.
-        leaves: leaves of the forest; a leaf id lies in [0, leaves).
-        forest_fingerprint: of the forest inside the graph; leaves of another one mean nothing to this model.
-        training_fingerprint: of the code, config and data of the run that made the model.
-        eval_day: YYYY-MM-DD, the day held out; the newest training day is the one before.
-        rows: impressions trained on.
-        input_names: column → input name in `score_features` and `rank`.
-        config: the config parts that shaped the model, each as JSON values.
-        lineage: what the training started from, as JSON values.
-    """
-
-    objectives: list[str]
-    trees: int
-    leaves: int
-    forest_fingerprint: str
-    training_fingerprint: str
-    eval_day: str
-    rows: int
-    input_names: dict[str, str]
-    config: Mapping[str, Any] = field(default_factory=dict)
-    lineage: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_json(self) -> str:
-        """One JSON object with the format's number."""
-        return json.dumps({"format": _FORMAT, **asdict(self)}, indent=1)
+from ranker.registry.manifest import Manifest
 
 
 def export_saved_model(

@@ -1,15 +1,12 @@
 """Finds data that is there twice: yesterday's files under today's name, or a part that a retried job wrote again."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
 
 import pyarrow.parquet as pq
 
+from ranker.feed_log.fingerprint import file_digest
 from ranker.feed_log.layout import FeedLogError, LogFile
-from ranker.storage import filesystem_of
-
-_READ_BYTES = 1 << 22
 
 
 def refuse_copies(footers: Mapping[LogFile, pq.FileMetaData]) -> None:
@@ -28,20 +25,11 @@ def refuse_copies(footers: Mapping[LogFile, pq.FileMetaData]) -> None:
         if footer.num_rows:
             alike[file.size, footer.num_rows, footer.num_columns, footer.serialized_size].append(file)
     for files in alike.values():
-        first_with: dict[bytes, LogFile] = {}
+        first_with: dict[str, LogFile] = {}
         for file in files if len(files) > 1 else ():
-            first = first_with.setdefault(_digest(file), file)
+            first = first_with.setdefault(file_digest(file), file)
             if first is not file:
                 raise FeedLogError(
                     f"{file.path}: a copy of {first.path}, byte for byte; its {footers[file].num_rows} rows "
                     "would count twice"
                 )
-
-
-def _digest(file: LogFile) -> bytes:
-    digest = hashlib.sha256()
-    filesystem, path = filesystem_of(file.path)
-    with filesystem.open_input_stream(path) as stream:
-        while block := stream.read(_READ_BYTES):
-            digest.update(block)
-    return digest.digest()

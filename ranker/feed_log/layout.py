@@ -4,9 +4,8 @@ A name that starts with `.` or `_` or ends in `.tmp` is something half-written a
 does not belong there is an error, so that no data is left out unnoticed.
 """
 
-import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -19,8 +18,6 @@ from pyarrow import fs
 from ranker.storage import filesystem_of
 
 _DAY_FOLDER = re.compile(r"day-(?P<day>.*)")
-_MAGIC = b"PAR1"
-_TAIL = 8  # bytes after a Parquet footer: its length and the magic number
 _FILES_AT_ONCE = 16
 
 
@@ -30,11 +27,17 @@ class FeedLogError(ValueError):
 
 @dataclass(frozen=True)
 class LogFile:
-    """One Parquet file of a day."""
+    """One Parquet file of a day.
+
+    Attributes:
+        size: in bytes.
+        mtime_ns: when it was last changed, in nanoseconds since 1970; 0 where the store does not tell.
+    """
 
     day: date
     path: str
     size: int
+    mtime_ns: int = 0
 
 
 def parse_day(text: str) -> date:
@@ -92,7 +95,7 @@ def day_files(root: str | Path, day: date) -> list[LogFile] | None:
     for info in sorted(_list_folder(folder), key=lambda info: info.base_name):
         if info.type != fs.FileType.File or info.extension != "parquet":
             raise FeedLogError(f"{folder}/{info.base_name}: not a Parquet file; a day's folder may hold nothing else")
-        files.append(LogFile(day, f"{folder}/{info.base_name}", info.size))
+        files.append(LogFile(day, f"{folder}/{info.base_name}", info.size, info.mtime_ns or 0))
     return files
 
 
@@ -111,26 +114,6 @@ def open_all(files: Sequence[LogFile]) -> list[pq.FileMetaData]:
         return list(pool.map(_metadata, files))
 
 
-def source_fingerprint(root: str | Path, days: Iterable[date]) -> str:
-    """A hash over what these days hold: names, sizes and Parquet footers, which record every column chunk's
-    size, value range and place. Copying or touching a file does not change it.
-
-    Raises:
-        FeedLogError: a file that is not Parquet.
-    """
-    digest = hashlib.sha256()
-    files = []
-    for day in days:
-        of_day = day_files(root, day)
-        digest.update(f"{day.isoformat()}:{'missing' if of_day is None else len(of_day)}\0".encode())
-        files += of_day or []
-    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
-        for file, footer in zip(files, pool.map(_footer, files), strict=True):
-            digest.update(f"{Path(file.path).name}:{file.size}:{len(footer)}\0".encode())
-            digest.update(footer)
-    return digest.hexdigest()[:16]
-
-
 def _list_folder(folder: str | Path) -> list[fs.FileInfo]:
     filesystem, path = filesystem_of(folder)
     if filesystem.get_file_info(path).type != fs.FileType.Directory:
@@ -145,13 +128,3 @@ def _list_folder(folder: str | Path) -> list[fs.FileInfo]:
 def _metadata(file: LogFile) -> pq.FileMetaData:
     with open_parquet(file.path) as opened:
         return opened.metadata
-
-
-def _footer(file: LogFile) -> bytes:
-    filesystem, inner = filesystem_of(file.path)
-    with filesystem.open_input_file(inner) as opened:
-        tail = opened.read_at(_TAIL, max(0, file.size - _TAIL))
-        length = int.from_bytes(tail[:4], "little")
-        if tail[4:] != _MAGIC or length > file.size - _TAIL:
-            raise FeedLogError(f"{file.path}: not a Parquet file, or not a whole one")
-        return opened.read_at(length, file.size - _TAIL - length)

@@ -1,10 +1,9 @@
-"""What must stay as it is for a training to go on from an earlier one."""
-
-import hashlib
+"""What must stay as it is for a training to continue from an earlier one."""
 
 from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
 from ranker.identity.code import code_fingerprint
+from ranker.identity.digest import short_digest
 
 
 def warm_start_parts(config: PipelineConfig, schema: str) -> dict[str, str]:
@@ -30,4 +29,4 @@ def warm_start_parts(config: PipelineConfig, schema: str) -> dict[str, str]:
             "ranker.forest.model", "ranker.export.training_state", "ranker.towers.state"
         ),
     }
-    return {name: hashlib.sha256(part.encode()).hexdigest()[:16] for name, part in parts.items()}
+    return {name: short_digest((part,)) for name, part in parts.items()}

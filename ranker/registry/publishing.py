@@ -1,23 +1,22 @@
 """Copies a SavedModel to where models serve from, so that nobody ever sees half of one."""
 
 import hashlib
-import json
 import os
 import time
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pyarrow import fs
 
 from ranker.registry.layout import MANIFEST, SAVED_MODEL
+from ranker.registry.manifest import Manifest, Republished
 from ranker.registry.versions import read_manifest, whole_versions
 from ranker.storage import copy_folder, exists, filesystem_of
 
 ASIDE = ".pushing-"
 
 
-def publish(model_path: str, destination: str, note: Mapping[str, Any] | None = None) -> str:
+def publish(model_path: str, destination: str, rollback: Republished | None = None) -> str:
     """Copies a model to the next version below `destination` and returns the version.
 
     A version is the time in seconds since 1970, or one more than the highest version there, whichever is larger. So
@@ -30,7 +29,7 @@ def publish(model_path: str, destination: str, note: Mapping[str, Any] | None = 
     Args:
         model_path: path or URI of the SavedModel's folder.
         destination: path or URI of the folder of versions; made where it does not exist.
-        note: entries that are added to the copy's manifest, where the model has one.
+        rollback: written into the copy's manifest, where the model has one.
 
     Raises:
         FileNotFoundError: there is no SavedModel at `model_path`.
@@ -39,7 +38,7 @@ def publish(model_path: str, destination: str, note: Mapping[str, Any] | None = 
         raise FileNotFoundError(f"{model_path}: a model is to be pushed, and there is no {SAVED_MODEL}")
     filesystem, root = filesystem_of(destination)
     filesystem.create_dir(root, recursive=True)
-    noted = {MANIFEST: json.dumps({**_manifest(model_path), **note}, indent=1).encode()} if note else {}
+    noted = {MANIFEST: replace(_manifest(model_path), rollback=rollback).to_json().encode()} if rollback else {}
     if not isinstance(filesystem, fs.LocalFileSystem):
         version = _next_version(root, filesystem)
         copy_folder(model_path, f"{destination}/{version}", SAVED_MODEL, noted)
@@ -55,14 +54,14 @@ def publish(model_path: str, destination: str, note: Mapping[str, Any] | None = 
 def find_published(model_path: str, destination: str) -> str | None:
     """The version now serving if it is this very model, which a run pushed that was stopped before it could say so."""
     manifest = _manifest(model_path)
-    if not manifest.get("training_fingerprint"):
+    if not manifest.training_fingerprint:
         return None
     newest = next(iter(whole_versions(destination)), None)
     return newest if newest and read_manifest(destination, newest) == manifest else None
 
 
-def _manifest(model_path: str) -> dict[str, Any]:
-    return read_manifest(*os.path.split(model_path.rstrip("/"))) or {}
+def _manifest(model_path: str) -> Manifest:
+    return read_manifest(*os.path.split(model_path.rstrip("/"))) or Manifest()
 
 
 def _rename_to_next_version(aside: str, root: str) -> str:

@@ -9,10 +9,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ranker.registry.manifest import Republished
 from ranker.registry.publishing import publish
 from ranker.registry.versions import read_manifest, whole_versions
-
-_NOTE = "rollback"
 
 
 class RollbackError(RuntimeError):
@@ -56,8 +55,8 @@ def roll_back(destination: str) -> Rollback:
         copy = f", a copy of {first_pushed}," if first_pushed != serving else ""
         raise RollbackError(f"{destination}: version {serving}{copy} is serving, and there is none before it")
     republishes = _origin(destination, earlier)
-    note = {_NOTE: {"republishes": republishes, "instead_of": serving}}
-    return Rollback(publish(f"{destination.rstrip('/')}/{earlier}", destination, note), republishes, serving)
+    version = publish(f"{destination.rstrip('/')}/{earlier}", destination, Republished(republishes, serving))
+    return Rollback(version, republishes, serving)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,8 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _origin(destination: str, version: str) -> str:
     """The version as which a version's model was pushed for the first time."""
-    note = (read_manifest(destination, version) or {}).get(_NOTE, {})
-    return str(note.get("republishes", version))
+    manifest = read_manifest(destination, version)
+    return manifest.rollback.republishes if manifest is not None and manifest.rollback is not None else version
 
 
 if __name__ == "__main__":

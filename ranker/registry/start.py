@@ -1,19 +1,17 @@
-"""Whether a day is a cold start or goes on from a pushed model, and from which.
+"""Whether a day is a cold start or continues from a pushed model, and from which.
 
 The decision follows from the day, the config and the manifests at the push destination alone, so that every
 orchestrator comes to the same one, and a run that is started again comes to it again.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import date
-from typing import Any
 
 from pydantic.dataclasses import dataclass
 
 from ranker.config.documents import from_json, to_json
 from ranker.config.retraining import Retraining, Start
+from ranker.registry.manifest import Manifest
 from ranker.registry.versions import read_manifest, whole_versions
 from ranker.storage import filesystem_of
 
@@ -29,11 +27,13 @@ class StartPlan:
     Attributes:
         start: `cold`, `warm` or `incremental`.
         reason: why, in words.
-        parent: the version that it goes on from; "" for a cold start.
+        parent: the version that it continues from; "" for a cold start.
         train_days: newest days to train on, those that the parent has not seen; None for the whole window.
         forest_day: the day held out when the parent's forest was grown; "" for a cold start, which grows one.
         refresh_forest: whether the rows of `train_days` are counted into the parent's forest.
         replay_days: days before `train_days` that the towers train on again.
+        parent_training: fingerprint of the parent's training, which stays the same where a rollback gives the model
+            another version.
     """
 
     start: Start
@@ -43,34 +43,12 @@ class StartPlan:
     forest_day: str = ""
     refresh_forest: bool = False
     replay_days: int = 0
+    parent_training: str = ""
 
     @property
     def is_cold(self) -> bool:
         """Whether Transform graph, forest and towers are all fitted anew."""
         return self.start == "cold"
-
-
-@dataclass(frozen=True)
-class Lineage:
-    """Where a model comes from, as its manifest tells it.
-
-    Attributes:
-        start: how it started.
-        parent: the version that it went on from, or "".
-        forest_day: the day held out when its forest was grown.
-        fisher: whether it carries Fisher information.
-        parts: digests of the config and code that must not change under a warm start, by name.
-    """
-
-    start: Start
-    parent: str
-    forest_day: str
-    fisher: bool
-    parts: dict[str, str]
-
-    def as_json(self) -> dict[str, Any]:
-        """As it stands in the manifest, under `lineage`."""
-        return asdict(self)
 
 
 def find_parent(push_destination: str, day: date) -> str | None:
@@ -80,7 +58,7 @@ def find_parent(push_destination: str, day: date) -> str | None:
     pushed itself.
     """
     for version in whole_versions(push_destination):
-        trained_for = _day((read_manifest(push_destination, version) or {}).get("eval_day"))
+        trained_for = _day(read_manifest(push_destination, version))
         if trained_for is not None and trained_for < day:
             return version
     return None
@@ -96,7 +74,7 @@ def make_plan(
         day: the day held out; the newest day to train on is the one before.
         retraining: the config.
         parts: digests of everything that must not change under a warm start, by the name that a reader knows it by.
-        version: the version to go on from, if any; "none" asks for a cold start, "" looks for one.
+        version: the version to continue from, if any; "none" asks for a cold start, "" looks for one.
     """
     if version == NO_VERSION:
         return StartPlan("cold", "a cold start was asked for")
@@ -105,7 +83,7 @@ def make_plan(
     version = version or find_parent(push_destination, day) or ""
     if not version:
         return StartPlan("cold", f"no model has been pushed for a day before {day}")
-    return _from_parent(version, read_manifest(push_destination, version) or {}, day, retraining, parts)
+    return _from_parent(version, read_manifest(push_destination, version) or Manifest(), day, retraining, parts)
 
 
 def write_plan(folder: str, plan: StartPlan) -> None:
@@ -123,38 +101,42 @@ def read_plan(folder: str) -> StartPlan:
 
 
 def _from_parent(
-    version: str, manifest: Mapping[str, Any], day: date, retraining: Retraining, parts: Mapping[str, str]
+    version: str, manifest: Manifest, day: date, retraining: Retraining, parts: Mapping[str, str]
 ) -> StartPlan:
-    parent_day = _day(manifest.get("eval_day"))
-    try:
-        lineage = from_json(Lineage, json.dumps(manifest["lineage"]))
-        forest_day = date.fromisoformat(lineage.forest_day)
-    except (KeyError, ValueError):
-        return StartPlan("cold", f"version {version} carries nothing that a training could go on from")
+    parent_day, lineage = _day(manifest), manifest.lineage
+    forest_day = _date(lineage.forest_day) if lineage is not None else None
+    if lineage is None or forest_day is None:
+        return StartPlan("cold", f"version {version} carries nothing that a training could continue from")
     if parent_day is None or parent_day >= day:
         return StartPlan("cold", f"version {version} was trained for {parent_day}, which is not before {day}")
     if changed := sorted(name for name in {*parts, *lineage.parts} if parts.get(name) != lineage.parts.get(name)):
         return StartPlan("cold", f"changed since version {version}: {', '.join(changed)}")
     age, unseen = (day - forest_day).days, (day - parent_day).days
     if age >= retraining.refit_forest_days:
-        return StartPlan("cold", f"the forest of version {version} is {age} days old, and is due to be fitted anew")
+        return StartPlan("cold", f"the forest of version {version} is {age} days old, and is due to be refitted")
     if unseen > retraining.most_unseen_days:
         return StartPlan("cold", f"version {version} is {unseen} days behind, of {parent_day}")
     if retraining.start == "incremental" and not lineage.fisher:
         return StartPlan("cold", f"version {version} carries no Fisher information")
     return StartPlan(
         retraining.start,
-        f"goes on from version {version} of {parent_day}, on the forest of {forest_day}",
+        f"continues from version {version} of {parent_day}, on the forest of {forest_day}",
         version,
         unseen,
         lineage.forest_day,
         retraining.refresh_forest,
         retraining.replay_days,
+        manifest.training_fingerprint,
     )
 
 
-def _day(text: Any) -> date | None:
+def _day(manifest: Manifest | None) -> date | None:
+    """The day that a model was trained for, or None where no manifest says it."""
+    return _date(manifest.eval_day) if manifest is not None else None
+
+
+def _date(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
-    except (TypeError, ValueError):
+    except ValueError:
         return None

@@ -1,12 +1,11 @@
 """Reads a push destination: which versions there are, what their manifests say, and which one is serving."""
 
-import json
 import logging
-from typing import Any
 
 from pyarrow import fs
 
 from ranker.registry.layout import MANIFEST, SAVED_MODEL
+from ranker.registry.manifest import Manifest, ManifestError
 from ranker.storage import filesystem_of
 
 _logger = logging.getLogger(__name__)
@@ -39,7 +38,7 @@ def whole_versions(push_destination: str) -> list[str]:
     return whole
 
 
-def read_manifest(push_destination: str, version: str) -> dict[str, Any] | None:
+def read_manifest(push_destination: str, version: str) -> Manifest | None:
     """What a version's manifest says, or None where there is no manifest, or one that is not of this project."""
     filesystem, root = filesystem_of(push_destination)
     path = f"{root}/{version}/{MANIFEST}"
@@ -47,11 +46,10 @@ def read_manifest(push_destination: str, version: str) -> dict[str, Any] | None:
         return None
     with filesystem.open_input_file(path) as file:
         try:
-            content = json.loads(file.read())
-        except ValueError as error:
+            return Manifest.from_json(file.read())
+        except ManifestError as error:
             _logger.warning("%s/%s/%s: not a manifest: %s", push_destination, version, MANIFEST, error)
             return None
-    return content if isinstance(content, dict) else None
 
 
 def find_serving_version(push_destination: str, exclude_training_fingerprint: str = "") -> str | None:
@@ -65,7 +63,16 @@ def find_serving_version(push_destination: str, exclude_training_fingerprint: st
     for version in whole_versions(push_destination):
         if not exclude_training_fingerprint:
             return version
-        manifest = read_manifest(push_destination, version) or {}
-        if manifest.get("training_fingerprint") != exclude_training_fingerprint:
+        manifest = read_manifest(push_destination, version) or Manifest()
+        if manifest.training_fingerprint != exclude_training_fingerprint:
+            return version
+    return None
+
+
+def find_training(push_destination: str, training_fingerprint: str) -> str | None:
+    """The newest version whose model comes from this training, or None where there is none."""
+    for version in whole_versions(push_destination):
+        manifest = read_manifest(push_destination, version)
+        if manifest is not None and manifest.training_fingerprint == training_fingerprint:
             return version
     return None

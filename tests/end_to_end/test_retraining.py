@@ -32,6 +32,7 @@ from ranker.config.towers import Towers
 from ranker.config.training import Training
 from ranker.forest.model import Forest
 from ranker.registry.layout import STATE
+from ranker.registry.manifest import Lineage, Manifest, Republished
 from ranker.registry.rollback import roll_back
 from ranker.registry.versions import read_manifest, whole_versions
 from tests.end_to_end.conftest import ROOT
@@ -71,10 +72,15 @@ class Team:
     def versions(self) -> list[str]:
         return whole_versions(str(self.workdir.serving_model))
 
-    def manifest(self, version: str) -> dict[str, Any]:
+    def manifest(self, version: str) -> Manifest:
         manifest = read_manifest(str(self.workdir.serving_model), version)
         assert manifest is not None
         return manifest
+
+    def lineage(self, version: str) -> Lineage:
+        lineage = self.manifest(version).lineage
+        assert lineage is not None
+        return lineage
 
     def replay(self, start: date, end: date) -> tuple[int, str]:
         out = io.StringIO()
@@ -161,7 +167,7 @@ def test_the_first_day_is_a_cold_start(team: Team, first: dict[str, Any]) -> Non
     assert first["start"]["start"] == "cold"
     assert len(first["rows_per_day"]) == 4
     version = Path(first["pushed_model"]).name
-    assert team.manifest(version)["lineage"]["forest_day"] == FIRST.isoformat()
+    assert team.lineage(version).forest_day == FIRST.isoformat()
     state = team.workdir.serving_model / version / STATE
     assert sorted(part.name for part in state.iterdir()) == ["forest", "towers", "transform_graph"]
 
@@ -199,10 +205,10 @@ def test_the_second_day_goes_on_from_the_first(team: Team, first: dict[str, Any]
     assert second["rows"]["train"] == first["rows"]["eval"]
     replayed = [first["rows_per_day"][day] for day in days]
     assert second["rows"]["replay"] == sum(replayed)
-    assert team.manifest(after)["rows"] == second["rows"]["replay"] + second["rows"]["train"]
-    assert team.manifest(after)["forest_fingerprint"] == team.manifest(before)["forest_fingerprint"]
-    assert team.manifest(after)["lineage"]["forest_day"] == FIRST.isoformat()
-    assert team.manifest(after)["lineage"]["fisher"]
+    assert team.manifest(after).rows == second["rows"]["replay"] + second["rows"]["train"]
+    assert team.manifest(after).forest_fingerprint == team.manifest(before).forest_fingerprint
+    assert team.lineage(after).forest_day == FIRST.isoformat()
+    assert team.lineage(after).fisher
     grown, refreshed = (
         Forest.load(str(team.workdir.serving_model / version / STATE / "forest")) for version in (before, after)
     )
@@ -226,7 +232,7 @@ def test_a_replay_takes_finished_days_as_they_are(team: Team, first: dict[str, A
 
 def test_a_day_after_a_rollback_goes_on_from_the_earlier_model(team: Team, second: dict[str, Any]) -> None:
     done = roll_back(str(team.workdir.serving_model))
-    assert team.manifest(done.version)["rollback"]["instead_of"] == done.instead_of
+    assert team.manifest(done.version).rollback == Republished(done.republishes, done.instead_of)
     following = prepare(team.config, team.workdir, team.feed_log, THIRD + timedelta(days=1))
     assert following.start.parent == done.version
     assert following.start.train_days == (THIRD + timedelta(days=1) - SECOND).days

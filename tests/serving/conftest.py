@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ranker.export.saved_model import Manifest, export_saved_model
+from ranker.export.saved_model import export_saved_model
+from ranker.registry.manifest import Manifest
 from serving.client import FeedRankerClient
 from serving.server import serve
 from tests.ranker.export.feed import MAX_ROWS, OBJECTIVES, TinyFeed, make_feed

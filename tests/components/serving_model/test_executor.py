@@ -1,19 +1,35 @@
 from pathlib import Path
 
 import pytest
-from tfx.types import standard_artifacts
+from tfx import types
+from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import path_utils
 
+from components.artifacts import SOURCE_FINGERPRINT, TrainingStartArtifact
 from components.serving_model.component import ServingModel
 from components.serving_model.executor import Executor
+from ranker.identity.training import TrainingIdentity
+from ranker.registry.start import StartPlan, write_plan
 from tests.ranker.registry.test_versions import of_training, push
 
+DAY, RECIPE, DATA = "2026-03-09", "c0de", "da7a"
+COLD = TrainingIdentity(DAY, RECIPE, DATA, "cold")
+WARM = TrainingIdentity(DAY, RECIPE, DATA, "warm", "beef")
 
-def run(tmp_path: Path, version: str, exclude: str = "") -> standard_artifacts.Model:
-    model = standard_artifacts.Model()
+
+def run(tmp_path: Path, version: str, plan: StartPlan | None = None) -> standard_artifacts.Model:
+    model, examples = standard_artifacts.Model(), standard_artifacts.Examples()
     model.uri = str(tmp_path / "artifact")
-    properties = ServingModel(str(tmp_path / "serving"), version, exclude).exec_properties
-    Executor().Do({}, {"model": [model]}, properties)
+    examples.set_string_custom_property(SOURCE_FINGERPRINT, DATA)
+    inputs: dict[str, list[types.Artifact]] = {"examples": [examples]}
+    if plan is not None:
+        start = TrainingStartArtifact()
+        start.uri = str(tmp_path)
+        write_plan(start.uri, plan)
+        inputs["training_start"] = [start]
+    channels = {name: channel_utils.as_channel(artifacts) for name, artifacts in inputs.items()}
+    component = ServingModel(str(tmp_path / "serving"), version=version, day=DAY, recipe=RECIPE, **channels)
+    Executor().Do(inputs, {"model": [model]}, dict(component.exec_properties))
     return model
 
 
@@ -33,7 +49,7 @@ def test_none_means_none_even_where_one_serves(tmp_path: Path) -> None:
     assert described(run(tmp_path, "none")) == (0, "none")
 
 
-def test_the_version_asked_for_is_copied_whole(tmp_path: Path) -> None:
+def test_the_version_asked_for_is_copied_complete(tmp_path: Path) -> None:
     push(tmp_path / "serving", "7", of_training("monday"))
     push(tmp_path / "serving", "8")
     model = run(tmp_path, "7")
@@ -45,10 +61,22 @@ def test_the_version_asked_for_is_copied_whole(tmp_path: Path) -> None:
     assert [path.name for path in Path(model.uri).iterdir()] == ["Format-Serving"]
 
 
-def test_it_looks_for_itself_when_no_version_is_given(tmp_path: Path) -> None:
+def test_a_repeated_run_passes_over_the_model_that_it_pushed_before(tmp_path: Path) -> None:
     push(tmp_path / "serving", "7", of_training("monday"))
-    push(tmp_path / "serving", "8", of_training("tuesday"))
-    assert described(run(tmp_path, "", exclude="tuesday")) == (1, "7")
+    push(tmp_path / "serving", "8", of_training(COLD.fingerprint))
+    assert described(run(tmp_path, "")) == (1, "7")
+
+
+def test_a_refit_is_compared_with_the_warm_model_of_the_same_day(tmp_path: Path) -> None:
+    """The two trainings differ in their start, so the one that serves is not passed over."""
+    push(tmp_path / "serving", "7", of_training("monday"))
+    push(tmp_path / "serving", "8", of_training(WARM.fingerprint))
+    warm = StartPlan("warm", "", "7", 1, "2026-03-08", parent_training="beef")
+    assert described(run(tmp_path, "", StartPlan("cold", "a refit was asked for"))) == (1, "8")
+    (tmp_path / "again").mkdir()
+    push(tmp_path / "again" / "serving", "7", of_training("monday"))
+    push(tmp_path / "again" / "serving", "8", of_training(WARM.fingerprint))
+    assert described(run(tmp_path / "again", "", warm)) == (1, "7")
 
 
 def test_a_version_that_is_gone_is_an_error(tmp_path: Path) -> None:

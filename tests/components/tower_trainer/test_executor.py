@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.artifact import Artifact
 
-from components.artifacts import ForestArtifact, TrainingStartArtifact
+from components.artifacts import SOURCE_FINGERPRINT, ForestArtifact, TrainingStartArtifact
 from components.tower_trainer.component import TowerTrainer
 from components.tower_trainer.executor import Executor
 from ranker.config.documents import from_json
@@ -24,8 +24,10 @@ from ranker.config.training import Sampling, Training
 from ranker.forest.leaf_shards import Shard, encode_shard
 from ranker.forest.model import Forest
 from ranker.forest.traverse import Traversal
+from ranker.identity.training import TrainingIdentity
 from ranker.registry.layout import MANIFEST, STATE
-from ranker.registry.start import Lineage, StartPlan, write_plan
+from ranker.registry.manifest import Lineage
+from ranker.registry.start import StartPlan, write_plan
 from ranker.towers.state import TowerState, restore
 from tests.ranker.export.feed import (
     CALIBRATED_TOWERS,
@@ -85,12 +87,20 @@ def _inputs(feed: TinyFeed, folder: Path) -> dict[str, list[Artifact]]:
     graph = _artifact(standard_artifacts.TransformGraph, feed.graph)
     schema = _artifact(standard_artifacts.Schema, folder / "schema")
     (folder / "schema" / "schema.pbtxt").write_text(text_format.MessageToString(SCHEMA))
-    return {"leaf_examples": [examples], "forest": [forest], "transform_graph": [graph], "schema": [schema]}
+    read = _artifact(standard_artifacts.Examples, folder / "examples")
+    read.set_string_custom_property(SOURCE_FINGERPRINT, "da7a")
+    return {
+        "examples": [read],
+        "leaf_examples": [examples],
+        "forest": [forest],
+        "transform_graph": [graph],
+        "schema": [schema],
+    }
 
 
 def _component(inputs: dict[str, list[Artifact]], config: PipelineConfig = CONFIG) -> TowerTrainer:
     channels: dict[str, Any] = {name: channel_utils.as_channel(artifacts) for name, artifacts in inputs.items()}
-    return TowerTrainer(**channels, config=config, eval_day="2024-05-04", training_fingerprint="f00d", parts=PARTS)
+    return TowerTrainer(**channels, config=config, eval_day="2024-05-04", recipe="f00d", parts=PARTS)
 
 
 def _run(inputs: dict[str, list[Artifact]], out: Path, config: PipelineConfig = CONFIG) -> Path:
@@ -143,7 +153,15 @@ def test_the_manifest_says_what_the_model_is(feed: TinyFeed, trained: Path) -> N
     assert manifest["objectives"] == [o.name for o in OBJECTIVES]
     assert manifest["forest_fingerprint"] == feed.forest.fingerprint
     assert (manifest["trees"], manifest["leaves"]) == (feed.forest.trees, feed.forest.leaves)
-    assert (manifest["training_fingerprint"], manifest["eval_day"]) == ("f00d", "2024-05-04")
+    assert manifest["training"] == {
+        "day": "2024-05-04",
+        "recipe": "f00d",
+        "data": "da7a",
+        "start": "cold",
+        "parent": "",
+    }
+    assert manifest["training_fingerprint"] == TrainingIdentity(**manifest["training"]).fingerprint
+    assert manifest["eval_day"] == "2024-05-04"
     assert manifest["rows"] == 1000
     assert manifest["input_names"]["hours-old"] == "hours_old"
     assert manifest["config"]["towers"]["hidden"] == [16, 8]

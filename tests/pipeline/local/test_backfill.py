@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
+import shutil
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +17,10 @@ from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, later_model
 from pipeline.local.workdir import Workdir
 from pipeline_config import FEED
 from ranker.feed_log.layout import FeedLogError
-from ranker.registry.start import StartPlan
+from ranker.identity.training import identify
+from ranker.registry.manifest import Manifest
+from ranker.registry.start import StartPlan, find_parent
+from ranker.registry.versions import read_manifest
 from tests.ranker.registry.test_versions import push
 
 MONDAY, FRIDAY = date(2026, 3, 9), date(2026, 3, 13)
@@ -33,11 +36,21 @@ class Days:
         self.held_back: set[date] = set()
         self.failing: set[date] = set()
         self.alarms: dict[date, list[str]] = {}
-        self.training: Callable[[date], str] = lambda day: f"training {day}"
+        self.recipe = "recipe"
 
-    def prepare(self, config: Any, workdir: Workdir, feed_log: Path, day: date) -> SimpleNamespace:
-        start = StartPlan("warm", "", "7", 1, "2026-03-08") if day > MONDAY else StartPlan("cold", "it is Monday")
-        return SimpleNamespace(day=day, training=self.training(day), start=start)
+    def prepare(self, config: Any, workdir: Workdir, feed_log: Path, day: date, refit: bool = False) -> SimpleNamespace:
+        start = self.start(day, refit)
+        training = identify(day, self.recipe, "data", start.start, start.parent_training)
+        return SimpleNamespace(day=day, training=training, start=start)
+
+    def start(self, day: date, refit: bool) -> StartPlan:
+        """Warm from the newest model of an earlier day, as the push destination leads to it."""
+        parent = find_parent(str(self.workdir.serving_model), day)
+        if refit or parent is None:
+            return StartPlan("cold", "a refit was asked for" if refit else "it is Monday")
+        manifest = read_manifest(str(self.workdir.serving_model), parent)
+        assert manifest is not None
+        return StartPlan("warm", "", parent, 1, "2026-03-08", parent_training=manifest.training_fingerprint)
 
     def run_day(self, prepared: Any, run_id: str, on_start: Any, on_end: Any) -> dict[str, Any]:
         day = prepared.day
@@ -50,7 +63,7 @@ class Days:
             "day": day.isoformat(),
             "status": "failed" if failed else "complete",
             "failure": {"component": "Transform", "error": "no [column]"} if failed else None,
-            "training_fingerprint": prepared.training,
+            "training_fingerprint": prepared.training.fingerprint,
             "start": {"start": prepared.start.start},
             "rows": {} if failed else {"train": 3_000} | ({"replay": 6_000} if day > MONDAY else {}),
             "monitoring": None
@@ -65,8 +78,8 @@ class Days:
         folder.mkdir(parents=True)
         (folder / "summary.json").write_text(json.dumps(summary))
         if blessed and not failed:
-            manifest = {"eval_day": day.isoformat(), "training_fingerprint": prepared.training}
-            push(self.workdir.serving_model, f"{len(self.ran)}{day:%m%d}", json.dumps(manifest))
+            manifest = Manifest(eval_day=day.isoformat(), training_fingerprint=prepared.training.fingerprint)
+            push(self.workdir.serving_model, f"{len(self.ran)}{day:%m%d}", manifest.to_json())
         return summary
 
 
@@ -151,12 +164,36 @@ def test_a_range_without_any_day_is_refused(days: Days) -> None:
 def test_an_earlier_day_never_replaces_a_later_days_model(days: Days) -> None:
     """After a change of the config, say, every day of a finished replay would be another training."""
     replay(days)
-    days.training = lambda day: f"another training {day}"
+    days.recipe = "another recipe"
     with pytest.raises(FeedLogError, match=r"trained for 2026-03-13, and a model for 2026-03-09 would replace it\. If"):
         replay(days, run_id="second")
     assert len(days.ran) == 5
     status, _ = replay(days, start=FRIDAY, run_id="third")
     assert (status, days.ran[5:]) == (DONE, [FRIDAY])
+
+
+def test_a_refit_of_a_day_is_not_its_scheduled_training(days: Days) -> None:
+    replay(days, end=march(9)[0])
+    refit = days.prepare(FEED, days.workdir, days.feed_log, march(10)[0], refit=True)
+    days.run_day(refit, "refit", lambda component: None, None)
+    days.ran = []
+    status, text = replay(days, end=march(11)[0], run_id="second")
+    assert status == DONE
+    assert days.ran == march(10, 11)
+    assert "2026-03-09  blessed  by first_2026-03-09" in text
+
+
+def test_days_whose_parents_were_removed_are_finished_all_the_same(days: Days) -> None:
+    replay(days)
+    days.ran = []
+    kept = sorted(days.workdir.serving_model.iterdir(), key=lambda folder: int(folder.name))[-2:]
+    for folder in days.workdir.serving_model.iterdir():
+        if folder not in kept:
+            shutil.rmtree(folder)
+    status, text = replay(days, run_id="second")
+    assert status == DONE
+    assert days.ran == []
+    assert text.count("by first_") == 5
 
 
 def test_a_days_end_belongs_to_the_range() -> None:

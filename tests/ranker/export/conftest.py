@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ranker.export.saved_model import Manifest, export_saved_model
+from ranker.export.saved_model import export_saved_model
+from ranker.registry.manifest import Manifest
 from tests.ranker.export.feed import OBJECTIVES, TinyFeed, make_feed
 
 

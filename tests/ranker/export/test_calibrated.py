@@ -11,7 +11,8 @@ import tensorflow as tf
 from ranker import keys
 from ranker.config.serving import LeafTable
 from ranker.export.leaf_tables import make_logits
-from ranker.export.saved_model import Manifest, export_saved_model
+from ranker.export.saved_model import export_saved_model
+from ranker.registry.manifest import Manifest
 from tests.ranker.export.feed import FEATURES, OBJECTIVES, TinyFeed, dense_tensors, feed_rows, serialized
 
 [DEVICE] = FEATURES.categorical

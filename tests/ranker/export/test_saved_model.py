@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ranker.export.saved_model import Manifest, export_saved_model
+from ranker.export.saved_model import export_saved_model
 from ranker.registry.layout import MANIFEST
+from ranker.registry.manifest import Manifest
 from tests.ranker.export.feed import OBJECTIVES, TinyFeed, serialized
 
 SCORE_WITH_TENSORFLOW_ALONE = """

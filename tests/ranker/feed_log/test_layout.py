@@ -1,9 +1,6 @@
-import os
-import shutil
 from datetime import date
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from pyarrow import fs
 
@@ -15,7 +12,6 @@ from ranker.feed_log.layout import (
     list_days,
     open_parquet,
     parse_day,
-    source_fingerprint,
     window_days,
 )
 from tests.ranker.feed_log.conftest import WriteDay
@@ -44,7 +40,6 @@ def test_latest_day_ignores_what_is_half_written(feed_log: Path) -> None:
 def test_a_uri_reads_like_a_path(feed_log: Path) -> None:
     uri = feed_log.as_uri()
     assert latest_day(uri) == EVAL_DAY
-    assert source_fingerprint(uri, WINDOW) == source_fingerprint(feed_log, WINDOW)
     files = day_files(uri, EVAL_DAY)
     assert files is not None
     assert open_parquet(files[0].path).metadata.num_rows == 40
@@ -90,33 +85,6 @@ def test_a_file_that_is_not_parquet_is_named(feed_log: Path, content: bytes) -> 
     path.write_bytes(content)
     with pytest.raises(FeedLogError, match=r"part-9\.parquet: not a Parquet file, or not a whole one"):
         open_parquet(str(path))
-    with pytest.raises(FeedLogError, match=r"part-9\.parquet: not a Parquet file, or not a whole one"):
-        source_fingerprint(feed_log, WINDOW)
-
-
-def test_fingerprint_outlives_touching_and_copying(feed_log: Path, tmp_path: Path) -> None:
-    before = source_fingerprint(feed_log, WINDOW)
-    os.utime(feed_log / f"day-{EVAL_DAY}" / "part-0.parquet", (0, 0))
-    assert source_fingerprint(feed_log, WINDOW) == before
-    shutil.copytree(feed_log, tmp_path / "copy")
-    assert source_fingerprint(tmp_path / "copy", WINDOW) == before
-
-
-def test_fingerprint_sees_other_rows_files_and_days(feed_log: Path, write_day: WriteDay) -> None:
-    seen = [source_fingerprint(feed_log, WINDOW), source_fingerprint(feed_log, WINDOW[1:])]
-    table = day_table(40)
-    click = [1 - table["click"][0].as_py(), *table["click"].to_pylist()[1:]]
-    age = [123.0, *table["age_hours"].to_pylist()[1:]]
-    write_day(0, table.set_column(table.schema.get_field_index("age_hours"), "age_hours", pa.array(age)))
-    seen.append(source_fingerprint(feed_log, WINDOW))
-    write_day(0, table.set_column(table.schema.get_field_index("click"), "click", pa.array(click, pa.int8())))
-    write_day(0, day_table(5), "part-1.parquet")
-    seen.append(source_fingerprint(feed_log, WINDOW))
-    (feed_log / f"day-{EVAL_DAY}" / "part-1.parquet").rename(feed_log / f"day-{EVAL_DAY}" / "part-2.parquet")
-    seen.append(source_fingerprint(feed_log, WINDOW))
-    shutil.rmtree(feed_log / f"day-{WINDOW[0]}")
-    seen.append(source_fingerprint(feed_log, WINDOW))
-    assert len(set(seen)) == len(seen)
 
 
 def test_a_folder_that_may_not_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from pyarrow import fs
 from ranker import storage
 from ranker.registry import publishing
 from ranker.registry.layout import MANIFEST
+from ranker.registry.manifest import Manifest, Republished
 from ranker.registry.publishing import find_published, publish
 
 
@@ -102,9 +103,9 @@ def test_no_model_no_push(tmp_path: Path, destination: Path) -> None:
 
 
 def test_a_note_is_added_to_the_copys_manifest_alone(model: Path, destination: Path) -> None:
-    version = publish(str(model), str(destination), note={"rollback": {"instead_of": "7"}})
+    version = publish(str(model), str(destination), rollback=Republished("6", "7"))
     copy = content(destination / version)
-    assert json.loads(copy[MANIFEST]) == {"training_fingerprint": "monday", "rollback": {"instead_of": "7"}}
+    assert Manifest.from_json(copy[MANIFEST]) == Manifest(training_fingerprint="monday", rollback=Republished("6", "7"))
     assert json.loads(content(model)[MANIFEST]) == {"training_fingerprint": "monday"}
     assert {**copy, MANIFEST: ""} == {**content(model), MANIFEST: ""}
 
@@ -114,7 +115,7 @@ def test_a_push_that_was_done_is_found_again(model: Path, destination: Path) -> 
     version = publish(str(model), str(destination))
     assert find_published(str(model), str(destination)) == version
     # Not when something else serves by now, not even the same model after a rollback.
-    publish(str(model), str(destination), note={"rollback": {}})
+    publish(str(model), str(destination), rollback=Republished("6", "7"))
     assert find_published(str(model), str(destination)) is None
 
 
@@ -145,8 +146,11 @@ def test_an_object_store_gets_what_makes_it_load_last(
         monkeypatch.setattr(module, "filesystem_of", behind_a_uri)
     monkeypatch.setattr(fs, "copy_files", noting)
     set_clock(monkeypatch, 1000.0)
-    assert [publish(str(model), "store://models/feed", note={"n": 1}) for _ in range(2)] == ["1000", "1001"]
+    assert [publish(str(model), "store://models/feed", rollback=Republished("6", "7")) for _ in range(2)] == [
+        "1000",
+        "1001",
+    ]
     written = content(tmp_path / "models" / "feed" / "1001")
     assert {**written, MANIFEST: ""} == {**content(model), MANIFEST: ""}
-    assert json.loads(written[MANIFEST])["n"] == 1
+    assert Manifest.from_json(written[MANIFEST]).rollback == Republished("6", "7")
     assert copied[-1] == "models/feed/1001/saved_model.pb"

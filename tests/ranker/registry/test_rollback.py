@@ -1,17 +1,16 @@
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ranker.registry.layout import MANIFEST
+from ranker.registry.manifest import Manifest, Republished
 from ranker.registry.rollback import Rollback, RollbackError, main, roll_back
 from ranker.registry.versions import find_serving_version
 from tests.ranker.registry.test_versions import of_training, push
 
 
-def manifest_of(root: Path, version: str) -> dict[str, Any]:
-    return json.loads((root / version / MANIFEST).read_text())
+def manifest_of(root: Path, version: str) -> Manifest:
+    return Manifest.from_json((root / version / MANIFEST).read_text())
 
 
 @pytest.fixture
@@ -28,13 +27,12 @@ def test_the_model_before_is_published_again_as_the_highest_version(serving: Pat
     assert int(done.version) > 300
     assert find_serving_version(str(serving)) == done.version
     assert (serving / done.version / "saved_model.pb").read_bytes() == b"model"
-    assert manifest_of(serving, done.version) == {
-        "training_fingerprint": "tuesday",
-        "rollback": {"republishes": "200", "instead_of": "300"},
-    }
+    assert manifest_of(serving, done.version) == Manifest(
+        training_fingerprint="tuesday", rollback=Republished(republishes="200", instead_of="300")
+    )
     # What it is a copy of stays as it was, and so does what it replaces.
-    assert manifest_of(serving, "200") == {"training_fingerprint": "tuesday"}
-    assert manifest_of(serving, "300") == {"training_fingerprint": "wednesday"}
+    assert manifest_of(serving, "200") == Manifest(training_fingerprint="tuesday")
+    assert manifest_of(serving, "300") == Manifest(training_fingerprint="wednesday")
     assert sorted(folder.name for folder in serving.iterdir()) == sorted(["100", "200", "300", done.version])
 
 

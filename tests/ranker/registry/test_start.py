@@ -1,15 +1,14 @@
 """What a day starts from, decided from manifests alone."""
 
-import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ranker.config.retraining import Retraining
-from ranker.registry.start import Lineage, StartPlan, find_parent, make_plan, read_plan, write_plan
+from ranker.registry.manifest import Lineage, Manifest
+from ranker.registry.start import StartPlan, find_parent, make_plan, read_plan, write_plan
 from tests.ranker.registry.test_versions import push
 
 DAY = date(2026, 3, 9)
@@ -19,8 +18,8 @@ WEEKLY = Retraining(start="warm", refit_forest_days=7, most_unseen_days=2)
 
 
 def push_model(root: Path, version: str, eval_day: str, lineage: Lineage | None = LINEAGE) -> None:
-    manifest: dict[str, Any] = {"eval_day": eval_day, "training_fingerprint": f"training for {eval_day}"}
-    push(root, version, json.dumps(manifest | ({"lineage": lineage.as_json()} if lineage else {})))
+    manifest = Manifest(eval_day=eval_day, training_fingerprint=f"training for {eval_day}", lineage=lineage)
+    push(root, version, manifest.to_json())
 
 
 def plan(root: Path, retraining: Retraining = WEEKLY, parts: dict[str, str] = PARTS, version: str = "") -> StartPlan:
@@ -31,12 +30,13 @@ def test_the_day_after_goes_on_from_the_day_before(tmp_path: Path) -> None:
     push_model(tmp_path, "7", "2026-03-08")
     assert plan(tmp_path) == StartPlan(
         start="warm",
-        reason="goes on from version 7 of 2026-03-08, on the forest of 2026-03-05",
+        reason="continues from version 7 of 2026-03-08, on the forest of 2026-03-05",
         parent="7",
         train_days=1,
         forest_day="2026-03-05",
         refresh_forest=True,
         replay_days=2,
+        parent_training="training for 2026-03-08",
     )
     assert plan(tmp_path, replace(WEEKLY, start="incremental")).start == "incremental"
 
@@ -62,7 +62,7 @@ def test_days_that_the_parent_has_not_seen_are_caught_up_with(tmp_path: Path) ->
         (replace(WEEKLY, refit_forest_days=4), LINEAGE, PARTS, "the forest of version 7 is 4 days old, and is due"),
         (WEEKLY, LINEAGE, {**PARTS, "towers": "t2"}, "changed since version 7: towers"),
         (WEEKLY, LINEAGE, {"towers": "t2"}, "changed since version 7: features, towers"),
-        (WEEKLY, None, PARTS, "version 7 carries nothing that a training could go on from"),
+        (WEEKLY, None, PARTS, "version 7 carries nothing that a training could continue from"),
         (
             replace(WEEKLY, start="incremental"),
             replace(LINEAGE, fisher=False),

@@ -1,0 +1,31 @@
+"""The part of a training's identity that is known before any data: its config, schema and code."""
+
+from ranker.config.documents import to_json
+from ranker.config.pipeline import PipelineConfig
+from ranker.identity.digest import short_digest
+
+
+def recipe_fingerprint(config: PipelineConfig, schema: str, code: str) -> str:
+    """A fingerprint of everything that shapes a model but the data and what the training starts from.
+
+    Gates, slices, monitoring and where components run are left out: they decide about a model and not what is in it.
+
+    Args:
+        config: the pipeline's.
+        schema: the text of its curated schema.
+        code: fingerprint of the code of the components that make the model.
+    """
+    shaping = (
+        *(config.features, config.keys, config.forest, config.towers),
+        *(config.training, config.retraining, config.serving),
+    )
+    return short_digest(
+        (
+            config.name,
+            *(to_json(part) for part in shaping),
+            *(to_json(objective) for objective in config.objectives),
+            str(config.train_days),
+            schema,
+            code,
+        )
+    )

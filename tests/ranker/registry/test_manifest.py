@@ -1,0 +1,56 @@
+"""A manifest survives its file, an old one is understood, and anything else is refused."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from ranker.identity.training import TrainingIdentity
+from ranker.registry.manifest import Lineage, Manifest, ManifestError, Republished
+
+IDENTITY = TrainingIdentity("2026-03-09", "c0de", "da7a", "warm", "beef")
+FULL = Manifest(
+    objectives=["click", "like"],
+    trees=12,
+    leaves=96,
+    forest_fingerprint="f0",
+    training_fingerprint=IDENTITY.fingerprint,
+    eval_day="2026-03-09",
+    rows=1000,
+    input_names={"hours-old": "hours_old"},
+    config={"towers": {"hidden": [16, 8]}},
+    training=IDENTITY,
+    lineage=Lineage("warm", "7", "2026-03-05", False, {"features": "f1"}),
+)
+
+
+@pytest.mark.parametrize("manifest", [FULL, replace(FULL, rollback=Republished("7", "8")), Manifest()])
+def test_a_manifest_survives_its_file(manifest: Manifest) -> None:
+    assert Manifest.from_json(manifest.to_json()) == manifest
+    assert Manifest.from_json(manifest.to_json().encode()) == manifest
+
+
+def test_parts_that_are_not_there_are_left_out() -> None:
+    assert "rollback" not in json.loads(FULL.to_json())
+    assert json.loads(FULL.to_json())["format"] == 2
+
+
+def test_a_manifest_of_the_first_format_is_understood() -> None:
+    old = {"format": 1, "objectives": ["click"], "eval_day": "2026-03-09", "training_fingerprint": "f", "lineage": None}
+    assert Manifest.from_json(json.dumps(old)) == Manifest(
+        objectives=["click"], eval_day="2026-03-09", training_fingerprint="f"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("half a manif", "not JSON"),
+        ("[]", "dictionary"),
+        ('{"trees": "many"}', "trees: "),
+        ('{"lineage": {"start": "hot"}}', r"lineage\.start: "),
+    ],
+)
+def test_anything_else_is_refused_with_the_field(text: str, problem: str) -> None:
+    with pytest.raises(ManifestError, match=problem):
+        Manifest.from_json(text)
