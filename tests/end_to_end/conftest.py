@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from datasets.synthetic import generate
+from tests.processes import run_python
 
 ROOT = Path(__file__).resolve().parents[2]
 START = date(2026, 3, 2)
@@ -37,16 +38,15 @@ class FinishedRun:
 
 def run_locally(workdir: Path, *arguments: str, root: Path = ROOT) -> FinishedRun:
     """Calls `python local_runner.py` and waits for it."""
-    command = [sys.executable, "local_runner.py", "--workdir", str(workdir), *arguments]
     before = set(workdir.glob("runs/*/summary.json"))
-    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = run_python(["local_runner.py", "--workdir", str(workdir), *arguments], root)
     new = set(workdir.glob("runs/*/summary.json")) - before
     summary = json.loads(new.pop().read_text()) if new else {}
-    return FinishedRun(done.returncode, done.stdout, summary)
+    return FinishedRun(done.status, done.output, summary)
 
 
 def kill_when_it_says(text: str, workdir: Path, *arguments: str) -> str:
-    """Calls the local runner and kills it, with no chance to tidy up, once a line with `text` is out."""
+    """Calls the local runner as a user does, and kills it, with no chance to tidy up, once `text` is out."""
     command = [sys.executable, "local_runner.py", "--workdir", str(workdir), *arguments]
     seen = ""
     with subprocess.Popen(

@@ -1,8 +1,6 @@
 """A foreign log, its own column names, two objectives: only pipeline_config.py is edited, and a model is pushed."""
 
 import shutil
-import subprocess
-import sys
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.end_to_end.conftest import ROOT, FinishedRun, run_locally
+from tests.processes import run_python
 
 pytestmark = pytest.mark.slow
 
@@ -80,8 +79,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, foreign_log: Path) -> Path
     imports = "from pipeline.config import ("
     settings = (ROOT / "pipeline_config.py").read_text().replace(imports, f"{imports}Forest, Keys, Training, ", 1)
     (copy / "pipeline_config.py").write_text(settings + SETTINGS)
-    infer = [sys.executable, "-m", "pipeline.infer_schema", "--config", "shop", "--feed-log", str(foreign_log)]
-    subprocess.run(infer, cwd=copy, check=True, capture_output=True, text=True)
+    infer = run_python(["-m", "pipeline.infer_schema", "--config", "shop", "--feed-log", str(foreign_log)], copy)
+    assert infer.status == 0, infer.output
     return copy
 
 

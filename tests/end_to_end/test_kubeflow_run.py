@@ -1,9 +1,8 @@
 """From a feed log to a pushed model through the compiled pipeline, each component in a process of its own."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,13 @@ from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 from pipeline.kubeflow.compile import compile_pipeline
 from pipeline_config import CONFIGS, FEED
 from ranker.config.kubeflow import Kubeflow, Notification
+from ranker.feed_log.fingerprint import source_fingerprint
+from ranker.feed_log.layout import window_days
+from ranker.identity.training import TrainingIdentity
 from tests.end_to_end.conftest import ROOT
 from tests.pipeline.kubeflow.launcher import Launcher, Run, read_package
 from tests.pipeline.kubeflow.stub_server import serving
+from tests.processes import run_python
 
 pytestmark = pytest.mark.slow
 
@@ -37,9 +40,10 @@ def workdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(small_feed: Path, models: Path, workdir: Path) -> Run:
     package = workdir / "feed.yaml"
-    command = [sys.executable, "kubeflow_runner.py", "compile", "--image", IMAGE, "--feed-log", str(small_feed)]
+    command = ["kubeflow_runner.py", "compile", "--image", IMAGE, "--feed-log", str(small_feed)]
     command += ["--push-destination", str(models), "--output", str(package)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    compiled = run_python(command, ROOT)
+    assert compiled.status == 0, compiled.output
     return Launcher(read_package(package)[0], workdir).run({"day": DAY})
 
 
@@ -48,7 +52,7 @@ def test_every_component_runs(run: Run) -> None:
     assert set(run.tasks.values()) == {"SUCCEEDED"}
 
 
-def test_a_blessed_model_is_pushed(run: Run, models: Path) -> None:
+def test_a_blessed_model_is_pushed(run: Run, models: Path, small_feed: Path) -> None:
     assert run.artifacts["Evaluator"]["blessing"].metadata["blessed"] == 1
     pushed = run.artifacts["Pusher"]["pushed_model"].metadata
     assert pushed["pushed"] == 1
@@ -56,6 +60,9 @@ def test_a_blessed_model_is_pushed(run: Run, models: Path) -> None:
     assert pushed["pushed_destination"] == str(version)
     manifest = json.loads((version / "assets.extra/feed_ranker.json").read_text())
     assert manifest["eval_day"] == DAY
+    window = window_days(date.fromisoformat(DAY), FEED.train_days)
+    assert manifest["training"]["data"] == source_fingerprint(small_feed, window)
+    assert manifest["training_fingerprint"] == TrainingIdentity(**manifest["training"]).fingerprint
     assert set(tf.saved_model.load(str(version)).signatures) >= {"serving_default", "rank"}
 
 

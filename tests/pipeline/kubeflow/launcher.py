@@ -3,7 +3,7 @@
 What the driver and the launcher of the backend do is done here as they do it, after their sources
 (`backend/src/v2/driver`, `backend/src/v2/component/launcher_v2.go` in kubeflow/pipelines):
 
-- each task is a process of its own, started by the command in the spec with the ExecutorInput in place of `{{$}}`;
+- each task is a process of its own, which runs the command in the spec with the ExecutorInput in place of `{{$}}`;
 - artifacts lie in an object store under `minio://` URIs; a task's inputs are copied into its pod before and its
   outputs out of it afterwards. A pod's folder is removed at its end, so a task sees what was copied and nothing else;
 - input artifacts come from a metadata store that keeps URI and properties, and no type;
@@ -28,6 +28,8 @@ from typing import Any
 import yaml
 from google.protobuf import json_format, struct_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
+
+from tests.processes import run_python
 
 ROOT = Path(__file__).resolve().parents[3]
 PIPELINE_ROOT = "minio://mlpipeline/v2/artifacts"
@@ -213,10 +215,11 @@ class Launcher:
             places[f"{{{{$.inputs.parameters['{name}']}}}}"] = text
         for place, text in {**places, **self._files}.items():
             command = [argument.replace(place, text) for argument in command]
-        if ENTRYPOINT_MODULE in command:
-            command = [*command, "--launcher_root", str(pod)]
         # The image's own interpreter, and nothing of the user's environment.
         environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(pod)}
+        if command[:3] == ["python", "-m", ENTRYPOINT_MODULE]:
+            step = run_python([*command[1:], "--launcher_root", str(pod)], ROOT, environment)
+            return step.output, step.status
         done = subprocess.run(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
