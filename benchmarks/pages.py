@@ -4,6 +4,7 @@ A page has two authors. A program writes its tables between two marker lines; a 
 conclusions around them, after reading the tables. Writing the tables again leaves everything else as it is.
 """
 
+import argparse
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -149,3 +150,17 @@ class Page:
                 "or name another file"
             )
         return before, after
+
+
+def page_of(program: str) -> Callable[[str], Page]:
+    """The type of a `--page` option: refuses a file that the program could not write into, before anything runs."""
+
+    def checked(text: str) -> Page:
+        page = Page(Path(text), program)
+        try:
+            page.check()
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+        return page
+
+    return checked

@@ -13,12 +13,13 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.harness import Options, positive, report
+from benchmarks.pages import page_of
 from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
 from research.kuairand import converted_kuairand
 from research.quality.ceiling import BayesOptimum
 from research.quality.models import MODELS, Model, features_alone
-from research.quality.page import CEILING, draw, figures, markdown
+from research.quality.page import CEILING, draw, figures, markdown, title
 from research.quality.study import Feed, compare
 
 _KUAIRAND_DAYS = tuple(date(2022, 5, day) for day in (1, 2, 3, 4))
@@ -29,12 +30,17 @@ _QUICK_TREES = 60
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the benchmark."""
     parser = argparse.ArgumentParser(
-        description="Our model's quality beside what a user would pick instead, on the same rows and features.",
-        epilog="A run that was stopped goes on from the predictions in the work folder.",
+        description="Our model's quality compared with what a user would pick instead, on the same rows and features.",
+        epilog="A stopped run continues from the predictions in the work folder.",
     )
     parser.add_argument("--quick", action="store_true", help="a small feed, one seed: shows that it runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables there, and a picture beside them")
+    parser.add_argument(
+        "--page",
+        type=page_of("research.quality"),
+        metavar="FILE",
+        help="write the tables into this page, and a picture beside it",
+    )
     parser.add_argument("--data", choices=("kuairand", "feed"), default="kuairand", help="the feed log (kuairand)")
     parser.add_argument(
         "--seeds", type=positive, metavar="N", help="trainings of each model for each day (5; 1 if quick)"
@@ -60,14 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             return
         results = compare(feed, models, list(seeds), work, options.processes, console)
-    picture = options.page.with_suffix(".svg") if options.page else None
+    picture = options.page.file.with_suffix(".svg") if options.page else None
     chosen = "" if len(options.models) == len(MODELS) else f" --models {shlex.join(options.models)}"
-    command = f"uv run python -m research.quality --data {feed.name} --seeds {len(seeds)}{chosen} --page FILE"
-    page = markdown(results, command, picture.name if picture else None)
-    console.print(page, highlight=False, soft_wrap=True)
-    if options.page and picture:
+    size = " --quick" if options.quick else f" --data {feed.name} --seeds {len(seeds)}"
+    command = f"uv run python -m research.quality{size}{chosen} --page FILE"
+    tables = markdown(results, command, picture.name if picture else None)
+    console.print(tables, highlight=False, soft_wrap=True, markup=False)
+    if picture:
         draw(results, picture)
-        options.page.write_text(page)
+        options.page.write(title(feed.name), tables)
     report("quality", figures(results), Options(options.quick, options.json), console)
 
 

@@ -1,16 +1,19 @@
-"""The results as tables: in the terminal, as figures for the JSON, and as Markdown."""
+"""The results as figures for the JSON, as a page's tables, and as a picture."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks import pages
 from benchmarks.drawing import save_svg
 from benchmarks.harness import Figure
-from research.quality.slices import LEAST_POSITIVES
-from research.quality.statistics import Judged, interval
+from benchmarks.pages import Column, words
+from research.intervals import Estimate
+from research.quality.slices import LEAST_POSITIVES, Cell
+from research.quality.statistics import Judged
 from research.quality.study import Results
 
 OURS = "ours"
@@ -19,39 +22,56 @@ CEILING = "Bayes optimum"
 _SLICE_LIMITS = (0.9, 1.1)
 
 
+def title(feed: str) -> str:
+    """Of a new page."""
+    return f"Quality: {feed}"
+
+
 def figures(results: Results) -> list[Figure]:
     """Of every objective, our AUC and normalized entropy beside the best rival's, and what there is of the ceiling."""
     made = []
     data = results.feed.name
-    for index, objective in enumerate(results.feed.config.objective_names):
-        ours, rivals = results.judged[OURS][index], _rivals(results, index)
+    for row in _summary(results):
+        ours = row.ours
         if CEILING in results.judged:
-            made += _beside_the_truth(f"{data}.{objective}", ours, results.judged[CEILING][index])
-        name = _best(rivals, "auc")
-        best = rivals[name]
-        note = (
-            f"the best rival is {name}; difference {_difference(ours.auc, best.auc, ours.auc_draws - best.auc_draws)}"
+            made += _beside_the_truth(f"{data}.{row.objective}", ours, results.judged[CEILING][row.index])
+        auc, entropy = row.best_auc, row.best_entropy
+        made.append(
+            Figure(
+                f"{data}.auc.{row.objective}",
+                ours.auc.value,
+                auc.judged.auc.value,
+                "AUC",
+                1.0,
+                note=f"the best rival is {auc.name}; difference {_difference(ours.auc - auc.judged.auc)}",
+            )
         )
-        made.append(Figure(f"{data}.auc.{objective}", ours.auc, best.auc, "AUC", 1.0, note=note))
-        name = _best(rivals, "normalized_entropy")
-        best = rivals[name]
-        entropies = (ours.normalized_entropy, best.normalized_entropy)
-        note = (
-            f"the best rival is {name}; difference {_difference(*entropies, ours.entropy_draws - best.entropy_draws)}"
+        difference = ours.normalized_entropy - entropy.judged.normalized_entropy
+        made.append(
+            Figure(
+                f"{data}.normalized_entropy.{row.objective}",
+                ours.normalized_entropy.value,
+                entropy.judged.normalized_entropy.value,
+                "NE",
+                1.0,
+                target_is_least=False,
+                note=f"the best rival is {entropy.name}; difference {_difference(difference)}",
+            )
         )
-        entropy = f"{data}.normalized_entropy.{objective}"
-        made.append(Figure(entropy, *entropies, "NE", 1.0, target_is_least=False, note=note))
     return made
 
 
 def _beside_the_truth(name: str, ours: Judged, truth: Judged) -> list[Figure]:
     """Our AUC beside the best possible, and what we expect beside the sum of the true probabilities."""
-    low, high = interval(truth.auc_draws - ours.auc_draws)
-    below = f"{truth.auc - ours.auc:.4f} below the best possible (95 % interval {low:.4f} to {high:.4f})"
-    noiseless = f"the true probabilities over ours: {ours.o_over_e / truth.o_over_e:.4f}"
+    missing = truth.auc - ours.auc
+    low, high = missing.interval
+    below = f"{missing.value:.4f} below the best possible (95 % interval {low:.4f} to {high:.4f})"
+    expected, true = ours.o_over_e.value, truth.o_over_e.value
     return [
-        Figure(f"{name}.ceiling", ours.auc, truth.auc, "AUC", note=below),
-        Figure(f"{name}.o_over_e", ours.o_over_e, truth.o_over_e, "O/E", note=noiseless),
+        Figure(f"{name}.ceiling", ours.auc.value, truth.auc.value, "AUC", note=below),
+        Figure(
+            f"{name}.o_over_e", expected, true, "O/E", note=f"the true probabilities over ours: {expected / true:.4f}"
+        ),
     ]
 
 
@@ -64,29 +84,23 @@ def markdown(results: Results, command: str, picture: str | None = None) -> str:
         picture: file name of `draw`'s picture, beside the page.
     """
     days = ", ".join(str(day) for _, day in results.feed.days)
-    objectives = results.feed.config.objective_names
-    lines = [
-        f"# Quality: {results.feed.name}",
-        "",
-        f"From `{command}`.",
-        "",
-        f"Held out: {days}; {results.rows:,} impressions, pooled. {results.seeds} seeds. Differences are ours minus "
-        "the model's: above zero is better for AUC, below for normalized entropy. All 95 % intervals are from a "
-        "bootstrap over viewers and seeds. XGBoost, LR, MMoE and PLE chose their settings (the last two only how many "
-        "epochs) once a day, on a tenth of the training viewers; all models were then trained on all rows.",
-        "",
-        *_summary(results),
-        "",
+    blocks = [
+        pages.origin(command),
+        f"Held-out days: {days}; {results.rows:,} impressions, pooled; {results.seeds} seeds. Differences are ours "
+        "minus the model's: above zero is better for AUC, below for normalized entropy (NE). Intervals are 95 %, over "
+        "viewers (bootstrap) and seeds (Student's t). XGBoost, LR, MMoE and PLE chose their settings (the last two "
+        "only their number of epochs) once per day, on a tenth of the training viewers; all models were then trained "
+        "on all rows.",
+        pages.table(_SUMMARY, _summary(results)),
     ]
     if picture:
-        lines += [f"![Differences between our AUC and each model's]({picture})", ""]
-    for index, objective in enumerate(objectives):
-        lines += [f"## {objective} ({results.positives[index]:,} positives)", ""]
-        lines += _table({name: judged[index] for name, judged in results.judged.items()})
-        lines.append("")
+        blocks.append(pages.picture("Differences between our AUC and each model's", picture))
+    for index, objective in enumerate(results.feed.config.objective_names):
+        blocks.append(pages.heading(f"{objective} ({results.positives[index]:,} positives)"))
+        blocks.append(pages.table(_MODELS, _models(results, index)))
     if results.cells:
-        lines += [*_by_slice(results), ""]
-    return "\n".join(lines)
+        blocks += _by_slice(results)
+    return pages.join(blocks)
 
 
 def draw(results: Results, file: Path) -> None:
@@ -102,13 +116,12 @@ def draw(results: Results, file: Path) -> None:
     )
     panels = list(np.atleast_1d(axes).flat)
     for index, (axis, objective) in enumerate(zip(panels, objectives, strict=False)):
-        ours = results.judged[OURS][index]
         for place, name in enumerate(models):
-            other = results.judged[name][index]
-            low, high = interval(ours.auc_draws - other.auc_draws)
+            difference = results.judged[OURS][index].auc - results.judged[name][index].auc
+            low, high = difference.interval
             colour = "C2" if low > 0 else "C3" if high < 0 else "0.45"
             axis.plot([low, high], [place, place], color=colour, linewidth=1.5)
-            axis.plot(ours.auc - other.auc, place, "o", color=colour, markersize=4)
+            axis.plot(difference.value, place, "o", color=colour, markersize=4)
         axis.axvline(0, color="0.7", linewidth=0.8, zorder=0)
         axis.set_title(f"{objective} ({results.positives[index]:,})", fontsize=9)
         axis.set_yticks(range(len(models)), models if index % columns == 0 else [""] * len(models), fontsize=8)
@@ -122,85 +135,119 @@ def draw(results: Results, file: Path) -> None:
     pyplot.close(figure)
 
 
-def _summary(results: Results) -> Iterator[str]:
-    yield "| objective | positives | our AUC | our O/E | best other by AUC | ours − its | best by NE | ours − its |"
-    yield "|---|---|---|---|---|---|---|---|"
+@dataclass(frozen=True)
+class _Model:
+    """A model's results for one objective, beside ours."""
+
+    name: str
+    judged: Judged
+    ours: Judged
+
+
+@dataclass(frozen=True)
+class _Objective:
+    """Our results for one objective, beside the best other model's by either metric."""
+
+    index: int
+    objective: str
+    positives: int
+    ours: Judged
+    best_auc: _Model
+    best_entropy: _Model
+
+
+@dataclass(frozen=True)
+class _Calibration:
+    """O/E of one model over all slices and objectives with enough positives."""
+
+    model: str
+    ratios: Sequence[float]
+
+    @property
+    def within(self) -> int:
+        """How many are within the limits."""
+        return sum(_SLICE_LIMITS[0] <= ratio <= _SLICE_LIMITS[1] for ratio in self.ratios)
+
+
+def _models(results: Results, index: int) -> list[_Model]:
+    ours = results.judged[OURS][index]
+    return [_Model(name, judged[index], ours) for name, judged in results.judged.items()]
+
+
+def _summary(results: Results) -> list[_Objective]:
+    made = []
     for index, objective in enumerate(results.feed.config.objective_names):
-        ours, rivals = results.judged[OURS][index], _rivals(results, index)
-        by_auc, by_entropy = _best(rivals, "auc"), _best(rivals, "normalized_entropy")
-        cells = (
-            objective,
-            f"{results.positives[index]:,}",
-            f"{ours.auc:.4f}",
-            f"{ours.o_over_e:.3f}",
-            by_auc,
-            _difference(ours.auc, rivals[by_auc].auc, ours.auc_draws - rivals[by_auc].auc_draws),
-            by_entropy,
-            _difference(
-                *(ours.normalized_entropy, rivals[by_entropy].normalized_entropy),
-                ours.entropy_draws - rivals[by_entropy].entropy_draws,
-            ),
-        )
-        yield f"| {' | '.join(cells)} |"
+        rivals = [model for model in _models(results, index) if model.name not in (OURS, CEILING)]
+        best = _best(rivals, "auc"), _best(rivals, "normalized_entropy")
+        made.append(_Objective(index, objective, results.positives[index], results.judged[OURS][index], *best))
+    return made
 
 
-def _rivals(results: Results, objective: int) -> dict[str, Judged]:
-    return {name: judged[objective] for name, judged in results.judged.items() if name not in (OURS, CEILING)}
-
-
-def _best(rivals: dict[str, Judged], metric: Literal["auc", "normalized_entropy"]) -> str:
+def _best(rivals: Sequence[_Model], metric: Literal["auc", "normalized_entropy"]) -> _Model:
     sign = 1 if metric == "auc" else -1
-    return max(rivals, key=lambda name: sign * getattr(rivals[name], metric))
+    return max(rivals, key=lambda model: sign * getattr(model.judged, metric).value)
 
 
-def _table(judged: dict[str, Judged]) -> Iterator[str]:
-    yield "| model | AUC | sd of seeds | normalized entropy | O/E | ECE | ours − its AUC | ours − its NE |"
-    yield "|---|---|---|---|---|---|---|---|"
-    ours = judged[OURS]
-    for name, found in judged.items():
-        numbers = (
-            _with_interval(found.auc, found.auc_draws, 4),
-            f"{found.auc_seeds_sd:.4f}",
-            _with_interval(found.normalized_entropy, found.entropy_draws, 4),
-            _with_interval(found.o_over_e, found.o_over_e_draws, 3),
-            _with_interval(found.calibration_error, found.calibration_error_draws, 5),
-        )
-        differences = ("–", "–")
-        if name != OURS:
-            differences = (
-                _difference(ours.auc, found.auc, ours.auc_draws - found.auc_draws),
-                _difference(
-                    *(ours.normalized_entropy, found.normalized_entropy), ours.entropy_draws - found.entropy_draws
-                ),
-            )
-        yield f"| {' | '.join((name, *numbers, *differences))} |"
-
-
-def _by_slice(results: Results) -> Iterator[str]:
+def _by_slice(results: Results) -> list[str]:
     """O/E of ours, and of the truth where it is known: its distance from 1 is the labels' noise and nothing else."""
     shown = [name for name in (OURS, CEILING) if name in results.judged]
-    yield f"## O/E by slice, where it has {LEAST_POSITIVES} positives or more"
-    yield ""
-    for name in shown:
-        ratios = [cell.o_over_e[name] for cell in results.cells]
-        within = sum(_SLICE_LIMITS[0] <= ratio <= _SLICE_LIMITS[1] for ratio in ratios)
-        yield (
-            f"- {name}: {within} of {len(ratios)} are in [{_SLICE_LIMITS[0]}, {_SLICE_LIMITS[1]}]; the least is "
-            f"{min(ratios):.3f} and the largest {max(ratios):.3f}."
-        )
-    yield ""
-    yield f"| slice | objective | positives | {' | '.join(f'O/E of {name}' for name in shown)} |"
-    yield f"|---|---|---|{'---|' * len(shown)}"
-    for cell in results.cells:
-        ratios = [cell.o_over_e[name] for name in shown]
-        yield f"| {cell.slice} | {cell.objective} | {cell.positives:,} | {' | '.join(f'{r:.3f}' for r in ratios)} |"
+    low, high = _SLICE_LIMITS
+    overall: list[Column[_Calibration]] = [
+        words("model", lambda row: row.model),
+        Column("slices and objectives", lambda row: pages.count(len(row.ratios))),
+        Column(f"O/E in [{low}, {high}]", lambda row: pages.count(row.within)),
+        Column("least", lambda row: pages.decimal(min(row.ratios), 3)),
+        Column("largest", lambda row: pages.decimal(max(row.ratios), 3)),
+    ]
+
+    def ratio_of(name: str) -> Column[Cell]:
+        return Column(f"O/E of {name}", lambda cell: pages.decimal(cell.o_over_e[name], 3))
+
+    each: list[Column[Cell]] = [
+        words("slice", lambda cell: cell.slice),
+        words("objective", lambda cell: cell.objective),
+        Column("positives", lambda cell: pages.count(cell.positives)),
+        *(ratio_of(name) for name in shown),
+    ]
+    return [
+        pages.heading(f"O/E by slice, where it has {LEAST_POSITIVES} positives or more"),
+        pages.table(overall, [_Calibration(name, [c.o_over_e[name] for c in results.cells]) for name in shown]),
+        pages.table(each, results.cells),
+    ]
 
 
-def _with_interval(value: float, draws: NDArray[np.float64], digits: int) -> str:
-    low, high = interval(draws)
-    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+def _with_interval(estimate: Estimate, digits: int) -> str:
+    return pages.with_interval(estimate.value, estimate.interval, digits)
 
 
-def _difference(ours: float, other: float, draws: NDArray[np.float64]) -> str:
-    low, high = interval(draws)
-    return f"{ours - other:+.4f} ({low:+.4f} to {high:+.4f})"
+def _difference(estimate: Estimate) -> str:
+    return pages.with_interval(estimate.value, estimate.interval, 4, signed=True)
+
+
+def _less(model: _Model, metric: Literal["auc", "normalized_entropy"]) -> str:
+    """Ours minus the model's; nothing in the line of ours."""
+    if model.name == OURS:
+        return pages.NONE
+    return _difference(getattr(model.ours, metric) - getattr(model.judged, metric))
+
+
+_SUMMARY: list[Column[_Objective]] = [
+    words("objective", lambda row: row.objective),
+    Column("positives", lambda row: pages.count(row.positives)),
+    Column("our AUC", lambda row: pages.decimal(row.ours.auc.value, 4)),
+    Column("our O/E", lambda row: pages.decimal(row.ours.o_over_e.value, 3)),
+    words("best other by AUC", lambda row: row.best_auc.name),
+    Column("ours − its AUC", lambda row: _less(row.best_auc, "auc")),
+    words("best other by NE", lambda row: row.best_entropy.name),
+    Column("ours − its NE", lambda row: _less(row.best_entropy, "normalized_entropy")),
+]
+_MODELS: list[Column[_Model]] = [
+    words("model", lambda row: row.name),
+    Column("AUC", lambda row: _with_interval(row.judged.auc, 4)),
+    Column("sd of seeds", lambda row: pages.decimal(row.judged.auc.deviation, 4)),
+    Column("normalized entropy", lambda row: _with_interval(row.judged.normalized_entropy, 4)),
+    Column("O/E", lambda row: _with_interval(row.judged.o_over_e, 3)),
+    Column("ECE", lambda row: _with_interval(row.judged.calibration_error, 5)),
+    Column("ours − its AUC", lambda row: _less(row, "auc")),
+    Column("ours − its NE", lambda row: _less(row, "normalized_entropy")),
+]

@@ -1,8 +1,8 @@
-"""Metrics of predictions, and how sure they and their differences are.
+"""Metrics of predictions over several seeds, with what their intervals are made of.
 
-Intervals come from a bootstrap over viewers: one viewer's impressions are not independent of each other, so all of them
-are drawn together. The seeds are drawn anew as well, so that an interval covers what another training would have given.
-Every model is judged on the same draws, which makes differences between models paired.
+The viewers' share of an interval comes from a bootstrap: the impressions of one viewer are not independent of each
+other, so all of them are drawn together. Every model is judged on the same draws, which pairs differences between
+models. `research.intervals` adds the seeds' share.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranker.keys import VIEWER_BUCKETS
+from research.intervals import Estimate
 
 DRAWS = 400
 _BINS = 20
 _SMALLEST = 1e-7
-_INTERVAL = (2.5, 97.5)
 
 
 @dataclass(frozen=True)
@@ -24,22 +24,17 @@ class Judged:
     """One model's predictions for one objective, over several seeds.
 
     Attributes:
-        auc, normalized_entropy, o_over_e, calibration_error: means over the seeds.
-        auc_seeds_sd: standard deviation of the AUC between seeds; 0 with one seed.
-        auc_draws, entropy_draws, o_over_e_draws, calibration_error_draws: float64 [draws], the same means in each
-            bootstrap draw. Noise raises the calibration error of a draw above that of all rows; its draws are moved to
-            where their mean is the latter.
+        auc: area under the ROC curve.
+        normalized_entropy: cross entropy over that of the base rate.
+        o_over_e: observed over expected positives.
+        calibration_error: expected calibration error, over 20 bins of equally many rows. Noise makes it larger in a
+            draw than over all rows, so its draws are shifted to have the latter as their mean.
     """
 
-    auc: float
-    normalized_entropy: float
-    o_over_e: float
-    calibration_error: float
-    auc_seeds_sd: float
-    auc_draws: NDArray[np.float64]
-    entropy_draws: NDArray[np.float64]
-    o_over_e_draws: NDArray[np.float64]
-    calibration_error_draws: NDArray[np.float64]
+    auc: Estimate
+    normalized_entropy: Estimate
+    o_over_e: Estimate
+    calibration_error: Estimate
 
 
 @dataclass(frozen=True)
@@ -78,27 +73,15 @@ def judge(
 ) -> Judged:
     """Judges predictions [seeds, rows] of labels [rows], whose viewers are in `buckets` [rows]."""
     measured = [measure(labels, p) for p in predictions]
-    aucs = [found.auc for found in measured]
-    seeds = _seed_weights(len(predictions), len(weights))
     drawn = [_drawn(labels > 0, buckets, p, weights) for p in predictions]
-    auc, entropy, o_over_e, error = (np.einsum("sd,ds->d", np.stack(of), seeds) for of in zip(*drawn, strict=True))
-    calibration_error = float(np.mean([found.calibration_error for found in measured]))
+    auc, entropy, o_over_e, error = (np.mean(of_seeds, axis=0) for of_seeds in zip(*drawn, strict=True))
+    errors = np.array([found.calibration_error for found in measured])
     return Judged(
-        auc=float(np.mean(aucs)),
-        normalized_entropy=float(np.mean([found.normalized_entropy for found in measured])),
-        o_over_e=float(np.mean([found.o_over_e for found in measured])),
-        calibration_error=calibration_error,
-        auc_seeds_sd=float(np.std(aucs, ddof=1)) if len(aucs) > 1 else 0.0,
-        auc_draws=auc,
-        entropy_draws=entropy,
-        o_over_e_draws=o_over_e,
-        calibration_error_draws=error - error.mean() + calibration_error,
+        auc=Estimate(np.array([found.auc for found in measured]), auc),
+        normalized_entropy=Estimate(np.array([found.normalized_entropy for found in measured]), entropy),
+        o_over_e=Estimate(np.array([found.o_over_e for found in measured]), o_over_e),
+        calibration_error=Estimate(errors, error - error.mean() + errors.mean()),
     )
-
-
-def _seed_weights(seeds: int, draws: int) -> NDArray[np.float64]:
-    """What each seed counts in a draw's mean; [draws, seeds], the same for every model of as many seeds."""
-    return np.random.default_rng(seeds).multinomial(seeds, np.full(seeds, 1 / seeds), draws) / seeds
 
 
 def _drawn(
@@ -118,12 +101,6 @@ def _drawn(
         weights @ positives / (weights @ by_viewer(p)),
         np.abs(weights @ gaps.reshape(_BINS, VIEWER_BUCKETS).T).sum(axis=1) / (weights @ rows),
     )
-
-
-def interval(draws: NDArray[np.float64]) -> tuple[float, float]:
-    """The 95 % interval of a quantity's bootstrap draws; draws without any positive do not count."""
-    low, high = np.nanpercentile(draws, _INTERVAL)
-    return float(low), float(high)
 
 
 def _ranks(predictions: NDArray[np.float32]) -> NDArray[np.int64]:

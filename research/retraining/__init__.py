@@ -1,4 +1,4 @@
-"""What it costs and what it is worth to go on from yesterday's model instead of training a new one every day.
+"""Cost and quality of continuing from yesterday's model, compared with training a new one every day.
 
     uv run python -m research.retraining [--quick] [--data kuairand|feed] [--work DIR] [--json FILE] [--page FILE]
 

@@ -12,12 +12,13 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.harness import Options, positive, report
+from benchmarks.pages import page_of
 from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
 from research.kuairand import converted_kuairand
 from research.retraining.days import Replay, replay_days
 from research.retraining.judging import Results, judge_all
-from research.retraining.page import draw, figures, markdown
+from research.retraining.page import draw, figures, markdown, title
 from research.retraining.strategies import STRATEGIES, DayResult, first_model
 
 _KUAIRAND_LAST, _KUAIRAND_DAYS = date(2022, 5, 4), 5
@@ -28,7 +29,7 @@ _QUICK_DAYS, _QUICK_TRAIN_DAYS, _QUICK_ROWS_PER_DAY, _QUICK_TREES = 3, 2, 2_000,
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the benchmark."""
     parser = argparse.ArgumentParser(
-        description="What it costs and is worth to go on from yesterday's model instead of training anew every day."
+        description="Cost and quality of continuing from yesterday's model, compared with training anew every day."
     )
     parser.add_argument("--quick", action="store_true", help="a small feed and three days: shows that it runs")
     parser.add_argument("--data", choices=("kuairand", "feed"), default="kuairand", help="the feed log (kuairand)")
@@ -36,7 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--seeds", type=positive, metavar="N", help="times that every strategy is run (3; 1 with --quick)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables there, and a drawing beside them")
+    parser.add_argument(
+        "--page",
+        type=page_of("research.retraining"),
+        metavar="FILE",
+        help="write the tables into this page, and a drawing beside it",
+    )
     parser.add_argument("--work", type=Path, metavar="DIR", help="keep the transformed rows there (a temporary folder)")
     options = parser.parse_args(arguments)
     console = Console()
@@ -47,14 +53,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             return
         results = _compare(replay, options.seeds or (1 if options.quick else 3), console)
     drawing = f"retraining_{results.name}.svg"
-    page = markdown(results, drawing)
-    console.print(page, highlight=False, soft_wrap=True, markup=False)
+    size = "--quick" if options.quick else f"--data {results.name}"
+    command = f"uv run python -m research.retraining {size} --seeds {results.seeds} --page FILE"
+    tables = markdown(results, command, drawing)
+    console.print(tables, highlight=False, soft_wrap=True, markup=False)
     if options.page:
-        options.page.parent.mkdir(parents=True, exist_ok=True)
-        options.page.write_text(page)
-        draw(results, options.page.parent / drawing)
-    title = f"retraining, {results.name}"
-    report(title, figures(results, not options.quick), Options(options.quick, options.json), console)
+        draw(results, options.page.file.parent / drawing)
+        options.page.write(title(results.name), tables)
+    measured = figures(results, not options.quick)
+    report(f"retraining, {results.name}", measured, Options(options.quick, options.json), console)
 
 
 def _replay(data: str, quick: bool, work: Path, console: Console) -> Replay | None:

@@ -7,7 +7,8 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from research.quality.statistics import Judged, bootstrap_weights, interval, judge
+from research.intervals import Estimate, mean_of
+from research.quality.statistics import Judged, bootstrap_weights, judge
 from research.retraining.days import Replay
 from research.retraining.strategies import DayResult
 
@@ -74,18 +75,16 @@ class Results:
     seeds: int
     outcomes: dict[str, Outcome]
 
-    def entropy_gap(self, strategy: str, objective: int | None = None) -> tuple[float, float, float]:
-        """The strategy's normalized entropy minus that of a cold start every day, with its paired 95 % interval.
+    def entropy_gap(self, strategy: str, objective: int | None = None) -> Estimate:
+        """The strategy's normalized entropy minus that of a cold start every day, paired.
 
         Args:
             strategy: whose.
             objective: its number; None takes the mean over all.
         """
         chosen = range(len(self.objectives)) if objective is None else [objective]
-        pairs = [(self.outcomes[strategy].pooled[i], self.outcomes[REFERENCE].pooled[i]) for i in chosen]
-        value = float(np.mean([ours.normalized_entropy - theirs.normalized_entropy for ours, theirs in pairs]))
-        draws = np.nanmean([ours.entropy_draws - theirs.entropy_draws for ours, theirs in pairs], axis=0)
-        return value, *interval(draws)
+        ours, cold = (self.outcomes[name].pooled for name in (strategy, REFERENCE))
+        return mean_of([ours[i].normalized_entropy - cold[i].normalized_entropy for i in chosen])
 
 
 def judge_all(replay: Replay, seeds: Sequence[SeedResults]) -> Results:

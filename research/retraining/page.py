@@ -1,14 +1,16 @@
-"""The results as figures for the JSON, as a Markdown page, and as a drawing."""
+"""The results as figures for the JSON, as a page's tables, and as a drawing."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
+from benchmarks import pages
 from benchmarks.drawing import save_svg
 from benchmarks.harness import Figure
+from benchmarks.pages import Column, words
+from research.quality.statistics import Judged
 from research.retraining.judging import REFERENCE, Results
 
 CHEAPER_TARGET = 4.0
@@ -16,14 +18,20 @@ _COLOURS = {"frozen": "#8c8c8c", "cold": "#1f77b4", "warm": "#d95f02", "incremen
 _COLUMNS = 4
 
 
+def title(feed: str) -> str:
+    """Of a new page."""
+    return f"Retraining: {feed}"
+
+
 def figures(results: Results, with_targets: bool) -> list[Figure]:
-    """The cost of daily cold starts over that of warm starts, and the normalized entropy of each beside a cold start's.
+    """The cost of daily cold starts over that of warm starts, and each normalized entropy beside a cold start's.
 
     Args:
         results: of one feed.
-        with_targets: whether the run is large enough to be held to them.
+        with_targets: whether the run is large enough for its figures to have targets.
     """
     cold, warm = results.outcomes[REFERENCE], results.outcomes["warm"]
+    by_seed = ", ".join(f"{ratio:.2f}" for ratio in _ratios(results))
     made = [
         Figure(
             f"{results.name}.cold_over_warm_seconds",
@@ -32,7 +40,7 @@ def figures(results: Results, with_targets: bool) -> list[Figure]:
             unit="s",
             target=CHEAPER_TARGET if with_targets else None,
             note=f"training for {len(results.days)} days, of each the median over {results.seeds} seeds; "
-            f"cold: {_parts(cold.parts)}; warm: {_parts(warm.parts)}; seed by seed {_ratios(results)} times",
+            f"cold: {_parts(cold.parts)}; warm: {_parts(warm.parts)}; seed by seed {by_seed} times",
         )
     ]
     made += [_entropy(results, strategy, None) for strategy in results.outcomes if strategy != REFERENCE]
@@ -43,54 +51,46 @@ def figures(results: Results, with_targets: bool) -> list[Figure]:
 def _entropy(results: Results, strategy: str, objective: int | None) -> Figure:
     """A strategy's normalized entropy beside a cold start's; of one objective, or the mean over all."""
     ours, cold = (
-        [judged.normalized_entropy for judged in results.outcomes[name].pooled] for name in (strategy, REFERENCE)
+        [judged.normalized_entropy.value for judged in results.outcomes[name].pooled] for name in (strategy, REFERENCE)
     )
     chosen = slice(None) if objective is None else slice(objective, objective + 1)
     name = "mean" if objective is None else results.objectives[objective]
-    value, low, high = results.entropy_gap(strategy, objective)
     return Figure(
         f"{results.name}.{strategy}_over_cold_ne.{name}",
         ours=float(np.mean(ours[chosen])),
         rival=float(np.mean(cold[chosen])),
         unit="NE",
-        note=f"difference {value:+.4f} (95 % interval {low:+.4f} to {high:+.4f}): "
-        + ("a loss" if low > 0 else "a gain" if high < 0 else "no difference that the days could tell"),
+        note=f"difference, with its 95 % interval: {_gap(results, strategy, objective)}",
     )
 
 
-def markdown(results: Results, drawing: str) -> str:
-    """The page: the drawing, cost, and every objective of every strategy.
+def markdown(results: Results, command: str, drawing: str) -> str:
+    """The tables: cost, normalized entropy day by day, and every objective of every strategy.
 
     Args:
         results: of one feed.
+        command: that made them.
         drawing: where the drawing lies, seen from the page.
     """
-    lines = [
-        f"# Retraining: {results.name}",
-        "",
-        f"From `uv run python -m research.retraining --data {results.name} --seeds {results.seeds} --page FILE`.",
-        "",
-        f"{results.days[0]} to {results.days[-1]}, {results.rows:,} impressions, {results.seeds} seeds. Each day is "
-        "predicted by models that have not seen it. Differences are to a cold start every day, with 95 % intervals "
-        "from a bootstrap over viewers.",
-        "",
-        f"![Normalized entropy day by day]({drawing})",
-        "",
-        *_cost(results),
-        "",
-        "Of each day's seconds, the median over the seeds. A cold start took "
-        f"{results.outcomes[REFERENCE].total_seconds / results.outcomes['warm'].total_seconds:.2f} times as long as a "
-        f"warm one; seed by seed {_ratios(results)} times.",
-        "",
-        *_days(results),
-        "",
-        *_objectives(results),
-    ]
-    return "\n".join(lines) + "\n"
+    strategies, objectives = list(results.outcomes), range(len(results.objectives))
+    return pages.join(
+        [
+            pages.origin(command),
+            f"{results.days[0]} to {results.days[-1]}, {results.rows:,} impressions, {results.seeds} seeds. Each day "
+            "is predicted by models that have not seen it. Differences are to a cold start every day; their 95 % "
+            "intervals are over viewers (bootstrap) and seeds (Student's t).",
+            pages.picture("Normalized entropy day by day", drawing),
+            pages.table(_cost(results), strategies),
+            "Seconds are each day's median over the seeds, summed over the days.",
+            pages.table(_ratio_columns(results), ["cold ÷ warm"]),
+            pages.table(_days(results), strategies),
+            pages.table(_objectives(results), [(index, name) for index in objectives for name in strategies]),
+        ]
+    )
 
 
 def draw(results: Results, path: Path) -> None:
-    """Draws each objective's normalized entropy day by day, less a cold start's, and the seconds spent on training."""
+    """Draws each objective's normalized entropy day by day, minus a cold start's, and the seconds spent on training."""
     panels = len(results.objectives) + 2
     rows = -(-panels // _COLUMNS)
     drawing = Drawing(figsize=(3.2 * _COLUMNS, 2.6 * rows), layout="constrained")
@@ -109,12 +109,12 @@ def _draw_entropy(axis: Axes, results: Results, chosen: list[int], title: str) -
     cold = results.outcomes[REFERENCE]
     for name, outcome in results.outcomes.items():
         gaps = [
-            float(np.mean([ours[i].normalized_entropy - theirs[i].normalized_entropy for i in chosen]))
+            float(np.mean([ours[i].normalized_entropy.value - theirs[i].normalized_entropy.value for i in chosen]))
             for ours, theirs in zip(outcome.by_day, cold.by_day, strict=True)
         ]
         axis.plot(_ticks(results), gaps, label=name, color=_COLOURS[name], marker="o", markersize=3, linewidth=1.4)
     axis.set_title(title, fontsize=10)
-    axis.set_ylabel("NE less cold's", fontsize=8)
+    axis.set_ylabel("NE − cold's", fontsize=8)
     axis.tick_params(labelsize=7)
 
 
@@ -131,42 +131,70 @@ def _ticks(results: Results) -> list[str]:
     return [f"{day:%d %b}" for day in results.days]
 
 
-def _cost(results: Results) -> Iterator[str]:
-    yield "| strategy | seconds of training | of which | normalized entropy less cold's, mean over the objectives |"
-    yield "|---|---|---|---|"
-    for name, outcome in results.outcomes.items():
-        value, low, high = results.entropy_gap(name)
-        gap = "–" if name == REFERENCE else f"{value:+.4f} ({low:+.4f} to {high:+.4f})"
-        yield f"| {name} | {outcome.total_seconds:,.1f} | {_parts(outcome.parts) or '–'} | {gap} |"
+def _cost(results: Results) -> list[Column[str]]:
+    """Of a strategy."""
+    return [
+        words("strategy", lambda name: name),
+        Column("seconds of training", lambda name: pages.decimal(results.outcomes[name].total_seconds, 1)),
+        words("of which", lambda name: _parts(results.outcomes[name].parts) or pages.NONE),
+        Column("NE − cold's, mean over the objectives", lambda name: _gap(results, name, None)),
+    ]
 
 
-def _days(results: Results) -> Iterator[str]:
-    yield f"| mean normalized entropy | {' | '.join(f'{day:%d %b}' for day in results.days)} |"
-    yield f"|---|{'---|' * len(results.days)}"
-    for name, outcome in results.outcomes.items():
-        means = [np.mean([judged.normalized_entropy for judged in day]) for day in outcome.by_day]
-        yield f"| {name} | {' | '.join(f'{mean:.4f}' for mean in means)} |"
+def _ratio_columns(results: Results) -> list[Column[str]]:
+    """A cold start's seconds over a warm one's: of the medians, and of each seed."""
+    cold, warm = results.outcomes[REFERENCE], results.outcomes["warm"]
+    ratios = {"medians over the seeds": cold.total_seconds / warm.total_seconds}
+    ratios |= {f"seed {seed}": ratio for seed, ratio in enumerate(_ratios(results), start=1)}
+
+    def column(heading: str, ratio: float) -> Column[str]:
+        return Column(heading, lambda name: pages.decimal(ratio, 2))
+
+    return [words("seconds of training", lambda name: name), *(column(*ratio) for ratio in ratios.items())]
 
 
-def _objectives(results: Results) -> Iterator[str]:
-    yield "| objective | strategy | AUC | O/E | normalized entropy | less cold's |"
-    yield "|---|---|---|---|---|---|"
-    for index, objective in enumerate(results.objectives):
-        for name, outcome in results.outcomes.items():
-            judged = outcome.pooled[index]
-            value, low, high = results.entropy_gap(name, index)
-            gap = "–" if name == REFERENCE else f"{value:+.4f} ({low:+.4f} to {high:+.4f})"
-            yield (
-                f"| {objective} | {name} | {judged.auc:.4f} | {judged.o_over_e:.3f} | "
-                f"{judged.normalized_entropy:.4f} | {gap} |"
-            )
+def _days(results: Results) -> list[Column[str]]:
+    """Of a strategy, day by day."""
+
+    def column(index: int) -> Column[str]:
+        def cell(name: str) -> str:
+            judged = results.outcomes[name].by_day[index]
+            return pages.decimal(float(np.mean([objective.normalized_entropy.value for objective in judged])), 4)
+
+        return Column(f"{results.days[index]:%d %b}", cell)
+
+    return [words("mean normalized entropy", lambda name: name), *(column(i) for i in range(len(results.days)))]
+
+
+def _objectives(results: Results) -> list[Column[tuple[int, str]]]:
+    """Of an objective, by its place, and a strategy."""
+
+    def of(row: tuple[int, str]) -> Judged:
+        return results.outcomes[row[1]].pooled[row[0]]
+
+    return [
+        words("objective", lambda row: results.objectives[row[0]]),
+        words("strategy", lambda row: row[1]),
+        Column("AUC", lambda row: pages.decimal(of(row).auc.value, 4)),
+        Column("O/E", lambda row: pages.decimal(of(row).o_over_e.value, 3)),
+        Column("normalized entropy", lambda row: pages.decimal(of(row).normalized_entropy.value, 4)),
+        Column("NE − cold's", lambda row: _gap(results, row[1], row[0])),
+    ]
+
+
+def _gap(results: Results, strategy: str, objective: int | None) -> str:
+    """Its normalized entropy minus a cold start's; nothing for the cold start itself."""
+    if strategy == REFERENCE:
+        return pages.NONE
+    gap = results.entropy_gap(strategy, objective)
+    return pages.with_interval(gap.value, gap.interval, 4, signed=True)
 
 
 def _parts(parts: dict[str, float]) -> str:
     return ", ".join(f"{name} {seconds:,.1f} s" for name, seconds in parts.items())
 
 
-def _ratios(results: Results) -> str:
+def _ratios(results: Results) -> list[float]:
     """A cold start's seconds over a warm one's, of each seed."""
     cold, warm = (results.outcomes[name].seconds_by_seed for name in (REFERENCE, "warm"))
-    return ", ".join(f"{ours / theirs:.2f}" for ours, theirs in zip(cold, warm, strict=True))
+    return [ours / theirs for ours, theirs in zip(cold, warm, strict=True)]

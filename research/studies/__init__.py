@@ -5,5 +5,9 @@
 - `training.py`: one variant, one seed, one day → probabilities.
 - `running.py`: all of them, in several processes, kept on disk.
 - `measuring.py`: metrics, and how far they move from seed to seed.
-- `page.py`, `conclusions.py`: tables, figures for the JSON, and what they say.
+- `comparisons.py`: each variant compared with its base, as tables and as figures for the JSON.
+- `variance.py`: the same for the variance study.
+- `page.py`: all tables, and the picture of the variance study.
+
+    uv run python -m research.studies STUDY [--quick] [--data kuairand feed] [--json FILE] [--page FILE]
 """

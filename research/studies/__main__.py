@@ -14,12 +14,13 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.harness import Options, positive, report
+from benchmarks.pages import page_of
 from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
 from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
 from research.kuairand import converted_kuairand
-from research.studies.conclusions import figures
+from research.studies.comparisons import comparison
 from research.studies.measuring import measured
 from research.studies.page import draw, markdown
 from research.studies.preparing import load, prepare
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a study."""
     parser = argparse.ArgumentParser(
         description="How much one choice in the towers' training matters, over several seeds, on the same forest.",
-        epilog="A run that was stopped goes on from the predictions in the work folder.",
+        epilog="A stopped run continues from the predictions in the work folder.",
     )
     parser.add_argument("study", choices=list(STUDIES), help="what is compared")
     parser.add_argument("--data", nargs="+", choices=("kuairand", "feed"), help="the feed logs (all that make sense)")
@@ -47,7 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--quick", action="store_true", help="a small feed, two seeds if none are given: shows that it runs"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables there, and pictures beside them")
+    parser.add_argument(
+        "--page",
+        type=page_of("research.studies"),
+        metavar="FILE",
+        help="write the tables into this page, and pictures beside it",
+    )
     parser.add_argument("--work", type=Path, metavar="DIR", help="keep what was made there (a temporary folder)")
     parser.add_argument(
         "--processes", type=positive, default=os.cpu_count() or 1, metavar="N", help="trainings at a time"
@@ -69,17 +75,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not found:
         return
     pictures = {results.data: f"{study.name}_{results.data}.svg" for results in found if study.name == "variance"}
-    data = f" --data {' '.join(options.data)}" if options.data else ""
-    command = f"uv run python -m research.studies {study.name}{data}{f' --seeds {seeds}' if options.seeds else ''}"
-    page = markdown(found, command, pictures)
-    console.print(page, highlight=False, soft_wrap=True, markup=False)
+    data = f" --data {' '.join(options.data)}" if options.data and not options.quick else ""
+    size = f"{' --quick' if options.quick else ''}{f' --seeds {seeds}' if options.seeds else ''}"
+    tables = markdown(found, f"uv run python -m research.studies {study.name}{data}{size} --page FILE", pictures)
+    console.print(tables, highlight=False, soft_wrap=True, markup=False)
     if options.page:
-        options.page.parent.mkdir(parents=True, exist_ok=True)
-        options.page.write_text(page)
         for results in found:
             if results.data in pictures:
-                draw(results, options.page.parent / pictures[results.data])
-    made = [figure for results in found for figure in figures(results)]
+                draw(results, options.page.file.parent / pictures[results.data])
+        options.page.write(study.title, tables)
+    made = [figure for results in found for figure in comparison(results).figures]
     report(f"study {study.name}", made, Options(options.quick, options.json), console)
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from benchmarks.pages import plus_minus
+from research.intervals import student_half_width
 from research.quality.statistics import Measures, measure
 from research.studies.training import Probabilities
 
 METRICS = tuple(field.name for field in fields(Measures))
-_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,16 @@ class Spread:
     Attributes:
         mean: over the seeds.
         deviation: standard deviation between seeds; 0 with one seed.
-        half_width: of the 95 % interval of the mean, by Student's t; 0 with one seed.
+        half_width: of the 95 % interval of the mean, by Student's t; NaN with one seed, which gives none.
     """
 
     mean: float
     deviation: float
     half_width: float
+
+    def text(self, digits: int, signed: bool = False) -> str:
+        """The mean and its interval, such as 0.018 ± 0.002."""
+        return plus_minus(self.mean, self.half_width, digits, signed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +62,5 @@ def measured(labels: NDArray[np.float32], predictions: Sequence[Probabilities]) 
 
 def spread(values: NDArray[np.float64]) -> Spread:
     """Of values [seeds]."""
-    seeds = len(values)
-    if seeds == 1:
-        return Spread(float(values[0]), 0.0, 0.0)
-    deviation = float(np.std(values, ddof=1))
-    quantile = float(stats.t.ppf(0.5 + _CONFIDENCE / 2, seeds - 1))
-    return Spread(float(np.mean(values)), deviation, quantile * deviation / seeds**0.5)
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return Spread(float(np.mean(values)), deviation, student_half_width(values))

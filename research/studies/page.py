@@ -1,22 +1,29 @@
-"""A study as Markdown, and the picture of the variance study."""
+"""A study as a page's tables, and the picture of the variance study."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks import pages
 from benchmarks.drawing import save_svg
-from research.studies.conclusions import conclusion
-from research.studies.measuring import Spread
+from benchmarks.pages import Column, words
+from research.studies.comparisons import comparison
+from research.studies.measuring import Measured
 from research.studies.results import Results
 from research.studies.studies import WARMUPS, warmup_name
 
-_TITLES = {
-    "auc": "AUC",
-    "o_over_e": "O/E",
-    "normalized_entropy": "Normalized entropy",
-    "calibration_error": "Expected calibration error",
+_METRICS = {
+    "auc": ("AUC", 4),
+    "o_over_e": ("O/E", 3),
+    "normalized_entropy": ("Normalized entropy", 4),
+    "calibration_error": ("Expected calibration error", 5),
 }
-_INTERVALS = "± is a 95 % interval by Student's t over the towers' seeds, not over viewers, days or forests."
-_DIGITS = {"auc": 4, "o_over_e": 3, "normalized_entropy": 4, "calibration_error": 5}
+_INTERVALS = (
+    "± is a 95 % interval by Student's t over the towers' seeds, not over viewers, days or forests; sd is the standard "
+    "deviation between seeds. NE is normalized entropy, ECE the expected calibration error; differences are means over "
+    "the objectives."
+)
+
+_Variant = tuple[str, Measured]
 
 
 def markdown(found: Sequence[Results], command: str, pictures: dict[str, str]) -> str:
@@ -27,18 +34,21 @@ def markdown(found: Sequence[Results], command: str, pictures: dict[str, str]) -
         command: that made them.
         pictures: data set → the picture's file name, where there is one.
     """
-    study = found[0].study
-    parts = [f"# {study.title}\n\n{study.about}\n\nFrom `{command}`. {_INTERVALS}\n"]
+    blocks = [found[0].study.about, pages.origin(command), _INTERVALS]
     for results in found:
-        objectives = ", ".join(f"{name} {positives:,}" for name, positives in results.objectives.items())
-        parts.append(
-            f"## {results.data}\n\nHeld out: {', '.join(results.days)}; {results.rows:,} impressions; {results.seeds} "
-            f"seeds. Positives: {objectives}.\n\n{conclusion(results)}\n"
-        )
+        positives = ", ".join(f"{name} {count:,}" for name, count in results.objectives.items())
+        blocks += [
+            pages.heading(results.data),
+            f"Held-out days: {', '.join(results.days)}; {results.rows:,} impressions; {results.seeds} seeds. "
+            f"Positives: {positives}.",
+            pages.heading("Comparison", 3),
+            *comparison(results).tables,
+        ]
         if results.data in pictures:
-            parts.append(f"![standard deviations of the AUC]({pictures[results.data]})\n")
-        parts += [f"### {title}\n\n{_table(results, metric)}\n" for metric, title in _TITLES.items()]
-    return "\n".join(parts)
+            blocks.append(pages.picture("standard deviations of the AUC", pictures[results.data]))
+        for metric, (heading, digits) in _METRICS.items():
+            blocks += [pages.heading(heading, 3), _table(results, metric, digits)]
+    return pages.join(blocks)
 
 
 def draw(results: Results, file: Path) -> None:
@@ -62,19 +72,16 @@ def draw(results: Results, file: Path) -> None:
     pyplot.close(figure)
 
 
-def _table(results: Results, metric: str) -> str:
-    return "\n".join(_rows(results, metric))
+def _table(results: Results, metric: str, digits: int) -> str:
+    """Each variant's mean of every objective, with the standard deviation between seeds."""
 
+    def column(index: int, objective: str) -> Column[_Variant]:
+        def cell(variant: _Variant) -> str:
+            found = variant[1].spread(metric, index)
+            return f"{pages.decimal(found.mean, digits)} (sd {pages.decimal(found.deviation, digits)})"
 
-def _rows(results: Results, metric: str) -> Iterator[str]:
-    """Means with the standard deviation between seeds."""
-    names = list(results.objectives)
-    yield f"| variant | {' | '.join(names)} |"
-    yield f"|---|{'---|' * len(names)}"
-    for variant, measured in results.variants.items():
-        cells = [_cell(measured.spread(metric, index), _DIGITS[metric]) for index in range(len(names))]
-        yield f"| {variant} | {' | '.join(cells)} |"
+        return Column(objective, cell)
 
-
-def _cell(spread: Spread, digits: int) -> str:
-    return f"{spread.mean:.{digits}f} (sd {spread.deviation:.{digits}f})"
+    names: Column[_Variant] = words("variant", lambda variant: variant[0])
+    columns = [names, *(column(index, objective) for index, objective in enumerate(results.objectives))]
+    return pages.table(columns, results.variants.items())

@@ -1,8 +1,9 @@
-"""What a study found on one data set."""
+"""What a study found on one data set, and what it compares there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from benchmarks.harness import Figure
 from research.studies.measuring import Measured
 from research.studies.studies import Study
 
@@ -32,3 +33,16 @@ class Results:
         """The objective with the fewest positives, by its place."""
         positives = list(self.objectives.values())
         return positives.index(min(positives))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A study's comparison on one data set.
+
+    Attributes:
+        figures: for the JSON.
+        tables: Markdown, for the page.
+    """
+
+    figures: list[Figure]
+    tables: list[str]

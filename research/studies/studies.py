@@ -262,9 +262,9 @@ STUDIES = {
         Study(
             "variance",
             "Variance from run to run",
-            "The forest is the same, and the seed of initialisation and shuffling another each time. The towers learn "
-            "from the labels alone, as the source's do; the rows `default` are the default config, whose towers learn "
-            "from the forest too.",
+            "The forest is the same each time; the seed of initialisation and shuffling differs. The towers learn from "
+            "the labels alone, as the source's do; the rows `default` are the default config, whose towers learn from "
+            "the forest too.",
             _variance,
             warmup_name("adam", 0.1),
             seeds=10,
@@ -272,17 +272,18 @@ STUDIES = {
         Study(
             "choices",
             "What each choice of the default is worth",
-            "One change each to the default config's towers and their training, on the same forest. What the default "
-            "has less of normalized entropy says what a choice is worth.",
+            "Each variant makes one change to the default config's towers or their training, on the same forest. The "
+            "more the variant's normalized entropy exceeds the default's, the more the default's choice is worth.",
             _choices,
             "default",
             seeds=4,
         ),
         Study(
             "finalists",
-            "Four days and a feed of 400,000 for what one day could not tell",
-            "Of the study `choices`: the embeddings and the cross layer, whose worth it could not tell, and what did "
-            "better than the default on its one day of KuaiRand; on the days and rows that models are compared on.",
+            "What was not significant on one day, on four days and a feed of 400,000",
+            "From the study `choices`: the embeddings and the cross layer, whose effect was not significant there, and "
+            "what did better than the default on its one day of KuaiRand. Days and rows are those that models are "
+            "compared on.",
             _finalists,
             "default",
             seeds=5,
@@ -292,9 +293,9 @@ STUDIES = {
         Study(
             "forest",
             "The forest's target and size",
-            "Each variant has a forest of its own, of one seed. A forest of any engagement, the source's, predicts "
-            "no single objective, so the towers on it can only learn from the labels; beside them are such towers on "
-            "the default's forest.",
+            "Each variant has a forest of its own, of one seed. A forest of any engagement, as the source has it, "
+            "predicts no single objective, so the towers on it can only learn from the labels. They are compared with "
+            "towers that learn from the labels alone on the default's forest.",
             _forest,
             "default",
             seeds=4,
@@ -302,8 +303,9 @@ STUDIES = {
         Study(
             "sampling",
             "Sampling negatives, and O/E",
-            "Which negatives are left out of the towers' training, and how that is made up for. The towers learn from "
-            "the labels alone, as the source's do, but in the rows `default`.",
+            "Which negatives are left out of the towers' training, and how the predictions are corrected for it. The "
+            "towers learn from the labels alone, as the source's do; only in the rows `default` do they learn from the "
+            "forest too.",
             _sampling,
             "no sampling",
             seeds=5,
@@ -311,7 +313,7 @@ STUDIES = {
         Study(
             "isotonic",
             "Calibration inside the model",
-            "LiRank's isotonic layer, with and without a feature that it is keyed by, beside none and beside an "
+            "LiRank's isotonic layer, with and without a feature that it is keyed by, compared with none and with an "
             "isotonic regression that is fitted afterwards on viewers that the model was not trained on.",
             _isotonic,
             "none",

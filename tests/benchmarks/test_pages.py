@@ -1,12 +1,13 @@
 """Tables from typed rows, and pages that keep what a person wrote."""
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from benchmarks import pages
-from benchmarks.pages import Column, Page, table, words
+from benchmarks.pages import Column, Page, page_of, table, words
 
 
 @dataclass(frozen=True)
@@ -97,3 +98,16 @@ def test_a_page_without_the_programs_part_is_refused_and_left_alone(tmp_path: Pa
     with pytest.raises(ValueError, match="put them where the tables should stand"):
         page.write("Quality", "new")
     assert page.file.read_text() == text
+
+
+def test_the_option_refuses_such_a_page_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--page", type=page_of("research.quality"))
+    new = tmp_path / "new.md"
+    assert parser.parse_args(["--page", str(new)]).page == Page(new, "research.quality")
+    (tmp_path / "by_hand.md").write_text("# By hand\n")
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--page", str(tmp_path / "by_hand.md")])
+    assert "by_hand.md: has no lines" in capsys.readouterr().err

@@ -62,16 +62,17 @@ def test_the_best_rival_is_named_and_the_ceiling_is_no_rival(results: Results) -
 
 def test_the_page_has_a_summary_every_model_and_the_slices(results: Results) -> None:
     page = markdown(results, "make this page", "tiny.svg")
-    summary, click, like = page.split("\n## ")[:3]
+    summary, click, like, slices = page.split("\n## ")
     assert "From `make this page`." in summary
     assert "| near | +" in summary
     assert "![Differences between our AUC and each model's](tiny.svg)" in summary
     for table in (click, like):
         assert [line.split(" | ")[0] for line in table.splitlines() if line.startswith("| ")] == [
-            *("| model", "| ours", "| near", "| nothing", "| Bayes optimum"),
+            *("| model", "| ---", "| ours", "| near", "| nothing", "| Bayes optimum"),
         ]
-    assert "- ours: 1 of 2 are in [0.9, 1.1]; the least is 1.050 and the largest 1.200." in page
-    assert "| device=desktop | click | 250 | 1.200 | 0.990 |" in page
+    assert "| ours | 2 | 1 | 1.050 | 1.200 |" in slices
+    assert "| Bayes optimum | 2 | 2 | 0.990 | 1.010 |" in slices
+    assert "| device=desktop | click | 250 | 1.200 | 0.990 |" in slices
 
 
 def test_the_picture_has_a_panel_for_each_objective(results: Results, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
 from ranker.keys import VIEWER_BUCKETS
-from research.quality.statistics import bootstrap_weights, interval, judge
+from research.quality.statistics import bootstrap_weights, judge
 
 
 def drawn(rows: int = 6000, seed: int = 0) -> tuple[Any, Any, Any]:
@@ -22,31 +22,33 @@ def test_metrics_are_those_of_scikit_learn() -> None:
     judged = judge(labels, buckets, np.stack([p, p**2]), bootstrap_weights(draws=20))
     rate = labels.mean()
     entropy = -(rate * np.log(rate) + (1 - rate) * np.log(1 - rate))
-    assert judged.auc == pytest.approx(roc_auc_score(labels, p))
-    assert judged.auc_seeds_sd == pytest.approx(0, abs=1e-12)
+    assert judged.auc.value == pytest.approx(roc_auc_score(labels, p))
+    assert judged.auc.deviation == pytest.approx(0, abs=1e-12)
     expected = (log_loss(labels, p.astype(float)) + log_loss(labels, p.astype(float) ** 2)) / 2 / entropy
-    assert judged.normalized_entropy == pytest.approx(expected, rel=1e-5)
-    assert judged.o_over_e == pytest.approx((labels.sum() / p.sum() + labels.sum() / (p**2).sum()) / 2, rel=1e-5)
+    assert judged.normalized_entropy.value == pytest.approx(expected, rel=1e-5)
+    assert judged.o_over_e.value == pytest.approx((labels.sum() / p.sum() + labels.sum() / (p**2).sum()) / 2, rel=1e-5)
 
 
 def test_true_probabilities_are_calibrated_and_halved_ones_are_not() -> None:
     labels, buckets, p = drawn(60_000)
     weights = bootstrap_weights(draws=2)
-    assert judge(labels, buckets, p[None], weights).calibration_error < 0.01
-    assert judge(labels, buckets, p[None] / 2, weights).calibration_error == pytest.approx(p.mean() / 2, abs=0.01)
+    assert judge(labels, buckets, p[None], weights).calibration_error.value < 0.01
+    halved = judge(labels, buckets, p[None] / 2, weights).calibration_error
+    assert halved.value == pytest.approx(p.mean() / 2, abs=0.01)
 
 
-def test_a_better_model_is_told_from_an_equal_one() -> None:
+def test_a_better_model_is_significantly_better_and_an_equal_one_is_not() -> None:
     labels, buckets, p = drawn()
     rng = np.random.default_rng(3)
     weights = bootstrap_weights()
     noisy = p * rng.lognormal(0, 1, len(p)).astype(np.float32) / 4
     true, worse, same = (judge(labels, buckets, q[None], weights) for q in (p, noisy, p / 3))
-    low, high = interval(true.auc_draws - worse.auc_draws)
+    better = true.auc - worse.auc
+    low, high = better.interval
     assert low > 0
-    assert low < true.auc - worse.auc < high
-    assert interval(true.auc_draws - same.auc_draws) == pytest.approx((0, 0), abs=1e-9)
-    assert interval(true.entropy_draws - worse.entropy_draws)[1] < 0
+    assert low < better.value < high
+    assert (true.auc - same.auc).interval == pytest.approx((0, 0), abs=1e-9)
+    assert (true.normalized_entropy - worse.normalized_entropy).interval[1] < 0
 
 
 def test_viewers_are_drawn_whole() -> None:
@@ -55,23 +57,18 @@ def test_viewers_are_drawn_whole() -> None:
     weights = bootstrap_weights()
     once = judge(labels, buckets, p[None], weights)
     tenfold = judge(np.repeat(labels, 10), np.repeat(buckets, 10), np.repeat(p, 10)[None], weights)
-    np.testing.assert_allclose(tenfold.auc_draws, once.auc_draws)
-    np.testing.assert_allclose(tenfold.calibration_error_draws, once.calibration_error_draws, atol=0.003)
+    np.testing.assert_allclose(tenfold.auc.draws, once.auc.draws)
+    np.testing.assert_allclose(tenfold.calibration_error.draws, once.calibration_error.draws, atol=0.003)
 
 
 def test_every_metric_lies_in_its_interval_and_the_interval_is_as_wide_as_chance_has_it() -> None:
     labels, buckets, p = drawn()
     judged = judge(labels, buckets, p[None], bootstrap_weights())
-    for value, draws in (
-        (judged.auc, judged.auc_draws),
-        (judged.normalized_entropy, judged.entropy_draws),
-        (judged.o_over_e, judged.o_over_e_draws),
-        (judged.calibration_error, judged.calibration_error_draws),
-    ):
-        low, high = interval(draws)
-        assert low < value < high
+    for estimate in (judged.auc, judged.normalized_entropy, judged.o_over_e, judged.calibration_error):
+        low, high = estimate.interval
+        assert low < estimate.value < high
     # Impressions of other viewers are independent of each other, and here no viewer has many.
-    assert judged.o_over_e_draws.std() == pytest.approx(np.sqrt(((labels - p) ** 2).sum()) / p.sum(), rel=0.15)
+    assert judged.o_over_e.draws.std() == pytest.approx(np.sqrt(((labels - p) ** 2).sum()) / p.sum(), rel=0.15)
 
 
 def test_an_interval_covers_what_differs_from_seed_to_seed() -> None:
@@ -81,7 +78,8 @@ def test_an_interval_covers_what_differs_from_seed_to_seed() -> None:
     other = np.stack([p * rng.lognormal(0, 0.02) for _ in range(4)]).astype(np.float32)
     weights = bootstrap_weights()
     narrow, wide = (judge(labels, buckets, predictions, weights) for predictions in (same, other * 1.2))
-    assert narrow.auc_seeds_sd == pytest.approx(0, abs=1e-12)
-    np.testing.assert_allclose(narrow.auc_draws, wide.auc_draws)
+    assert narrow.auc.deviation == pytest.approx(0, abs=1e-12)
+    np.testing.assert_allclose(narrow.auc.draws, wide.auc.draws)
     shifted = judge(labels, buckets, (np.array([0.5, 1, 1, 2], np.float32)[:, None] * p), weights)
-    assert shifted.o_over_e_draws.std() > 3 * narrow.o_over_e_draws.std()
+    widths = [high - low for low, high in (shifted.o_over_e.interval, narrow.o_over_e.interval)]
+    assert widths[0] > 3 * widths[1]

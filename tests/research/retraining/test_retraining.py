@@ -85,23 +85,26 @@ def test_only_what_is_trained_costs_something(runs: dict[str, list[DayResult]]) 
 
 def test_a_frozen_model_decays_and_the_others_follow_the_drift(results: Results) -> None:
     click = {
-        name: [judged[0].normalized_entropy for judged in outcome.by_day] for name, outcome in results.outcomes.items()
+        name: [judged[0].normalized_entropy.value for judged in outcome.by_day]
+        for name, outcome in results.outcomes.items()
     }
     assert click["frozen"][-1] - click["cold"][-1] > 0.05
     assert click["frozen"][-1] - click["warm"][-1] > 0.02
-    value, low, high = results.entropy_gap("frozen", 0)
-    assert 0 < low < value < high
+    gap = results.entropy_gap("frozen", 0)
+    low, high = gap.interval
+    assert 0 < low < gap.value < high
 
 
 def test_a_gap_is_paired_and_zero_to_itself(results: Results) -> None:
-    assert results.entropy_gap("cold") == (0.0, 0.0, 0.0)
+    itself = results.entropy_gap("cold")
+    assert (itself.value, *itself.interval) == (0.0, 0.0, 0.0)
     assert results.rows == (DAYS - 1) * ROWS_PER_DAY
-    mean = np.mean([results.entropy_gap("warm", objective)[0] for objective in range(2)])
-    assert results.entropy_gap("warm")[0] == pytest.approx(mean)
+    mean = np.mean([results.entropy_gap("warm", objective).value for objective in range(2)])
+    assert results.entropy_gap("warm").value == pytest.approx(mean)
 
 
 def test_the_page_and_the_figures_tell_the_same(results: Results, tmp_path: Path) -> None:
-    page = markdown(results, "drawing.svg")
+    page = markdown(results, "command", "drawing.svg")
     draw(results, tmp_path / "drawing.svg")
     assert (tmp_path / "drawing.svg").read_text().count("seconds of training") >= 1
     assert "![Normalized entropy day by day](drawing.svg)" in page
@@ -117,7 +120,12 @@ def test_the_page_and_the_figures_tell_the_same(results: Results, tmp_path: Path
     assert f"{entropy:.4f}" in page
     frozen = written["tiny.frozen_over_cold_ne.mean"]
     assert frozen["ratio"] > 1
-    assert frozen["note"].endswith("a loss")
+    gap = results.entropy_gap("frozen")
+    low, high = gap.interval
+    assert low > 0
+    assert frozen["note"].endswith(f"{gap.value:+.4f} ({low:+.4f} to {high:+.4f})")
+    ratio = cost["ratio"]
+    assert f"| cold ÷ warm | {ratio:.2f} | {ratio:.2f} |" in page
 
 
 def test_seconds_are_each_days_median_over_the_seeds_and_ratios_those_of_one_seed(results: Results) -> None:

@@ -1,11 +1,13 @@
-"""What a study says of numbers that are known."""
+"""Tables and figures of numbers that are known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from research.studies.conclusions import figures
+from benchmarks.harness import Figure
+from research.studies.comparisons import comparison
 from research.studies.measuring import METRICS, Measured
 from research.studies.page import draw, markdown
 from research.studies.results import Results
@@ -22,6 +24,10 @@ def results(study: str, **values: dict[str, list[list[float]]]) -> Results:
     return Results(STUDIES[study], "feed", ("2026-01-02",), 3, 1_000, {"click": 200, "reply": 3}, variants)
 
 
+def figures(found: Results) -> list[Figure]:
+    return comparison(found).figures
+
+
 def test_the_variance_of_the_rarest_objective_is_set_beside_that_without_warm_up() -> None:
     found = results(
         "variance",
@@ -33,7 +39,10 @@ def test_the_variance_of_the_rarest_objective_is_set_beside_that_without_warm_up
     [adam] = [f for f in figures(found) if f.name == "feed.auc_deviation.adam"]
     assert [adam.ours, adam.rival] == pytest.approx([0.01, 0.1])
     assert "the AUC of reply, the rarest objective" in adam.note
-    assert "standard deviation of 0.1000 without warm-up and of 0.0100 with" in markdown([found], "command", {})
+    assert adam.note.endswith("adam, warm-up 10% beside adam, warm-up 0%; means 0.6100 and 0.6000")
+    page = markdown([found], "command", {})
+    assert "| adam, warm-up 0% | 0.7000 (sd 0.0000) | 0.6000 (sd 0.1000) |" in page
+    assert "| adam, warm-up 10% | 0.7000 (sd 0.2000) | 0.6100 (sd 0.0100) |" in page
 
 
 def test_the_steadiest_setting_is_one_of_those_that_are_as_good_as_the_best() -> None:
@@ -48,8 +57,13 @@ def test_the_steadiest_setting_is_one_of_those_that_are_as_good_as_the_best() ->
     )
     [figure] = [f for f in figures(found) if f.name == "feed.auc_deviation.least"]
     assert [figure.ours, figure.rival] == pytest.approx([0.02, 0.01])
-    assert "the best, adam, warm-up 50% (0.7200), adam, warm-up 50%" in figure.note
-    assert figure.note.endswith("Within the noise are adam, warm-up 10%, adam, warm-up 50%, adamw, warm-up 5%")
+    settings, good, _ = comparison(found).tables
+    assert settings.splitlines()[2:] == [
+        "| highest mean AUC | adam, warm-up 50% | 0.7200 | 0.0100 |",
+        "| least sd of those not significantly below it | adam, warm-up 50% | 0.7200 | 0.0100 |",
+        "| the default's optimizer and warm-up | adam, warm-up 10% | 0.7000 | 0.0200 |",
+    ]
+    assert good.endswith("mean AUC: adam, warm-up 10%; adam, warm-up 50%; adamw, warm-up 5%.")
 
 
 def test_the_default_is_set_beside_itself_trained_by_adagrad() -> None:
@@ -63,6 +77,8 @@ def test_the_default_is_set_beside_itself_trained_by_adagrad() -> None:
     [figure] = [f for f in figures(found) if f.name == "feed.auc_deviation.default, trained by Adagrad"]
     assert [figure.ours, figure.rival] == pytest.approx([0.01, 0.02])
     assert "AUC +0.0100 ± 0.0248, normalized entropy +0.0000 ± 0.0000" in figure.note
+    row = "| trained by Adagrad | 0.0100 | 0.0200 | +0.0100 ± 0.0248 | +0.0000 ± 0.0000 |"
+    assert comparison(found).tables[-1].splitlines()[-1] == row
 
 
 def test_sampling_names_the_objective_whose_o_over_e_moved_most() -> None:
@@ -70,7 +86,9 @@ def test_sampling_names_the_objective_whose_o_over_e_moved_most() -> None:
     found = results("sampling", o_over_e={name: [[0.45, 0.09], [0.45, 0.10], [0.45, 0.11]]})
     [figure] = [f for f in figures(found) if f.name.endswith(name)]
     assert figure.ratio == pytest.approx(0.2)
-    assert "O/E, times that without sampling, is click 0.900 ± 0.000, reply 0.200 ± 0.050;" in figure.note
+    assert figure.note.startswith("reply, whose O/E changed most")
+    [table] = comparison(found).tables
+    assert f"| {name} | no sampling | 0.900 ± 0.000 | 0.200 ± 0.050 | +0.0000 ± 0.0000 |" in table
 
 
 def test_a_calibration_that_helps_has_a_ratio_below_one() -> None:
@@ -78,6 +96,9 @@ def test_a_calibration_that_helps_has_a_ratio_below_one() -> None:
     ratios = {f.name: f.ratio for f in figures(found)}
     assert ratios["feed.normalized_entropy.layer"] == pytest.approx(0.9)
     assert ratios["feed.normalized_entropy.layer by surface"] == pytest.approx(1)
+    [table] = comparison(found).tables
+    assert "| layer | none | -0.05000 ± 0.00000 | +0.00000 ± 0.00000 |" in table
+    assert "| labels alone, layer | labels alone, none | +0.00000 ± 0.00000 |" in table
 
 
 def test_a_choice_that_pays_has_a_lower_entropy_than_its_alternative() -> None:
@@ -86,7 +107,10 @@ def test_a_choice_that_pays_has_a_lower_entropy_than_its_alternative() -> None:
     assert len(by_name) == len(found.variants) - 1
     paying = by_name["feed.normalized_entropy.no cross layer"]
     assert paying.ratio == pytest.approx(0.5 / 0.51)
-    assert "default, less no cross layer: normalized entropy -0.01000 ± 0.00000" in paying.note
+    assert paying.note.startswith("default − no cross layer")
+    [table] = comparison(found).tables
+    assert "| no cross layer | default | -0.01000 ± 0.00000 | +0.00000 ± 0.00000 |" in table
+    assert table.count("\n") == len(found.variants)
 
 
 def test_a_disturbed_embedding_is_compared_with_itself() -> None:
@@ -98,6 +122,15 @@ def test_a_disturbed_embedding_is_compared_with_itself() -> None:
         "feed.disturbed_auc.projection": pytest.approx(1),
         "feed.disturbed_auc.batch norm projection": pytest.approx(1),
     }
+    [table] = comparison(found).tables
+    assert "| none | 0.5000 | 0.2500 | +0.0000 ± 0.0000 |" in table
+
+
+def test_one_seed_gives_no_interval_and_nothing_significant() -> None:
+    found = results("choices")
+    one = {name: Measured({m: v[:1] for m, v in variant.values.items()}) for name, variant in found.variants.items()}
+    [table] = comparison(replace(found, seeds=1, variants=one)).tables
+    assert "| no cross layer | default | +0.00000 | +0.00000 |" in table
 
 
 def test_the_page_has_every_variant_in_every_table(tmp_path: Path) -> None:

@@ -1,0 +1,178 @@
+"""How far the AUC moves from seed to seed: with and without warm-up, by setting, and of the default."""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from benchmarks import pages
+from benchmarks.harness import Figure
+from benchmarks.pages import Column, words
+from research.studies.measuring import Measured, Spread
+from research.studies.results import Comparison, Results
+from research.studies.studies import DEFAULT_BY_ADAGRAD, WARMUPS, warmup_name
+
+_DEFAULT_WARMUP = 0.1
+_OPTIMIZERS = ("adam", "adamw", "adagrad")
+_DEFAULT = f"default, warm-up {_DEFAULT_WARMUP:.0%}"
+
+
+def variance(results: Results) -> Comparison:
+    """How far the AUC moves from seed to seed: by warm-up, by setting, and of the default."""
+    changed, steadiest = _default_changed(results), _steadiest(results)
+    figures = [*_warmups(results), steadiest.figure(results), *(row.figure(results) for row in changed)]
+    return Comparison(figures, [*steadiest.tables(), pages.table(_CHANGED, changed)])
+
+
+def _warmups(results: Results) -> list[Figure]:
+    """Each optimizer with warm-up beside itself without, and what the forest's teaching adds; the rarest objective."""
+    objective = list(results.objectives)[results.rarest]
+    alone = warmup_name("adam", _DEFAULT_WARMUP)
+    pairs = {name: (warmup_name(name, _DEFAULT_WARMUP), warmup_name(name, 0.0)) for name in _OPTIMIZERS}
+    figures = []
+    for name, (ours, rival) in {**pairs, "default": (_DEFAULT, alone)}.items():
+        spreads = [results.variants[variant].spread("auc", results.rarest) for variant in (ours, rival)]
+        figures.append(
+            Figure(
+                f"{results.data}.auc_deviation.{name}",
+                *(found.deviation for found in spreads),
+                "AUC",
+                0.5 if name in pairs else None,
+                target_is_least=False,
+                note=f"standard deviation over {results.seeds} seeds of the AUC of {objective}, the rarest objective; "
+                f"{ours} beside {rival}; means {spreads[0].mean:.4f} and {spreads[1].mean:.4f}",
+            )
+        )
+    return figures
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """A setting's AUC, mean over the objectives.
+
+    Attributes:
+        role: why it is in the table.
+        name: of the variant.
+        mean: AUC.
+        deviation: standard deviation between seeds, mean over the objectives.
+    """
+
+    role: str
+    name: str
+    mean: float
+    deviation: float
+
+
+@dataclass(frozen=True)
+class _Steadiest:
+    """The settings of towers that learn from the labels alone, compared by their mean AUC and its deviation.
+
+    Attributes:
+        best: has the highest mean AUC.
+        least: has the least deviation of those in `good`.
+        default: the default's optimizer and warm-up.
+        good: the settings whose mean AUC is not significantly below the best's.
+    """
+
+    best: _Setting
+    least: _Setting
+    default: _Setting
+    good: list[str]
+
+    def figure(self, results: Results) -> Figure:
+        """The default's deviation beside the least."""
+        return Figure(
+            f"{results.data}.auc_deviation.least",
+            self.default.deviation,
+            self.least.deviation,
+            "AUC",
+            note=f"standard deviation, mean over the objectives: {self.default.name} beside {self.least.name}, the "
+            f"least of the settings whose mean AUC is not significantly below that of {self.best.name}",
+        )
+
+    def tables(self) -> list[str]:
+        """The three settings, and the names of the good ones."""
+        columns: list[Column[_Setting]] = [
+            words("of the settings that learn from labels alone", lambda row: row.role),
+            words("setting", lambda row: row.name),
+            Column("mean AUC", lambda row: pages.decimal(row.mean, 4)),
+            Column("mean sd of the AUC", lambda row: pages.decimal(row.deviation, 4)),
+        ]
+        return [
+            pages.table(columns, [self.best, self.least, self.default]),
+            f"Not significantly below the highest mean AUC: {'; '.join(self.good)}.",
+        ]
+
+
+def _steadiest(results: Results) -> _Steadiest:
+    alone = {name: results.variants[name] for name in (warmup_name(*pair) for pair in product(_OPTIMIZERS, WARMUPS))}
+
+    def mean(name: str) -> float:
+        return float(alone[name].values["auc"].mean())
+
+    def setting(role: str, name: str) -> _Setting:
+        return _Setting(role, name, mean(name), _mean_deviation(alone[name], len(results.objectives)))
+
+    best = max(alone, key=mean)
+    behind = {name: alone[best].mean_less(variant, "auc") for name, variant in alone.items()}
+    # With one seed the half width is NaN, and nothing is significant.
+    good = [name for name, less in behind.items() if not less.mean > less.half_width]
+    least = min(good, key=lambda name: _mean_deviation(alone[name], len(results.objectives)))
+    return _Steadiest(
+        setting("highest mean AUC", best),
+        setting("least sd of those not significantly below it", least),
+        setting("the default's optimizer and warm-up", warmup_name("adam", _DEFAULT_WARMUP)),
+        good,
+    )
+
+
+@dataclass(frozen=True)
+class _Changed:
+    """The default compared with another variant of it.
+
+    Attributes:
+        change: in words.
+        default, changed: mean over the objectives of the AUC's standard deviation between seeds.
+        auc, entropy: the default's minus the other's, mean over the objectives.
+    """
+
+    change: str
+    default: float
+    changed: float
+    auc: Spread
+    entropy: Spread
+
+    def figure(self, results: Results) -> Figure:
+        """The deviations beside each other."""
+        return Figure(
+            f"{results.data}.auc_deviation.default, {self.change}",
+            self.default,
+            self.changed,
+            "AUC",
+            note=f"standard deviation, mean over the objectives: the default beside it {self.change}; default − "
+            f"changed: AUC {self.auc.text(4, signed=True)}, normalized entropy {self.entropy.text(4, signed=True)}",
+        )
+
+
+_CHANGED: list[Column[_Changed]] = [
+    words("the default", lambda row: row.change),
+    Column("mean sd of the AUC, default", lambda row: pages.decimal(row.default, 4)),
+    Column("changed", lambda row: pages.decimal(row.changed, 4)),
+    Column("AUC, default − changed", lambda row: row.auc.text(4, signed=True)),
+    Column("NE, default − changed", lambda row: row.entropy.text(4, signed=True)),
+]
+
+
+def _default_changed(results: Results) -> list[_Changed]:
+    default, objectives = results.variants[_DEFAULT], len(results.objectives)
+    made = []
+    for name, change in (("default, warm-up 0%", "without warm-up"), (DEFAULT_BY_ADAGRAD, "trained by Adagrad")):
+        changed = results.variants[name]
+        deviations = _mean_deviation(default, objectives), _mean_deviation(changed, objectives)
+        differences = (default.mean_less(changed, metric) for metric in ("auc", "normalized_entropy"))
+        made.append(_Changed(change, *deviations, *differences))
+    return made
+
+
+def _mean_deviation(variant: Measured, objectives: int) -> float:
+    return float(np.mean([variant.spread("auc", index).deviation for index in range(objectives)]))
