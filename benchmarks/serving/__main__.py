@@ -12,9 +12,10 @@ import tensorflow as tf
 from rich.console import Console
 
 from benchmarks.harness import Figure, Options, report
+from benchmarks.pages import page_of
 from benchmarks.serving import forests, latency, objectives, passes, payload, progression, trace
 from benchmarks.serving import leaf_tables as tables
-from benchmarks.serving.page import Results, draw, markdown
+from benchmarks.serving.page import TITLE, Results, draw, markdown
 from benchmarks.serving.prepare import Prepared, configs, prepared
 from benchmarks.serving.sessions import Session, Workshop
 from pipeline_config import FEED
@@ -31,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--quick", action="store_true", help="few rows, trees and rounds: shows that it runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables there as Markdown")
+    parser.add_argument(
+        "--page", type=page_of("benchmarks.serving"), metavar="FILE", help="write the tables into this page"
+    )
     parser.add_argument("--charts", type=Path, metavar="DIR", help="draw the charts there")
     parser.add_argument("--trace", type=Path, metavar="DIR", help="keep the profiler's trace there, for TensorBoard")
     parser.add_argument("--work", type=Path, metavar="DIR", help="keep the prepared models there (a temporary folder)")
@@ -42,11 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         work.mkdir(parents=True, exist_ok=True)
         models = prepared(work.resolve(), options.quick, console)
         results, figures = measure(work.resolve(), models, options.quick, options.trace, console)
-    page = markdown(results, figures)
-    console.print(page, highlight=False, soft_wrap=True)
+    tables = markdown(results, figures, options.quick)
+    console.print(tables, highlight=False, soft_wrap=True, markup=False)
     if options.page:
-        options.page.parent.mkdir(parents=True, exist_ok=True)
-        options.page.write_text(page)
+        options.page.write(TITLE, tables)
     if options.charts:
         draw(results, options.charts)
     report("serving", figures, Options(options.quick, options.json), console)

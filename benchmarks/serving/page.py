@@ -1,13 +1,15 @@
-"""The measurements as Markdown tables, and the two charts of the docs."""
+"""The measurements as a page's tables, and the two charts of the docs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import matplotlib
 
+from benchmarks import pages
 from benchmarks.drawing import save_svg
 from benchmarks.harness import Figure
+from benchmarks.pages import Column, Row, words
 from benchmarks.serving.forests import BATCH, ForestCost
 from benchmarks.serving.latency import Load
 from benchmarks.serving.leaf_tables import TableCost
@@ -16,6 +18,8 @@ from benchmarks.serving.passes import Pass
 from benchmarks.serving.payload import Payload
 from benchmarks.serving.progression import Stage
 from benchmarks.serving.trace import OpTime
+
+TITLE = "What serving costs"
 
 _OPS = 12
 _WIDTH, _HEIGHT = 7.0, 3.4
@@ -35,57 +39,61 @@ class Results:
     ops: list[OpTime] = field(default_factory=list)
 
 
-def markdown(results: Results, figures: Sequence[Figure] = ()) -> str:
+def markdown(results: Results, figures: Sequence[Figure] = (), quick: bool = False) -> str:
     """What was aimed at and reached, then one table a section."""
-    sections = [
+    size = " --quick" if quick else ""
+    aimed = [figure for figure in figures if figure.target is not None]
+    blocks = [pages.origin(f"uv run python -m benchmarks.serving{size} --page FILE --charts DIR")]
+    if aimed:
+        blocks.append(pages.table(_AIMS, aimed))
+    for title, about, table in _sections(results):
+        blocks += [pages.heading(title), about, table]
+    return pages.join(blocks)
+
+
+def _sections(results: Results) -> list[tuple[str, str, str]]:
+    """Heading, what was measured, and the table."""
+    objectives, stages = (
+        pages.picture("ms by objectives", "serving_objectives.svg"),
+        pages.picture("ms by form", "serving_progression.svg"),
+    )
+    return [
         (
             "Forest in the graph",
-            f"Thousands of rows a second in batches of {BATCH}, rows in memory to leaf numbers. `DMatrix ready` leaves "
-            "out that XGBoost has to build one for every batch.",
-            _forests(results.forests),
+            f"Thousands of rows a second in batches of {BATCH}, from rows in memory to leaf numbers. `DMatrix ready` "
+            "excludes the time that XGBoost needs to build one for every batch.",
+            pages.table(_FORESTS, results.forests),
         ),
         (
             "Objectives",
-            "A session of 500 candidates, tf.Examples to probabilities. The former setup is a forest of a third of the "
-            "trees and a logistic regression for each objective: by its libraries' own calls, and tuned, with our "
-            "traversal and a sum of weights. ![ms by objectives](serving_objectives.svg)",
-            _objectives(results.objectives),
+            "A session of 500 candidates, from tf.Examples to probabilities. The former setup is a forest of a third "
+            "of the trees and a logistic regression for each objective: by its libraries' own calls, and tuned, with "
+            f"our traversal and a sum of weights.\n\n{objectives}",
+            pages.table(_OBJECTIVES, results.objectives),
         ),
         (
             "Progression",
-            "The source's chart: the same towers behind four forms of input. ![ms by form](serving_progression.svg)",
-            _stages(results.stages),
+            f"The source's chart: the same towers behind four forms of input.\n\n{stages}",
+            pages.table(_stages(results.stages), results.stages),
         ),
         (
             "Payload",
             "Bytes of a serialized `PredictRequest`; of leaves alone, without the dense inputs and codes beside them.",
-            _payloads(results.payloads),
+            pages.table(_PAYLOADS, results.payloads),
         ),
-        ("Latency and throughput", "Of `score_features`, called or over gRPC on this machine.", _loads(results.loads)),
-        ("Leaf table", "500 candidates by `score_leaves`.", _tables(results.tables)),
-        ("First and second pass", "500 candidates; AUC of the held-out day.", _passes(results.passes)),
-        ("Where the time goes", "Ops of one session of 500 candidates by `score_features`.", _ops(results.ops)),
-    ]
-    command = "uv run python -m benchmarks.serving --page docs/serving_costs.md --charts docs"
-    parts = [f"# What serving costs\n\nFrom `{command}`.\n"]
-    if figures:
-        parts.append(_aims(figures) + "\n")
-    return "\n".join([*parts, *(f"## {title}\n\n{about}\n\n{table}\n" for title, about, table in sections)])
-
-
-def _aims(figures: Sequence[Figure]) -> str:
-    rows = [
         (
-            f"`{figure.name}`",
-            f"{figure.ratio:.4g}",
-            f"{'≥' if figure.target_is_least else '≤'} {figure.target:g}",
-            "yes" if figure.reached else "no",
-            figure.note,
-        )
-        for figure in figures
-        if figure.target is not None
+            "Latency and throughput",
+            "Of `score_features`, called or over gRPC on this machine.",
+            pages.table(_LOADS, results.loads),
+        ),
+        ("Leaf table", "500 candidates by `score_leaves`.", pages.table(_TABLES, results.tables)),
+        ("First and second pass", "500 candidates; AUC of the held-out day.", pages.table(_PASSES, results.passes)),
+        (
+            "Where the time goes",
+            f"Ops of one session of 500 candidates by `score_features`; the {_OPS} that take most.",
+            pages.table(_ops(results.ops), results.ops[:_OPS]),
+        ),
     ]
-    return _table(["figure", "ratio", "target", "reached", ""], rows)
 
 
 def draw(results: Results, folder: Path) -> None:
@@ -124,112 +132,98 @@ _SETUPS = {
 }
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+def _thousands_a_second(heading: str, seconds: Callable[[ForestCost], float]) -> Column[ForestCost]:
+    return Column(heading, lambda cost: pages.count(BATCH / seconds(cost) / 1000))
 
 
-def _forests(costs: Sequence[ForestCost]) -> str:
-    rows = [
-        (
-            cost.depth,
-            cost.trees,
-            cost.threads,
-            _thousands(BATCH / cost.native),
-            _thousands(BATCH / cost.native_matrix_ready),
-            _thousands(BATCH / cost.graph),
-            _thousands(BATCH / cost.xla),
-            f"{cost.native / cost.graph:.2f}",
-            f"{cost.native / cost.xla:.2f}",
-        )
-        for cost in costs
+def _milliseconds(heading: str, seconds: Callable[[Row], float]) -> Column[Row]:
+    return Column(heading, lambda row: pages.decimal(1000 * seconds(row), 1))
+
+
+def _setup(name: str, label: str) -> Column[ObjectiveCost]:
+    return _milliseconds(f"{label}, ms", lambda cost: getattr(cost, name))
+
+
+def _bytes(heading: str, size: Callable[[Payload], int]) -> Column[Payload]:
+    return Column(heading, lambda payload: pages.count(size(payload)))
+
+
+def _stages(stages: Sequence[Stage]) -> list[Column[Stage]]:
+    return [
+        words("input", lambda stage: stage.name),
+        _milliseconds("conversion and lookup, ms", lambda stage: stage.conversion),
+        _milliseconds("dense operations, ms", lambda stage: stage.dense),
+        Column("relative cost", lambda stage: pages.decimal(stage.whole / stages[0].whole, 2)),
     ]
-    headings = ["depth", "trees", "threads", "XGBoost k rows/s", "… DMatrix ready", "graph", "graph + XLA"]
-    return _table([*headings, "graph ÷ XGBoost", "XLA ÷ XGBoost"], rows)
 
 
-def _objectives(costs: Sequence[ObjectiveCost]) -> str:
-    headings = ["objectives", "threads", *(f"{label}, ms" for label in _SETUPS.values()), "Transform alone, ms"]
-    names = [*_SETUPS, "transform"]
-    return _table(
-        headings, [(c.objectives, c.threads, *(f"{1000 * getattr(c, name):.1f}" for name in names)) for c in costs]
-    )
-
-
-def _stages(stages: Sequence[Stage]) -> str:
-    rows = [
-        (s.name, f"{1000 * s.conversion:.1f}", f"{1000 * s.dense:.1f}", f"{s.whole / stages[0].whole:.2f}")
-        for s in stages
-    ]
-    return _table(["input", "conversion and lookup, ms", "dense operations, ms", "relative cost"], rows)
-
-
-def _payloads(payloads: Sequence[Payload]) -> str:
-    headings = ["candidates", "tf.Examples", "raw tensors", "leaves, sparse", "… listed", "int64", "int32", "smallest"]
-    rows = [
-        (p.candidates, p.examples, p.features, p.sparse, p.sparse_listed, p.int64, p.int32, p.smallest)
-        for p in payloads
-    ]
-    return _table(headings, [[f"{cell:,}" for cell in row] for row in rows])
-
-
-def _loads(loads: Sequence[Load]) -> str:
-    headings = ["candidates", "sessions at a time", "over", "p50 ms", "p95 ms", "p99 ms", "candidates/s"]
-    rows = [
-        (
-            load.candidates,
-            load.sessions,
-            "gRPC" if load.over_grpc else "a call",
-            *(f"{ms:.1f}" for ms in (load.p50_ms, load.p95_ms, load.p99_ms)),
-            f"{load.per_second:,.0f}",
-        )
-        for load in loads
-    ]
-    return _table(headings, rows)
-
-
-def _tables(costs: Sequence[TableCost]) -> str:
-    rows = [
-        (
-            cost.table,
-            f"{cost.variables_bytes / 1e6:.2f}",
-            f"{1000 * cost.seconds:.1f}",
-            f"{cost.largest_change:.1e}",
-            f"{cost.auc:.4f}",
-            f"{cost.auc_change:.1e}",
-        )
-        for cost in costs
-    ]
-    headings = ["leaf table", "variables, MB", "ms", "largest change of a probability", "mean AUC", "of an AUC"]
-    return _table(headings, rows)
-
-
-def _passes(passes: Sequence[Pass]) -> str:
-    rows = [
-        (
-            p.name,
-            p.trees,
-            f"{p.leaves:,}",
-            f"{p.load_seconds:.1f}",
-            f"{1000 * p.features_seconds:.1f}",
-            f"{1000 * p.leaves_seconds:.1f}",
-            f"{p.auc.mean():.4f}",
-        )
-        for p in passes
-    ]
-    return _table(
-        ["config", "trees", "leaves", "load, s", "ms by score_features", "ms by score_leaves", "mean AUC"], rows
-    )
-
-
-def _ops(ops: Sequence[OpTime]) -> str:
+def _ops(ops: Sequence[OpTime]) -> list[Column[OpTime]]:
     total = sum(op.milliseconds for op in ops) or 1.0
-    rows = [
-        (op.op, f"{op.calls:.0f}", f"{op.milliseconds:.2f}", f"{100 * op.milliseconds / total:.0f} %")
-        for op in ops[:_OPS]
+    return [
+        words("op", lambda op: op.op),
+        Column("calls", lambda op: pages.count(op.calls)),
+        Column("ms", lambda op: pages.decimal(op.milliseconds, 2)),
+        Column("share", lambda op: f"{100 * op.milliseconds / total:.0f} %"),
     ]
-    return _table(["op", "calls", "ms", "share"], rows)
 
 
-def _thousands(value: float) -> str:
-    return f"{value / 1000:,.0f}"
+_AIMS: list[Column[Figure]] = [
+    words("figure", lambda figure: f"`{figure.name}`"),
+    Column("ratio", lambda figure: f"{figure.ratio:.4g}"),
+    Column("target", lambda figure: f"{'≥' if figure.target_is_least else '≤'} {figure.target:g}"),
+    words("reached", lambda figure: "yes" if figure.reached else "no"),
+    words("measured", lambda figure: figure.note),
+]
+_FORESTS: list[Column[ForestCost]] = [
+    Column("depth", lambda cost: pages.count(cost.depth)),
+    Column("trees", lambda cost: pages.count(cost.trees)),
+    Column("threads", lambda cost: pages.count(cost.threads)),
+    _thousands_a_second("XGBoost k rows/s", lambda cost: cost.native),
+    _thousands_a_second("… DMatrix ready", lambda cost: cost.native_matrix_ready),
+    _thousands_a_second("graph", lambda cost: cost.graph),
+    _thousands_a_second("graph + XLA", lambda cost: cost.xla),
+    Column("graph ÷ XGBoost", lambda cost: pages.decimal(cost.native / cost.graph, 2)),
+    Column("XLA ÷ XGBoost", lambda cost: pages.decimal(cost.native / cost.xla, 2)),
+]
+_OBJECTIVES: list[Column[ObjectiveCost]] = [
+    Column("objectives", lambda cost: pages.count(cost.objectives)),
+    Column("threads", lambda cost: pages.count(cost.threads)),
+    *(_setup(name, label) for name, label in _SETUPS.items()),
+    _setup("transform", "Transform alone"),
+]
+_PAYLOADS: list[Column[Payload]] = [
+    _bytes("candidates", lambda payload: payload.candidates),
+    _bytes("tf.Examples", lambda payload: payload.examples),
+    _bytes("raw tensors", lambda payload: payload.features),
+    _bytes("leaves, sparse", lambda payload: payload.sparse),
+    _bytes("… listed", lambda payload: payload.sparse_listed),
+    _bytes("int64", lambda payload: payload.int64),
+    _bytes("int32", lambda payload: payload.int32),
+    _bytes("smallest", lambda payload: payload.smallest),
+]
+_LOADS: list[Column[Load]] = [
+    Column("candidates", lambda load: pages.count(load.candidates)),
+    Column("sessions at a time", lambda load: pages.count(load.sessions)),
+    words("over", lambda load: "gRPC" if load.over_grpc else "a call"),
+    Column("p50 ms", lambda load: pages.decimal(load.p50_ms, 1)),
+    Column("p95 ms", lambda load: pages.decimal(load.p95_ms, 1)),
+    Column("p99 ms", lambda load: pages.decimal(load.p99_ms, 1)),
+    Column("candidates/s", lambda load: pages.count(load.per_second)),
+]
+_TABLES: list[Column[TableCost]] = [
+    words("leaf table", lambda cost: cost.table),
+    Column("variables, MB", lambda cost: pages.decimal(cost.variables_bytes / 1e6, 2)),
+    _milliseconds("ms", lambda cost: cost.seconds),
+    Column("largest change of a probability", lambda cost: f"{cost.largest_change:.1e}"),
+    Column("mean AUC", lambda cost: pages.decimal(cost.auc, 4)),
+    Column("largest change of an AUC", lambda cost: f"{cost.auc_change:.1e}"),
+]
+_PASSES: list[Column[Pass]] = [
+    words("config", lambda found: found.name),
+    Column("trees", lambda found: pages.count(found.trees)),
+    Column("leaves", lambda found: pages.count(found.leaves)),
+    Column("load, s", lambda found: pages.decimal(found.load_seconds, 1)),
+    _milliseconds("ms by score_features", lambda found: found.features_seconds),
+    _milliseconds("ms by score_leaves", lambda found: found.leaves_seconds),
+    Column("mean AUC", lambda found: pages.decimal(float(found.auc.mean()), 4)),
+]

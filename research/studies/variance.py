@@ -31,16 +31,17 @@ def _warmups(results: Results) -> list[Figure]:
     pairs = {name: (warmup_name(name, _DEFAULT_WARMUP), warmup_name(name, 0.0)) for name in _OPTIMIZERS}
     figures = []
     for name, (ours, rival) in {**pairs, "default": (_DEFAULT, alone)}.items():
-        spreads = [results.variants[variant].spread("auc", results.rarest) for variant in (ours, rival)]
+        taken, other = (results.variants[variant].spread("auc", results.rarest) for variant in (ours, rival))
         figures.append(
             Figure(
                 f"{results.data}.auc_deviation.{name}",
-                *(found.deviation for found in spreads),
+                taken.deviation,
+                other.deviation,
                 "AUC",
                 0.5 if name in pairs else None,
                 target_is_least=False,
                 note=f"standard deviation over {results.seeds} seeds of the AUC of {objective}, the rarest objective; "
-                f"{ours} beside {rival}; means {spreads[0].mean:.4f} and {spreads[1].mean:.4f}",
+                f"{ours} beside {rival}; means {taken.mean:.4f} and {other.mean:.4f}",
             )
         )
     return figures

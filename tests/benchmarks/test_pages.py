@@ -17,7 +17,10 @@ class Measured:
 
 
 def test_a_table_has_a_line_for_each_row_and_numbers_to_the_right() -> None:
-    columns = [words("model", lambda row: row.model), Column("AUC", lambda row: pages.decimal(row.auc, 3))]
+    columns: list[Column[Measured]] = [
+        words("model", lambda row: row.model),
+        Column("AUC", lambda row: pages.decimal(row.auc, 3)),
+    ]
     assert table(columns, [Measured("ours", 0.75), Measured("a|b", 0.5)]).splitlines() == [
         "| model | AUC |",
         "| --- | ---: |",
