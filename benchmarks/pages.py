@@ -60,6 +60,11 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Such as 1 seed or 5 seeds."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def decimal(value: float, digits: int, signed: bool = False) -> str:
     """Such as 0.018 or, signed, +0.018."""
     return f"{value:{'+' if signed else ''},.{digits}f}"

@@ -1,4 +1,4 @@
-"""Running the first part of the pipeline, for benchmarks that go on from its artifacts."""
+"""Running the first part of the pipeline, for benchmarks that continue from its artifacts."""
 
 from datetime import date
 from pathlib import Path

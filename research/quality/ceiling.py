@@ -14,7 +14,7 @@ from research.quality.rows import HeldOutDay
 
 @dataclass(frozen=True)
 class BayesOptimum:
-    """The truth beside a feed log as a model.
+    """The true probabilities that lie beside a feed log, as a model.
 
     Transform keeps no ids, so rows are found by their numeric features; rows that share all of them share the mean.
 

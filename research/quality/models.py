@@ -24,7 +24,7 @@ _EXPERTS = ("research.quality.experts",)
 
 @dataclass(frozen=True)
 class Model:
-    """A model, and what its predictions depend on besides day and seed, so that no others are made twice.
+    """A model, and what its predictions depend on besides day and seed, so that no predictions are made twice.
 
     Attributes:
         predict: held-out day, seed, and settings where it has any → probabilities float32 [test rows, objectives].

@@ -28,7 +28,7 @@ def title(feed: str) -> str:
 
 
 def figures(results: Results) -> list[Figure]:
-    """Of every objective, our AUC and normalized entropy beside the best rival's, and what there is of the ceiling."""
+    """Of every objective, our AUC and normalized entropy compared with the best rival's, and with the ceiling's."""
     made = []
     data = results.feed.name
     for row in _summary(results):
@@ -62,7 +62,7 @@ def figures(results: Results) -> list[Figure]:
 
 
 def _beside_the_truth(name: str, ours: Judged, truth: Judged) -> list[Figure]:
-    """Our AUC beside the best possible, and what we expect beside the sum of the true probabilities."""
+    """Our AUC compared with the best possible, and our O/E with that of the true probabilities."""
     missing = truth.auc - ours.auc
     low, high = missing.interval
     below = f"{missing.value:.4f} below the best possible (95 % interval {low:.4f} to {high:.4f})"
@@ -86,8 +86,9 @@ def markdown(results: Results, command: str, picture: str | None = None) -> str:
     days = ", ".join(str(day) for _, day in results.feed.days)
     blocks = [
         pages.origin(command),
-        f"Held-out days: {days}; {results.rows:,} impressions, pooled; {results.seeds} seeds. Differences are ours "
-        "minus the model's: above zero is better for AUC, below for normalized entropy (NE). Intervals are 95 %, over "
+        f"Held-out days: {days}; {results.rows:,} impressions, pooled; "
+        f"{pages.counted(results.seeds, 'seed')}. Differences are ours minus the model's: "
+        "above zero is better for AUC, below for normalized entropy (NE). Intervals are 95 %, over "
         "viewers (bootstrap) and seeds (Student's t). XGBoost, LR, MMoE and PLE chose their settings (the last two "
         "only their number of epochs) once per day, on a tenth of the training viewers; all models were then trained "
         "on all rows.",
@@ -137,7 +138,7 @@ def draw(results: Results, file: Path) -> None:
 
 @dataclass(frozen=True)
 class _Model:
-    """A model's results for one objective, beside ours."""
+    """A model's results for one objective, with ours."""
 
     name: str
     judged: Judged
@@ -146,7 +147,7 @@ class _Model:
 
 @dataclass(frozen=True)
 class _Objective:
-    """Our results for one objective, beside the best other model's by either metric."""
+    """Our results for one objective, with the best other model's by either metric."""
 
     index: int
     objective: str

@@ -1,4 +1,4 @@
-"""The days of a replay: the rows that a cold start reads on each, and those that a model which goes on reads."""
+"""The days of a replay: the rows that a cold start reads on each, and those that a continued model reads."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -28,7 +28,7 @@ class ReplayDay:
         day: the day to predict.
         window: the training days before it, by a Transform graph analysed on them, as a cold start reads them.
         test: the day itself, by the same graph.
-        test_by_first: the day itself by the first day's graph, which a model that goes on keeps; the next day trains on
+        test_by_first: the day itself by the first day's graph, which a continued model keeps; the next day trains on
             these rows.
     """
 
@@ -93,7 +93,7 @@ def replay_days(
 
 
 def replay_count(config: PipelineConfig) -> int:
-    """Days that a model which goes on from the day before trains on again, where the log has them."""
+    """Days that a model continued from the day before trains on again, where the log has them."""
     return min(config.retraining.replay_days, config.train_days - 1)
 
 

@@ -24,7 +24,7 @@ def title(feed: str) -> str:
 
 
 def figures(results: Results, with_targets: bool) -> list[Figure]:
-    """The cost of daily cold starts over that of warm starts, and each normalized entropy beside a cold start's.
+    """The cost of daily cold starts over that of warm starts, and each normalized entropy over a cold start's.
 
     Args:
         results: of one feed.
@@ -49,7 +49,7 @@ def figures(results: Results, with_targets: bool) -> list[Figure]:
 
 
 def _entropy(results: Results, strategy: str, objective: int | None) -> Figure:
-    """A strategy's normalized entropy beside a cold start's; of one objective, or the mean over all."""
+    """A strategy's normalized entropy compared with a cold start's; of one objective, or the mean over all."""
     ours, cold = (
         [judged.normalized_entropy.value for judged in results.outcomes[name].pooled] for name in (strategy, REFERENCE)
     )
@@ -76,8 +76,9 @@ def markdown(results: Results, command: str, drawing: str) -> str:
     return pages.join(
         [
             pages.origin(command),
-            f"{results.days[0]} to {results.days[-1]}, {results.rows:,} impressions, {results.seeds} seeds. Each day "
-            "is predicted by models that have not seen it. Differences are to a cold start every day; their 95 % "
+            f"{results.days[0]} to {results.days[-1]}, {results.rows:,} impressions, "
+            f"{pages.counted(results.seeds, 'seed')}. Each day is predicted by models that have not seen "
+            "it. Differences are to a cold start every day; their 95 % "
             "intervals are over viewers (bootstrap) and seeds (Student's t).",
             pages.picture("Normalized entropy day by day", drawing),
             pages.table(_cost(results), strategies),

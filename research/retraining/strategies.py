@@ -30,7 +30,7 @@ _SCORE_ROWS = 4096
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A trained model and what the next day goes on from."""
+    """A trained model and what the next day continues from."""
 
     forest: Forest
     network: TwoTowerNetwork
@@ -64,7 +64,7 @@ def first_model(replay: Replay, start: Start, seed: int) -> tuple[Model, DayResu
     """The cold start of the first day, which every strategy shares.
 
     Args:
-        start: how later days go on, which decides what the model has to carry.
+        start: how later days continue, which decides what the model has to carry.
     """
     return _cold(replay.config, replay.days[0], start, seed)
 
@@ -82,7 +82,7 @@ def cold(replay: Replay, first: Model, seed: int) -> Iterator[DayResult]:
 
 
 def warm(replay: Replay, first: Model, seed: int) -> Iterator[DayResult]:
-    """Refreshes the first day's forest with the newest day, and goes on over it and the days replayed before it."""
+    """Refreshes the first day's forest with the newest day, and trains on it and the days replayed before it."""
     return _going_on(replay, first, "warm", seed)
 
 

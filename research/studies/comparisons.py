@@ -152,7 +152,7 @@ def _dense(results: Results) -> Comparison:
             float(pair.ours.values["auc"].mean()),
             float(pair.other.values["auc"].mean()),
             "AUC",
-            note="the embedding × 100 beside × 1, mean over the objectives; normalized entropy "
+            note="the embedding × 100 compared with × 1, mean over the objectives; normalized entropy "
             f"{pair.less('normalized_entropy').text(4, signed=True)}",
         )
         for pair in pairs

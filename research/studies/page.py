@@ -39,8 +39,8 @@ def markdown(found: Sequence[Results], command: str, pictures: dict[str, str]) -
         positives = ", ".join(f"{name} {count:,}" for name, count in results.objectives.items())
         blocks += [
             pages.heading(results.data),
-            f"Held-out days: {', '.join(results.days)}; {results.rows:,} impressions; {results.seeds} seeds. "
-            f"Positives: {positives}.",
+            f"Held-out days: {', '.join(results.days)}; {results.rows:,} impressions; "
+            f"{pages.counted(results.seeds, 'seed')}. Positives: {positives}.",
             pages.heading("Comparison", 3),
             *comparison(results).tables,
         ]

@@ -1,4 +1,4 @@
-"""All trainings of a study, in several processes; what was predicted is kept, so that a stopped run goes on."""
+"""All trainings of a study, in several processes; predictions are kept, so that a stopped run continues from them."""
 
 import hashlib
 import logging

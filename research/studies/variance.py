@@ -25,7 +25,7 @@ def variance(results: Results) -> Comparison:
 
 
 def _warmups(results: Results) -> list[Figure]:
-    """Each optimizer with warm-up beside itself without, and what the forest's teaching adds; the rarest objective."""
+    """Each optimizer with and without warm-up, and the default with and without the forest; the rarest objective."""
     objective = list(results.objectives)[results.rarest]
     alone = warmup_name("adam", _DEFAULT_WARMUP)
     pairs = {name: (warmup_name(name, _DEFAULT_WARMUP), warmup_name(name, 0.0)) for name in _OPTIMIZERS}
@@ -41,7 +41,7 @@ def _warmups(results: Results) -> list[Figure]:
                 0.5 if name in pairs else None,
                 target_is_least=False,
                 note=f"standard deviation over {results.seeds} seeds of the AUC of {objective}, the rarest objective; "
-                f"{ours} beside {rival}; means {taken.mean:.4f} and {other.mean:.4f}",
+                f"{ours} compared with {rival}; means {taken.mean:.4f} and {other.mean:.4f}",
             )
         )
     return figures
@@ -81,14 +81,14 @@ class _Steadiest:
     good: list[str]
 
     def figure(self, results: Results) -> Figure:
-        """The default's deviation beside the least."""
+        """The default's deviation compared with the least."""
         return Figure(
             f"{results.data}.auc_deviation.least",
             self.default.deviation,
             self.least.deviation,
             "AUC",
-            note=f"standard deviation, mean over the objectives: {self.default.name} beside {self.least.name}, the "
-            f"least of the settings whose mean AUC is not significantly below that of {self.best.name}",
+            note=f"standard deviation, mean over the objectives: {self.default.name} compared with {self.least.name}, "
+            f"the least of the settings whose mean AUC is not significantly below that of {self.best.name}",
         )
 
     def tables(self) -> list[str]:
@@ -144,13 +144,13 @@ class _Changed:
     entropy: Spread
 
     def figure(self, results: Results) -> Figure:
-        """The deviations beside each other."""
+        """The deviations compared."""
         return Figure(
             f"{results.data}.auc_deviation.default, {self.change}",
             self.default,
             self.changed,
             "AUC",
-            note=f"standard deviation, mean over the objectives: the default beside it {self.change}; default − "
+            note=f"standard deviation, mean over the objectives: the default compared with it {self.change}; default − "
             f"changed: AUC {self.auc.text(4, signed=True)}, normalized entropy {self.entropy.text(4, signed=True)}",
         )
 

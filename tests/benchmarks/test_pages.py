@@ -32,6 +32,7 @@ def test_a_table_has_a_line_for_each_row_and_numbers_to_the_right() -> None:
 
 def test_numbers_are_written_in_one_way() -> None:
     assert pages.count(12345) == "12,345"
+    assert [pages.counted(number, "seed") for number in (1, 5)] == ["1 seed", "5 seeds"]
     assert pages.decimal(1234.5678, 2) == "1,234.57"
     assert pages.decimal(0.0021, 3, signed=True) == "+0.002"
     assert pages.with_interval(0.0021, (-0.0009, 0.0031), 3, signed=True) == "+0.002 (-0.001 to +0.003)"

@@ -28,7 +28,7 @@ def figures(found: Results) -> list[Figure]:
     return comparison(found).figures
 
 
-def test_the_variance_of_the_rarest_objective_is_set_beside_that_without_warm_up() -> None:
+def test_the_variance_of_the_rarest_objective_is_compared_with_that_without_warm_up() -> None:
     found = results(
         "variance",
         auc={
@@ -39,7 +39,7 @@ def test_the_variance_of_the_rarest_objective_is_set_beside_that_without_warm_up
     [adam] = [f for f in figures(found) if f.name == "feed.auc_deviation.adam"]
     assert [adam.ours, adam.rival] == pytest.approx([0.01, 0.1])
     assert "the AUC of reply, the rarest objective" in adam.note
-    assert adam.note.endswith("adam, warm-up 10% beside adam, warm-up 0%; means 0.6100 and 0.6000")
+    assert adam.note.endswith("adam, warm-up 10% compared with adam, warm-up 0%; means 0.6100 and 0.6000")
     page = markdown([found], "command", {})
     assert "| adam, warm-up 0% | 0.7000 (sd 0.0000) | 0.6000 (sd 0.1000) |" in page
     assert "| adam, warm-up 10% | 0.7000 (sd 0.2000) | 0.6100 (sd 0.0100) |" in page
@@ -66,7 +66,7 @@ def test_the_steadiest_setting_is_one_of_those_that_are_as_good_as_the_best() ->
     assert good.endswith("mean AUC: adam, warm-up 10%; adam, warm-up 50%; adamw, warm-up 5%.")
 
 
-def test_the_default_is_set_beside_itself_trained_by_adagrad() -> None:
+def test_the_default_is_compared_with_itself_trained_by_adagrad() -> None:
     found = results(
         "variance",
         auc={

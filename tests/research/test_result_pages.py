@@ -1,0 +1,38 @@
+"""The docs' result pages: each has a part that its program writes, and conclusions that a person wrote."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks.pages import Page
+
+DOCS = Path(__file__).parents[2] / "docs"
+PROGRAMS = {
+    "quality_*.md": "research.quality",
+    "retraining_*.md": "research.retraining",
+    "study_*.md": "research.studies",
+    "serving_costs.md": "benchmarks.serving",
+}
+PAGES = [Page(file, program) for pattern, program in PROGRAMS.items() for file in sorted(DOCS.glob(pattern))]
+
+
+def test_every_program_has_its_pages() -> None:
+    assert len(PAGES) == 2 + 2 + 7 + 1
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.file.name)
+def test_a_page_has_conclusions_above_the_tables_and_nothing_but_tables_below(page: Page, tmp_path: Path) -> None:
+    text = page.file.read_text()
+    copy = Page(tmp_path / page.file.name, page.program)
+    copy.file.write_text(text)
+    copy.write("Not used", "nothing")
+    by_hand = copy.file.read_text()
+    title, *conclusions = [line for line in by_hand.split("<!--")[0].splitlines() if line]
+    assert title.startswith("# ")
+    assert any(line.startswith("- ") for line in conclusions)
+    generated = text.split(": begin -->")[1].split("<!-- end -->")[0]
+    assert f"From `uv run python -m {page.program}" in generated
+    assert not re.search(r"^- ", generated, re.MULTILINE)
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
+    assert all((page.file.parent / picture).is_file() for picture in pictures)
