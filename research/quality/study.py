@@ -61,6 +61,24 @@ class Results:
     cells: Sequence[Cell]
 
 
+@dataclass(frozen=True)
+class _Training:
+    """One model and seed of a day.
+
+    Attributes:
+        model, name: of the model.
+        seed: of the training.
+        settings: where the model's settings for the day are kept.
+        file: where the predictions go.
+    """
+
+    model: Model
+    name: str
+    seed: int
+    settings: Path
+    file: Path
+
+
 def compare(
     feed: Feed, models: Mapping[str, Model], seeds: Sequence[int], work: Path, processes: int, console: Console
 ) -> Results:
@@ -81,10 +99,19 @@ def compare(
         labels.append(prepared.test.labels)
         buckets.append(prepared.test.buckets)
         slices.append(slices_of(prepared))
-        _predict_missing(prepared, models, seeds, work, processes, console)
-        for index, seed in enumerate(seeds):
-            for name, model in models.items():
-                predictions[name][index].append(np.load(_file(work, prepared, name, model, seed)))
+        # Named once: a name depends on the code, which may be edited while a long run trains.
+        trainings = [
+            _Training(
+                *(model, name, seed),
+                settings=_settings_file(work, prepared, name, model),
+                file=_file(work, prepared, name, model, seed),
+            )
+            for seed in seeds
+            for name, model in models.items()
+        ]
+        _predict_missing(prepared, trainings, processes, console)
+        for training in trainings:
+            predictions[training.name][seeds.index(training.seed)].append(np.load(training.file))
     pooled_labels, pooled_buckets = np.concatenate(labels), np.concatenate(buckets)
     pooled = {name: np.stack([np.concatenate(days) for days in by_seed]) for name, by_seed in predictions.items()}
     weights = bootstrap_weights()
@@ -101,15 +128,9 @@ def compare(
     return Results(feed, len(seeds), len(pooled_labels), positives, judged, by_slice)
 
 
-def _predict_missing(
-    day: HeldOutDay, models: Mapping[str, Model], seeds: Sequence[int], work: Path, processes: int, console: Console
-) -> None:
-    trainings = [
-        _Training(model, name, seed, _settings_file(work, day, name, model), file)
-        for seed in seeds
-        for name, model in models.items()
-        if not (file := _file(work, day, name, model, seed)).is_file()
-    ]
+def _predict_missing(day: HeldOutDay, trainings: Sequence[_Training], processes: int, console: Console) -> None:
+    trainings = [training for training in trainings if not training.file.is_file()]
+    seeds = sorted({training.seed for training in trainings})
     to_tune = {training.name: training for training in trainings if training.model.tune}
     if processes == 1:
         for training in to_tune.values():
@@ -134,24 +155,6 @@ def _predict_missing(
             future.result()
             names = ", ".join(training.name for training in started[future])
             console.print(f"{day.day}, seed {started[future][0].seed}: {names} done")
-
-
-@dataclass(frozen=True)
-class _Training:
-    """One model and seed of a day.
-
-    Attributes:
-        model, name: of the model.
-        seed: of the training.
-        settings: where the model's settings for the day are kept.
-        file: where the predictions go.
-    """
-
-    model: Model
-    name: str
-    seed: int
-    settings: Path
-    file: Path
 
 
 def _tune(day: HeldOutDay, training: _Training) -> None:

@@ -54,16 +54,18 @@ def run(
     trainings: Sequence[Training], work: Path, processes: int, console: Console
 ) -> Mapping[Training, Probabilities]:
     """Predictions of all trainings; each process uses one thread, which trains more in the same time than two do."""
-    missing = [training for training in trainings if not training.file(work).is_file()]
+    # Named once: a name depends on the code, which may be edited while a long run trains.
+    files = {training: training.file(work) for training in trainings}
+    missing = [training for training in trainings if not files[training].is_file()]
     # One after the other for each day, so that a process seldom has to load another.
     missing.sort(key=lambda training: str(training.day))
     if missing:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(processes, mp_context=context, initializer=_quiet_and_single) as pool:
-            started = [pool.submit(_train, training, training.file(work)) for training in missing]
+            started = [pool.submit(_train, training, files[training]) for training in missing]
             for future in track(as_completed(started), "training the variants", len(started), console=console):
                 future.result()
-    return {training: np.load(training.file(work)) for training in trainings}
+    return {training: np.load(file) for training, file in files.items()}
 
 
 def _quiet_and_single() -> None:

@@ -1,5 +1,6 @@
 """Trainings in other processes, kept on disk."""
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from ranker.config.documents import to_json
-from research.studies import preparing
+from research.studies import preparing, running
 from research.studies.running import Training, run
 from tests.research.studies.tiny import CONFIG, prepared
 
@@ -38,3 +39,12 @@ def test_what_was_predicted_is_not_predicted_again(tmp_path: Path) -> None:
     # Without processes nothing could be trained, so what comes back was kept.
     again = run(trainings, tmp_path, 0, Console(quiet=True))
     np.testing.assert_array_equal(again[trainings[1]], found[trainings[1]])
+
+
+def test_code_that_is_edited_while_a_run_trains_does_not_lose_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edits = count()
+    monkeypatch.setattr(running, "code_fingerprint", lambda *modules: str(next(edits)))
+    training = Training("dense", "feed", "none, × 1", written(tmp_path), 1, CONFIG)
+    assert run([training], tmp_path, 1, Console(quiet=True))[training].shape == (4_000, 2)
