@@ -18,8 +18,9 @@ from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
 from research.kuairand import converted_kuairand
 from research.quality.ceiling import BayesOptimum
+from research.quality.drawing import draw
 from research.quality.models import MODELS, Model, features_alone
-from research.quality.page import CEILING, draw, figures, markdown, title
+from research.quality.page import CEILING, figures, markdown, title
 from research.quality.study import Feed, compare
 
 _KUAIRAND_DAYS = tuple(date(2022, 5, day) for day in (1, 2, 3, 4))

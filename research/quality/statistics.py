@@ -76,11 +76,12 @@ def judge(
     drawn = [_drawn(labels > 0, buckets, p, weights) for p in predictions]
     auc, entropy, o_over_e, error = (np.mean(of_seeds, axis=0) for of_seeds in zip(*drawn, strict=True))
     errors = np.array([found.calibration_error for found in measured])
+    noise = error.mean() - errors.mean() if len(error) else 0.0
     return Judged(
         auc=Estimate(np.array([found.auc for found in measured]), auc),
         normalized_entropy=Estimate(np.array([found.normalized_entropy for found in measured]), entropy),
         o_over_e=Estimate(np.array([found.o_over_e for found in measured]), o_over_e),
-        calibration_error=Estimate(errors, error - error.mean() + errors.mean()),
+        calibration_error=Estimate(errors, error - noise),
     )
 
 

@@ -17,8 +17,9 @@ from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
 from research.kuairand import converted_kuairand
 from research.retraining.days import Replay, replay_days
+from research.retraining.drawing import draw
 from research.retraining.judging import Results, judge_all
-from research.retraining.page import draw, figures, markdown, title
+from research.retraining.page import figures, markdown, title
 from research.retraining.strategies import STRATEGIES, DayResult, first_model
 
 _KUAIRAND_LAST, _KUAIRAND_DAYS = date(2022, 5, 4), 5

@@ -1,21 +1,14 @@
-"""The results as figures for the JSON, as a page's tables, and as a drawing."""
-
-from pathlib import Path
+"""The results as figures for the JSON, and as a page's tables."""
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Drawing
 
 from benchmarks import pages
-from benchmarks.drawing import save_svg
 from benchmarks.harness import Figure
 from benchmarks.pages import Column, words
 from research.quality.statistics import Judged
 from research.retraining.judging import REFERENCE, Results
 
 CHEAPER_TARGET = 4.0
-_COLOURS = {"frozen": "#8c8c8c", "cold": "#1f77b4", "warm": "#d95f02", "incremental": "#1b9e77"}
-_COLUMNS = 4
 
 
 def title(feed: str) -> str:
@@ -88,48 +81,6 @@ def markdown(results: Results, command: str, drawing: str) -> str:
             pages.table(_objectives(results), [(index, name) for index in objectives for name in strategies]),
         ]
     )
-
-
-def draw(results: Results, path: Path) -> None:
-    """Draws each objective's normalized entropy day by day, minus a cold start's, and the seconds spent on training."""
-    panels = len(results.objectives) + 2
-    rows = -(-panels // _COLUMNS)
-    drawing = Drawing(figsize=(3.2 * _COLUMNS, 2.6 * rows), layout="constrained")
-    axes = drawing.subplots(rows, _COLUMNS, squeeze=False).ravel()
-    for index, objective in enumerate(results.objectives):
-        _draw_entropy(axes[index], results, [index], objective)
-    _draw_entropy(axes[panels - 2], results, list(range(len(results.objectives))), "mean over the objectives")
-    _draw_seconds(axes[panels - 1], results)
-    for unused in axes[panels:]:
-        unused.set_axis_off()
-    drawing.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(results.outcomes))
-    save_svg(drawing, path)
-
-
-def _draw_entropy(axis: Axes, results: Results, chosen: list[int], title: str) -> None:
-    cold = results.outcomes[REFERENCE]
-    for name, outcome in results.outcomes.items():
-        gaps = [
-            float(np.mean([ours[i].normalized_entropy.value - theirs[i].normalized_entropy.value for i in chosen]))
-            for ours, theirs in zip(outcome.by_day, cold.by_day, strict=True)
-        ]
-        axis.plot(_ticks(results), gaps, label=name, color=_COLOURS[name], marker="o", markersize=3, linewidth=1.4)
-    axis.set_title(title, fontsize=10)
-    axis.set_ylabel("NE − cold's", fontsize=8)
-    axis.tick_params(labelsize=7)
-
-
-def _draw_seconds(axis: Axes, results: Results) -> None:
-    for name, outcome in results.outcomes.items():
-        if any(outcome.seconds):
-            axis.plot(_ticks(results), outcome.seconds, color=_COLOURS[name], marker="o", markersize=3, linewidth=1.4)
-    axis.set_ylim(bottom=0.0)
-    axis.set_title("seconds of training", fontsize=10)
-    axis.tick_params(labelsize=7)
-
-
-def _ticks(results: Results) -> list[str]:
-    return [f"{day:%d %b}" for day in results.days]
 
 
 def _cost(results: Results) -> list[Column[str]]:

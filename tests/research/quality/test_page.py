@@ -10,7 +10,8 @@ from ranker.config.columns import Features
 from ranker.config.objectives import Objective
 from ranker.config.pipeline import PipelineConfig
 from ranker.keys import VIEWER_BUCKETS
-from research.quality.page import draw, figures, markdown
+from research.quality.drawing import draw
+from research.quality.page import figures, markdown
 from research.quality.slices import Cell
 from research.quality.statistics import bootstrap_weights, judge
 from research.quality.study import Feed, Results

@@ -12,8 +12,9 @@ from benchmarks.harness import Options, report
 from ranker import keys
 from research.quality.rows import Rows
 from research.retraining.days import Replay, ReplayDay, replay_count
+from research.retraining.drawing import draw
 from research.retraining.judging import Results, judge_all
-from research.retraining.page import draw, figures, markdown
+from research.retraining.page import figures, markdown
 from research.retraining.strategies import STRATEGIES, DayResult, first_model
 from tests.research.quality.test_models import CONFIG, FEATURES
 
