@@ -1,9 +1,8 @@
-"""ForestTrainer's executor: reads the training split, has the forest trained, and writes it."""
+"""ForestTrainer's executor: reads the training split, trains the forest, and writes it."""
 
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from ranker.registry.layout import FOREST
 
 
 class Executor(base_executor.BaseExecutor):
-    """Turns the split train into a Forest artifact, or into new leaf values for the one the training goes on with."""
+    """Turns the split train into a Forest artifact, or into new leaf values for the forest of the parent."""
 
     def Do(
         self,
@@ -38,8 +37,8 @@ class Executor(base_executor.BaseExecutor):
         """Writes the artifact.
 
         Raises:
-            ValueError: examples that do not hold the tensors, whatever `train_forest` refuses, or a forest to go on
-                with that is of other features.
+            ValueError: examples that do not hold the tensors, whatever `train_forest` refuses, or a parent whose forest
+                is of other features.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         feature_names = json.loads(exec_properties["feature_names"])
@@ -55,7 +54,7 @@ class Executor(base_executor.BaseExecutor):
             else:
                 forest, curve = train_forest(read(), config, feature_names, objective_names)
             forest.save(artifact.uri)
-            Path(artifact.uri, TRAINING_CURVE_FILE).write_text(json.dumps(asdict(curve), indent=1))
+            Path(artifact.uri, TRAINING_CURVE_FILE).write_text(curve.to_json())
         else:
             earlier = os.path.join(state, FOREST)
             forest = Forest.load(earlier)

@@ -18,9 +18,10 @@ from xgboost.tracker import RabitTracker
 
 from ranker.config.forest import Dask
 from ranker.config.forest import Forest as ForestConfig
+from ranker.forest.curve import TrainingCurve
 from ranker.forest.model import Forest
 from ranker.forest.together import OtherShareError
-from ranker.forest.train import ForestBatch, TrainingCurve, train_forest
+from ranker.forest.train import ForestBatch, train_forest
 
 ReadShare = Callable[[int, int], Iterable[ForestBatch]]
 

@@ -6,7 +6,6 @@ import json
 import logging
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from ranker.config.forest import Forest as ForestConfig
+from ranker.forest.curve import TrainingCurve
 from ranker.forest.model import Forest
 from ranker.forest.refit import refitted
 from ranker.forest.spool import Spool, SpoolIter
@@ -27,23 +27,6 @@ _BATCH_ROWS = 1 << 15
 _PAGE_ROWS = 1 << 18
 
 ForestBatch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
-
-
-@dataclass(frozen=True)
-class TrainingCurve:
-    """The mean binary log loss over the objectives after each round that was trained.
-
-    Attributes:
-        train: one value per round, over the rows that trees were grown on.
-        validation: the same over the held-out viewers; empty where none were held out.
-        kept_rounds: rounds of which the forest kept a tree.
-        output_rounds: rounds that it kept of each objective's trees, or of the superset objective's.
-    """
-
-    train: tuple[float, ...]
-    validation: tuple[float, ...]
-    kept_rounds: int
-    output_rounds: dict[str, int]
 
 
 def train_forest(
@@ -165,7 +148,7 @@ def _matrix(
 
 
 class _Progress(xgb.callback.TrainingCallback):
-    """Tells of each round and its latest loss."""
+    """Reports each round and its latest loss."""
 
     def __init__(self, rounds: int) -> None:
         super().__init__()
@@ -199,7 +182,7 @@ def _checked(
 
 
 def _check_learnable(train: Spool, validation: Spool, config: ForestConfig, outputs: Sequence[str]) -> None:
-    """Looks at the rows of all workers, so that each of them comes to the same verdict."""
+    """Checks the rows of all workers together, so that each worker raises the same error."""
     rows, held_out, *positives = (
         int(value) for value in total(np.append([train.rows, validation.rows], train.positives))
     )

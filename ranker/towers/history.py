@@ -1,10 +1,8 @@
-"""The course of one training run: what a report draws, and what TensorBoard shows."""
+"""How the towers' loss fell during one training run."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
-import tensorflow as tf
+from ranker.documents import Number, read_json, write_json
 
 
 @dataclass
@@ -24,40 +22,28 @@ class TrainingHistory:
     """
 
     objectives: list[str]
-    base_rate_loss: float
+    base_rate_loss: Number
     step: list[int] = field(default_factory=list)
     impressions: list[int] = field(default_factory=list)
-    loss: list[float] = field(default_factory=list)
-    objective_losses: list[list[float]] = field(default_factory=list)
+    loss: list[Number] = field(default_factory=list)
+    objective_losses: list[list[Number]] = field(default_factory=list)
     learning_rate: list[float] = field(default_factory=list)
     rows_per_second: float = 0.0
     seconds: float = 0.0
 
     def to_json(self) -> str:
         """All of it as one JSON object."""
-        return json.dumps(asdict(self), indent=1)
+        return write_json(self, indent=1)
 
+    @staticmethod
+    def from_json(text: str, name: str = "history.json") -> "TrainingHistory":
+        """What `to_json` gave; a loss that was NaN or infinite comes back as NaN.
 
-class TensorBoardLog:
-    """Writes scalars to event files that TensorBoard reads.
+        Args:
+            text: the content of the file.
+            name: of the file, for the message.
 
-    `tf.summary.scalar` lives in the TensorBoard package, which training has no other use for; the event format is
-    TensorFlow's own.
-    """
-
-    def __init__(self, directory: str) -> None:
-        self._writer = tf.summary.create_file_writer(directory)
-
-    def scalars(self, step: int, names: Sequence[str], values: Sequence[float]) -> None:
-        """One point of each named curve."""
-        with self._writer.as_default():
-            for name, value in zip(names, values, strict=True):
-                metadata = tf.compat.v1.SummaryMetadata(
-                    plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"),
-                    data_class="DATA_CLASS_SCALAR",
-                )
-                tf.summary.write(name, tf.constant(value, tf.float32), step=step, metadata=metadata)
-
-    def close(self) -> None:
-        """Flushes and closes the file."""
-        self._writer.close()
+        Raises:
+            DocumentError: the file is damaged; the message names the file and the field.
+        """
+        return read_json(TrainingHistory, text, name)

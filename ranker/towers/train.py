@@ -16,7 +16,7 @@ from ranker.config.training import Training
 from ranker.progress import ProgressReporter
 from ranker.towers.blend import Blend
 from ranker.towers.data import LabelCounts
-from ranker.towers.history import TensorBoardLog, TrainingHistory
+from ranker.towers.history import TrainingHistory
 from ranker.towers.inputs import TowerBatch, TowerInputs
 from ranker.towers.loss_watch import ExplosionWatch, Position, TrainingDivergedError, check_inputs, check_losses
 from ranker.towers.network import TwoTowerNetwork
@@ -25,6 +25,7 @@ from ranker.towers.pull import Pull
 from ranker.towers.schedule import WarmupCosine
 from ranker.towers.state import Snapshot, restore, snapshot
 from ranker.towers.step import ChunkFunction, ChunkReport, float_inputs, make_chunk, make_step
+from ranker.towers.tensorboard import TensorBoardLog
 from ranker.towers.workers import is_chief, make_shared_chunk, shared_out
 
 _POINTS = 200  # about as many as a loss curve needs

@@ -16,6 +16,7 @@ from components.forest_trainer.executor import Executor
 from ranker import keys
 from ranker.config.documents import from_json
 from ranker.config.forest import Forest as ForestConfig
+from ranker.forest.curve import TrainingCurve
 from ranker.forest.model import Forest
 from ranker.forest.refresh import refreshed
 from ranker.forest.train import train_forest
@@ -58,9 +59,7 @@ def test_trains_on_every_shard_of_the_split_train(tmp_path: Path) -> None:
     assert artifact.get_int_custom_property("leaves") == forest.leaves
     assert artifact.get_int_custom_property("features") == len(FEATURES)
     assert artifact.get_string_custom_property("fingerprint") == forest.fingerprint
-    written = json.loads((tmp_path / "forest" / TRAINING_CURVE_FILE).read_text())
-    assert written["validation"] == list(curve.validation)
-    assert written["kept_rounds"] == curve.kept_rounds
+    assert TrainingCurve.from_json((tmp_path / "forest" / TRAINING_CURVE_FILE).read_text()) == curve
 
     unseen = tensors_of(2000, seed=4)
     scores = forest.margins(Traversal(forest)(unseen[keys.FOREST_FEATURES]))

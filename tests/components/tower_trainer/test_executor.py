@@ -28,6 +28,7 @@ from ranker.identity.training import TrainingIdentity
 from ranker.registry.layout import MANIFEST, STATE
 from ranker.registry.manifest import Lineage
 from ranker.registry.start import StartPlan, write_plan
+from ranker.towers.history import TrainingHistory
 from ranker.towers.state import TowerState, restore
 from tests.ranker.export.feed import (
     CALIBRATED_TOWERS,
@@ -169,10 +170,10 @@ def test_the_manifest_says_what_the_model_is(feed: TinyFeed, trained: Path) -> N
 
 
 def test_the_run_keeps_its_curves(trained: Path) -> None:
-    history = json.loads((trained / "model_run" / "history.json").read_text())
+    history = TrainingHistory.from_json((trained / "model_run" / "history.json").read_text())
 
-    assert history["impressions"][-1] == 12 * 1000
-    assert history["loss"][-1] < 0.96 * history["base_rate_loss"]
+    assert history.impressions[-1] == 12 * 1000
+    assert history.loss[-1] < 0.96 * history.base_rate_loss
     assert list((trained / "model_run" / "tensorboard").glob("events*"))
 
 
@@ -253,8 +254,8 @@ def test_a_warm_start_goes_on_where_its_parent_ended(
     before, after = (TowerState.load(str(model / STATE / "towers")).latest.trainable for model in models)
     for old, new in zip(before, after, strict=True):
         np.testing.assert_allclose(new, old, atol=1e-6)
-    history = json.loads((tmp_path / "out" / "model_run" / "history.json").read_text())
-    assert history["loss"][0] < 0.96 * history["base_rate_loss"]
+    history = TrainingHistory.from_json((tmp_path / "out" / "model_run" / "history.json").read_text())
+    assert history.loss[0] < 0.96 * history.base_rate_loss
     lineage = json.loads((tmp_path / "out" / "model" / "Format-Serving" / MANIFEST).read_text())["lineage"]
     assert (lineage["start"], lineage["parent"], lineage["forest_day"]) == ("warm", "7", "2024-05-01")
 
@@ -269,7 +270,7 @@ def test_replayed_days_are_trained_on_too(inputs: dict[str, list[Artifact]], fol
     out = _run({**inputs, "leaf_examples": [examples]}, tmp_path / "out", once)
 
     assert json.loads((out / "model" / "Format-Serving" / MANIFEST).read_text())["rows"] == 2 * 1000
-    assert json.loads((out / "model_run" / "history.json").read_text())["impressions"][-1] == 2 * 1000
+    assert TrainingHistory.from_json((out / "model_run" / "history.json").read_text()).impressions[-1] == 2 * 1000
 
 
 def test_a_warm_start_onto_another_forest_is_refused(

@@ -1,6 +1,5 @@
 """Training: what it learns, that it repeats itself exactly, what it records, and how it fails."""
 
-import json
 import logging
 from dataclasses import replace
 from typing import Any
@@ -14,6 +13,7 @@ from ranker import keys
 from ranker.config.towers import Towers
 from ranker.config.training import Training
 from ranker.progress import LOGGER_NAME
+from ranker.towers.history import TrainingHistory
 from ranker.towers.loss_watch import ExplosionWatch, Position, TrainingDivergedError
 from ranker.towers.train import TrainedTowers, train_towers
 from tests.ranker.towers.planted import INPUTS, OBJECTIVES, Impressions, impressions
@@ -59,7 +59,7 @@ def test_history_covers_every_impression(trained: tuple[TrainedTowers, str]) -> 
     assert max(history.learning_rate) == pytest.approx(TRAINING.learning_rate, rel=0.05)
     assert history.learning_rate[-1] == pytest.approx(TRAINING.learning_rate * 0.05, rel=1e-3)
     assert history.rows_per_second > 0
-    assert json.loads(history.to_json())["loss"] == history.loss
+    assert TrainingHistory.from_json(history.to_json()) == history
 
 
 def test_first_step_costs_what_the_base_rates_cost() -> None:

@@ -1,0 +1,28 @@
+"""The forest's training curve survives its file."""
+
+import json
+
+import pytest
+
+from ranker.documents import DocumentError
+from ranker.forest.curve import TrainingCurve
+
+CURVE = TrainingCurve((0.5, 0.4, 0.35), (0.5, 0.42, 0.43), 3, {"click": 3, "like": 2})
+
+
+def test_it_survives_its_file() -> None:
+    assert TrainingCurve.from_json(CURVE.to_json()) == CURVE
+    unvalidated = TrainingCurve((0.5,), (), 1, {"any engagement": 1})
+    assert TrainingCurve.from_json(unvalidated.to_json()) == unvalidated
+
+
+def test_the_file_says_which_rounds_were_kept() -> None:
+    document = json.loads(CURVE.to_json())
+    assert document["train"] == [0.5, 0.4, 0.35]
+    assert (document["kept_rounds"], document["output_rounds"]) == (3, {"click": 3, "like": 2})
+
+
+def test_a_damaged_file_is_named_with_the_field() -> None:
+    damaged = CURVE.to_json().replace("0.42", '"low"')
+    with pytest.raises(DocumentError, match=r"^forest/7/training_curve\.json: validation\.1: "):
+        TrainingCurve.from_json(damaged, "forest/7/training_curve.json")
