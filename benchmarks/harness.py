@@ -1,7 +1,6 @@
 """What every benchmark shares: the command line, timing in turns, the table, and the JSON of figures."""
 
 import argparse
-import json
 import os
 import platform
 import statistics
@@ -12,6 +11,8 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+
+from ranker.documents import read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Figure:
         unit: what both are in.
         target: the ratio ours / rival that is aimed at.
         target_is_least: whether the ratio should be at least the target, and not at most.
-        note: anything a reader has to know to read the figure rightly.
+        note: anything that a reader has to know to interpret the figure.
     """
 
     name: str
@@ -47,6 +48,95 @@ class Figure:
         if self.target is None:
             return None
         return self.ratio >= self.target if self.target_is_least else self.ratio <= self.target
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a benchmark ran.
+
+    Attributes:
+        cpus: logical processors; None where unknown.
+        processor: its architecture.
+        python: version of Python.
+    """
+
+    cpus: int | None
+    processor: str
+    python: str
+
+    @staticmethod
+    def here() -> "Machine":
+        """This machine."""
+        return Machine(os.cpu_count(), platform.machine(), platform.python_version())
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a benchmark measured.
+
+    Attributes:
+        benchmark: its title.
+        quick: whether it ran on few rows, so that the figures are rough.
+        machine: where it ran.
+        figures: in the order of the table.
+    """
+
+    benchmark: str
+    quick: bool
+    machine: Machine
+    figures: tuple[Figure, ...]
+
+    def to_json(self) -> str:
+        """`{"benchmark", "quick", "machine", "figures": {name: {"ours", "rival", "ratio", …}}}`, indented."""
+        figures = {figure.name: _StoredFigure.of(figure) for figure in self.figures}
+        return write_json(_StoredResults(self.benchmark, self.quick, self.machine, figures), indent=2)
+
+    @staticmethod
+    def from_json(text: str, name: str = "figures.json") -> "Results":
+        """What `to_json` gave.
+
+        The file holds the target and whether it is reached, but not whether the ratio should be at least or at most the
+        target. This follows from the two; where the ratio equals the target, the target counts as a lower limit.
+
+        Args:
+            text: the content of the file.
+            name: of the file, for the message.
+
+        Raises:
+            DocumentError: the file is damaged; the message names the file and the field.
+        """
+        stored = read_json(_StoredResults, text, name)
+        figures = tuple(figure.figure(title) for title, figure in stored.figures.items())
+        return Results(stored.benchmark, stored.quick, stored.machine, figures)
+
+
+@dataclass(frozen=True)
+class _StoredFigure:
+    ours: float
+    rival: float
+    ratio: float
+    unit: str
+    target: float | None
+    reached: bool | None
+    note: str
+
+    @staticmethod
+    def of(figure: Figure) -> "_StoredFigure":
+        return _StoredFigure(
+            figure.ours, figure.rival, figure.ratio, figure.unit, figure.target, figure.reached, figure.note
+        )
+
+    def figure(self, name: str) -> Figure:
+        is_least = self.target is None or self.reached is (self.ratio >= self.target)
+        return Figure(name, self.ours, self.rival, self.unit, self.target, is_least, self.note)
+
+
+@dataclass(frozen=True)
+class _StoredResults:
+    benchmark: str
+    quick: bool
+    machine: Machine
+    figures: dict[str, _StoredFigure]
 
 
 @dataclass(frozen=True)
@@ -107,27 +197,11 @@ def report(title: str, figures: Sequence[Figure], options: Options, console: Con
 
 
 def write_figures(path: Path, title: str, figures: Sequence[Figure], quick: bool) -> None:
-    """Writes `{"figures": {name: {"ours", "rival", "ratio", …}}}`, whole or not at all."""
-    document = {
-        "benchmark": title,
-        "quick": quick,
-        "machine": {"cpus": os.cpu_count(), "processor": platform.machine(), "python": platform.python_version()},
-        "figures": {
-            figure.name: {
-                "ours": figure.ours,
-                "rival": figure.rival,
-                "ratio": figure.ratio,
-                "unit": figure.unit,
-                "target": figure.target,
-                "reached": figure.reached,
-                "note": figure.note,
-            }
-            for figure in figures
-        },
-    }
+    """Writes the results of a benchmark atomically; see `Results.to_json` for the form."""
+    text = Results(title, quick, Machine.here(), tuple(figures)).to_json() + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.part")
-    aside.write_text(json.dumps(document, indent=2) + "\n")
+    aside.write_text(text)
     aside.replace(path)
 
 

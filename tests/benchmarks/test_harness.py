@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.harness import Figure, Options, alternate, parse_options, positive, report
+from benchmarks.harness import Figure, Machine, Options, Results, alternate, parse_options, positive, report
+from ranker.documents import DocumentError
+from ranker.identity.code import PROJECT_ROOT
 
 FAST = Figure("evaluator", ours=8000.0, rival=400.0, unit="rows/s", target=10.0, note="same rows")
 HEAVY = Figure("memory", ours=1.5, rival=1.0, unit="GB", target=1.3, target_is_least=False)
@@ -33,6 +35,29 @@ def test_the_json_holds_every_figure_under_its_name(tmp_path: Path) -> None:
     assert [entry.name for entry in file.parent.iterdir()] == ["figures.json"]
     assert "8,000" in printed.getvalue()
     assert "same rows" in printed.getvalue()
+
+
+def test_results_survive_their_file() -> None:
+    results = Results(
+        "evaluation", False, Machine(2, "x86_64", "3.11.7"), (FAST, HEAVY, Figure("plain", 1.0, 2.0, "s"))
+    )
+    assert Results.from_json(results.to_json()) == results
+    nothing = Results("nothing", True, Machine(None, "arm64", "3.11.7"), ())
+    assert Results.from_json(nothing.to_json()) == nothing
+
+
+@pytest.mark.parametrize("file", sorted((PROJECT_ROOT / "docs").glob("**/*.json")), ids=lambda file: file.name)
+def test_the_results_in_the_docs_are_read_and_written_again_as_they_are(file: Path) -> None:
+    text = file.read_text()
+    results = Results.from_json(text, str(file))
+    assert results.figures
+    assert json.loads(results.to_json()) == json.loads(text)
+
+
+def test_a_damaged_file_is_named_with_the_field() -> None:
+    text = Results("evaluation", False, Machine(2, "x86_64", "3.11.7"), (FAST,)).to_json()
+    with pytest.raises(DocumentError, match=r"^old\.json: figures\.evaluator\.ours: "):
+        Results.from_json(text.replace("8000.0", '"fast"'), "old.json")
 
 
 def test_runs_are_taken_in_turns() -> None:
