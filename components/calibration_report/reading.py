@@ -1,4 +1,4 @@
-"""From artifacts to what the page is made of."""
+"""Reads what the page is made of from artifacts."""
 
 import importlib.metadata
 import json
@@ -14,9 +14,13 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.artifacts import EVALUATION_FILE, HISTORY_FILE, SOURCE_FINGERPRINT, TRAINING_CURVE_FILE
+from ranker.evaluation.evaluation import Evaluation
+from ranker.forest.curve import TrainingCurve
 from ranker.registry.layout import MANIFEST
-from ranker.reports.calibration.data_health import by_name, feature_health, listed_anomalies, positive_rates
+from ranker.registry.manifest import Manifest, ManifestError
+from ranker.reports.calibration.data_health import by_name, compare_features, listed_anomalies, positive_rates
 from ranker.reports.calibration.inputs import ReportInputs
+from ranker.towers.history import TrainingHistory
 
 _LIBRARIES = ("tfx", "tensorflow", "xgboost", "keras")
 
@@ -27,10 +31,12 @@ def read_inputs(inputs: Artifacts, parameters: dict[str, Any]) -> ReportInputs:
     """Everything that the page shows.
 
     Raises:
-        ValueError: an artifact without the file that its component writes.
+        ValueError: an artifact without the file that its component writes, or a damaged file.
     """
-    evaluation = _json(os.path.join(_uri(inputs, "evaluation"), EVALUATION_FILE))
-    manifest = _json(os.path.join(path_utils.serving_model_dir(_uri(inputs, "model")), MANIFEST))
+    evaluation_file = os.path.join(_uri(inputs, "evaluation"), EVALUATION_FILE)
+    evaluation = Evaluation.from_json(_text(evaluation_file), evaluation_file)
+    manifest = _manifest(os.path.join(path_utils.serving_model_dir(_uri(inputs, "model")), MANIFEST))
+    history_file = os.path.join(_uri(inputs, "model_run"), HISTORY_FILE)
     statistics = artifact_utils.get_single_instance(inputs["statistics"])
     train, held_out = (
         by_name(stats_artifact_utils.load_statistics(statistics, split).proto()) for split in ("train", "eval")
@@ -39,20 +45,20 @@ def read_inputs(inputs: Artifacts, parameters: dict[str, Any]) -> ReportInputs:
     examples = artifact_utils.get_single_instance(inputs["examples"])
     missing_days = examples.get_string_custom_property("missing_days")
     names = json.loads(parameters["features"])
-    curve = os.path.join(_uri(inputs, "forest"), TRAINING_CURVE_FILE)
+    curve_file = os.path.join(_uri(inputs, "forest"), TRAINING_CURVE_FILE)
     return ReportInputs(
         evaluation=evaluation,
         manifest=manifest,
-        forest_curve=_json(curve) if fileio.exists(curve) else None,
-        tower_history=_json(os.path.join(_uri(inputs, "model_run"), HISTORY_FILE)),
+        forest_curve=TrainingCurve.from_json(_text(curve_file), curve_file) if fileio.exists(curve_file) else None,
+        tower_history=TrainingHistory.from_json(_text(history_file), history_file),
         anomalies=tuple(found for split in anomalies for found in listed_anomalies(split, anomalies[split])),
-        features=feature_health(names, train, held_out, anomalies["eval"]),
-        base_rates=positive_rates(list(evaluation["objectives"]), train),
+        features=compare_features(names, train, held_out, anomalies["eval"]),
+        base_rates=positive_rates(list(evaluation.objectives), train),
         rows_per_day=json.loads(examples.get_string_custom_property("rows_per_day") or "{}"),
         missing_days=tuple(day for day in missing_days.split(",") if day),
         fingerprints={
-            "training": manifest["training_fingerprint"],
-            "forest's booster": manifest["forest_fingerprint"],
+            "training": manifest.training_fingerprint,
+            "forest's booster": manifest.forest_fingerprint,
             "feed log": examples.get_string_custom_property(SOURCE_FINGERPRINT),
         },
         versions={library: importlib.metadata.version(library) for library in _LIBRARIES},
@@ -65,11 +71,18 @@ def _uri(inputs: Artifacts, name: str) -> str:
     return artifact_utils.get_single_uri(inputs[name])
 
 
-def _json(path: str) -> dict[str, Any]:
+def _manifest(path: str) -> Manifest:
+    try:
+        return Manifest.from_json(_text(path))
+    except ManifestError as error:
+        raise ManifestError(f"{path}: {error}") from None
+
+
+def _text(path: str) -> str:
     if not fileio.exists(path):
         raise ValueError(f"CalibrationReport: {path} was expected, and is not there")
     with fileio.open(path) as file:
-        return json.load(file)
+        return file.read()
 
 
 def _anomalies(artifacts: list[types.Artifact], split: str) -> anomalies_pb2.Anomalies:

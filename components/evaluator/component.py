@@ -36,12 +36,12 @@ class Evaluator(base_beam_component.BaseBeamComponent):
     """Scores the split eval with the candidate and the model now serving, in one pass, and judges the candidate.
 
     `evaluation` is an ordinary TFMA result: `tfma.load_metrics` and `tfma.load_eval_result` read it, with the models
-    named `candidate` and `baseline`. Beside it lies `gates.json` (see `ranker.evaluation.document`), with every metric,
-    interval and verdict. `blessing` is what TFX's own Evaluator writes.
+    named `candidate` and `baseline`. Beside it lies `gates.json` with every metric, interval and verdict; see
+    `ranker.evaluation.evaluation.Evaluation`. `blessing` is what TFX's own Evaluator writes.
 
     A serving model that cannot be compared with (it fails to load or to score, or predicts other objectives) is
-    dropped, with the reason in `gates.json`, and the candidate is held to the absolute gates only, as the first model
-    ever is.
+    dropped, with the reason in `gates.json`. The candidate is then judged by the absolute gates alone, as the first
+    model ever is.
 
     Args:
         examples: FeedLogGen's examples.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from tensorflow_model_analysis.proto import config_pb2
 
 from ranker.config.gates import Gates
-from ranker.evaluation.document import Baseline
+from ranker.evaluation.evaluation import Baseline
 from ranker.evaluation.slicing import SliceSpec
 from ranker.evaluation.summary import BASELINE, CANDIDATE
 from ranker.export.names import SERVING_DEFAULT
@@ -19,9 +19,9 @@ class EvaluationSpec:
         objectives: names of the objectives, which are the label columns and the model's outputs.
         viewer_key: the column that names the viewer.
         slices: the columns of each kind of slice.
-        gates: what the candidate must hold to.
-        baseline: the model now serving, and whether it is compared with.
-        compare: whether a baseline is scored beside the candidate.
+        gates: limits on the candidate's metrics.
+        baseline: the model now serving, and why the candidate is not compared with it.
+        compare: whether the baseline is scored beside the candidate.
     """
 
     objectives: tuple[str, ...]

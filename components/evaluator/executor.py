@@ -23,7 +23,7 @@ from components.evaluator.impressions import impression_schema
 from components.evaluator.tfma_extension import feed_evaluator, gates_writer, impressions_extractor
 from ranker.config.documents import from_json
 from ranker.config.gates import Gates
-from ranker.evaluation.document import Baseline
+from ranker.evaluation.evaluation import Baseline, Evaluation
 from ranker.evaluation.summary import BASELINE, CANDIDATE
 from ranker.export import inspection as models
 
@@ -58,7 +58,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             gates=from_json(Gates, exec_properties["gates"]),
         )
         candidate = artifact_utils.get_single_instance(input_dict["model"])
-        paths = {CANDIDATE: path_utils.serving_model_dir(candidate.uri)}
+        paths: dict[str, str] = {CANDIDATE: path_utils.serving_model_dir(candidate.uri)}
         if problem := models.signature_problem(paths[CANDIDATE], settings.objectives):
             raise ValueError(f"Evaluator: the candidate cannot be evaluated: {problem}")
         served = _served(input_dict)
@@ -66,13 +66,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             paths[BASELINE] = path_utils.serving_model_dir(served.uri)
             settings = _with_baseline(settings, served, paths[BASELINE], patterns)
         self._evaluate(settings, paths, patterns, evaluation_uri)
-        with fileio.open(os.path.join(evaluation_uri, EVALUATION_FILE)) as file:
-            document = json.load(file)
+        written = os.path.join(evaluation_uri, EVALUATION_FILE)
+        with fileio.open(written) as file:
+            evaluation = Evaluation.from_json(file.read(), written)
         _bless(
             artifact_utils.get_single_instance(output_dict["blessing"]),
-            document["blessed"],
+            evaluation.blessed,
             candidate,
-            served if document["baseline"]["dropped"] is None else None,
+            served if evaluation.baseline.dropped is None else None,
             exec_properties.get("current_component_id"),
         )
 

@@ -4,7 +4,6 @@ TFMA reads, scores and writes as always. Its own metrics would walk every row on
 evaluator here takes the batches as they leave the model and adds all of that up at once with numpy.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,12 +23,12 @@ from components.evaluator.eval_config import EvaluationSpec
 from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.batch_columns import read_labels, read_strings
 from ranker.evaluation.buckets import Floats, viewer_groups
-from ranker.evaluation.document import Baseline, evaluation_document
+from ranker.evaluation.evaluation import Baseline, Evaluation
 from ranker.evaluation.gates import judge
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.metrics import Reliability
 from ranker.evaluation.slicing import SliceKey
-from ranker.evaluation.summary import BASELINE, CANDIDATE, ObjectiveMetrics, SliceMetrics, summarize
+from ranker.evaluation.summary import BASELINE, CANDIDATE, Model, ObjectiveMetrics, SliceMetrics, summarize
 
 GATES_KEY = "gates"
 CALIBRATION_PLOT = "calibration_plot"
@@ -55,10 +54,10 @@ def impressions_extractor(settings: EvaluationSpec) -> extractor.Extractor:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """The metrics of every slice, and the document with the verdicts."""
+    """The metrics and curves of every slice, and the evaluation with the verdicts."""
 
     slices: list[SliceMetrics]
-    document: dict[str, Any]
+    evaluation: Evaluation
 
 
 class AccumulateFn(beam.CombineFn):
@@ -111,7 +110,7 @@ def stack_predictions(predictions: Any, settings: EvaluationSpec, rows: int) -> 
 
 
 def conclude(accumulator: Accumulator, settings: EvaluationSpec) -> Conclusion:
-    """Metrics, verdicts and the document.
+    """Metrics, verdicts and the evaluation.
 
     Raises:
         ValueError: there are no impressions, or the candidate predicted something that is not a probability.
@@ -127,8 +126,8 @@ def conclude(accumulator: Accumulator, settings: EvaluationSpec) -> Conclusion:
         compare = False
     slices = list(summarize(accumulator, settings.gates.confidence, compare))
     verdicts = judge(slices, settings.gates)
-    document = evaluation_document(slices, verdicts, baseline, settings.gates.confidence, accumulator.index.too_many)
-    return Conclusion(slices, document)
+    evaluation = Evaluation.of(slices, verdicts, baseline, settings.gates.confidence, accumulator.index.too_many)
+    return Conclusion(slices, evaluation)
 
 
 def _invalid_predictions(invalid: np.ndarray, settings: EvaluationSpec, impressions: int) -> str:
@@ -162,7 +161,7 @@ class _EvaluateFeed(beam.PTransform):
         return {
             constants.METRICS_KEY: conclusion | "Metrics" >> beam.FlatMap(tfma_metrics),
             constants.PLOTS_KEY: conclusion | "Plots" >> beam.FlatMap(tfma_plots),
-            GATES_KEY: conclusion | "Verdicts" >> beam.Map(lambda result: json.dumps(result.document, indent=1)),
+            GATES_KEY: conclusion | "Verdicts" >> beam.Map(lambda result: result.evaluation.to_json()),
         }
 
 
@@ -183,14 +182,15 @@ def tfma_plots(conclusion: Conclusion) -> Iterator[tuple[SliceKey, dict[metric_t
             slice_metrics.key,
             {
                 metric_types.PlotKey(CALIBRATION_PLOT, model_name=model, output_name=objective): _histogram(
-                    metrics.reliability
+                    curves.reliability
                 )
-                for model, objective, metrics in _by_model(slice_metrics)
+                for model, by_objective in slice_metrics.curves.items()
+                for objective, curves in by_objective.items()
             },
         )
 
 
-def _by_model(metrics: SliceMetrics) -> Iterator[tuple[str, str, ObjectiveMetrics]]:
+def _by_model(metrics: SliceMetrics) -> Iterator[tuple[Model, str, ObjectiveMetrics]]:
     for model, by_objective in ((CANDIDATE, metrics.candidate), (BASELINE, metrics.baseline)):
         for objective, objective_metrics in by_objective.items():
             yield model, objective, objective_metrics

@@ -1,4 +1,4 @@
-"""What the terminal shows of a run: a line per component, progress of the one at work, and the closing table."""
+"""What the terminal shows of a run: a line per component, the progress of the running one, and the closing table."""
 
 import logging
 import threading
@@ -12,14 +12,14 @@ from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElap
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from pipeline.local.summary import PASSED
 from ranker import progress
+from ranker.evaluation.evaluation import PASSED
 
 _MARKS = {"ran": "[green]✓[/]", "cached": "[blue]✓[/]", "failed": "[red]✗[/]"}
 
 
 class RunDisplay:
-    """Draws a run as it goes on. Where the console is no terminal, only the finished lines are printed.
+    """Shows the progress of a run. Where the console is no terminal, only the finished lines are printed.
 
     Args:
         console: where to draw.
@@ -62,7 +62,7 @@ class RunDisplay:
             self._task = self._bars.add_task(component.ljust(self._width), total=None, detail="")
 
     def advance(self, report: progress.Progress) -> None:
-        """The component at work reports how far it is."""
+        """The running component reports its progress."""
         with self._lock:
             if self._task is not None:
                 detail = escape(f"{report.what} {report.detail}".strip())

@@ -13,7 +13,7 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.batch_columns import read_labels, read_strings
 from ranker.evaluation.buckets import viewer_groups
-from ranker.evaluation.document import Baseline, evaluation_document
+from ranker.evaluation.evaluation import Baseline, Evaluation
 from ranker.evaluation.summary import CANDIDATE, summarize
 from ranker.export.names import SERVING_DEFAULT
 from ranker.feed_log.columns import columns_of
@@ -40,14 +40,14 @@ def profile_day(config: PipelineConfig, feed_log: Path, day: date) -> DayProfile
     return profile
 
 
-def score_day(config: PipelineConfig, feed_log: Path, day: date, model: Path) -> tuple[DayProfile, dict[str, Any]]:
+def score_day(config: PipelineConfig, feed_log: Path, day: date, model: Path) -> tuple[DayProfile, Evaluation]:
     """The features of a day, and how a pushed model predicts its outcomes.
 
     Args:
         model: folder of the SavedModel.
 
     Returns:
-        The profile, and an evaluation document without gates, with the model as the candidate.
+        The profile, and an evaluation without gates, with the model as the candidate.
 
     Raises:
         FeedLogError: there is no such day, or it is not as it should be.
@@ -71,8 +71,7 @@ def score_day(config: PipelineConfig, feed_log: Path, day: date, model: Path) ->
         wrong = ", ".join(f"{name} on {count:,} impressions" for name, count in counts.items() if count)
         raise ModelError(f"{model}: it predicted values that are not probabilities: {wrong} of {profile.rows:,}")
     slices = list(summarize(accumulator, config.gates.confidence))
-    document = evaluation_document(slices, [], Baseline(), config.gates.confidence, too_many=accumulator.index.too_many)
-    return profile, document
+    return profile, Evaluation.of(slices, [], Baseline(), config.gates.confidence, accumulator.index.too_many)
 
 
 def _scorer(config: PipelineConfig, model: Path) -> Any:

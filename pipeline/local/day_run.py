@@ -19,6 +19,7 @@ from pipeline.local.summary import copy_report, evaluation_of, summarise, write_
 from pipeline.local.workdir import Workdir
 from pipeline.pipeline import create_pipeline, plan_start, recipe
 from ranker.config.pipeline import PipelineConfig
+from ranker.evaluation.evaluation import Evaluation
 from ranker.feed_log.fingerprint import KnownDigests, source_fingerprint
 from ranker.feed_log.layout import FeedLogError, window_days
 from ranker.identity.training import TrainingIdentity, identify
@@ -109,7 +110,9 @@ def run_day(
         prepared.training,
     )
     if summary["status"] == "complete":
-        summary["monitoring"] = _record_health(prepared, summary, evaluation_of(runner.runs))
+        evaluation = evaluation_of(runner.runs)
+        assert evaluation is not None, "a complete run has an evaluation"
+        summary["monitoring"] = _record_health(prepared, summary, evaluation)
     write_summary(folder, summary)
     if summary["status"] == "complete":
         try:
@@ -121,8 +124,8 @@ def run_day(
     return summary
 
 
-def _record_health(prepared: DayRun, summary: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, Any]:
-    """Adds the day to the monitor's history; what went wrong there is told and harms no run."""
+def _record_health(prepared: DayRun, summary: dict[str, Any], evaluation: Evaluation) -> dict[str, Any]:
+    """Adds the day to the monitor's history; an error there is reported and fails no run."""
     config, workdir, feed_log = prepared.config, prepared.workdir, prepared.feed_log
     try:
         record = record_run(config, workdir, feed_log, prepared.day, summary, evaluation)

@@ -11,7 +11,9 @@ from rich.markup import escape
 from pipeline.local.day_reading import ModelError, profile_day, score_day
 from pipeline.local.workdir import Workdir
 from ranker.config.pipeline import PipelineConfig
-from ranker.evaluation.summary import BASELINE, CANDIDATE
+from ranker.evaluation.evaluation import Evaluation
+from ranker.evaluation.scores import ScoreHistogram
+from ranker.evaluation.summary import BASELINE, CANDIDATE, Model
 from ranker.feed_log.fingerprint import KnownDigests, source_fingerprint
 from ranker.feed_log.layout import FeedLogError, day_files, window_days
 from ranker.monitoring.drift import feature_health
@@ -91,16 +93,16 @@ def record_run(
     feed_log: Path,
     day: date,
     summary: Mapping[str, Any],
-    evaluation: Mapping[str, Any],
+    evaluation: Evaluation,
 ) -> DayRecord:
     """Records the health of the day that a run evaluated on, under the model that serves after the run.
 
-    The scores of a model that goes on serving are held against its own on the day it was evaluated. Those of a new
-    model are held against none: another model's would differ though nothing is wrong.
+    The scores of a model that continues to serve are compared with its own on the day it was evaluated. Those of a new
+    model are compared with none: another model's would differ though nothing is wrong.
 
     Args:
         summary: the run summary.
-        evaluation: the Evaluator's document.
+        evaluation: what the Evaluator found.
 
     Raises:
         FeedLogError: a day of the training window is not as it should be.
@@ -108,8 +110,7 @@ def record_run(
     """
     history = HealthHistory(workdir.monitoring)
     before = summary["baseline"]["version"] or ""
-    compared = any("baseline" in metrics for metrics in evaluation["objectives"].values())
-    model = CANDIDATE if summary["blessed"] or not compared else BASELINE
+    model = CANDIDATE if summary["blessed"] or not evaluation.compared else BASELINE
     pushed = Path(summary["pushed_model"]).name if summary["pushed_model"] else ""
     digests = KnownDigests.load(workdir.digests)
     profile = _profile(config, history, feed_log, digests, day)
@@ -125,7 +126,7 @@ def record_run(
     if pushed:
         history.write_scores(
             summary["training_fingerprint"],
-            {name: curves[CANDIDATE]["scores"] for name, curves in evaluation["curves"].items()},
+            {name: curves.candidate.scores for name, curves in evaluation.curves.items()},
         )
     _keep(config, history, record)
     return record
@@ -136,10 +137,10 @@ def _record(
     day: date,
     source: Source,
     version: str,
-    evaluated: tuple[Mapping[str, Any], str],
+    evaluated: tuple[Evaluation, Model],
     profile: DayProfile,
     window: Sequence[DayProfile],
-    usual_scores: Mapping[str, Any] | None,
+    usual_scores: Mapping[str, ScoreHistogram] | None,
     notes: Sequence[str],
 ) -> DayRecord:
     evaluation, model = evaluated
@@ -147,13 +148,13 @@ def _record(
     missing = []
     if len(window) < 2:
         missing.append(f"drift has no limits: it takes two days of the training window, and there are {len(window)}")
-    missing += [f"slices by {' × '.join(s)} were left out: too many values" for s in evaluation["slices_dropped"]]
+    missing += [f"slices by {' × '.join(s)} were left out: too many values" for s in evaluation.slices_dropped]
     return DayRecord(
         day=day.isoformat(),
         source=source,
         version=version,
         rows=profile.rows,
-        confidence=evaluation["confidence"],
+        confidence=evaluation.confidence,
         outcomes=tuple(outcome_health(evaluation, model, limits)),
         features=tuple(feature_health(profile, window, limits)) if window else (),
         scores=tuple(score_health(evaluation, model, usual_scores, limits)),

@@ -1,6 +1,7 @@
 """The run summary: one JSON file that says what was trained on what, how good it is, and whether it was published."""
 
 import json
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,10 +12,12 @@ from typing import Any
 from components.artifacts import EVALUATION_FILE, REPORT_FILE
 from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
 from ranker.config.pipeline import PipelineConfig
+from ranker.evaluation.evaluation import Evaluation
+from ranker.evaluation.gates import Verdict
+from ranker.evaluation.intervals import Estimate
+from ranker.evaluation.summary import ObjectiveMetrics
 from ranker.identity.training import TrainingIdentity
 from ranker.registry.start import StartPlan
-
-PASSED = "passed"
 
 # The split or splits whose rows a component goes through.
 _ROWS = {
@@ -89,13 +92,13 @@ def summarise(
         "rows": rows,
         "rows_per_day": json.loads(str(examples.properties.get("rows_per_day", "{}"))) if examples else {},
         "missing_days": _missing_days(examples),
-        "objectives": _objectives(evaluation),
-        "gates": evaluation.get("verdicts", []),
-        "slice_gates": evaluation.get("slice_verdicts", {}),
-        "slices_dropped": evaluation.get("slices_dropped", []),
-        "baseline": evaluation.get("baseline"),
+        "objectives": _objectives(evaluation) if evaluation else {},
+        "gates": [_verdict(verdict) for verdict in evaluation.verdicts] if evaluation else [],
+        "slice_gates": evaluation.slice_verdicts if evaluation else {},
+        "slices_dropped": [list(columns) for columns in evaluation.slices_dropped] if evaluation else [],
+        "baseline": asdict(evaluation.baseline) if evaluation else None,
         "report": str(report) if report else None,
-        "blessed": evaluation.get("blessed"),
+        "blessed": evaluation.blessed if evaluation else None,
         "pushed_model": _pushed_model(runs),
         "monitoring": None,
         "components": [
@@ -144,33 +147,72 @@ def _missing_days(examples: OutputArtifact | None) -> list[str]:
     return [day for day in listed.split(",") if day]
 
 
-def evaluation_of(runs: Sequence[ComponentRun]) -> dict[str, Any]:
-    """The Evaluator's document; empty where it has not run."""
+def evaluation_of(runs: Sequence[ComponentRun]) -> Evaluation | None:
+    """What the Evaluator found; None where it has not run.
+
+    Raises:
+        DocumentError: its file is damaged.
+    """
     artifact = _output(runs, "Evaluator", "evaluation")
-    return json.loads((Path(artifact.uri) / EVALUATION_FILE).read_text()) if artifact else {}
+    if artifact is None:
+        return None
+    path = Path(artifact.uri) / EVALUATION_FILE
+    return Evaluation.from_json(path.read_text(), str(path))
 
 
-def _objectives(evaluation: dict[str, Any]) -> dict[str, Any]:
-    objectives: dict[str, Any] = {}
-    for name, metrics in evaluation.get("objectives", {}).items():
-        broken = [
-            f"{verdict['metric']} {verdict['slice'] or 'overall'}"
-            for verdict in evaluation["verdicts"]
-            if verdict["objective"] == name and verdict["blocking"] and not verdict["passed"]
-        ]
-        unmeasured = [
-            verdict["metric"]
-            for verdict in evaluation["verdicts"]
-            if verdict["objective"] == name and not verdict["slice"] and verdict["outcome"] == "not evaluated"
-        ]
-        if broken:
-            gate = ", ".join(broken)
-        elif unmeasured:
-            gate = f"{', '.join(unmeasured)} not evaluated"
-        else:
-            gate = PASSED
-        objectives[name] = {**metrics, "gate": gate}
+def _objectives(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
+    objectives = {}
+    for name, evaluated in evaluation.objectives.items():
+        values = _metrics(evaluated.candidate)
+        if evaluated.baseline is not None and evaluated.comparison is not None:
+            values["baseline"] = _metrics(evaluated.baseline)
+            values |= _bounded("auc_drop", evaluated.comparison.auc_drop)
+            values |= _bounded("calibration_worsening", evaluated.comparison.calibration_worsening)
+        objectives[name] = {**values, "gate": evaluation.gate(name)}
     return objectives
+
+
+def _metrics(metrics: ObjectiveMetrics) -> dict[str, Any]:
+    return {
+        "impressions": metrics.impressions,
+        "positives": metrics.positives,
+        **_bounded("auc", metrics.auc),
+        **_bounded("o_over_e", metrics.o_over_e),
+        "o_over_e_variance": _number(metrics.o_over_e_variance),
+        "viewer_groups": metrics.viewer_groups,
+        "mean_prediction": _number(metrics.mean_prediction),
+        "normalized_entropy": _number(metrics.normalized_entropy),
+        "log_loss": _number(metrics.log_loss),
+        "expected_calibration_error": _number(metrics.expected_calibration_error),
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "objective": verdict.objective,
+        "slice": verdict.slice,
+        "metric": verdict.metric,
+        "value": _number(verdict.value),
+        "lower": _number(verdict.lower),
+        "upper": _number(verdict.upper),
+        "limit": list(verdict.limit),
+        "outcome": verdict.outcome,
+        "passed": verdict.passed,
+        "blocking": verdict.blocking,
+        "text": verdict.text,
+    }
+
+
+def _bounded(name: str, estimate: Estimate) -> dict[str, float | None]:
+    return {
+        name: _number(estimate.value),
+        f"{name}_lower": _number(estimate.lower),
+        f"{name}_upper": _number(estimate.upper),
+    }
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _pushed_model(runs: Sequence[ComponentRun]) -> str | None:

@@ -5,6 +5,8 @@ that 0.003 is resolved as finely as 0.3, and 0.997 as finely as 0.003. No range 
 what lets histograms of different shards be added up.
 """
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -42,8 +44,9 @@ def coarse_bucket(fine: Ints) -> Ints:
     return fine >> _COARSE_BITS
 
 
+@functools.cache
 def lower_edges() -> Floats:
-    """The least probability of each fine bucket, [FINE_BUCKETS], ascending; the first is 0.
+    """The least probability of each fine bucket, [FINE_BUCKETS], ascending; the first is 0. Read-only.
 
     The bucket of one half holds nothing else, so the next one starts there too.
     """
@@ -52,6 +55,7 @@ def lower_edges() -> Floats:
     upper_half = 1.0 - folded[1 : _MIDDLE + 1][::-1]
     edges = np.concatenate([folded[: _MIDDLE + 1], upper_half])
     edges[0] = 0.0
+    edges.setflags(write=False)
     return edges
 
 
@@ -60,9 +64,12 @@ def score_counts(counts: Floats) -> Floats:
     return np.add.reduceat(counts, np.arange(0, FINE_BUCKETS, 1 << _SCORE_BITS))
 
 
+@functools.cache
 def score_edges() -> Floats:
-    """Where each score bucket begins and, last, where all of them end, [SCORE_BUCKETS + 1], from 0 to 1."""
-    return np.append(lower_edges()[:: 1 << _SCORE_BITS], 1.0)
+    """Where each score bucket begins and, last, where all of them end, [SCORE_BUCKETS + 1], from 0 to 1. Read-only."""
+    edges = np.append(lower_edges()[:: 1 << _SCORE_BITS], 1.0)
+    edges.setflags(write=False)
+    return edges
 
 
 def viewer_groups(viewers: npt.NDArray[np.object_]) -> Ints:

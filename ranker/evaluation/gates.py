@@ -1,6 +1,6 @@
-"""Gates: limits that a candidate's metrics must hold to before it is published.
+"""Gates: limits on a candidate's metrics, checked before it is published.
 
-A gate fires only when the whole interval of the metric lies beyond the limit, so that noise does not refuse a model.
+A gate fails only when the whole interval of the metric lies beyond the limit, so that noise does not refuse a model.
 A slice with few positives, and a metric that is undefined, inform but never refuse.
 """
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ranker.config.gates import Gate, Gates
+from ranker.documents import LowerEnd, Number, UpperEnd
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.slicing import OVERALL, slice_name
 from ranker.evaluation.summary import SliceMetrics
@@ -36,7 +37,7 @@ class Verdict:
         lower: lower end of its interval.
         upper: upper end of its interval.
         limit: the least and the greatest value allowed; None leaves a side open.
-        outcome: whether the metric holds to the limit, as far as its interval can tell.
+        outcome: whether the metric is within the limit, as far as its interval shows.
         blocking: whether a failure refuses the model.
         text: all of that in a sentence.
     """
@@ -44,17 +45,22 @@ class Verdict:
     objective: str
     slice: str
     metric: str
-    value: float
-    lower: float
-    upper: float
+    value: Number
+    lower: LowerEnd
+    upper: UpperEnd
     limit: Limit
     outcome: Outcome
     blocking: bool
     text: str
 
     @property
+    def estimate(self) -> Estimate:
+        """The metric with its interval."""
+        return Estimate(self.value, self.lower, self.upper)
+
+    @property
     def passed(self) -> bool:
-        """Whether the gate was evaluated and did not fire."""
+        """Whether the gate was evaluated and did not fail."""
         return self.outcome == "passed"
 
     @property
@@ -66,7 +72,7 @@ class Verdict:
 def judge(slices: Iterable[SliceMetrics], gates: Gates) -> list[Verdict]:
     """Every gate's verdict on every slice, in the order of the slices.
 
-    Without a baseline the gates against the serving model are left out: the first model is held to absolute limits.
+    Without a baseline the comparisons with it are left out: the first model is judged by absolute limits alone.
     """
     return [verdict for metrics in slices for verdict in _judge_slice(metrics, gates)]
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from ranker.documents import LowerEnd, Number, UpperEnd
 from ranker.evaluation.buckets import Floats
 
 _LOG_LIMIT = 50.0  # stands for the logarithm of 0 or infinity in differences
@@ -18,11 +19,17 @@ _LOG_LIMIT = 50.0  # stands for the logarithm of 0 or infinity in differences
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and its interval; NaN where undefined. An interval that says nothing spans the metric's whole range."""
+    """A value and its interval; NaN where undefined. An interval that says nothing spans the metric's whole range.
 
-    value: float
-    lower: float
-    upper: float
+    Attributes:
+        value: the metric.
+        lower: lower end of its interval; minus infinity where it has none.
+        upper: upper end; infinity where it has none.
+    """
+
+    value: Number
+    lower: LowerEnd
+    upper: UpperEnd
 
     @property
     def defined(self) -> bool:

@@ -50,10 +50,10 @@ class Reliability:
         predicted: sum of the predictions per bin, [bins].
     """
 
-    edges: Floats
-    impressions: Floats
-    positives: Floats
-    predicted: Floats
+    edges: tuple[float, ...]
+    impressions: tuple[float, ...]
+    positives: tuple[float, ...]
+    predicted: tuple[float, ...]
 
     @property
     def expected_calibration_error(self) -> float:
@@ -62,8 +62,8 @@ class Reliability:
         Bins of equal mass (Nixon et al., "Measuring calibration in deep learning", 2019): bins of equal width would
         put all of a rare objective into the first.
         """
-        total = self.impressions.sum()
-        return float(np.abs(self.positives - self.predicted).sum() / total) if total else float("nan")
+        total = np.sum(self.impressions)
+        return float(np.abs(np.subtract(self.positives, self.predicted)).sum() / total) if total else float("nan")
 
 
 def reliability(counts: Floats, predicted: Floats, bins: int = RELIABILITY_BINS) -> Reliability:
@@ -77,8 +77,7 @@ def reliability(counts: Floats, predicted: Floats, bins: int = RELIABILITY_BINS)
     impressions = counts.sum(axis=0)
     occupied = np.flatnonzero(impressions)
     if len(occupied) == 0:
-        nothing = np.zeros(1)
-        return Reliability(np.array([0.0, 1.0]), nothing, nothing, nothing)
+        return Reliability((0.0, 1.0), (0.0,), (0.0,), (0.0,))
     # A bucket belongs to the bin in which its middle impression falls.
     mass = impressions[occupied]
     middle = (np.cumsum(mass) - 0.5 * mass) / mass.sum()
@@ -86,10 +85,10 @@ def reliability(counts: Floats, predicted: Floats, bins: int = RELIABILITY_BINS)
     starts = np.flatnonzero(np.concatenate([[True], bin_of[1:] != bin_of[:-1]]))
     edges = np.concatenate([[0.0], lower_edges()[occupied[starts[1:]]], [1.0]])
     return Reliability(
-        edges=edges,
-        impressions=np.add.reduceat(mass, starts),
-        positives=np.add.reduceat(counts[1, occupied], starts),
-        predicted=np.add.reduceat(predicted[occupied], starts),
+        edges=tuple(edges.tolist()),
+        impressions=tuple(np.add.reduceat(mass, starts).tolist()),
+        positives=tuple(np.add.reduceat(counts[1, occupied], starts).tolist()),
+        predicted=tuple(np.add.reduceat(predicted[occupied], starts).tolist()),
     )
 
 

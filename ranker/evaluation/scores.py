@@ -1,16 +1,39 @@
-"""Score histograms as they stand in the evaluation document."""
+"""How the scores of one model are distributed."""
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from ranker.evaluation.buckets import SCORE_BUCKETS, Floats
+from ranker.evaluation.buckets import SCORE_BUCKETS, Floats, score_edges
 
 
-def dense_scores(scores: Mapping[str, Any]) -> Floats:
-    """The impressions of every score bucket, [SCORE_BUCKETS], of a histogram of the evaluation document."""
-    dense = np.zeros(SCORE_BUCKETS)
-    first = scores["first_bucket"]
-    dense[first : first + len(scores["impressions"])] = scores["impressions"]
-    return dense
+@dataclass(frozen=True)
+class ScoreHistogram:
+    """Impressions by score bucket, from the first to the last bucket that holds any.
+
+    Attributes:
+        first_bucket: the place of the first bucket among all SCORE_BUCKETS.
+        edges: where each bucket begins and, last, where the last one ends; probabilities, [buckets + 1].
+        impressions: impressions per bucket, [buckets].
+    """
+
+    first_bucket: int
+    edges: tuple[float, ...]
+    impressions: tuple[float, ...]
+
+    @staticmethod
+    def of(counts: Floats) -> "ScoreHistogram":
+        """The histogram of impressions by score bucket, [SCORE_BUCKETS]."""
+        occupied = np.flatnonzero(counts)
+        first, end = (int(occupied[0]), int(occupied[-1]) + 1) if len(occupied) else (0, 1)
+        return ScoreHistogram(
+            first_bucket=first,
+            edges=tuple(score_edges()[first : end + 1].tolist()),
+            impressions=tuple(counts[first:end].tolist()),
+        )
+
+    def counts(self) -> Floats:
+        """Impressions of every score bucket, [SCORE_BUCKETS]."""
+        counts = np.zeros(SCORE_BUCKETS)
+        counts[self.first_bucket : self.first_bucket + len(self.impressions)] = self.impressions
+        return counts

@@ -1,19 +1,24 @@
-"""From sums to metrics: per slice, objective and model, with intervals, and candidate against baseline."""
+"""Metrics from sums: per slice, objective and model, with intervals, and the candidate compared with the baseline."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from ranker.documents import Number, Variance
 from ranker.evaluation import intervals, metrics
 from ranker.evaluation.accumulator import Accumulator, Sums
 from ranker.evaluation.buckets import Floats, score_counts
 from ranker.evaluation.intervals import Estimate, OutcomeCounts
 from ranker.evaluation.metrics import Reliability
+from ranker.evaluation.scores import ScoreHistogram
 from ranker.evaluation.slicing import SliceKey
 
-CANDIDATE = "candidate"
-BASELINE = "baseline"
+Model = Literal["candidate", "baseline"]
+
+CANDIDATE: Model = "candidate"
+BASELINE: Model = "baseline"
 
 
 @dataclass(frozen=True)
@@ -23,33 +28,60 @@ class ObjectiveMetrics:
     Attributes:
         impressions: impressions scored.
         positives: impressions with the outcome.
-        mean_prediction: mean predicted probability.
         auc: area under the ROC curve.
         o_over_e: outcomes observed per outcome expected.
-        outcomes: what the interval of O/E is computed from.
+        o_over_e_variance: of O/E, over groups of viewers; infinite for fewer than two groups.
+        viewer_groups: groups of viewers with any impression.
+        mean_prediction: mean predicted probability.
         normalized_entropy: log loss over the entropy of the base rate.
         log_loss: mean log loss in nats.
         expected_calibration_error: mean gap of the reliability curve.
-        reliability: the reliability curve.
-        scores: impressions by score bucket, [SCORE_BUCKETS].
     """
 
     impressions: int
     positives: int
-    mean_prediction: float
     auc: Estimate
     o_over_e: Estimate
-    outcomes: OutcomeCounts
-    normalized_entropy: float
-    log_loss: float
-    expected_calibration_error: float
+    o_over_e_variance: Variance
+    viewer_groups: int
+    mean_prediction: Number
+    normalized_entropy: Number
+    log_loss: Number
+    expected_calibration_error: Number
+
+    @property
+    def base_rate(self) -> float:
+        """Share of positives; NaN without impressions."""
+        return self.positives / self.impressions if self.impressions else float("nan")
+
+    @property
+    def outcomes(self) -> OutcomeCounts:
+        """What the interval of O/E at any confidence is computed from."""
+        return OutcomeCounts(
+            observed=self.positives,
+            expected=self.mean_prediction * self.impressions if self.impressions else 0.0,
+            impressions=self.impressions,
+            groups=self.viewer_groups,
+            variance=self.o_over_e_variance,
+        )
+
+
+@dataclass(frozen=True)
+class Curves:
+    """How one model predicts one objective, score by score.
+
+    Attributes:
+        reliability: the reliability curve.
+        scores: impressions by score.
+    """
+
     reliability: Reliability
-    scores: Floats
+    scores: ScoreHistogram
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The candidate against the baseline on the same impressions; positive is worse.
+    """The candidate compared with the baseline on the same impressions; positive is worse.
 
     Attributes:
         auc_drop: the baseline's AUC minus the candidate's.
@@ -62,12 +94,21 @@ class Comparison:
 
 @dataclass(frozen=True)
 class SliceMetrics:
-    """Metrics of one slice by objective; `baseline` and `comparison` are empty without a baseline."""
+    """Metrics of one slice by objective.
+
+    Attributes:
+        key: the slice.
+        candidate: metrics of the candidate.
+        baseline: metrics of the baseline; empty without one.
+        comparison: the candidate compared with the baseline; empty without one.
+        curves: of each model, by objective.
+    """
 
     key: SliceKey
     candidate: dict[str, ObjectiveMetrics]
     baseline: dict[str, ObjectiveMetrics]
     comparison: dict[str, Comparison]
+    curves: dict[Model, dict[str, Curves]]
 
 
 def summarize(
@@ -83,8 +124,13 @@ def summarize(
     for key, by_model in accumulator.slices():
         sums = by_model[CANDIDATE]
         baseline_sums = by_model.get(BASELINE, {}) if compare_models else {}
-        candidate = {name: objective_metrics(sums[name], confidence) for name in sums}
-        baseline = {name: objective_metrics(baseline_sums[name], confidence) for name in baseline_sums}
+        curves: dict[Model, dict[str, Curves]] = {CANDIDATE: {name: objective_curves(sums[name]) for name in sums}}
+        if baseline_sums:
+            curves[BASELINE] = {name: objective_curves(baseline_sums[name]) for name in baseline_sums}
+        candidate, baseline = (
+            {name: objective_metrics(of[name], curves[model][name].reliability, confidence) for name in of}
+            for model, of in ((CANDIDATE, sums), (BASELINE, baseline_sums))
+        )
         comparison = {
             name: Comparison(
                 auc_drop=_auc_drop(sums[name], baseline_sums[name], confidence),
@@ -96,30 +142,33 @@ def summarize(
             )
             for name in baseline
         }
-        yield SliceMetrics(key, candidate, baseline, comparison)
+        yield SliceMetrics(key, candidate, baseline, comparison, curves)
 
 
-def objective_metrics(sums: Sums, confidence: float) -> ObjectiveMetrics:
+def objective_curves(sums: Sums) -> Curves:
+    """The curves of one model, objective and slice."""
+    return Curves(metrics.reliability(sums.counts, sums.predicted), ScoreHistogram.of(score_counts(sums.counts.sum(0))))
+
+
+def objective_metrics(sums: Sums, curve: Reliability, confidence: float) -> ObjectiveMetrics:
     """Metrics of one model, objective and slice."""
     impressions, positives = float(sums.counts.sum()), float(sums.counts[1].sum())
     predicted, log_loss = float(sums.group_predicted.sum()), float(sums.group_log_loss.sum())
     group_negatives, group_positives = sums.group_counts[:, 0].sum(axis=-1), sums.group_counts[:, 1].sum(axis=-1)
     outcomes = intervals.outcome_counts(group_positives, sums.group_predicted, group_positives + group_negatives)
-    curve = metrics.reliability(sums.counts, sums.predicted)
     return ObjectiveMetrics(
         impressions=int(impressions),
         positives=int(positives),
-        mean_prediction=predicted / impressions if impressions else float("nan"),
         auc=intervals.auc_interval(
             float(metrics.auc(sums.counts)), _auc_without(sums), group_positives, group_negatives, confidence
         ),
         o_over_e=intervals.o_over_e_interval(outcomes, confidence),
-        outcomes=outcomes,
+        o_over_e_variance=outcomes.variance,
+        viewer_groups=outcomes.groups,
+        mean_prediction=predicted / impressions if impressions else float("nan"),
         normalized_entropy=float(metrics.normalized_entropy(log_loss, positives, impressions)),
         log_loss=log_loss / impressions if impressions else float("nan"),
         expected_calibration_error=curve.expected_calibration_error,
-        reliability=curve,
-        scores=score_counts(sums.counts.sum(axis=0)),
     )
 
 

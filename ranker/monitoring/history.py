@@ -1,19 +1,24 @@
 """The history of one pipeline's health, a small file per day."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
+from typing import TypeVar
 
 from ranker.config.columns import Features
+from ranker.documents import DocumentError, read_json, write_json
+from ranker.evaluation.scores import ScoreHistogram
 from ranker.monitoring.profile import DayProfile
 from ranker.monitoring.record import DayRecord
+from ranker.monitoring.stored_profile import StoredProfile
 
 PAGE = "monitor.html"
+
+T = TypeVar("T")
+
+
+_Scores = dict[str, ScoreHistogram]
 
 
 class HistoryError(ValueError):
@@ -47,17 +52,10 @@ class HealthHistory:
         Raises:
             HistoryError: a file that holds no day.
         """
-        records = []
-        for path in sorted((self.root / "days").glob("*.json")):
-            try:
-                records.append(DayRecord.from_json(path.read_text()))
-            except ValidationError as error:
-                first = error.errors()[0]
-                raise HistoryError(
-                    f"{path}: not a day of this history ({'.'.join(map(str, first['loc']))}: {first['msg']}); "
-                    "remove it, and monitor the day again"
-                ) from None
-        return records
+        return [
+            _read(path, DayRecord.from_json, "remove it, and monitor the day again")
+            for path in sorted((self.root / "days").glob("*.json"))
+        ]
 
     def write_page(self, page: str) -> None:
         """Replaces the page."""
@@ -65,43 +63,54 @@ class HealthHistory:
 
     def write_profile(self, day: date, profile: DayProfile, source_fingerprint: str) -> None:
         """Keeps a day's feature profile for as long as the day's data stays the same."""
-        content = {"source_fingerprint": source_fingerprint, **profile.to_json()}
-        _write(self._profile(day), json.dumps(content))
+        _write(self._profile(day), StoredProfile.of(profile, source_fingerprint).to_json())
 
     def profile(self, day: date, features: Features, source_fingerprint: str | None = None) -> DayProfile | None:
-        """A day's feature profile, or None where there is none of these features and, where given, this data."""
+        """A day's feature profile, or None where there is none of these features and, where given, this data.
+
+        Raises:
+            HistoryError: a damaged file.
+        """
         path = self._profile(day)
         if not path.exists():
             return None
-        content = _read(path)
-        if source_fingerprint not in (None, content.get("source_fingerprint")):
+        stored = _read(path, StoredProfile.from_json, "remove it, and it is made again")
+        if stored is None or source_fingerprint not in (None, stored.source_fingerprint):
             return None
-        return DayProfile.from_json(content, features)
+        return stored.profile(features)
 
-    def write_scores(self, training: str, scores: Mapping[str, Any]) -> None:
+    def write_scores(self, training: str, scores: Mapping[str, ScoreHistogram]) -> None:
         """Keeps a model's score histograms by objective, of the day that it was evaluated on.
 
         Args:
             training: fingerprint of its training: a rollback publishes a model again, under another version.
-            scores: as in an evaluation document.
+            scores: by objective.
         """
-        _write(self.root / "scores" / f"{training}.json", json.dumps(dict(scores)))
+        _write(self.root / "scores" / f"{training}.json", write_json(dict(scores), _Scores))
 
-    def scores(self, training: str) -> dict[str, Any] | None:
-        """A model's score histograms, or None where they are not known."""
+    def scores(self, training: str) -> dict[str, ScoreHistogram] | None:
+        """A model's score histograms by objective, or None where they are not known.
+
+        Raises:
+            HistoryError: a damaged file.
+        """
         path = self.root / "scores" / f"{training}.json"
-        return _read(path) if path.exists() else None
+        remedy = "remove it; it is made again when a model is pushed"
+        return _read(path, _scores_from_json, remedy) if path.exists() else None
 
     def _profile(self, day: date) -> Path:
         return self.root / "profiles" / f"{day.isoformat()}.json"
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _scores_from_json(text: str, name: str) -> dict[str, ScoreHistogram]:
+    return read_json(_Scores, text, name)
+
+
+def _read(path: Path, from_json: Callable[[str, str], T], remedy: str) -> T:
     try:
-        content = json.loads(path.read_text())
-    except ValueError as error:
-        raise HistoryError(f"{path}: not JSON ({error}); remove it, and it is made again") from None
-    return content if isinstance(content, dict) else {}
+        return from_json(path.read_text(), str(path))
+    except DocumentError as error:
+        raise HistoryError(f"{error}; {remedy}") from None
 
 
 def _write(path: Path, text: str) -> None:

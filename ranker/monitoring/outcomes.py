@@ -3,20 +3,19 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ranker.config.monitoring import Monitoring
 from ranker.evaluation.buckets import Floats, Ints
-from ranker.evaluation.intervals import OutcomeCounts, o_over_e_interval
+from ranker.evaluation.evaluation import Evaluation
+from ranker.evaluation.intervals import o_over_e_interval
 from ranker.evaluation.jensen_shannon import expected_divergence, jensen_shannon
-from ranker.evaluation.scores import dense_scores
+from ranker.evaluation.scores import ScoreHistogram
+from ranker.evaluation.summary import Model, ObjectiveMetrics
 from ranker.monitoring.drift import CLUSTERING
 
 _SCORE_BIN_SHARE = 0.05
-
-Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -71,14 +70,14 @@ class ScoreHealth:
     weight: float = 0.0
 
 
-def outcome_health(evaluation: Document, model: str, limits: Monitoring) -> list[OutcomeHealth]:
+def outcome_health(evaluation: Evaluation, model: Model, limits: Monitoring) -> list[OutcomeHealth]:
     """Every objective over all impressions and on every slice.
 
     An alarm is raised where the whole interval lies beyond the limits. Many intervals are looked at, so each is at the
     confidence that leaves `false_alarm_rate` for all of them together (Bonferroni).
 
     Args:
-        evaluation: an evaluation document.
+        evaluation: of the day.
         model: candidate or baseline.
         limits: what is tolerated.
     """
@@ -93,24 +92,24 @@ def outcome_health(evaluation: Document, model: str, limits: Monitoring) -> list
 
 
 def score_health(
-    evaluation: Document, model: str, usual: Mapping[str, Document] | None, limits: Monitoring
+    evaluation: Evaluation, model: Model, usual: Mapping[str, ScoreHistogram] | None, limits: Monitoring
 ) -> list[ScoreHealth]:
-    """The scores of every objective against those on the day that the model was evaluated.
+    """The scores of every objective compared with those on the day that the model was evaluated.
 
     Args:
-        evaluation: the day's evaluation document.
+        evaluation: of the day.
         model: candidate or baseline.
-        usual: score histograms of that earlier day by objective, as in an evaluation document; None where unknown.
+        usual: score histograms of that earlier day by objective; None where unknown.
         limits: what is tolerated.
     """
     found = []
-    for objective, curves in evaluation["curves"].items():
-        mean = _metrics(evaluation["objectives"][objective], model)["mean_prediction"]
+    for objective, curves in evaluation.curves.items():
+        mean = _or_none(evaluation.objectives[objective].of(model).mean_prediction)
         before = (usual or {}).get(objective)
         if before is None:
             found.append(ScoreHealth(objective, mean, None, None))
             continue
-        ours, theirs = dense_scores(curves[model]["scores"]), dense_scores(before)
+        ours, theirs = curves.of(model).scores.counts(), before.counts()
         bins = _bins(theirs)
         divergence = jensen_shannon(_binned(ours, bins), _binned(theirs, bins))
         noise = expected_divergence(int(bins[-1]) + 1, max(1.0, ours.sum()), max(1.0, theirs.sum()))
@@ -119,39 +118,30 @@ def score_health(
     return found
 
 
-def _cells(evaluation: Document, model: str) -> Iterator[tuple[str, str, Document]]:
-    for objective, metrics in evaluation["objectives"].items():
-        yield objective, "", _metrics(metrics, model)
-    for entry in evaluation["slices"]:
-        for objective, metrics in entry["objectives"].items():
-            yield objective, entry["name"], _metrics(metrics, model)
+def _cells(evaluation: Evaluation, model: Model) -> Iterator[tuple[str, str, ObjectiveMetrics]]:
+    for objective, evaluated in evaluation.objectives.items():
+        yield objective, "", evaluated.of(model)
+    for entry in evaluation.slices:
+        for objective, evaluated in entry.objectives.items():
+            yield objective, entry.name, evaluated.of(model)
 
 
-def _metrics(metrics: Document, model: str) -> Document:
-    return metrics if model == "candidate" else metrics[model]
-
-
-def _expected(metrics: Document) -> float:
-    return (metrics["mean_prediction"] or 0.0) * metrics["impressions"]
-
-
-def _limit(where: str, metrics: Document, limits: Monitoring) -> tuple[float, float] | None:
+def _limit(where: str, metrics: ObjectiveMetrics, limits: Monitoring) -> tuple[float, float] | None:
     """The range that applies, or None where there are too few outcomes or slices are not judged."""
-    if max(metrics["positives"], _expected(metrics)) < limits.min_outcomes:
+    if max(metrics.positives, metrics.outcomes.expected) < limits.min_outcomes:
         return None
     return limits.slice_o_over_e if where else limits.o_over_e
 
 
+def _or_none(value: float) -> float | None:
+    """A record holds None for what is undefined or unbounded."""
+    return value if math.isfinite(value) else None
+
+
 def _judge(
-    objective: str, where: str, metrics: Document, limit: tuple[float, float] | None, confidence: float
+    objective: str, where: str, metrics: ObjectiveMetrics, limit: tuple[float, float] | None, confidence: float
 ) -> OutcomeHealth:
-    counts = OutcomeCounts(
-        observed=metrics["positives"],
-        expected=_expected(metrics),
-        impressions=metrics["impressions"],
-        groups=metrics["viewer_groups"],
-        variance=math.inf if metrics["o_over_e_variance"] is None else metrics["o_over_e_variance"],
-    )
+    counts = metrics.outcomes
     alarm, weight = "", 0.0
     if limit is not None:
         interval = o_over_e_interval(counts, confidence)
@@ -166,12 +156,12 @@ def _judge(
     return OutcomeHealth(
         objective=objective,
         slice=where,
-        impressions=metrics["impressions"],
-        observed=metrics["positives"],
+        impressions=metrics.impressions,
+        observed=metrics.positives,
         expected=counts.expected,
-        o_over_e=metrics["o_over_e"],
-        lower=metrics["o_over_e_lower"],
-        upper=metrics["o_over_e_upper"],
+        o_over_e=_or_none(metrics.o_over_e.value),
+        lower=_or_none(metrics.o_over_e.lower),
+        upper=_or_none(metrics.o_over_e.upper),
         limit=limit,
         alarm=alarm,
         weight=weight,

@@ -1,8 +1,8 @@
-"""What the features of one day look like: counts that any other day's can be held against."""
+"""What the features of one day look like: counts that can be compared with those of any other day."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +13,6 @@ from ranker.evaluation.buckets import Ints
 from ranker.monitoring.buckets import CATEGORY_BUCKETS, NUMBER_BUCKETS, category_bucket, number_bucket
 
 FeatureKind = Literal["numeric", "categorical", "multi_valued", "dense"]
-
-_FORMAT = 1
 
 
 @dataclass
@@ -92,29 +90,6 @@ class DayProfile:
         for name, profile in self.features.items():
             profile.merge(other.features[name])
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON-ready, with the buckets that hold anything."""
-        return {
-            "format": _FORMAT,
-            "rows": self.rows,
-            "features": {name: _to_json(profile) for name, profile in self.features.items()},
-        }
-
-    @staticmethod
-    def from_json(document: Mapping[str, Any], features: Features) -> "DayProfile | None":
-        """What `to_json` gave, or None where that was of other features or of another format."""
-        profile = DayProfile(features)
-        stored = document.get("features", {})
-        kinds = {name: entry["kind"] for name, entry in stored.items()}
-        if document.get("format") != _FORMAT or kinds != {n: p.kind for n, p in profile.features.items()}:
-            return None
-        profile.rows = document["rows"]
-        for name, feature in profile.features.items():
-            feature.missing, feature.total = stored[name]["missing"], stored[name]["total"]
-            feature.counts[stored[name]["buckets"]] = stored[name]["counts"]
-            feature.names = {int(bucket): text for bucket, text in stored[name]["names"].items()}
-        return profile
-
 
 def feature_kinds(features: Features) -> Iterator[tuple[str, FeatureKind]]:
     """Every feature column with its kind."""
@@ -126,15 +101,3 @@ def feature_kinds(features: Features) -> Iterator[tuple[str, FeatureKind]]:
         yield multi_valued.name, "multi_valued"
     for dense in features.dense:
         yield dense.name, "dense"
-
-
-def _to_json(profile: FeatureProfile) -> dict[str, Any]:
-    occupied = np.flatnonzero(profile.counts)
-    return {
-        "kind": profile.kind,
-        "missing": profile.missing,
-        "total": profile.total,
-        "buckets": occupied.tolist(),
-        "counts": profile.counts[occupied].tolist(),
-        "names": {str(bucket): name for bucket, name in sorted(profile.names.items())},
-    }

@@ -1,11 +1,10 @@
-"""What is kept of a day: plain data that the page draws and that a scheduler can read."""
+"""The health of a day on record: what the page draws, and what a scheduler can read."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import TypeAdapter
-
+from ranker.documents import read_json, write_json
 from ranker.monitoring.drift import FeatureHealth
 from ranker.monitoring.outcomes import OutcomeHealth, ScoreHealth
 
@@ -21,7 +20,7 @@ class DayRecord:
     Attributes:
         day: YYYY-MM-DD.
         source: a training run that evaluated on the day, or the monitor.
-        version: of the model whose predictions are held against the outcomes; "" for one that was not pushed.
+        version: of the model whose predictions are compared with the outcomes; "" for one that was not pushed.
         rows: impressions.
         confidence: level of the intervals.
         outcomes: every objective over all impressions and on every slice.
@@ -57,12 +56,20 @@ class DayRecord:
 
     def to_json(self) -> str:
         """All of it as JSON, in one line."""
-        return TypeAdapter(DayRecord).dump_json(self).decode()
+        return write_json(self)
 
     @staticmethod
-    def from_json(text: str) -> "DayRecord":
-        """What `to_json` gave; raises pydantic's ValidationError for anything else."""
-        return TypeAdapter(DayRecord).validate_json(text)
+    def from_json(text: str, name: str = "day.json") -> "DayRecord":
+        """What `to_json` gave.
+
+        Args:
+            text: the content of the file.
+            name: of the file, for the message.
+
+        Raises:
+            DocumentError: the file is damaged; the message names the file and the field.
+        """
+        return read_json(DayRecord, text, name)
 
 
 def _outcome_alarms(outcomes: Sequence[OutcomeHealth]) -> Iterator[str]:

@@ -10,7 +10,7 @@ Tone = Literal["", "good", "bad", "warn", "muted"]
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """One cell.
 
     Attributes:
@@ -43,7 +43,7 @@ class Table:
 
     name: str
     columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[tuple[TableCell, ...], ...]
     left_out: int = 0
 
     def __post_init__(self) -> None:
@@ -52,11 +52,11 @@ class Table:
                 raise ValueError(f"table {self.name}: {len(self.columns)} columns, but a row of {len(row)} cells")
 
 
-def text_cell(text: str, tone: Tone = "") -> Cell:
+def text_cell(text: str, tone: Tone = "") -> TableCell:
     """A cell of words, sorted by them."""
-    return Cell(text, text, tone=tone)
+    return TableCell(text, text, tone=tone)
 
 
-def limited(name: str, columns: Sequence[Column], rows: Sequence[tuple[Cell, ...]], most: int = MAX_ROWS) -> Table:
+def limited(name: str, columns: Sequence[Column], rows: Sequence[tuple[TableCell, ...]], most: int = MAX_ROWS) -> Table:
     """A table of the first `most` rows, which says how many are missing: a page must stay small."""
     return Table(name, tuple(columns), tuple(rows[:most]), max(0, len(rows) - most))

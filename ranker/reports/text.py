@@ -1,15 +1,21 @@
 """Numbers as a reader wants them."""
 
-from collections.abc import Mapping
+import math
 from datetime import date
-from typing import Any
+
+from ranker.evaluation.intervals import Estimate
 
 NOTHING = "–"
 
 
+def defined(value: float | None) -> float | None:
+    """The value, or None where it is NaN or infinite: what a column is sorted by, and what a figure draws."""
+    return value if value is not None and math.isfinite(value) else None
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A number with so many decimals; a dash where there is none."""
-    return NOTHING if value is None else _fixed(value, digits)
+    return NOTHING if value is None or not math.isfinite(value) else _fixed(value, digits)
 
 
 def count(value: float | None) -> str:
@@ -33,10 +39,10 @@ def significant(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
-def interval(metrics: Mapping[str, Any], name: str, digits: int = 3) -> str:
-    """The interval of a metric of the evaluation document: `0.71–0.75`, `−0.01 to 0.02`, or nothing."""
-    lower, upper = metrics.get(f"{name}_lower"), metrics.get(f"{name}_upper")
-    if metrics.get(name) is None or (lower is None and upper is None):
+def interval(estimate: Estimate, digits: int = 3) -> str:
+    """The interval of a metric: `0.71–0.75`, `−0.01 to 0.02`, or nothing where it is undefined or has neither end."""
+    lower, upper = defined(estimate.lower), defined(estimate.upper)
+    if not estimate.defined or (lower is None and upper is None):
         return ""
     between = " to " if lower is None or lower < 0 else "–"
     return f"{_end(lower, '−∞', digits)}{between}{_end(upper, '∞', digits)}"

@@ -13,6 +13,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 from pipeline.kubeflow.compile import compile_pipeline
 from pipeline_config import CONFIGS, FEED
 from ranker.config.kubeflow import Kubeflow, Notification
+from ranker.evaluation.evaluation import Evaluation
 from ranker.feed_log.fingerprint import source_fingerprint
 from ranker.feed_log.layout import window_days
 from ranker.identity.training import TrainingIdentity
@@ -69,9 +70,9 @@ def test_a_blessed_model_is_pushed(run: Run, models: Path, small_feed: Path) -> 
 def test_the_model_has_learnt(run: Run, workdir: Path) -> None:
     launcher = Launcher(pb.PipelineSpec(), workdir)
     evaluation = launcher.local_path(run.artifacts["Evaluator"]["evaluation"].uri)
-    objectives = json.loads((evaluation / "gates.json").read_text())["objectives"]
+    objectives = Evaluation.from_json((evaluation / "gates.json").read_text()).objectives
     assert set(objectives) == set(CONFIGS["feed"].objective_names)
-    assert objectives["click"]["auc"] > 0.65
+    assert objectives["click"].candidate.auc.value > 0.65
 
 
 def test_what_artifacts_say_of_others_holds_outside_of_the_pod(run: Run) -> None:

@@ -1,10 +1,10 @@
-"""What TFDV found, from its protos to plain data."""
+"""What TFDV found, read from its protos."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
-from ranker.reports.calibration.inputs import Anomaly, FeatureHealth
+from ranker.reports.calibration.inputs import Anomaly, FeatureComparison
 
 _MEASURES = {
     anomalies_pb2.DriftSkewInfo.Measurement.L_INFTY: "largest change of a share",
@@ -21,13 +21,13 @@ def by_name(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str
     return {feature.path.step[0]: feature for feature in statistics.datasets[0].features}
 
 
-def feature_health(
+def compare_features(
     names: Iterable[str], train: Features, held_out: Features, anomalies: anomalies_pb2.Anomalies
-) -> tuple[FeatureHealth, ...]:
+) -> tuple[FeatureComparison, ...]:
     """One entry per feature that either split has statistics of.
 
     Args:
-        names: the features to tell of, in their order.
+        names: the features, in the order of the result.
         train: statistics of the training window.
         held_out: statistics of the held-out day.
         anomalies: of the held-out day, with the drift that the schema's limits had measured.
@@ -43,7 +43,7 @@ def feature_health(
         measured = drifts.get(name) or ()
         worst = max(measured, key=lambda m: m.value / m.threshold if m.threshold else 0.0, default=None)
         found.append(
-            FeatureHealth(
+            FeatureComparison(
                 feature=name,
                 missing=(_missing(before), _missing(after)),
                 typical=_typical(before, after),

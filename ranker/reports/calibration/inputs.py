@@ -1,10 +1,13 @@
-"""What a report is made of: plain data, as a component reads it from artifacts."""
+"""What a report is made of: what a component reads from artifacts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Document = Mapping[str, Any]
+from ranker.evaluation.evaluation import Evaluation
+from ranker.forest.curve import TrainingCurve
+from ranker.registry.manifest import Manifest
+from ranker.towers.history import TrainingHistory
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,8 @@ class Anomaly:
 
 
 @dataclass(frozen=True)
-class FeatureHealth:
-    """One feature in the training window and on the held-out day.
+class FeatureComparison:
+    """One feature in the training window compared with the held-out day.
 
     Attributes:
         feature: its column.
@@ -52,11 +55,10 @@ class ReportInputs:
     """Everything on the page.
 
     Attributes:
-        evaluation: the evaluation document; see `ranker.evaluation.document`.
-        manifest: the model's manifest; see `ranker.export.saved_model`.
-        forest_curve: `train`, `validation` and `kept_rounds`; see `ranker.forest.train.TrainingCurve`. None where the
-            run grew no forest, but went on with that of an earlier one.
-        tower_history: see `ranker.towers.history`.
+        evaluation: what the Evaluator found.
+        manifest: of the model.
+        forest_curve: the loss of the forest; None where the run grew none, but took over the forest of its parent.
+        tower_history: the loss of the towers.
         anomalies: findings in both splits.
         features: every feature that has statistics.
         base_rates: share of positives in training, by objective.
@@ -68,26 +70,26 @@ class ReportInputs:
         pushed_version: the version that the model was pushed as, or None where it was not.
     """
 
-    evaluation: Document
-    manifest: Document
-    forest_curve: Document | None
-    tower_history: Document
+    evaluation: Evaluation
+    manifest: Manifest
+    forest_curve: TrainingCurve | None
+    tower_history: TrainingHistory
     anomalies: tuple[Anomaly, ...] = ()
-    features: tuple[FeatureHealth, ...] = ()
+    features: tuple[FeatureComparison, ...] = ()
     base_rates: Mapping[str, float] = field(default_factory=dict)
     rows_per_day: Mapping[str, int] = field(default_factory=dict)
     missing_days: tuple[str, ...] = ()
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
-    gates: Document = field(default_factory=dict)
+    gates: Mapping[str, Any] = field(default_factory=dict)
     pushed_version: str | None = None
 
     @property
     def objectives(self) -> tuple[str, ...]:
         """Objectives in their order."""
-        return tuple(self.evaluation["objectives"])
+        return tuple(self.evaluation.objectives)
 
     @property
     def compared(self) -> bool:
         """Whether the serving model was evaluated beside the candidate."""
-        return any("baseline" in metrics for metrics in self.evaluation["objectives"].values())
+        return self.evaluation.compared

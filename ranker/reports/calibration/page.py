@@ -21,7 +21,7 @@ def report_page(inputs: ReportInputs) -> str:
     """The calibration report as one HTML document that needs nothing else."""
     evaluation = inputs.evaluation
     drawn = inputs.objectives[:MAX_OBJECTIVES]
-    least_auc = {v["objective"]: v["limit"][0] for v in evaluation["verdicts"] if v["metric"] == "auc"}
+    least_auc = {v.objective: v.limit[0] for v in evaluation.verdicts if v.metric == "auc"}
     return (
         environment()
         .get_template("report.html.j2")
@@ -29,18 +29,16 @@ def report_page(inputs: ReportInputs) -> str:
             inputs=inputs,
             verdict=verdict(inputs),
             oe_steps=OE_STEPS,
-            day=max(inputs.rows_per_day, default=inputs.manifest.get("eval_day", "")),
-            confidence=f"{100 * evaluation['confidence']:g} %",
+            day=max(inputs.rows_per_day, default=inputs.manifest.eval_day),
+            confidence=f"{100 * evaluation.confidence:g} %",
             objectives=content.objectives_table(inputs),
             gates=content.gates_table(inputs),
-            reliability=[
-                reliability_diagram(name, evaluation["curves"][name], evaluation["confidence"]) for name in drawn
-            ],
+            reliability=[reliability_diagram(name, evaluation.curves[name], evaluation.confidence) for name in drawn],
             bins=content.bins_table(inputs),
-            heat_map=heat_map(evaluation) if evaluation["slices"] else None,
-            auc=[auc_by_slice(name, evaluation, least_auc.get(name)) for name in drawn] if evaluation["slices"] else [],
+            heat_map=heat_map(evaluation) if evaluation.slices else None,
+            auc=[auc_by_slice(name, evaluation, least_auc.get(name)) for name in drawn] if evaluation.slices else [],
             slices=content.slices_table(inputs),
-            scores=[score_distribution(name, evaluation["curves"][name]) for name in drawn],
+            scores=[score_distribution(name, evaluation.curves[name]) for name in drawn],
             training=_training(inputs),
             drifted=content.features_table(inputs, "drifted", MOST_DRIFTED),
             features=content.features_table(inputs, "features", MAX_ROWS),
@@ -53,7 +51,7 @@ def report_page(inputs: ReportInputs) -> str:
 
 def _training(inputs: ReportInputs) -> list[Drawing]:
     history = inputs.tower_history
-    towers = {o["name"]: o["tower"] for o in inputs.manifest.get("config", {}).get("objectives", [])}
+    towers = {o["name"]: o["tower"] for o in inputs.manifest.config.get("objectives", [])}
     return [
         *([forest_curve(inputs.forest_curve)] if inputs.forest_curve else []),
         tower_loss(history),

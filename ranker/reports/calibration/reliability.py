@@ -3,7 +3,8 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from ranker.reports.calibration.inputs import Document
+from ranker.evaluation.evaluation import ObjectiveCurves
+from ranker.evaluation.metrics import Reliability
 from ranker.reports.figures.drawing import Drawing, Floats, probability_axis, score_density, wilson
 from ranker.reports.svg import colour, render
 from ranker.reports.text import plural
@@ -14,12 +15,12 @@ MIN_EXPECTED = 5
 _SIZE = (340, 340)
 
 
-def reliability_diagram(objective: str, curves: Document, confidence: float) -> Drawing:
+def reliability_diagram(objective: str, curves: ObjectiveCurves, confidence: float) -> Drawing:
     """One objective's diagram over a histogram of the candidate's scores.
 
     Args:
         objective: its name.
-        curves: `candidate` and perhaps `baseline`, as in the evaluation document's `curves`.
+        curves: of the candidate and, where there is one, of the baseline.
         confidence: level of the intervals on the observed rates.
     """
 
@@ -27,8 +28,8 @@ def reliability_diagram(objective: str, curves: Document, confidence: float) -> 
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
         low, high = _range(curves)
         top.plot([low, high], [low, high], color=colour("muted"), linewidth=1, linestyle="--")
-        if "baseline" in curves:
-            predicted, observed, _, _ = _points(curves["baseline"]["reliability"], confidence)
+        if curves.baseline is not None:
+            predicted, observed, _, _ = _points(curves.baseline.reliability, confidence)
             top.plot(
                 *(predicted, np.maximum(observed, low)),
                 color=colour("serving"),
@@ -38,7 +39,7 @@ def reliability_diagram(objective: str, curves: Document, confidence: float) -> 
                 linewidth=0.8,
                 label="now serving",
             )
-        predicted, observed, lower, upper = _points(curves["candidate"]["reliability"], confidence)
+        predicted, observed, lower, upper = _points(curves.candidate.reliability, confidence)
         shown = np.maximum(observed, low)
         top.errorbar(
             *(predicted, shown),
@@ -53,28 +54,28 @@ def reliability_diagram(objective: str, curves: Document, confidence: float) -> 
         probability_axis(top, "x", low, high)
         probability_axis(top, "y", low, high)
         top.set_ylabel("observed")
-        if "baseline" in curves:
+        if curves.baseline is not None:
             top.legend(loc="upper left")
-        edges, density = score_density(curves["candidate"]["scores"])
+        edges, density = score_density(curves.candidate.scores)
         bottom.stairs(density, edges, fill=True, color=colour("candidate"), alpha=0.45)
         bottom.set_xlabel("predicted")
         bottom.set_ylabel("count")
         bottom.grid(visible=False, axis="x")
 
-    bins = len(_points(curves["candidate"]["reliability"], confidence)[0])
+    bins = len(_points(curves.candidate.reliability, confidence)[0])
     label = f"Reliability diagram of {objective}: observed against predicted rate in {bins} bins"
     caption = f"{plural(bins, 'bin')} of at least {MIN_EXPECTED} outcomes expected"
     return Drawing(render(f"reliability-{objective}", label, _SIZE, draw), objective, caption)
 
 
-def merged(curve: Document) -> tuple[Floats, Floats, Floats, Floats]:
+def merged(curve: Reliability) -> tuple[Floats, Floats, Floats, Floats]:
     """The bins of a curve, neighbours joined until each expects MIN_EXPECTED outcomes or is the only one.
 
     Returns:
         The least prediction of each bin, impressions, positives and summed predictions, [bins] each.
     """
     edges, impressions, positives, predicted = (
-        np.array(curve[name], np.float64) for name in ("edges", "impressions", "positives", "predicted")
+        np.array(values) for values in (curve.edges, curve.impressions, curve.positives, curve.predicted)
     )
     starts = [0]
     expected = 0.0
@@ -93,7 +94,7 @@ def merged(curve: Document) -> tuple[Floats, Floats, Floats, Floats]:
     )
 
 
-def _points(curve: Document, confidence: float) -> tuple[Floats, Floats, Floats, Floats]:
+def _points(curve: Reliability, confidence: float) -> tuple[Floats, Floats, Floats, Floats]:
     """Mean prediction, observed rate and the ends of its interval, of each bin that holds impressions."""
     _, impressions, positives, predicted = merged(curve)
     held = impressions > 0
@@ -101,13 +102,14 @@ def _points(curve: Document, confidence: float) -> tuple[Floats, Floats, Floats,
     return predicted / impressions, positives / impressions, *wilson(positives, impressions, confidence)
 
 
-def _range(curves: Document) -> tuple[float, float]:
+def _range(curves: ObjectiveCurves) -> tuple[float, float]:
     """What both axes show: every mean prediction and every observed rate above zero, with some air."""
     values = []
-    for model in curves.values():
-        predicted, observed, _, upper = _points(model["reliability"], 0.95)
-        values += [predicted, observed, upper]
-    positive = np.concatenate(values) if values else np.empty(0)
+    for model in (curves.candidate, curves.baseline):
+        if model is not None:
+            predicted, observed, _, upper = _points(model.reliability, 0.95)
+            values += [predicted, observed, upper]
+    positive = np.concatenate(values)
     positive = positive[positive > 0]
     if len(positive) == 0:
         return 1e-3, 1.0

@@ -1,13 +1,16 @@
-"""The report's tables, from plain data."""
+"""The report's tables."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ranker.reports.calibration.inputs import Document, FeatureHealth, ReportInputs
+from ranker.evaluation.evaluation import Evaluation, ObjectiveEvaluation
+from ranker.evaluation.gates import Limit
+from ranker.evaluation.intervals import UNDEFINED, Estimate
+from ranker.reports.calibration.inputs import FeatureComparison, ReportInputs
 from ranker.reports.calibration.reliability import merged
-from ranker.reports.html_table import Cell, Column, Table, Tone, limited, text_cell
-from ranker.reports.text import count, interval, number, percent, significant, weekday
+from ranker.reports.html_table import Column, Table, TableCell, Tone, limited, text_cell
+from ranker.reports.text import count, defined, interval, number, percent, significant, weekday
 
 _NE = Column(
     "NE", "normalized entropy: log loss over the entropy of the base rate; below 1 is better than the base rate"
@@ -22,7 +25,7 @@ _SERVING = (
 
 def objectives_table(inputs: ReportInputs) -> Table:
     """One row per objective: metrics with intervals, the serving model's beside them, and the gate."""
-    towers = {o["name"]: o["tower"] for o in inputs.manifest.get("config", {}).get("objectives", [])}
+    towers = {o["name"]: o["tower"] for o in inputs.manifest.config.get("objectives", [])}
     columns = [
         Column("objective", numeric=False),
         Column("AUC", "area under the ROC curve; below it the interval over viewers"),
@@ -35,25 +38,26 @@ def objectives_table(inputs: ReportInputs) -> Table:
         _ECE,
     ]
     rows = []
-    for name, metrics in inputs.evaluation["objectives"].items():
-        rate = metrics["positives"] / metrics["impressions"] if metrics["impressions"] else None
+    for name, evaluated in inputs.evaluation.objectives.items():
+        metrics = evaluated.candidate
+        rate = defined(metrics.base_rate)
         trained = inputs.base_rates.get(name)
         gate, tone = _gate(inputs.evaluation, name)
         rows.append(
             (
-                Cell(name, name, f"{towers[name]} tower" if name in towers else ""),
-                _bounded(metrics, "auc"),
-                _bounded(metrics, "o_over_e"),
+                TableCell(name, name, f"{towers[name]} tower" if name in towers else ""),
+                _bounded(metrics.auc),
+                _bounded(metrics.o_over_e),
                 text_cell(gate, tone),
-                Cell(
-                    number(metrics["normalized_entropy"]),
-                    metrics["normalized_entropy"],
-                    f"{number(metrics['log_loss'], 4)} nats",
+                TableCell(
+                    number(metrics.normalized_entropy),
+                    defined(metrics.normalized_entropy),
+                    f"{number(metrics.log_loss, 4)} nats",
                 ),
-                *(_serving_cells(metrics) if inputs.compared else ()),
-                Cell(count(metrics["positives"]), metrics["positives"]),
-                Cell(percent(rate, 2), rate, "" if trained is None else f"trained {percent(trained, 2)}"),
-                _value(metrics["expected_calibration_error"], 4),
+                *(_serving_cells(evaluated) if inputs.compared else ()),
+                TableCell(count(metrics.positives), metrics.positives),
+                TableCell(percent(rate, 2), rate, "" if trained is None else f"trained {percent(trained, 2)}"),
+                _value(metrics.expected_calibration_error, 4),
             )
         )
     return Table("objectives", tuple(columns), tuple(rows))
@@ -71,18 +75,18 @@ def bins_table(inputs: ReportInputs) -> Table:
         Column("observed", "share of positives"),
     ]
     rows = []
-    for name, curves in inputs.evaluation["curves"].items():
-        for low, impressions, positives, expected in zip(*merged(curves["candidate"]["reliability"]), strict=True):
+    for name, curves in inputs.evaluation.curves.items():
+        for low, impressions, positives, expected in zip(*merged(curves.candidate.reliability), strict=True):
             if impressions:
                 rows.append(
                     (
                         text_cell(name),
-                        Cell(percent(low, 2), low),
-                        Cell(count(impressions), impressions),
-                        Cell(count(positives), positives),
-                        Cell(number(expected, 1), expected),
-                        Cell(percent(expected / impressions, 2), expected / impressions),
-                        Cell(percent(positives / impressions, 2), positives / impressions),
+                        TableCell(percent(low, 2), low),
+                        TableCell(count(impressions), impressions),
+                        TableCell(count(positives), positives),
+                        TableCell(number(expected, 1), expected),
+                        TableCell(percent(expected / impressions, 2), expected / impressions),
+                        TableCell(percent(positives / impressions, 2), positives / impressions),
                     )
                 )
     return limited("bins", columns, rows)
@@ -103,26 +107,26 @@ def slices_table(inputs: ReportInputs) -> Table:
         _ECE,
     ]
     entries = [
-        (entry["name"], objective, metrics)
-        for entry in inputs.evaluation["slices"]
-        for objective, metrics in entry["objectives"].items()
+        (entry.name, objective, evaluated)
+        for entry in inputs.evaluation.slices
+        for objective, evaluated in entry.objectives.items()
     ]
-    entries.sort(key=lambda entry: -entry[2]["positives"])
+    entries.sort(key=lambda entry: -entry[2].candidate.positives)
     rows = []
-    for name, objective, metrics in entries:
-        serving = metrics.get("baseline", {})
+    for name, objective, evaluated in entries:
+        metrics, serving = evaluated.candidate, evaluated.baseline
         rows.append(
             (
                 text_cell(name),
                 text_cell(objective),
-                Cell(count(metrics["impressions"]), metrics["impressions"]),
-                Cell(count(metrics["positives"]), metrics["positives"]),
-                _bounded(metrics, "auc"),
-                *((_value(serving.get("auc")),) if inputs.compared else ()),
-                _bounded(metrics, "o_over_e"),
-                *((_value(serving.get("o_over_e")),) if inputs.compared else ()),
-                _value(metrics["normalized_entropy"]),
-                _value(metrics["expected_calibration_error"], 4),
+                TableCell(count(metrics.impressions), metrics.impressions),
+                TableCell(count(metrics.positives), metrics.positives),
+                _bounded(metrics.auc),
+                *((_value(serving.auc.value if serving else None),) if inputs.compared else ()),
+                _bounded(metrics.o_over_e),
+                *((_value(serving.o_over_e.value if serving else None),) if inputs.compared else ()),
+                _value(metrics.normalized_entropy),
+                _value(metrics.expected_calibration_error, 4),
             )
         )
     return limited("slices", columns, rows)
@@ -139,18 +143,16 @@ def gates_table(inputs: ReportInputs) -> Table:
         Column("outcome", numeric=False),
     ]
     rows = []
-    for v in inputs.evaluation["verdicts"]:
-        bounds = {"x": v["value"], "x_lower": v["lower"], "x_upper": v["upper"]}
-        failed = v["outcome"] == "failed"
-        tone: Tone = "bad" if failed and v["blocking"] else "good" if v["passed"] else "warn"
-        outcome = f"{v['outcome']}, informs only" if failed and not v["blocking"] else v["outcome"]
+    for v in inputs.evaluation.verdicts:
+        tone: Tone = "bad" if v.refuses else "good" if v.passed else "warn"
+        outcome = f"{v.outcome}, informs only" if v.outcome == "failed" and not v.blocking else v.outcome
         rows.append(
             (
-                text_cell(v["objective"]),
-                text_cell(v["slice"] or "all impressions"),
-                text_cell(v["metric"]),
-                Cell(number(v["value"]), v["value"], interval(bounds, "x")),
-                text_cell(_limit(v["limit"])),
+                text_cell(v.objective),
+                text_cell(v.slice or "all impressions"),
+                text_cell(v.metric),
+                _bounded(v.estimate),
+                text_cell(_limit(v.limit)),
                 text_cell(outcome, tone),
             )
         )
@@ -185,7 +187,7 @@ def days_table(rows_per_day: Mapping[str, int]) -> Table:
         (
             text_cell(day),
             text_cell(weekday(day)),
-            Cell(count(rows), rows),
+            TableCell(count(rows), rows),
             text_cell("held out" if day == last else "trained on"),
         )
         for day, rows in rows_per_day.items()
@@ -195,23 +197,23 @@ def days_table(rows_per_day: Mapping[str, int]) -> Table:
 
 def settings(inputs: ReportInputs) -> Iterator[tuple[str, str]]:
     """Title and JSON text of every part of the config."""
-    for part, values in {**inputs.manifest.get("config", {}), "gates": inputs.gates}.items():
+    for part, values in {**inputs.manifest.config, "gates": inputs.gates}.items():
         if values:
             yield part, json.dumps(values, indent=1)
 
 
-def _feature_row(feature: FeatureHealth) -> tuple[Cell, ...]:
+def _feature_row(feature: FeatureComparison) -> tuple[TableCell, ...]:
     share = _share_of_limit(feature)
     tone: Tone = "" if share is None or share < 0.5 else "warn" if share <= 1.0 else "bad"
     show = percent if feature.what == "share of most frequent" else significant
     missing_growth = _difference(feature.missing)
     return (
         text_cell(feature.feature),
-        Cell(_change(feature.missing, percent), missing_growth),
-        Cell(_change(feature.typical, show), feature.typical[1], feature.what),
-        Cell(number(feature.drift, 4), feature.drift),
-        Cell(number(feature.limit, 2), feature.limit),
-        Cell(percent(share, 0), share, tone=tone, bar=None if share is None else min(1.0, share)),
+        TableCell(_change(feature.missing, percent), missing_growth),
+        TableCell(_change(feature.typical, show), feature.typical[1], feature.what),
+        TableCell(number(feature.drift, 4), feature.drift),
+        TableCell(number(feature.limit, 2), feature.limit),
+        TableCell(percent(share, 0), share, tone=tone, bar=None if share is None else min(1.0, share)),
         text_cell(feature.measure, "muted"),
     )
 
@@ -225,49 +227,49 @@ def _difference(values: tuple[float | None, float | None]) -> float | None:
     return None if values[0] is None or values[1] is None else values[1] - values[0]
 
 
-def _share_of_limit(feature: FeatureHealth) -> float | None:
+def _share_of_limit(feature: FeatureComparison) -> float | None:
     if feature.drift is None or not feature.limit:
         return None
     return feature.drift / feature.limit
 
 
-def _bounded(metrics: Document, name: str) -> Cell:
-    value = metrics.get(name)
-    return Cell(number(value), value, interval(metrics, name))
+def _bounded(estimate: Estimate) -> TableCell:
+    return TableCell(number(estimate.value), defined(estimate.value), interval(estimate))
 
 
-def _serving_cells(metrics: Document) -> tuple[Cell, Cell, Cell]:
+def _serving_cells(evaluated: ObjectiveEvaluation) -> tuple[TableCell, TableCell, TableCell]:
     """The serving model's AUC, O/E and normalized entropy, and how the candidate differs."""
-    serving = metrics.get("baseline", {})
-    auc, o_over_e = serving.get("auc"), serving.get("o_over_e")
-    drop, growth = metrics.get("auc_drop"), metrics.get("calibration_worsening")
+    serving, comparison = evaluated.baseline, evaluated.comparison
+    drop = comparison.auc_drop if comparison else UNDEFINED
+    growth = comparison.calibration_worsening if comparison else UNDEFINED
     return (
-        Cell(number(auc), auc, "" if drop is None else f"drop {number(drop)}\n{interval(metrics, 'auc_drop')}"),
-        Cell(
-            number(o_over_e),
-            o_over_e,
-            "" if growth is None else f"growth {number(growth)}\n{interval(metrics, 'calibration_worsening')}",
-        ),
-        _value(serving.get("normalized_entropy")),
+        _compared(serving.auc.value if serving else None, "drop", drop),
+        _compared(serving.o_over_e.value if serving else None, "growth", growth),
+        _value(serving.normalized_entropy if serving else None),
     )
 
 
-def _value(value: float | None, digits: int = 3) -> Cell:
-    return Cell(number(value, digits), value)
+def _compared(value: float | None, what: str, difference: Estimate) -> TableCell:
+    note = f"{what} {number(difference.value)}\n{interval(difference)}" if difference.defined else ""
+    return TableCell(number(value), defined(value), note)
 
 
-def _limit(limit: list[float | None]) -> str:
+def _value(value: float | None, digits: int = 3) -> TableCell:
+    return TableCell(number(value, digits), defined(value))
+
+
+def _limit(limit: Limit) -> str:
     low, high = limit
     if low is None:
         return f"at most {high:g}"
     return f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
 
 
-def _gate(evaluation: Document, objective: str) -> tuple[str, Tone]:
-    verdicts = [v for v in evaluation["verdicts"] if v["objective"] == objective and not v["slice"]]
-    failed = [v["metric"] for v in verdicts if v["outcome"] == "failed"]
+def _gate(evaluation: Evaluation, objective: str) -> tuple[str, Tone]:
+    verdicts = [v for v in evaluation.verdicts if v.objective == objective and not v.slice]
+    failed = [v.metric for v in verdicts if v.outcome == "failed"]
     if failed:
         return f"failed: {', '.join(failed)}", "bad"
-    if any(v["outcome"] == "not evaluated" for v in verdicts):
+    if any(v.outcome == "not evaluated" for v in verdicts):
         return "not evaluated", "warn"
     return ("passed", "good") if verdicts else ("none", "muted")

@@ -1,4 +1,4 @@
-"""How the forest and the towers learnt, and from which days."""
+"""How the loss of the forest and of the towers fell, and the days that they were trained on."""
 
 import math
 from collections.abc import Mapping
@@ -6,54 +6,55 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from ranker.reports.calibration.inputs import Document
+from ranker.forest.curve import TrainingCurve
 from ranker.reports.figures.drawing import SMALL, Drawing, Floats
 from ranker.reports.svg import colour, render
 from ranker.reports.text import plural, weekday
+from ranker.towers.history import TrainingHistory
 
 _WINDOW = 5
 _SERIES = ("candidate", "serving", "good", "bad", "warn", "ink", "muted")
 
 
-def forest_curve(curve: Document) -> Drawing:
+def forest_curve(curve: TrainingCurve) -> Drawing:
     """Log loss after each round, on the rows that trees were grown on and on the viewers held out."""
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        for name, variable, label in (
-            ("train", "serving", "rows trained on"),
-            ("validation", "candidate", "viewers held out"),
+        for losses, variable, label in (
+            (curve.train, "serving", "rows trained on"),
+            (curve.validation, "candidate", "viewers held out"),
         ):
-            if curve[name]:
-                axes.plot(np.arange(1, len(curve[name]) + 1), curve[name], color=colour(variable), label=label)
-        axes.axvline(curve["kept_rounds"], color=colour("muted"), linewidth=0.8, linestyle="--")
+            if losses:
+                axes.plot(np.arange(1, len(losses) + 1), losses, color=colour(variable), label=label)
+        axes.axvline(curve.kept_rounds, color=colour("muted"), linewidth=0.8, linestyle="--")
         axes.set_xlabel("round")
         axes.set_ylabel("mean log loss, nats")
         figure.legend(loc="outside upper right", ncols=2)
 
-    grown = len(curve["train"])
-    caption = f"{plural(grown, 'round')} grown, {curve['kept_rounds']} kept (dashed line)"
+    grown = len(curve.train)
+    caption = f"{plural(grown, 'round')} grown, {curve.kept_rounds} kept (dashed line)"
     label = f"Log loss of the forest over {plural(grown, 'round')}"
     return Drawing(render("forest-curve", label, SMALL, draw), "Forest", caption)
 
 
-def tower_loss(history: Document) -> Drawing:
-    """The towers' summed loss as training went on, against a model that predicts base rates."""
+def tower_loss(history: TrainingHistory) -> Drawing:
+    """The towers' summed loss over the impressions seen, compared with a model that predicts base rates."""
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.plot(history["impressions"], history["loss"], color=colour("candidate"), marker=".", markersize=4)
-        axes.axhline(history["base_rate_loss"], color=colour("muted"), linewidth=0.8, linestyle="--")
+        axes.plot(history.impressions, history.loss, color=colour("candidate"), marker=".", markersize=4)
+        axes.axhline(history.base_rate_loss, color=colour("muted"), linewidth=0.8, linestyle="--")
         axes.set_xlabel("impressions seen")
         axes.set_ylabel("summed log loss, nats")
         axes.xaxis.set_major_formatter(_thousands)
 
     label = "Summed log loss of the towers over the impressions seen"
-    caption = f"Dashed: predicting base rates. {history['rows_per_second']:,.0f} impressions per second"
+    caption = f"Dashed: predicting base rates. {history.rows_per_second:,.0f} impressions per second"
     return Drawing(render("tower-loss", label, SMALL, draw), "Towers", caption)
 
 
-def tower_objectives(history: Document, base_rates: Mapping[str, float], towers: Mapping[str, str]) -> Drawing:
+def tower_objectives(history: TrainingHistory, base_rates: Mapping[str, float], towers: Mapping[str, str]) -> Drawing:
     """Each objective's loss over the entropy of its base rate: 1 is no better than predicting that rate.
 
     Args:
@@ -61,15 +62,15 @@ def tower_objectives(history: Document, base_rates: Mapping[str, float], towers:
         base_rates: share of positives in training, by objective.
         towers: the tower of each objective.
     """
-    objectives = [name for name in history["objectives"] if 0.0 < base_rates.get(name, 0.0) < 1.0]
-    losses = np.array(history["objective_losses"]).reshape(len(history["step"]), len(history["objectives"]))
-    seen = np.array(history["impressions"], np.float64)
+    objectives = [name for name in history.objectives if 0.0 < base_rates.get(name, 0.0) < 1.0]
+    losses = np.array(history.objective_losses).reshape(len(history.step), len(history.objectives))
+    seen = np.array(history.impressions, np.float64)
     chunks = np.diff(seen, prepend=0.0)
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         for index, name in enumerate(objectives):
-            relative = losses[:, history["objectives"].index(name)] / _entropy(base_rates[name])
+            relative = losses[:, history.objectives.index(name)] / _entropy(base_rates[name])
             axes.plot(
                 *(seen, _moving_mean(relative, chunks)),
                 color=colour(_SERIES[index % len(_SERIES)]),
@@ -91,12 +92,12 @@ def tower_objectives(history: Document, base_rates: Mapping[str, float], towers:
     return Drawing(render("tower-objectives", label, size, draw), "Objectives in the towers", caption)
 
 
-def learning_rate(history: Document) -> Drawing:
+def learning_rate(history: TrainingHistory) -> Drawing:
     """The learning rate over the steps."""
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.plot(history["step"], history["learning_rate"], color=colour("candidate"), marker=".", markersize=4)
+        axes.plot(history.step, history.learning_rate, color=colour("candidate"), marker=".", markersize=4)
         axes.set_ylim(bottom=0.0)
         axes.set_xlabel("step")
         axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 3))

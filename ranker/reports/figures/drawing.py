@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from scipy import special
 
+from ranker.evaluation.evaluation import Evaluation, ObjectiveEvaluation
+from ranker.evaluation.scores import ScoreHistogram
 from ranker.reports.svg import colour
 
 Floats = npt.NDArray[np.float64]
@@ -20,8 +21,6 @@ MAX_SLICES = 30
 """Slices in a figure; the tables hold more."""
 
 _LEAST_EDGE = 1e-8  # stands for 0 on a logarithmic axis
-
-Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -44,27 +43,27 @@ class SliceRow:
     """
 
     label: str
-    objectives: Document | None
+    objectives: Mapping[str, ObjectiveEvaluation] | None
 
 
-def slice_rows(document: Document, most: int = MAX_SLICES) -> tuple[list[SliceRow], int]:
+def slice_rows(evaluation: Evaluation, most: int = MAX_SLICES) -> tuple[list[SliceRow], int]:
     """All impressions and the slices with the most impressions, under a heading for each kind; how many are left out.
 
     Args:
-        document: the evaluation document.
+        evaluation: what the slices are of.
         most: most slices.
     """
-    by_size = sorted(document["slices"], key=lambda entry: -_impressions(entry))
-    kept = {entry["name"] for entry in by_size[:most]}
-    rows = [SliceRow("all impressions", document["objectives"])]
+    by_size = sorted(evaluation.slices, key=lambda entry: -entry.impressions)
+    kept = {entry.name for entry in by_size[:most]}
+    rows = [SliceRow("all impressions", evaluation.objectives)]
     heading = ""
-    for entry in document["slices"]:
-        if entry["name"] in kept:
-            if (kind := " × ".join(entry["slice"])) != heading:
+    for entry in evaluation.slices:
+        if entry.name in kept:
+            if (kind := " × ".join(entry.slice)) != heading:
                 heading = kind
                 rows.append(SliceRow(heading, None))
-            rows.append(SliceRow(" × ".join(entry["slice"].values()), entry["objectives"]))
-    return rows, len(document["slices"]) - len(kept)
+            rows.append(SliceRow(" × ".join(entry.slice.values()), entry.objectives))
+    return rows, len(evaluation.slices) - len(kept)
 
 
 def label_rows(axes: Axes, labels: Sequence[str], headings: Sequence[bool]) -> None:
@@ -82,20 +81,13 @@ def shortened(label: str, most: int = 28) -> str:
     return label if len(label) <= most else f"{label[: most - 1]}…"
 
 
-def score_density(scores: Document) -> tuple[Floats, Floats]:
+def score_density(scores: ScoreHistogram) -> tuple[Floats, Floats]:
     """The edges of a score histogram's buckets, [buckets + 1], and its impressions per factor of two, [buckets].
 
-    Buckets differ in width, so that their mere counts would draw teeth.
-
-    Args:
-        scores: a histogram of the evaluation document.
+    Buckets differ in width, so a drawing of the counts alone would look like a saw.
     """
-    edges = np.maximum(np.array(scores["edges"], np.float64), _LEAST_EDGE)
-    return edges, np.array(scores["impressions"], np.float64) / np.diff(np.log2(edges))
-
-
-def _impressions(entry: Document) -> int:
-    return max((metrics["impressions"] for metrics in entry["objectives"].values()), default=0)
+    edges = np.maximum(np.array(scores.edges), _LEAST_EDGE)
+    return edges, np.array(scores.impressions) / np.diff(np.log2(edges))
 
 
 def wilson(positives: Floats, impressions: Floats, confidence: float) -> tuple[Floats, Floats]:

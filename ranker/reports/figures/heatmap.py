@@ -10,9 +10,10 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ranker.reports.figures.drawing import Document, Drawing, label_rows, shortened, slice_rows
+from ranker.evaluation.evaluation import Evaluation, ObjectiveEvaluation
+from ranker.reports.figures.drawing import Drawing, label_rows, shortened, slice_rows
 from ranker.reports.svg import OE_STEPS, colour, render
-from ranker.reports.text import NOTHING
+from ranker.reports.text import NOTHING, defined
 
 _ROW, _COLUMN, _LABELS, _HEADER = 25, 78, 150, 62  # CSS pixels
 _STEPS = (0.05, 0.1, 0.2, 0.4)  # |log O/E| at which the colour deepens
@@ -20,21 +21,17 @@ _CERTAIN, _VAGUE = 0.1, 0.7  # half widths of the interval of log O/E, for full 
 _FAINTEST = 0.2
 
 
-def heat_map(document: Document) -> Drawing:
-    """Rows are slices, columns objectives; the wider a cell's interval, the fainter it is.
-
-    Args:
-        document: the evaluation document.
-    """
-    objectives = list(document["objectives"])
-    rows, left_out = slice_rows(document)
+def heat_map(evaluation: Evaluation) -> Drawing:
+    """Rows are slices, columns objectives; the wider a cell's interval, the fainter it is."""
+    objectives = list(evaluation.objectives)
+    rows, left_out = slice_rows(evaluation)
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         draw_cells(
             axes,
             (
-                _document_cell(x, y, row.objectives.get(objective, {}))
+                _evaluated_cell(x, y, row.objectives.get(objective))
                 for y, row in enumerate(rows)
                 if row.objectives is not None
                 for x, objective in enumerate(objectives)
@@ -53,7 +50,7 @@ def heat_map(document: Document) -> Drawing:
 
 
 @dataclass(frozen=True)
-class Cell:
+class HeatMapCell:
     """One cell of a map.
 
     Attributes:
@@ -77,17 +74,17 @@ class Cell:
 
 def ratio_cell(
     x: int, y: int, value: float | None, bounds: tuple[float | None, float | None], flagged: bool = False
-) -> Cell:
+) -> HeatMapCell:
     """The cell of an O/E and the ends of its interval: bold where that leaves out 1, faint where it is wide."""
     if value is None:
-        return Cell(x, y, None, NOTHING)
+        return HeatMapCell(x, y, None, NOTHING)
     lower, upper = bounds[0] or 0.0, math.inf if bounds[1] is None else bounds[1]
     bold = lower > 1.0 or upper < 1.0
-    return Cell(x, y, step(value), f"{value:.2f}", certainty(lower, upper), bold, flagged)
+    return HeatMapCell(x, y, step(value), f"{value:.2f}", certainty(lower, upper), bold, flagged)
 
 
-def draw_cells(axes: Axes, cells: Iterable[Cell]) -> None:
-    """Draws all cells at once; their texts have no say in the figure's layout, which is what costs time."""
+def draw_cells(axes: Axes, cells: Iterable[HeatMapCell]) -> None:
+    """Draws all cells at once; their texts are left out of the figure's layout, as measuring them is slow."""
     cells = list(cells)
     filled = [cell for cell in cells if cell.shade is not None]
     axes.add_collection(
@@ -141,6 +138,8 @@ def certainty(lower: float, upper: float) -> float:
     return max(_FAINTEST, 1.0 - (1.0 - _FAINTEST) * share)
 
 
-def _document_cell(x: int, y: int, metrics: Document) -> Cell:
-    bounds = (metrics.get("o_over_e_lower"), metrics.get("o_over_e_upper"))
-    return ratio_cell(x, y, metrics.get("o_over_e"), bounds)
+def _evaluated_cell(x: int, y: int, evaluated: ObjectiveEvaluation | None) -> HeatMapCell:
+    if evaluated is None:
+        return ratio_cell(x, y, None, (None, None))
+    ratio = evaluated.candidate.o_over_e
+    return ratio_cell(x, y, defined(ratio.value), (defined(ratio.lower), defined(ratio.upper)))

@@ -11,7 +11,7 @@ from ranker.monitoring.drift import FeatureHealth
 from ranker.monitoring.outcomes import OutcomeHealth
 from ranker.monitoring.record import DayRecord
 from ranker.reports.figures.drawing import SMALL, Drawing, label_rows, shortened
-from ranker.reports.figures.heatmap import Cell, draw_cells, frame, ratio_cell
+from ranker.reports.figures.heatmap import HeatMapCell, draw_cells, frame, ratio_cell
 from ranker.reports.svg import OE_STEPS, colour, render
 from ranker.reports.text import NOTHING, plural
 
@@ -156,12 +156,12 @@ def feature_map(records: Sequence[DayRecord]) -> Drawing | None:
     return _map("feature-map", label, "", shown, records, drawn, len(cells) - len(shown))
 
 
-def _drift_cell(x: int, y: int, health: FeatureHealth) -> Cell:
+def _drift_cell(x: int, y: int, health: FeatureHealth) -> HeatMapCell:
     if not health.limit:
-        return Cell(x, y, OE_STEPS // 2, NOTHING, flagged=bool(health.alarm))
+        return HeatMapCell(x, y, OE_STEPS // 2, NOTHING, flagged=bool(health.alarm))
     share = health.distance / health.limit
     shade = OE_STEPS // 2 + sum(share >= at for at in _SHADES)
-    return Cell(x, y, shade, f"{100 * share:.0f}%", flagged=bool(health.alarm))
+    return HeatMapCell(x, y, shade, f"{100 * share:.0f}%", flagged=bool(health.alarm))
 
 
 def _map(
@@ -170,7 +170,7 @@ def _map(
     title: str,
     rows: Sequence[str],
     records: Sequence[DayRecord],
-    cells: Sequence[Cell],
+    cells: Sequence[HeatMapCell],
     left_out: int,
 ) -> Drawing:
     def draw(figure: Figure) -> None:

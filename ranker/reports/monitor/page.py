@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from ranker.monitoring.drift import FeatureHealth
 from ranker.monitoring.record import DayRecord
 from ranker.reports.html import MAX_OBJECTIVES, environment
-from ranker.reports.html_table import Cell, Column, Table, Tone, limited, text_cell
+from ranker.reports.html_table import Column, Table, TableCell, Tone, limited, text_cell
 from ranker.reports.monitor import figures
 from ranker.reports.text import count, number, percent, plural, significant
 
@@ -65,10 +65,10 @@ def outcome_table(record: DayRecord) -> Table:
         (
             text_cell(o.objective),
             text_cell(o.slice or "all impressions"),
-            Cell(count(o.impressions), o.impressions),
-            Cell(count(o.observed), o.observed),
-            Cell(number(o.expected, 1), o.expected),
-            Cell(number(o.o_over_e), o.o_over_e, "–".join(number(v) for v in (o.lower, o.upper) if v is not None)),
+            TableCell(count(o.impressions), o.impressions),
+            TableCell(count(o.observed), o.observed),
+            TableCell(number(o.expected, 1), o.expected),
+            TableCell(number(o.o_over_e), o.o_over_e, "–".join(number(v) for v in (o.lower, o.upper) if v is not None)),
             text_cell("not judged" if o.limit is None else f"{o.limit[0]:g} to {o.limit[1]:g}"),
             text_cell("beyond", "bad") if o.alarm else text_cell("" if o.limit is None else "within", "good"),
         )
@@ -107,8 +107,8 @@ def days_table(records: Sequence[DayRecord]) -> Table:
             text_cell(record.day),
             text_cell(record.source),
             text_cell(record.version or "not pushed"),
-            Cell(count(record.rows), record.rows),
-            Cell(str(len(record.alarms)), len(record.alarms), tone="bad" if record.alarms else ""),
+            TableCell(count(record.rows), record.rows),
+            TableCell(str(len(record.alarms)), len(record.alarms), tone="bad" if record.alarms else ""),
             text_cell(", ".join(alarm.split(":")[0] for alarm in record.alarms)),
         )
         for record in reversed(records)
@@ -122,19 +122,23 @@ def _sentence(record: DayRecord) -> str:
     return f"{record.day}: everything within its limits."
 
 
-def _feature_cells(feature: FeatureHealth) -> Iterator[Cell]:
+def _feature_cells(feature: FeatureHealth) -> Iterator[TableCell]:
     share = _share(feature)
     tone: Tone = "bad" if feature.alarm else "warn" if share > 0.5 else ""
     shown = percent if feature.what.startswith("share") else significant
-    yield Cell(feature.feature, feature.feature, feature.alarm.split(":")[0] if feature.alarm else "", tone)
-    yield Cell(
+    yield TableCell(feature.feature, feature.feature, feature.alarm.split(":")[0] if feature.alarm else "", tone)
+    yield TableCell(
         f"{percent(feature.usually_missing)} → {percent(feature.missing)}", feature.missing - feature.usually_missing
     )
-    yield Cell(f"{shown(feature.usually_typical)} → {shown(feature.typical)}", feature.typical, feature.what)
+    yield TableCell(f"{shown(feature.usually_typical)} → {shown(feature.typical)}", feature.typical, feature.what)
     yield text_cell(", ".join(significant(q) for q in feature.quantiles))
-    yield Cell(number(feature.distance, 4), feature.distance)
-    yield Cell(number(feature.limit, 3), feature.limit)
-    yield Cell(percent(share, 0), share, tone=tone, bar=min(1.0, share)) if feature.limit else Cell(number(None))
+    yield TableCell(number(feature.distance, 4), feature.distance)
+    yield TableCell(number(feature.limit, 3), feature.limit)
+    yield (
+        TableCell(percent(share, 0), share, tone=tone, bar=min(1.0, share))
+        if feature.limit
+        else TableCell(number(None))
+    )
 
 
 def _share(feature: FeatureHealth) -> float:

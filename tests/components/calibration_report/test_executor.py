@@ -1,6 +1,7 @@
 """The page from artifacts as the other components leave them."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from ranker.config.columns import Categorical, Features
 from ranker.config.gates import Gate, Gates
 from ranker.config.objectives import Objective
 from ranker.config.pipeline import PipelineConfig
+from ranker.registry.manifest import Lineage
 from ranker.reports.calibration.inputs import ReportInputs
 from tests.ranker.reports.documents import blessed_inputs, refused_inputs
 
@@ -66,15 +68,16 @@ def artifacts(root: Path, inputs: ReportInputs) -> dict[str, list[types.Artifact
     made["examples"].set_string_custom_property("source_fingerprint", "feedfeedfeedfeed")
     made["pushed_model"].set_int_custom_property("pushed", int(inputs.pushed_version is not None))
     made["pushed_model"].set_string_custom_property("pushed_version", inputs.pushed_version or "")
-    manifest = {**inputs.manifest, "training_fingerprint": "aaaa", "forest_fingerprint": "bbbb"}
+    manifest = replace(inputs.manifest, training_fingerprint="aaaa", forest_fingerprint="bbbb")
+    assert inputs.forest_curve is not None
     for path, content in (
-        ("evaluation/gates.json", inputs.evaluation),
-        ("model/Format-Serving/assets.extra/feed_ranker.json", manifest),
-        ("forest/training_curve.json", inputs.forest_curve),
-        ("model_run/history.json", inputs.tower_history),
+        ("evaluation/gates.json", inputs.evaluation.to_json()),
+        ("model/Format-Serving/assets.extra/feed_ranker.json", manifest.to_json()),
+        ("forest/training_curve.json", inputs.forest_curve.to_json()),
+        ("model_run/history.json", inputs.tower_history.to_json()),
     ):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(json.dumps(content))
+        (root / path).write_text(content)
     schema = text_format.Parse(SCHEMA, schema_pb2.Schema())
     train = tfdv.generate_statistics_from_dataframe(rows(ages=range(100)))
     day = tfdv.generate_statistics_from_dataframe(rows(ages=range(50, 150)))
@@ -145,8 +148,8 @@ def test_it_runs_without_the_pusher(tmp_path: Path) -> None:
 
 def test_a_run_that_grew_no_forest_says_whose_it_went_on_with(tmp_path: Path) -> None:
     inputs = blessed_inputs()
-    lineage = {"start": "warm", "parent": "1699999999", "forest_day": "2026-01-05"}
-    made = artifacts(tmp_path, replace(inputs, manifest={**inputs.manifest, "lineage": lineage}))
+    lineage = Lineage("warm", "1699999999", "2026-01-05", fisher=False, parts={})
+    made = artifacts(tmp_path, replace(inputs, manifest=replace(inputs.manifest, lineage=lineage)))
     (tmp_path / "forest" / "training_curve.json").unlink()
     page = execute(made, tmp_path)
     assert "The run grew no forest: it went on with that of 2026-01-05." in page
@@ -159,6 +162,22 @@ def test_a_missing_file_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"model_run/history\.json was expected"):
         execute(inputs, tmp_path)
     assert not (tmp_path / "report" / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("evaluation/gates.json", '{"blessed": true}', "format: it has no format number, .*evaluate the model again"),
+        ("forest/training_curve.json", '{"train": [0.5]}', "validation: Field required"),
+        ("model_run/history.json", '{"objectives"', "Invalid JSON"),
+        ("model/Format-Serving/assets.extra/feed_ranker.json", '{"trees": "many"}', "trees: "),
+    ],
+)
+def test_a_damaged_file_is_named_with_the_field(tmp_path: Path, file: str, content: str, message: str) -> None:
+    inputs = artifacts(tmp_path, blessed_inputs())
+    (tmp_path / file).write_text(content)
+    with pytest.raises(ValueError, match=f"{re.escape(str(tmp_path / file))}: {message}"):
+        execute(inputs, tmp_path)
 
 
 def test_its_cache_key_holds_features_gates_and_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from tfx.types import standard_artifacts
 from components.evaluator.executor import Executor
 from ranker.config.documents import to_json
 from ranker.config.gates import Gate, Gates
+from ranker.evaluation.evaluation import Evaluation
 from tests.ranker.evaluation.logit_model import save_model, write_examples
 from tests.ranker.evaluation.simulated import OBJECTIVES, SLICES, Simulated, simulate
 
@@ -28,7 +28,7 @@ class Evaluated:
     """What an execution left behind."""
 
     uri: str
-    document: dict[str, Any]
+    evaluation: Evaluation
     blessing: standard_artifacts.ModelBlessing
 
 
@@ -103,8 +103,8 @@ def evaluate(examples: standard_artifacts.Examples, tmp_path: Path) -> Callable[
                 "gates": to_json(gates),
             },
         )
-        document = json.loads((Path(evaluation.uri) / "gates.json").read_text())
-        return Evaluated(evaluation.uri, document, blessing)
+        written = Evaluation.from_json((Path(evaluation.uri) / "gates.json").read_text())
+        return Evaluated(evaluation.uri, written, blessing)
 
     return run
 

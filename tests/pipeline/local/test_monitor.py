@@ -20,6 +20,8 @@ from pipeline.local.monitor import ALARM, DONE, monitor_day, record_run
 from pipeline.local.workdir import Workdir
 from pipeline_config import CONFIGS
 from ranker.config.columns import Categorical, DenseEmbedding, Features, MultiValued
+from ranker.evaluation.evaluation import Evaluation, ObjectiveEvaluation
+from ranker.evaluation.intervals import Estimate
 from ranker.feed_log.layout import FeedLogError
 from ranker.monitoring.history import HealthHistory
 from ranker.monitoring.record import DayRecord
@@ -228,8 +230,8 @@ def test_a_run_compares_scores_with_those_of_the_same_model_only(feed: Path, wor
     evaluation = with_baseline(evaluated(feed, workdir))
     version = next(iter(workdir.serving_model.iterdir())).name
     # What the model serving before is on record with, far from what either model predicts now.
-    usual = {name: dict(curves["candidate"]["scores"]) for name, curves in evaluation["curves"].items()}
-    usual["click"]["first_bucket"] -= 12
+    usual = {name: curves.candidate.scores for name, curves in evaluation.curves.items()}
+    usual["click"] = replace(usual["click"], first_bucket=usual["click"].first_bucket - 12)
     HealthHistory(workdir.monitoring).write_scores("f", usual)
     summary = {
         "blessed": is_new,
@@ -252,9 +254,11 @@ def test_a_run_compares_scores_with_those_of_the_same_model_only(feed: Path, wor
 
 
 def test_a_run_that_pushed_nothing_records_the_model_that_goes_on_serving(feed: Path, workdir: Workdir) -> None:
-    evaluation = evaluated(feed, workdir)
-    halved = {**evaluation["objectives"]["click"], "mean_prediction": 0.01, "o_over_e": 21.0}
-    with_baseline(evaluation)["objectives"]["click"] |= halved
+    evaluation = with_baseline(evaluated(feed, workdir))
+    click = evaluation.objectives["click"]
+    low = replace(click.candidate, mean_prediction=0.01, o_over_e=Estimate(21.0, 20.0, 22.0))
+    objectives = {**evaluation.objectives, "click": replace(click, candidate=low)}
+    evaluation = replace(evaluation, objectives=objectives)
     summary = {"blessed": False, "pushed_model": None, "baseline": {"version": "1699999999", "dropped": None}}
     record = record_run(CONFIG, workdir, feed, EVAL_DAY, summary, evaluation)
     assert record.version == "1699999999"
@@ -262,20 +266,24 @@ def test_a_run_that_pushed_nothing_records_the_model_that_goes_on_serving(feed: 
     assert not (workdir.monitoring / "scores").exists()
 
 
-def evaluated(feed: Path, workdir: Workdir) -> dict[str, Any]:
-    """An evaluation document of the day that the model was evaluated on."""
+def evaluated(feed: Path, workdir: Workdir) -> Evaluation:
+    """An evaluation of the day that the model was evaluated on."""
     version = next(iter(workdir.serving_model.iterdir()))
     return score_day(CONFIG, feed, EVAL_DAY, version)[1]
 
 
-def with_baseline(evaluation: dict[str, Any]) -> dict[str, Any]:
-    """The same document, with a serving model beside the candidate that predicts what the candidate does."""
-    for metrics in (*(entry["objectives"] for entry in evaluation["slices"]), evaluation["objectives"]):
-        for name, candidate in list(metrics.items()):
-            metrics[name] = {**candidate, "baseline": dict(candidate)}
-    for curves in evaluation["curves"].values():
-        curves["baseline"] = curves["candidate"]
-    return evaluation
+def with_baseline(evaluation: Evaluation) -> Evaluation:
+    """The same, with a serving model beside the candidate that predicts what the candidate does."""
+
+    def twice(objectives: dict[str, ObjectiveEvaluation]) -> dict[str, ObjectiveEvaluation]:
+        return {name: replace(found, baseline=found.candidate) for name, found in objectives.items()}
+
+    return replace(
+        evaluation,
+        objectives=twice(evaluation.objectives),
+        slices=tuple(replace(entry, objectives=twice(entry.objectives)) for entry in evaluation.slices),
+        curves={name: replace(curves, baseline=curves.candidate) for name, curves in evaluation.curves.items()},
+    )
 
 
 def test_what_cannot_be_monitored_is_one_clear_error(feed: Path, workdir: Workdir, tmp_path: Path) -> None:

@@ -10,27 +10,35 @@ import pytest
 from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
 from pipeline.local.summary import copy_report, rows_read, summarise, write_summary
 from pipeline_config import CONFIGS
+from ranker.documents import DocumentError
+from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation
+from tests.ranker.evaluation.handmade import COMPARISON, CURVES, MEASURED, NEVER, ONE_VIEWER, verdict
 
-VERDICTS = [
-    dict(objective="click", slice="", metric="auc", passed=True, blocking=True, outcome="passed"),
-    dict(objective="like", slice="tv", metric="o_over_e", passed=False, blocking=True, outcome="failed"),
-    dict(objective="click", slice="tv", metric="o_over_e", passed=False, blocking=False, outcome="failed"),
-    dict(objective="reply", slice="", metric="auc", passed=False, blocking=False, outcome="not evaluated"),
-]
+EVALUATION = Evaluation(
+    blessed=False,
+    confidence=0.95,
+    baseline=Baseline("1"),
+    objectives={
+        "click": ObjectiveEvaluation(MEASURED, ONE_VIEWER, COMPARISON),
+        "like": ObjectiveEvaluation(ONE_VIEWER),
+        "reply": ObjectiveEvaluation(NEVER),
+    },
+    curves={"click": CURVES, "like": CURVES, "reply": CURVES},
+    slices_dropped=(("author",),),
+    verdicts=(
+        verdict("click", "auc"),
+        verdict("like", "o_over_e", "failed", "tv"),
+        verdict("click", "o_over_e", "failed", "tv", blocking=False),
+        verdict("reply", "auc", "not evaluated", blocking=False),
+    ),
+    slice_verdicts={"passed": 3, "failed": 2},
+)
 
 
 @pytest.fixture
 def runs(tmp_path: Path) -> list[ComponentRun]:
     """Three components that ran, one of them from the cache, and a model that was not pushed."""
-    evaluation = {
-        "blessed": False,
-        "baseline": {"version": "1", "dropped": None},
-        "objectives": {"click": {"auc": 0.7}, "like": {"auc": 0.8}, "reply": {"auc": None}},
-        "verdicts": VERDICTS,
-        "slice_verdicts": {"passed": 3, "failed": 2},
-        "slices_dropped": [["author"]],
-    }
-    (tmp_path / "gates.json").write_text(json.dumps(evaluation))
+    (tmp_path / "gates.json").write_text(EVALUATION.to_json())
     examples = OutputArtifact(
         "examples",
         {
@@ -53,17 +61,50 @@ def summary(runs: list[ComponentRun]) -> dict[str, Any]:
 
 def test_gates_are_told_per_objective_and_only_where_they_block(runs: list[ComponentRun]) -> None:
     result = summary(runs)
-    assert result["objectives"] == {
-        "click": {"auc": 0.7, "gate": "passed"},
-        "like": {"auc": 0.8, "gate": "o_over_e tv"},
-        "reply": {"auc": None, "gate": "auc not evaluated"},
+    gates = {name: metrics["gate"] for name, metrics in result["objectives"].items()}
+    assert gates == {"click": "passed", "like": "o_over_e tv", "reply": "auc not evaluated"}
+    assert [(gate["objective"], gate["slice"], gate["outcome"]) for gate in result["gates"]] == [
+        ("click", "", "passed"),
+        ("like", "tv", "failed"),
+        ("click", "tv", "failed"),
+        ("reply", "", "not evaluated"),
+    ]
+    assert result["gates"][1] == {
+        "objective": "like",
+        "slice": "tv",
+        "metric": "o_over_e",
+        "value": 1.0,
+        "lower": 0.5,
+        "upper": None,
+        "limit": [0.8, 1.25],
+        "outcome": "failed",
+        "passed": False,
+        "blocking": True,
+        "text": "like on tv: o_over_e failed",
     }
-    assert result["gates"] == VERDICTS
+    assert result["baseline"] == {"version": "1", "dropped": None}
     assert result["slice_gates"] == {"passed": 3, "failed": 2}
     assert result["slices_dropped"] == [["author"]]
     assert result["report"] is None
     assert result["blessed"] is False
     assert result["pushed_model"] is None
+
+
+def test_metrics_are_told_with_their_intervals_and_what_is_undefined_is_none(runs: list[ComponentRun]) -> None:
+    click, like, reply = summary(runs)["objectives"].values()
+    assert (click["auc"], click["auc_lower"], click["auc_upper"]) == (0.7512, 0.74, 0.7625)
+    assert (click["positives"], click["normalized_entropy"]) == (2_000, 0.9)
+    assert click["baseline"]["o_over_e"] == 2.0
+    assert (click["auc_drop"], click["auc_drop_lower"], click["calibration_worsening"]) == (0.01, None, None)
+    assert (like["o_over_e"], like["o_over_e_upper"], like["o_over_e_variance"]) == (2.0, None, None)
+    assert (reply["auc"], reply["auc_lower"], reply["normalized_entropy"]) == (None, None, None)
+    assert "baseline" not in like
+
+
+def test_a_damaged_evaluation_is_named(tmp_path: Path, runs: list[ComponentRun]) -> None:
+    (tmp_path / "gates.json").write_text(EVALUATION.to_json().replace('"blessed": false', '"blessed": "perhaps"'))
+    with pytest.raises(DocumentError, match=r"gates\.json: blessed: Input should be a valid boolean"):
+        summary(runs)
 
 
 def test_rows_days_and_cache_are_told(runs: list[ComponentRun]) -> None:

@@ -25,7 +25,9 @@ def data() -> Simulated:
 def _verdicts(
     data: Simulated, candidate: Floats, baseline: Floats | None = None, gates: Gates = GATES
 ) -> list[Verdict]:
-    models = {CANDIDATE: candidate} | ({} if baseline is None else {BASELINE: baseline})
+    models: dict[str, Floats] = {CANDIDATE: candidate}
+    if baseline is not None:
+        models[BASELINE] = baseline
     return judge(list(summarize(accumulate(data, models), gates.confidence)), gates)
 
 

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from ranker.config.columns import Categorical, Features
+from ranker.evaluation.scores import ScoreHistogram
 from ranker.monitoring.history import HealthHistory, HistoryError
+from ranker.monitoring.stored_profile import StoredProfile
 from tests.ranker.monitoring.days import FEATURES, day, profile
 from tests.ranker.monitoring.records import broken, healthy
 
 DAY = date(2026, 1, 12)
+SCORES = {"click": ScoreHistogram(3, (0.1, 0.2), (5.0,))}
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ def test_days_come_back_in_their_order_and_a_day_again_replaces_it(history: Heal
 def test_nothing_half_written_stays_behind(history: HealthHistory) -> None:
     history.write_day(healthy("2026-01-12"))
     history.write_profile(DAY, profile(day(rows=20)), "abc")
-    history.write_scores("17", {"click": {"first_bucket": 0}})
+    history.write_scores("17", SCORES)
     history.write_page("<h1>")
     assert sorted(str(path.relative_to(history.root)) for path in history.root.rglob("*") if path.is_file()) == [
         "days/2026-01-12.json",
@@ -47,16 +50,15 @@ def test_a_profile_is_used_again_only_for_the_same_data_and_features(history: He
     history.write_profile(DAY, stored, "abc")
     found = history.profile(DAY, FEATURES, "abc")
     assert found is not None
-    assert found.to_json() == stored.to_json()
+    assert StoredProfile.of(found, "abc") == StoredProfile.of(stored, "abc")
     assert history.profile(DAY, FEATURES, "other data") is None
     assert history.profile(DAY, Features(categorical=(Categorical("device"),)), "abc") is None
     assert history.profile(DAY, FEATURES) is not None
 
 
 def test_scores_are_kept_per_version(history: HealthHistory) -> None:
-    scores = {"click": {"first_bucket": 3, "edges": [0.1, 0.2], "impressions": [5.0]}}
-    history.write_scores("17", scores)
-    assert history.scores("17") == scores
+    history.write_scores("17", SCORES)
+    assert history.scores("17") == SCORES
     assert history.scores("18") is None
 
 
@@ -64,12 +66,23 @@ def test_a_damaged_file_is_named_with_what_to_do(history: HealthHistory) -> None
     history.write_day(healthy("2026-01-12"))
     path = history.root / "days" / "2026-01-12.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "rows": "many"}))
-    with pytest.raises(HistoryError, match=r"days/2026-01-12\.json: not a day of this history \(rows: .*remove it"):
+    with pytest.raises(HistoryError, match=r"days/2026-01-12\.json: rows: .*; remove it, and monitor the day again"):
         history.days()
     history.write_profile(DAY, profile(day(rows=20)), "abc")
     (history.root / "profiles" / "2026-01-12.json").write_text("{")
     with pytest.raises(HistoryError, match=r"profiles/2026-01-12\.json: not JSON"):
         history.profile(DAY, FEATURES)
+    history.write_scores("17", SCORES)
+    (history.root / "scores" / "17.json").write_text('{"click": {"first_bucket": 3, "edges": []}}')
+    with pytest.raises(HistoryError, match=r"scores/17\.json: click\.impressions: Field required; remove it"):
+        history.scores("17")
+
+
+def test_a_profile_of_an_older_format_is_made_again(history: HealthHistory) -> None:
+    history.write_profile(DAY, profile(day(rows=20)), "abc")
+    path = history.root / "profiles" / "2026-01-12.json"
+    path.write_text(path.read_text().replace('"format":1', '"format":0'))
+    assert history.profile(DAY, FEATURES) is None
 
 
 def test_a_record_of_a_model_that_was_not_pushed_is_one_too(history: HealthHistory) -> None:

@@ -1,11 +1,11 @@
 """O/E beyond its limits is told with the slice, the numbers and the interval; noise is not."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 
 from ranker.config.monitoring import Monitoring
+from ranker.evaluation.evaluation import Evaluation
+from ranker.evaluation.scores import ScoreHistogram
 from ranker.monitoring.outcomes import OutcomeHealth, outcome_health, score_health
 from tests.ranker.evaluation.simulated import Simulated, simulate
 from tests.ranker.reports.documents import evaluated
@@ -23,10 +23,10 @@ def alarms(found: list[OutcomeHealth]) -> dict[tuple[str, str], str]:
 
 
 def test_a_healthy_day_is_within_its_limits(data: Simulated) -> None:
-    document = evaluated(data, data.probabilities)
-    found = outcome_health(document, "candidate", LIMITS)
+    evaluation = evaluated(data, data.probabilities)
+    found = outcome_health(evaluation, "candidate", LIMITS)
     assert alarms(found) == {}
-    assert len(found) == 2 * (1 + len(document["slices"]))
+    assert len(found) == 2 * (1 + len(evaluation.slices))
     click = found[0]
     assert (click.objective, click.slice, click.limit) == ("click", "", (0.8, 1.25))
     assert click.observed == data.labels[0].sum()
@@ -52,16 +52,21 @@ def test_expecting_too_little_is_told_as_well(data: Simulated) -> None:
 
 
 def test_the_serving_model_is_judged_where_it_is_asked_for(data: Simulated) -> None:
-    document = evaluated(data, data.probabilities, baseline=data.probabilities / 2)
-    assert alarms(outcome_health(document, "candidate", LIMITS)) == {}
-    assert ("click", "") in alarms(outcome_health(document, "baseline", LIMITS))
+    evaluation = evaluated(data, data.probabilities, baseline=data.probabilities / 2)
+    assert alarms(outcome_health(evaluation, "candidate", LIMITS)) == {}
+    assert ("click", "") in alarms(outcome_health(evaluation, "baseline", LIMITS))
+
+
+def test_a_baseline_that_was_not_evaluated_cannot_be_judged(data: Simulated) -> None:
+    with pytest.raises(ValueError, match="there is no baseline"):
+        outcome_health(evaluated(data, data.probabilities), "baseline", LIMITS)
 
 
 def test_few_outcomes_and_unwanted_slices_are_not_judged(data: Simulated) -> None:
-    document = evaluated(data, data.probabilities / 100)
-    found = outcome_health(document, "candidate", Monitoring(min_outcomes=10_000))
+    evaluation = evaluated(data, data.probabilities / 100)
+    found = outcome_health(evaluation, "candidate", Monitoring(min_outcomes=10_000))
     assert all(o.limit is None and not o.alarm for o in found)
-    found = outcome_health(document, "candidate", Monitoring(slice_o_over_e=None))
+    found = outcome_health(evaluation, "candidate", Monitoring(slice_o_over_e=None))
     assert {o.slice for o in found if o.limit} == {""}
 
 
@@ -77,18 +82,18 @@ def test_false_alarms_are_as_rare_as_asked_for_however_many_slices_there_are() -
 
 def test_the_alarm_s_interval_is_wider_than_the_day_s(data: Simulated) -> None:
     """Just beyond the limit by its own interval, and within it by the one that counts how many there are."""
-    document = evaluated(data, data.probabilities * 0.8)
-    click = outcome_health(document, "candidate", LIMITS)[0]
+    evaluation = evaluated(data, data.probabilities * 0.8)
+    click = outcome_health(evaluation, "candidate", LIMITS)[0]
     assert click.lower is not None
     limits = Monitoring(o_over_e=(0.1, click.lower - 1e-3))
-    assert outcome_health(document, "candidate", limits)[0].alarm == ""
+    assert outcome_health(evaluation, "candidate", limits)[0].alarm == ""
 
 
 def test_scores_are_compared_with_those_of_an_earlier_day(data: Simulated) -> None:
     later = simulate(rows=8000, seed=72)
 
-    def scores(document: dict[str, Any]) -> dict[str, Any]:
-        return {name: curves["candidate"]["scores"] for name, curves in document["curves"].items()}
+    def scores(evaluation: Evaluation) -> dict[str, ScoreHistogram]:
+        return {name: curves.candidate.scores for name, curves in evaluation.curves.items()}
 
     usual = scores(evaluated(data, data.probabilities))
     healthy = score_health(evaluated(later, later.probabilities), "candidate", usual, LIMITS)

@@ -1,14 +1,10 @@
-"""A profile counts every value once, however the day is cut into batches, and survives its file."""
-
-import json
+"""A profile counts every value once, however the day is cut into batches."""
 
 import numpy as np
 import pytest
 
-from ranker.config.columns import Categorical, Features
 from ranker.monitoring.buckets import category_bucket, number_bucket
-from ranker.monitoring.profile import DayProfile
-from tests.ranker.monitoring.days import FEATURES, batch, day, profile
+from tests.ranker.monitoring.days import batch, day, profile
 
 
 def test_each_kind_is_counted_as_it_should_be() -> None:
@@ -53,21 +49,6 @@ def test_days_add_up() -> None:
     for name, feature in both.features.items():
         assert total.features[name].counts.tolist() == feature.counts.tolist()
         assert total.features[name].missing == feature.missing
-
-
-def test_it_survives_its_file() -> None:
-    found = profile(day(seed=3))
-    document = json.loads(json.dumps(found.to_json()))
-    restored = DayProfile.from_json(document, FEATURES)
-    assert restored is not None
-    assert restored.to_json() == found.to_json()
-
-
-def test_a_file_of_other_features_is_none_of_these() -> None:
-    document = profile(day(rows=50)).to_json()
-    assert DayProfile.from_json(document, Features(categorical=(Categorical("device"),))) is None
-    assert DayProfile.from_json({}, FEATURES) is None
-    assert DayProfile.from_json({**document, "format": 0}, FEATURES) is None
 
 
 def test_a_column_that_is_all_missing_is_counted() -> None:

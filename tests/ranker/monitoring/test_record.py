@@ -1,8 +1,8 @@
 """A day's alarms in the order in which they should be looked at, and its file."""
 
 import pytest
-from pydantic import ValidationError
 
+from ranker.documents import DocumentError
 from ranker.monitoring.record import DayRecord
 from tests.ranker.monitoring.records import broken, healthy, outcome
 
@@ -31,5 +31,5 @@ def test_a_day_survives_its_file() -> None:
 
 
 def test_anything_else_is_refused() -> None:
-    with pytest.raises(ValidationError):
-        DayRecord.from_json('{"day": "2026-01-12"}')
+    with pytest.raises(DocumentError, match=r"^monday\.json: source: Field required"):
+        DayRecord.from_json('{"day": "2026-01-12"}', "monday.json")

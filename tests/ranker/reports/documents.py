@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 
 from ranker.config.gates import Gate, Gates
-from ranker.evaluation.document import Baseline, evaluation_document
+from ranker.evaluation.evaluation import Baseline, Evaluation
 from ranker.evaluation.gates import judge
 from ranker.evaluation.slicing import SliceSpec
 from ranker.evaluation.summary import BASELINE, CANDIDATE, summarize
-from ranker.reports.calibration.inputs import Anomaly, FeatureHealth, ReportInputs
+from ranker.forest.curve import TrainingCurve
+from ranker.registry.manifest import Manifest
+from ranker.reports.calibration.inputs import Anomaly, FeatureComparison, ReportInputs
+from ranker.towers.history import TrainingHistory
 from tests.ranker.evaluation.simulated import OBJECTIVES, SLICES, Simulated, accumulate, simulate
 
 GATES = Gates(objective=Gate(min_auc=0.55, o_over_e=(0.8, 1.25), max_auc_drop=0.05), slice=Gate(o_over_e=(0.5, 2.0)))
@@ -22,46 +25,46 @@ def evaluated(
     baseline: np.ndarray | None = None,
     served: Baseline | None = None,
     slices: tuple[SliceSpec, ...] = SLICES,
-) -> dict[str, Any]:
-    """The evaluation document of these predictions, [objectives, rows]."""
-    models = {CANDIDATE: candidate} | ({} if baseline is None else {BASELINE: baseline})
+) -> Evaluation:
+    """The evaluation of these predictions, [objectives, rows]."""
+    models: dict[str, np.ndarray] = {CANDIDATE: candidate} | ({} if baseline is None else {BASELINE: baseline})
     metrics = list(summarize(accumulate(data, models, slices=slices)))
-    return evaluation_document(metrics, judge(metrics, GATES), served or Baseline(), 0.95)
+    return Evaluation.of(metrics, judge(metrics, GATES), served or Baseline(), 0.95)
 
 
-def report_inputs(evaluation: dict[str, Any], **changes: Any) -> ReportInputs:
+def report_inputs(evaluation: Evaluation, **changes: Any) -> ReportInputs:
     """Inputs around an evaluation, with a plausible training behind it."""
     steps = [10, 20, 30, 34]
     rng = np.random.default_rng(3)
     inputs = ReportInputs(
         evaluation=evaluation,
-        manifest={
-            "trees": 60,
-            "leaves": 900,
-            "rows": 17_408,
-            "eval_day": "2026-01-12",
-            "config": {
+        manifest=Manifest(
+            trees=60,
+            leaves=900,
+            rows=17_408,
+            eval_day="2026-01-12",
+            config={
                 "objectives": [{"name": "click", "tower": "passive"}, {"name": "share", "tower": "active"}],
                 "towers": {"hidden": [128, 64]},
             },
-        },
-        forest_curve={"train": [0.5, 0.4, 0.35], "validation": [0.5, 0.42, 0.41], "kept_rounds": 3},
-        tower_history={
-            "objectives": list(OBJECTIVES),
-            "base_rate_loss": 0.6,
-            "step": steps,
-            "impressions": [512 * step for step in steps],
-            "loss": [0.6, 0.5, 0.45, 0.44],
-            "objective_losses": rng.uniform(0.1, 0.5, (4, 2)).tolist(),
-            "learning_rate": [0.001, 0.002, 0.001, 0.0001],
-            "rows_per_second": 9000.0,
-            "seconds": 2.0,
-        },
+        ),
+        forest_curve=TrainingCurve((0.5, 0.4, 0.35), (0.5, 0.42, 0.41), 3, {"click": 3, "share": 2}),
+        tower_history=TrainingHistory(
+            objectives=list(OBJECTIVES),
+            base_rate_loss=0.6,
+            step=steps,
+            impressions=[512 * step for step in steps],
+            loss=[0.6, 0.5, 0.45, 0.44],
+            objective_losses=rng.uniform(0.1, 0.5, (4, 2)).tolist(),
+            learning_rate=[0.001, 0.002, 0.001, 0.0001],
+            rows_per_second=9000.0,
+            seconds=2.0,
+        ),
         anomalies=(Anomaly("eval", "device", "warning", "Unexpected string values: <fridge> (~1%)."),),
         features=(
-            FeatureHealth("age", (0.0, 0.1), (3.0, 4.5), "mean", "Jensen–Shannon divergence", 0.09, 0.3),
-            FeatureHealth("device", (0.0, 0.0), (0.5, 0.4), "share of most frequent", "largest change", 0.4, 0.3),
-            FeatureHealth("legacy", (0.2, None), (1.0, None), "mean"),
+            FeatureComparison("age", (0.0, 0.1), (3.0, 4.5), "mean", "Jensen–Shannon divergence", 0.09, 0.3),
+            FeatureComparison("device", (0.0, 0.0), (0.5, 0.4), "share of most frequent", "largest change", 0.4, 0.3),
+            FeatureComparison("legacy", (0.2, None), (1.0, None), "mean"),
         ),
         base_rates={"click": 0.21, "share": 0.02},
         rows_per_day={"2026-01-10": 8000, "2026-01-11": 9408, "2026-01-12": 6000},
@@ -100,5 +103,5 @@ def bare_inputs() -> ReportInputs:
         base_rates={},
         rows_per_day={"2026-01-12": 300},
         missing_days=(),
-        forest_curve={"train": [0.5], "validation": [], "kept_rounds": 1},
+        forest_curve=TrainingCurve((0.5,), (), 1, {"click": 1, "share": 1}),
     )

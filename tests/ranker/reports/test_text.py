@@ -1,5 +1,8 @@
 """Numbers read well, and what is undefined is a dash."""
 
+import math
+
+from ranker.evaluation.intervals import UNDEFINED, Estimate
 from ranker.reports import text
 
 
@@ -7,7 +10,8 @@ def test_numbers_have_a_real_minus_and_no_negative_zero() -> None:
     assert text.number(0.12345) == "0.123"
     assert text.number(-0.5, 1) == "−0.5"
     assert text.number(-0.0001) == "0.000"
-    assert text.number(None) == "–"
+    assert text.number(None) == text.number(math.nan) == "–"
+    assert [text.defined(value) for value in (0.5, None, math.nan, math.inf)] == [0.5, None, None, None]
 
 
 def test_shares_keep_two_digits_however_small() -> None:
@@ -17,10 +21,12 @@ def test_shares_keep_two_digits_however_small() -> None:
 
 
 def test_an_interval_is_a_dash_apart_or_in_words_where_it_goes_below_zero() -> None:
-    assert text.interval({"auc": 0.7, "auc_lower": 0.65, "auc_upper": 0.74}, "auc", 2) == "0.65–0.74"
-    assert text.interval({"d": 0.0, "d_lower": -0.01, "d_upper": 0.02}, "d", 2) == "−0.01 to 0.02"
-    assert text.interval({"d": 1.0, "d_lower": 0.5, "d_upper": None}, "d", 1) == "0.5–∞"
-    assert text.interval({"d": None, "d_lower": None, "d_upper": None}, "d") == ""
+    assert text.interval(Estimate(0.7, 0.65, 0.74), 2) == "0.65–0.74"
+    assert text.interval(Estimate(0.0, -0.01, 0.02), 2) == "−0.01 to 0.02"
+    assert text.interval(Estimate(1.0, 0.5, math.inf), 1) == "0.5–∞"
+    assert text.interval(Estimate(1.0, -math.inf, 2.0), 1) == "−∞ to 2.0"
+    assert text.interval(Estimate(1.0, -math.inf, math.inf)) == ""
+    assert text.interval(UNDEFINED) == ""
 
 
 def test_counts_and_sizes() -> None:

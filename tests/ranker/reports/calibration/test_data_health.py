@@ -9,7 +9,7 @@ import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from ranker.reports.calibration.data_health import by_name, feature_health, listed_anomalies, positive_rates
+from ranker.reports.calibration.data_health import by_name, compare_features, listed_anomalies, positive_rates
 
 Found = tuple[Any, Any, Any]
 
@@ -41,7 +41,7 @@ def found() -> Found:
 
 
 def test_each_feature_tells_what_is_missing_typical_and_drifted(found: Found) -> None:
-    age, device = feature_health(("age", "device", "no_such"), *found)
+    age, device = compare_features(("age", "device", "no_such"), *found)
     assert age.missing == (0.25, 0.0)
     assert age.typical == pytest.approx((2.0, 6.0))
     assert (age.what, age.measure, age.limit) == ("mean", "Jensen–Shannon divergence", 0.3)
@@ -55,7 +55,7 @@ def test_each_feature_tells_what_is_missing_typical_and_drifted(found: Found) ->
 
 def test_a_feature_that_one_split_lacks_is_told_of(found: Found) -> None:
     train, _, anomalies = found
-    [age] = feature_health(("age",), train, {}, anomalies)
+    [age] = compare_features(("age",), train, {}, anomalies)
     assert age.missing == (0.25, None)
     assert age.typical == (2.0, None)
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ranker.evaluation.buckets import SCORE_BUCKETS
-from ranker.evaluation.scores import dense_scores
+from ranker.evaluation.metrics import Reliability
+from ranker.evaluation.scores import ScoreHistogram
 from ranker.reports.calibration.inputs import ReportInputs
 from ranker.reports.calibration.reliability import MIN_EXPECTED, merged
 from ranker.reports.figures.drawing import score_density, shortened, slice_rows, wilson
@@ -15,20 +16,20 @@ from ranker.reports.svg import OE_STEPS
 
 
 def test_bins_of_a_rare_objective_are_joined_and_nothing_is_lost(inputs: ReportInputs) -> None:
-    for curves in inputs.evaluation["curves"].values():
-        curve = curves["candidate"]["reliability"]
+    for curves in inputs.evaluation.curves.values():
+        curve = curves.candidate.reliability
         edges, impressions, positives, predicted = merged(curve)
-        assert len(edges) <= len(curve["impressions"])
-        assert impressions.sum() == sum(curve["impressions"])
-        assert positives.sum() == sum(curve["positives"])
-        assert predicted.sum() == pytest.approx(sum(curve["predicted"]))
+        assert len(edges) <= len(curve.impressions)
+        assert impressions.sum() == sum(curve.impressions)
+        assert positives.sum() == sum(curve.positives)
+        assert predicted.sum() == pytest.approx(sum(curve.predicted))
         assert predicted.min() >= MIN_EXPECTED
         assert edges[0] == 0.0
         assert np.all(np.diff(edges) > 0)
 
 
 def test_a_curve_that_expects_next_to_nothing_is_one_bin() -> None:
-    curve = {"edges": [0.0, 0.1, 1.0], "impressions": [5, 5], "positives": [0, 1], "predicted": [0.1, 0.6]}
+    curve = Reliability((0.0, 0.1, 1.0), impressions=(5.0, 5.0), positives=(0.0, 1.0), predicted=(0.1, 0.6))
     assert [values.tolist() for values in merged(curve)] == [[0.0], [10.0], [1.0], [0.7]]
 
 
@@ -61,10 +62,10 @@ def test_slices_stand_under_a_heading_for_each_kind(inputs: ReportInputs) -> Non
     assert left_out == 0
     few, left_out = slice_rows(inputs.evaluation, most=3)
     assert len([row for row in few if row.objectives is not None]) == 4
-    assert left_out == len(inputs.evaluation["slices"]) - 3
-    smallest_shown = min(row.objectives["click"]["impressions"] for row in few if row.objectives)
-    hidden = [s for s in inputs.evaluation["slices"] if " × ".join(s["slice"].values()) not in {r.label for r in few}]
-    assert all(s["objectives"]["click"]["impressions"] <= smallest_shown for s in hidden)
+    assert left_out == len(inputs.evaluation.slices) - 3
+    smallest_shown = min(row.objectives["click"].candidate.impressions for row in few if row.objectives)
+    hidden = [s for s in inputs.evaluation.slices if " × ".join(s.slice.values()) not in {r.label for r in few}]
+    assert all(s.impressions <= smallest_shown for s in hidden)
 
 
 def test_long_labels_are_cut() -> None:
@@ -73,10 +74,11 @@ def test_long_labels_are_cut() -> None:
 
 
 def test_densities_and_buckets_hold_every_impression(inputs: ReportInputs) -> None:
-    scores = inputs.evaluation["curves"]["click"]["candidate"]["scores"]
+    scores = inputs.evaluation.curves["click"].candidate.scores
     edges, density = score_density(scores)
-    assert np.sum(density * np.diff(np.log2(edges))) == pytest.approx(sum(scores["impressions"]))
-    dense = dense_scores(scores)
-    assert dense.shape == (SCORE_BUCKETS,)
-    assert dense.sum() == sum(scores["impressions"])
-    assert dense[scores["first_bucket"]] == scores["impressions"][0] > 0
+    assert np.sum(density * np.diff(np.log2(edges))) == pytest.approx(sum(scores.impressions))
+    counts = scores.counts()
+    assert counts.shape == (SCORE_BUCKETS,)
+    assert counts.sum() == sum(scores.impressions)
+    assert counts[scores.first_bucket] == scores.impressions[0] > 0
+    assert ScoreHistogram.of(counts) == scores

@@ -1,5 +1,7 @@
 """The sentence that a reader sees first."""
 
+from dataclasses import replace
+
 from ranker.reports.calibration.headline import verdict
 from ranker.reports.calibration.inputs import ReportInputs
 from tests.ranker.reports.documents import bare_inputs, refused_inputs
@@ -7,7 +9,7 @@ from tests.ranker.reports.documents import bare_inputs, refused_inputs
 
 def test_a_blessed_model_names_its_version_and_how_much_was_held_to(inputs: ReportInputs) -> None:
     said = verdict(inputs)
-    on_slices = inputs.evaluation["slice_verdicts"]["passed"]
+    on_slices = inputs.evaluation.slice_verdicts["passed"]
     assert said.blessed
     assert said.sentence == f"Blessed and pushed as version 1700000001: 6 gates and {on_slices} on slices held."
     texts = [note.text for note in said.notes]
@@ -18,21 +20,19 @@ def test_a_blessed_model_names_its_version_and_how_much_was_held_to(inputs: Repo
 def test_a_refused_model_names_objective_slice_value_interval_and_limit() -> None:
     inputs = refused_inputs()
     said = verdict(inputs)
-    [failed] = [
-        v for v in inputs.evaluation["verdicts"] if v["blocking"] and not v["passed"] and v["slice"] == "device=ios"
-    ]
+    [failed] = [v for v in inputs.evaluation.verdicts if v.refuses and v.slice == "device=ios"]
     assert not said.blessed
     assert said.sentence.startswith("Not blessed: ")
     [note] = [note for note in said.notes if "click on device=ios:" in note.text]
     assert note.tone == "bad"
-    assert f"O/E is {failed['value']:.3f} [{failed['lower']:.3f}, {failed['upper']:.3f}]" in note.text
+    assert f"O/E is {failed.value:.3f} [{failed.lower:.3f}, {failed.upper:.3f}]" in note.text
     assert "beyond the limit of 0.5 to 2" in note.text
     assert "No model was serving before, so the gates against it were left out." in [n.text for n in said.notes]
 
 
 def test_what_was_not_judged_is_told() -> None:
     inputs = bare_inputs()
-    inputs.evaluation["slices_dropped"].append(["author", "device"])  # type: ignore[attr-defined]
+    inputs = replace(inputs, evaluation=replace(inputs.evaluation, slices_dropped=(("author", "device"),)))
     notes = {note.text: note.tone for note in verdict(inputs).notes}
     assert notes["Not compared with the model now serving, version 7: it predicts ['other']"] == "warn"
     assert notes["Slices by author × device were left out: they have too many values."] == "warn"

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from ranker.evaluation.evaluation import SliceEvaluation
 from ranker.reports.calibration.inputs import ReportInputs
 from ranker.reports.calibration.page import report_page
 from tests.ranker.reports.documents import bare_inputs, refused_inputs
@@ -33,15 +34,17 @@ def test_the_page_needs_no_network_and_is_small(page: str) -> None:
 
 
 def test_what_is_shown_is_what_was_measured(inputs: ReportInputs, page: str) -> None:
-    share = inputs.evaluation["objectives"]["share"]
+    evaluated = inputs.evaluation.objectives["share"]
+    share = evaluated.candidate
+    assert evaluated.baseline is not None
     row = re.search(r"<tr>\s*<td[^>]*>share<small>active tower.*?</tr>", page, re.DOTALL)
     assert row is not None
     cells = re.findall(r"<td[^>]*>(.*?)</td>", row[0], re.DOTALL)
-    assert cells[1].startswith(f"{share['auc']:.3f}<small>{share['auc_lower']:.3f}–{share['auc_upper']:.3f}")
-    assert cells[2].startswith(f"{share['o_over_e']:.3f}<small>")
+    assert cells[1].startswith(f"{share.auc.value:.3f}<small>{share.auc.lower:.3f}–{share.auc.upper:.3f}")
+    assert cells[2].startswith(f"{share.o_over_e.value:.3f}<small>")
     assert cells[3] == "passed"
-    assert cells[4] == f"{share['normalized_entropy']:.3f}<small>{share['log_loss']:.4f} nats</small>"
-    assert cells[6].startswith(f"{share['baseline']['o_over_e']:.3f}<small>growth")
+    assert cells[4] == f"{share.normalized_entropy:.3f}<small>{share.log_loss:.4f} nats</small>"
+    assert cells[6].startswith(f"{evaluated.baseline.o_over_e.value:.3f}<small>growth")
     assert "trained 2.00 %" in row[0]
 
 
@@ -70,19 +73,15 @@ def test_a_page_of_next_to_nothing_is_still_a_page() -> None:
 
 @pytest.mark.slow
 def test_thousands_of_slices_and_many_objectives_stay_under_the_limit(inputs: ReportInputs) -> None:
-    evaluation = dict(inputs.evaluation)
-    metrics = evaluation["slices"][0]["objectives"]
+    evaluation = inputs.evaluation
+    metrics = evaluation.slices[0].objectives["click"]
     names = [f"objective_{i}" for i in range(45)]
-    evaluation["objectives"] = dict.fromkeys(names, evaluation["objectives"]["click"])
-    evaluation["curves"] = dict.fromkeys(names, evaluation["curves"]["click"])
-    evaluation["slices"] = [
-        {
-            "slice": {"author": f"author-{i:04}"},
-            "name": f"author=author-{i:04}",
-            "objectives": dict.fromkeys(names, metrics["click"]),
-        }
-        for i in range(1500)
-    ]
-    page = report_page(replace(inputs, evaluation=evaluation))
+    large = replace(
+        evaluation,
+        objectives=dict.fromkeys(names, evaluation.objectives["click"]),
+        curves=dict.fromkeys(names, evaluation.curves["click"]),
+        slices=tuple(SliceEvaluation({"author": f"author-{i:04}"}, dict.fromkeys(names, metrics)) for i in range(1500)),
+    )
+    page = report_page(replace(inputs, evaluation=large))
     assert len(page.encode()) < MAX_BYTES
     assert "more rows are left out here" in page

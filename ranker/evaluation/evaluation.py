@@ -1,0 +1,295 @@
+"""The evaluation of a candidate: what the Evaluator writes as `gates.json`, and all that others read of it."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+from ranker.documents import check_format, read_json, write_json
+from ranker.evaluation.gates import Outcome, Verdict, blessed
+from ranker.evaluation.intervals import Estimate
+from ranker.evaluation.slicing import OVERALL, SliceSpec, slice_name
+from ranker.evaluation.summary import (
+    BASELINE,
+    CANDIDATE,
+    Comparison,
+    Curves,
+    Model,
+    ObjectiveMetrics,
+    SliceMetrics,
+)
+from ranker.evaluation.table import html_table, text_table
+
+FORMAT = 2
+"""Raised whenever a field of the file is renamed, moved or removed."""
+
+PASSED = "passed"
+
+_HEADINGS = ("objective", "positives", "AUC", "O/E", "NE", "gate")
+_NUMERIC = (1, 4)  # the columns without an interval
+_UNDEFINED = "–"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The model now serving.
+
+    Attributes:
+        version: its version, or None where no model is serving.
+        dropped: why the candidate was not compared with it, or None.
+    """
+
+    version: str | None = None
+    dropped: str | None = None
+
+
+@dataclass(frozen=True)
+class ObjectiveEvaluation:
+    """One objective on one slice.
+
+    Attributes:
+        candidate: metrics of the candidate.
+        baseline: metrics of the baseline on the same impressions, or None where there was none to compare with.
+        comparison: the candidate compared with the baseline, or None.
+    """
+
+    candidate: ObjectiveMetrics
+    baseline: ObjectiveMetrics | None = None
+    comparison: Comparison | None = None
+
+    def of(self, model: Model) -> ObjectiveMetrics:
+        """The metrics of one of the two models.
+
+        Raises:
+            ValueError: the baseline is asked for, and there is none.
+        """
+        metrics = self.candidate if model == CANDIDATE else self.baseline
+        if metrics is None:
+            raise ValueError("evaluation: there is no baseline")
+        return metrics
+
+
+@dataclass(frozen=True)
+class ObjectiveCurves:
+    """The curves of one objective over all impressions; `baseline` is None where there was none to compare with."""
+
+    candidate: Curves
+    baseline: Curves | None = None
+
+    def of(self, model: Model) -> Curves:
+        """The curves of one of the two models.
+
+        Raises:
+            ValueError: the baseline is asked for, and there is none.
+        """
+        curves = self.candidate if model == CANDIDATE else self.baseline
+        if curves is None:
+            raise ValueError("evaluation: there is no baseline")
+        return curves
+
+
+@dataclass(frozen=True)
+class SliceEvaluation:
+    """One slice.
+
+    Attributes:
+        slice: the value of each column that defines it.
+        objectives: by objective.
+    """
+
+    slice: dict[str, str]
+    objectives: dict[str, ObjectiveEvaluation]
+
+    @property
+    def name(self) -> str:
+        """The slice in words: `device=ios, country=us`."""
+        return slice_name(tuple(self.slice.items()))
+
+    @property
+    def impressions(self) -> int:
+        """Impressions of the slice."""
+        return _impressions(self.objectives)
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """How a candidate does on the held-out day, and whether it may be published.
+
+    What is undefined is NaN in memory and null in the file. An interval without an end has minus infinity or infinity
+    there, and an O/E variance that could not be measured is infinite; both are null in the file as well, and come back.
+    Two evaluations are equal where their files are.
+
+    Example:
+        evaluation = Evaluation.from_json(Path(uri, "gates.json").read_text())
+        print(evaluation)  # a table; a notebook shows it as HTML
+        evaluation.objectives["click"].candidate.auc.lower
+        [verdict.text for verdict in evaluation.verdicts if verdict.refuses]
+
+    Attributes:
+        format: of the file.
+        blessed: whether no gate refuses the candidate.
+        confidence: level of the intervals.
+        baseline: the model now serving.
+        objectives: metrics over all impressions, by objective.
+        curves: reliability curves and score histograms over all impressions, by objective.
+        slices: metrics per slice.
+        slices_dropped: kinds of slices that were given up, as they have too many values.
+        verdicts: of every gate over all impressions, and of every gate on a slice that failed.
+        slice_verdicts: how many gates on slices ended with which outcome.
+    """
+
+    format: int = field(default=FORMAT, kw_only=True, repr=False)
+    blessed: bool
+    confidence: float
+    baseline: Baseline
+    objectives: dict[str, ObjectiveEvaluation]
+    curves: dict[str, ObjectiveCurves]
+    slices: tuple[SliceEvaluation, ...] = ()
+    slices_dropped: tuple[SliceSpec, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    slice_verdicts: dict[Outcome, int] = field(default_factory=dict)
+
+    @staticmethod
+    def of(
+        slices: Sequence[SliceMetrics],
+        verdicts: Sequence[Verdict],
+        baseline: Baseline,
+        confidence: float,
+        slices_dropped: Sequence[SliceSpec] = (),
+    ) -> "Evaluation":
+        """The evaluation of metrics and verdicts.
+
+        Args:
+            slices: metrics of every slice, all impressions among them.
+            verdicts: what `gates.judge` says of them.
+            baseline: the model now serving.
+            confidence: level of the intervals.
+            slices_dropped: kinds of slices that were given up.
+        """
+        overall = next(metrics for metrics in slices if metrics.key == OVERALL)
+        served = overall.curves.get(BASELINE, {})
+        return Evaluation(
+            blessed=blessed(verdicts),
+            confidence=confidence,
+            baseline=baseline,
+            objectives=_objectives(overall),
+            curves={
+                name: ObjectiveCurves(curves, served.get(name)) for name, curves in overall.curves[CANDIDATE].items()
+            },
+            slices=tuple(
+                SliceEvaluation(dict(metrics.key), _objectives(metrics)) for metrics in slices if metrics.key != OVERALL
+            ),
+            slices_dropped=tuple(slices_dropped),
+            verdicts=tuple(v for v in verdicts if not v.slice or v.outcome == "failed"),
+            slice_verdicts=dict(Counter(verdict.outcome for verdict in verdicts if verdict.slice)),
+        )
+
+    @property
+    def impressions(self) -> int:
+        """Impressions evaluated."""
+        return _impressions(self.objectives)
+
+    @property
+    def compared(self) -> bool:
+        """Whether the baseline was evaluated beside the candidate."""
+        return any(objective.baseline is not None for objective in self.objectives.values())
+
+    def gate(self, objective: str) -> str:
+        """What the gates say of an objective: `passed`, or each gate that refuses it or could not be evaluated.
+
+        Gates on slices that inform only do not count.
+        """
+        own = [verdict for verdict in self.verdicts if verdict.objective == objective]
+        if refusing := [f"{verdict.metric} {verdict.slice or 'overall'}" for verdict in own if verdict.refuses]:
+            return ", ".join(refusing)
+        if undefined := [v.metric for v in own if not v.slice and v.outcome == "not evaluated"]:
+            return f"{', '.join(undefined)} not evaluated"
+        return PASSED
+
+    def to_json(self) -> str:
+        """The content of `gates.json`, indented for people."""
+        return write_json(self, indent=1)
+
+    @staticmethod
+    def from_json(text: str, name: str = "gates.json") -> "Evaluation":
+        """What `to_json` gave.
+
+        Args:
+            text: the content of the file.
+            name: of the file, for the message.
+
+        Raises:
+            DocumentError: the file is damaged or of another format; the message names the file and the field.
+        """
+        check_format(text, FORMAT, name, "evaluate the model again")
+        return read_json(Evaluation, text, name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values; None stands for what is undefined or unbounded."""
+        document: dict[str, Any] = json.loads(self.to_json())
+        return document
+
+    def __eq__(self, other: object) -> bool:
+        return self.to_json() == other.to_json() if isinstance(other, Evaluation) else NotImplemented
+
+    def __str__(self) -> str:
+        return "\n".join([self._headline(), text_table(_HEADINGS, list(self._rows()), _NUMERIC), *self._notes()])
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self._notes())
+        return f"<p>{escape(self._headline())}</p>{html_table(_HEADINGS, list(self._rows()), _NUMERIC)}{notes}"
+
+    def _headline(self) -> str:
+        blessed_or_not = "Blessed" if self.blessed else "Not blessed"
+        baseline = f"compared with version {self.baseline.version}" if self.compared else "no baseline"
+        return (
+            f"{blessed_or_not}: {self.impressions:,} impressions, {100 * self.confidence:g} % intervals over viewers, "
+            f"{baseline}"
+        )
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        for name, objective in self.objectives.items():
+            metrics = objective.candidate
+            yield (
+                name,
+                f"{metrics.positives:,}",
+                _with_interval(metrics.auc),
+                _with_interval(metrics.o_over_e),
+                _number(metrics.normalized_entropy),
+                self.gate(name),
+            )
+
+    def _notes(self) -> Iterator[str]:
+        for verdict in self.verdicts:
+            if verdict.outcome == "failed":
+                yield f"failed: {verdict.text}"
+        if self.baseline.dropped:
+            yield f"not compared with version {self.baseline.version}: {self.baseline.dropped}"
+        for spec in self.slices_dropped:
+            yield f"slices by {' × '.join(spec)} were left out: they have too many values"
+
+
+def _objectives(metrics: SliceMetrics) -> dict[str, ObjectiveEvaluation]:
+    return {
+        name: ObjectiveEvaluation(candidate, metrics.baseline.get(name), metrics.comparison.get(name))
+        for name, candidate in metrics.candidate.items()
+    }
+
+
+def _impressions(objectives: dict[str, ObjectiveEvaluation]) -> int:
+    return max((objective.candidate.impressions for objective in objectives.values()), default=0)
+
+
+def _with_interval(estimate: Estimate) -> str:
+    if not estimate.defined:
+        return _UNDEFINED
+    return f"{_number(estimate.value)} [{_number(estimate.lower)}, {_number(estimate.upper)}]"
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
+        return _UNDEFINED
+    return f"{value:.3f}" if math.isfinite(value) else ("∞" if value > 0 else "−∞")

@@ -1,0 +1,124 @@
+"""Evaluations put together by hand, of every kind that a run can leave behind."""
+
+import math
+
+from ranker.evaluation.evaluation import (
+    Baseline,
+    Evaluation,
+    ObjectiveCurves,
+    ObjectiveEvaluation,
+    SliceEvaluation,
+)
+from ranker.evaluation.gates import Limit, Outcome, Verdict
+from ranker.evaluation.intervals import UNDEFINED, Estimate
+from ranker.evaluation.metrics import Reliability
+from ranker.evaluation.scores import ScoreHistogram
+from ranker.evaluation.summary import Comparison, Curves, ObjectiveMetrics
+
+NAN, INFINITY = math.nan, math.inf
+
+MEASURED = ObjectiveMetrics(
+    impressions=10_000,
+    positives=2_000,
+    auc=Estimate(0.7512, 0.74, 0.7625),
+    o_over_e=Estimate(1.01, 0.97, 1.05),
+    o_over_e_variance=4e-4,
+    viewer_groups=32,
+    mean_prediction=0.198,
+    normalized_entropy=0.9,
+    log_loss=0.45,
+    expected_calibration_error=0.01,
+)
+ONE_VIEWER = ObjectiveMetrics(
+    impressions=10_000,
+    positives=1,
+    auc=Estimate(0.6, 0.0, 1.0),
+    o_over_e=Estimate(2.0, 0.0, INFINITY),
+    o_over_e_variance=INFINITY,
+    viewer_groups=1,
+    mean_prediction=0.00005,
+    normalized_entropy=1.1,
+    log_loss=0.001,
+    expected_calibration_error=0.00005,
+)
+NEVER = ObjectiveMetrics(
+    impressions=10_000,
+    positives=0,
+    auc=UNDEFINED,
+    o_over_e=Estimate(0.0, 0.0, 0.5),
+    o_over_e_variance=0.0,
+    viewer_groups=32,
+    mean_prediction=0.001,
+    normalized_entropy=NAN,
+    log_loss=0.001,
+    expected_calibration_error=0.001,
+)
+COMPARISON = Comparison(Estimate(0.01, -INFINITY, INFINITY), UNDEFINED)
+CURVES = ObjectiveCurves(
+    Curves(
+        Reliability((0.0, 0.2, 1.0), (6_000.0, 4_000.0), (500.0, 1_500.0), (480.5, 1_499.5)),
+        ScoreHistogram(77, (0.1, 0.2, 0.4), (7_000.0, 3_000.0)),
+    )
+)
+
+
+def verdict(
+    objective: str, metric: str, outcome: Outcome = "passed", where: str = "", blocking: bool = True
+) -> Verdict:
+    """A gate on O/E or AUC."""
+    estimate = UNDEFINED if outcome == "not evaluated" else Estimate(1.0, 0.5, INFINITY)
+    limit: Limit = (0.55, None) if metric == "auc" else (0.8, 1.25)
+    text = f"{objective}{f' on {where}' if where else ''}: {metric} {outcome}"
+    return Verdict(
+        objective, where, metric, estimate.value, estimate.lower, estimate.upper, limit, outcome, blocking, text
+    )
+
+
+def first() -> Evaluation:
+    """Two objectives and no baseline, as no model is serving yet; one of them has not been observed."""
+    return Evaluation(
+        blessed=True,
+        confidence=0.95,
+        baseline=Baseline(),
+        objectives={"click": ObjectiveEvaluation(MEASURED), "reply": ObjectiveEvaluation(NEVER)},
+        curves={"click": CURVES, "reply": CURVES},
+        verdicts=(
+            verdict("click", "auc"),
+            verdict("click", "o_over_e"),
+            verdict("reply", "auc", "not evaluated", blocking=False),
+        ),
+    )
+
+
+def compared() -> Evaluation:
+    """A refused candidate beside a baseline, with slices whose names hold characters of HTML."""
+    evaluated = ObjectiveEvaluation(MEASURED, ONE_VIEWER, COMPARISON)
+    return Evaluation(
+        blessed=False,
+        confidence=0.9,
+        baseline=Baseline("41"),
+        objectives={"click": evaluated, "a<b": ObjectiveEvaluation(ONE_VIEWER, NEVER, COMPARISON)},
+        curves={"click": ObjectiveCurves(CURVES.candidate, CURVES.candidate), "a<b": CURVES},
+        slices=(
+            SliceEvaluation({"device": '<tv> & "co"'}, {"click": evaluated, "a<b": evaluated}),
+            SliceEvaluation({"device": "ios", "country": "(missing)"}, {"click": ObjectiveEvaluation(ONE_VIEWER)}),
+        ),
+        slices_dropped=(("author",), ("author", "<i>")),
+        verdicts=(
+            verdict("click", "auc"),
+            verdict("click", "o_over_e", "failed", 'device=<tv> & "co"'),
+            verdict("a<b", "o_over_e", "failed", "device=ios", blocking=False),
+        ),
+        slice_verdicts={"passed": 3, "failed": 2},
+    )
+
+
+def dropped() -> Evaluation:
+    """One objective, no slices, no gates, and a baseline that could not be compared with."""
+    return Evaluation(
+        blessed=True,
+        confidence=0.95,
+        baseline=Baseline("7", "it predicts ['follow'] & nothing <else>"),
+        objectives={"click": ObjectiveEvaluation(MEASURED)},
+        curves={"click": CURVES},
+    )
