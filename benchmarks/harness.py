@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from ranker.documents import read_json, write_json
+from ranker.documents import Number, read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,9 @@ class Results:
 
 @dataclass(frozen=True)
 class _StoredFigure:
-    ours: float
-    rival: float
-    ratio: float
+    ours: Number
+    rival: Number
+    ratio: Number
     unit: str
     target: float | None
     reached: bool | None

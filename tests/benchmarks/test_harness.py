@@ -3,6 +3,8 @@
 import argparse
 import io
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,10 @@ def test_results_survive_their_file() -> None:
     assert Results.from_json(results.to_json()) == results
     nothing = Results("nothing", True, Machine(None, "arm64", "3.11.7"), ())
     assert Results.from_json(nothing.to_json()) == nothing
+    undefined = replace(results, figures=(Figure("undefined", math.nan, 1.0, "AUC"),))
+    [figure] = Results.from_json(undefined.to_json()).figures
+    assert math.isnan(figure.ours)
+    assert figure.rival == 1.0
 
 
 @pytest.mark.parametrize("file", sorted((PROJECT_ROOT / "docs").glob("**/*.json")), ids=lambda file: file.name)
