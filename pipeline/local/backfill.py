@@ -1,11 +1,10 @@
 """Replays the daily schedule over a range of days, one after the other, as if each had come in time."""
 
-import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,11 +14,15 @@ from rich.table import Table
 from pipeline.local.dag_runner import ComponentRun
 from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, DayRun, exit_status, later_model, prepare, run_day
 from pipeline.local.monitor import print_health
+from pipeline.local.run_summary import RunSummary
 from pipeline.local.workdir import Workdir
 from ranker.config.pipeline import PipelineConfig
 from ranker.config.retraining import Start
+from ranker.documents import DocumentError
 from ranker.feed_log.layout import FeedLogError, list_days
 from ranker.registry.versions import find_training
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def backfill(task: Backfill, console: Console) -> int:
             else f"feed log {task.feed_log}: it has no day"
         )
     finished = _finished_runs(task.workdir, task.config.name)
-    summaries: list[dict[str, Any]] = []
+    summaries: list[RunSummary] = []
     previous: str | None = None  # the training of the newest blessed day of the replay
     for day in task.days:
         if day not in there:
@@ -75,8 +78,8 @@ def backfill(task: Backfill, console: Console) -> int:
             continue
         summary = _one_day(task, day, finished, previous, console)
         summaries.append(summary)
-        previous = summary["training_fingerprint"] if summary["blessed"] else previous
-        if summary["status"] == "failed":
+        previous = summary.training_fingerprint if summary.blessed else previous
+        if summary.status == "failed":
             break
     console.print(days_table(summaries))
     statuses = {exit_status(summary) for summary in summaries}
@@ -88,22 +91,22 @@ def days_between(start: date, end: date) -> list[date]:
     return [start + timedelta(days=i) for i in range((end - start).days + 1)]
 
 
-def days_table(summaries: Sequence[dict[str, Any]]) -> Table:
+def days_table(summaries: Sequence[RunSummary]) -> Table:
     """One row per day: how it started, the rows it trained on, and each objective's normalized entropy."""
     table = Table(box=None, padding=(0, 1, 0, 0), caption_justify="left")
     table.add_column("day", no_wrap=True)
     table.add_column("start")
     table.add_column("rows", justify="right", no_wrap=True)
-    objectives = list(dict.fromkeys(name for summary in summaries for name in summary["objectives"]))
+    objectives = list(dict.fromkeys(name for summary in summaries for name in summary.objectives))
     for name in objectives:
         table.add_column(name.replace("_", "_\n"), justify="right", overflow="fold")
     table.add_column("", no_wrap=True)
     for summary in summaries:
-        entropies = [summary["objectives"].get(name, {}).get("normalized_entropy") for name in objectives]
+        entropies = [_entropy(summary, name) for name in objectives]
         table.add_row(
-            summary["day"],
-            summary["start"]["start"],
-            _trained_on(summary["rows"]),
+            summary.day,
+            summary.start.start if summary.start else "",
+            _trained_on(summary.rows),
             *("–" if value is None else f"{value:.3f}" for value in entropies),
             _verdict(summary),
         )
@@ -113,33 +116,36 @@ def days_table(summaries: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
+def _entropy(summary: RunSummary, objective: str) -> float | None:
+    found = summary.objectives.get(objective)
+    return found.normalized_entropy if found is not None else None
+
+
 def _trained_on(rows: Mapping[str, int]) -> str:
     replayed = f" + {rows['replay']:,}" if rows.get("replay") else ""
     return f"{rows.get('train', 0):,}{replayed}"
 
 
 def _one_day(
-    task: Backfill, day: date, finished: Mapping[str, dict[str, Any]], previous: str | None, console: Console
-) -> dict[str, Any]:
+    task: Backfill, day: date, finished: Mapping[str, RunSummary], previous: str | None, console: Console
+) -> RunSummary:
     prepared = prepare(task.config, task.workdir, task.feed_log, day)
     trainings = _possible_trainings(prepared, task.workdir, previous)
     before = next((finished[training] for training in trainings if training in finished), None)
     if before is not None:
-        console.print(f"{day}  {_verdict(before)}  by {before['run_id']}", highlight=False)
+        console.print(f"{day}  {_verdict(before)}  by {before.run_id}", highlight=False)
         return before
     _refuse_to_go_back(task.workdir, day)
     with console.status(f"{day}") as status:
         summary = run_day(prepared, f"{task.run_id}_{day}", _Now(status, day).start, _nothing)
-    seconds = sum(component["seconds"] for component in summary["components"])
+    seconds = sum(component.seconds for component in summary.components)
     start = prepared.start.start if not prepared.start.is_cold else f"cold, as {prepared.start.reason}"
     console.print(f"{day}  {_verdict(summary)}  {seconds:,.0f} s, {escape(start)}", soft_wrap=True, highlight=False)
-    for missing in summary["missing_days"]:
+    for missing in summary.missing_days:
         console.print(f"            trained without {missing}, which the feed log does not have", highlight=False)
-    if summary["status"] == "failed":
-        failure = summary["failure"]
-        console.print(
-            f"            {failure['component']}: {escape(failure['error'])}", soft_wrap=True, highlight=False
-        )
+    if summary.failure is not None:
+        failed, error = summary.failure.component, escape(summary.failure.error)
+        console.print(f"            {failed}: {error}", soft_wrap=True, highlight=False)
     else:
         print_health(summary, console)
     return summary
@@ -184,21 +190,24 @@ def _possible_trainings(prepared: DayRun, workdir: Workdir, previous: str | None
     return found
 
 
-def _finished_runs(workdir: Workdir, config: str) -> dict[str, dict[str, Any]]:
+def _finished_runs(workdir: Workdir, config: str) -> dict[str, RunSummary]:
     """The summaries of complete runs by training, the newest run of each."""
     found = {}
     for summary in _summaries(workdir):
-        if summary.get("status") == "complete" and summary.get("config") == config:
-            found[summary.get("training_fingerprint", "")] = summary
+        if summary.status == "complete" and summary.config == config:
+            found[summary.training_fingerprint] = summary
     return found
 
 
-def _summaries(workdir: Workdir) -> Iterator[dict[str, Any]]:
+def _summaries(workdir: Workdir) -> Iterator[RunSummary]:
     for file in sorted(workdir.root.glob("runs/*/summary.json")):
-        yield json.loads(file.read_text())
+        try:
+            yield RunSummary.from_json(file.read_text(), str(file))
+        except DocumentError as error:
+            _LOG.warning("not a summary that this version reads, passed over: %s", error)
 
 
-def _verdict(summary: dict[str, Any]) -> str:
-    if summary["status"] == "failed":
+def _verdict(summary: RunSummary) -> str:
+    if summary.status == "failed":
         return "[red]failed[/]"
-    return "[green]blessed[/]" if summary["blessed"] else "[red]held back[/]"
+    return "[green]blessed[/]" if summary.blessed else "[red]held back[/]"

@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,6 +11,7 @@ from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElap
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from pipeline.local.run_summary import ObjectiveSummary, RunSummary
 from ranker import progress
 from ranker.evaluation.evaluation import PASSED
 
@@ -91,9 +91,9 @@ class _ProgressHandler(logging.Handler):
             self._display.advance(report)
 
 
-def objectives_table(day: str, objectives: Mapping[str, Mapping[str, Any]]) -> Table:
+def objectives_table(day: str, objectives: Mapping[str, ObjectiveSummary]) -> Table:
     """The closing table: one row per objective of a run summary's `objectives`, held out on `day`."""
-    impressions = max((metrics["impressions"] for metrics in objectives.values()), default=0)
+    impressions = max((metrics.impressions for metrics in objectives.values()), default=0)
     title = f"{day}, held out: {impressions:,.0f} impressions"
     table = Table(title=title, title_justify="left", caption_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column("objective", no_wrap=True)
@@ -101,34 +101,34 @@ def objectives_table(day: str, objectives: Mapping[str, Mapping[str, Any]]) -> T
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("gate")
     for name, metrics in objectives.items():
-        gate = escape(metrics["gate"])
+        gate = escape(metrics.gate)
         table.add_row(
             name,
-            f"{metrics['positives']:,.0f}",
-            _with_interval(metrics, "auc"),
-            _with_interval(metrics, "o_over_e"),
-            _number(metrics["normalized_entropy"]),
+            f"{metrics.positives:,.0f}",
+            _with_interval(metrics.auc, metrics.auc_lower, metrics.auc_upper),
+            _with_interval(metrics.o_over_e, metrics.o_over_e_lower, metrics.o_over_e_upper),
+            _number(metrics.normalized_entropy),
             f"[green]{gate}[/]" if gate == PASSED else f"[red]{gate}[/]",
         )
     table.caption = "in brackets the 95 % interval over viewers; NE: normalized entropy"
     return table
 
 
-def verdict_lines(summary: Mapping[str, Any]) -> Iterator[str]:
+def verdict_lines(summary: RunSummary) -> Iterator[str]:
     """What a run summary says about gates, as lines of rich's markup: every gate that failed, naming objective, slice,
     value, interval and limit, and whatever was left out of the judgement.
     """
-    for verdict in summary["gates"]:
-        if verdict["outcome"] == "failed":
-            mark = "[red]gate:[/]" if verdict["blocking"] else "[yellow]note:[/]"
-            yield f"{mark} {escape(verdict['text'])}"
-    for columns in summary["slices_dropped"]:
+    for verdict in summary.gates:
+        if verdict.outcome == "failed":
+            mark = "[red]gate:[/]" if verdict.blocking else "[yellow]note:[/]"
+            yield f"{mark} {escape(verdict.text)}"
+    for columns in summary.slices_dropped:
         yield f"[yellow]warning:[/] slices by {escape(' × '.join(columns))} were left out: they have too many values"
-    baseline = summary["baseline"] or {}
-    if baseline.get("dropped"):
+    baseline = summary.baseline
+    if baseline is not None and baseline.dropped:
         yield (
-            f"[yellow]warning:[/] not compared with the model now serving, version {baseline['version']}: "
-            f"{escape(baseline['dropped'])}"
+            f"[yellow]warning:[/] not compared with the model now serving, version {baseline.version}: "
+            f"{escape(baseline.dropped)}"
         )
 
 
@@ -136,10 +136,9 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _with_interval(metrics: Mapping[str, Any], name: str) -> str:
-    lower, upper = metrics[f"{name}_lower"], metrics[f"{name}_upper"]
+def _with_interval(value: float | None, lower: float | None, upper: float | None) -> str:
     interval = "" if lower is None or upper is None else f" ({_short(lower)}–{_short(upper)})"
-    return _number(metrics[name]) + interval
+    return _number(value) + interval
 
 
 def _short(value: float) -> str:

@@ -3,10 +3,9 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
@@ -15,6 +14,7 @@ from pipeline.beam import beam_args
 from pipeline.local.dag_runner import ComponentRun, ObservedDagRunner
 from pipeline.local.monitor import record_run
 from pipeline.local.retention import remove_old_artifacts
+from pipeline.local.run_summary import MonitoringSummary, RunSummary
 from pipeline.local.summary import copy_report, evaluation_of, summarise, write_summary
 from pipeline.local.workdir import Workdir
 from pipeline.pipeline import create_pipeline, plan_start, recipe
@@ -82,7 +82,7 @@ def prepare(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: date,
 
 def run_day(
     prepared: DayRun, run_id: str, on_start: Callable[[str], None], on_end: Callable[[ComponentRun], None]
-) -> dict[str, Any]:
+) -> RunSummary:
     """Runs a day, writes its summary, and removes the artifacts of runs that are older than the config keeps.
 
     Args:
@@ -109,12 +109,12 @@ def run_day(
         prepared.start,
         prepared.training,
     )
-    if summary["status"] == "complete":
+    if summary.status == "complete":
         evaluation = evaluation_of(runner.runs)
         assert evaluation is not None, "a complete run has an evaluation"
-        summary["monitoring"] = _record_health(prepared, summary, evaluation)
+        summary = replace(summary, monitoring=_record_health(prepared, summary, evaluation))
     write_summary(folder, summary)
-    if summary["status"] == "complete":
+    if summary.status == "complete":
         try:
             connection = metadata.sqlite_metadata_connection_config(str(workdir.metadata))
             remove_old_artifacts(connection, workdir.artifacts, config.retention.runs)
@@ -124,15 +124,15 @@ def run_day(
     return summary
 
 
-def _record_health(prepared: DayRun, summary: dict[str, Any], evaluation: Evaluation) -> dict[str, Any]:
+def _record_health(prepared: DayRun, summary: RunSummary, evaluation: Evaluation) -> MonitoringSummary:
     """Adds the day to the monitor's history; an error there is reported and fails no run."""
     config, workdir, feed_log = prepared.config, prepared.workdir, prepared.feed_log
     try:
         record = record_run(config, workdir, feed_log, prepared.day, summary, evaluation)
     except (FeedLogError, HistoryError, OSError) as error:
         _LOG.warning("the health of %s could not be recorded: %s", prepared.day, error)
-        return {"page": None, "alarms": [], "error": str(error)}
-    return {"page": str(workdir.monitoring / PAGE), "alarms": list(record.alarms), "error": None}
+        return MonitoringSummary(page=None, error=str(error))
+    return MonitoringSummary(page=str(workdir.monitoring / PAGE), alarms=record.alarms)
 
 
 def later_model(workdir: Workdir, day: date) -> tuple[str, str] | None:
@@ -146,11 +146,11 @@ def later_model(workdir: Workdir, day: date) -> tuple[str, str] | None:
     return (version, trained_for) if trained_for > day.isoformat() else None
 
 
-def exit_status(summary: dict[str, Any]) -> int:
+def exit_status(summary: RunSummary) -> int:
     """0 blessed and pushed, 1 a component failed, 3 not blessed."""
-    if summary["status"] == "failed":
+    if summary.status == "failed":
         return FAILED
-    return DONE if summary["blessed"] else NOT_BLESSED
+    return DONE if summary.blessed else NOT_BLESSED
 
 
 @contextmanager

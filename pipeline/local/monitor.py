@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from pipeline.local.day_reading import ModelError, profile_day, score_day
+from pipeline.local.run_summary import RunSummary
 from pipeline.local.workdir import Workdir
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.evaluation import Evaluation
@@ -78,13 +78,15 @@ def _print_alarms(day: str, alarms: Sequence[str], console: Console) -> None:
         console.print(f"[red]alarm:[/] {day}: {escape(alarm)}", soft_wrap=True, highlight=False)
 
 
-def print_health(summary: Mapping[str, Any], console: Console) -> bool:
+def print_health(summary: RunSummary, console: Console) -> bool:
     """The alarms of a complete run, or why it was not monitored; returns whether it was."""
-    health = summary["monitoring"]
-    _print_alarms(summary["day"], health["alarms"], console)
-    if health["error"]:
-        console.print(f"[yellow]warning:[/] not monitored: {escape(health['error'])}", soft_wrap=True, highlight=False)
-    return not health["error"]
+    health = summary.monitoring
+    if health is None:
+        return False
+    _print_alarms(summary.day, health.alarms, console)
+    if health.error:
+        console.print(f"[yellow]warning:[/] not monitored: {escape(health.error)}", soft_wrap=True, highlight=False)
+    return not health.error
 
 
 def record_run(
@@ -92,7 +94,7 @@ def record_run(
     workdir: Workdir,
     feed_log: Path,
     day: date,
-    summary: Mapping[str, Any],
+    summary: RunSummary,
     evaluation: Evaluation,
 ) -> DayRecord:
     """Records the health of the day that a run evaluated on, under the model that serves after the run.
@@ -109,9 +111,9 @@ def record_run(
         HistoryError: a damaged file of the history.
     """
     history = HealthHistory(workdir.monitoring)
-    before = summary["baseline"]["version"] or ""
-    model = CANDIDATE if summary["blessed"] or not evaluation.compared else BASELINE
-    pushed = Path(summary["pushed_model"]).name if summary["pushed_model"] else ""
+    before = (summary.baseline.version if summary.baseline else None) or ""
+    model = CANDIDATE if summary.blessed or not evaluation.compared else BASELINE
+    pushed = Path(summary.pushed_model).name if summary.pushed_model else ""
     digests = KnownDigests.load(workdir.digests)
     profile = _profile(config, history, feed_log, digests, day)
     window = _window(config, history, feed_log, digests, day, day)
@@ -125,7 +127,7 @@ def record_run(
     record = _record(config, day, "run", version, (evaluation, model), profile, window, usual, notes)
     if pushed:
         history.write_scores(
-            summary["training_fingerprint"],
+            summary.training_fingerprint,
             {name: curves.candidate.scores for name, curves in evaluation.curves.items()},
         )
     _keep(config, history, record)

@@ -2,7 +2,6 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,6 +12,7 @@ from pipeline.local import console as terminal
 from pipeline.local.dag_runner import ComponentRun, State
 from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, DayRun, exit_status, later_model, prepare, run_day
 from pipeline.local.monitor import print_health
+from pipeline.local.run_summary import RunSummary
 from pipeline.local.summary import rows_read, split_rows
 from pipeline.local.workdir import Workdir
 from ranker.config.pipeline import PipelineConfig
@@ -69,23 +69,20 @@ def run_pipeline(
     console.print(f"{prepared.start.start} start: {escape(prepared.start.reason)}", soft_wrap=True, highlight=False)
     summary = _run(prepared, run_id, console)
     folder = workdir.run(run_id)
-    for missing in summary["missing_days"]:
+    for missing in summary.missing_days:
         console.print(f"[yellow]warning:[/] the feed log has no {missing}; trained without it")
-    status = exit_status(summary)
-    if status == FAILED:
-        failure = summary["failure"]
-        console.print(
-            f"[red]{failure['component']} failed:[/] {escape(failure['error'])}", soft_wrap=True, highlight=False
-        )
+    if summary.failure is not None:
+        failed, error = summary.failure.component, escape(summary.failure.error)
+        console.print(f"[red]{failed} failed:[/] {error}", soft_wrap=True, highlight=False)
         console.print(f"log: {folder / 'run.log'}", soft_wrap=True, highlight=False)
-        return status
-    console.print(terminal.objectives_table(summary["day"], summary["objectives"]))
+        return exit_status(summary)
+    console.print(terminal.objectives_table(summary.day, summary.objectives))
     _print_verdict(summary, console)
-    if print_health(summary, console):
-        console.print(f"monitor: {summary['monitoring']['page']}", soft_wrap=True, highlight=False)
-    console.print(f"report: {summary['report']}", soft_wrap=True, highlight=False)
+    if print_health(summary, console) and summary.monitoring is not None:
+        console.print(f"monitor: {summary.monitoring.page}", soft_wrap=True, highlight=False)
+    console.print(f"report: {summary.report}", soft_wrap=True, highlight=False)
     console.print(f"summary: {folder / 'summary.json'}", soft_wrap=True, highlight=False)
-    return status
+    return exit_status(summary)
 
 
 def built_in_feed(workdir: Workdir, console: Console) -> Path:
@@ -100,7 +97,7 @@ def built_in_feed(workdir: Workdir, console: Console) -> Path:
     return workdir.built_in_feed
 
 
-def _run(prepared: DayRun, run_id: str, console: Console) -> dict[str, Any]:
+def _run(prepared: DayRun, run_id: str, console: Console) -> RunSummary:
     display = terminal.RunDisplay(console, [component.id for component in prepared.pipeline.components])
     finished: list[ComponentRun] = []
 
@@ -113,10 +110,10 @@ def _run(prepared: DayRun, run_id: str, console: Console) -> dict[str, Any]:
         return run_day(prepared, run_id, display.start, on_end)
 
 
-def _print_verdict(summary: dict[str, Any], console: Console) -> None:
+def _print_verdict(summary: RunSummary, console: Console) -> None:
     for line in terminal.verdict_lines(summary):
         console.print(line, soft_wrap=True, highlight=False)
-    if summary["blessed"]:
-        console.print(f"[green]blessed[/], pushed to {summary['pushed_model']}", soft_wrap=True, highlight=False)
+    if summary.blessed:
+        console.print(f"[green]blessed[/], pushed to {summary.pushed_model}", soft_wrap=True, highlight=False)
     else:
         console.print("[red]not blessed[/]: nothing was pushed, the model serving before goes on")

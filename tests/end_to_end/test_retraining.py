@@ -1,7 +1,6 @@
 """Days that go on from one another: killed anywhere, held up by bad data, rolled back, replayed."""
 
 import io
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from datasets.synthetic import generate
 from pipeline.local.backfill import Backfill, backfill, days_between
 from pipeline.local.dag_runner import ComponentRun
 from pipeline.local.day_run import DONE, FAILED, exit_status, prepare, run_day
+from pipeline.local.run_summary import RunSummary
 from pipeline.local.workdir import Workdir
 from pipeline_config import FEED
 from ranker.config.columns import Categorical, Features
@@ -34,6 +34,7 @@ from ranker.forest.model import Forest
 from ranker.registry.layout import STATE
 from ranker.registry.manifest import Lineage, Manifest, Republished
 from ranker.registry.rollback import roll_back
+from ranker.registry.start import StartPlan
 from ranker.registry.versions import read_manifest, whole_versions
 from tests.end_to_end.conftest import ROOT
 
@@ -56,7 +57,7 @@ class Team:
     workdir: Workdir
     runs: int = 0
 
-    def run(self, day: date, kill_at: str = "") -> dict[str, Any]:
+    def run(self, day: date, kill_at: str = "") -> RunSummary:
         """Runs a day, or until a component has done its work and nobody knows yet."""
 
         def on_end(run: ComponentRun) -> None:
@@ -130,6 +131,15 @@ def killed_when(component: str) -> Iterator[None]:
         yield
 
 
+NOTHING = StartPlan("cold", "the summary does not say")
+
+
+def pushed(summary: RunSummary) -> str:
+    """The version that a run pushed."""
+    assert summary.pushed_model is not None
+    return Path(summary.pushed_model).name
+
+
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Team:
     """With six days of log."""
@@ -139,15 +149,15 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Team:
 
 
 @pytest.fixture(scope="module")
-def first(team: Team) -> dict[str, Any]:
+def first(team: Team) -> RunSummary:
     """The summary of the first day."""
     return team.run(FIRST)
 
 
 @pytest.fixture(scope="module")
-def killed(team: Team, first: dict[str, Any]) -> dict[str, list[str]]:
+def killed(team: Team, first: RunSummary) -> dict[str, list[str]]:
     """The second day, killed at every component in turn: whole versions at the push destination after each."""
-    components = [component["component"] for component in first["components"]]
+    components = [component.component for component in first.components]
     found = {}
     for component in components:
         with pytest.raises(KilledError, match=component):
@@ -157,27 +167,27 @@ def killed(team: Team, first: dict[str, Any]) -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def second(team: Team, killed: dict[str, list[str]]) -> dict[str, Any]:
+def second(team: Team, killed: dict[str, list[str]]) -> RunSummary:
     """The summary of the second day, once it was left in peace."""
     return team.run(SECOND)
 
 
-def test_the_first_day_is_a_cold_start(team: Team, first: dict[str, Any]) -> None:
-    assert exit_status(first) == DONE, first["failure"] or first["gates"]
-    assert first["start"]["start"] == "cold"
-    assert len(first["rows_per_day"]) == 4
-    version = Path(first["pushed_model"]).name
+def test_the_first_day_is_a_cold_start(team: Team, first: RunSummary) -> None:
+    assert exit_status(first) == DONE, first.failure or first.gates
+    assert (first.start or NOTHING).start == "cold"
+    assert len(first.rows_per_day) == 4
+    version = pushed(first)
     assert team.lineage(version).forest_day == FIRST.isoformat()
     state = team.workdir.serving_model / version / STATE
     assert sorted(part.name for part in state.iterdir()) == ["forest", "towers", "transform_graph"]
 
 
 def test_a_run_killed_at_any_component_leaves_the_serving_model_alone(
-    first: dict[str, Any], killed: dict[str, list[str]]
+    first: RunSummary, killed: dict[str, list[str]]
 ) -> None:
-    serving = Path(first["pushed_model"]).name
+    serving = pushed(first)
     pushing = list(killed).index("Pusher")
-    assert len(killed) == len(first["components"])
+    assert len(killed) == len(first.components)
     for component, versions in killed.items():
         if list(killed).index(component) < pushing:
             assert versions == [serving], component
@@ -187,25 +197,25 @@ def test_a_run_killed_at_any_component_leaves_the_serving_model_alone(
             assert versions[1] == serving, component
 
 
-def test_the_next_run_goes_on_from_the_last_finished_component(team: Team, second: dict[str, Any]) -> None:
-    assert exit_status(second) == DONE, second["failure"] or second["gates"]
-    states = {component["component"]: component["state"] for component in second["components"]}
+def test_the_next_run_goes_on_from_the_last_finished_component(team: Team, second: RunSummary) -> None:
+    assert exit_status(second) == DONE, second.failure or second.gates
+    states = {component.component: component.state for component in second.components}
     last = list(states)[-1]
     assert {name: state for name, state in states.items() if name != last} == dict.fromkeys(list(states)[:-1], "cached")
     assert states[last] == "ran"
     assert len(team.versions()) == 2
-    assert Path(second["pushed_model"]).name == team.versions()[0]
+    assert pushed(second) == team.versions()[0]
 
 
-def test_the_second_day_goes_on_from_the_first(team: Team, first: dict[str, Any], second: dict[str, Any]) -> None:
-    before, after = (Path(summary["pushed_model"]).name for summary in (first, second))
-    assert (second["start"]["start"], second["start"]["parent"]) == ("incremental", before)
+def test_the_second_day_goes_on_from_the_first(team: Team, first: RunSummary, second: RunSummary) -> None:
+    before, after = (pushed(summary) for summary in (first, second))
+    assert ((second.start or NOTHING).start, (second.start or NOTHING).parent) == ("incremental", before)
     days = [(FIRST - timedelta(days=2)).isoformat(), (FIRST - timedelta(days=1)).isoformat()]
-    assert list(second["rows_per_day"]) == [*days, FIRST.isoformat(), SECOND.isoformat()]
-    assert second["rows"]["train"] == first["rows"]["eval"]
-    replayed = [first["rows_per_day"][day] for day in days]
-    assert second["rows"]["replay"] == sum(replayed)
-    assert team.manifest(after).rows == second["rows"]["replay"] + second["rows"]["train"]
+    assert list(second.rows_per_day) == [*days, FIRST.isoformat(), SECOND.isoformat()]
+    assert second.rows["train"] == first.rows["eval"]
+    replayed = [first.rows_per_day[day] for day in days]
+    assert second.rows["replay"] == sum(replayed)
+    assert team.manifest(after).rows == second.rows["replay"] + second.rows["train"]
     assert team.manifest(after).forest_fingerprint == team.manifest(before).forest_fingerprint
     assert team.lineage(after).forest_day == FIRST.isoformat()
     assert team.lineage(after).fisher
@@ -218,19 +228,19 @@ def test_the_second_day_goes_on_from_the_first(team: Team, first: dict[str, Any]
     assert weights[0].read_bytes() != weights[1].read_bytes()
 
 
-def test_a_replay_takes_finished_days_as_they_are(team: Team, first: dict[str, Any], second: dict[str, Any]) -> None:
+def test_a_replay_takes_finished_days_as_they_are(team: Team, first: RunSummary, second: RunSummary) -> None:
     runs = set(team.workdir.root.glob("runs/*"))
     status, text = team.replay(FIRST, THIRD)
     assert status == DONE, text
-    assert f"{FIRST}  blessed  by {first['run_id']}" in text
-    assert f"{SECOND}  blessed  by {second['run_id']}" in text
+    assert f"{FIRST}  blessed  by {first.run_id}" in text
+    assert f"{SECOND}  blessed  by {second.run_id}" in text
     assert {run.name for run in set(team.workdir.root.glob("runs/*")) - runs} == {f"replay_{THIRD}"}
-    third = json.loads((team.workdir.run(f"replay_{THIRD}") / "summary.json").read_text())
-    assert third["start"]["parent"] == Path(second["pushed_model"]).name
+    third = RunSummary.from_json((team.workdir.run(f"replay_{THIRD}") / "summary.json").read_text())
+    assert (third.start or NOTHING).parent == pushed(second)
     assert len(team.versions()) == 3
 
 
-def test_a_day_after_a_rollback_goes_on_from_the_earlier_model(team: Team, second: dict[str, Any]) -> None:
+def test_a_day_after_a_rollback_goes_on_from_the_earlier_model(team: Team, second: RunSummary) -> None:
     done = roll_back(str(team.workdir.serving_model))
     assert team.manifest(done.version).rollback == Republished(done.republishes, done.instead_of)
     following = prepare(team.config, team.workdir, team.feed_log, THIRD + timedelta(days=1))
@@ -239,7 +249,7 @@ def test_a_day_after_a_rollback_goes_on_from_the_earlier_model(team: Team, secon
 
 
 @pytest.fixture
-def bad_day(team: Team, second: dict[str, Any], tmp_path: Path) -> Team:
+def bad_day(team: Team, second: RunSummary, tmp_path: Path) -> Team:
     """The same team, with a log and a working folder that may be spoilt."""
     shutil.copytree(team.feed_log, tmp_path / "log")
     shutil.copytree(team.workdir.serving_model, tmp_path / "workdir" / "serving_model")
@@ -254,9 +264,10 @@ def test_a_day_that_is_missing_late_empty_or_there_twice_fails_before_anything_i
     def fails_with(message: str) -> None:
         summary = bad_day.run(THIRD)
         assert exit_status(summary) == FAILED
-        assert summary["failure"]["component"] == "FeedLogGen"
-        assert message in summary["failure"]["error"]
-        assert summary["pushed_model"] is None
+        assert summary.failure is not None
+        assert summary.failure.component == "FeedLogGen"
+        assert message in summary.failure.error
+        assert summary.pushed_model is None
         assert bad_day.versions() == serving
 
     day.rename(late)

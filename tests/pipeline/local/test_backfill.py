@@ -14,6 +14,7 @@ from rich.console import Console
 from pipeline.local import backfill as module
 from pipeline.local.backfill import Backfill, backfill, days_between
 from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, later_model
+from pipeline.local.run_summary import ComponentSummary, Failure, MonitoringSummary, ObjectiveSummary, RunSummary
 from pipeline.local.workdir import Workdir
 from pipeline_config import FEED
 from ranker.feed_log.layout import FeedLogError
@@ -52,31 +53,31 @@ class Days:
         assert manifest is not None
         return StartPlan("warm", "", parent, 1, "2026-03-08", parent_training=manifest.training_fingerprint)
 
-    def run_day(self, prepared: Any, run_id: str, on_start: Any, on_end: Any) -> dict[str, Any]:
+    def run_day(self, prepared: Any, run_id: str, on_start: Any, on_end: Any) -> RunSummary:
         day = prepared.day
         on_start("Pusher")
         self.ran.append(day)
         failed, blessed = day in self.failing, day not in self.held_back
-        summary = {
-            "run_id": run_id,
-            "config": "feed",
-            "day": day.isoformat(),
-            "status": "failed" if failed else "complete",
-            "failure": {"component": "Transform", "error": "no [column]"} if failed else None,
-            "training_fingerprint": prepared.training.fingerprint,
-            "start": {"start": prepared.start.start},
-            "rows": {} if failed else {"train": 3_000} | ({"replay": 6_000} if day > MONDAY else {}),
-            "monitoring": None
+        summary = RunSummary(
+            run_id=run_id,
+            config="feed",
+            day=day.isoformat(),
+            feed_log="log",
+            status="failed" if failed else "complete",
+            failure=Failure("Transform", "no [column]") if failed else None,
+            training_fingerprint=prepared.training.fingerprint,
+            start=prepared.start,
+            rows={} if failed else {"train": 3_000} | ({"replay": 6_000} if day > MONDAY else {}),
+            monitoring=None if failed else MonitoringSummary("monitor.html", tuple(self.alarms.get(day, []))),
+            objectives={}
             if failed
-            else {"page": "monitor.html", "alarms": self.alarms.get(day, []), "error": None},
-            "missing_days": [],
-            "objectives": {} if failed else {"click": {"normalized_entropy": 0.875}, "like": {}},
-            "blessed": None if failed else blessed,
-            "components": [{"seconds": 30.0}, {"seconds": 12.0}],
-        }
+            else {"click": ObjectiveSummary(10, 1, normalized_entropy=0.875), "like": ObjectiveSummary(10, 0)},
+            blessed=None if failed else blessed,
+            components=tuple(ComponentSummary("Pusher", "ran", False, seconds, None) for seconds in (30.0, 12.0)),
+        )
         folder = self.workdir.run(run_id)
         folder.mkdir(parents=True)
-        (folder / "summary.json").write_text(json.dumps(summary))
+        (folder / "summary.json").write_text(summary.to_json())
         if blessed and not failed:
             manifest = Manifest(eval_day=day.isoformat(), training_fingerprint=prepared.training.fingerprint)
             push(self.workdir.serving_model, f"{len(self.ran)}{day:%m%d}", manifest.to_json())

@@ -2,10 +2,14 @@
 
 import io
 import logging
+from dataclasses import replace
 
 from rich.console import Console
 
 from pipeline.local.console import RunDisplay, objectives_table, verdict_lines
+from pipeline.local.run_summary import GateSummary, ObjectiveSummary, RunSummary
+from ranker.evaluation.evaluation import Baseline
+from ranker.evaluation.gates import Outcome
 from ranker.progress import LOGGER_NAME, ProgressReporter
 
 
@@ -38,20 +42,28 @@ def test_the_progress_logger_is_left_as_it_was() -> None:
     assert (logger.level, list(logger.handlers)) == before
 
 
+CLICK = ObjectiveSummary(
+    impressions=10_000,
+    positives=2_000,
+    auc=0.7512,
+    auc_lower=0.74,
+    auc_upper=0.76,
+    o_over_e=1.01,
+    o_over_e_lower=0.97,
+    o_over_e_upper=1.05,
+    normalized_entropy=0.9,
+    gate="passed",
+)
+
+
+def a_gate(text: str, outcome: Outcome, blocking: bool) -> GateSummary:
+    limit = (None, None)
+    return GateSummary("click", "", "auc", 0.7, 0.6, 0.8, limit, outcome, outcome == "passed", blocking, text)
+
+
 def test_the_table_tells_gates_and_what_could_not_be_measured() -> None:
-    metrics = {
-        "impressions": 10_000.0,
-        "positives": 2_000.0,
-        "auc": 0.7512,
-        "auc_lower": 0.74,
-        "auc_upper": 0.76,
-        "o_over_e": 1.01,
-        "o_over_e_lower": 0.97,
-        "o_over_e_upper": 1.05,
-        "normalized_entropy": 0.9,
-        "gate": "passed",
-    }
-    undefined = dict.fromkeys(metrics, None) | {"impressions": 10_000.0, "positives": 0.0, "gate": "o_over_e device=tv"}
+    metrics = CLICK
+    undefined = ObjectiveSummary(impressions=10_000, positives=0, gate="o_over_e device=tv")
     target, file = console()
     target.print(objectives_table("2026-01-12", {"click": metrics, "reshare": undefined}))
     text = file.getvalue()
@@ -69,13 +81,17 @@ def test_every_failed_gate_and_whatever_was_not_judged_is_a_line() -> None:
     informing = (
         "share on device=tv: O/E is 4 [2.1, 7], beyond the limit of 0.5 to 2; informs only, with 3 of 100 positives"
     )
-    verdicts = [
-        dict(text=blocking, outcome="failed", blocking=True),
-        dict(text=informing, outcome="failed", blocking=False),
-        dict(text="click: AUC is 0.7 [0.6, 0.8], within the limit of at least 0.55", outcome="passed", blocking=True),
-    ]
-    baseline = {"version": "7", "dropped": "it predicts ['follow']"}
-    summary = {"gates": verdicts, "slices_dropped": [["author", "device"]], "baseline": baseline}
+    nothing = RunSummary("run", "feed", "2026-01-12", "log", "complete")
+    summary = replace(
+        nothing,
+        gates=(
+            a_gate(blocking, "failed", blocking=True),
+            a_gate(informing, "failed", blocking=False),
+            a_gate("click: AUC is 0.7 [0.6, 0.8], within the limit of at least 0.55", "passed", blocking=True),
+        ),
+        slices_dropped=(("author", "device"),),
+        baseline=Baseline("7", "it predicts ['follow']"),
+    )
     target, file = console()
     for line in verdict_lines(summary):
         target.print(line, soft_wrap=True, highlight=False)
@@ -85,18 +101,11 @@ def test_every_failed_gate_and_whatever_was_not_judged_is_a_line() -> None:
         "warning: slices by author × device were left out: they have too many values",
         "warning: not compared with the model now serving, version 7: it predicts ['follow']",
     ]
-    assert list(verdict_lines({"gates": [], "slices_dropped": [], "baseline": None})) == []
+    assert list(verdict_lines(nothing)) == []
 
 
 def test_the_table_fits_a_terminal_of_80_columns() -> None:
-    metrics = {
-        "impressions": 10_000.0,
-        "positives": 2_000.0,
-        **dict.fromkeys(("auc", "auc_lower", "auc_upper"), 0.75),
-        **dict.fromkeys(("o_over_e", "o_over_e_lower", "o_over_e_upper"), 1.125),
-        "normalized_entropy": 0.9,
-        "gate": "passed",
-    }
+    metrics = replace(CLICK, o_over_e=1.125, o_over_e_lower=1.125, o_over_e_upper=1.125)
     target, file = console()
     target.print(objectives_table("2026-01-12", {"creator_reply": metrics}))
     assert "passed" in file.getvalue()

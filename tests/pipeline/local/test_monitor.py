@@ -17,10 +17,11 @@ from rich.console import Console
 from datasets.synthetic import generate
 from pipeline.local.day_reading import ModelError, score_day
 from pipeline.local.monitor import ALARM, DONE, monitor_day, record_run
+from pipeline.local.run_summary import RunSummary
 from pipeline.local.workdir import Workdir
 from pipeline_config import CONFIGS
 from ranker.config.columns import Categorical, DenseEmbedding, Features, MultiValued
-from ranker.evaluation.evaluation import Evaluation, ObjectiveEvaluation
+from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation
 from ranker.evaluation.intervals import Estimate
 from ranker.feed_log.layout import FeedLogError
 from ranker.monitoring.history import HealthHistory
@@ -45,6 +46,9 @@ DAYS = [START + timedelta(days=i) for i in range(6)]
 EVAL_DAY, FIRST_FAULT = DAYS[3], DAYS[4]
 
 Fault = Callable[[pa.Table], pa.Table]
+
+
+RUN = RunSummary("run", CONFIG.name, EVAL_DAY.isoformat(), "log", "complete")
 
 
 @pytest.fixture(scope="module")
@@ -204,12 +208,13 @@ def test_scores_are_held_against_those_of_the_run_that_pushed_the_model(feed: Pa
     """A run records its model's scores; a model that then predicts otherwise on the same log is told."""
     evaluation = evaluated(feed, workdir)
     version = next(iter(workdir.serving_model.iterdir())).name
-    summary = {
-        "blessed": True,
-        "training_fingerprint": "f",
-        "pushed_model": str(workdir.serving_model / version),
-        "baseline": {"version": None, "dropped": None},
-    }
+    summary = replace(
+        RUN,
+        blessed=True,
+        training_fingerprint="f",
+        pushed_model=str(workdir.serving_model / version),
+        baseline=Baseline(),
+    )
     record = record_run(CONFIG, workdir, feed, EVAL_DAY, summary, evaluation)
     assert (record.source, record.version, record.alarms) == ("run", version, ())
     assert monitor(workdir, feed, FIRST_FAULT)[0] == DONE
@@ -233,12 +238,13 @@ def test_a_run_compares_scores_with_those_of_the_same_model_only(feed: Path, wor
     usual = {name: curves.candidate.scores for name, curves in evaluation.curves.items()}
     usual["click"] = replace(usual["click"], first_bucket=usual["click"].first_bucket - 12)
     HealthHistory(workdir.monitoring).write_scores("f", usual)
-    summary = {
-        "blessed": is_new,
-        "training_fingerprint": "another",
-        "pushed_model": str(workdir.serving_model / "1700000001") if is_new else None,
-        "baseline": {"version": version, "dropped": None},
-    }
+    summary = replace(
+        RUN,
+        blessed=is_new,
+        training_fingerprint="another",
+        pushed_model=str(workdir.serving_model / "1700000001") if is_new else None,
+        baseline=Baseline(version),
+    )
     record = record_run(CONFIG, workdir, feed, EVAL_DAY, summary, evaluation)
     scores = {found.objective: found for found in record.scores}
     if is_new:
@@ -259,7 +265,7 @@ def test_a_run_that_pushed_nothing_records_the_model_that_goes_on_serving(feed: 
     low = replace(click.candidate, mean_prediction=0.01, o_over_e=Estimate(21.0, 20.0, 22.0))
     objectives = {**evaluation.objectives, "click": replace(click, candidate=low)}
     evaluation = replace(evaluation, objectives=objectives)
-    summary = {"blessed": False, "pushed_model": None, "baseline": {"version": "1699999999", "dropped": None}}
+    summary = replace(RUN, blessed=False, baseline=Baseline("1699999999"))
     record = record_run(CONFIG, workdir, feed, EVAL_DAY, summary, evaluation)
     assert record.version == "1699999999"
     assert record.alarms == ()

@@ -1,17 +1,20 @@
 """The run summary, from what the components left behind."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
+from pipeline.local.run_summary import ComponentSummary, Failure, GateSummary, MonitoringSummary, RunSummary
 from pipeline.local.summary import copy_report, rows_read, summarise, write_summary
 from pipeline_config import CONFIGS
 from ranker.documents import DocumentError
 from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation
+from ranker.identity.training import TrainingIdentity
+from ranker.registry.start import StartPlan
 from tests.ranker.evaluation.handmade import COMPARISON, CURVES, MEASURED, NEVER, ONE_VIEWER, verdict
 
 EVALUATION = Evaluation(
@@ -55,50 +58,54 @@ def runs(tmp_path: Path) -> list[ComponentRun]:
     ]
 
 
-def summary(runs: list[ComponentRun]) -> dict[str, Any]:
+TRAINING = TrainingIdentity("2026-01-12", "c0de", "da7a", "cold")
+
+
+def summary(runs: list[ComponentRun]) -> RunSummary:
     return summarise("run", CONFIGS["feed"], date(2026, 1, 12), Path("log"), runs)
 
 
 def test_gates_are_told_per_objective_and_only_where_they_block(runs: list[ComponentRun]) -> None:
     result = summary(runs)
-    gates = {name: metrics["gate"] for name, metrics in result["objectives"].items()}
+    gates = {name: metrics.gate for name, metrics in result.objectives.items()}
     assert gates == {"click": "passed", "like": "o_over_e tv", "reply": "auc not evaluated"}
-    assert [(gate["objective"], gate["slice"], gate["outcome"]) for gate in result["gates"]] == [
+    assert [(gate.objective, gate.slice, gate.outcome) for gate in result.gates] == [
         ("click", "", "passed"),
         ("like", "tv", "failed"),
         ("click", "tv", "failed"),
         ("reply", "", "not evaluated"),
     ]
-    assert result["gates"][1] == {
-        "objective": "like",
-        "slice": "tv",
-        "metric": "o_over_e",
-        "value": 1.0,
-        "lower": 0.5,
-        "upper": None,
-        "limit": [0.8, 1.25],
-        "outcome": "failed",
-        "passed": False,
-        "blocking": True,
-        "text": "like on tv: o_over_e failed",
-    }
-    assert result["baseline"] == {"version": "1", "dropped": None}
-    assert result["slice_gates"] == {"passed": 3, "failed": 2}
-    assert result["slices_dropped"] == [["author"]]
-    assert result["report"] is None
-    assert result["blessed"] is False
-    assert result["pushed_model"] is None
+    assert result.gates[1] == GateSummary(
+        objective="like",
+        slice="tv",
+        metric="o_over_e",
+        value=1.0,
+        lower=0.5,
+        upper=None,
+        limit=(0.8, 1.25),
+        outcome="failed",
+        passed=False,
+        blocking=True,
+        text="like on tv: o_over_e failed",
+    )
+    assert result.baseline == Baseline("1")
+    assert result.slice_gates == {"passed": 3, "failed": 2}
+    assert result.slices_dropped == (("author",),)
+    assert result.report is None
+    assert result.blessed is False
+    assert result.pushed_model is None
 
 
 def test_metrics_are_told_with_their_intervals_and_what_is_undefined_is_none(runs: list[ComponentRun]) -> None:
-    click, like, reply = summary(runs)["objectives"].values()
-    assert (click["auc"], click["auc_lower"], click["auc_upper"]) == (0.7512, 0.74, 0.7625)
-    assert (click["positives"], click["normalized_entropy"]) == (2_000, 0.9)
-    assert click["baseline"]["o_over_e"] == 2.0
-    assert (click["auc_drop"], click["auc_drop_lower"], click["calibration_worsening"]) == (0.01, None, None)
-    assert (like["o_over_e"], like["o_over_e_upper"], like["o_over_e_variance"]) == (2.0, None, None)
-    assert (reply["auc"], reply["auc_lower"], reply["normalized_entropy"]) == (None, None, None)
-    assert "baseline" not in like
+    click, like, reply = summary(runs).objectives.values()
+    assert (click.auc, click.auc_lower, click.auc_upper) == (0.7512, 0.74, 0.7625)
+    assert (click.positives, click.normalized_entropy) == (2_000, 0.9)
+    assert click.baseline is not None
+    assert click.baseline.o_over_e == 2.0
+    assert (click.auc_drop, click.auc_drop_lower, click.calibration_worsening) == (0.01, None, None)
+    assert (like.o_over_e, like.o_over_e_upper, like.o_over_e_variance) == (2.0, None, None)
+    assert (reply.auc, reply.auc_lower, reply.normalized_entropy) == (None, None, None)
+    assert (like.baseline, like.auc_drop) == (None, None)
 
 
 def test_a_damaged_evaluation_is_named(tmp_path: Path, runs: list[ComponentRun]) -> None:
@@ -109,30 +116,24 @@ def test_a_damaged_evaluation_is_named(tmp_path: Path, runs: list[ComponentRun])
 
 def test_rows_days_and_cache_are_told(runs: list[ComponentRun]) -> None:
     result = summary(runs)
-    assert result["status"] == "complete"
-    assert result["rows"] == {"train": 70, "eval": 10}
-    assert result["missing_days"] == ["2026-01-06", "2026-01-07"]
-    assert result["components"][0] == {
-        "component": "FeedLogGen",
-        "state": "cached",
-        "cached": True,
-        "seconds": 0.123,
-        "rows": 80,
-    }
-    assert [c["rows"] for c in result["components"]] == [80, 10, None]
+    assert result.status == "complete"
+    assert result.rows == {"train": 70, "eval": 10}
+    assert result.missing_days == ("2026-01-06", "2026-01-07")
+    assert result.components[0] == ComponentSummary("FeedLogGen", "cached", cached=True, seconds=0.123, rows=80)
+    assert [component.rows for component in result.components] == [80, 10, None]
 
 
 def test_replayed_rows_are_told_where_there_are_any(runs: list[ComponentRun]) -> None:
     examples = runs[0].outputs["examples"][0]
     replayed = OutputArtifact("examples", {**examples.properties, "replay_rows": 30})
     result = summary([ComponentRun("FeedLogGen", State.RAN, 0.1, {"examples": [replayed]})])
-    assert result["rows"] == {"replay": 30, "train": 70, "eval": 10}
+    assert result.rows == {"replay": 30, "train": 70, "eval": 10}
 
 
 def test_a_pushed_model_is_named(runs: list[ComponentRun]) -> None:
     pushed = OutputArtifact("push", {"pushed": 1, "pushed_destination": "serving/7", "pushed_version": "7"})
     result = summary([*runs[:2], ComponentRun("Pusher", State.RAN, 0.5, {"pushed_model": [pushed]})])
-    assert result["pushed_model"] == "serving/7"
+    assert result.pushed_model == "serving/7"
 
 
 def test_the_report_is_copied_to_the_runs_folder(tmp_path: Path, runs: list[ComponentRun]) -> None:
@@ -144,20 +145,47 @@ def test_the_report_is_copied_to_the_runs_folder(tmp_path: Path, runs: list[Comp
     assert path.read_text() == "<h1>"
     assert [file.name for file in folder.iterdir()] == ["report.html"]
     assert copy_report(folder, runs) is None
-    assert summarise("run", CONFIGS["feed"], date(2026, 1, 12), Path("log"), runs, path)["report"] == str(path)
+    assert summarise("run", CONFIGS["feed"], date(2026, 1, 12), Path("log"), runs, path).report == str(path)
 
 
 def test_a_failure_is_told_and_nothing_is_made_up(runs: list[ComponentRun]) -> None:
     result = summary([ComponentRun("FeedLogGen", State.FAILED, 1.0, error="no such day")])
-    assert result["status"] == "failed"
-    assert result["failure"] == {"component": "FeedLogGen", "error": "no such day"}
-    assert (result["rows"], result["objectives"], result["blessed"], result["pushed_model"]) == ({}, {}, None, None)
+    assert result.status == "failed"
+    assert result.failure == Failure("FeedLogGen", "no such day")
+    assert (result.rows, result.objectives, result.blessed, result.pushed_model) == ({}, {}, None, None)
 
 
 def test_the_file_appears_whole(tmp_path: Path, runs: list[ComponentRun]) -> None:
     path = write_summary(tmp_path / "runs" / "run", summary(runs))
-    assert json.loads(path.read_text()) == summary(runs)
+    assert RunSummary.from_json(path.read_text()) == summary(runs)
     assert [file.name for file in path.parent.iterdir()] == ["summary.json"]
+
+
+def test_the_training_is_named(runs: list[ComponentRun]) -> None:
+    start = StartPlan("cold", "first")
+    result = summarise("run", CONFIGS["feed"], date(2026, 1, 12), Path("log"), runs, None, start, TRAINING)
+    assert (result.start, result.training, result.training_fingerprint) == (start, TRAINING, TRAINING.fingerprint)
+
+
+def test_the_file_has_flat_keys_for_scripts(tmp_path: Path, runs: list[ComponentRun]) -> None:
+    content = json.loads(write_summary(tmp_path, summary(runs)).read_text())
+    assert content["objectives"]["click"]["auc_lower"] == 0.74
+    assert content["objectives"]["click"]["gate"] == "passed"
+    assert content["gates"][1]["limit"] == [0.8, 1.25]
+    assert content["components"][0]["cached"] is True
+    assert content["slices_dropped"] == [["author"]]
+
+
+def test_a_finished_run_survives_its_file(runs: list[ComponentRun]) -> None:
+    finished = replace(
+        summarise(
+            "run", CONFIGS["feed"], date(2026, 1, 12), Path("log"), runs, None, StartPlan("cold", "first"), TRAINING
+        ),
+        monitoring=MonitoringSummary("monitor.html", ("click: O/E",)),
+    )
+    assert RunSummary.from_json(finished.to_json()) == finished
+    with pytest.raises(DocumentError, match=r"summary\.json: status: "):
+        RunSummary.from_json(finished.to_json().replace('"complete"', '"half"'))
 
 
 def test_rows_are_those_of_the_splits_that_a_component_reads() -> None:

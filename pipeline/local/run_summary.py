@@ -1,0 +1,249 @@
+"""The run summary: what `summary.json` says of one run on this machine, for people, schedulers and a later backfill."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ranker.documents import read_json, write_json
+from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation
+from ranker.evaluation.gates import Outcome, Verdict
+from ranker.evaluation.intervals import Estimate
+from ranker.evaluation.summary import ObjectiveMetrics
+from ranker.identity.training import TrainingIdentity
+from ranker.registry.start import StartPlan
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The component that failed, and the message of its error."""
+
+    component: str
+    error: str
+
+
+@dataclass(frozen=True)
+class ComponentSummary:
+    """One component of a run.
+
+    Attributes:
+        component: its id.
+        state: `ran`, `cached` or `failed`.
+        cached: whether its outputs came from the cache.
+        seconds: from its launch to its end.
+        rows: rows that it goes through, or None where it reads none.
+    """
+
+    component: str
+    state: str
+    cached: bool
+    seconds: float
+    rows: int | None
+
+
+@dataclass(frozen=True)
+class MonitoringSummary:
+    """The health of the evaluated day.
+
+    Attributes:
+        page: path of the monitor's page, or None where the day could not be monitored.
+        alarms: one line per alarm.
+        error: why the day could not be monitored, or None.
+    """
+
+    page: str | None
+    alarms: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class MetricsSummary:
+    """Metrics of one model and objective over all impressions; None where undefined, or where an interval is open."""
+
+    impressions: int
+    positives: int
+    auc: float | None = None
+    auc_lower: float | None = None
+    auc_upper: float | None = None
+    o_over_e: float | None = None
+    o_over_e_lower: float | None = None
+    o_over_e_upper: float | None = None
+    o_over_e_variance: float | None = None
+    viewer_groups: int = 0
+    mean_prediction: float | None = None
+    normalized_entropy: float | None = None
+    log_loss: float | None = None
+    expected_calibration_error: float | None = None
+
+
+@dataclass(frozen=True)
+class ObjectiveSummary(MetricsSummary):
+    """One objective on the held-out day: the candidate's metrics, and what they are compared with.
+
+    Attributes:
+        gate: `passed`, or what did not pass.
+        baseline: metrics of the serving model, or None where there was none to compare with.
+        auc_drop: the serving model's AUC minus the candidate's.
+        calibration_worsening: |log O/E| of the candidate minus that of the serving model.
+    """
+
+    gate: str = ""
+    baseline: MetricsSummary | None = None
+    auc_drop: float | None = None
+    auc_drop_lower: float | None = None
+    auc_drop_upper: float | None = None
+    calibration_worsening: float | None = None
+    calibration_worsening_lower: float | None = None
+    calibration_worsening_upper: float | None = None
+
+
+@dataclass(frozen=True)
+class GateSummary:
+    """What one gate says; see `ranker.evaluation.gates.Verdict`. `slice` is "" for all impressions."""
+
+    objective: str
+    slice: str
+    metric: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+    limit: tuple[float | None, float | None]
+    outcome: Outcome
+    passed: bool
+    blocking: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One run.
+
+    Attributes:
+        run_id: names the folder of the run.
+        config: name of the config.
+        day: the day held out, YYYY-MM-DD.
+        feed_log: where it was read from.
+        status: whether every component ended well.
+        training_fingerprint: of `training`.
+        training: what was trained, on what and from what.
+        start: how the training started and why, and the `parent` that it continued from.
+        failure: what failed, or None.
+        rows: per split; `replay` only where days were replayed.
+        rows_per_day: by day, oldest first.
+        missing_days: days of the window without a folder.
+        objectives: metrics over all impressions of the held-out day; empty where nothing was evaluated.
+        gates: every verdict over all impressions, and those on slices that failed.
+        slice_gates: how many gates on slices had each outcome.
+        slices_dropped: kinds of slices that were left out, as they have too many values.
+        baseline: the model compared with, or why it was dropped; None where nothing was evaluated.
+        report: path of the calibration report, or None.
+        blessed: whether every gate held; None where nothing was evaluated.
+        pushed_model: path of the pushed version, or None where nothing was pushed.
+        monitoring: the health of the day; None for a failed run.
+        components: in the order in which they ran.
+    """
+
+    run_id: str
+    config: str
+    day: str
+    feed_log: str
+    status: Literal["complete", "failed"]
+    training_fingerprint: str = ""
+    training: TrainingIdentity | None = None
+    start: StartPlan | None = None
+    failure: Failure | None = None
+    rows: dict[str, int] = field(default_factory=dict)
+    rows_per_day: dict[str, int] = field(default_factory=dict)
+    missing_days: tuple[str, ...] = ()
+    objectives: dict[str, ObjectiveSummary] = field(default_factory=dict)
+    gates: tuple[GateSummary, ...] = ()
+    slice_gates: dict[Outcome, int] = field(default_factory=dict)
+    slices_dropped: tuple[tuple[str, ...], ...] = ()
+    baseline: Baseline | None = None
+    report: str | None = None
+    blessed: bool | None = None
+    pushed_model: str | None = None
+    monitoring: MonitoringSummary | None = None
+    components: tuple[ComponentSummary, ...] = ()
+
+    def to_json(self) -> str:
+        """All of it as one JSON object, indented."""
+        return write_json(self, indent=2)
+
+    @staticmethod
+    def from_json(text: str, name: str = "summary.json") -> "RunSummary":
+        """What `to_json` wrote.
+
+        Args:
+            text: the file's content.
+            name: its path, for the message.
+
+        Raises:
+            DocumentError: the text is not a run summary.
+        """
+        return read_json(RunSummary, text, name)
+
+
+def summarise_objectives(evaluation: Evaluation) -> dict[str, ObjectiveSummary]:
+    """Every objective of an evaluation, over all impressions."""
+    return {name: _objective(found, evaluation.gate(name)) for name, found in evaluation.objectives.items()}
+
+
+def summarise_gates(verdicts: Iterable[Verdict]) -> tuple[GateSummary, ...]:
+    """The verdicts in their order."""
+    return tuple(
+        GateSummary(
+            objective=verdict.objective,
+            slice=verdict.slice,
+            metric=verdict.metric,
+            value=_finite(verdict.value),
+            lower=_finite(verdict.lower),
+            upper=_finite(verdict.upper),
+            limit=verdict.limit,
+            outcome=verdict.outcome,
+            passed=verdict.passed,
+            blocking=verdict.blocking,
+            text=verdict.text,
+        )
+        for verdict in verdicts
+    )
+
+
+def _objective(evaluated: ObjectiveEvaluation, gate: str) -> ObjectiveSummary:
+    compared: dict[str, Any] = {}
+    if evaluated.comparison is not None:
+        compared |= _bounded("auc_drop", evaluated.comparison.auc_drop)
+        compared |= _bounded("calibration_worsening", evaluated.comparison.calibration_worsening)
+    return ObjectiveSummary(
+        **_metrics(evaluated.candidate),
+        gate=gate,
+        baseline=MetricsSummary(**_metrics(evaluated.baseline)) if evaluated.baseline is not None else None,
+        **compared,
+    )
+
+
+def _metrics(metrics: ObjectiveMetrics) -> dict[str, Any]:
+    return {
+        "impressions": metrics.impressions,
+        "positives": metrics.positives,
+        **_bounded("auc", metrics.auc),
+        **_bounded("o_over_e", metrics.o_over_e),
+        "o_over_e_variance": _finite(metrics.o_over_e_variance),
+        "viewer_groups": metrics.viewer_groups,
+        "mean_prediction": _finite(metrics.mean_prediction),
+        "normalized_entropy": _finite(metrics.normalized_entropy),
+        "log_loss": _finite(metrics.log_loss),
+        "expected_calibration_error": _finite(metrics.expected_calibration_error),
+    }
+
+
+def _bounded(name: str, estimate: Estimate) -> dict[str, float | None]:
+    return {
+        name: _finite(estimate.value),
+        f"{name}_lower": _finite(estimate.lower),
+        f"{name}_upper": _finite(estimate.upper),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
