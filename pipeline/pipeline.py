@@ -25,6 +25,7 @@ from components.training_start.component import TrainingStart
 from components.transform.component import Transform
 from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
+from ranker.feed_log.columns import columns_of
 from ranker.identity.code import code_fingerprint
 from ranker.identity.compatibility import warm_start_parts
 from ranker.identity.recipe import recipe_fingerprint
@@ -92,7 +93,9 @@ def create_pipeline(
         source_fingerprint=source_fingerprint,
         training_start=start.outputs["training_start"],
     )
-    schema = SchemaImporter(schema_file=config.schema, numeric=config.features.numeric)
+    schema = SchemaImporter(
+        schema_file=config.schema, columns=columns_of(config.objective_names, config.features, config.keys)
+    )
     # A column that the log itself lacks is told of first, as there the file can be named.
     schema.add_upstream_node(examples)
     statistics = StatisticsGen(

@@ -7,8 +7,7 @@ is written down generously, for the user to tighten.
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -20,19 +19,17 @@ import tensorflow_data_validation as tfdv
 from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from ranker.feed_log.columns import Column, Kind, LogColumns
+from ranker.features.drafting import MIN_DRIFT_THRESHOLD, Seen
+from ranker.features.registry import column_kind
+from ranker.feed_log.columns import LogColumns
 from ranker.feed_log.planning import plan_day
 from ranker.feed_log.reading import read_unit
 
 MAX_DOMAIN_SIZE = 100
-MIN_DOMAIN_MASS = 0.95
-MIN_DRIFT_THRESHOLD = 0.3
 DRIFT_MARGIN = 2.0
 NO_DRIFT_THRESHOLD_BEYOND = 0.9  # both measures lie between 0 and 1
 MOST_OF_ONE_VALUE = 0.95  # a day may hold some rows of the next, seen from another time zone
 MOST_IN_ONE_BUCKET = 0.8  # TFDV spreads a bucket's numbers evenly before it compares: useless for one bucket and a tail
-
-_KEYS: tuple[Kind, ...] = ("id", "timestamp")
 
 
 def statistics_of(
@@ -43,7 +40,7 @@ def statistics_of(
     Raises:
         FeedLogError: a day is not there, or something in it cannot be read.
     """
-    read = [column for column in columns.columns if column.kind not in _KEYS]
+    read = [column for column in columns.columns if not column_kind(column.kind).is_key]
     units = [unit for day in days for unit in plan_day(root, day, columns)]
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "statistics.pb")
@@ -83,8 +80,8 @@ def draft_schema(
     domains = {domain.name: sorted(domain.value) for domain in inferred.string_domain}
     of_column = {feature.name: domains.get(feature.domain, []) for feature in inferred.feature}
     found = {feature.path.step[0]: feature for feature in statistics.datasets[0].features}
-    seen = {c.name: _Seen.of(found.get(c.name), of_column.get(c.name, [])) for c in columns.columns}
-    schema = schema_pb2.Schema(feature=[_DRAFTS[c.kind](c, seen[c.name]) for c in columns.columns])
+    seen = {c.name: _seen(found.get(c.name), of_column.get(c.name, [])) for c in columns.columns}
+    schema = schema_pb2.Schema(feature=[column_kind(c.kind).draft(c, seen[c.name]) for c in columns.columns])
     if earlier is not None:
         _widen_drift(schema, statistics, earlier)
     return schema
@@ -92,7 +89,7 @@ def draft_schema(
 
 def points_to_review(schema: schema_pb2.Schema, columns: LogColumns) -> list[str]:
     """What to look at in a drafted schema, one line each."""
-    keys = {column.name for column in columns.columns if column.kind in _KEYS}
+    keys = {column.name for column in columns.columns if column_kind(column.kind).is_key}
     points = []
     for feature in schema.feature:
         if values := list(feature.string_domain.value):
@@ -126,94 +123,16 @@ def _widen_drift(
             measure.threshold = threshold
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What a day shows of one column: the share of rows with a value, whether values differ, and which there are."""
-
-    present: float = 0.0
-    varies: bool = False
-    domain: Sequence[str] = ()
-
-    @classmethod
-    def of(cls, feature: statistics_pb2.FeatureNameStatistics | None, domain: Sequence[str]) -> "_Seen":
-        if feature is None:
-            return cls()
-        numbers = feature.WhichOneof("stats") == "num_stats"
-        common = (feature.num_stats if numbers else feature.string_stats).common_stats
-        if numbers:
-            buckets = next((h.buckets for h in feature.num_stats.histograms if h.type == h.STANDARD), ())
-            varies = max((b.sample_count for b in buckets), default=0) < MOST_IN_ONE_BUCKET * common.tot_num_values
-        else:
-            top = max((value.frequency for value in feature.string_stats.top_values), default=0)
-            varies = top < MOST_OF_ONE_VALUE * common.tot_num_values
-        return cls(common.num_non_missing / (common.num_non_missing + common.num_missing), varies, domain)
-
-
-def _optional(column: Column, seen: _Seen, kind: "schema_pb2.FeatureType") -> schema_pb2.Feature:
-    feature = schema_pb2.Feature(name=column.name, type=kind)
-    feature.value_count.min = 1
-    # Half of what was seen: a feature that goes missing is noticed, a quiet day is not.
-    if least := int(seen.present * 50) / 100:
-        feature.presence.min_fraction = least
-    return feature
-
-
-def _numeric(column: Column, seen: _Seen) -> schema_pb2.Feature:
-    feature = _optional(column, seen, schema_pb2.FLOAT)
-    feature.value_count.max = 1
-    if seen.varies:
-        feature.drift_comparator.jensen_shannon_divergence.threshold = MIN_DRIFT_THRESHOLD
-    return feature
-
-
-def _categorical(column: Column, seen: _Seen) -> schema_pb2.Feature:
-    feature = _multi_valued(column, seen)
-    feature.value_count.max = 1
-    return feature
-
-
-def _multi_valued(column: Column, seen: _Seen) -> schema_pb2.Feature:
-    feature = _optional(column, seen, schema_pb2.BYTES)
-    if seen.varies:
-        feature.drift_comparator.infinity_norm.threshold = MIN_DRIFT_THRESHOLD
-        if seen.domain:
-            feature.string_domain.name = column.name
-            feature.string_domain.value.extend(seen.domain)
-            feature.distribution_constraints.min_domain_mass = MIN_DOMAIN_MASS
-    return feature
-
-
-def _required(column: Column, kind: "schema_pb2.FeatureType") -> schema_pb2.Feature:
-    feature = schema_pb2.Feature(name=column.name, type=kind)
-    feature.presence.min_fraction = 1.0
-    feature.presence.min_count = 1
-    feature.shape.dim.add(size=column.size)
-    return feature
-
-
-def _dense(column: Column, seen: _Seen) -> schema_pb2.Feature:
-    return _required(column, schema_pb2.FLOAT)
-
-
-def _objective(column: Column, seen: _Seen) -> schema_pb2.Feature:
-    feature = _required(column, schema_pb2.INT)
-    feature.int_domain.min, feature.int_domain.max = 0, 1
-    return feature
-
-
-def _key(column: Column, seen: _Seen) -> schema_pb2.Feature:
-    kind = schema_pb2.INT if column.kind == "timestamp" else schema_pb2.BYTES
-    feature = schema_pb2.Feature(name=column.name, type=kind)
-    feature.value_count.min = feature.value_count.max = 1
-    return feature
-
-
-_DRAFTS: Mapping[Kind, Callable[[Column, _Seen], schema_pb2.Feature]] = {
-    "id": _key,
-    "timestamp": _key,
-    "numeric": _numeric,
-    "categorical": _categorical,
-    "multi_valued": _multi_valued,
-    "dense": _dense,
-    "objective": _objective,
-}
+def _seen(feature: statistics_pb2.FeatureNameStatistics | None, domain: Sequence[str]) -> Seen:
+    """What the statistics of a day show of one column."""
+    if feature is None:
+        return Seen()
+    numbers = feature.WhichOneof("stats") == "num_stats"
+    common = (feature.num_stats if numbers else feature.string_stats).common_stats
+    if numbers:
+        buckets = next((h.buckets for h in feature.num_stats.histograms if h.type == h.STANDARD), ())
+        varies = max((b.sample_count for b in buckets), default=0) < MOST_IN_ONE_BUCKET * common.tot_num_values
+    else:
+        top = max((value.frequency for value in feature.string_stats.top_values), default=0)
+        varies = top < MOST_OF_ONE_VALUE * common.tot_num_values
+    return Seen(common.num_non_missing / (common.num_non_missing + common.num_missing), varies, domain)

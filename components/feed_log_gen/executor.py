@@ -17,7 +17,8 @@ from tfx.types import artifact_utils
 
 from components.artifacts import SOURCE_FINGERPRINT, start_of
 from ranker.config.documents import from_json
-from ranker.feed_log.columns import Column, LogColumns
+from ranker.features.log_column import Column
+from ranker.feed_log.columns import LogColumns
 from ranker.feed_log.day import resolve_day
 from ranker.feed_log.fingerprint import source_fingerprint
 from ranker.feed_log.layout import FeedLogError, window_days

@@ -1,13 +1,13 @@
 """TFX's ImportSchemaGen with a cache key that sees the schema itself and not only its path."""
 
 import hashlib
-import json
-from collections.abc import Sequence
 
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts, standard_component_specs
 
 from components.schema_importer.executor import PROJECT_ROOT, Executor
+from ranker.config.documents import to_json
+from ranker.feed_log.columns import LogColumns
 from ranker.identity.code import code_fingerprint
 
 
@@ -17,7 +17,7 @@ class SchemaImporterSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         standard_component_specs.SCHEMA_FILE_KEY: component_spec.ExecutionParameter(type=str),
         "content_fingerprint": component_spec.ExecutionParameter(type=str),
-        "numeric": component_spec.ExecutionParameter(type=str),
+        "columns": component_spec.ExecutionParameter(type=str),
         "code_fingerprint": component_spec.ExecutionParameter(type=str),
     }
     INPUTS: dict[str, component_spec.ChannelParameter] = {}
@@ -32,7 +32,7 @@ class SchemaImporter(base_component.BaseComponent):
     Args:
         schema_file: the TFMD schema as a text proto. A path relative to the project's root is read from the project
             wherever the component runs; it must hold the same schema where the pipeline is built.
-        numeric: the numeric feature columns, which are read as dense tensors.
+        columns: the columns of the config; their kinds say how each is read.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -41,7 +41,7 @@ class SchemaImporter(base_component.BaseComponent):
     SPEC_CLASS = SchemaImporterSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, schema_file: str, numeric: Sequence[str]) -> None:
+    def __init__(self, schema_file: str, columns: LogColumns) -> None:
         path = PROJECT_ROOT / schema_file
         if not path.is_file():
             raise FileNotFoundError(
@@ -52,7 +52,7 @@ class SchemaImporter(base_component.BaseComponent):
             spec=SchemaImporterSpec(
                 schema_file=schema_file,
                 content_fingerprint=hashlib.sha256(path.read_bytes()).hexdigest()[:16],
-                numeric=json.dumps(list(numeric)),
+                columns=to_json(columns),
                 code_fingerprint=code_fingerprint("components.schema_importer.executor"),
                 schema=channel.Channel(type=standard_artifacts.Schema),
             )

@@ -1,6 +1,5 @@
 """SchemaImporter's executor: TFX's own, for a schema that lies in the project, wherever the project lies."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,9 @@ from tfx.components.schema_gen.import_schema_gen import executor as stock
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
+from ranker.config.documents import from_json
 from ranker.features.representation import add_tensor_representations
+from ranker.feed_log.columns import LogColumns
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,12 +28,12 @@ class Executor(stock.Executor):
         """Writes the artifact; a relative path starts at the project's root on the machine that this runs on.
 
         Raises:
-            ValueError: the schema and the config's numeric columns do not fit.
+            ValueError: the schema lacks a feature of the config, or has it as another type than its kind's.
         """
         path = PROJECT_ROOT / exec_properties[standard_component_specs.SCHEMA_FILE_KEY]
         super().Do(input_dict, output_dict, exec_properties | {standard_component_specs.SCHEMA_FILE_KEY: str(path)})
         uri = artifact_utils.get_single_uri(output_dict[standard_component_specs.SCHEMA_KEY])
         written = os.path.join(uri, stock.schema_gen_executor.DEFAULT_FILE_NAME)
         schema = io_utils.SchemaReader().read(written)
-        add_tensor_representations(schema, json.loads(exec_properties["numeric"]))
+        add_tensor_representations(schema, from_json(LogColumns, exec_properties["columns"]).columns)
         io_utils.write_pbtxt_file(written, schema)

@@ -19,39 +19,81 @@ class Keys:
 
 
 @dataclass(frozen=True, config=CHECKED)
-class Categorical:
+class FeatureColumn:
+    """A column that a model reads: its name, and what forest and towers get of it.
+
+    How each kind of column is read, transformed and served is in `ranker.features`.
+    """
+
+    name: ColumnName
+
+    @property
+    def forest_names(self) -> tuple[str, ...]:
+        """The forest's inputs that the column becomes, in order."""
+        return ()
+
+    @property
+    def codes(self) -> int:
+        """Codes that the towers can embed the column's value by, each in [0, codes); 0 where there are none."""
+        return 0
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Numeric(FeatureColumn):
+    """A column with one number per impression. A config gives its name alone."""
+
+    @property
+    def forest_names(self) -> tuple[str, ...]:
+        """The number."""
+        return (self.name,)
+
+
+@dataclass(frozen=True, config=CHECKED)
+class Categorical(FeatureColumn):
     """A column with one string or integer per impression; the forest sees its rank by frequency.
 
     Attributes:
         vocabulary_size: values kept, most frequent first; the others share one code.
     """
 
-    name: ColumnName
     vocabulary_size: PositiveInt = 1000
+
+    @property
+    def forest_names(self) -> tuple[str, ...]:
+        """The rank."""
+        return (self.name,)
 
     @property
     def missing_code(self) -> int:
         """What stands for a missing value where numbers are needed: one more than any rank can be."""
         return self.vocabulary_size + 1
 
+    @property
+    def codes(self) -> int:
+        """The ranks, and the code of a missing value."""
+        return self.missing_code + 1
+
 
 @dataclass(frozen=True, config=CHECKED)
-class MultiValued:
+class MultiValued(FeatureColumn):
     """A column with a list of strings or integers per impression; the forest sees one 0/1 column per value kept.
 
     Attributes:
         vocabulary_size: values kept, most frequent first; each is one forest feature, so keep it small.
     """
 
-    name: ColumnName
     vocabulary_size: Annotated[int, Field(ge=1, le=1024)] = 32
+
+    @property
+    def forest_names(self) -> tuple[str, ...]:
+        """The number of values, and one input per value kept."""
+        return tuple(f"{self.name}.{part}" for part in ("count", *range(self.vocabulary_size)))
 
 
 @dataclass(frozen=True, config=CHECKED)
-class DenseEmbedding:
+class DenseEmbedding(FeatureColumn):
     """A column with a fixed-size float vector per impression (text, image, …); it goes to the towers directly."""
 
-    name: ColumnName
     size: PositiveInt
 
 
@@ -66,23 +108,20 @@ class Features:
 
     def __post_init__(self) -> None:
         check_names("features", self.names)
-        if not (self.numeric or self.categorical or self.multi_valued):
+        if not self.forest_names:
             raise ValueError("features: the forest needs at least one numeric, categorical or multi_valued column")
 
     @property
-    def forest_names(self) -> tuple[str, ...]:
-        """The forest's inputs, in order: a multi-valued column stands for its length and one input per value kept."""
-        multi_valued = tuple(
-            f"{f.name}.{part}" for f in self.multi_valued for part in ("count", *range(f.vocabulary_size))
-        )
-        return (*self.numeric, *(f.name for f in self.categorical), *multi_valued)
+    def columns(self) -> tuple[FeatureColumn, ...]:
+        """Every feature column, in the order numeric, categorical, multi-valued, dense."""
+        return (*(Numeric(name) for name in self.numeric), *self.categorical, *self.multi_valued, *self.dense)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every feature column, in the order numeric, categorical, multi-valued, dense."""
-        return (
-            *self.numeric,
-            *(f.name for f in self.categorical),
-            *(f.name for f in self.multi_valued),
-            *(f.name for f in self.dense),
-        )
+        """The name of every feature column, in the order of `columns`."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def forest_names(self) -> tuple[str, ...]:
+        """The forest's inputs, in the order of `columns`."""
+        return tuple(name for column in self.columns for name in column.forest_names)

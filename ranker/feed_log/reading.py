@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from ranker.feed_log.columns import Column
-from ranker.feed_log.conversion import BadValueError, to_lists
+from ranker.features.arrow import BadValueError
+from ranker.features.log_column import Column
+from ranker.feed_log.conversion import to_lists
 from ranker.feed_log.layout import FeedLogError, open_parquet
 from ranker.feed_log.planning import WorkUnit
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 import pyarrow as pa
 import tensorflow as tf
 
-from ranker.feed_log.columns import Column
+from ranker.features.log_column import Column
 from ranker.feed_log.planning import WorkUnit
 from ranker.feed_log.reading import read_unit
 from ranker.feed_log.tf_example import encode_examples

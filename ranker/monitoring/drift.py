@@ -1,7 +1,7 @@
 """Whether a feature looks like it did in the training window.
 
 How far two healthy days lie apart differs from feature to feature: the day of the week is another one every day, the
-share of a device hardly moves. So a feature's limit is measured: the training days are held against each other, and a
+share of a device hardly moves. So a feature's limit is measured: the training days are compared with each other, and a
 new day may lie a few times as far out as the farthest of them.
 """
 
@@ -179,7 +179,7 @@ class _Spread:
 def _spread(name: str, window: Sequence[DayProfile], pooled: FeatureProfile, bins: list[Ints]) -> Iterator[_Spread]:
     """How far training days lie from each other.
 
-    Each is held against all others; and each of the later half against those before it, which is how a new day is
+    Each is compared with all others; and each of the later half with those before it, which is how a new day is
     judged: a feature that moves a little every day is always farther from the past than from its neighbours.
     """
     rows = sum(day.rows for day in window)
@@ -228,9 +228,8 @@ def _only_value(profile: FeatureProfile) -> str:
 def _typical(profile: FeatureProfile, pooled: FeatureProfile) -> tuple[float | None, float | None, str]:
     counts = (int(profile.counts.sum()), int(pooled.counts.sum()))
     if pooled.of_numbers:
-        what = "mean length" if pooled.kind == "dense" else "mean"
         day, usual = (p.total / n if n else None for p, n in zip((profile, pooled), counts, strict=True))
-        return day, usual, what
+        return day, usual, pooled.kind.typical
     if not counts[1]:
         return None, None, "share"
     top = int(np.argmax(pooled.counts))

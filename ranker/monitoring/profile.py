@@ -1,8 +1,6 @@
 """What the features of one day look like: counts that can be compared with those of any other day."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -10,9 +8,9 @@ import pyarrow.compute as pc
 
 from ranker.config.columns import Features
 from ranker.evaluation.buckets import Ints
+from ranker.features.kind import FeatureKind
+from ranker.features.registry import feature_kinds
 from ranker.monitoring.buckets import CATEGORY_BUCKETS, NUMBER_BUCKETS, category_bucket, number_bucket
-
-FeatureKind = Literal["numeric", "categorical", "multi_valued", "dense"]
 
 
 @dataclass
@@ -20,14 +18,14 @@ class FeatureProfile:
     """One feature over the impressions of a day.
 
     Attributes:
-        kind: a dense embedding counts by its length (its L2 norm), a multi-valued feature by each of its values.
+        kind: the kind of feature; says what is counted of a value.
         missing: impressions without a value.
         total: sum of the numbers; 0 for categories.
         counts: values by bucket, [NUMBER_BUCKETS] or [CATEGORY_BUCKETS].
         names: a category's name by bucket.
     """
 
-    kind: FeatureKind
+    kind: FeatureKind[Any]
     missing: int = 0
     total: float = 0.0
     counts: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -40,15 +38,14 @@ class FeatureProfile:
     @property
     def of_numbers(self) -> bool:
         """Whether buckets are of numbers, in their order, and not of categories."""
-        return self.kind in ("numeric", "dense")
+        return self.kind.profiled_as == "numbers"
 
     def add(self, lists: pa.ListArray) -> None:
         """Adds a batch, one list per impression: float32 for numbers, binary for categories."""
         present = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False) > 0
-        self.missing += int(len(present) - np.count_nonzero(present))
-        values = lists.flatten().to_numpy(zero_copy_only=False)
-        if self.kind == "dense" and len(values):
-            values = np.sqrt(np.square(values.reshape(np.count_nonzero(present), -1)).sum(axis=1))
+        rows = int(np.count_nonzero(present))
+        self.missing += len(present) - rows
+        values = self.kind.profiled(lists.flatten().to_numpy(zero_copy_only=False), rows)
         if self.of_numbers:
             self.total += float(values.sum(dtype=np.float64))
             buckets = number_bucket(values)
@@ -89,15 +86,3 @@ class DayProfile:
         self.rows += other.rows
         for name, profile in self.features.items():
             profile.merge(other.features[name])
-
-
-def feature_kinds(features: Features) -> Iterator[tuple[str, FeatureKind]]:
-    """Every feature column with its kind."""
-    for name in features.numeric:
-        yield name, "numeric"
-    for categorical in features.categorical:
-        yield categorical.name, "categorical"
-    for multi_valued in features.multi_valued:
-        yield multi_valued.name, "multi_valued"
-    for dense in features.dense:
-        yield dense.name, "dense"

@@ -90,7 +90,7 @@ class StoredProfile:
 
 
 def _kind(feature: FeatureProfile) -> str:
-    return feature.kind
+    return feature.kind.name
 
 
 def _stored(feature: FeatureProfile) -> StoredFeature:

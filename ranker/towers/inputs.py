@@ -51,12 +51,12 @@ class TowerInputs:
 def calibration_keys(features: Features, towers: Towers) -> int:
     """Values of the key that calibration differs by, a missing one among them; 0 where it differs by none."""
     by = towers.calibrated_by(features)
-    return by.missing_code + 1 if by else 0
+    return by.codes if by else 0
 
 
 def category_codes(features: Features, towers: Towers) -> tuple[int, ...]:
     """Codes of each categorical feature that the towers read, those not kept and a missing one among them."""
-    return tuple(f.missing_code + 1 for f in features.categorical) if towers.categorical_embedding_size else ()
+    return tuple(c.codes for c in features.columns if c.codes) if towers.categorical_embedding_size else ()
 
 
 def tower_inputs(

@@ -1,5 +1,4 @@
 import hashlib
-import json
 from pathlib import Path
 
 import pytest
@@ -9,26 +8,28 @@ from tfx.utils import io_utils
 from components.schema_importer.component import SchemaImporter
 from components.schema_importer.executor import PROJECT_ROOT, Executor
 from pipeline_config import FEED
+from ranker.config.documents import to_json
+from ranker.feed_log.columns import columns_of
 from ranker.identity.code import code_fingerprint
 
 SCHEMA = "schemas/feed.pbtxt"
-NUMERIC = FEED.features.numeric
+COLUMNS = columns_of(FEED.objective_names, FEED.features, FEED.keys)
 
 
 def test_the_parameters_hold_no_path_of_this_machine() -> None:
-    properties = SchemaImporter(SCHEMA, NUMERIC).exec_properties
+    properties = SchemaImporter(SCHEMA, COLUMNS).exec_properties
     digest = hashlib.sha256((PROJECT_ROOT / SCHEMA).read_bytes()).hexdigest()
     assert properties == {
         "schema_file": SCHEMA,
         "content_fingerprint": digest[:16],
-        "numeric": json.dumps(list(NUMERIC)),
+        "columns": to_json(COLUMNS),
         "code_fingerprint": code_fingerprint("components.schema_importer.executor"),
     }
 
 
 def test_a_schema_that_is_not_there_says_how_to_make_one() -> None:
     with pytest.raises(FileNotFoundError, match=r"schemas/no.pbtxt: there is no such schema.*infer_schema"):
-        SchemaImporter("schemas/no.pbtxt", NUMERIC)
+        SchemaImporter("schemas/no.pbtxt", COLUMNS)
 
 
 def test_the_schema_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +37,7 @@ def test_the_schema_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest
     schema = standard_artifacts.Schema()
     schema.uri = str(tmp_path / "schema")
     (tmp_path / "schema").mkdir()
-    Executor().Do({}, {"schema": [schema]}, SchemaImporter(SCHEMA, NUMERIC).exec_properties)
+    Executor().Do({}, {"schema": [schema]}, SchemaImporter(SCHEMA, COLUMNS).exec_properties)
     written = io_utils.SchemaReader().read(str(tmp_path / "schema" / "schema.pbtxt"))
     curated = io_utils.SchemaReader().read(str(PROJECT_ROOT / SCHEMA))
     assert list(written.feature) == list(curated.feature)

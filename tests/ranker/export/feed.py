@@ -24,6 +24,7 @@ from ranker.config.towers import Isotonic, Towers
 from ranker.export.module import FeedRanker
 from ranker.export.raw_features import RawFeatures
 from ranker.features.preprocessing import preprocessing_fn
+from ranker.features.registry import feature_kinds
 from ranker.features.representation import add_tensor_representations
 from ranker.forest.graph import ForestLeaves
 from ranker.forest.margins import ForestMargins
@@ -68,7 +69,7 @@ def imported(curated: schema_pb2.Schema, features: Features) -> schema_pb2.Schem
     """The schema as SchemaImporter hands it on."""
     schema = schema_pb2.Schema()
     schema.CopyFrom(curated)
-    add_tensor_representations(schema, features.numeric)
+    add_tensor_representations(schema, [kind.log_column for _, kind in feature_kinds(features)])
     return schema
 
 

@@ -6,6 +6,8 @@ import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
+from ranker.features.log_column import Column
+from ranker.features.registry import feature_kinds
 from ranker.features.representation import add_tensor_representations
 from tests.ranker.export.feed import CURATED, FEATURES
 
@@ -14,7 +16,7 @@ def test_numeric_columns_are_dense_with_nan_for_a_gap_and_others_as_their_shape_
     schema = schema_pb2.Schema()
     schema.CopyFrom(CURATED)
     before = schema_utils.schema_as_feature_spec(schema).feature_spec
-    add_tensor_representations(schema, FEATURES.numeric)
+    add_tensor_representations(schema, [kind.log_column for _, kind in feature_kinds(FEATURES)])
     after = schema_utils.schema_as_feature_spec(schema).feature_spec
 
     for name in FEATURES.numeric:
@@ -25,7 +27,25 @@ def test_numeric_columns_are_dense_with_nan_for_a_gap_and_others_as_their_shape_
     assert after == before
 
 
-@pytest.mark.parametrize(("name", "found"), [("device", "BYTES"), ("depth", "no such column")])
-def test_a_numeric_column_that_is_none_is_named(name: str, found: str) -> None:
-    with pytest.raises(ValueError, match=f"the numeric column '{name}' should have type FLOAT, found {found}"):
-        add_tensor_representations(CURATED, [name])
+@pytest.mark.parametrize(
+    ("column", "expected", "found"),
+    [
+        (Column("device", "numeric"), "FLOAT", "BYTES"),
+        (Column("votes", "categorical"), "BYTES", "FLOAT"),
+        (Column("depth", "numeric"), "FLOAT", "no such column"),
+    ],
+)
+def test_a_column_of_another_type_is_named(column: Column, expected: str, found: str) -> None:
+    message = f"the {column.kind} column '{column.name}' should have type {expected}, found {found}"
+    with pytest.raises(ValueError, match=message):
+        add_tensor_representations(CURATED, [column])
+
+
+def test_keys_and_objectives_are_read_as_the_schema_says() -> None:
+    schema = schema_pb2.Schema()
+    schema.CopyFrom(CURATED)
+    before = schema_utils.schema_as_feature_spec(schema).feature_spec
+
+    add_tensor_representations(schema, [Column("viewer_id", "id"), Column("like", "objective")])
+
+    assert schema_utils.schema_as_feature_spec(schema).feature_spec == before

@@ -1,0 +1,112 @@
+"""Arrow arrays of a feed log as lists of the types that a tf.Example knows; what the kinds of columns share.
+
+Everything works on whole columns. A row without a value becomes a null list, which is a feature absent from the
+Example: statistics then count it as missing, and a parser fills in its default.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+
+class BadValueError(ValueError):
+    """One row holds a value that its column may not hold; `row` counts from the start of the array."""
+
+    def __init__(self, row: int, problem: str) -> None:
+        super().__init__(problem)
+        self.row = row
+        self.problem = problem
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Whether an Arrow type is one of the three list types."""
+    return pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind)
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether an Arrow type holds numbers, dictionary-encoded or not; booleans count."""
+    kind = decoded_type(kind)
+    return pt.is_boolean(kind) or pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether an Arrow type holds strings or bytes, dictionary-encoded or not."""
+    kind = decoded_type(kind)
+    return pt.is_string(kind) or pt.is_large_string(kind) or pt.is_binary(kind) or pt.is_large_binary(kind)
+
+
+def is_category(kind: pa.DataType) -> bool:
+    """Whether an Arrow type holds what can be a category: strings, bytes, integers or booleans."""
+    return is_text(kind) or pt.is_integer(decoded_type(kind)) or pt.is_boolean(decoded_type(kind))
+
+
+def decoded_type(kind: pa.DataType) -> pa.DataType:
+    """The type of the values of a dictionary-encoded column; any other type as it is."""
+    return kind.value_type if pt.is_dictionary(kind) else kind
+
+
+def floats(values: pa.Array) -> npt.NDArray[np.float32]:
+    """[rows] float32, NaN where null."""
+    if pt.is_boolean(values.type):
+        values = values.cast(pa.uint8())
+    elif pt.is_decimal(values.type):
+        values = values.cast(pa.float64())
+    if not pt.is_float16(values.type):
+        # float32 holds fewer digits than int64 and float64; a safe cast would refuse them.
+        values = values.cast(pa.float32(), safe=False)
+    return values.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+
+
+def strings(values: pa.Array) -> tuple[npt.NDArray[np.bool_], pa.BinaryArray]:
+    """Which rows hold a string that is not empty, [rows], and those strings as bytes.
+
+    Integers become decimal strings, booleans "0" and "1".
+    """
+    if pt.is_boolean(values.type):
+        values = values.cast(pa.uint8())
+    if pt.is_integer(values.type):
+        values = values.cast(pa.string())
+    values = values.cast(pa.binary())
+    present = pc.fill_null(pc.binary_length(values), 0).to_numpy(zero_copy_only=False) > 0
+    return present, values if present.all() else values.filter(pa.array(present))
+
+
+def flat(values: pa.Array) -> tuple[npt.NDArray[np.int64], pa.Array]:
+    """Where each list ends, [rows + 1] from 0, and the elements of all lists; a null list has none."""
+    assert is_list(values.type)
+    sizes = pc.fill_null(pc.list_value_length(values), 0).to_numpy(zero_copy_only=False)
+    return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]), pc.list_flatten(values)
+
+
+def singles(present_values: pa.Array, present: npt.NDArray[np.bool_]) -> pa.ListArray:
+    """One value in each row that has one."""
+    return lists(present_values, np.concatenate([[0], np.cumsum(present)]))
+
+
+def lists(elements: pa.Array, ends: npt.NDArray[np.int64]) -> pa.ListArray:
+    """Lists between one end and the next; an empty one is null."""
+    empty = np.diff(ends) == 0
+    offsets = pa.array(ends.astype(np.int32))
+    return pa.ListArray.from_arrays(offsets, elements, mask=pa.array(empty) if empty.any() else None)
+
+
+def valid(values: pa.Array) -> npt.NDArray[np.bool_]:
+    """[rows], whether the value is not null."""
+    return values.is_valid().to_numpy(zero_copy_only=False)
+
+
+def check_all(good: npt.NDArray[np.bool_], problem: Callable[[int], str]) -> None:
+    """Raises BadValueError for the first row that is not good, with `problem(row)` as its message."""
+    if not good.all():
+        row = int(np.argmin(good))
+        raise BadValueError(row, problem(row))
+
+
+def shown(values: pa.Array, row: int) -> str:
+    """A value for a message."""
+    value = values[row].as_py()
+    return "null" if value is None else repr(value)

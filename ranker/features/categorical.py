@@ -1,0 +1,58 @@
+"""Categorical columns: at most one string or integer per impression."""
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.types as pt
+import tensorflow as tf
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from ranker.config.columns import Categorical
+from ranker.features import arrow, drafting
+from ranker.features.kind import FeatureKind, Transformed, Vocabulary
+from ranker.features.log_column import Column
+from ranker.features.tensors import RawColumns, Tensor, as_parsed, filled
+
+
+class CategoricalKind(FeatureKind[Categorical]):
+    """The forest reads the value's rank by frequency, the towers embed it. Null and "" are missing."""
+
+    name = "categorical"
+    accepted = "string, binary, integers and bool, dictionary-encoded or not"
+    schema_type = schema_pb2.BYTES
+    profiled_as = "categories"
+
+    @classmethod
+    def accepts(cls, arrow_type: pa.DataType) -> bool:
+        """Categories, or the null type of a column without a single value."""
+        return arrow.is_category(arrow_type) or pt.is_null(arrow_type)
+
+    @classmethod
+    def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
+        """Lists of bytes; integers become decimal strings, booleans "0" and "1"."""
+        present, strings = arrow.strings(values)
+        return arrow.singles(strings, present)
+
+    @classmethod
+    def draft(cls, column: Column, seen: drafting.Seen) -> schema_pb2.Feature:
+        """An optional string."""
+        feature = drafting.optional_strings(column, seen)
+        feature.value_count.max = 1
+        return feature
+
+    def transform(self, columns: RawColumns, vocabulary: Vocabulary) -> Transformed:
+        """The value's rank; those not kept share one last rank."""
+        feature = self.column
+        ranks = vocabulary(columns.one_string(feature.name), feature.name, feature.vocabulary_size, "shared")
+        return Transformed(
+            forest=filled(ranks, tf.float32, float("nan")), codes=filled(ranks, tf.int64, feature.missing_code)
+        )
+
+    def tensor_spec(self, name: str) -> tf.TensorSpec:
+        """string [batch], "" where missing."""
+        return tf.TensorSpec([None], tf.string, name=name)
+
+    def from_dense(self, tensor: tf.Tensor, spec: Any) -> Tensor:
+        """Sparse; "" is left out."""
+        values = tensor[:, tf.newaxis]
+        return as_parsed(values, tf.not_equal(values, ""), spec)

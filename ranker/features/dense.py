@@ -1,0 +1,81 @@
+"""Dense embeddings: a fixed-size float vector per impression, of a text, an image or the like."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import tensorflow as tf
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from ranker.config.columns import DenseEmbedding
+from ranker.features import arrow, drafting
+from ranker.features.kind import FeatureKind, Transformed, Vocabulary
+from ranker.features.log_column import Column
+from ranker.features.tensors import RawColumns, Tensor, as_parsed
+
+
+class DenseKind(FeatureKind[DenseEmbedding]):
+    """The towers read the vector; the forest does not. It may not be missing."""
+
+    name = "dense"
+    accepted = "lists of numbers"
+    schema_type = schema_pb2.FLOAT
+    profiled_as = "numbers"
+    typical = "mean length"
+
+    @property
+    def log_column(self) -> Column:
+        """With the size of the vector."""
+        return Column(self.column.name, self.name, self.column.size)
+
+    @classmethod
+    def accepts(cls, arrow_type: pa.DataType) -> bool:
+        """Lists of numbers."""
+        return arrow.is_list(arrow_type) and arrow.is_number(arrow_type.value_type)
+
+    @classmethod
+    def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
+        """Lists of float32.
+
+        Raises:
+            BadValueError: null, another size, or a number that is not a finite float32.
+        """
+        size = column.size
+        arrow.check_all(arrow.valid(values), lambda row: f"null; every impression needs an embedding of {size} numbers")
+        ends, flat = arrow.flat(values)
+        sizes = np.diff(ends)
+        arrow.check_all(sizes == size, lambda row: f"an embedding of {sizes[row]} numbers; the config says {size}")
+        floats = arrow.floats(flat)
+        finite = np.isfinite(floats).reshape(-1, size)
+
+        def problem(row: int) -> str:
+            at = int(np.argmin(finite[row]))
+            value = arrow.shown(flat, row * size + at)
+            return f"{value} at position {at}; an embedding's numbers must be finite float32"
+
+        arrow.check_all(np.asarray(finite.all(axis=1)), problem)
+        return arrow.lists(pa.array(floats), ends)
+
+    @classmethod
+    def draft(cls, column: Column, seen: drafting.Seen) -> schema_pb2.Feature:
+        """A vector in every Example."""
+        return drafting.required(column, cls.schema_type)
+
+    def transform(self, columns: RawColumns, vocabulary: Vocabulary) -> Transformed:
+        """The vector as it is."""
+        name, size = self.column.name, self.column.size
+        return Transformed(dense={name: tf.ensure_shape(columns.dense(name, 0.0, size), [None, size])})
+
+    def tensor_spec(self, name: str) -> tf.TensorSpec:
+        """float32 [batch, size]."""
+        return tf.TensorSpec([None, self.column.size], tf.float32, name=name)
+
+    def from_dense(self, tensor: tf.Tensor, spec: Any) -> Tensor:
+        """As the schema has it parsed."""
+        return as_parsed(tensor, tf.ones_like(tensor, tf.bool), spec)
+
+    @classmethod
+    def profiled(cls, values: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:
+        """Each vector's length, its L2 norm."""
+        return np.sqrt(np.square(values.reshape(rows, -1)).sum(axis=1)) if len(values) else values

@@ -1,0 +1,68 @@
+"""Parts of a drafted TFMD schema that several kinds of columns share.
+
+What the config already says (types, which columns must be there, sizes of embeddings) is taken from it. What only data
+can tell is written down generously, for the user to tighten.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from ranker.features.log_column import Column
+
+MIN_DOMAIN_MASS = 0.95
+MIN_DRIFT_THRESHOLD = 0.3
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a day shows of one column.
+
+    Attributes:
+        present: share of the rows that hold a value.
+        varies: whether values differ enough for their distribution to be compared with another day's.
+        domain: the distinct values of a column of strings, where there are few.
+    """
+
+    present: float = 0.0
+    varies: bool = False
+    domain: Sequence[str] = ()
+
+
+def optional(column: Column, seen: Seen, schema_type: "schema_pb2.FeatureType") -> schema_pb2.Feature:
+    """A column that may be missing from some rows."""
+    feature = schema_pb2.Feature(name=column.name, type=schema_type)
+    feature.value_count.min = 1
+    # Half of what was seen: a feature that goes missing is noticed, a quiet day is not.
+    if least := int(seen.present * 50) / 100:
+        feature.presence.min_fraction = least
+    return feature
+
+
+def optional_strings(column: Column, seen: Seen) -> schema_pb2.Feature:
+    """A column of strings that may be missing, with its values as domain where there are few."""
+    feature = optional(column, seen, schema_pb2.BYTES)
+    if seen.varies:
+        feature.drift_comparator.infinity_norm.threshold = MIN_DRIFT_THRESHOLD
+        if seen.domain:
+            feature.string_domain.name = column.name
+            feature.string_domain.value.extend(seen.domain)
+            feature.distribution_constraints.min_domain_mass = MIN_DOMAIN_MASS
+    return feature
+
+
+def required(column: Column, schema_type: "schema_pb2.FeatureType") -> schema_pb2.Feature:
+    """A column with `column.size` values in every row."""
+    feature = schema_pb2.Feature(name=column.name, type=schema_type)
+    feature.presence.min_fraction = 1.0
+    feature.presence.min_count = 1
+    feature.shape.dim.add(size=column.size)
+    return feature
+
+
+def key(column: Column, schema_type: "schema_pb2.FeatureType") -> schema_pb2.Feature:
+    """A key: one value in every row of a log, none in a request to a model."""
+    feature = schema_pb2.Feature(name=column.name, type=schema_type)
+    feature.value_count.min = feature.value_count.max = 1
+    return feature

@@ -1,0 +1,18 @@
+"""A column of the feed log, as component parameters and messages name it."""
+
+from pydantic.dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the feed log.
+
+    Attributes:
+        name: its name in the Parquet files.
+        kind: the name of its kind, such as "numeric"; `ranker.features.registry.column_kind` knows them.
+        size: numbers of a dense embedding; 1 for every other kind.
+    """
+
+    name: str
+    kind: str
+    size: int = 1

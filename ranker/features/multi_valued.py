@@ -1,0 +1,65 @@
+"""Multi-valued columns: a list of strings or integers per impression."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.types as pt
+import tensorflow as tf
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from ranker.config.columns import MultiValued
+from ranker.features import arrow, drafting
+from ranker.features.kind import FeatureKind, Transformed, Vocabulary
+from ranker.features.log_column import Column
+from ranker.features.tensors import RawColumns, Tensor, as_parsed
+
+
+class MultiValuedKind(FeatureKind[MultiValued]):
+    """The forest reads how many values there are, and one 0/1 input per value kept. Null and "" are no values."""
+
+    name = "multi_valued"
+    accepted = "lists of strings, of binary or of integers"
+    schema_type = schema_pb2.BYTES
+    profiled_as = "categories"
+
+    @classmethod
+    def accepts(cls, arrow_type: pa.DataType) -> bool:
+        """Lists of categories, or the null type where there is not a single list or value."""
+        if not arrow.is_list(arrow_type):
+            return pt.is_null(arrow_type)
+        return arrow.is_category(arrow_type.value_type) or pt.is_null(arrow_type.value_type)
+
+    @classmethod
+    def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
+        """Lists of bytes; integers become decimal strings, booleans "0" and "1"."""
+        if pt.is_null(values.type):
+            values = values.cast(pa.list_(pa.null()))
+        ends, flat = arrow.flat(values)
+        present, strings = arrow.strings(flat.dictionary_decode() if pt.is_dictionary(flat.type) else flat)
+        return arrow.lists(strings, np.concatenate([[0], np.cumsum(present)])[ends])
+
+    @classmethod
+    def draft(cls, column: Column, seen: drafting.Seen) -> schema_pb2.Feature:
+        """Optional strings."""
+        return drafting.optional_strings(column, seen)
+
+    def transform(self, columns: RawColumns, vocabulary: Vocabulary) -> Transformed:
+        """How many values the row has, and one 0/1 column per value kept."""
+        size = self.column.vocabulary_size
+        values = columns.strings(self.column.name)
+        codes = vocabulary(values, self.column.name, size, "none")
+        dense = tf.sparse.to_dense(codes, default_value=tf.constant(-1, codes.dtype))
+        # Over no value at all the maximum is -inf.
+        hot = tf.ensure_shape(tf.maximum(tf.reduce_max(tf.one_hot(dense, size), axis=1), 0.0), [None, size])
+        present = tf.SparseTensor(values.indices, tf.ones_like(values.values, tf.float32), values.dense_shape)
+        count = tf.reshape(tf.sparse.reduce_sum(present, axis=1), [-1, 1])
+        return Transformed(forest=tf.concat([count, hot], axis=1))
+
+    def tensor_spec(self, name: str) -> tf.TensorSpec:
+        """string [batch, values], padded with ""."""
+        return tf.TensorSpec([None, None], tf.string, name=name)
+
+    def from_dense(self, tensor: tf.Tensor, spec: Any) -> Tensor:
+        """Sparse; "" is left out."""
+        return as_parsed(tensor, tf.not_equal(tensor, ""), spec)

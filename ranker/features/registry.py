@@ -1,0 +1,41 @@
+"""The kinds of columns that there are. A new kind is entered here."""
+
+from typing import Any
+
+from ranker.config.columns import Categorical, DenseEmbedding, FeatureColumn, Features, MultiValued, Numeric
+from ranker.features.categorical import CategoricalKind
+from ranker.features.dense import DenseKind
+from ranker.features.keys_and_labels import Id, Objective, Timestamp
+from ranker.features.kind import ColumnKind, FeatureKind
+from ranker.features.multi_valued import MultiValuedKind
+from ranker.features.numeric import NumericKind
+
+_FEATURE_KINDS: dict[type[FeatureColumn], type[FeatureKind[Any]]] = {
+    Numeric: NumericKind,
+    Categorical: CategoricalKind,
+    MultiValued: MultiValuedKind,
+    DenseEmbedding: DenseKind,
+}
+_KINDS: tuple[type[ColumnKind], ...] = (Id, Timestamp, Objective, *_FEATURE_KINDS.values())
+_BY_NAME = {kind.name: kind for kind in _KINDS}
+
+
+def feature_kinds(features: Features) -> tuple[tuple[str, FeatureKind[Any]], ...]:
+    """Every feature column with its kind, in the order of `Features.names`.
+
+    Example:
+        >>> [(name, kind.name) for name, kind in feature_kinds(Features(numeric=("age_hours",)))]
+        [('age_hours', 'numeric')]
+    """
+    return tuple((column.name, _FEATURE_KINDS[type(column)](column)) for column in features.columns)
+
+
+def column_kind(name: str) -> type[ColumnKind]:
+    """The kind of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in _BY_NAME:
+        raise ValueError(f"column kind: {name!r} is none of {', '.join(_BY_NAME)}")
+    return _BY_NAME[name]

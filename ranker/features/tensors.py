@@ -1,0 +1,73 @@
+"""Raw columns as TensorFlow reads them: in Transform's graph, and on their way into it when serving."""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import tensorflow as tf
+
+Tensor: TypeAlias = tf.Tensor | tf.SparseTensor
+
+
+class RawColumns:
+    """The inputs of Transform's graph, dense or sparse as asked for.
+
+    The batch size is taken from the graph once, as TFT traces the graph over and over and each operation counts; and
+    from a feature, as labels are not there when serving.
+
+    Args:
+        inputs: column → tensor, as the schema has it read.
+        always_there: a column that is read in training and in serving.
+    """
+
+    def __init__(self, inputs: Mapping[str, Tensor], always_there: str) -> None:
+        self._inputs = inputs
+        first = inputs[always_there]
+        self._batch = first.dense_shape[0] if isinstance(first, tf.SparseTensor) else tf.shape(first, tf.int64)[0]
+        self._one = tf.stack([self._batch, 1])
+
+    def one(self, name: str, default: Any) -> tf.Tensor:
+        """[batch, 1], with `default` where the value is missing."""
+        return self.dense(name, default, 1)
+
+    def dense(self, name: str, default: Any, size: int) -> tf.Tensor:
+        """[batch, size], with `default` where a value is missing."""
+        tensor = self._inputs[name]
+        if not isinstance(tensor, tf.SparseTensor):
+            return tensor
+        shape = self._one if size == 1 else tf.stack([self._batch, size])
+        return tf.sparse.to_dense(tf.SparseTensor(tensor.indices, tensor.values, shape), default_value=default)
+
+    def strings(self, name: str) -> tf.SparseTensor:
+        """The strings of each row, however many; a dense column's empty strings stand for nothing."""
+        tensor = self._inputs[name]
+        return tensor if isinstance(tensor, tf.SparseTensor) else tf.sparse.from_dense(tensor)
+
+    def one_string(self, name: str) -> tf.SparseTensor:
+        """[batch, 1] strings, an empty one counting as missing."""
+        strings = self.strings(name)
+        kept = tf.sparse.retain(strings, tf.not_equal(strings.values, ""))
+        return tf.SparseTensor(kept.indices, kept.values, self._one)
+
+
+def filled(column: tf.SparseTensor, dtype: tf.DType, missing: float) -> tf.Tensor:
+    """[batch, 1] of a column with at most one value per row, with `missing` where there is none."""
+    typed = tf.SparseTensor(column.indices, tf.cast(column.values, dtype), column.dense_shape)
+    return tf.ensure_shape(tf.sparse.to_dense(typed, default_value=tf.constant(missing, dtype)), [None, 1])
+
+
+def as_parsed(values: tf.Tensor, present: tf.Tensor, spec: Any) -> Any:
+    """What `tf.io.parse_example` gives for Examples that hold these values.
+
+    Args:
+        values: [batch, values of a row].
+        present: [batch, values of a row], whether the Example holds the value.
+        spec: how the schema has the column parsed.
+    """
+    if isinstance(spec, tf.io.FixedLenFeature):
+        return tf.reshape(values, [-1, *spec.shape])
+    if values.shape[1] == 1:
+        where = tf.where(present)
+        shape = tf.stack([tf.shape(values, tf.int64)[0], tf.cast(tf.reduce_any(present), tf.int64)])
+        return tf.SparseTensor(where, tf.gather_nd(values, where), shape)
+    # Values move up to close the gaps that padding may leave between them.
+    return tf.ragged.boolean_mask(values, present).to_sparse()

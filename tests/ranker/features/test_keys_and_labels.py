@@ -1,0 +1,76 @@
+"""Keys and objectives: conversion and schema."""
+
+import datetime
+import decimal
+
+import pyarrow as pa
+import pytest
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from ranker.features.drafting import Seen
+from ranker.features.keys_and_labels import Id, Objective, Timestamp
+from ranker.features.log_column import Column
+from tests.ranker.features.columns import NAN, assert_accepts, assert_refused, converted
+
+STRINGS = pa.dictionary(pa.int32(), pa.string())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([0, 1], pa.uint8()),
+        pa.array([False, True]),
+        pa.array([0.0, 1.0], pa.float32()),
+        pa.array([decimal.Decimal(0), decimal.Decimal(1)]),
+    ],
+)
+def test_objectives_become_0_and_1(values: pa.Array) -> None:
+    assert converted("objective", values) == [[0], [1]]
+
+
+def test_keys_are_strings_and_times_are_milliseconds() -> None:
+    assert converted("id", pa.array([12, 7])) == [[b"12"], [b"7"]]
+    assert converted("id", pa.array(["u1"])) == [[b"u1"]]
+    moment = datetime.datetime(1970, 1, 2, 0, 0, 1, 999, tzinfo=datetime.UTC)
+    for unit in ("us", "ns"):
+        assert converted("timestamp", pa.array([moment], pa.timestamp(unit, "UTC"))) == [[86_401_000]]
+    assert converted("timestamp", pa.array([2], pa.timestamp("s"))) == [[2000]]
+    assert converted("timestamp", pa.array([datetime.date(1970, 1, 2)])) == [[86_400_000]]
+    assert converted("timestamp", pa.array([5], pa.int32())) == [[5]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "row", "problem"),
+    [
+        ("objective", pa.array([0, 1, 2]), 2, "2; an objective is 0 or 1"),
+        ("objective", pa.array([0.5]), 0, "0.5; an objective is 0 or 1"),
+        ("objective", pa.array([1, None]), 1, "null; an objective is 0 or 1"),
+        ("objective", pa.array([0.0, NAN]), 1, "nan; an objective is 0 or 1"),
+        ("id", pa.array(["a", None]), 1, "null; every impression needs a key"),
+        ("id", pa.array(["a", "b", ""]), 2, "''; every impression needs a key"),
+        ("timestamp", pa.array([None, 3]), 0, "null; every impression needs a time"),
+    ],
+)
+def test_bad_values_are_refused_with_their_row(kind: str, values: pa.Array, row: int, problem: str) -> None:
+    assert_refused(kind, values, row, problem)
+
+
+def test_accepted_types() -> None:
+    numbers = [pa.int8(), pa.uint64(), pa.bool_(), pa.float64(), pa.decimal128(3, 0)]
+    assert_accepts("objective", good=numbers, bad=[pa.string(), pa.null()])
+    ids = [pa.string(), pa.large_string(), pa.int64(), pa.binary(), STRINGS]
+    assert_accepts("id", good=ids, bad=[pa.float64(), pa.list_(pa.int8())])
+    moments = [pa.int64(), pa.timestamp("ns", "UTC"), pa.date32()]
+    assert_accepts("timestamp", good=moments, bad=[pa.string(), pa.float64()])
+
+
+def test_drafts() -> None:
+    click = Objective.draft(Column("click", "objective"), Seen())
+    assert (click.type, click.int_domain.min, click.int_domain.max) == (schema_pb2.INT, 0, 1)
+    assert (click.presence.min_fraction, [dim.size for dim in click.shape.dim]) == (1.0, [1])
+    for kind, schema_type in ((Id, schema_pb2.BYTES), (Timestamp, schema_pb2.INT)):
+        key = kind.draft(Column("key", kind.name), Seen())
+        assert (key.type, key.value_count.min, key.value_count.max) == (schema_type, 1, 1)
+        # A request to a model has no keys.
+        assert not key.presence.HasField("min_fraction")
+        assert kind.is_key

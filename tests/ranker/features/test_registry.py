@@ -1,0 +1,19 @@
+"""Every column of a config has a kind, in the order of the config."""
+
+import pytest
+
+from ranker.features.registry import column_kind, feature_kinds
+from tests.ranker.export.feed import FEATURES
+
+
+def test_every_feature_has_its_kind_in_the_order_of_the_names() -> None:
+    kinds = feature_kinds(FEATURES)
+    assert tuple(name for name, _ in kinds) == FEATURES.names
+    assert [kind.name for _, kind in kinds] == ["numeric", "numeric", "categorical", "multi_valued", "dense"]
+    assert [kind.log_column.size for _, kind in kinds] == [1, 1, 1, 1, 3]
+    assert all(column_kind(kind.name) is type(kind) for _, kind in kinds)
+
+
+def test_an_unknown_kind_is_named_with_those_that_there_are() -> None:
+    with pytest.raises(ValueError, match="'hashed' is none of id, timestamp, objective, numeric, categorical"):
+        column_kind("hashed")
