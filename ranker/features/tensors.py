@@ -38,14 +38,15 @@ class RawColumns:
         return tf.sparse.to_dense(tf.SparseTensor(tensor.indices, tensor.values, shape), default_value=default)
 
     def strings(self, name: str) -> tf.SparseTensor:
-        """The strings of each row, however many; a dense column's empty strings stand for nothing."""
+        """The strings of each row, however many; an empty one is none, as FeedLogGen leaves it out."""
         tensor = self._inputs[name]
-        return tensor if isinstance(tensor, tf.SparseTensor) else tf.sparse.from_dense(tensor)
+        if not isinstance(tensor, tf.SparseTensor):
+            return tf.sparse.from_dense(tensor)
+        return tf.sparse.retain(tensor, tf.not_equal(tensor.values, ""))
 
     def one_string(self, name: str) -> tf.SparseTensor:
         """[batch, 1] strings, an empty one counting as missing."""
-        strings = self.strings(name)
-        kept = tf.sparse.retain(strings, tf.not_equal(strings.values, ""))
+        kept = self.strings(name)
         return tf.SparseTensor(kept.indices, kept.values, self._one)
 
 
