@@ -2,7 +2,7 @@
 
 # Written by Transform.
 FOREST_FEATURES = "forest_features"  # float32 [batch, forest features]; NaN where missing
-NUMERIC = "numeric"  # float32 [batch, numeric features], normalised; 0 where missing; absent where there are none
+NUMERIC = "numeric"  # float32 [batch, numeric features], standardised and bounded; 0 where missing; absent where none
 CATEGORICAL = "categorical"  # int64 [batch, categorical features], codes; absent where the towers read none
 LABELS = "labels"  # float32 [batch, objectives], in the order of the config
 VIEWER_BUCKET = "viewer_bucket"  # int64 [batch, 1], a hash of the viewer in [0, VIEWER_BUCKETS)
