@@ -67,8 +67,8 @@ def draft_schema(
     values that a day brings may be new. Keys may be missing, as a request to a model has none.
 
     A feature gets a drift threshold of twice its distance to the earlier days, and at least 0.3. It gets none where
-    that leaves no room; nor does a categorical column that hardly varies within the day, which may tell one day from
-    another as a day of the week does, and so gets no domain either; nor a number whose histogram, of buckets of equal
+    that leaves no room; nor does a categorical column that hardly varies within the day, which may differ from day to
+    day as a day of the week does, and so gets no domain either; nor a number whose histogram, of buckets of equal
     width, has nearly everything in one bucket, as counters with a heavy tail do.
 
     Args:

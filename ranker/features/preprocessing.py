@@ -1,7 +1,8 @@
 """The Transform graph: from the feed log's columns to what the forest and the towers read.
 
-The same graph runs over the training days in Beam and inside the SavedModel, so there is nothing to keep in step
-between training and serving. What it emits is listed in `ranker/keys.py`.
+The same graph runs over the training days in Beam and inside the SavedModel, so training and serving cannot
+differ. What a column becomes is said by its kind, in a file of its own beside this one. What the graph emits is listed
+in `ranker/keys.py`.
 
 Vocabularies come from TFT's sketch, which counts whole batches in C++: the exact analyzer sends every value through
 Beam by itself and takes longer than everything else together. The sketch is exact up to a few times the size asked for.

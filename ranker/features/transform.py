@@ -35,7 +35,7 @@ def analyse_and_transform(
     make_pipeline: Callable[[], beam.Pipeline],
     scratch: str,
 ) -> None:
-    """Makes a Transform graph from the split `analysed`, writes it, and writes every split's rows as it turns them out.
+    """Makes a Transform graph from the split `analysed`, writes it, and writes every split's transformed rows.
 
     TFX's own executor ends in the same calls of TFT, but first traces the graph half a dozen times, to learn which
     columns are read and what a cache could hold; on a small log that takes longer than the rows do.
@@ -68,7 +68,7 @@ def transform_by(
     make_pipeline: Callable[[], beam.Pipeline],
     scratch: str,
 ) -> None:
-    """Writes every split's rows as the Transform graph in the folder `graph` turns them out, in TFRecord files.
+    """Writes every split's rows, transformed by the graph in the folder `graph`, in TFRecord files.
 
     Args:
         graph: folder of a Transform graph.

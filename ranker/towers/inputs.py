@@ -19,7 +19,7 @@ class TowerInputs:
 
     Attributes:
         trees: leaves per row, one for each tree of the forest.
-        leaves: leaves in the whole forest; a leaf id lies in [0, leaves).
+        leaves: leaves of all trees; a leaf id lies in [0, leaves).
         numeric: normalised numeric features per row; 0 where the towers read none.
         dense: size of each dense embedding by its column's name, in the order in which they are concatenated.
         categorical: codes that each categorical feature can have; empty where the towers read none.
