@@ -12,6 +12,9 @@ def warm_start_parts(config: PipelineConfig, schema: str) -> dict[str, str]:
     They decide which features there are, what a leaf means, and which weights there are. Utility weights, gates, slices
     and how the towers are fitted may change from one day to the next.
 
+    The code of Transform includes the kinds of columns with their conversions, as a feature means what a conversion
+    makes of the log.
+
     Args:
         config: the pipeline's.
         schema: the text of its curated schema.

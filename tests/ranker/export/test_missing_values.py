@@ -132,7 +132,7 @@ def test_forest_and_towers_read_the_same_for_one_value_and_another_for_another(
     feed: TinyFeed, kind: str, distinct: int
 ) -> None:
     raw = RawFeatures(FEATURES, SCHEMA)
-    found = []
+    found: list[bytes] = []
     for case in (case for name, case in CASES.items() if name.startswith(kind)):
         examples = [logged_example(case.column, value) for value in case.logged]
         examples += [raw_example(case.column, values) for values in case.examples]

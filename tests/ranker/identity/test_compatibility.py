@@ -12,6 +12,7 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.config.retraining import Retraining
 from ranker.config.towers import Towers
 from ranker.config.training import Training
+from ranker.identity.code import PROJECT_ROOT, import_closure
 from ranker.identity.compatibility import warm_start_parts
 
 SCHEMA = "feature { name: 'a' }"
@@ -40,6 +41,19 @@ def test_what_changes_features_leaves_or_weights_is_named(config: PipelineConfig
 
 def test_another_schema_is_named() -> None:
     assert changed(FEED, "feature { name: 'b' }") == {"schema"}
+
+
+def test_the_code_of_transform_includes_the_kinds_of_columns() -> None:
+    closure = import_closure("ranker.features.preprocessing")
+    for name in ("numeric", "categorical", "multi_valued", "dense", "standardising"):
+        assert PROJECT_ROOT / "ranker" / "features" / f"{name}.py" in closure
+
+
+def test_converting_a_log_needs_none_of_transform() -> None:
+    closure = import_closure("components.feed_log_gen.executor")
+    assert PROJECT_ROOT / "ranker" / "features" / "numeric.py" in closure
+    for name in ("standardising", "preprocessing", "transform"):
+        assert PROJECT_ROOT / "ranker" / "features" / f"{name}.py" not in closure
 
 
 @pytest.mark.parametrize(
