@@ -1,6 +1,7 @@
 """What the features of one day look like: counts that can be compared with those of any other day."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
