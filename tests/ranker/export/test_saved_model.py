@@ -51,7 +51,7 @@ def test_manifest_describes_the_model(feed: TinyFeed, saved_model: Path) -> None
     manifest = json.loads((saved_model / MANIFEST).read_text())
 
     assert manifest == {
-        "format": 1,
+        "format": 2,
         "objectives": ["like", "click", "answer"],
         "trees": feed.forest.trees,
         "leaves": feed.forest.leaves,
@@ -60,7 +60,6 @@ def test_manifest_describes_the_model(feed: TinyFeed, saved_model: Path) -> None
         "eval_day": "2024-05-04",
         "rows": 400,
         "input_names": {"hours-old": "hours_old"},
-        "lineage": {},
         "config": {"towers": {"hidden": [16, 8]}},
     }
 
