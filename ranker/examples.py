@@ -13,7 +13,7 @@ def example_files(folder: str) -> list[str]:
     """The files of one split, sorted by name.
 
     Raises:
-        ValueError: the folder is missing or holds none.
+        ValueError: the folder is missing or empty.
     """
     files = sorted(tf.io.gfile.glob(f"{folder.rstrip('/')}/*"))
     if not files:
@@ -22,7 +22,7 @@ def example_files(folder: str) -> list[str]:
 
 
 def records(file: str, batch_rows: int) -> tf.data.Dataset:
-    """Batches of serialised records [rows] from one file, gunzipped where its name ends in .gz."""
+    """Batches of serialised records [rows] from one file, decompressed if its name ends in .gz."""
     compression = "GZIP" if file.endswith(".gz") else ""
     return tf.data.TFRecordDataset(file, compression, buffer_size=_READ_BYTES).batch(batch_rows)
 
@@ -30,10 +30,10 @@ def records(file: str, batch_rows: int) -> tf.data.Dataset:
 def parsed_batches(
     files: Sequence[str], tensors: Mapping[str, tf.io.FixedLenFeature], batch_rows: int
 ) -> Iterator[dict[str, NDArray[Any]]]:
-    """The named tensors of all rows in order, `batch_rows` rows at a time; what else is in the files is not parsed.
+    """The named tensors of all rows in order, `batch_rows` rows at a time; other tensors in the files are not parsed.
 
     Raises:
-        ValueError: a row without one of the tensors, or with one of another size; the message names file and tensor.
+        ValueError: a row lacks one of the tensors, or has one of another size; the message names file and tensor.
     """
     for file in files:
         batches = records(file, batch_rows).map(lambda batch: tf.io.parse_example(batch, tensors)).prefetch(1)

@@ -1,7 +1,7 @@
-"""Progress of long work, told through `logging`: a terminal can draw it, elsewhere it is a plain line.
+"""Progress of long work, reported through `logging`: a terminal can draw it, elsewhere it is a plain line.
 
-Executors run where there may be no terminal. They report through one logger, and whoever owns a terminal attaches a
-handler to it and reads `record.progress`.
+Executors may run without a terminal. They report through one logger. A program with a terminal attaches a handler to
+this logger and reads `record.progress`.
 """
 
 import logging
@@ -13,7 +13,7 @@ LOGGER_NAME = "ranker.progress"
 
 @dataclass(frozen=True)
 class Progress:
-    """How far one piece of work is: `done` of `total` units, and a few words such as the latest loss."""
+    """The progress of one piece of work: `done` of `total` units, and a short detail such as the latest loss."""
 
     what: str
     done: int
@@ -25,9 +25,9 @@ class ProgressReporter:
     """Reports the progress of one piece of work, at most once per `every_s` seconds and always at the end.
 
     Args:
-        what: what is being done, in a few words ("growing the forest").
-        total: units of work in all.
-        every_s: least seconds between two reports.
+        what: a short description of the work ("growing the forest").
+        total: units of work.
+        every_s: minimum seconds between two reports.
     """
 
     def __init__(self, what: str, total: int, every_s: float = 0.5) -> None:
@@ -38,7 +38,7 @@ class ProgressReporter:
         self._last = float("-inf")
 
     def update(self, done: int, detail: str = "") -> None:
-        """Reports that `done` units are finished."""
+        """Reports that `done` units are done."""
         now = time.monotonic()
         if done < self._total and now - self._last < self._every_s:
             return

@@ -1,4 +1,4 @@
-"""TFRecord files a block of records at a time, by compiled code that runs without the interpreter's lock.
+"""Reads and frames TFRecord files in blocks of records, with compiled code that releases the interpreter lock.
 
 The format (tensorflow/core/lib/io/record_writer.h): length as uint64, masked CRC-32C of the length, the record, masked
 CRC-32C of the record, all little-endian.
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from ranker.compiled import compiled
 
 HEADER = 12  # bytes before a record
-FOOTER = 4  # bytes behind it
+FOOTER = 4  # bytes after a record
 _BLOCK_BYTES = 1 << 21
 _POLYNOMIAL = 0x82F63B78  # CRC-32C (Castagnoli), reflected
-_DAMAGED = -1
+_CORRUPT = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +25,9 @@ class Block:
     """Some records of a file.
 
     Attributes:
-        data: uint8, the file's bytes that hold them.
+        data: uint8, the bytes of the file that hold the records.
         begin: int64 [records], where in `data` each record begins.
-        end: int64 [records], and where it ends.
+        end: int64 [records], where in `data` each record ends.
     """
 
     data: NDArray[np.uint8]
@@ -36,16 +36,16 @@ class Block:
 
 
 def read_blocks(stream: pa.NativeFile, verify: bool) -> Iterator[Block]:
-    """The records of a file in order, at least one a block.
+    """The records of a file in order, at least one per block.
 
     Args:
         stream: the file's bytes, decompressed.
-        verify: whether to check each record's checksum too, which a gzipped stream has no need of, as it carries its
-            own; lengths are always checked.
+        verify: whether to verify each record's checksum as well. A gzipped stream has its own checksum and does not
+            need it. The checksums of the lengths are always verified.
 
     Raises:
-        ValueError: the file is no TFRecord file, damaged, or cut off.
-        OSError: the compressed stream is damaged or cut off.
+        ValueError: the file is not a TFRecord file, corrupt, or truncated.
+        OSError: the compressed stream is corrupt or truncated.
     """
     tables = crc_tables()
     data = np.empty(0, np.uint8)
@@ -55,15 +55,15 @@ def read_blocks(stream: pa.NativeFile, verify: bool) -> Iterator[Block]:
         at_end = more.size == 0
         data = np.concatenate([data, np.frombuffer(more, np.uint8)])
         begin, used = _locate(data, verify, tables)
-        if used == _DAMAGED or (at_end and used < len(data)):
-            raise ValueError("not a TFRecord file, or a damaged one" if used == _DAMAGED else "the file is cut off")
+        if used == _CORRUPT or (at_end and used < len(data)):
+            raise ValueError("not a TFRecord file, or a corrupt one" if used == _CORRUPT else "the file is truncated")
         if len(begin):
             yield Block(data, begin, np.append(begin[1:] - HEADER, used) - FOOTER)
         data = data[used:]
 
 
 def crc_tables() -> NDArray[np.uint32]:
-    """The tables for `masked_crc`, uint32 [8, 256]: row k has the checksum of each byte followed by k zero bytes."""
+    """The tables of `masked_crc`, uint32 [8, 256]: row k has the checksum of each byte followed by k zero bytes."""
     table = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         table = np.where(table & 1, table >> 1 ^ np.uint32(_POLYNOMIAL), table >> 1)
@@ -75,7 +75,7 @@ def crc_tables() -> NDArray[np.uint32]:
 
 @compiled
 def masked_crc(data, begin, end, tables):  # type: ignore[no-untyped-def]
-    """The masked CRC-32C of `data[begin:end]`, by slicing-by-8; for compiled callers."""
+    """The masked CRC-32C of `data[begin:end]`, computed by slicing-by-8; for compiled callers."""
     byte, end = np.uint64(begin), np.uint64(end)
     low = np.uint64(0xFF)
     crc = np.uint64(0xFFFFFFFF)
@@ -103,7 +103,7 @@ def put_number(data, at, number, size):  # type: ignore[no-untyped-def]
 
 @compiled
 def put_frame(data, begin, size, tables):  # type: ignore[no-untyped-def]
-    """Frames the `size` bytes that stand at `begin + HEADER` of `data`; for compiled callers."""
+    """Writes the frame around the `size` bytes at `begin + HEADER` of `data`; for compiled callers."""
     put_number(data, begin, size, 8)
     put_number(data, begin + 8, masked_crc(data, begin, begin + 8, tables), 4)
     record = begin + HEADER
@@ -120,13 +120,13 @@ def _number(data, at, size):  # type: ignore[no-untyped-def]
 
 @compiled
 def _locate(data, verify, tables):  # type: ignore[no-untyped-def]
-    """Where the whole records in `data` begin, and how many bytes they take up in all or _DAMAGED."""
+    """Where the complete records in `data` begin, and their total number of bytes or _CORRUPT."""
     total = np.int64(len(data))
     records = 0
     at = np.int64(0)
     while total - at >= HEADER:
         if _number(data, at + 8, 4) != masked_crc(data, at, at + 8, tables):
-            return np.empty(0, np.int64), _DAMAGED
+            return np.empty(0, np.int64), _CORRUPT
         size = _number(data, at, 8)
         if size > np.uint64(total - at):
             break
@@ -134,7 +134,7 @@ def _locate(data, verify, tables):  # type: ignore[no-untyped-def]
         if end + FOOTER > total:
             break
         if verify and _number(data, end, 4) != masked_crc(data, at + HEADER, end, tables):
-            return np.empty(0, np.int64), _DAMAGED
+            return np.empty(0, np.int64), _CORRUPT
         at = end + FOOTER
         records += 1
     begin = np.empty(records, np.int64)

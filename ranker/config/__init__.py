@@ -1,5 +1,5 @@
-"""The settings' types, one subject a file: frozen, checked when constructed, and carried as JSON into components.
+"""The config types, one file per subject: frozen, validated when constructed, and passed to components as JSON.
 
-A wrong value raises pydantic's ValidationError, which names the field, what it accepts and what it got. Nothing here
-imports another package of the project.
+A wrong value raises pydantic's ValidationError, which names the field, what it accepts and what it got. This package
+imports no other package of the project.
 """

@@ -1,4 +1,4 @@
-"""Config parts as JSON, the form in which they travel as component parameters."""
+"""Config parts as JSON, the form of component parameters."""
 
 from typing import TypeVar
 
@@ -13,5 +13,5 @@ def to_json(part: object) -> str:
 
 
 def from_json(kind: type[T], text: str) -> T:
-    """The config part of type `kind` that `to_json` wrote; raises ValidationError where it does not fit."""
+    """The config part of type `kind` that `to_json` wrote; raises ValidationError if the text is not valid."""
     return TypeAdapter(kind).validate_json(text)

@@ -1,4 +1,4 @@
-"""What the parts of a config have in common: how strictly they are checked, and the kinds of number they hold."""
+"""What the parts of a config share: pydantic's settings and the types of numbers and names."""
 
 import re
 from collections import Counter
@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 CHECKED = ConfigDict(extra="forbid")
-"""Pydantic's settings of every part: a field that does not exist is refused."""
+"""Pydantic's settings for every part: unknown fields are refused."""
 
 ColumnName = Annotated[str, Field(min_length=1)]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -16,10 +16,10 @@ Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
 def check_names(field: str, names: Iterable[str]) -> None:
-    """Makes sure that names are distinct and can be used as columns.
+    """Checks that names are distinct and can be used as columns.
 
     Raises:
-        ValueError: a name that occurs twice, or holds white space, a slash, a comma or an equals sign.
+        ValueError: a name occurs twice, or contains white space, a slash, a comma or an equals sign.
     """
     names = tuple(names)
     if twice := sorted(name for name, count in Counter(names).items() if count > 1):

@@ -13,10 +13,10 @@ class Dask:
     """Workers that grow one forest together, each on its share of the rows.
 
     Attributes:
-        workers: how many; each needs one row in each of training and validation at the least, and is worth it from
-            hundreds of thousands.
-        scheduler: a Dask cluster that runs this project's image and sees the artifacts; None starts that many processes
-            on this machine.
+        workers: number of workers. Each needs at least one training row and one validation row. A worker pays off from
+            hundreds of thousands of rows.
+        scheduler: address of a Dask cluster that runs this project's image and can read the artifacts; None starts
+            `workers` processes on this machine.
     """
 
     workers: PositiveInt = 2
@@ -29,21 +29,28 @@ class Forest:
 
     Attributes:
         target: `any` fits one superset objective (any engagement), as in the source; `each` fits one tree per
-            objective and round, so that the trees are shared out over the objectives.
-        trees: most trees in the whole forest; with `each`, rounded down to a multiple of the number of objectives.
-        depth: most splits between a root and a leaf.
+            objective and round, so that the objectives share the trees evenly.
+        trees: maximum number of trees in the forest; with `each`, rounded down to a multiple of the number of
+            objectives.
+        depth: maximum depth of a tree.
         learning_rate: shrinkage of each tree.
         max_bin: histogram bins per feature.
-        min_child_weight: least sum of hessians in a leaf.
-        subsample: share of the rows that each tree sees.
-        colsample: share of the features that each tree sees.
-        early_stopping_rounds: rounds without a better validation loss after which an objective gets no more trees, and
-            loses those since its best round; 0 keeps all trees.
-        validation_fraction: share of the training viewers held out for that; the values of the leaves are of all rows.
+        min_child_weight: minimum sum of hessians in a leaf.
+        subsample: share of the rows sampled per tree.
+        colsample: share of the features sampled per tree.
+        early_stopping_rounds: stop an objective after this many rounds without a better validation loss, and remove its
+            trees after the best round; 0 keeps all trees.
+        validation_fraction: share of the training viewers held out for early stopping; the leaf values are fitted on
+            all rows.
         device: where XGBoost trains.
         dask: workers that grow the forest together; None grows it in one process.
         external_memory: keep the quantised matrix on disk, for logs that do not fit into memory.
         seed: seed of the row and column sampling.
+
+    Example:
+        >>> small = Forest(trees=300, depth=6, early_stopping_rounds=10)
+        >>> on_a_gpu = Forest(device="cuda")
+        >>> distributed = Forest(dask=Dask(workers=4, scheduler="tcp://dask-scheduler:8786"))
     """
 
     target: Literal["any", "each"] = "each"

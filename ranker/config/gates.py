@@ -1,4 +1,4 @@
-"""What a candidate must hold to before it is blessed."""
+"""The limits that a candidate model must meet before it is blessed."""
 
 from typing import Annotated
 
@@ -10,13 +10,13 @@ from ranker.config.fields import CHECKED
 
 @dataclass(frozen=True, config=CHECKED)
 class Gate:
-    """Limits on one objective's metrics; None leaves a limit out.
+    """Limits on one objective's metrics; None sets no limit.
 
     Attributes:
-        min_auc: the least AUC.
-        o_over_e: the range that observed over expected must lie in.
-        max_auc_drop: the largest drop in AUC against the model now serving.
-        max_calibration_worsening: the largest growth of |log O/E| against the model now serving.
+        min_auc: the lowest AUC.
+        o_over_e: the range for O/E (observed over expected), lower limit first.
+        max_auc_drop: the largest drop in AUC compared with the serving model.
+        max_calibration_worsening: the largest increase of |log O/E| compared with the serving model.
     """
 
     min_auc: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
@@ -31,17 +31,26 @@ class Gate:
 
 @dataclass(frozen=True, config=CHECKED)
 class Gates:
-    """What a candidate must hold to before it is blessed.
+    """The limits that a candidate model must meet before it is blessed.
 
-    A gate fires when the whole confidence interval of the metric lies beyond the limit, so that noise on a rare
-    objective does not block a good model.
+    A gate fails when the entire confidence interval of the metric is beyond the limit. So noise on a rare objective
+    does not block a good model.
 
     Attributes:
         objective: the gate of every objective, over all impressions.
-        overrides: objectives with a gate of their own.
+        overrides: objective → its own gate in place of `objective`.
         slice: the gate of every objective on every slice; None gates no slice.
-        slice_min_positives: positives below which a slice informs but does not block.
-        confidence: level of the intervals.
+        slice_min_positives: a slice with fewer positives is reported but does not block.
+        confidence: level of the confidence intervals.
+
+    Example:
+        >>> gates = Gates(
+        ...     objective=Gate(min_auc=0.6, o_over_e=(0.9, 1.1)),
+        ...     overrides={"comment": Gate(min_auc=0.55)},
+        ...     slice=None,
+        ... )
+        >>> gates.of("comment").min_auc
+        0.55
     """
 
     objective: Gate = Gate(min_auc=0.55, o_over_e=(0.8, 1.25), max_auc_drop=0.01, max_calibration_worsening=0.1)

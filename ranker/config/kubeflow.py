@@ -1,4 +1,4 @@
-"""What a pipeline asks of the Kubeflow cluster that it runs on: the part `kubeflow` of a config."""
+"""What a pipeline requests from the Kubeflow cluster: the field `kubeflow` of a config."""
 
 from typing import Annotated, Literal, Self
 
@@ -19,14 +19,14 @@ EVERY_COMPONENT = "*"
 
 @dataclass(frozen=True, config=CHECKED)
 class Resources:
-    """What one component's container gets; None asks for nothing.
+    """Resources of one component's container; None requests nothing.
 
     Attributes:
         cpu_request: cores that the node must have free.
-        cpu_limit: cores that it may use at most.
+        cpu_limit: maximum cores.
         memory_request: memory that the node must have free, such as "8Gi".
-        memory_limit: memory beyond which it is killed.
-        gpus: accelerators; a node with a taint of that name is tolerated.
+        memory_limit: maximum memory; a container that exceeds it is killed.
+        gpus: number of accelerators; a taint with the name `gpu_resource` is tolerated.
         gpu_resource: the accelerator's name as a Kubernetes resource.
         node_selector: labels that the node must have.
     """
@@ -45,10 +45,10 @@ class Volume:
     """A PersistentVolumeClaim, mounted as a folder.
 
     Attributes:
-        claim: the claim's name; it must exist, and be ReadWriteMany where several components that run at the same
-            time mount it on several nodes.
-        path: the folder that it appears as.
-        components: the components that see it; all where none are named.
+        claim: the claim's name. The claim must exist, and be ReadWriteMany if components that run at the same time on
+            different nodes mount it.
+        path: the folder where it is mounted.
+        components: the components that mount it; empty for all.
     """
 
     claim: KubernetesName
@@ -63,8 +63,8 @@ class Secret:
     Attributes:
         name: the Secret's name; it must exist in the namespace of the runs.
         env: environment variable → key of the Secret.
-        path: a folder with one file per key.
-        components: the components that see it; all where none are named.
+        path: the folder where it is mounted, with one file per key.
+        components: the components that get it; empty for all.
     """
 
     name: KubernetesName
@@ -81,12 +81,12 @@ class Secret:
 
 @dataclass(frozen=True, config=CHECKED)
 class Notification:
-    """Where the end of a run is told: the URL of a webhook that takes {"text": "…"}, as Slack's and Teams' do.
+    """A notification at the end of a run: a webhook that takes {"text": "…"}, as Slack's and Teams' do.
 
     Attributes:
-        secret: the Secret that holds the URL, which lets anyone write there and so belongs into no spec.
-        key: the URL's key in it.
-        on: whether to tell of every run or of failed ones only.
+        secret: the Secret with the URL. Anyone with the URL can post there, so it must not be in a spec.
+        key: the URL's key in the Secret.
+        on: whether to report every run or only failed ones.
     """
 
     secret: KubernetesName
@@ -96,18 +96,27 @@ class Notification:
 
 @dataclass(frozen=True, config=CHECKED)
 class Kubeflow:
-    """The cluster's side of a pipeline.
+    """How a pipeline runs on a Kubeflow cluster.
 
     Attributes:
-        push_destination: the folder of versions that blessed models go to. The default is a folder of the config's
-            name on the volume below, which TF Serving can mount as well.
-        pipeline_root: where artifacts go, such as `s3://bucket/feed`; None takes the cluster's own default.
+        push_destination: the folder of versions that blessed models are pushed to. The default is a folder with the
+            config's name on the volume below, which TF Serving can mount as well.
+        pipeline_root: where artifacts are stored, such as `s3://bucket/feed`; None uses the cluster's default.
         volumes: claims to mount.
-        secrets: Secrets that components see.
-        image_pull_secrets: Secrets of the registry that the image comes from.
-        resources: component → what its container gets; `*` stands for every component that is not named.
-        retries: how often a failed component is started again before the run fails.
-        notification: where the end of a run is told; None tells nobody.
+        secrets: Secrets for components.
+        image_pull_secrets: Secrets of the image registry.
+        resources: component → resources of its container; `*` applies to every component without an entry.
+        retries: how often a failed component is retried before the run fails.
+        notification: the webhook for the end of a run; None sends no notification.
+
+    Example:
+        >>> cluster = Kubeflow(
+        ...     pipeline_root="s3://bucket/feed",
+        ...     resources={"*": Resources(memory_request="8Gi"), "TowerTrainer": Resources(gpus=1)},
+        ...     notification=Notification(secret="slack"),
+        ... )
+        >>> cluster.resources_of("TowerTrainer").gpus
+        1
     """
 
     push_destination: str | None = None
@@ -126,7 +135,7 @@ class Kubeflow:
     notification: Notification | None = None
 
     def resources_of(self, component: str) -> Resources:
-        """What one component's container gets."""
+        """The resources of one component's container."""
         return self.resources.get(component, self.resources.get(EVERY_COMPONENT, Resources()))
 
     def named_components(self) -> set[str]:

@@ -1,4 +1,4 @@
-"""When the health of a day raises an alarm."""
+"""When the monitor raises an alarm on a day."""
 
 from typing import Annotated
 
@@ -10,20 +10,25 @@ from ranker.config.fields import CHECKED
 
 @dataclass(frozen=True, config=CHECKED)
 class Monitoring:
-    """When the health of a day raises an alarm; `docs/monitoring.md` explains the choices.
+    """When the monitor raises an alarm on a day; `docs/monitoring.md` explains the choices.
 
     Attributes:
-        o_over_e: the range that O/E must lie in over all impressions.
-        slice_o_over_e: the same on every slice; None judges no slice.
-        false_alarm_rate: chance that a day raises an alarm of O/E though every true O/E is in its range. It is shared
-            out over all objectives and slices, so that more of them make each interval wider and not alarms frequent.
-        min_outcomes: outcomes observed or expected, whichever are more, below which an objective on a slice is not
-            judged.
-        drift: Jensen–Shannon divergence from the training window, in bits, up to which a feature is always in order.
-        drift_factor: a feature may lie this many times as far from the training window as its farthest training day.
-        missing: change of a feature's share of missing values that is always in order.
-        score_drift: Jensen–Shannon divergence, in bits, of a day's scores from those on the day the model was
-            evaluated, beyond what so many impressions differ by chance.
+        o_over_e: the range for O/E over all impressions, lower limit first.
+        slice_o_over_e: the range for O/E on every slice; None checks no slice.
+        false_alarm_rate: probability that a day raises an O/E alarm although every true O/E is in its range. It is
+            divided among all objectives and slices: with more of them the intervals get wider, and alarms do not get
+            more frequent.
+        min_outcomes: an objective on a slice is not checked if the larger of its observed and expected outcomes is
+            below this.
+        drift: Jensen–Shannon divergence from the training window, in bits, up to which a feature never raises an alarm.
+        drift_factor: a feature's divergence from the training window may be this many times that of its most divergent
+            training day.
+        missing: change of a feature's share of missing values that never raises an alarm.
+        score_drift: limit for the Jensen–Shannon divergence, in bits, of a day's scores from those of the model's
+            evaluation day, beyond the divergence that sampling noise explains at that number of impressions.
+
+    Example:
+        >>> strict = Monitoring(o_over_e=(0.9, 1.1), slice_o_over_e=None, false_alarm_rate=0.001)
     """
 
     o_over_e: tuple[PositiveFloat, PositiveFloat] = (0.8, 1.25)

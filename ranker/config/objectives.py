@@ -1,4 +1,4 @@
-"""What is predicted: the yes/no outcomes of an impression."""
+"""The objectives that the model predicts: binary outcomes of an impression."""
 
 from typing import Annotated, Literal
 
@@ -15,13 +15,17 @@ TOWERS: tuple[Tower, ...] = ("passive", "active")
 
 @dataclass(frozen=True, config=CHECKED)
 class Objective:
-    """One yes/no outcome of an impression.
+    """One binary outcome of an impression.
 
     Attributes:
-        name: the column of the feed log that holds it as 0/1, and the key of its probability in every signature.
-        tower: the tower whose layers predict it.
-        utility_group: the term of the ranking score that it counts in; the tower's own term by default.
+        name: the feed log's 0/1 column with the label, and the key of the probability in every signature.
+        tower: the tower that predicts it.
+        utility_group: the term of the ranking score that it is part of; the tower's own term by default.
         utility_weight: its weight within that term.
+
+    Example:
+        >>> Objective("comment", tower="active", utility_weight=5.0).group
+        'active'
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
@@ -31,5 +35,5 @@ class Objective:
 
     @property
     def group(self) -> UtilityGroup:
-        """The utility group with the default filled in."""
+        """The utility group, or its default."""
         return self.utility_group or self.tower

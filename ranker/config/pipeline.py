@@ -1,4 +1,4 @@
-"""Everything a user chooses, as one object."""
+"""The complete config of a pipeline as one object."""
 
 from typing import Annotated
 
@@ -21,19 +21,20 @@ from ranker.config.training import Training
 
 @dataclass(frozen=True, config=CHECKED)
 class PipelineConfig:
-    """Everything a user chooses. `pipeline_config.py` holds the instances.
+    """The complete config of a pipeline. `pipeline_config.py` holds the instances.
 
     Attributes:
-        name: names the pipeline, its metadata and its pushed model.
+        name: name of the pipeline, its metadata and its pushed model.
         objectives: at least one; a tower without objectives is left out of the network.
         features: the columns known before the impression.
         schema: the curated TFMD schema, a path relative to the project's root.
-        slices: the groups of impressions that metrics are computed for besides all of them: each entry names one
-            categorical feature, or several for their cross.
-        train_days: days before the evaluated day that the model is trained on.
+        slices: slices of the metrics, in addition to all impressions. Each entry names one categorical feature, or
+            several for their cross.
+        train_days: number of days before the evaluation day that the model is trained on.
         keys: the columns that identify an impression.
-        beam_pipeline_args: arguments for every Beam component, such as another runner; `pipeline.beam` has the others.
-        kubeflow: what the pipeline asks of a Kubeflow cluster.
+        beam_pipeline_args: arguments for every Beam component, such as another runner; they are added to the defaults
+            of `pipeline.beam`.
+        kubeflow: how the pipeline runs on a Kubeflow cluster.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -84,5 +85,5 @@ class PipelineConfig:
 
     @property
     def objective_names(self) -> tuple[str, ...]:
-        """Objective names in the order of every label and logit vector."""
+        """The objectives' names in the order of all label and logit vectors."""
         return tuple(o.name for o in self.objectives)

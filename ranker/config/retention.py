@@ -10,11 +10,11 @@ from ranker.config.fields import CHECKED
 
 @dataclass(frozen=True, config=CHECKED)
 class Retention:
-    """What is kept of the past.
+    """How many models and runs are kept.
 
     Attributes:
-        models: newest versions at the push destination; the second is what a rollback returns to.
-        runs: newest runs of the local runner whose artifacts stay on disk.
+        models: number of newest versions kept at the push destination; a rollback returns to the second newest.
+        runs: number of newest runs of the local runner whose artifacts are kept on disk.
     """
 
     models: Annotated[int, Field(ge=2)] = 10

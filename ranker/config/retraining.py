@@ -12,25 +12,29 @@ Start = Literal["cold", "warm", "incremental"]
 
 @dataclass(frozen=True, config=CHECKED)
 class Retraining:
-    """How a day's model goes on from the one pushed before; `docs/retraining.md` explains the choices.
+    """How a day's model continues from the previously pushed one; `docs/retraining.md` explains the choices.
 
     Attributes:
-        start: what a day starts from. `cold` fits Transform graph, forest and towers anew to the whole window; `warm`
-            goes on from the pushed model's weights, on its forest, over the days that it has not seen and a few before
-            them; `incremental` does the same while it is pulled towards the previous weights and those of the last
-            cold start.
-        refit_forest_days: age at which the forest is fitted anew, which makes that day a cold start.
-        most_unseen_days: days that the pushed model may be behind for a warm start; a day that a gate held back, or
-            on which nothing ran, adds one.
-        refresh_forest: count the days that the pushed model has not seen into the values of its forest's leaves, whose
-            trees stay as they are; the towers then learn from the forest as those of a cold start do. False leaves the
-            forest as it was grown, and the towers make good what it has missed since.
-        replay_days: days before those, and within `train_days` of the day, that the towers train on once more so that
-            they do not learn the newest at the expense of the others; those without a folder are left out.
-        learning_rate_fraction: share of `training.learning_rate` that a warm start climbs to.
+        start: what a day starts from. `cold` fits Transform graph, forest and towers from scratch on the full window.
+            `warm` continues from the pushed model's weights and forest; it trains on the days that this model has not
+            seen and a few days before them. `incremental` does the same, with a pull towards the previous weights and
+            those of the last cold start.
+        refit_forest_days: age in days at which the forest is refitted, which makes that day a cold start.
+        most_unseen_days: a warm start is possible up to this many days after the pushed model; a day whose model a gate
+            blocked, or without a run, adds one.
+        refresh_forest: update the leaf values of the pushed model's forest with the days that this model has not seen.
+            The tree structure stays the same, and the towers learn from the forest as on a cold start. False leaves the
+            forest unchanged, and the towers compensate for what it has missed.
+        replay_days: days before the unseen ones, within the day's `train_days`, that the towers train on again, so that
+            they do not forget older days; days without a folder are skipped.
+        learning_rate_fraction: share of `training.learning_rate` that is the peak rate of a warm start.
         fisher_strength: weight of the pull, LiRank's lambda.
-        cold_share: share of the pull that goes to the last cold start, and of the starting point; LiRank's alpha.
+        cold_share: share of the last cold start in the pull and in the starting weights, LiRank's alpha.
         fisher_rows: impressions that the Fisher information is averaged over.
+
+    Example:
+        >>> weekly_refit = Retraining(start="warm", refit_forest_days=7)
+        >>> never_warm = Retraining(start="cold")
     """
 
     start: Start = "warm"

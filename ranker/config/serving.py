@@ -1,4 +1,4 @@
-"""The form in which a model is exported."""
+"""How a model is exported for serving."""
 
 from typing import Literal
 
@@ -12,15 +12,18 @@ LeafTable = Literal["float32", "int8", "folded"]
 
 @dataclass(frozen=True, config=CHECKED)
 class Serving:
-    """The form in which the model is exported; `docs/serving.md` has what each choice costs.
+    """How the model is exported for serving; `docs/serving.md` lists what each choice costs.
 
     Attributes:
-        max_rows: candidates that a request may hold; more are refused.
-        leaf_table: how the leaf embeddings are kept. `float32` keeps them as trained; `int8` keeps each leaf's vector
-            as bytes with a range, in half of the memory or less; `folded` multiplies each by its rows of the first
-            layer, so that a sum takes the place of a matrix product.
-        xla: export `score_features_xla` and `rank_xla` too, compiled at the first request of each padded size; the
-            server must have XLA linked in.
+        max_rows: maximum number of candidates per request; larger requests are refused.
+        leaf_table: how the leaf embeddings are stored. `float32` stores them as trained. `int8` stores each leaf's
+            vector as bytes with a range, in at most half of the memory. `folded` premultiplies each embedding by its
+            rows of the first layer, so that a sum replaces a matrix product.
+        xla: also export `score_features_xla` and `rank_xla`, which are compiled at the first request of each padded
+            size; the server must be linked with XLA.
+
+    Example:
+        >>> compact = Serving(max_rows=2000, leaf_table="int8")
     """
 
     max_rows: PositiveInt = 8192

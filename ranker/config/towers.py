@@ -14,10 +14,10 @@ class Isotonic:
     """A monotone, piecewise linear function of each objective's logit; `docs/calibration.md` explains it.
 
     Attributes:
-        buckets: pieces of equal width.
-        low: the logit where the first one begins; below, it goes on.
-        high: the logit where the last one ends; above, it goes on.
-        by: a categorical feature whose values each have a function of their own; None has one function for all.
+        buckets: number of linear pieces, of equal width.
+        low: the logit where the first piece begins; the piece also applies below it.
+        high: the logit where the last piece ends; the piece also applies above it.
+        by: a categorical feature, each value of which has its own function; None uses one function for all.
     """
 
     buckets: PositiveInt = 12
@@ -35,21 +35,25 @@ class Towers:
     """The shape of the two-tower network.
 
     Attributes:
-        leaf_embedding_size: floats per leaf of the embedding table.
-        hidden: units of each tower's layers, from the input up.
-        dense_input: what happens to a dense embedding before it joins the leaf embeddings.
+        leaf_embedding_size: floats per leaf in the embedding table.
+        hidden: units of each tower's layers, starting at the input.
+        dense_input: how a dense embedding is processed before it is concatenated with the leaf embeddings.
         dense_projection_size: units of the projection, where there is one.
-        numeric_input: feed the normalised numeric features to the towers as well, beside the leaves.
-        categorical_embedding_size: floats per value of each categorical feature, in an embedding of its own beside the
-            leaves; 0 shows the towers categorical features by their leaves only, as in the source.
-        cross_rank: rank of the layer that multiplies everything beside the leaves with each other (DCN v2, Wang et al.,
-            2021), so that the towers see which viewers like which content embeddings; 0 leaves it out.
+        numeric_input: also feed the normalised numeric features to the towers, in addition to the leaves.
+        categorical_embedding_size: floats per value in a separate embedding of each categorical feature, in addition to
+            the leaves. With 0 the towers see categorical features only through the leaves, as in the source.
+        cross_rank: rank of the cross layer on all inputs other than the leaves (DCN v2, Wang et al., 2021). It lets the
+            towers learn which viewers like which content embeddings. 0 disables it.
         dropout: share of each hidden layer's units dropped in training.
         shared: one tower for all objectives, the source's first attempt, instead of one per group.
-        forest_share: what the forest's own prediction weighs in each objective's log-odds, beside the towers'. Both
-            come from the same leaves and err in different ways, rare objectives most of all. 0, and nothing else with
-            the forest target `any`, serves the towers alone, as the source does.
-        isotonic: a calibration of the towers' logits that is learnt with them, as in LiRank; None leaves it out.
+        forest_share: weight of the forest's own prediction in each objective's log-odds; the towers have the rest. Both
+            use the same leaves but make different errors, most of all on rare objectives. With 0 the towers are served
+            alone, as in the source; the forest target `any` requires 0.
+        isotonic: a calibration of the towers' logits that is learnt jointly, as in LiRank; None disables it.
+
+    Example:
+        >>> wide = Towers(hidden=(256, 128), dropout=0.1)
+        >>> calibrated_by_device = Towers(isotonic=Isotonic(by="device"))
     """
 
     leaf_embedding_size: PositiveInt = 4
@@ -65,6 +69,6 @@ class Towers:
     isotonic: Isotonic | None = None
 
     def calibrated_by(self, features: Features) -> Categorical | None:
-        """The feature whose values each have a calibration of their own; None where there is none."""
+        """The categorical feature each value of which has its own calibration; None where there is none."""
         by = self.isotonic.by if self.isotonic else None
         return next((feature for feature in features.categorical if feature.name == by), None)

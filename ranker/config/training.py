@@ -1,4 +1,4 @@
-"""How the towers are fitted."""
+"""How the towers are trained."""
 
 from typing import Annotated, Literal
 
@@ -12,16 +12,16 @@ Strategy = Literal["one_device", "mirrored", "multi_worker"]
 
 @dataclass(frozen=True, config=CHECKED)
 class Sampling:
-    """Which negatives the towers are not trained on, and how that is made up for; by default they see everything.
+    """Negative downsampling for the towers and its correction; by default nothing is dropped.
 
     Attributes:
         impressions: share kept of the impressions without any engagement. The others are not read again after they
-            were counted, so training takes that much less time.
-        negatives: objective → share kept of its own negatives; its cross entropy leaves the others out. It saves no
+            were counted, so training takes correspondingly less time.
+        negatives: objective → share kept of its own negatives; its cross entropy ignores the others. This saves no
             time, as the other objectives still learn from those impressions.
-        correction: `weights` gives each negative that was kept the weight of those that it stands for; `shift` trains
-            on log-odds raised by what leaving negatives out adds, which is exact for `negatives` and not for
-            `impressions`; `none` leaves the bias in, to show what it does.
+        correction: `weights` weights each kept negative by the inverse of its sampling rate. `shift` computes the loss
+            on log-odds raised by what dropping negatives adds; this is exact for `negatives` and not for `impressions`.
+            `none` leaves the bias uncorrected, to show its effect.
     """
 
     impressions: Share = 1.0
@@ -31,40 +31,43 @@ class Sampling:
     def __post_init__(self) -> None:
         if self.correction == "shift" and self.impressions < 1:
             raise ValueError(
-                f"sampling.correction: shift is not exact where impressions are left out ({self.impressions} of them "
+                f"sampling.correction: shift is not exact where impressions are dropped ({self.impressions} of them "
                 "are kept): what that adds to an objective's log-odds depends on the other objectives; use weights"
             )
 
     @property
     def is_on(self) -> bool:
-        """Whether anything is left out."""
+        """Whether any negatives are dropped."""
         return self.impressions < 1 or any(share < 1 for share in self.negatives.values())
 
 
 @dataclass(frozen=True, config=CHECKED)
 class Training:
-    """How the towers are fitted.
+    """How the towers are trained.
 
     Attributes:
         epochs: passes over the training days.
         batch_size: impressions per step.
         optimizer: the Keras optimizer.
-        learning_rate: the rate at the end of the warm-up; Adagrad wants about ten times Adam's.
-        warmup_fraction: share of all steps over which the rate climbs from zero.
-        final_learning_rate_fraction: what a cosine decay leaves of the rate at the last step.
+        learning_rate: the rate at the end of the warm-up; Adagrad needs about ten times Adam's.
+        warmup_fraction: share of all steps over which the rate rises from zero.
+        final_learning_rate_fraction: share of the rate that remains at the last step, after a cosine decay.
         weight_decay: decoupled decay, for `adamw`.
         gradient_clip_norm: largest global norm of a step's gradient; None never clips.
-        distillation: what the forest's own prediction weighs in each label that the towers learn from, beside what
-            happened, for an objective without positives. It keeps the towers from learning the few positives of a rare
-            objective by heart. 0, and nothing else with the forest target `any`, trains on the labels alone, as the
-            source does.
-        distillation_half_positives: training positives of an objective for which it weighs half of that; many
-            positives need no teacher. None lets it weigh the same for all objectives.
-        sampling: negatives that are left out; none by default.
-        shuffle_buffer: impressions that are shuffled together, block by block.
+        distillation: weight of the forest's own prediction in the towers' training labels, for an objective without
+            positives; the actual label has the rest. It keeps the towers from memorising the few positives of a rare
+            objective. 0 trains on the labels alone, as in the source; the forest target `any` requires 0.
+        distillation_half_positives: number of training positives at which an objective has half of that weight, as many
+            positives need no teacher. None uses the same weight for all objectives.
+        sampling: negatives that are dropped; none by default.
+        shuffle_buffer: number of impressions that are shuffled together, block by block.
         strategy: the devices that train together: one, all GPUs of this machine (`mirrored`), or those of the workers
-            that TF_CONFIG names (`multi_worker`). A batch is shared out over them, so larger ones pay.
+            that TF_CONFIG names (`multi_worker`). Each batch is divided among them, so larger batches pay off.
         seed: seed of initialisation, dropout and shuffling.
+
+    Example:
+        >>> two_epochs = Training(epochs=2, learning_rate=1e-3)
+        >>> faster = Training(sampling=Sampling(impressions=0.25))
     """
 
     epochs: PositiveInt = 1

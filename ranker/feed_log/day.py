@@ -1,9 +1,9 @@
-"""The day that a run is about, as a parameter holds it: a date, or a moment that a scheduler fills in.
+"""A run's evaluation day as a parameter: a date, or a timestamp that a scheduler fills in.
 
-A schedule knows its day only when it fires, so its parameter names the moment instead, with places that the
-orchestrator replaces. Orchestrators differ in which places they replace, so there may be several, separated by `|`, and
-the first that was replaced counts. Suffixes in brackets follow as in RFC 9557: the time zone whose date is meant, and
-how many days before that date the day lies.
+A schedule knows its day only when it fires. So its parameter has a placeholder for the timestamp, which the
+orchestrator replaces. Orchestrators support different placeholders, so there may be several, separated by `|`; the
+first one that was replaced is used. Suffixes in brackets follow, as in RFC 9557: the time zone of the date, and how
+many days before that date the day is.
 
     2026-03-09
     2026-03-09T18:00:00Z[Asia/Tokyo][days-before=1]                           means 2026-03-09 as well
@@ -22,17 +22,17 @@ def resolve_day(text: str) -> date:
     """The day that a parameter means.
 
     Raises:
-        ValueError: neither a date nor a moment, no place was filled in, or an unknown time zone.
+        ValueError: it is neither a date nor a timestamp, no placeholder was replaced, or the time zone is unknown.
     """
     if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
         return _date(text)
     suffixes = _SUFFIXES.search(text)
-    assert suffixes is not None  # the pattern matches the empty end too
+    assert suffixes is not None  # the pattern also matches an empty suffix
     moments = [part for part in text[: suffixes.start()].split("|") if _MOMENT.fullmatch(part)]
     if not moments:
         raise ValueError(
-            f"day: {text!r} is neither YYYY-MM-DD nor a moment; where it still holds [[…]] or {{{{…}}}}, this "
-            "orchestrator fills none of them in, so name the day itself"
+            f"day: {text!r} is neither YYYY-MM-DD nor a timestamp; if it still contains [[…]] or {{{{…}}}}, this "
+            "orchestrator does not replace them, so pass the day itself"
         )
     moment = datetime.fromisoformat(moments[0])
     return moment.astimezone(time_zone(suffixes["zone"] or "UTC")).date() - timedelta(days=int(suffixes["back"] or 0))
@@ -42,12 +42,12 @@ def scheduled_day(places: tuple[str, ...], zone: str, days_before: int) -> str:
     """The parameter for a schedule.
 
     Args:
-        places: what the orchestrator replaces by the moment in RFC 3339, the best first.
-        zone: the time zone whose date is meant, by its IANA name.
-        days_before: how many days before that date the day lies.
+        places: placeholders that an orchestrator replaces by a timestamp as in RFC 3339, the preferred one first.
+        zone: IANA name of the time zone of the date.
+        days_before: how many days before that date the day is.
 
     Raises:
-        ValueError: an unknown time zone, or a negative number of days.
+        ValueError: the time zone is unknown, or the number of days is negative.
     """
     if days_before < 0:
         raise ValueError(f"days before the scheduled date: 0 or more, got {days_before}")
@@ -56,12 +56,12 @@ def scheduled_day(places: tuple[str, ...], zone: str, days_before: int) -> str:
 
 
 def day_of(moment: datetime, zone: str, days_before: int) -> date:
-    """The day that a schedule firing at `moment` (with a time zone) means."""
+    """The day of a schedule that fires at `moment` (with a time zone)."""
     return resolve_day(scheduled_day((moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),), zone, days_before))
 
 
 def time_zone(name: str) -> ZoneInfo:
-    """The time zone of an IANA name; raises ValueError where there is none."""
+    """The time zone with an IANA name; raises ValueError if there is none."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

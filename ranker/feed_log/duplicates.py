@@ -1,4 +1,4 @@
-"""Finds data that is there twice: yesterday's files under today's name, or a part that a retried job wrote again."""
+"""Finds duplicated files: yesterday's under today's name, or a part that a retried job wrote a second time."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from ranker.feed_log.layout import FeedLogError, LogFile
 
 
 def refuse_copies(footers: Mapping[LogFile, pq.FileMetaData]) -> None:
-    """Makes sure that no two of the files hold the same bytes.
+    """Checks that no two files hold the same bytes.
 
-    Only files whose sizes and footers cannot tell them apart are read, which without copies is none.
+    Only files with equal sizes and equal footers are read; without copies there are none.
 
     Args:
         footers: the footer of every file of a window.

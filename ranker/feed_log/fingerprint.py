@@ -1,7 +1,7 @@
-"""A fingerprint of what some days of the feed log hold, which changes when a value in them does.
+"""A fingerprint of the content of some days of the feed log; it changes when any value in them changes.
 
-It is a digest of the files' bytes. What changes no byte changes no fingerprint: copying the log, touching a file. What
-is not visible in sizes and Parquet footers does: a corrected value, rows in another order.
+It is a digest of the files' bytes. Copying the log or touching a file does not change it. Changes that sizes and
+Parquet footers do not show, such as a corrected value or another order of rows, do change it.
 """
 
 import hashlib
@@ -20,17 +20,17 @@ _MAGIC = b"PAR1"
 _TAIL = 8  # bytes after a Parquet footer: its size and the magic number
 _READ_BYTES = 1 << 22
 _FILES_AT_ONCE = 16
-_SETTLED_NS = 2 * 10**9  # a file changed later than this before it was read may change again without a new time
+_SETTLED_NS = 2 * 10**9  # a file changed less than this before it was read may change again within the same mtime
 
 
 @dataclass
 class KnownDigests:
-    """Digests of files that were read before, so that a closed day is read once.
+    """A cache of file digests, so that a closed day is read only once.
 
-    A digest is known for a path, a size and a modification time. It is kept outside the feed log, in the workdir.
+    A digest is cached by path, size and modification time. The cache is outside the feed log, in the workdir.
 
     Attributes:
-        file: where they are kept between runs.
+        file: the cache file.
 
     Example:
         >>> known = KnownDigests.load(Path("workdir/feed/digests.json"))
@@ -42,7 +42,7 @@ class KnownDigests:
 
     @staticmethod
     def load(file: Path) -> "KnownDigests":
-        """What is kept in the file; nothing where there is none, or one that cannot be understood: it is made anew."""
+        """The digests in the file; none if the file is missing or not valid, in which case it is written again."""
         try:
             stored = json.loads(file.read_text())
             entries = {
@@ -53,34 +53,34 @@ class KnownDigests:
         return KnownDigests(file, entries)
 
     def find(self, path: str, size: int, mtime_ns: int) -> str | None:
-        """The digest of a file of this size and time, or None where it was not read yet."""
+        """The digest of a file with this size and modification time, or None if it was not read yet."""
         entry = self._entries.get(path)
         return entry[2] if entry is not None and entry[:2] == (size, mtime_ns) else None
 
     def add(self, digests: Mapping[str, tuple[int, int, str]]) -> None:
-        """Keeps path → (size, time, digest), in memory and in the file."""
+        """Adds path → (size, modification time, digest), in memory and in the file."""
         if not digests:
             return
         self._entries.update(digests)
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        aside = self.file.with_name(f".{self.file.name}.tmp")
-        aside.write_text(json.dumps(self._entries))
-        aside.replace(self.file)
+        temporary = self.file.with_name(f".{self.file.name}.tmp")
+        temporary.write_text(json.dumps(self._entries))
+        temporary.replace(self.file)
 
 
 def source_fingerprint(root: str | Path, days: Iterable[date], known: KnownDigests | None = None) -> str:
-    """A hash over what these days hold: the names and the bytes of their files.
+    """A hash over the content of these days: the names and bytes of their files.
 
     Args:
         root: the feed log, a path or URI.
         days: the days of a window; one without a folder counts as missing.
-        known: digests of files read before; files that are new or changed are added. None reads every file.
+        known: the digest cache; new and changed files are added to it. None reads every file.
 
     Returns:
         16 hexadecimal digits.
 
     Raises:
-        FeedLogError: a folder holds something other than Parquet files, or a file cannot be read.
+        FeedLogError: a folder contains something other than Parquet files, or a file cannot be read.
     """
     digest = hashlib.sha256()
     files: list[LogFile] = []
@@ -97,7 +97,7 @@ def file_digest(file: LogFile) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal.
 
     Raises:
-        FeedLogError: it cannot be read, or is not a complete Parquet file, which begins and ends with a magic number.
+        FeedLogError: the file cannot be read, or does not begin and end with Parquet's magic number.
     """
     digest = hashlib.sha256()
     filesystem, path = filesystem_of(file.path)
@@ -112,7 +112,7 @@ def file_digest(file: LogFile) -> str:
         raise FeedLogError(f"{file.path}: cannot be read: {error}") from error
     footer_size = int.from_bytes(last[:4], "little")
     if first != _MAGIC or last[4:] != _MAGIC or footer_size > file.size - _TAIL:
-        raise FeedLogError(f"{file.path}: not a Parquet file, or not a whole one")
+        raise FeedLogError(f"{file.path}: not a Parquet file, or an incomplete one")
     return digest.hexdigest()
 
 

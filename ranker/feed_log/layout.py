@@ -1,7 +1,7 @@
 """The feed log on disk: `<root>/day-YYYY-MM-DD/*.parquet`, one row per impression.
 
-A name that starts with `.` or `_` or ends in `.tmp` is something half-written and does not count. Anything else that
-does not belong there is an error, so that no data is left out unnoticed.
+A name that starts with `.` or `_` or ends in `.tmp` is being written and is ignored. Any other unexpected name is an
+error, so that no data is silently skipped.
 """
 
 import re
@@ -22,7 +22,7 @@ _FILES_AT_ONCE = 16
 
 
 class FeedLogError(ValueError):
-    """The feed log is not what it should be; the message says where and what was expected."""
+    """The feed log is not valid; the message says where and what was expected."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class LogFile:
 
     Attributes:
         size: in bytes.
-        mtime_ns: when it was last changed, in nanoseconds since 1970; 0 where the store does not tell.
+        mtime_ns: time of the last change, in nanoseconds since 1970; 0 if the store does not report it.
     """
 
     day: date
@@ -46,7 +46,7 @@ def parse_day(text: str) -> date:
         day = date.fromisoformat(text)
     except ValueError:
         day = None
-    # fromisoformat takes 20240131 and 2024-W05-3 too.
+    # fromisoformat also accepts 20240131 and 2024-W05-3.
     if day is None or day.isoformat() != text:
         raise FeedLogError(f"{text!r} is not a day; write it as YYYY-MM-DD")
     return day
@@ -61,7 +61,7 @@ def list_days(root: str | Path) -> list[date]:
     """The days of the feed log, oldest first.
 
     Raises:
-        FeedLogError: there is no folder at `root`, or a `day-…` folder whose name holds no day.
+        FeedLogError: there is no folder at `root`, or a `day-…` folder without a valid date in its name.
     """
     days = []
     for info in _list_folder(root):
@@ -74,7 +74,7 @@ def list_days(root: str | Path) -> list[date]:
 
 
 def latest_day(root: str | Path) -> date:
-    """The newest day of the feed log; raises FeedLogError where there is none."""
+    """The newest day of the feed log; raises FeedLogError if there is none."""
     days = list_days(root)
     if not days:
         raise FeedLogError(f"feed log {root}: it needs at least one folder named day-YYYY-MM-DD, and has none")
@@ -82,10 +82,10 @@ def latest_day(root: str | Path) -> date:
 
 
 def day_files(root: str | Path, day: date) -> list[LogFile] | None:
-    """The Parquet files of a day in the order of their names, or None where the day has no folder.
+    """The Parquet files of a day in the order of their names, or None if the day has no folder.
 
     Raises:
-        FeedLogError: the folder holds something other than Parquet files.
+        FeedLogError: the folder contains something other than Parquet files.
     """
     folder = f"{str(root).rstrip('/')}/day-{day.isoformat()}"
     filesystem, path = filesystem_of(folder)
@@ -100,16 +100,16 @@ def day_files(root: str | Path, day: date) -> list[LogFile] | None:
 
 
 def open_parquet(path: str) -> pq.ParquetFile:
-    """Opens a Parquet file and reads its footer; raises FeedLogError where it is none."""
+    """Opens a Parquet file and reads its footer; raises FeedLogError if it is not a complete Parquet file."""
     filesystem, inner = filesystem_of(path)
     try:
         return pq.ParquetFile(filesystem.open_input_file(inner))
     except (pa.ArrowInvalid, OSError) as error:
-        raise FeedLogError(f"{path}: not a Parquet file, or not a whole one: {error}") from error
+        raise FeedLogError(f"{path}: not a Parquet file, or an incomplete one: {error}") from error
 
 
 def open_all(files: Sequence[LogFile]) -> list[pq.FileMetaData]:
-    """The footers of many files, read side by side, in their order; raises FeedLogError as `open_parquet` does."""
+    """The footers of many files, read in parallel, in the files' order; raises FeedLogError as `open_parquet` does."""
     with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
         return list(pool.map(_metadata, files))
 

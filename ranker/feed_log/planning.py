@@ -1,4 +1,4 @@
-"""What FeedLogGen will do, decided before it writes anything: which rows of which file become which shards."""
+"""Plans FeedLogGen's work before anything is written: which rows of which file become which shards."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,14 +25,14 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class WorkUnit:
-    """Neighbouring row groups of one file, and the shards that they become.
+    """Consecutive row groups of one file, and the shards that they become.
 
     Attributes:
-        first_row: the number of the first row within the file, from 0.
-        rows: rows in all the row groups.
-        first_shard: the number of the first shard within the split.
-        shards: shards that the rows are shared out over, evenly.
-        shards_in_split: shards of the whole split.
+        first_row: index of the first row within the file, from 0.
+        rows: rows in these row groups.
+        first_shard: index of the first shard within the split.
+        shards: number of shards among which the rows are divided evenly.
+        shards_in_split: number of shards in the split.
     """
 
     split: Split
@@ -50,7 +50,7 @@ class WindowPlan:
     """Everything that one run of FeedLogGen reads.
 
     Attributes:
-        rows_per_day: rows of each day that is there, oldest first: the replayed ones, the train days, the eval day.
+        rows_per_day: rows of each existing day, oldest first: replayed days, train days, eval day.
         missing_days: train days without a folder, oldest first.
     """
 
@@ -60,7 +60,7 @@ class WindowPlan:
 
     @property
     def splits(self) -> tuple[Split, ...]:
-        """The splits that there are: train and eval, and replay where such a day was found."""
+        """The existing splits: train and eval, and replay if a replayed day exists."""
         return tuple(split for split in SPLITS if any(unit.split == split for unit in self.units))
 
     def rows(self, split: Split) -> int:
@@ -70,7 +70,7 @@ class WindowPlan:
 
 @dataclass(frozen=True)
 class _Piece:
-    """Neighbouring row groups of one file."""
+    """Consecutive row groups of one file."""
 
     path: str
     row_groups: tuple[int, ...]
@@ -81,20 +81,20 @@ class _Piece:
 def plan_window(
     root: str | Path, eval_day: date, train_days: int, columns: LogColumns, replay_days: int = 0
 ) -> WindowPlan:
-    """Finds the files of a window, checks every footer against the columns, and shares the rows out over shards.
+    """Finds the files of a window, checks every footer against the columns, and divides the rows into shards.
 
-    The same window gives the same plan, whatever runs it.
+    The same window gives the same plan on every orchestrator.
 
     Args:
         root: the feed log.
         eval_day: becomes the split eval.
-        train_days: days before it that become the split train.
-        columns: what every file must have.
-        replay_days: days before those that become the split replay; those that are not there are left out.
+        train_days: number of days before it that become the split train.
+        columns: the columns that every file must have.
+        replay_days: number of days before those that become the split replay; missing ones are skipped.
 
     Raises:
-        FeedLogError: the eval day or all train days are missing, a day has no rows, a file is not Parquet or is there
-            twice, or a column is missing or mistyped.
+        FeedLogError: the eval day or all train days are missing, a day has no rows, a file is not Parquet or is a copy
+            of another, or a column is missing or has a wrong type.
     """
     days = window_days(eval_day, train_days)
     files = {day: found for day in days if (found := day_files(root, day)) is not None}
@@ -110,7 +110,7 @@ def plan_window(
             f"folder; days there: {_described(list_days(root))}"
         )
     if missing:
-        _logger.warning("feed log %s: going on without the missing days %s", root, _described(missing))
+        _logger.warning("feed log %s: continuing without the missing days %s", root, _described(missing))
 
     replayed = window_days(eval_day, train_days + replay_days)[:replay_days]
     earlier = {day: found for day in replayed if (found := day_files(root, day))}
@@ -125,7 +125,7 @@ def plan_window(
 
 
 def plan_day(root: str | Path, day: date, columns: LogColumns) -> tuple[WorkUnit, ...]:
-    """The same for one day alone, as if it were an eval day; raises FeedLogError as `plan_window` does."""
+    """The work units of a single day, planned like an eval day; raises FeedLogError as `plan_window` does."""
     files = day_files(root, day)
     if files is None:
         raise FeedLogError(f"feed log {root}: no folder day-{day}; days there: {_described(list_days(root))}")
@@ -133,7 +133,7 @@ def plan_day(root: str | Path, day: date, columns: LogColumns) -> tuple[WorkUnit
 
 
 def _split_of(day: date, window: Sequence[date]) -> Split:
-    """The split of a day, by the train days and the eval day, in order."""
+    """The split of a day; `window` has the train days and then the eval day."""
     if day < window[0]:
         return "replay"
     return "eval" if day == window[-1] else "train"
@@ -142,7 +142,7 @@ def _split_of(day: date, window: Sequence[date]) -> Split:
 def _checked_footers(
     root: str | Path, files: Mapping[date, Sequence[LogFile]], columns: LogColumns
 ) -> dict[LogFile, pq.FileMetaData]:
-    """The footers of all files, once every day is known to have rows and every file with rows the right columns."""
+    """The footers of all files; checks that every day has rows, and every file with rows the right columns."""
     flat = [file for of_day in files.values() for file in of_day]
     footers = dict(zip(flat, open_all(flat), strict=True))
     for day, of_day in files.items():
@@ -151,7 +151,7 @@ def _checked_footers(
                 f"{root}/day-{day}: a day's folder needs Parquet files with at least one row, and has none"
             )
     for file, footer in footers.items():
-        # Writers that guess types from values have no values to go by in an empty file.
+        # Writers that infer types from values cannot do so for an empty file.
         if footer.num_rows:
             check_schema(file.path, footer.schema.to_arrow_schema(), columns.columns)
     return footers
@@ -171,7 +171,7 @@ def _units(split: Split, files: Mapping[LogFile, pq.FileMetaData]) -> list[WorkU
 
 
 def _pieces(path: str, footer: pq.FileMetaData, per_shard: int) -> Iterator[_Piece]:
-    """Row groups joined as long as they fit into one shard together; one that is larger stays alone."""
+    """Joins row groups that fit into one shard together; a larger one stays alone."""
     groups: list[int] = []
     first_row = rows = 0
     for group in range(footer.num_row_groups):
@@ -190,7 +190,7 @@ def _divide_up(rows: int, by: int) -> int:
 
 
 def _described(days: Sequence[date]) -> str:
-    """A few days in words: all of them, or the first and the last."""
+    """The days as text: all of them, or only the first and the last of more than eight."""
     if len(days) > 8:
         return f"{days[0]} … {days[-1]}"
     return ", ".join(map(str, days)) or "none"

@@ -1,6 +1,6 @@
 """Writes a feed log: `<root>/day-YYYY-MM-DD/*.parquet`, one row per impression.
 
-A day is written aside, in a folder that no reader of `day-*` folders takes for a day, and renamed when it is whole.
+A day is written to a temporary folder, which readers of `day-*` folders ignore, and renamed when it is complete.
 """
 
 import shutil
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 ROWS_PER_FILE = 1_000_000
 ROWS_PER_GROUP = 65_536
 
-_ASIDE = ".writing-"
+_TEMPORARY = ".writing-"
 
 
 def day_folder(root: Path, day: date) -> Path:
@@ -35,7 +35,7 @@ def write_day(
     """Writes one day of impressions and returns the number of rows; `day_writer` takes the same arguments.
 
     Args:
-        rows: a table, or record batches, which are written as they come: a day need not fit into memory.
+        rows: a table, or record batches, which are written one at a time, so that a day need not fit into memory.
     """
     batches = rows.to_batches(max_chunksize=ROWS_PER_GROUP) if isinstance(rows, pa.Table) else rows
     with day_writer(root, day, overwrite=overwrite, rows_per_file=rows_per_file) as writer:
@@ -48,26 +48,26 @@ def write_day(
 def day_writer(
     root: Path, day: date, *, overwrite: bool = False, rows_per_file: int = ROWS_PER_FILE
 ) -> Iterator["DayWriter"]:
-    """A writer whose rows become the day's folder when the block ends, or nothing at all when it raises.
+    """A writer whose rows become the day's folder when the block ends; when the block raises, nothing is written.
 
     Args:
-        root: the feed log; made where it does not exist.
+        root: the feed log; created if it does not exist.
         day: the day, which names the folder.
-        overwrite: replace a day that is already there.
-        rows_per_file: rows after which the next Parquet file of the day begins; a batch is not split.
+        overwrite: replace an existing day.
+        rows_per_file: rows after which the day's next Parquet file begins; batches are not split.
 
     Raises:
-        FileExistsError: the day is there and `overwrite` is false.
-        ValueError: there is no row, or a batch whose schema differs from that of the first.
+        FileExistsError: the day exists and `overwrite` is false.
+        ValueError: there are no rows, or a batch has another schema than the first one.
     """
     target = day_folder(root, day)
     if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} is already there; pass overwrite to replace it")
+        raise FileExistsError(f"{target} already exists; pass overwrite to replace it")
     root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=_ASIDE, dir=root) as scratch:
-        aside = Path(scratch) / "new"
-        aside.mkdir()
-        writer = DayWriter(aside, target, rows_per_file)
+    with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=root) as scratch:
+        temporary = Path(scratch) / "new"
+        temporary.mkdir()
+        writer = DayWriter(temporary, target, rows_per_file)
         try:
             yield writer
         finally:
@@ -76,17 +76,17 @@ def day_writer(
             raise ValueError(f"{target}: a day needs at least one row, got none")
         if target.exists():
             target.rename(Path(scratch) / "old")
-        aside.rename(target)
+        temporary.rename(target)
 
 
 def remove_leftovers(root: Path) -> None:
-    """Deletes what a killed writer left half-written at `root`; call it only where nothing else is writing."""
-    for folder in root.glob(f"{_ASIDE}*"):
+    """Deletes the temporary folders of killed writers at `root`; call it only when no other process is writing."""
+    for folder in root.glob(f"{_TEMPORARY}*"):
         shutil.rmtree(folder)
 
 
 class DayWriter:
-    """Record batches in, `part-*.parquet` files out; each batch is one row group. Comes from `day_writer`.
+    """Writes record batches to `part-*.parquet` files, one row group per batch. `day_writer` creates it.
 
     Attributes:
         rows: rows written so far.
@@ -103,7 +103,7 @@ class DayWriter:
         self._rows_in_file = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Appends the rows of a batch; raises ValueError where its schema is not that of the first batch."""
+        """Appends the rows of a batch; raises ValueError if its schema differs from that of the first batch."""
         self._schema = self._schema or batch.schema
         if batch.schema != self._schema:
             differing = sorted({field.name for field in {*self._schema} ^ {*batch.schema}}) or self._schema.names
@@ -115,7 +115,7 @@ class DayWriter:
         self._rows_in_file += batch.num_rows
 
     def close(self) -> None:
-        """Ends the file being written."""
+        """Closes the file that is being written."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -125,7 +125,7 @@ class DayWriter:
         path = self._folder / f"part-{self._files:05d}.parquet"
         self._files += 1
         self._rows_in_file = 0
-        # A dictionary pays for strings; for floats it is built, found useless and thrown away.
+        # Dictionary encoding pays off for strings; for floats the writer would build a dictionary and discard it.
         strings = [column for field in schema if (column := _string_column(field))]
         return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=strings)
 

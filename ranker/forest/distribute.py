@@ -1,8 +1,8 @@
 """Growing one forest on the workers of a Dask cluster.
 
-Dask starts one task on each worker. Each reads its own share of the rows and runs `train_forest`, in which XGBoost's
-communicator adds up the histograms of gradients, so that all workers grow the same trees. `xgboost.dask` does the same
-for Dask's collections, which lie in the workers' memory; here the rows are spooled to disk as they are on one machine.
+Dask starts one task on each worker. Each task reads its own share of the rows and runs `train_forest`. XGBoost's
+communicator sums the gradient histograms, so that all workers grow the same trees. `xgboost.dask` does the same for
+Dask collections, which are kept in the workers' memory. Here the rows are spooled to disk, as on one machine.
 """
 
 import contextlib
@@ -34,17 +34,18 @@ def train_forest_on_dask(
 ) -> tuple[Forest, TrainingCurve]:
     """Fits the forest as `train_forest` does, each worker on its share.
 
-    It is not the same forest tree by tree: bins come from merged sketches, and each worker draws its own rows.
+    The trees differ from those of one process: bins come from merged sketches, and each worker samples its own rows.
 
     Args:
-        read: from a share's number and the number of shares to its batches; it is pickled, and called on the workers.
+        read: (number of the share, number of shares) -> the batches of the share. It is pickled and called on the
+            workers.
         config: the forest's settings.
         dask: the workers.
         feature_names: one per column of the features.
         objective_names: one per column of the labels.
 
     Raises:
-        ValueError: whatever `train_forest` refuses on any worker; no such cluster, or too few workers in it.
+        ValueError: `train_forest` raised it on any worker; the cluster does not answer, or has too few workers.
         ModuleNotFoundError: Dask is not installed.
     """
     distributed = _distributed()
@@ -78,9 +79,9 @@ def _grow_share(
     read: ReadShare,
     what: tuple[ForestConfig, Sequence[str], Sequence[str]],
 ) -> tuple[Forest, TrainingCurve] | None:
-    """What runs on a worker; every worker ends up with the same forest, and the first one hands it over."""
+    """Runs on each worker. Every worker ends up with the same forest; only the one of rank 0 returns it."""
     threads = _distributed().get_worker().state.nthreads
-    # The communicator numbers its members by the names of their tasks, as text.
+    # The communicator ranks its members by task id, compared as text: hence the leading zeros.
     with (
         collective.CommunicatorContext(**arguments, dmlc_task_id=f"{share[0]:06d}"),
         xgb.config_context(nthread=threads),
@@ -90,7 +91,7 @@ def _grow_share(
 
 
 def _start_tracker(workers: int, host: str) -> dict[str, Any]:
-    """Starts, where the scheduler runs, what tells the workers of each other."""
+    """Starts the tracker, through which the workers find each other, on the scheduler's machine."""
     tracker = RabitTracker(workers, host_ip=host, sortby="task")
     tracker.start()
     threading.Thread(target=tracker.wait_for, daemon=True).start()
@@ -98,7 +99,10 @@ def _start_tracker(workers: int, host: str) -> dict[str, Any]:
 
 
 def _wait(distributed: Any, tasks: Sequence[Any]) -> None:
-    """Waits for all tasks, or raises what went wrong in one as soon as it has."""
+    """Waits for all tasks; raises the error of the first one that fails.
+
+    An `OtherShareError` is raised only when no task failed with an error of its own.
+    """
     others: OtherShareError | None = None
     for task in distributed.as_completed(tasks):
         if task.status == "finished":

@@ -1,10 +1,10 @@
-"""Serialised tf.Examples with their forest features replaced by leaves, and everything else as it was.
+"""Replaces the forest features of serialised tf.Examples by leaves and keeps everything else.
 
-Of a row only one tensor is read and one is written; the others would be decoded merely to be encoded again. So rows
-are edited as they stand: in a block of serialised Examples the entry `forest_features` is found, its floats are laid
-into a matrix, and each row is put together again from the bytes around that entry and an entry `leaves`. On the wire an
-Example is a map of entries, each a key and a list, every level of it a tag, a length, and the bytes below
-(https://protobuf.dev/programming-guides/encoding/, tensorflow/core/example/feature.proto).
+Only one tensor per row is read and one is written. Decoding the others only to encode them again would be wasted, so
+the serialised bytes are edited directly. In a block of serialised Examples, the entry `forest_features` is located and
+its floats are copied into a matrix. Each row is then assembled from the bytes around that entry and a new entry
+`leaves`. On the wire an Example is a map of entries, each with a key and a list; every level is a tag, a length, and
+the nested bytes (https://protobuf.dev/programming-guides/encoding/, tensorflow/core/example/feature.proto).
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ class RowEncoder:
     than 65,536 leaves.
 
     Args:
-        traversal: of the forest to encode with.
+        traversal: finds the leaves of the forest to encode with.
     """
 
     def __init__(self, traversal: Traversal) -> None:
@@ -38,10 +38,10 @@ class RowEncoder:
         self._tables = crc_tables()
 
     def __call__(self, block: Block) -> NDArray[np.uint8]:
-        """The encoded rows, framed as a TFRecord file holds them.
+        """The encoded rows with the framing of a TFRecord file.
 
         Raises:
-            ValueError: a row that is no tf.Example, or without the features that the forest reads.
+            ValueError: a row is not a tf.Example, or lacks the features that the forest reads.
         """
         features, places = _features(block, self._traversal.features)
         leaves = self._traversal(features)
@@ -55,7 +55,7 @@ class RowEncoder:
 
 
 def check_rows(block: Block, features: int) -> None:
-    """Looks whether every row of a block has what a forest of `features` features reads.
+    """Checks that every row of a block has the features that a forest of `features` features reads.
 
     Raises:
         ValueError: as `RowEncoder`.
@@ -64,8 +64,11 @@ def check_rows(block: Block, features: int) -> None:
 
 
 def _features(block: Block, width: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The forest features [rows, width], and int64 [rows, 5], where in the block's data: the row's entries begin, the
-    entry `forest_features` begins and ends, its floats begin, and how many bytes these are."""
+    """The forest features [rows, width], and their places in the block's data, int64 [rows, 5].
+
+    The places of a row are the offsets where its entries begin, where the entry `forest_features` begins and ends, and
+    where its floats begin, and the number of bytes of these floats.
+    """
     places = np.empty((len(block.begin), _PLACES), np.int64)
     key = np.frombuffer(keys.FOREST_FEATURES.encode(), np.uint8)
     status = int(_find(block.data, block.begin, block.end, key, places))
@@ -84,7 +87,7 @@ def _features(block: Block, width: int) -> tuple[NDArray[np.float32], NDArray[np
 
 
 def _entry_prefix(key: bytes, size: int) -> bytes:
-    """What precedes `size` bytes in the entry of a map of Features that holds them as its one bytes value."""
+    """The bytes that precede the value in a Features map entry whose only value is `size` bytes long."""
     value = bytes([_FIELD_1]) + _varint(size)
     listed = bytes([_FIELD_1]) + _varint(len(value) + size) + value
     feature = bytes([_FIELD_2]) + _varint(len(listed) + size) + listed
@@ -102,7 +105,7 @@ def _varint(number: int) -> bytes:
 
 @compiled
 def _enter(data, at, end, tag):  # type: ignore[no-untyped-def]
-    """Where the bytes of the length-delimited field that begins at `at` begin and end; -1 where there is none."""
+    """Begin and end of the content of the length-delimited field that begins at `at`; -1 where there is no such field."""
     if at >= end or data[at] != tag:
         return -1, -1
     size, shift = np.int64(0), 0
@@ -119,7 +122,7 @@ def _enter(data, at, end, tag):  # type: ignore[no-untyped-def]
 
 @compiled
 def _find(data, begin, end, key, places):  # type: ignore[no-untyped-def]
-    """Fills `places` (see `_features`); tells whether every row has them."""
+    """Fills `places` (see `_features`); returns `_FOUND` if every row has them, else what is wrong."""
     for row in range(len(begin)):
         at, last = _enter(data, begin[row], end[row], _FIELD_1)
         if last != end[row] and begin[row] != end[row]:
@@ -157,14 +160,14 @@ def _copy_floats(data, places, matrix):  # type: ignore[no-untyped-def]
 
 @compiled
 def _copied(target, at, source, begin, end):  # type: ignore[no-untyped-def]
-    """Copies `source[begin:end]` to `at` of the target; tells where to go on."""
+    """Copies `source[begin:end]` to `target` at offset `at`; returns the offset after the copy."""
     target[at : at + end - begin] = source[begin:end]
     return at + end - begin
 
 
 @compiled
 def _assemble(data, end, places, prefix, raw, tables, framed):  # type: ignore[no-untyped-def]
-    """Writes the framed rows into `framed`; tells how many bytes they take."""
+    """Writes the framed rows into `framed`; returns how many bytes they take."""
     at = 0
     leaves_size = len(raw) // len(end)
     added = len(prefix) + leaves_size

@@ -7,7 +7,7 @@ from ranker.forest.model import Forest
 
 
 class ForestMargins(tf.Module):
-    """The log-odds that the forest itself predicts, from the leaves that were found anyway.
+    """The log-odds that the forest itself predicts, computed from leaf ids that are already known.
 
     Args:
         forest: a forest with one output per objective.

@@ -1,9 +1,9 @@
-"""The values of a forest's leaves, estimated anew from all rows once the trees stand.
+"""Refits the leaf values of a forest on all rows once its tree structure is fixed.
 
-A tree's leaves get their values from the rows that it was grown on: a sample of them, without the viewers who are held
-out to say when to stop, and each after the trees that came before early stopping took some away. With the trees fixed,
-every row can count, as XGBoost's updater `refresh` lets it: tree by tree in boosting order, a leaf's value is one
-Newton step over all rows in it (Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD 2016, eq. 5).
+While a forest grows, a leaf gets its value from a subsample of the rows, without the held-out viewers of early
+stopping. The value also depends on earlier trees, some of which early stopping removes afterwards. With the structure
+fixed, every row can count, as in XGBoost's updater `refresh`. Tree by tree in boosting order, a leaf's value is one
+Newton step over all its rows (Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD 2016, eq. 5).
 """
 
 import tempfile
@@ -26,15 +26,15 @@ Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def refitted(forest: Forest, batches: Iterable[Batch], learning_rate: float, scratch: Path) -> Forest:
-    """The forest with values and covers of all rows; structure, leaf ids and fingerprint are the same.
+    """The forest with leaf values and covers from all rows; structure, leaf ids and fingerprint stay the same.
 
-    Several processes that grew the forest together call this together, each with its share of the rows, and get the
-    same values.
+    In distributed training all processes call this at the same time, each with its share of the rows, and get the same
+    values.
 
     Args:
-        forest: a forest of probabilities.
+        forest: a forest trained with logistic loss.
         batches: (features float32 [rows, features], labels float32 [rows, outputs] of 0 and 1); read once.
-        learning_rate: the shrinkage that it was grown with.
+        learning_rate: the shrinkage that the forest was grown with.
         scratch: folder for a temporary file of one byte per row and tree, two where a tree has more than 256 leaves.
     """
     find_leaves = Traversal(forest)
@@ -63,27 +63,27 @@ def _refitted(forest: Forest, columns: "_LeafColumns", labels: NDArray[np.int8],
 
 
 class _LeafColumns:
-    """Every row's leaf in each tree, in a file that one tree after the other can be read from.
+    """Every row's leaf in each tree, in a file that is read one tree at a time.
 
     Args:
-        file: empty, for reading and writing.
-        forest: whose leaves they are; they are kept as numbers within their tree.
+        file: an empty file, open for reading and writing.
+        forest: the forest of the leaves. They are stored as leaf numbers within their tree.
     """
 
     def __init__(self, file: IO[bytes], forest: Forest) -> None:
         self._file = file
         self._first = forest.first_leaf[:-1]
         self._dtype = np.dtype(np.min_scalar_type(int(np.diff(forest.first_leaf).max()) - 1))
-        self._blocks: list[tuple[int, int]] = []  # where each begins, and its rows
+        self._blocks: list[tuple[int, int]] = []  # (offset in the file, rows) of each block
 
     def append(self, leaves: Leaves) -> None:
-        """Adds rows: leaves [rows, trees], numbered over the whole forest."""
+        """Adds rows: leaf ids [rows, trees], unique over the whole forest."""
         self._blocks.append((self._file.tell(), len(leaves)))
         within = (leaves - self._first.astype(leaves.dtype)).astype(self._dtype)
         self._file.write(np.ascontiguousarray(within.T).tobytes())
 
     def of_tree(self, tree: int) -> NDArray[Any]:
-        """[rows], in the order in which they were added."""
+        """Leaf numbers within the tree, [rows], in the order in which the rows were added."""
         self._file.flush()
         size = self._dtype.itemsize
         parts = []
@@ -110,7 +110,7 @@ def _move(leaf, value, margin):  # type: ignore[no-untyped-def]
 
 
 def frozen(array: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The numbers as a forest holds them, which nobody may change."""
+    """The numbers as a forest holds them: float32 and read-only."""
     rounded = array.astype(np.float32)
     rounded.setflags(write=False)
     return rounded

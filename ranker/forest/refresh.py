@@ -1,11 +1,12 @@
-"""New values for the leaves of a forest that keeps its trees.
+"""Updates the leaf values of a forest with new rows; the tree structure stays the same.
 
-Splits stay good for weeks while outcome rates move from one day to the next. A leaf's value is one Newton step from two
-sums over its rows, of gradients and of hessians (Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD
-2016, eq. 5). XGBoost keeps the hessians' as the leaf's cover, and value and cover tell the gradients'. So the sums of
-new rows can be added to those of the old ones as if all of them had met in the same leaf. The old rows' gradients stay
-what they were while the trees before move, so tree after tree makes up for what the new rows still miss: the forest
-follows them by more than their share.
+Splits stay useful for weeks, while outcome rates change from one day to the next. A leaf's value is one Newton step. It
+is computed from two sums over the leaf's rows, of gradients and of hessians (Chen and Guestrin, "XGBoost: a scalable
+tree boosting system", KDD 2016, eq. 5). XGBoost stores the sum of hessians as the leaf's cover, and the sum of
+gradients follows from value and cover. So the sums of new rows can be added to those of the old rows.
+
+The old rows' gradients are not recomputed when earlier trees change. Each tree therefore corrects the error that
+remains on the new rows, and the forest adapts to them by more than their share of the rows.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,24 +24,24 @@ _CHUNK_ROWS = 1 << 16  # 130 MB of leaves for 1000 trees
 
 
 def refreshed(forest: Forest, batches: Iterable[Batch], learning_rate: float, chunk_rows: int = _CHUNK_ROWS) -> Forest:
-    """The forest with values and covers that count new rows in; structure, leaf ids and fingerprint are the same.
+    """The forest with leaf values and covers that include new rows; structure, leaf ids and fingerprint stay the same.
 
-    Tree by tree in boosting order, with the log-odds that the trees before it now give:
+    Tree by tree in boosting order, with the log-odds from the already updated trees before it:
 
         value = -learning_rate (G_old + G_new) / (H_old + H_new + lambda)
 
-    Each chunk of rows is an update by itself, so memory does not grow with the rows. Nothing is drawn at random.
+    Each chunk of rows is a separate update, so memory does not grow with the number of rows. Nothing is random.
 
     Args:
-        forest: a forest of probabilities, as `train_forest` gives it.
-        batches: (leaf ids [rows, trees], labels float32 [rows, objectives] of 0 and 1); read once. A forest with one
-            output for several objectives is that of their union.
+        forest: a forest as `train_forest` returns it.
+        batches: (leaf ids [rows, trees], labels float32 [rows, objectives] of 0 and 1); read once. With one output and
+            several objectives, the forest predicts their union (any engagement).
         learning_rate: the shrinkage that the forest was grown with.
-        chunk_rows: batches are joined until they have so many rows. A day in one chunk predicts the next a little
-            better than a day in many.
+        chunk_rows: batches are joined until they have this many rows. One chunk per day predicts the next day slightly
+            better than many chunks.
 
     Raises:
-        ValueError: leaves or labels that do not fit the forest, or of different lengths.
+        ValueError: leaves or labels do not match the forest, or differ in length.
     """
     value, cover = forest.leaf_value.astype(np.float64), forest.leaf_cover.astype(np.float64)
     checked = ((leaves, _targets(forest, leaves, labels)) for leaves, labels in batches)
@@ -50,7 +51,7 @@ def refreshed(forest: Forest, batches: Iterable[Batch], learning_rate: float, ch
 
 
 def _chunks(batches: Iterable[Batch], rows: int) -> Iterator[Batch]:
-    """The batches joined to chunks of at least `rows` rows; the last one may have fewer."""
+    """The batches joined into chunks of at least `rows` rows; the last chunk may have fewer."""
     waiting: list[Batch] = []
     for batch in batches:
         waiting.append(batch)
@@ -83,8 +84,8 @@ def _count_in(
         gradient = np.bincount(leaf, probability - targets[:, output], end - begin)
         hessian = np.bincount(leaf, probability * (1.0 - probability), end - begin)
         of_tree = value[begin:end]
-        # The formula above with G_old = -value (H_old + lambda) / learning_rate filled in: without new rows in a leaf,
-        # its value stays what it is to the last bit.
+        # The formula above with G_old = -value (H_old + lambda) / learning_rate inserted: a leaf without new rows keeps
+        # its value bit for bit.
         of_tree -= (of_tree * hessian + learning_rate * gradient) / (cover[begin:end] + hessian + LAMBDA)
         cover[begin:end] += hessian
         margins[output] += of_tree[leaf]

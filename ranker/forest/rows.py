@@ -1,4 +1,4 @@
-"""The forest's rows, from Transform's examples."""
+"""Reads the forest's training rows from Transform's examples."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,18 +14,18 @@ _BATCH_ROWS = 16_384
 def forest_rows(
     files: Sequence[str], features: int, objectives: int, share: int = 0, shares: int = 1
 ) -> Iterator[ForestBatch]:
-    """One worker's share of the rows, as `train_forest` takes them.
+    """One worker's share of the rows, in the form that `train_forest` takes.
 
     Args:
         files: TFRecord files of tf.Examples with the tensors `forest_features`, `labels` and `viewer_bucket`.
-        features: length of the first.
-        objectives: length of the second.
+        features: length of `forest_features`.
+        objectives: length of `labels`.
         share: the worker's number, from 0.
-        shares: workers. Where there are as many files, each reads its own; otherwise each reads all files and takes
-            every so many'th row.
+        shares: number of workers. With at least as many files as workers, each worker reads its own files; otherwise
+            each reads all files and takes every `shares`-th row.
 
     Raises:
-        ValueError: a row without one of the tensors, or with one of another size.
+        ValueError: a row lacks one of the tensors, or has one of another size.
     """
     tensors = {
         keys.FOREST_FEATURES: tf.io.FixedLenFeature([features], tf.float32),

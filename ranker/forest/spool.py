@@ -1,4 +1,4 @@
-"""Rows parked on disk, because XGBoost reads its input several times and parsing it once is enough."""
+"""Parsed rows spooled to disk: XGBoost reads its input several times, and it should be parsed only once."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +13,10 @@ Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class Spool:
-    """Features and labels of any number of rows in one file of raw floats; 4 bytes for each feature and label.
+    """Features and labels of any number of rows in one file of raw floats, 4 bytes per feature and label.
 
     Args:
-        path: the file, which is replaced.
+        path: the file; an existing one is replaced.
         features: features per row.
         labels: labels per row.
     """
@@ -58,8 +58,8 @@ class SpoolIter(xgb.DataIter):
 
     Args:
         spool: the rows.
-        batch_rows: rows handed over at a time.
-        cache_prefix: start of the path of the quantised pages, for external memory.
+        batch_rows: rows per batch.
+        cache_prefix: path prefix of the quantised pages, for external memory.
     """
 
     def __init__(self, spool: Spool, batch_rows: int, cache_prefix: str | None = None) -> None:

@@ -1,8 +1,8 @@
-"""Early stopping of each objective by itself.
+"""Early stopping per objective.
 
-A rare objective overfits after a few dozen rounds where a frequent one still learns after hundreds. Rounds are shared,
-so the booster grows until the last objective has stopped, and then loses every tree that came after its objective's
-best round.
+A rare objective overfits after a few dozen rounds; a frequent one still improves after hundreds. All objectives share
+the boosting rounds, so the booster grows until the last objective has stopped. Then every tree beyond its objective's
+best round is removed.
 """
 
 import json
@@ -19,7 +19,7 @@ _SMALLEST = 1e-7
 
 
 def losses_of(matrix: xgb.DMatrix) -> Callable[[NDArray[np.float32], xgb.DMatrix], list[tuple[str, float]]]:
-    """A custom metric of XGBoost: each output's binary log loss on this matrix, and none on any other."""
+    """A custom XGBoost metric: the binary log loss per output on this matrix, and nothing on any other matrix."""
 
     def metric(predicted: NDArray[np.float32], evaluated: xgb.DMatrix) -> list[tuple[str, float]]:
         if evaluated is not matrix:
@@ -35,11 +35,11 @@ def losses_of(matrix: xgb.DMatrix) -> Callable[[NDArray[np.float32], xgb.DMatrix
 
 
 class StopEach(xgb.callback.TrainingCallback):
-    """Stops when no output's validation loss has improved for some rounds.
+    """Stops when no output's validation loss has improved for `rounds` rounds.
 
     Args:
-        rounds: how many; 0 never stops.
-        evaluated: the name under which the matrix of `losses_of` is evaluated.
+        rounds: rounds without improvement; 0 never stops.
+        evaluated: name of the `evals` entry with the matrix of `losses_of`.
     """
 
     def __init__(self, rounds: int, evaluated: str) -> None:
@@ -50,13 +50,13 @@ class StopEach(xgb.callback.TrainingCallback):
     def after_iteration(
         self, model: xgb.Booster, epoch: int, evals_log: xgb.callback.TrainingCallback.EvalsLog
     ) -> bool:
-        """Tells whether to stop."""
+        """Whether to stop."""
         best = best_rounds(evals_log, self._evaluated)
         return self._rounds > 0 and all(epoch + 1 - rounds >= self._rounds for rounds in best)
 
 
 def best_rounds(evals_log: xgb.callback.TrainingCallback.EvalsLog, evaluated: str) -> list[int]:
-    """For each output, how many rounds gave its least loss."""
+    """For each output, the number of rounds with the lowest loss."""
     losses = [values for name, values in evals_log[evaluated].items() if name.startswith(_PREFIX)]
     return [int(np.argmin(np.asarray(values, np.float64))) + 1 for values in losses]
 
@@ -65,8 +65,8 @@ def keep_rounds(booster: xgb.Booster, rounds: Sequence[int]) -> xgb.Booster:
     """The booster without the trees beyond each output's number of rounds.
 
     Args:
-        booster: with one tree for each output in each round.
-        rounds: for each output, at least 1.
+        booster: has one tree per output and round.
+        rounds: rounds to keep of each output, at least 1.
     """
     model = json.loads(bytes(booster.save_raw("json")))
     trees = model["learner"]["gradient_booster"]["model"]

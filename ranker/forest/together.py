@@ -1,7 +1,7 @@
-"""What the workers that grow one forest together have to agree on. A process on its own agrees with itself.
+"""Collective operations for workers that grow one forest together. In a single process they change nothing.
 
-XGBoost shares gradients' histograms and its own metrics among the workers. Everything else that decides about the
-training has to be the same for all of them, or they wait for each other for ever.
+XGBoost shares gradient histograms and its own metrics among the workers. Every other decision about the training has to
+be the same on all workers; otherwise they deadlock.
 """
 
 from collections.abc import Iterator
@@ -13,30 +13,30 @@ from xgboost import collective
 
 
 class OtherShareError(ValueError):
-    """Another worker cannot use its share of the rows; that one's own error says why."""
+    """Another worker cannot use its share of the rows; the error on that worker says why."""
 
 
 def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sum over the workers, element by element."""
+    """The element-wise sum over all workers."""
     summed: NDArray[np.float64] = collective.allreduce(np.asarray(values, np.float64), collective.Op.SUM)
     return summed
 
 
 def least(value: int) -> int:
-    """The least over the workers."""
+    """The minimum over all workers."""
     return int(collective.allreduce(np.asarray([value], np.int64), collective.Op.MIN)[0])
 
 
 @contextmanager
 def all_or_none() -> Iterator[None]:
-    """Lets the workers go on behind the block only if all of them got through it.
+    """Lets the workers continue after the block only if it succeeded on all of them.
 
     Raises:
-        OtherShareError: this one did, and another did not.
+        OtherShareError: the block succeeded on this worker and failed on another.
     """
     try:
         yield
-    except Exception:  # whatever it is, the others must not wait for this worker
+    except Exception:  # after any error, the other workers must not wait for this one
         least(0)
         raise
     if least(1) == 0:

@@ -1,4 +1,4 @@
-"""Training the forest on batches that arrive once, within memory that holds only the quantised matrix."""
+"""Trains the forest on batches that are read once; only the quantised matrix is held in memory."""
 
 import contextlib
 import itertools
@@ -23,7 +23,7 @@ from ranker.keys import VIEWER_BUCKETS
 from ranker.progress import ProgressReporter
 
 _BATCH_ROWS = 1 << 15
-# Every page of external memory is read from disk in each round, so it pays to have few.
+# Every page of external memory is read from disk in each round, so few large pages are faster.
 _PAGE_ROWS = 1 << 18
 
 ForestBatch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
@@ -38,31 +38,31 @@ def train_forest(
 ) -> tuple[Forest, TrainingCurve]:
     """Fits the forest.
 
-    With the target `each`, every round grows one tree for each objective; with `any`, one tree for the union of all.
-    Several processes can grow one forest together, each with its share of the batches, where XGBoost's communicator
-    connects them (see `distribute`); each gets the same forest.
+    With the target `each`, every round grows one tree per objective; with `any`, one tree for the union of all.
+    Several processes can grow one forest together, each with its share of the batches, if XGBoost's communicator
+    connects them (see `distribute`). Each gets the same forest.
 
-    Rows of viewers who are held out (`are_held_out`) grow no trees, and decide, for each objective by itself, after
-    which round its trees are of no more use. Then all rows count for the values of the leaves (`refitted`).
+    Trees are not grown on rows of held-out viewers (`are_held_out`). These rows decide, per objective, when to stop
+    early. Then the leaf values are refitted on all rows (`refitted`).
 
     Args:
         batches: (features float32 [rows, features] with NaN where missing, labels float32 [rows, objectives] of 0 and
-            1, viewer buckets int64 [rows] in [0, VIEWER_BUCKETS)); read once, and none is kept.
+            1, viewer buckets int64 [rows] in [0, VIEWER_BUCKETS)); read once, and not kept in memory.
         config: the forest's settings.
         feature_names: one per column of the features.
         objective_names: one per column of the labels.
         scratch: folder for temporary files of about 4 bytes per row and feature and 1 per row and tree, removed at the
-            end; the system's folder for temporary files by default.
+            end; the system's temporary folder by default.
 
     Raises:
-        ValueError: no rows to train on or to validate with; a batch of another shape; an infinite feature; an
-            objective without positives or without negatives; fewer trees than objectives; a GPU asked for that XGBoost
-            does not find.
+        ValueError: no rows for training or validation; a batch of another shape; an infinite feature; an objective
+            without positives or without negatives; fewer trees than objectives; a GPU is configured that XGBoost does
+            not find.
     """
     outputs = ("any engagement",) if config.target == "any" else tuple(objective_names)
     rounds = config.trees // len(outputs)
     if rounds == 0:
-        raise ValueError(f"forest.trees: {config.trees} trees cannot be shared out over {len(outputs)} objectives")
+        raise ValueError(f"forest.trees: {config.trees} trees are too few for {len(outputs)} objectives")
     _check_device(config.device)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=scratch)))
@@ -82,7 +82,7 @@ def train_forest(
 
 
 def are_held_out(buckets: NDArray[np.int64], config: ForestConfig) -> NDArray[np.bool_]:
-    """Which viewers grow no trees, by their buckets: those below `validation_fraction` of all buckets."""
+    """Which viewers are held out from growing trees: those in the first `validation_fraction` of all buckets."""
     held_out: NDArray[np.bool_] = buckets < config.validation_fraction * VIEWER_BUCKETS
     return held_out
 
@@ -200,17 +200,17 @@ def _check_learnable(train: Spool, validation: Spool, config: ForestConfig, outp
             raise ValueError(f"forest: {name} has {found} in the {rows} training rows; it cannot be learnt")
     if least(train.rows) == 0 or (held_out and least(validation.rows) == 0):
         raise ValueError(
-            f"forest: {rows + held_out} rows are too few for each worker to get a share; take fewer workers"
+            f"forest: {rows + held_out} rows are too few for each worker to get a share; use fewer workers"
         )
 
 
 def _check_device(device: str) -> None:
-    """XGBoost trains on the CPU, with no more than a warning, where it finds no GPU."""
+    """Refuses a missing GPU: XGBoost itself only warns and trains on the CPU."""
     if device == "cpu":
         return
     with xgb.config_context(verbosity=0):
         probe = xgb.Booster({"device": device, "num_feature": 1})
         found = json.loads(probe.save_config())["learner"]["generic_param"]["device"]
     if not found.startswith(device):
-        raise ValueError(f"forest.device: {device} was asked for, but XGBoost finds no such device here")
+        raise ValueError(f"forest.device: {device} is configured, but XGBoost finds no such device here")
     logging.getLogger(__name__).info("growing the forest on %s", found)

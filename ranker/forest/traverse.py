@@ -1,11 +1,11 @@
-"""Which leaf each row falls into, for every tree: an exact and faster stand-in for XGBoost's `pred_leaf`.
+"""Finds the leaf of each row in every tree: an exact, faster replacement for XGBoost's `pred_leaf`.
 
 The idea is QuickScorer's (Lucchese et al., "QuickScorer: a fast algorithm to rank documents with additive ensembles of
 regression trees", SIGIR 2015), laid out for wide vector units. A tree's leaves, from left to right, are the bits of
-32-bit words. A split that sends a row right clears the bits under its left child, and after all splits the lowest bit
-still set is the row's leaf. No step depends on the one before and nothing is looked up per row, so one split is
-compared with a whole block of rows at a time. The cost grows with the number of splits, not with the depth: the method
-suits the shallow trees of a leaf encoder (measured up to depth 8), and stays exact for any other.
+32-bit words. A split that sends a row right clears the bits under its left child. After all splits, the lowest bit
+still set is the row's leaf. No step depends on the previous one and there are no lookups per row, so one split is
+compared with a block of rows at a time. The cost grows with the number of splits, not with the depth. The method suits
+the shallow trees of a leaf encoder (measured up to depth 8), and is exact at any depth.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -17,18 +17,18 @@ from numpy.typing import NDArray
 from ranker.compiled import compiled
 from ranker.forest.model import Forest, Leaves
 
-_ROWS = 64  # rows a block: their features stay in the fastest cache
-_WORD = 32  # leaves a word
+_ROWS = 64  # rows per block: their features stay in the fastest cache
+_WORD = 32  # leaves per word
 
 
 @dataclass(frozen=True, eq=False)
 class _Words:
-    """The forest as words of up to 32 leaves, each with the splits that can clear some of its bits.
+    """The forest as words of up to 32 leaves, each with the splits (tests) that can clear some of its bits.
 
     Attributes:
-        first_word: int32 [trees + 1], the words of each tree.
+        first_word: int32 [trees + 1], where the words of each tree begin.
         base: uint32 [words], the leaf number of each word's lowest bit.
-        first_test: int32 [words + 1], the tests of each word.
+        first_test: int32 [words + 1], where the tests of each word begin.
         first_default_left: int32 [words], the first of the word's tests in which a missing value goes left.
         feature: int32 [tests].
         threshold: float32 [tests].
@@ -45,11 +45,11 @@ class _Words:
 
 
 class Traversal:
-    """Finds the leaves of one forest; build it once and call it often, from any thread.
+    """Finds the leaves of one forest. Build it once and call it often, from any thread.
 
     Args:
         forest: the forest.
-        threads: blocks of rows worked on at the same time.
+        threads: blocks of rows that are processed at the same time.
     """
 
     def __init__(self, forest: Forest, threads: int = 1) -> None:
@@ -63,7 +63,7 @@ class Traversal:
         return len(self._forest.feature_names)
 
     def __call__(self, features: NDArray[np.float32]) -> Leaves:
-        """Leaf numbers, row for row what `forest.renumber(booster.predict(..., pred_leaf=True))` gives.
+        """Leaf numbers, equal to `forest.renumber(booster.predict(..., pred_leaf=True))`.
 
         Args:
             features: float32 [rows, features], NaN where missing.
@@ -72,7 +72,7 @@ class Traversal:
             `forest.leaf_dtype` [rows, trees].
 
         Raises:
-            ValueError: features of another shape or type.
+            ValueError: the features have another shape or type.
         """
         if features.ndim != 2 or features.shape[1] != self.features or features.dtype != np.float32:
             raise ValueError(
@@ -115,7 +115,7 @@ def _words(forest: Forest) -> _Words:
     within_tree = np.arange(words) - first_word[tree_of_word]
     base = forest.first_leaf[tree_of_word] + _WORD * within_tree
 
-    # One test per split and word that the leaves under its left child reach into.
+    # One test per split and word that holds leaves under the split's left child.
     tree_of_split = np.repeat(np.arange(forest.trees), size - 1)
     begin, end = (forest.split_left.T - forest.first_leaf[tree_of_split]).astype(np.int64)
     from_word, to_word = begin // _WORD, (end - 1) // _WORD
@@ -145,7 +145,7 @@ def _words(forest: Forest) -> _Words:
 
 @compiled
 def _set_bits(v: np.uint32) -> np.uint32:
-    """Population count, in a form that vectorises."""
+    """Population count, in a form that the compiler vectorises."""
     v = v - ((v >> np.uint32(1)) & np.uint32(0x55555555))
     v = (v & np.uint32(0x33333333)) + ((v >> np.uint32(2)) & np.uint32(0x33333333))
     v = (v + (v >> np.uint32(4))) & np.uint32(0x0F0F0F0F)
@@ -168,10 +168,10 @@ def _find_leaves(  # type: ignore[no-untyped-def]
             for column in range(columns):
                 block[column, row] = features[begin + row, column]
         for tree in range(len(first_word) - 1):
-            # From the last word to the first, so that the leftmost leaf within reach is what stays.
+            # From the last word to the first, so that the leftmost remaining leaf wins.
             for word in range(first_word[tree + 1] - 1, first_word[tree] - 1, -1):
                 bits[:] = everything
-                # NaN compares false: as `<` it goes right, as the negation of `>=` it goes left.
+                # NaN compares false: with `<` it goes right, with the negation of `>=` it goes left.
                 for test in range(first_test[word], first_default_left[word]):
                     values, limit, kept = block[feature[test]], threshold[test], keep[test]
                     for row in range(_ROWS):

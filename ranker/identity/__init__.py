@@ -1,1 +1,1 @@
-"""What the cache, the registry and the monitor go by: fingerprints of code, data and trainings."""
+"""Fingerprints of code, data and trainings, by which the cache, the registry and the monitor identify them."""

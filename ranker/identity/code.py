@@ -1,7 +1,7 @@
-"""A hash over the code that something runs, so that caches which see only parameters notice a change.
+"""A hash of the code that a component runs, so that caches keyed by parameters notice code changes.
 
-TFX's cache knows a component by its parameters and inputs (`tfx.orchestration.portable.cache_utils`). Code is neither,
-so a component carries a fingerprint of its executor as one more parameter.
+TFX's cache is keyed by a component's parameters and inputs (`tfx.orchestration.portable.cache_utils`). Code is neither,
+so each component has a fingerprint of its executor's code as an additional parameter.
 """
 
 import ast
@@ -16,17 +16,17 @@ _TEMPLATES = (".j2", ".css", ".js")
 
 
 def code_fingerprint(*modules: str, root: Path = PROJECT_ROOT) -> str:
-    """Hex digest over the named modules and everything in the project that they import, directly or not.
+    """Hex digest over the named modules and everything in the project that they import, directly or indirectly.
 
-    The import closure is read from the source; nothing is imported. Imports inside functions count, and so do the
-    `__init__` of every package on the way, and the templates, styles and scripts of a package.
+    The import closure is read from the source; nothing is imported. It includes imports inside functions, the
+    `__init__` of every parent package, and the templates, styles and scripts of a package.
 
     Args:
         modules: dotted names, such as an executor's.
-        root: the folder that the project's packages lie in.
+        root: the folder that contains the project's packages.
 
     Raises:
-        ModuleNotFoundError: a name that is not a module of the project.
+        ModuleNotFoundError: a name is not a module of the project.
 
     Example:
         >>> code_fingerprint("components.pusher.executor") == code_fingerprint("components.pusher.executor")
@@ -61,7 +61,7 @@ def import_closure(*modules: str, root: Path = PROJECT_ROOT) -> list[Path]:
 
 
 def _find(module: str, root: Path) -> Path | None:
-    """The file of a module of the project, or None where the project has none of that name."""
+    """The file of a module of the project, or None if the project has no such module."""
     path = root.joinpath(*module.split("."))
     for file in (path / "__init__.py", path.with_suffix(".py")):
         if file.is_file():
@@ -77,7 +77,7 @@ def _packages_of(module: str) -> Iterator[str]:
 
 @functools.cache
 def _imports(file: Path, _changed: int, module: str) -> tuple[str, ...]:
-    """Every name that a file may import: modules, and what is taken from them, as that may be a module too."""
+    """Every name that a file may import: modules, and the names imported from them, which may be modules too."""
     names: list[str] = []
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
@@ -91,7 +91,7 @@ def _imports(file: Path, _changed: int, module: str) -> tuple[str, ...]:
 
 
 def _templates(package: Path) -> Iterator[Path]:
-    """Templates of a package, also in folders below it that are no packages themselves."""
+    """Templates of a package, including those in subfolders that are not packages."""
     for entry in sorted(package.iterdir()):
         if entry.suffix in _TEMPLATES:
             yield entry

@@ -1,4 +1,4 @@
-"""What must stay as it is for a training to continue from an earlier one."""
+"""What must be unchanged for a training to continue from an earlier one."""
 
 from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
@@ -7,10 +7,10 @@ from ranker.identity.digest import short_digest
 
 
 def warm_start_parts(config: PipelineConfig, schema: str) -> dict[str, str]:
-    """Digests, by the name that a reader knows each part by.
+    """Readable name → digest of each part.
 
-    They decide which features there are, what a leaf means, and which weights there are. Utility weights, gates, slices
-    and how the towers are fitted may change from one day to the next.
+    The parts determine the features, the meaning of a leaf, and the set of weights. Utility weights, gates, slices and
+    the towers' training settings may change from one day to the next.
 
     The code of Transform includes the kinds of columns with their conversions, as a feature means what a conversion
     makes of the log.

@@ -1,9 +1,9 @@
-"""The one form of every fingerprint that is made of texts."""
+"""The common form of all fingerprints that are computed from texts."""
 
 import hashlib
 from collections.abc import Iterable
 
 
 def short_digest(parts: Iterable[str]) -> str:
-    """16 hexadecimal digits over all parts, in their order."""
+    """A hash of all parts in their order, as 16 hexadecimal digits."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

@@ -6,9 +6,9 @@ from ranker.identity.digest import short_digest
 
 
 def recipe_fingerprint(config: PipelineConfig, schema: str, code: str) -> str:
-    """A fingerprint of everything that shapes a model but the data and what the training starts from.
+    """A fingerprint of everything that shapes a model, except the data and what the training starts from.
 
-    Gates, slices, monitoring and where components run are left out: they decide about a model and not what is in it.
+    Gates, slices, monitoring and where components run are excluded: they do not change the model itself.
 
     Args:
         config: the pipeline's.

@@ -1,7 +1,8 @@
-"""The identity of a training: two trainings with the same one fit the same model, bit for bit.
+"""The identity of a training: two trainings with the same identity fit the same model bit for bit.
 
-The registry compares models by it, the local runner finds finished days by it, and the monitor keys score histories by
-it. A training is its config, schema and code (the recipe), the day held out, the data, and what it started from.
+The registry uses it to compare models, the local runner to find finished days, and the monitor as the key of score
+histories. It consists of config, schema and code (the recipe), the held-out day, the data, and what the training
+started from.
 """
 
 from datetime import date
@@ -14,10 +15,10 @@ from ranker.identity.digest import short_digest
 
 @dataclass(frozen=True)
 class TrainingIdentity:
-    """What a model was trained by, on and from.
+    """What determines the model that a training fits.
 
     Attributes:
-        day: the day held out, YYYY-MM-DD.
+        day: the held-out day, YYYY-MM-DD.
         recipe: fingerprint of config, schema and code; see `ranker.identity.recipe`.
         data: fingerprint of the content of the days of the window; see `ranker.feed_log.fingerprint`.
         start: `cold`, `warm` or `incremental`.
@@ -38,10 +39,10 @@ class TrainingIdentity:
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits over all of it."""
+        """A hash of all attributes, as 16 hexadecimal digits."""
         return short_digest((self.day, self.recipe, self.data, self.start, self.parent))
 
 
 def identify(day: date, recipe: str, data: str, start: Start, parent: str = "") -> TrainingIdentity:
-    """The identity of the training for a day; a cold start has no parent whatever is passed."""
+    """The identity of the training for a day; for a cold start, `parent` is ignored."""
     return TrainingIdentity(day.isoformat(), recipe, data, start, "" if start == "cold" else parent)

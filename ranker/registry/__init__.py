@@ -1,1 +1,1 @@
-"""The push destination: versions and their manifests, publishing, rollback, retention, and where a training starts."""
+"""The push destination: versions, manifests, publishing, rollback, retention, and what a training starts from."""

@@ -1,9 +1,9 @@
-"""Where things lie inside a version of a pushed model."""
+"""Paths inside a version of a pushed model."""
 
 SAVED_MODEL = "saved_model.pb"
 MANIFEST = "assets.extra/feed_ranker.json"
 
 STATE = "assets.extra/training_state"
-"""What a later training continues from; TensorFlow Serving does not look there."""
+"""What a later training continues from; TensorFlow Serving does not read it."""
 FOREST, TRANSFORM_GRAPH, TOWER_STATE = "forest", "transform_graph", "towers"
 """The folders below `STATE`."""

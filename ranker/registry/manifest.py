@@ -1,4 +1,4 @@
-"""What a version of a pushed model says of itself: `assets.extra/feed_ranker.json` beside the SavedModel."""
+"""The manifest of a pushed model's version: `assets.extra/feed_ranker.json` in the SavedModel's folder."""
 
 import json
 from typing import Any, Self
@@ -13,7 +13,7 @@ _FORMAT = 2
 
 
 class ManifestError(ValueError):
-    """A file is no manifest of this project; the message says why."""
+    """A file is not a manifest of this project; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Lineage:
     """What a training started from, and what a later one may continue from.
 
     Attributes:
-        start: how it started.
-        parent: the version that it continued from, or "".
-        forest_day: the day held out when its forest was grown.
-        fisher: whether it carries Fisher information.
-        parts: digests of the config and code that must not change under a warm start, by name.
+        start: `cold`, `warm` or `incremental`.
+        parent: the version that it continued from; "" for a cold start.
+        forest_day: the held-out day of the training that grew the forest.
+        fisher: whether its state has Fisher information.
+        parts: name → digest of the config and code that a warm start requires to be unchanged.
     """
 
     start: Start
@@ -37,11 +37,11 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Republished:
-    """The note of a rollback on the version that it publishes.
+    """Written by a rollback into the manifest of the version that it publishes.
 
     Attributes:
-        republishes: the version as which the model was pushed for the first time.
-        instead_of: the version that served until then.
+        republishes: the version under which the model was first pushed.
+        instead_of: the version that was serving before.
     """
 
     republishes: str
@@ -50,23 +50,23 @@ class Republished:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a model was trained on and what it expects.
+    """What a model was trained on and what inputs it expects.
 
-    A field that a manifest lacks, as one of an earlier version of this project may, has its default.
+    A field that is missing, as in a manifest of an earlier version of this project, has its default.
 
     Attributes:
         objectives: in the order of the config.
         trees: leaves per row in `score_leaves`.
         leaves: leaves of the forest; a leaf id lies in [0, leaves).
-        forest_fingerprint: of the forest inside the graph; leaves of another one mean nothing to this model.
+        forest_fingerprint: of the forest in the graph; the model cannot interpret leaves of another forest.
         training_fingerprint: of the training that fitted the model; `training.fingerprint`.
-        eval_day: YYYY-MM-DD, the day held out; the newest training day is the one before.
+        eval_day: YYYY-MM-DD, the held-out day; the newest training day is the day before.
         rows: impressions trained on.
         input_names: column → input name in `score_features` and `rank`.
         config: the config parts that shaped the model, each as JSON values.
-        training: what the fingerprint is made of.
+        training: what the training fingerprint is computed from.
         lineage: what the training started from.
-        rollback: set where a rollback published the model again.
+        rollback: set if a rollback published the model again.
     """
 
     objectives: list[str] = Field(default_factory=list)
@@ -83,16 +83,16 @@ class Manifest:
     rollback: Republished | None = None
 
     def to_json(self) -> str:
-        """One JSON object with the format's number; parts that are not there are left out."""
+        """One JSON object with the format's number; fields that are None are omitted."""
         content = TypeAdapter(Manifest).dump_python(self, mode="json", exclude_none=True)
         return json.dumps({"format": _FORMAT, **content}, indent=1)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """What `to_json` gave, or an earlier version of this project wrote.
+        """Reads what `to_json` returned, also that of an earlier version of this project.
 
         Raises:
-            ManifestError: it is something else.
+            ManifestError: the text is something else.
         """
         try:
             return TypeAdapter(cls).validate_python(json.loads(text))

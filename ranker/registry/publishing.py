@@ -1,4 +1,4 @@
-"""Copies a SavedModel to where models serve from, so that nobody ever sees half of one."""
+"""Publishes a SavedModel to the push destination, so that a server never sees an incomplete version."""
 
 import hashlib
 import os
@@ -10,53 +10,53 @@ from pyarrow import fs
 
 from ranker.registry.layout import MANIFEST, SAVED_MODEL
 from ranker.registry.manifest import Manifest, Republished
-from ranker.registry.versions import read_manifest, whole_versions
+from ranker.registry.versions import complete_versions, read_manifest
 from ranker.storage import copy_folder, exists, filesystem_of
 
-ASIDE = ".pushing-"
+TEMPORARY_PREFIX = ".pushing-"
 
 
 def publish(model_path: str, destination: str, rollback: Republished | None = None) -> str:
     """Copies a model to the next version below `destination` and returns the version.
 
-    A version is the time in seconds since 1970, or one more than the highest version there, whichever is larger. So
-    versions only grow, even within a second or after the clock was set back.
+    A version is the time in seconds since 1970, or the highest existing version plus one, whichever is larger. So
+    versions only increase, even within one second or after the clock was set back.
 
-    On a local file system the copy is made in a hidden folder, which TF Serving does not look at, and renamed. Object
-    stores cannot rename a folder in one step; there `saved_model.pb`, without which a version does not load, is copied
-    last.
+    On a local file system the model is copied to a hidden temporary folder, which TF Serving ignores, and then renamed
+    atomically. Object stores cannot rename a folder atomically; there `saved_model.pb`, without which a version does
+    not load, is copied last.
 
     Args:
         model_path: path or URI of the SavedModel's folder.
-        destination: path or URI of the folder of versions; made where it does not exist.
-        rollback: written into the copy's manifest, where the model has one.
+        destination: path or URI of the folder of versions; created if it does not exist.
+        rollback: if given, written into the copy's manifest.
 
     Raises:
         FileNotFoundError: there is no SavedModel at `model_path`.
     """
     if not exists(f"{model_path}/{SAVED_MODEL}"):
-        raise FileNotFoundError(f"{model_path}: a model is to be pushed, and there is no {SAVED_MODEL}")
+        raise FileNotFoundError(f"{model_path}: no model to push, as there is no {SAVED_MODEL}")
     filesystem, root = filesystem_of(destination)
     filesystem.create_dir(root, recursive=True)
-    noted = {MANIFEST: replace(_manifest(model_path), rollback=rollback).to_json().encode()} if rollback else {}
+    replaced = {MANIFEST: replace(_manifest(model_path), rollback=rollback).to_json().encode()} if rollback else {}
     if not isinstance(filesystem, fs.LocalFileSystem):
         version = _next_version(root, filesystem)
-        copy_folder(model_path, f"{destination}/{version}", SAVED_MODEL, noted)
+        copy_folder(model_path, f"{destination}/{version}", SAVED_MODEL, replaced)
         return version
-    # The same name for the same model: a push that was cut short is cleared away when it is tried again.
-    aside = f"{root}/{ASIDE}{hashlib.sha256(model_path.encode()).hexdigest()[:16]}"
-    if Path(aside).exists():
-        filesystem.delete_dir(aside)
-    copy_folder(model_path, aside, SAVED_MODEL, noted)
-    return _rename_to_next_version(aside, root)
+    # The name depends on the model only: a retry removes what an interrupted push of the same model left.
+    temporary = f"{root}/{TEMPORARY_PREFIX}{hashlib.sha256(model_path.encode()).hexdigest()[:16]}"
+    if Path(temporary).exists():
+        filesystem.delete_dir(temporary)
+    copy_folder(model_path, temporary, SAVED_MODEL, replaced)
+    return _rename_to_next_version(temporary, root)
 
 
 def find_published(model_path: str, destination: str) -> str | None:
-    """The version now serving if it is this very model, which a run pushed that was stopped before it could say so."""
+    """The serving version if it is this model: an earlier run was stopped after the push and did not record it."""
     manifest = _manifest(model_path)
     if not manifest.training_fingerprint:
         return None
-    newest = next(iter(whole_versions(destination)), None)
+    newest = next(iter(complete_versions(destination)), None)
     return newest if newest and read_manifest(destination, newest) == manifest else None
 
 
@@ -64,13 +64,13 @@ def _manifest(model_path: str) -> Manifest:
     return read_manifest(*os.path.split(model_path.rstrip("/"))) or Manifest()
 
 
-def _rename_to_next_version(aside: str, root: str) -> str:
+def _rename_to_next_version(temporary: str, root: str) -> str:
     while True:
         version = _next_version(root, fs.LocalFileSystem())
         target = Path(root, version)
         try:
-            # A folder that is not empty is never replaced: where another push took the version, this fails.
-            os.rename(aside, target)
+            # Renaming never replaces a non-empty folder: it fails if another push has taken the version.
+            os.rename(temporary, target)
         except OSError:
             if not target.exists():
                 raise

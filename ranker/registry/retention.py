@@ -7,8 +7,8 @@ import time
 from pyarrow import fs
 
 from ranker.registry.layout import SAVED_MODEL
-from ranker.registry.publishing import ASIDE
-from ranker.registry.versions import whole_versions
+from ranker.registry.publishing import TEMPORARY_PREFIX
+from ranker.registry.versions import complete_versions
 from ranker.storage import filesystem_of
 
 _REMOVING = ".removing-"
@@ -16,22 +16,22 @@ _ABANDONED_AFTER_S = 24 * 3600.0
 
 
 def remove_old_versions(destination: str, keep: int) -> list[str]:
-    """Keeps the `keep` newest whole versions, and removes older ones and what pushes that were killed left behind.
+    """Keeps the `keep` newest complete versions; removes older ones and the temporary folders of killed pushes.
 
-    A version is hidden before it is emptied, or on an object store loses first what makes it load, so that no half of
-    one can be taken for a model.
+    A version is renamed to a hidden folder before its files are deleted. On an object store `saved_model.pb` is deleted
+    first. So a server never loads a partly deleted version.
 
     Args:
         destination: path or URI of the folder of versions.
-        keep: at least 1; the newest, which is serving, is always kept.
+        keep: at least 1, as the newest version is serving.
 
     Returns:
-        The versions removed.
+        The removed versions.
     """
     if keep < 1:
-        raise ValueError(f"keep: at least the version now serving has to stay, got {keep}")
+        raise ValueError(f"keep: at least the serving version has to be kept, got {keep}")
     filesystem, root = filesystem_of(destination)
-    removed = whole_versions(destination)[keep:]
+    removed = complete_versions(destination)[keep:]
     for version in removed:
         if isinstance(filesystem, fs.LocalFileSystem):
             os.rename(f"{root}/{version}", f"{root}/{_REMOVING}{version}")
@@ -39,13 +39,14 @@ def remove_old_versions(destination: str, keep: int) -> list[str]:
             filesystem.delete_file(f"{root}/{version}/{SAVED_MODEL}")
             filesystem.delete_dir(f"{root}/{version}")
     if isinstance(filesystem, fs.LocalFileSystem):
-        _clear_away(root)
+        _delete_leftovers(root)
     return removed
 
 
-def _clear_away(root: str) -> None:
+def _delete_leftovers(root: str) -> None:
+    abandoned_before = time.time() - _ABANDONED_AFTER_S
     with os.scandir(root) as entries:
         for entry in entries:
-            abandoned = entry.name.startswith(ASIDE) and entry.stat().st_mtime < time.time() - _ABANDONED_AFTER_S
+            abandoned = entry.name.startswith(TEMPORARY_PREFIX) and entry.stat().st_mtime < abandoned_before
             if abandoned or entry.name.startswith(_REMOVING):
                 shutil.rmtree(entry.path)

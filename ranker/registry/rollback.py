@@ -1,7 +1,7 @@
-"""Puts the model that served before back on top.
+"""Rolls back to the model that was serving before.
 
-TF Serving serves the highest version, so going back means publishing the earlier model once more, as a new version. The
-one that it replaces stays where it is, and the manifest of the new one says what happened.
+TF Serving serves the highest version. So a rollback publishes the earlier model again as a new version. The replaced
+version stays in place, and the manifest of the new one records the rollback.
 """
 
 import argparse
@@ -11,21 +11,21 @@ from dataclasses import dataclass
 
 from ranker.registry.manifest import Republished
 from ranker.registry.publishing import publish
-from ranker.registry.versions import read_manifest, whole_versions
+from ranker.registry.versions import complete_versions, read_manifest
 
 
 class RollbackError(RuntimeError):
-    """There is nothing to go back to; the message says why."""
+    """There is no version to roll back to; the message says why."""
 
 
 @dataclass(frozen=True)
 class Rollback:
-    """What was done.
+    """The result of a rollback.
 
     Attributes:
         version: the new version.
         republishes: the version that it is a copy of.
-        instead_of: the version that was serving until then.
+        instead_of: the version that was serving before.
     """
 
     version: str
@@ -34,18 +34,23 @@ class Rollback:
 
 
 def roll_back(destination: str) -> Rollback:
-    """Publishes the version before the one now serving once more.
+    """Publishes the version before the serving one again.
 
-    Every version at a push destination was blessed. A second rollback goes back one further, and not forth again to
-    what the first one left.
+    Every version at a push destination was blessed. A second rollback goes back one version further; it does not return
+    to the version that the first one replaced.
 
     Args:
         destination: path or URI of the folder of versions.
 
     Raises:
         RollbackError: there is no earlier version.
+
+    Example:
+        >>> done = roll_back("workdir/feed/serving_model")  # doctest: +SKIP
+        >>> f"{done.version} is a copy of {done.republishes} and replaces {done.instead_of}"  # doctest: +SKIP
+        '1773187201 is a copy of 1773014400 and replaces 1773100800'
     """
-    versions = whole_versions(destination)
+    versions = complete_versions(destination)
     if not versions:
         raise RollbackError(f"{destination}: no model has been pushed here")
     serving = versions[0]
@@ -60,7 +65,7 @@ def roll_back(destination: str) -> Rollback:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Rolls back a push destination that no local working folder belongs to, such as that of a cluster."""
+    """Rolls back a push destination without a local workdir, such as that of a cluster."""
     parser = argparse.ArgumentParser(prog="python -m ranker.registry.rollback", description=main.__doc__)
     parser.add_argument("destination", help="path or URI of the folder of versions")
     try:
@@ -73,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _origin(destination: str, version: str) -> str:
-    """The version as which a version's model was pushed for the first time."""
+    """The version under which a version's model was first pushed."""
     manifest = read_manifest(destination, version)
     return manifest.rollback.republishes if manifest is not None and manifest.rollback is not None else version
 

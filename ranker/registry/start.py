@@ -1,7 +1,7 @@
-"""Whether a day is a cold start or continues from a pushed model, and from which.
+"""Decides whether a day is a cold start or continues from a pushed model, and from which one.
 
-The decision follows from the day, the config and the manifests at the push destination alone, so that every
-orchestrator comes to the same one, and a run that is started again comes to it again.
+The decision depends only on the day, the config and the manifests at the push destination. So every orchestrator makes
+the same decision, and so does a run that is restarted.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 from ranker.config.documents import from_json, to_json
 from ranker.config.retraining import Retraining, Start
 from ranker.registry.manifest import Manifest
-from ranker.registry.versions import read_manifest, whole_versions
+from ranker.registry.versions import complete_versions, read_manifest
 from ranker.storage import filesystem_of
 
 PLAN_FILE = "plan.json"
@@ -26,14 +26,13 @@ class StartPlan:
 
     Attributes:
         start: `cold`, `warm` or `incremental`.
-        reason: why, in words.
+        reason: why, as text.
         parent: the version that it continues from; "" for a cold start.
-        train_days: newest days to train on, those that the parent has not seen; None for the whole window.
-        forest_day: the day held out when the parent's forest was grown; "" for a cold start, which grows one.
-        refresh_forest: whether the rows of `train_days` are counted into the parent's forest.
-        replay_days: days before `train_days` that the towers train on again.
-        parent_training: fingerprint of the parent's training, which stays the same where a rollback gives the model
-            another version.
+        train_days: number of newest days to train on, which the parent has not seen; None for the full window.
+        forest_day: the held-out day of the training that grew the parent's forest; "" for a cold start.
+        refresh_forest: whether the parent's forest is refreshed with the rows of `train_days`.
+        replay_days: number of days before `train_days` that the towers train on again.
+        parent_training: fingerprint of the parent's training; unlike the version, it does not change in a rollback.
     """
 
     start: Start
@@ -47,17 +46,17 @@ class StartPlan:
 
     @property
     def is_cold(self) -> bool:
-        """Whether Transform graph, forest and towers are all fitted anew."""
+        """Whether Transform graph, forest and towers are all fitted from scratch."""
         return self.start == "cold"
 
 
 def find_parent(push_destination: str, day: date) -> str | None:
     """The newest version that was trained for a day before `day`, or None.
 
-    So a day that runs a second time, with other settings say, has the same parent again, and not the model that it
-    pushed itself.
+    So a day that runs again, for example with another config, has the same parent again, and not the model that its
+    first run pushed.
     """
-    for version in whole_versions(push_destination):
+    for version in complete_versions(push_destination):
         trained_for = _day(read_manifest(push_destination, version))
         if trained_for is not None and trained_for < day:
             return version
@@ -71,13 +70,13 @@ def make_plan(
 
     Args:
         push_destination: path or URI of the folder of versions.
-        day: the day held out; the newest day to train on is the one before.
+        day: the held-out day; the newest training day is the day before.
         retraining: the config.
-        parts: digests of everything that must not change under a warm start, by the name that a reader knows it by.
-        version: the version to continue from, if any; "none" asks for a cold start, "" looks for one.
+        parts: readable name → digest of everything that a warm start requires to be unchanged.
+        version: the version to continue from; "none" requests a cold start, "" searches for a parent.
     """
     if version == NO_VERSION:
-        return StartPlan("cold", "a cold start was asked for")
+        return StartPlan("cold", "a cold start was requested")
     if retraining.start == "cold":
         return StartPlan("cold", "retraining.start is cold")
     version = version or find_parent(push_destination, day) or ""
@@ -106,7 +105,7 @@ def _from_parent(
     parent_day, lineage = _day(manifest), manifest.lineage
     forest_day = _date(lineage.forest_day) if lineage is not None else None
     if lineage is None or forest_day is None:
-        return StartPlan("cold", f"version {version} carries nothing that a training could continue from")
+        return StartPlan("cold", f"version {version} has no state to continue training from")
     if parent_day is None or parent_day >= day:
         return StartPlan("cold", f"version {version} was trained for {parent_day}, which is not before {day}")
     if changed := sorted(name for name in {*parts, *lineage.parts} if parts.get(name) != lineage.parts.get(name)):
@@ -115,9 +114,9 @@ def _from_parent(
     if age >= retraining.refit_forest_days:
         return StartPlan("cold", f"the forest of version {version} is {age} days old, and is due to be refitted")
     if unseen > retraining.most_unseen_days:
-        return StartPlan("cold", f"version {version} is {unseen} days behind, of {parent_day}")
+        return StartPlan("cold", f"version {version} of {parent_day} is {unseen} days behind")
     if retraining.start == "incremental" and not lineage.fisher:
-        return StartPlan("cold", f"version {version} carries no Fisher information")
+        return StartPlan("cold", f"version {version} has no Fisher information")
     return StartPlan(
         retraining.start,
         f"continues from version {version} of {parent_day}, on the forest of {forest_day}",
@@ -131,7 +130,7 @@ def _from_parent(
 
 
 def _day(manifest: Manifest | None) -> date | None:
-    """The day that a model was trained for, or None where no manifest says it."""
+    """The day that a model was trained for, or None if no manifest says so."""
     return _date(manifest.eval_day) if manifest is not None else None
 
 

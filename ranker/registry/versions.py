@@ -1,4 +1,4 @@
-"""Reads a push destination: which versions there are, what their manifests say, and which one is serving."""
+"""Reads a push destination: its versions, their manifests, and which version is serving."""
 
 import logging
 
@@ -11,11 +11,11 @@ from ranker.storage import filesystem_of
 _logger = logging.getLogger(__name__)
 
 
-def whole_versions(push_destination: str) -> list[str]:
-    """The versions at a push destination, the newest first, as TF Serving orders them: by number.
+def complete_versions(push_destination: str) -> list[str]:
+    """The complete versions at a push destination, newest first, ordered by number as in TF Serving.
 
-    Folders with another name than a number, and versions without a `saved_model.pb`, are passed over with a warning;
-    hidden ones silently, as the Pusher copies there.
+    Folders whose name is not a number and versions without `saved_model.pb` are skipped with a warning. Hidden folders
+    are skipped silently, as they are the Pusher's temporary folders.
 
     Args:
         push_destination: path or URI of the folder of versions; it need not exist.
@@ -28,18 +28,18 @@ def whole_versions(push_destination: str) -> list[str]:
             if info.base_name.isascii() and info.base_name.isdecimal():
                 versions.append(info.base_name)
             else:
-                _logger.warning("%s/%s: passed over, as its name is not a number", push_destination, info.base_name)
+                _logger.warning("%s/%s: skipped, as its name is not a number", push_destination, info.base_name)
     whole = []
     for version in sorted(versions, key=int, reverse=True):
         if filesystem.get_file_info(f"{root}/{version}/{SAVED_MODEL}").type == fs.FileType.File:
             whole.append(version)
         else:
-            _logger.warning("%s/%s: passed over, as it has no %s", push_destination, version, SAVED_MODEL)
+            _logger.warning("%s/%s: skipped, as it has no %s", push_destination, version, SAVED_MODEL)
     return whole
 
 
 def read_manifest(push_destination: str, version: str) -> Manifest | None:
-    """What a version's manifest says, or None where there is no manifest, or one that is not of this project."""
+    """The manifest of a version, or None if there is none or it is not a manifest of this project."""
     filesystem, root = filesystem_of(push_destination)
     path = f"{root}/{version}/{MANIFEST}"
     if filesystem.get_file_info(path).type != fs.FileType.File:
@@ -53,14 +53,14 @@ def read_manifest(push_destination: str, version: str) -> Manifest | None:
 
 
 def find_serving_version(push_destination: str, exclude_training_fingerprint: str = "") -> str | None:
-    """The newest version at a push destination, or None where there is none.
+    """The newest version at a push destination, or None if there is none.
 
     Args:
         push_destination: path or URI of the folder of versions; it need not exist.
-        exclude_training_fingerprint: a version whose manifest has this `training_fingerprint` is passed over, so that a
-            run which pushed a model finds the same predecessor when it is started again; "" excludes none.
+        exclude_training_fingerprint: versions whose manifest has this `training_fingerprint` are skipped. So a
+            restarted run that has already pushed its model finds the same predecessor as before; "" excludes none.
     """
-    for version in whole_versions(push_destination):
+    for version in complete_versions(push_destination):
         if not exclude_training_fingerprint:
             return version
         manifest = read_manifest(push_destination, version) or Manifest()
@@ -70,8 +70,8 @@ def find_serving_version(push_destination: str, exclude_training_fingerprint: st
 
 
 def find_training(push_destination: str, training_fingerprint: str) -> str | None:
-    """The newest version whose model comes from this training, or None where there is none."""
-    for version in whole_versions(push_destination):
+    """The newest version whose model comes from this training, or None if there is none."""
+    for version in complete_versions(push_destination):
         manifest = read_manifest(push_destination, version)
         if manifest is not None and manifest.training_fingerprint == training_fingerprint:
             return version

@@ -1,1 +1,1 @@
-"""The two-tower network on leaf embeddings: its shape, its input, and how it is fitted."""
+"""The two-tower network on leaf embeddings: architecture, input and training."""

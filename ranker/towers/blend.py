@@ -1,4 +1,4 @@
-"""The log-odds that are served: the towers' and the forest's, weighed."""
+"""The served log-odds: a weighted mean of those of the towers and the forest."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ Margins = Callable[[tf.Tensor], tf.Tensor]
 class Blend:
     """(1 - share) * the towers' log-odds + share * the forest's.
 
-    Towers are trained by themselves where the forest has seen the same days: on a cold start, and on later days that
-    refresh it. What a forest that stays as it was grown has missed since, only the towers can make good: so their loss
-    is the blend's.
+    If the forest has seen the training days, the towers are trained on their own logits. That is so on a cold start,
+    and on later days that refresh the forest. If the forest is not refreshed, only the towers can learn the new days,
+    so their loss is computed on the blend.
 
     Attributes:
         margins: leaf ids int32 [batch, trees] → the forest's log-odds [batch, objectives].
@@ -25,5 +25,5 @@ class Blend:
     share: float
 
     def __call__(self, logits: tf.Tensor, leaves: tf.Tensor) -> tf.Tensor:
-        """The towers' logits [batch, objectives] and the impressions' leaves → the blend's."""
+        """The towers' logits [batch, objectives] and the impressions' leaves → the blended logits."""
         return (1.0 - self.share) * logits + self.share * self.margins(leaves)

@@ -1,8 +1,8 @@
 """tf.data input from LeafEncoder's shards.
 
-Parsing is vectorised and done while the records are still in the cache, and rows are shuffled by gathering from blocks
-of parsed rows. Moving rows one at a time through a shuffle buffer would cost nearly twice as much in all, which counts:
-a training step takes no more than 50 microseconds a row on one core.
+Parsing is vectorised and done while the records are still in the CPU cache. Rows are shuffled by gathering from blocks
+of parsed rows. Moving single rows through a shuffle buffer would make the input nearly twice as expensive. That
+matters, as a training step takes only 50 microseconds per row on one core.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,13 +27,13 @@ _U16_LEAVES = 65_536
 
 @dataclass(frozen=True)
 class LabelCounts:
-    """How often each objective happened among the impressions that are trained on.
+    """Positives per objective among the training impressions.
 
     Attributes:
         rows: impressions.
         positives: [objectives], impressions with the objective.
-        weights: [objectives], what its impressions count in sum; None where each counts once.
-        log_odds_offset: [objectives], what leaving negatives out has added to the log-odds.
+        weights: [objectives], sum of the impressions' loss weights; None where each weighs 1.
+        log_odds_offset: [objectives], what dropping negatives has added to the log-odds.
     """
 
     rows: int
@@ -43,26 +43,27 @@ class LabelCounts:
 
     @property
     def rates_in_loss(self) -> np.ndarray:
-        """[objectives], the shares of positives that the loss sees.
+        """[objectives], the rates of positives that the loss sees.
 
-        They are kept half an impression away from 0 and 1 so that the log-odds are finite.
+        They are clipped half an impression away from 0 and 1, so that the log-odds are finite.
         """
         total = self.rows if self.weights is None else self.weights
         return np.clip(self.positives, 0.5, total - 0.5) / total
 
     @property
     def base_rates(self) -> np.ndarray:
-        """[objectives], the shares of positives among all impressions, whatever was left out."""
+        """[objectives], the rates of positives among all impressions, including those that sampling dropped."""
         rates = self.rates_in_loss
         log_odds = np.log(rates) - np.log1p(-rates) - self.log_odds_offset
         return 1.0 / (1.0 + np.exp(-log_odds))
 
 
 def count_labels(files: Sequence[str], objectives: Sequence[str], sampler: Sampler | None = None) -> LabelCounts:
-    """Counts rows and positives in one pass that parses nothing but the labels.
+    """Counts rows and positives in one pass that parses only the labels.
 
     Raises:
-        ValueError: the files hold no row, or another number of labels per row; nothing is left of an objective.
+        ValueError: the files hold no row, or another number of labels per row; sampling keeps no impression for an
+            objective.
     """
     spec = {keys.LABELS: tf.io.FixedLenFeature([len(objectives)], tf.float32)}
     if sampler is not None:
@@ -86,7 +87,7 @@ def _count_sampled(
         weights += batch[keys.LOSS_WEIGHTS].sum(axis=0)
     _check_rows(rows, files)
     if empty := [name for name, weight in zip(objectives, weights, strict=True) if weight == 0]:
-        raise ValueError(f"training.sampling: leaves no impression for the objectives {empty}")
+        raise ValueError(f"training.sampling: keeps no impression for the objectives {empty}")
     return LabelCounts(rows, positives, weights, sampler.log_odds)
 
 
@@ -96,7 +97,7 @@ def _check_rows(rows: int, files: Sequence[str]) -> None:
 
 
 def _sampled(blocks: tf.data.Dataset, sampler: Sampler | None) -> tf.data.Dataset:
-    """Blocks of parsed rows → those that are trained on; counting and training have to cut the same blocks."""
+    """Blocks of parsed rows → their training rows. Counting and training must use the same blocks."""
     if sampler is None:
         return blocks
     return blocks.enumerate().map(lambda block, rows: sampler(rows, block))
@@ -114,9 +115,9 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Shuffled batches of all epochs, one after another; an epoch's last batch may be smaller.
 
-    The rows are cut into blocks of `shuffle_buffer`, interleaved from the files, and each block is put into random
-    order. That order depends on the files' names, the seed and the epoch alone. Each element holds the tensors of
-    `TowerInputs.tensor_specs` and `labels` float32 [batch, objectives]; with a sampler, what that adds to them.
+    The rows are interleaved from the files, cut into blocks of `shuffle_buffer`, and shuffled within each block. The
+    order depends only on the files' names, the seed and the epoch. Each element holds the tensors of
+    `TowerInputs.tensor_specs` and `labels` float32 [batch, objectives]; with a sampler, also the tensors that it adds.
     """
 
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
@@ -126,13 +127,13 @@ def training_batches(
         return shuffled.prefetch(1).rebatch(batch_size)
 
     options = tf.data.Options()
-    # Tuning measures every element, and here it finds nothing to tune: it costs a quarter of the input's time.
+    # Autotuning measures every element and finds nothing to tune here; it would cost a quarter of the input's time.
     options.autotune.enabled = False
     return tf.data.Dataset.range(epochs).flat_map(epoch).prefetch(4).with_options(options)
 
 
 def _permuted(rows: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
-    """The rows in an order that follows from the seed, int64 [2]."""
+    """The rows in a random order that is determined by the seed, int64 [2]."""
     count = tf.shape(rows[keys.LABELS])[0]
     order = tf.random.experimental.stateless_shuffle(tf.range(count), seed)
     return {name: tf.gather(tensor, order) for name, tensor in rows.items()}
@@ -142,7 +143,7 @@ def parse_batch(records: tf.Tensor, inputs: TowerInputs, objectives: int) -> dic
     """Serialised leaf examples [batch] → the tensors of as many rows.
 
     Raises:
-        tf.errors.InvalidArgumentError: a row with another number of leaves or floats, a leaf that the forest does not
+        tf.errors.InvalidArgumentError: a row has another number of leaves or floats, a leaf that the forest does not
             have, or a code that its feature does not have.
     """
     spec = {
@@ -173,7 +174,7 @@ def _decode_leaves(encoded: tf.Tensor, inputs: TowerInputs) -> tf.Tensor:
         "was it encoded by another forest?",
     )
     with tf.control_dependencies([right_length]):
-        # A leaf id fits int32 either way, and decode_raw has no uint32.
+        # Leaf ids fit int32 at either width, and decode_raw does not support uint32.
         leaves = tf.cast(tf.io.decode_raw(encoded, tf.uint16 if width == 2 else tf.int32), tf.int32)
     known = tf.debugging.assert_less(
         tf.reduce_max(leaves),
@@ -185,7 +186,7 @@ def _decode_leaves(encoded: tf.Tensor, inputs: TowerInputs) -> tf.Tensor:
 
 
 def _check_codes(name: str, codes: tf.Tensor, limits: Sequence[int]) -> tf.Tensor:
-    """Codes [batch, columns], each column with its own limit; compiled, one beyond it would be taken for another."""
+    """Codes [batch, columns], each column with its own limit. XLA would silently read another row for a larger code."""
     known = tf.debugging.assert_less(
         codes,
         tf.constant(limits, tf.int64),
@@ -196,7 +197,7 @@ def _check_codes(name: str, codes: tf.Tensor, limits: Sequence[int]) -> tf.Tenso
 
 
 def _records(files: Sequence[str]) -> tf.data.Dataset:
-    """Serialised rows of all files, a few files at a time, always in the same order."""
+    """Serialised rows of all files, read a few files at a time, always in the same order."""
     return tf.data.Dataset.from_tensor_slices(list(files)).interleave(
         lambda file: tf.data.TFRecordDataset(file, buffer_size=_READ_BYTES),
         cycle_length=min(len(files), _OPEN_SHARDS),

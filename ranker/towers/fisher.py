@@ -1,11 +1,11 @@
-"""The diagonal of the towers' empirical Fisher information, exactly and in about the time of one training step a batch.
+"""The exact diagonal of the towers' empirical Fisher information, in about the time of one training step per batch.
 
-For weight w it is the mean over impressions of (d loss / d w)², where the loss is the impression's own cross entropy
-summed over the objectives. A batch's gradient is a sum over impressions, and squaring the sum is not summing the
-squares. But where a layer computes z = x W, one impression's gradient is the outer product of its input x and of
-d loss / d z, so its square is the outer product of their squares, and summing those over a batch is one more matrix
-product (Goodfellow, "Efficient per-example gradient computations", 2015). A weight of the calibration acts on one logit
-of an impression only, and the square of d loss / d w is that of d loss / d logit times that of d logit / d w.
+For weight w it is the mean over impressions of (d loss / d w)², where the loss is the impression's cross entropy summed
+over the objectives. A batch's gradient is a sum over impressions, and its square is not the sum of their squares. But
+where a layer computes z = x W, one impression's gradient is the outer product of its input x and of d loss / d z. Its
+square is the outer product of their squares, and summing these over a batch is one more matrix product (Goodfellow,
+"Efficient per-example gradient computations", 2015). A weight of the calibration affects only one logit of an
+impression, so (d loss / d w)² is (d loss / d logit)² times (d logit / d w)².
 """
 
 from collections.abc import Iterable
@@ -24,22 +24,22 @@ from ranker.towers.inputs import TowerBatch, TowerInputs
 from ranker.towers.isotonic import IsotonicCalibration
 from ranker.towers.network import Embedding, SideBySide, TwoTowerNetwork
 
-_Pass = tuple[Any, Any, list[tf.Tensor]]  # a layer, what went into it, and what came out of it
+_Pass = tuple[Any, Any, list[tf.Tensor]]  # a layer, its input, and its outputs
 
 
 def fisher_diagonal(
     network: TwoTowerNetwork, batches: Iterable[TowerBatch], inputs: TowerInputs, rows: int, blend: Blend | None = None
 ) -> tuple[NDArray[np.float32], ...]:
-    """The diagonal for each of `network.trainable_weights`, of the same shapes.
+    """The diagonal for each of `network.trainable_weights`, with the same shapes.
 
-    Batch normalisation and dropout act as they do when serving.
+    Batch normalisation and dropout run in inference mode.
 
     Args:
         network: fitted towers.
         batches: with labels, as `data.training_batches` yields them.
         inputs: sizes of the batch's tensors.
-        rows: impressions to average over; fewer where the batches hold fewer.
-        blend: what the loss is of, instead of the towers' own logits.
+        rows: impressions to average over; all of them where the batches hold fewer.
+        blend: computes the logits of the loss; None uses the towers' own logits.
 
     Raises:
         ValueError: there is no impression.
@@ -62,10 +62,10 @@ def fisher_diagonal(
 
 
 class _Squares:
-    """Sums the squares of the impressions' gradients over a batch.
+    """Sums the squared gradients of the impressions over a batch.
 
-    A forward pass notes what went into every layer with weights and what came out of it. The gradient by the output
-    then has one row per impression, since none of the layers mixes impressions.
+    A forward pass records the input and output of every layer with weights. The gradient with respect to the output
+    then has one row per impression, since no layer mixes impressions.
     """
 
     def __init__(self, network: TwoTowerNetwork, blend: Blend | None) -> None:
@@ -73,10 +73,10 @@ class _Squares:
         self._blend = blend
 
     def of_batch(self, batch: TowerBatch) -> list[tf.Tensor]:
-        """One tensor per trainable weight, of its shape."""
+        """The sums: one tensor per trainable weight, with its shape."""
         passes: list[_Pass] = []
         with tf.GradientTape() as tape:
-            # The tape follows variables, and these tensors come from variables.
+            # The outputs depend on variables, which the tape watches, so it can differentiate by the outputs too.
             logits = self._forward(batch, passes)
             if self._blend is not None:
                 logits = self._blend(logits, batch[keys.LEAVES])
@@ -94,7 +94,7 @@ class _Squares:
         return [sums[id(weight)] for weight in weights]
 
     def _forward(self, batch: TowerBatch, passes: list[_Pass]) -> tf.Tensor:
-        """The network's own call, one layer at a time; returns the logits [batch, objectives]."""
+        """The network's `call`, one layer at a time; returns the logits [batch, objectives]."""
         network = self._network
         run = partial(_through, passes)
         common = ops.concatenate(
@@ -110,7 +110,7 @@ class _Squares:
 
 
 def _through(passes: list[_Pass], layers: Any, x: tf.Tensor) -> tf.Tensor:
-    """The output of one layer or of several, one after another, each noted."""
+    """The output of one layer or of several in sequence; each layer's pass is recorded."""
     for layer in layers.layers if isinstance(layers, keras.Sequential) else [layers]:
         output = layer(x, training=False)
         if layer.trainable_weights:
@@ -124,12 +124,12 @@ def _per_weight(layer: Any, x: Any, squares: list[tf.Tensor]) -> list[tuple[Any,
 
     Args:
         layer: a layer of the network.
-        x: what went into it, [batch, …], or several such tensors.
-        squares: the squared gradient by each of its outputs, [batch, units].
+        x: its input, [batch, …], or several such tensors.
+        squares: the squared gradient with respect to each of its outputs, [batch, units].
     """
     match layer:
         case Embedding():
-            # A row holds no id twice, as each column has ids of its own.
+            # A row never has an id twice, as each column has its own ids.
             [square] = squares
             ids, size = layer.table.shape
             by_id = tf.math.unsorted_segment_sum(tf.reshape(square, [-1, size]), tf.reshape(x, [-1]), ids)
@@ -158,7 +158,7 @@ def _per_weight(layer: Any, x: Any, squares: list[tf.Tensor]) -> list[tuple[Any,
 
 
 def _with_its_key(weight: Any, key_weight: Any, squares: tf.Tensor, key: Any) -> list[tuple[Any, tf.Tensor]]:
-    """A weight of the calibration and the one by key, with sums of what each impression's square would be alone."""
+    """A weight of the calibration and its counterpart by key, each with the sum of the impressions' squares."""
     of_all = [(weight, ops.sum(squares, axis=0))]
     if key_weight is None:
         return of_all

@@ -1,4 +1,4 @@
-"""What one batch for the towers consists of."""
+"""The tensors of one batch for the towers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,13 +18,12 @@ class TowerInputs:
     """Sizes of the tensors that the towers read.
 
     Attributes:
-        trees: leaves per row, one for each tree of the forest.
+        trees: leaves per row, one per tree of the forest.
         leaves: leaves of all trees; a leaf id lies in [0, leaves).
         numeric: normalised numeric features per row; 0 where the towers read none.
-        dense: size of each dense embedding by its column's name, in the order in which they are concatenated.
-        categorical: codes that each categorical feature can have; empty where the towers read none.
-        calibration_keys: values of the key that calibration differs by, each in [0, calibration_keys); 0 where it
-            differs by none.
+        dense: column name → size of the dense embedding, in the order of concatenation.
+        categorical: number of codes of each categorical feature; empty where the towers read none.
+        calibration_keys: number of values of the calibration key, each in [0, calibration_keys); 0 without a key.
     """
 
     trees: int
@@ -35,7 +34,7 @@ class TowerInputs:
     categorical: tuple[int, ...] = ()
 
     def tensor_specs(self) -> dict[str, tf.TensorSpec]:
-        """Name → dtype and shape of every tensor of a batch, without the labels."""
+        """Name → dtype and shape of every tensor of a batch, except the labels."""
         specs = {keys.LEAVES: tf.TensorSpec([None, self.trees], tf.int32, name=keys.LEAVES)}
         if self.numeric:
             specs[keys.NUMERIC] = tf.TensorSpec([None, self.numeric], tf.float32, name=keys.NUMERIC)
@@ -49,31 +48,30 @@ class TowerInputs:
 
 
 def calibration_keys(features: Features, towers: Towers) -> int:
-    """Values of the key that calibration differs by, a missing one among them; 0 where it differs by none."""
+    """Number of values of the calibration key, including missing; 0 without a key."""
     by = towers.calibrated_by(features)
     return by.codes if by else 0
 
 
 def category_codes(features: Features, towers: Towers) -> tuple[int, ...]:
-    """Codes of each categorical feature that the towers read, those not kept and a missing one among them."""
+    """Number of codes of each categorical feature that the towers read, including those for rare and missing values."""
     return tuple(c.codes for c in features.columns if c.codes) if towers.categorical_embedding_size else ()
 
 
 def tower_inputs(
     transformed: Mapping[str, Any], features: Features, towers: Towers, trees: int, leaves: int
 ) -> TowerInputs:
-    """Reads the sizes off the spec of what Transform wrote.
+    """Reads the sizes from the spec of Transform's outputs.
 
     Args:
         transformed: feature name → `tf.io.FixedLenFeature`, as `TFTransformOutput.transformed_feature_spec()` gives.
         features: the config's columns.
-        towers: says which of them the towers read.
+        towers: defines which of them the towers read.
         trees: trees of the forest.
         leaves: leaves of the forest.
 
     Raises:
-        ValueError: a dense embedding that Transform did not write as a vector of fixed size, or codes that it did not
-            write.
+        ValueError: Transform did not write a dense embedding as a vector of fixed size, or did not write the codes.
     """
     sizes = {}
     for name in (feature.name for feature in features.dense):
@@ -87,7 +85,7 @@ def tower_inputs(
     codes = calibration_keys(features, towers)
     if codes and keys.CALIBRATION_KEY not in transformed:
         raise ValueError(
-            f"transform graph: {keys.CALIBRATION_KEY!r}, which the calibration differs by, is not among its outputs; "
+            f"transform graph: {keys.CALIBRATION_KEY!r}, the calibration key, is not among its outputs; "
             f"it writes {sorted(transformed)}"
         )
     categorical = category_codes(features, towers)

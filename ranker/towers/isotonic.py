@@ -1,14 +1,14 @@
-"""Calibration inside the model: a monotone function of each objective's logit, fitted together with the towers.
+"""Calibration inside the model: a monotone function of each objective's logit, fitted jointly with the towers.
 
-A grid cuts the logits into buckets, each with a slope of its own that is never negative. The calibrated logit is how
-far the logit reaches into each bucket, times that bucket's slope, added up, plus a bias. So an objective's impressions
-keep their order, and what is learnt is how far apart they lie. As in LiRank's isotonic layer, slopes and bias may be
-others for each value of a feature (Borisyuk et al., "LiRank: Industrial Large Scale Ranking Models at LinkedIn", KDD
+A grid cuts the logits into buckets, each with its own non-negative slope. The calibrated logit is a bias plus a sum
+over the buckets: how far the logit reaches into the bucket, times the bucket's slope. So the order of an objective's
+impressions is kept, and the distances between them are learnt. As in LiRank's isotonic layer, slopes and bias may
+differ by the value of a feature (Borisyuk et al., "LiRank: Industrial Large Scale Ranking Models at LinkedIn", KDD
 2024).
 
-Unlike there, the reach is measured from the log-odds of the objective's base rate, not from the grid's lower end. The
-functions are the same, but the bias is the shift at the base rate, and a slope moves only those impressions that lie
-beyond its bucket, instead of all above it.
+Unlike in LiRank, the reach is measured from the log-odds of the objective's base rate, not from the lower end of the
+grid. The set of functions is the same. But here the bias is the shift at the base rate, and a slope moves only the
+impressions beyond its bucket as seen from there, instead of all impressions above the bucket.
 """
 
 import math
@@ -24,21 +24,21 @@ from ranker.config.towers import Isotonic
 
 
 class IsotonicCalibration(keras.layers.Layer):
-    """Logits → calibrated logits; before the first step, the same ones.
+    """Logits → calibrated logits; the identity before the first training step.
 
-    A slope is the softplus of its weights, scaled to be 1 where they are 0: it is positive, and unlike a rectifier's it
-    has a gradient everywhere. Below and above the grid the outer buckets go on.
+    A slope is the softplus of its weights, scaled to be 1 where they are 0. It is positive and, unlike with ReLU, has a
+    gradient everywhere. The outermost buckets extend beyond the grid.
 
     Args:
-        log_odds: [objectives], where reach is measured from.
+        log_odds: [objectives], the origin from which the reach is measured.
         grid: the buckets.
-        key_values: values that the key can have; 0 where there is no key.
+        key_values: number of values of the key; 0 without a key.
 
     Attributes:
         slopes: [objectives, buckets], weights of the slopes.
         bias: [objectives].
-        key_slopes: [key values, objectives, buckets], added to `slopes` for the impressions with a value; None without
-            a key.
+        key_slopes: [key values, objectives, buckets], added to `slopes` for the impressions with that key value; None
+            without a key.
         key_bias: [key values, objectives], the same for `bias`.
     """
 
@@ -49,7 +49,7 @@ class IsotonicCalibration(keras.layers.Layer):
         self._begins = (grid.low + width * np.arange(buckets)).astype(np.float32)
         self._least = np.where(np.arange(buckets) == 0, -np.inf, 0.0).astype(np.float32)
         self._most = np.where(np.arange(buckets) == buckets - 1, np.inf, width).astype(np.float32)
-        # A weight, so that a network that goes on from another one measures from where that one did.
+        # A weight, so that a network that continues from another one keeps its origin.
         origin = keras.initializers.Constant(np.asarray(log_odds, np.float32))
         self._origin = self.add_weight(shape=(objectives,), initializer=origin, trainable=False, name="origin")
         self.slopes = self._zeros("slopes", objectives, buckets)
@@ -64,7 +64,7 @@ class IsotonicCalibration(keras.layers.Layer):
         return self._origin + bias + ops.sum(slopes * self._reach(logits), axis=-1)
 
     def by_slope_weights(self, logits: tf.Tensor, key: Any = None) -> tf.Tensor:
-        """The derivative of each calibrated logit by the weights of its slopes; [batch, objectives, buckets]."""
+        """The derivative of each calibrated logit with respect to its slope weights; [batch, objectives, buckets]."""
         slope_weights = _with_key(self.slopes, self.key_slopes, key)
         return ops.sigmoid(slope_weights) / math.log(2.0) * self._reach(logits)
 
@@ -76,10 +76,10 @@ class IsotonicCalibration(keras.layers.Layer):
         return self._inside(logits) - self._inside(self._origin)
 
     def _inside(self, logits: tf.Tensor) -> tf.Tensor:
-        # In this order of arguments a logit on the border of two buckets has a gradient through one of them, not both.
+        # With this order of arguments, a logit on the border of two buckets has a gradient through only one of them.
         return ops.minimum(ops.maximum(self._least, logits[..., None] - self._begins), self._most)
 
 
 def _with_key(weight: Any, key_weight: Any, key: Any) -> tf.Tensor:
-    """The weight of all impressions, or for each impression the sum of that and the one of its key."""
+    """The weight shared by all impressions; with a key, the sum per impression of this weight and that of its key."""
     return weight if key_weight is None else weight + ops.take(key_weight, key[:, 0], axis=0)

@@ -1,4 +1,4 @@
-"""Stops a run whose loss is no longer a number, or far beyond what predicting the base rates would cost."""
+"""Stops a training whose loss is NaN or infinite, or far above the loss of predicting the base rates."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ class TrainingDivergedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Position:
-    """Where in the run a step is."""
+    """The position of a step in the training."""
 
     step: int
     steps: int
@@ -31,32 +31,32 @@ class Position:
 
 
 def check_inputs(finite: np.ndarray, float_inputs: Sequence[str], position: Position) -> None:
-    """Checks what one step was fed.
+    """Checks the inputs of one step.
 
-    The loss need not show it: on CPU a ReLU turns NaN into 0, and only the weights are spoilt.
+    The loss may not reveal NaN: on CPU a ReLU turns it into 0, and only the weights are corrupted.
 
     Args:
         finite: bool [float inputs], whether all values of the step's batch were finite.
-        float_inputs: their names.
-        position: the step's.
+        float_inputs: the names of the inputs.
+        position: of the step.
 
     Raises:
-        ValueError: an input with NaN or infinity.
+        ValueError: an input holds NaN or infinity.
     """
     if bad := [name for name, good in zip(float_inputs, finite, strict=True) if not good]:
         raise ValueError(
-            f"towers: the input {', '.join(bad)} holds NaN or infinity in the batch {position}; look at its column in "
+            f"towers: the input {', '.join(bad)} holds NaN or infinity in the batch {position}; check its column in "
             "the feed log"
         )
 
 
 def check_losses(losses: np.ndarray, objectives: Sequence[str], position: Position) -> None:
-    """Checks what one step cost.
+    """Checks the losses of one step.
 
     Args:
         losses: [objectives].
-        objectives: their names.
-        position: the step's.
+        objectives: the names of the objectives.
+        position: of the step.
 
     Raises:
         TrainingDivergedError: a loss is NaN or infinite.
@@ -71,7 +71,8 @@ def check_losses(losses: np.ndarray, objectives: Sequence[str], position: Positi
 class ExplosionWatch:
     """Compares the loss over the latest impressions with the loss of predicting the base rates.
 
-    A window rather than a step, because one positive of a rare objective in a small batch costs many times the average.
+    It averages over a window, because one positive of a rare objective makes the loss of a small batch many times the
+    average.
 
     Args:
         base_rate_loss: sum over the objectives, in nats per impression.
@@ -84,7 +85,7 @@ class ExplosionWatch:
         self._impressions = 0
 
     def add(self, losses: np.ndarray, rows: np.ndarray) -> None:
-        """Takes in steps: summed loss and impressions of each, both [steps]."""
+        """Adds steps: the summed loss and the impressions of each step, both [steps]."""
         for loss, count in zip(losses.tolist(), rows.tolist(), strict=True):
             self._window.append((loss, count))
             self._impressions += count
@@ -92,16 +93,16 @@ class ExplosionWatch:
                 self._impressions -= self._window.popleft()[1]
 
     def check(self, position: Position) -> None:
-        """Judges the window once it is full, or at the run's end.
+        """Checks the window once it is full, or at the end of training.
 
         Raises:
-            TrainingDivergedError: the mean loss over the window is beyond the limit.
+            TrainingDivergedError: the mean loss over the window exceeds the limit.
         """
         if self._impressions < _WINDOW_IMPRESSIONS and position.step < position.steps:
             return
         mean = sum(loss * count for loss, count in self._window) / self._impressions
         if mean > self._limit:
             raise TrainingDivergedError(
-                f"towers: the loss exploded to {mean:.4g} {position}; predicting the base rates would cost "
+                f"towers: the loss exploded to {mean:.4g} {position}; that of predicting the base rates is "
                 f"{self._base_rate_loss:.4g}. {_REMEDY}"
             )

@@ -1,4 +1,4 @@
-"""The Keras optimizer of the config's choice."""
+"""The Keras optimizer that the config selects."""
 
 import keras
 
@@ -9,11 +9,11 @@ _UNDECAYED = ("bias", "gamma", "beta", "table")
 
 
 def make_optimizer(training: Training, rate: WarmupCosine) -> keras.optimizers.Optimizer:
-    """The optimizer with its schedule and its clipping.
+    """The optimizer with its learning-rate schedule and gradient clipping.
 
-    AdamW decays the layers' kernels only: biases hold base rates, and a leaf that few rows reach would fade away.
-    Adagrad's sums of squares start at 0, as in its paper (Duchi et al., JMLR 2011): Keras' own 0.1 is more than the
-    squared gradients of a rare objective ever add up to, and leaves a plain gradient descent.
+    AdamW decays only the layers' kernels: biases hold base rates, and the embeddings of rare leaves would decay to 0.
+    Adagrad's sums of squares start at 0, as in its paper (Duchi et al., JMLR 2011). Keras' default of 0.1 exceeds the
+    total squared gradients of a rare objective, so that Adagrad would act as plain gradient descent.
     """
     clip = training.gradient_clip_norm
     match training.optimizer:

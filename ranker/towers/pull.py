@@ -1,12 +1,13 @@
-"""The pull of an incremental update towards what was learnt before (LiRank, section 3.6).
+"""The regularisation of an incremental update towards earlier weights (LiRank, section 3.6).
 
-The loss of the new impressions gets the term
+The loss on the new impressions gets the additional term
 
     lambda / 2 · [alpha (w - w₀)ᵀ H₀ (w - w₀) + (1 - alpha) (w - wₜ₋₁)ᵀ Hₜ₋₁ (w - wₜ₋₁)]
 
 where w₀ are the weights of the last cold start, wₜ₋₁ those of the previous update, and H the diagonal of each one's
-empirical Fisher information. It says how much the loss would rise where a weight moves: what the old impressions
-determined well stays, and what they left open is free for the new ones. Training starts at alpha w₀ + (1 - alpha) wₜ₋₁.
+empirical Fisher information. H estimates how much the loss on the old impressions rises when a weight moves. Weights
+that the old impressions determine well stay close to their values; the others are free to fit the new impressions.
+Training starts at alpha w₀ + (1 - alpha) wₜ₋₁.
 
 Borisyuk et al., "LiRank: Industrial Large Scale Ranking Models at LinkedIn" (KDD 2024).
 """
@@ -23,18 +24,18 @@ from ranker.towers.state import Snapshot, TowerState
 
 @dataclass(frozen=True, eq=False)
 class Pull:
-    """A quadratic term per trainable weight, which both of the paper's terms add up to, but for a constant.
+    """One quadratic term per trainable weight; equal to the sum of the paper's two terms up to a constant.
 
     Attributes:
         stiffness: lambda (alpha H₀ + (1 - alpha) Hₜ₋₁).
-        target: where the term is least: the mean of w₀ and wₜ₋₁, weighted by alpha H₀ and (1 - alpha) Hₜ₋₁.
+        target: the minimum of the term: the mean of w₀ and wₜ₋₁, weighted by alpha H₀ and (1 - alpha) Hₜ₋₁.
     """
 
     stiffness: tuple[tf.Tensor, ...]
     target: tuple[tf.Tensor, ...]
 
     def penalty(self, weights: Sequence[Any]) -> tf.Tensor:
-        """The term at `weights`, the network's trainable ones; a scalar, in nats per impression."""
+        """The term at the network's trainable `weights`; a scalar, in nats per impression."""
         terms = [
             tf.reduce_sum(stiffness * tf.square(weight - target))
             for weight, stiffness, target in zip(weights, self.stiffness, self.target, strict=True)
@@ -43,7 +44,7 @@ class Pull:
 
 
 def incremental_start(state: TowerState, strength: float, cold_share: float) -> tuple[Snapshot, Pull]:
-    """Where an incremental update starts, and what pulls it.
+    """The starting weights of an incremental update, and its pull.
 
     Args:
         state: of the previous update.
@@ -68,7 +69,7 @@ def incremental_start(state: TowerState, strength: float, cold_share: float) -> 
         of_cold, of_latest = cold_share * h0, (1.0 - cold_share) * h1
         total = of_cold + of_latest
         mean = np.divide(of_cold * w0 + of_latest * w1, total, out=np.array(w1), where=total > 0.0)
-        # Tensors rather than arrays, or every trace would hold a copy of them in its graph.
+        # Tensors, as every trace would copy arrays into its graph.
         stiffness.append(tf.constant(strength * total, tf.float32))
         target.append(tf.constant(mean, tf.float32))
     return start, Pull(tuple(stiffness), tuple(target))

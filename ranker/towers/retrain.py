@@ -1,4 +1,4 @@
-"""One day's towers: a cold start, or the weights of an earlier day gone on with."""
+"""Trains one day's towers: as a cold start, or continued from the weights of an earlier day."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,18 +29,18 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """What is learnt, from what, and how.
+    """Data, architecture and settings of one training.
 
     Attributes:
         counts: rows and positives of one epoch.
         inputs: sizes of the batch's tensors.
         objectives: in the order of the labels.
         towers: the network's shape.
-        training: how a cold start is fitted; a later day lowers its learning rate.
-        retraining: how a day goes on from another.
+        training: settings of a cold start; a later day lowers the learning rate.
+        retraining: how a day continues from an earlier one.
         forest_fingerprint: of the forest that encoded the leaves.
-        margins: the forest's own log-odds, from leaves; None where it has none for each objective. Towers learn from
-            them beside the labels, unless the forest has not seen the rows (`knows_the_rows`).
+        margins: leaves → the forest's own log-odds; None where the forest has no output per objective. The towers learn
+            from them in addition to the labels, unless the forest has not seen the rows (`forest_saw_rows`).
     """
 
     counts: LabelCounts
@@ -52,8 +52,8 @@ class Task:
     forest_fingerprint: str
     margins: Margins | None
 
-    def knows_the_rows(self, start: Start) -> bool:
-        """Whether the forest was grown on the rows that are trained on, or was refreshed with them."""
+    def forest_saw_rows(self, start: Start) -> bool:
+        """Whether the forest was grown on the training rows, or refreshed with them."""
         return start == "cold" or self.retraining.refresh_forest
 
 
@@ -66,27 +66,27 @@ def retrain(
     strategy: tf.distribute.Strategy | None = None,
     everything: Batches | None = None,
 ) -> tuple[TrainedTowers, TowerState]:
-    """Fits the towers and says what the next day needs to go on from them.
+    """Fits the towers and returns them with the state that the next day continues from.
 
     Args:
         start: `cold` starts from random weights; `warm` from the parent's; `incremental` between the parent's and those
             of the last cold start, with a pull towards both.
-        task: what is learnt.
+        task: data, architecture and settings.
         batches: the training batches.
         parent: the earlier day's state; a cold start needs none.
         log_dir: as in `train_towers`.
         strategy: as in `train_towers`.
-        everything: the batches with the negatives that `batches` leaves out; None where it leaves none out.
+        everything: the batches including the negatives that `batches` drops; None where it drops none.
 
     Raises:
-        ValueError: whatever `train_towers` refuses; a warm start without a parent, or with one whose forest or network
-            is another.
+        ValueError: `train_towers` raised it; a warm start has no parent, or one with another forest or network.
     """
     labelled, blend = batches(), None
-    if task.margins and task.knows_the_rows(start):
+    if task.margins and task.forest_saw_rows(start):
         labelled = mixed_labels(labelled, task.margins, teacher_shares(task.training, task.counts))
     if task.margins and task.towers.forest_share and not task.retraining.refresh_forest:
-        # A forest that later days do not refresh is no teacher to them, but its share in what is served is made up for.
+        # A forest that is not refreshed cannot teach later days. But it is part of the served blend, so the loss
+        # includes it.
         blend = Blend(task.margins, task.towers.forest_share)
     fit = partial(
         train_towers,
@@ -100,7 +100,7 @@ def retrain(
     if start == "cold":
         trained = fit(labelled, training=task.training)
     else:
-        weights, pull = _going_on(start, task, parent)
+        weights, pull = _continued(start, task, parent)
         rate = task.training.learning_rate * task.retraining.learning_rate_fraction
         slower = replace(task.training, learning_rate=rate)
         trained = fit(labelled, training=slower, start=weights, pull=pull, blend=blend)
@@ -116,7 +116,8 @@ def retrain(
     return trained, TowerState(task.forest_fingerprint, latest, cold)
 
 
-def _going_on(start: Start, task: Task, parent: TowerState | None) -> tuple[Snapshot, Pull | None]:
+def _continued(start: Start, task: Task, parent: TowerState | None) -> tuple[Snapshot, Pull | None]:
+    """The weights that a warm or incremental start begins with, and the pull of an incremental one."""
     if parent is None:
         raise ValueError(f"towers: a start that is {start} needs the state of an earlier training, and has none")
     check_forest(parent, task.forest_fingerprint)

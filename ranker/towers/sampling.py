@@ -1,13 +1,13 @@
-"""Leaving negatives out of the towers' training, and making up for it exactly.
+"""Negative downsampling for the towers' training, with an exact correction.
 
-Of an objective whose negatives are kept with probability r, the odds among the rows kept are 1/r times the true ones.
-Either each negative kept counts 1/r times, which leaves the expected loss as it was; or the loss is taken of the
-log-odds plus log(1/r), so that the log-odds themselves stay the true ones (King and Zeng, "Logistic regression in rare
-events data", 2001). The offset is part of the loss and not of the network: what is exported, continued the next day or
-blended with the forest needs no correction.
+If an objective's negatives are kept with probability r, the odds among the kept rows are 1/r times the true odds. There
+are two corrections. Each kept negative is weighted by 1/r, which leaves the expected loss unchanged. Or the loss is
+computed on the log-odds plus log(1/r), so that the log-odds themselves stay the true ones (King and Zeng, "Logistic
+regression in rare events data", 2001). The offset is part of the loss and not of the network. So a network that is
+exported, continued the next day or blended with the forest needs no correction.
 
-Which rows and negatives are kept follows from the seed and a row's place among the files, so that every epoch, and the
-pass that counts, agree.
+The seed and a row's position in the files determine which rows and negatives are kept. So every epoch and the counting
+pass keep the same ones.
 """
 
 from collections.abc import Sequence
@@ -19,19 +19,19 @@ import tensorflow as tf
 from ranker import keys
 from ranker.config.training import Sampling
 
-_SEED = 0x5A3  # apart from the seeds that rows are shuffled by
+_SEED = 0x5A3  # distinct from the seeds of shuffling
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """A config's sampling, for the objectives of a model.
+    """Samples rows and negatives as the config says.
 
     Attributes:
         impressions: share kept of the rows without any positive.
-        negatives: [objectives], share kept of each one's negatives.
+        negatives: [objectives], share kept of each objective's negatives.
         correction: as in `ranker.config.training.Sampling`.
-        seed: of the choice.
-        scale: [objectives], factors that make the weights 1 on average over the rows kept.
+        seed: of the random choice.
+        scale: [objectives], factors that make the mean weight over the kept rows 1.
     """
 
     impressions: float
@@ -42,16 +42,16 @@ class Sampler:
 
     @property
     def log_odds(self) -> np.ndarray:
-        """[objectives], what leaving negatives out adds to the log-odds that the loss is of."""
+        """[objectives], what dropping negatives adds to the log-odds in the loss."""
         kept = np.array(self.negatives) if self.correction == "shift" else np.ones(len(self.negatives))
         return -np.log(kept).astype(np.float32)
 
     def __call__(self, rows: dict[str, tf.Tensor], block: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The rows kept of a block, with `keys.LOSS_WEIGHTS` and `keys.LOGIT_OFFSET`.
+        """The kept rows of a block, with `keys.LOSS_WEIGHTS` and `keys.LOGIT_OFFSET`.
 
         Args:
             rows: tensors [rows, …], among them `keys.LABELS`.
-            block: int64 scalar, the block's place among all blocks.
+            block: int64 scalar, the block's index among all blocks.
         """
         labels = rows[keys.LABELS]
         chance = tf.random.stateless_uniform(
@@ -71,17 +71,17 @@ class Sampler:
         return {name: tf.boolean_mask(tensor, kept) for name, tensor in {**rows, **added}.items()}
 
     def scaled(self, rows: int, weights: np.ndarray) -> "Sampler":
-        """The same with weights of 1 on average.
+        """The same sampler with a mean weight of 1.
 
         Args:
-            rows: that were kept.
-            weights: [objectives], what they weighed in sum.
+            rows: number of kept rows.
+            weights: [objectives], the sum of their weights.
         """
         return replace(self, scale=tuple(float(factor) for factor in rows / weights))
 
 
 def make_sampler(sampling: Sampling, objectives: Sequence[str], seed: int) -> Sampler | None:
-    """What a config asks for, before anything was counted; None where it leaves nothing out."""
+    """The sampler of a config, with weights not yet scaled; None where the config drops nothing."""
     if not sampling.is_on:
         return None
     negatives = tuple(sampling.negatives.get(name, 1.0) for name in objectives)

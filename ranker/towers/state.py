@@ -1,7 +1,7 @@
-"""What a warm start needs of fitted towers: their weights and how sure the data made them of each.
+"""The state of fitted towers that a warm start needs: weights and their Fisher information.
 
-Weights are told apart by their place in the network and not by their names, of which Keras makes some up by counting
-the layers of the process.
+Weights are identified by their position in the network, not by their names: Keras derives some names from a counter of
+all layers in the process.
 """
 
 import io
@@ -31,8 +31,8 @@ class Snapshot:
         trainable: in the order of `network.trainable_weights`.
         other: moving averages of batch normalisation and the origin of the calibration, in the order of
             `network.non_trainable_weights`.
-        fisher: the diagonal of the Fisher information of each trainable weight, as `fisher.fisher_diagonal` gives it;
-            empty where none was computed.
+        fisher: the diagonal of the Fisher information for each trainable weight, from `fisher.fisher_diagonal`; empty
+            where none was computed.
     """
 
     trainable: Arrays
@@ -42,13 +42,13 @@ class Snapshot:
 
 @dataclass(frozen=True, eq=False)
 class TowerState:
-    """Everything that a later day goes on from.
+    """Everything that a later day continues from.
 
     Attributes:
-        forest_fingerprint: of the forest whose leaves the embedding table is about.
-        latest: the towers as they were exported.
-        cold: the towers as they were after the cold start that `latest` descends from; None where nobody asked for a
-            pull towards them.
+        forest_fingerprint: of the forest whose leaves the embedding table embeds.
+        latest: the exported towers.
+        cold: the towers after the cold start that `latest` descends from; None where no training is pulled towards
+            them.
     """
 
     forest_fingerprint: str
@@ -56,10 +56,10 @@ class TowerState:
     cold: Snapshot | None = None
 
     def save(self, folder: str) -> None:
-        """Writes one file into `folder`, a path or a URI that TensorFlow can write to."""
+        """Writes one file into `folder`, a path or URI that TensorFlow can write to."""
         arrays: dict[str, Any] = {"format": np.array(_FORMAT), "forest_fingerprint": np.array(self.forest_fingerprint)}
         arrays |= _named("latest", self.latest)
-        # After a cold start the two are one, and are written once.
+        # After a cold start both are the same object, which is written once.
         if self.cold is not None:
             arrays["cold_is_latest"] = np.array(self.cold is self.latest)
             if self.cold is not self.latest:
@@ -75,7 +75,7 @@ class TowerState:
         """Reads what `save` wrote.
 
         Raises:
-            ValueError: the file is missing, damaged or of another format; the message names it.
+            ValueError: the file is missing, corrupt or of another format; the message names it.
         """
         path = os.path.join(folder, _FILE)
         try:
@@ -104,7 +104,7 @@ def restore(network: TwoTowerNetwork, start: Snapshot) -> None:
     """Sets a network's weights to those of a snapshot.
 
     Raises:
-        ValueError: the snapshot is of a network of another shape.
+        ValueError: the snapshot is of a network with other weights.
     """
     expected = [tuple(weight.shape) for weight in (*network.trainable_weights, *network.non_trainable_weights)]
     found = [array.shape for array in (*start.trainable, *start.other)]
@@ -120,10 +120,10 @@ def restore(network: TwoTowerNetwork, start: Snapshot) -> None:
 
 
 def check_forest(state: TowerState, forest_fingerprint: str) -> None:
-    """Refuses weights whose leaves are those of another forest.
+    """Refuses towers that embed the leaves of another forest.
 
     Raises:
-        ValueError: they are.
+        ValueError: the fingerprints differ.
     """
     if state.forest_fingerprint != forest_fingerprint:
         raise ValueError(

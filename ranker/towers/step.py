@@ -1,8 +1,8 @@
-"""The training step, several of them per call.
+"""Training steps, several per call.
 
-A step may run as one XLA cluster. On CPU that fuses the optimizer's passes over the weights and the scatter of the
-embedding gradient, which op by op cost more than a matrix product, and saves a quarter of the step's time. Python is
-entered once per chunk of steps, not once per step.
+A step may run as one XLA cluster. On CPU this fuses the optimizer's passes over the weights and the scatter of the
+embedding gradient, which run op by op cost more than a matrix product. It saves a quarter of the step's time. Python is
+called once per chunk of steps, not once per step.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,12 +20,12 @@ from ranker.towers.pull import Pull
 
 @dataclass(frozen=True)
 class ChunkReport:
-    """What consecutive steps report.
+    """The measurements of consecutive steps.
 
     Attributes:
-        losses: float32 [steps, objectives], each objective's cross entropy averaged over the step's impressions.
+        losses: float32 [steps, objectives], the cross entropy per objective, averaged over the step's impressions.
         rows: int32 [steps], impressions of each step.
-        finite: bool [steps, inputs], whether all of a float input's values were finite, in the order of `float_inputs`.
+        finite: bool [steps, inputs], whether all values of a float input were finite, in the order of `float_inputs`.
     """
 
     losses: np.ndarray
@@ -33,7 +33,7 @@ class ChunkReport:
     finite: np.ndarray
 
     def __add__(self, other: "ChunkReport") -> "ChunkReport":
-        """This report, then the other."""
+        """This report followed by the other."""
         return ChunkReport(
             np.concatenate([self.losses, other.losses]),
             np.concatenate([self.rows, other.rows]),
@@ -52,14 +52,14 @@ def float_inputs(batch: Mapping[str, tf.Tensor | tf.TensorSpec]) -> list[str]:
 
 
 def cross_entropies(network: keras.Model, batch: TowerBatch, training: bool, blend: Blend | None = None) -> tf.Tensor:
-    """Each objective's cross entropy averaged over the batch; [objectives], in nats."""
+    """The cross entropy per objective, averaged over the batch; [objectives], in nats."""
     return tf.reduce_mean(logit_losses(network, batch, training, blend), axis=0)
 
 
 def logit_losses(network: keras.Model, batch: TowerBatch, training: bool, blend: Blend | None = None) -> tf.Tensor:
-    """Each impression's cross entropy by each objective; [batch, objectives], in nats.
+    """The cross entropy per impression and objective; [batch, objectives], in nats.
 
-    Where negatives are left out, it is weighted, or of log-odds to match; see `ranker.towers.sampling`.
+    Where negatives are dropped, it is weighted or its log-odds are shifted; see `ranker.towers.sampling`.
     """
     logits = network(batch, training=training)
     if blend is not None:
@@ -77,14 +77,14 @@ def make_step(
     pull: Pull | None = None,
     blend: Blend | None = None,
 ) -> Callable[[TowerBatch], tf.Tensor]:
-    """One update by the sum of the objectives' cross entropies; returns them as [objectives].
+    """A function that makes one optimizer step on the summed cross entropies and returns them as [objectives].
 
     Args:
         network: gives the logits [batch, objectives].
         optimizer: updates the network's trainable variables.
-        compiled: run through XLA. It compiles anew for every batch size, which takes longer than many steps.
-        pull: its term is added to the loss; what is returned is without it.
-        blend: what the loss is of, instead of the towers' own logits.
+        compiled: run through XLA. It recompiles for every batch size, which takes longer than many steps.
+        pull: its term is added to the loss, but is not part of the returned losses.
+        blend: computes the logits of the loss; None uses the towers' own logits.
     """
     variables = network.trainable_variables
     if not optimizer.built:
@@ -105,7 +105,7 @@ def make_step(
 
 
 def make_chunk(step: Callable[[TowerBatch], tf.Tensor]) -> ChunkFunction:
-    """A function that takes an iterator's next batches through `step`, so many of them in one call."""
+    """A function that runs `step` on an iterator's next batches, the given number of them in one call."""
 
     @tf.function(autograph=True)
     def run(batches: Iterator[TowerBatch], steps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -126,6 +126,6 @@ def make_chunk(step: Callable[[TowerBatch], tf.Tensor]) -> ChunkFunction:
 
 
 def finite_inputs(batch: TowerBatch) -> tf.Tensor:
-    """[float inputs], whether all of each one's values are finite."""
+    """[float inputs], whether all values of each float input are finite."""
     finite = [tf.reduce_all(tf.math.is_finite(batch[name])) for name in float_inputs(batch)]
     return tf.stack(finite) if finite else tf.zeros([0], tf.bool)

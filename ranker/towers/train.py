@@ -26,16 +26,16 @@ from ranker.towers.schedule import WarmupCosine
 from ranker.towers.state import Snapshot, restore, snapshot
 from ranker.towers.step import ChunkFunction, ChunkReport, float_inputs, make_chunk, make_step
 from ranker.towers.tensorboard import TensorBoardLog
-from ranker.towers.workers import is_chief, make_shared_chunk, shared_out
+from ranker.towers.workers import distributed, is_chief, make_shared_chunk
 
-_POINTS = 200  # about as many as a loss curve needs
+_POINTS = 200  # points of the loss curve, about
 _LEAST_CHUNK_STEPS = 10
-_COMPILED_FROM = 150_000  # impressions after which XLA has saved the 3 s that it takes to compile
+_COMPILED_FROM = 150_000  # impressions from which XLA saves more than the 3 s that compiling takes
 
 
 @dataclass(frozen=True)
 class TrainedTowers:
-    """A fitted network and the course of its training."""
+    """A fitted network and its training history."""
 
     network: TwoTowerNetwork
     history: TrainingHistory
@@ -56,8 +56,8 @@ def train_towers(
 ) -> TrainedTowers:
     """Minimises the cross entropy, summed over the objectives and averaged over all impressions.
 
-    No impression is sampled away for any objective, unless the batches say so (`ranker.towers.sampling`). The same
-    input, config and machine give the same weights, bit for bit.
+    No impression is dropped for any objective, unless the batches are sampled (`ranker.towers.sampling`). The same
+    input, config and machine give the same weights bit for bit.
 
     Args:
         batches: all epochs' batches, `training.epochs * ceil(rows / training.batch_size)` of them, as
@@ -65,18 +65,18 @@ def train_towers(
         counts: rows and positives of one epoch.
         inputs: sizes of the batch's tensors.
         objectives: in the order of the labels.
-        towers: the network's shape.
+        towers: the network's architecture.
         training: how it is fitted.
-        log_dir: where TensorBoard's event files go; None writes none.
-        start: the weights to go on from; None starts from random ones.
-        pull: what holds the weights back; None lets them go where the loss leads.
-        blend: what the loss is of, instead of the towers' own logits.
+        log_dir: folder for TensorBoard's event files; None writes none.
+        start: the weights to continue from; None starts from random ones.
+        pull: regularises the weights towards earlier ones; None adds no such term.
+        blend: computes the logits of the loss; None uses the towers' own logits.
         strategy: the devices or workers that train together, each of which calls this; None trains on one device.
 
     Raises:
         TrainingDivergedError: the loss became NaN or infinite, or many times that of predicting the base rates.
-        ValueError: an input row with NaN or infinity, or one that does not fit the forest; fewer batches
-            than the counts ask for; a start that is of another network.
+        ValueError: an input row holds NaN or infinity, or does not match the forest; there are fewer batches than
+            `counts` implies; `start` is of another network.
     """
     make_network = functools.partial(TwoTowerNetwork, inputs, towers, objectives, counts.base_rates, training.seed)
     steps = training.epochs * math.ceil(counts.rows / training.batch_size)
@@ -87,11 +87,11 @@ def train_towers(
         if start is not None:
             restore(network, start)
         optimizer = make_optimizer(training, rate)
-        whole = rest = make_chunk(make_step(network, optimizer, compiled=False, pull=pull, blend=blend))
+        full = rest = make_chunk(make_step(network, optimizer, compiled=False, pull=pull, blend=blend))
         if training.epochs * counts.rows >= _COMPILED_FROM:
-            # Not for an epoch's smaller last batch: another size would have to be compiled anew.
-            whole = make_chunk(make_step(network, optimizer, compiled=True, pull=pull, blend=blend))
-        history = loop.run(batches, whole, rest, log_dir)
+            # Not for an epoch's smaller last batch: another size would have to be compiled again.
+            full = make_chunk(make_step(network, optimizer, compiled=True, pull=pull, blend=blend))
+        history = loop.run(batches, full, rest, log_dir)
     else:
         with strategy.scope():
             mirrored = make_network()
@@ -100,8 +100,8 @@ def train_towers(
             optimizer = make_optimizer(replace(training, gradient_clip_norm=None), rate)
             optimizer.build(mirrored.trainable_variables)
         chunk = make_shared_chunk(strategy, mirrored, optimizer, training.gradient_clip_norm, pull, blend)
-        history = loop.run(shared_out(batches, strategy), chunk, chunk, log_dir if is_chief(strategy) else None)
-        # What comes after knows nothing of strategies.
+        history = loop.run(distributed(batches, strategy), chunk, chunk, log_dir if is_chief(strategy) else None)
+        # Later steps do not handle strategies: they get a plain copy of the network.
         network = make_network()
         restore(network, snapshot(mirrored))
     for variable in network.variables:
@@ -111,7 +111,7 @@ def train_towers(
 
 
 class _Loop:
-    """Goes through all steps a chunk at a time, and watches, records and reports each chunk."""
+    """Runs all steps in chunks; checks, records and reports each chunk."""
 
     def __init__(
         self,
@@ -136,16 +136,16 @@ class _Loop:
         self._history = TrainingHistory(objectives=objectives, base_rate_loss=base_rate_loss)
 
     def run(
-        self, batches: Iterable[TowerBatch], whole: ChunkFunction, rest: ChunkFunction, log_dir: str | None
+        self, batches: Iterable[TowerBatch], full: ChunkFunction, rest: ChunkFunction, log_dir: str | None
     ) -> TrainingHistory:
-        """Takes whole batches through one function and smaller ones through the other."""
+        """Runs full batches through `full` and the smaller last batch of an epoch through `rest`."""
         log = TensorBoardLog(log_dir) if log_dir else None
         iterator = iter(batches)
         clock = _Clock()
         done = 0
         try:
-            for whole_steps, rest_steps in self._chunks():
-                parts = [(whole, whole_steps), (rest, rest_steps)]
+            for full_steps, rest_steps in self._chunks():
+                parts = [(full, full_steps), (rest, rest_steps)]
                 reports = [clock.run(chunk, iterator, steps, done) for chunk, steps in parts if steps]
                 reported = functools.reduce(operator.add, reports)
                 self._check(done, reported)
@@ -157,13 +157,13 @@ class _Loop:
         return self._history
 
     def _chunks(self) -> Iterator[tuple[int, int]]:
-        """Steps with whole batches, then with smaller ones, of each chunk; no chunk spans two epochs."""
+        """Steps with full batches and steps with smaller ones in each chunk; no chunk spans two epochs."""
         chunk_steps = max(_LEAST_CHUNK_STEPS, math.ceil(self._steps / _POINTS))
-        whole, rest = divmod(self._rows, self._batch_size)
+        full, rest = divmod(self._rows, self._batch_size)
         for _ in range(self._epochs):
-            for first in range(0, max(whole, 1), chunk_steps):
-                steps = min(chunk_steps, whole - first)
-                yield steps, int(rest > 0 and first + steps == whole)
+            for first in range(0, max(full, 1), chunk_steps):
+                steps = min(chunk_steps, full - first)
+                yield steps, int(rest > 0 and first + steps == full)
 
     def _check(self, done: int, reported: ChunkReport) -> None:
         broken = np.flatnonzero(~(np.all(np.isfinite(reported.losses), axis=1) & np.all(reported.finite, axis=1)))
@@ -176,7 +176,7 @@ class _Loop:
         self._watch.check(self._position(done + len(reported.rows)))
 
     def _position(self, step: int) -> Position:
-        """Of the step numbered `step`, counted from 1."""
+        """The position of step `step`, counted from 1."""
         epoch = math.ceil(step * self._epochs / self._steps)
         return Position(step, self._steps, epoch, float(self._rate(step - 1)))
 
@@ -200,7 +200,7 @@ class _Loop:
 
 
 class _Clock:
-    """Times a run, with and without the calls that compile: each function's first."""
+    """Times the training with and without the calls that compile, which are each function's first."""
 
     def __init__(self) -> None:
         self._started = time.perf_counter()
@@ -227,14 +227,14 @@ class _Clock:
 
     @property
     def rows_per_second(self) -> float:
-        """Without the calls that compiled, unless there were no others."""
+        """Throughput without the calls that compiled, unless there were no others."""
         if self._rows == self._compiling_rows:
             return self._rows / self.seconds
         return (self._rows - self._compiling_rows) / (self.seconds - self._compiling_seconds)
 
 
 def _run_chunk(chunk: ChunkFunction, batches: Iterator[TowerBatch], steps: int, done: int) -> ChunkReport:
-    """Runs the next steps, and says in plain words what was wrong with the input."""
+    """Runs the next steps; turns TensorFlow's errors about the input into readable ones."""
     try:
         return chunk(batches, steps)
     except tf.errors.InvalidArgumentError as error:

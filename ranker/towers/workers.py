@@ -1,8 +1,8 @@
-"""Training the towers on several devices or machines at once, by TensorFlow's own strategies.
+"""Data-parallel training of the towers on several devices or machines, with TensorFlow's distribution strategies.
 
-Every replica computes the gradient of its share of each batch's rows; the shares' gradients are added up, and all
-replicas take the same step. The sum is divided by the rows of the whole batch, so that the step is the one that a
-single process takes, whatever the shares' sizes, but for the order in which floats are added up.
+Every replica computes the gradient on its share of each batch's rows. The gradients are summed, and all replicas take
+the same step. The sum is divided by the rows of the complete batch. So the step equals that of a single process,
+whatever the sizes of the shares, except for the order in which floats are summed.
 """
 
 import os
@@ -26,7 +26,7 @@ def make_strategy(kind: Strategy) -> tf.distribute.Strategy | None:
     """The strategy of a config; None for one device.
 
     Raises:
-        ValueError: several workers were asked for, and TF_CONFIG names none.
+        ValueError: the config is for several workers, and TF_CONFIG names none.
     """
     match kind:
         case "one_device":
@@ -43,18 +43,18 @@ def make_strategy(kind: Strategy) -> tf.distribute.Strategy | None:
 
 
 def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
-    """Whether this process is the one that writes what was trained."""
+    """Whether this process is the one that writes the trained model."""
     resolver = strategy.cluster_resolver if strategy else None
     if resolver is None or not resolver.task_type:
         return True
     return resolver.task_type in ("chief", "master") or (resolver.task_type == "worker" and resolver.task_id == 0)
 
 
-def shared_out(batches: tf.data.Dataset, strategy: tf.distribute.Strategy) -> Any:
-    """Each replica's share of every batch: every so many'th row, in the order of the replicas.
+def distributed(batches: tf.data.Dataset, strategy: tf.distribute.Strategy) -> Any:
+    """Each replica's share of every batch: with n replicas, replica i gets every n-th row, starting with row i.
 
-    Every worker reads all rows and drops those of the others, which costs less than a training step does and keeps
-    the batches those of a single process.
+    Every worker reads all rows and drops those of the others. That costs less than a training step, and the batches
+    stay the same as in a single process.
     """
 
     def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
@@ -79,15 +79,15 @@ def make_shared_chunk(
     pull: Pull | None = None,
     blend: Blend | None = None,
 ) -> ChunkFunction:
-    """As `step.make_chunk` of `step.make_step`, with each step shared out.
+    """Like `step.make_chunk(step.make_step(...))`, with each step distributed over the replicas.
 
     Args:
-        strategy: in whose scope the network and the optimizer were made.
+        strategy: the network and the optimizer were made in its scope.
         network: gives the logits [batch, objectives].
-        optimizer: without clipping of its own, which would come before the sum.
+        optimizer: must not clip gradients itself, as that would happen before the sum.
         clip_norm: largest global norm of the summed gradient; None never clips.
         pull: its term is added to the loss once.
-        blend: what the loss is of, instead of the towers' own logits.
+        blend: computes the logits of the loss; None uses the towers' own logits.
     """
     variables = network.trainable_variables
     replicas = strategy.num_replicas_in_sync
@@ -96,7 +96,7 @@ def make_shared_chunk(
         context = tf.distribute.get_replica_context()
         all_rows = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.shape(batch[keys.LABELS])[0])
         with tf.GradientTape() as tape:
-            # A share without rows, of a batch smaller than the replicas are many, adds nothing.
+            # A share is empty if the batch has fewer rows than there are replicas; it then adds nothing.
             losses = tf.reduce_sum(logit_losses(network, batch, training=True, blend=blend), axis=0) / tf.cast(
                 all_rows, tf.float32
             )
@@ -107,7 +107,7 @@ def make_shared_chunk(
         gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, [tf.convert_to_tensor(g) for g in gradients])
         if clip_norm is not None:
             gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
-        # The optimizer adds the replicas' gradients up once more.
+        # The optimizer sums the replicas' gradients once more.
         optimizer.apply([gradient / replicas for gradient in gradients], variables)
         broken = tf.cast(tf.logical_not(finite_inputs(batch)), tf.int32)
         losses, broken = context.all_reduce(tf.distribute.ReduceOp.SUM, [losses, tf.cast(broken, tf.float32)])

@@ -35,7 +35,7 @@ from ranker.registry.layout import STATE
 from ranker.registry.manifest import Lineage, Manifest, Republished
 from ranker.registry.rollback import roll_back
 from ranker.registry.start import StartPlan
-from ranker.registry.versions import read_manifest, whole_versions
+from ranker.registry.versions import complete_versions, read_manifest
 from tests.end_to_end.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -71,7 +71,7 @@ class Team:
             return run_day(prepared, f"run-{self.runs:03d}", lambda component: None, on_end)
 
     def versions(self) -> list[str]:
-        return whole_versions(str(self.workdir.serving_model))
+        return complete_versions(str(self.workdir.serving_model))
 
     def manifest(self, version: str) -> Manifest:
         manifest = read_manifest(str(self.workdir.serving_model), version)

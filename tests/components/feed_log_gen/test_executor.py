@@ -178,5 +178,5 @@ def test_what_footers_show_fails_before_anything_is_written(
 
 @pytest.mark.usefixtures("feed_log")
 def test_a_day_in_another_format_is_refused(tmp_path: Path, columns: LogColumns) -> None:
-    with pytest.raises(ValueError, match=r"day: '04\.03\.2024' is neither YYYY-MM-DD nor a moment"):
+    with pytest.raises(ValueError, match=r"day: '04\.03\.2024' is neither YYYY-MM-DD nor a timestamp"):
         run(tmp_path, columns, eval_day="04.03.2024")

@@ -94,7 +94,7 @@ def test_a_shard_damaged_at_its_end_leaves_nothing_that_looks_whole(forest: Fore
     examples = examples_artifact(tmp_path / "examples", {"train": {"shard": tensors_of(3000, seed=1)}})
     file = tmp_path / "examples" / "Split-train" / "shard"
     file.write_bytes(file.read_bytes()[:-7])
-    with pytest.raises(Exception, match="shard: the file is cut off"):
+    with pytest.raises(Exception, match="shard: the file is truncated"):
         run(examples, forest, tmp_path)
     assert not list(Path(tmp_path, "leaves", "Split-train").iterdir())
 

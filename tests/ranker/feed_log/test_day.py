@@ -34,7 +34,7 @@ def test_the_first_place_that_was_filled_in_counts() -> None:
 
 
 def test_places_that_nobody_fills_in_are_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(ValueError, match=r"\[\[ScheduledTime.*fills none of them in, so name the day itself"):
+    with pytest.raises(ValueError, match=r"\[\[ScheduledTime.*does not replace them, so pass the day itself"):
         resolve_day(scheduled_day(PLACES, "UTC", 0))
 
 

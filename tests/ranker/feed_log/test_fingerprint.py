@@ -143,5 +143,5 @@ def headless(file: Path) -> None:
 @pytest.mark.parametrize("damage", [cut, emptied, text, headless])
 def test_a_file_that_is_not_complete_parquet_is_named(feed_log: Path, damage: Callable[[Path], None]) -> None:
     damage(feed_log / f"day-{EVAL_DAY}" / "part-0.parquet")
-    with pytest.raises(FeedLogError, match=r"part-0\.parquet: not a Parquet file, or not a whole one"):
+    with pytest.raises(FeedLogError, match=r"part-0\.parquet: not a Parquet file, or an incomplete one"):
         source_fingerprint(feed_log, WINDOW)

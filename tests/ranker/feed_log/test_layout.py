@@ -83,7 +83,7 @@ def test_anything_else_in_a_day_is_an_error(feed_log: Path, name: str) -> None:
 def test_a_file_that_is_not_parquet_is_named(feed_log: Path, content: bytes) -> None:
     path = feed_log / f"day-{EVAL_DAY}" / "part-9.parquet"
     path.write_bytes(content)
-    with pytest.raises(FeedLogError, match=r"part-9\.parquet: not a Parquet file, or not a whole one"):
+    with pytest.raises(FeedLogError, match=r"part-9\.parquet: not a Parquet file, or an incomplete one"):
         open_parquet(str(path))
 
 

@@ -98,7 +98,7 @@ def test_a_missing_train_day_is_a_warning(
     with caplog.at_level(logging.WARNING):
         plan = plan_window(feed_log, EVAL_DAY, 5, columns)
     assert plan.missing_days == (date(2024, 2, 28), date(2024, 2, 29))
-    assert "going on without the missing days 2024-02-28, 2024-02-29" in caplog.text
+    assert "continuing without the missing days 2024-02-28, 2024-02-29" in caplog.text
 
 
 def test_a_missing_eval_day_is_an_error(feed_log: Path, columns: LogColumns) -> None:
@@ -137,7 +137,7 @@ def test_every_file_is_checked(feed_log: Path, write_day: WriteDay, columns: Log
     ):
         plan_window(feed_log, EVAL_DAY, TRAIN_DAYS, columns)
     (feed_log / "day-2024-03-03" / "part-1.parquet").write_text("click\n1\n")
-    with pytest.raises(FeedLogError, match=r"part-1\.parquet: not a Parquet file, or not a whole one"):
+    with pytest.raises(FeedLogError, match=r"part-1\.parquet: not a Parquet file, or an incomplete one"):
         plan_window(feed_log, EVAL_DAY, TRAIN_DAYS, columns)
 
 

@@ -65,7 +65,7 @@ def test_strings_are_dictionary_encoded_and_floats_are_not(tmp_path: Path) -> No
 
 def test_a_day_that_is_there_is_kept_unless_overwritten(tmp_path: Path) -> None:
     write_day(tmp_path, DAY, table(10))
-    with pytest.raises(FileExistsError, match="day-2026-01-05 is already there"):
+    with pytest.raises(FileExistsError, match="day-2026-01-05 already exists"):
         write_day(tmp_path, DAY, table(20))
     assert pq.read_table(day_folder(tmp_path, DAY)) == table(10)
     write_day(tmp_path, DAY, table(20), overwrite=True)

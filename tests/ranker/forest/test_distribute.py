@@ -82,7 +82,7 @@ def test_bad_rows_of_one_worker_are_the_error_of_all(cluster: Dask) -> None:
 
 
 def test_rows_that_are_too_few_for_all_workers_are_refused(cluster: Dask) -> None:
-    with pytest.raises(ValueError, match="500 rows are too few for each worker to get a share; take fewer workers"):
+    with pytest.raises(ValueError, match="500 rows are too few for each worker to get a share; use fewer workers"):
         train_forest_on_dask(partial(share_of_feed, rows=500), CONFIG, cluster, FEATURES, OBJECTIVES)
 
 

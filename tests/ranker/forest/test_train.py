@@ -203,7 +203,7 @@ def test_bad_input_is_refused() -> None:
         train_forest(feed(), CONFIG, FEATURES[:3], OBJECTIVES)
     with pytest.raises(ValueError, match=r"expected labels of shape \[700, 3\], got \[700, 2\]"):
         train_forest(feed(), CONFIG, FEATURES, [*OBJECTIVES, "share"])
-    with pytest.raises(ValueError, match="1 trees cannot be shared out over 2 objectives"):
+    with pytest.raises(ValueError, match="1 trees are too few for 2 objectives"):
         train_forest(feed(), replace(CONFIG, trees=1), FEATURES, OBJECTIVES)
 
     one_viewer = ((features, labels, np.full_like(buckets, 999)) for features, labels, buckets in feed())
@@ -219,4 +219,4 @@ def test_a_gpu_that_is_not_there_is_an_error_and_not_a_slow_training() -> None:
         message = str(error)
     else:
         pytest.skip("there is a GPU here")
-    assert "cuda was asked for, but XGBoost finds no such device" in message
+    assert "cuda is configured, but XGBoost finds no such device" in message

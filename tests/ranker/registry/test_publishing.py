@@ -97,7 +97,7 @@ def test_two_pushes_at_once_take_two_versions(monkeypatch: pytest.MonkeyPatch, m
 
 def test_no_model_no_push(tmp_path: Path, destination: Path) -> None:
     (tmp_path / "model").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"a model is to be pushed, and there is no saved_model\.pb"):
+    with pytest.raises(FileNotFoundError, match=r"no model to push, as there is no saved_model\.pb"):
         publish(str(tmp_path / "model"), str(destination))
     assert not destination.exists()
 

@@ -44,7 +44,7 @@ def test_what_killed_pushes_and_removals_left_is_cleared_away(tmp_path: Path) ->
 
 def test_the_version_now_serving_cannot_be_removed(tmp_path: Path) -> None:
     push(tmp_path, "7")
-    with pytest.raises(ValueError, match="keep: at least the version now serving has to stay, got 0"):
+    with pytest.raises(ValueError, match="keep: at least the serving version has to be kept, got 0"):
         remove_old_versions(str(tmp_path), keep=0)
 
 

@@ -52,7 +52,7 @@ def test_the_forest_may_stay_and_the_past_may_rest(tmp_path: Path) -> None:
 def test_days_that_the_parent_has_not_seen_are_caught_up_with(tmp_path: Path) -> None:
     push_model(tmp_path, "7", "2026-03-07")
     assert plan(tmp_path).train_days == 2
-    assert plan(tmp_path, replace(WEEKLY, most_unseen_days=1)).reason == "version 7 is 2 days behind, of 2026-03-07"
+    assert plan(tmp_path, replace(WEEKLY, most_unseen_days=1)).reason == "version 7 of 2026-03-07 is 2 days behind"
 
 
 @pytest.mark.parametrize(
@@ -62,12 +62,12 @@ def test_days_that_the_parent_has_not_seen_are_caught_up_with(tmp_path: Path) ->
         (replace(WEEKLY, refit_forest_days=4), LINEAGE, PARTS, "the forest of version 7 is 4 days old, and is due"),
         (WEEKLY, LINEAGE, {**PARTS, "towers": "t2"}, "changed since version 7: towers"),
         (WEEKLY, LINEAGE, {"towers": "t2"}, "changed since version 7: features, towers"),
-        (WEEKLY, None, PARTS, "version 7 carries nothing that a training could continue from"),
+        (WEEKLY, None, PARTS, "version 7 has no state to continue training from"),
         (
             replace(WEEKLY, start="incremental"),
             replace(LINEAGE, fisher=False),
             PARTS,
-            "7 carries no Fisher information",
+            "7 has no Fisher information",
         ),
     ],
 )
@@ -108,7 +108,7 @@ def test_a_version_can_be_named_and_a_cold_start_asked_for(tmp_path: Path) -> No
     push_model(tmp_path, "8", "2026-03-08")
     push_model(tmp_path, "9", "2026-03-09")
     assert plan(tmp_path, version="7").parent == "7"
-    assert plan(tmp_path, version="none").reason == "a cold start was asked for"
+    assert plan(tmp_path, version="none").reason == "a cold start was requested"
     assert plan(tmp_path, version="9").reason == "version 9 was trained for 2026-03-09, which is not before 2026-03-09"
 
 

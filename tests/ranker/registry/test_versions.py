@@ -44,8 +44,8 @@ def test_what_is_no_whole_version_is_passed_over_with_a_warning(
     (tmp_path / "11").write_text("a file")
     with caplog.at_level(logging.WARNING):
         assert find_serving_version(str(tmp_path)) == "5"
-    assert "9: passed over, as it has no saved_model.pb" in caplog.text
-    assert "canary-7: passed over, as its name is not a number" in caplog.text
+    assert "9: skipped, as it has no saved_model.pb" in caplog.text
+    assert "canary-7: skipped, as its name is not a number" in caplog.text
     assert ".pushing-8" not in caplog.text
 
 

@@ -107,7 +107,7 @@ def test_training_reads_the_rows_that_were_counted_in_every_epoch(tmp_path: Path
 def test_an_objective_without_impressions_is_refused(tmp_path: Path) -> None:
     rows = ROWS.with_labels(ROWS.labels * (np.array(NAMES) != "like"))
     files = write_leaf_examples(tmp_path, rows)
-    with pytest.raises(ValueError, match=r"leaves no impression for the objectives \['like'\]"):
+    with pytest.raises(ValueError, match=r"keeps no impression for the objectives \['like'\]"):
         count_labels(files, NAMES, sampler(Sampling(negatives={"like": 1e-9}, correction="none")))
 
 
