@@ -1,23 +1,23 @@
-"""The configs of pipeline_config.py, by name, for command lines."""
+"""Loads configs of pipeline_config.py by name, for command lines."""
 
 from pipeline.beam import beam_args
 from ranker.config.pipeline import PipelineConfig
 
 
 class ConfigError(LookupError):
-    """There is no such config, or pipeline_config.py holds a wrong value; the message is for the user."""
+    """There is no such config, or pipeline_config.py contains an invalid value; the message is for the user."""
 
 
 def load_config(name: str) -> PipelineConfig:
-    """The config of that name.
+    """The config with that name.
 
     Raises:
-        ConfigError: there is none, or pipeline_config.py holds a wrong value.
+        ConfigError: there is none, or pipeline_config.py contains an invalid value.
     """
     try:
         import pipeline_config
     except (ArithmeticError, AttributeError, ImportError, LookupError, NameError, TypeError, ValueError) as error:
-        # A wrong value is pydantic's ValidationError, a ValueError that names the field.
+        # An invalid value raises pydantic's ValidationError, a ValueError that names the field.
         what = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         raise ConfigError(f"pipeline_config.py: {what}{error}") from None
     configs: dict[str, PipelineConfig] = pipeline_config.CONFIGS

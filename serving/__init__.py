@@ -1,1 +1,1 @@
-"""Talking to a served feed ranker: a gRPC client, and a server for machines without TensorFlow Serving's image."""
+"""Access to a served feed ranker: a gRPC client, and a server for machines without TensorFlow Serving's image."""

@@ -3,8 +3,8 @@
     with FeedRankerClient("localhost:8500", "feed") as client:
         ranking = client.rank(features, alpha=0.4, lambda_=0.1)
 
-It asks the server once for the model's signatures and holds every request against them, so that a wrong one fails here,
-by the name of the feature, before it costs a round trip.
+The client requests the model's signatures once and validates every request against them. So an invalid request fails
+here, with the name of the feature, without a round trip.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ from serving.validation import (
     inputs_of,
 )
 
-_MOST_BYTES = 256 << 20  # of a message
+_MOST_BYTES = 256 << 20  # per message
 _REFUSED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.OUT_OF_RANGE)
 
 Scores = dict[str, NDArray[np.float32]]
@@ -46,8 +46,8 @@ class Ranking:
     """A session's candidates, ranked.
 
     Attributes:
-        score: float32 [candidates], the utility score of each, in the order of the request.
-        order: int32 [candidates], the candidates from the highest score down.
+        score: float32 [candidates], the utility scores in the order of the request.
+        order: int32 [candidates], the candidates' indices by descending score.
     """
 
     score: NDArray[np.float32]
@@ -60,11 +60,17 @@ class FeedRankerClient:
     Args:
         target: the server's address, host:port.
         model: what the server calls the model.
-        timeout_s: seconds after which a call is given up.
-        version: a version of the model; None takes the newest.
-        max_rows: candidates of a request at most; a server may allow fewer.
-        mini_batch: candidates that are scored together; a larger session is cut up, and its parts are scored at the
-            same time. None sends every session whole.
+        timeout_s: timeout of a call in seconds.
+        version: a version of the model; None uses the newest.
+        max_rows: maximum number of candidates per request; a server may allow fewer.
+        mini_batch: maximum number of candidates that are scored together. A larger session is split into parts that are
+            scored concurrently. None never splits a session.
+
+    Example:
+        >>> with FeedRankerClient("localhost:8500", "feed", mini_batch=64) as client:  # doctest: +SKIP
+        ...     probabilities = client.score_features(features)  # {"click": float32 [candidates], ...}
+        ...     ranking = client.rank(features, alpha=0.4, lambda_=0.1, weights={"comment": 8.0})
+        ...     best = ranking.order[:10]
     """
 
     def __init__(
@@ -96,15 +102,15 @@ class FeedRankerClient:
         self._channel.close()
 
     def score_examples(self, examples: Sequence[bytes]) -> Scores:
-        """Objective → probability [candidates], of serialised tf.Examples of raw features."""
+        """Objective → probability [candidates], from serialised tf.Examples with raw features."""
         return self.predict("serving_default", {EXAMPLES: examples})
 
     def score_features(self, features: Mapping[str, Any]) -> Scores:
-        """Objective → probability [candidates], of raw features: one array each, NaN and "" where missing."""
+        """Objective → probability [candidates], from raw features: one array each, NaN and "" where missing."""
         return self.predict("score_features", features)
 
     def score_leaves(self, inputs: Mapping[str, Any]) -> Scores:
-        """Objective → probability [candidates], of `leaves` [candidates, trees] and the dense inputs of the towers."""
+        """Objective → probability [candidates], from `leaves` [candidates, trees] and the towers' dense inputs."""
         return self.predict("score_leaves", inputs)
 
     def rank(
@@ -117,14 +123,14 @@ class FeedRankerClient:
         """Ranks a session's candidates by `alpha * f_p + (1 - alpha) * f_a + lambda * f_o`.
 
         Args:
-            features: as `score_features` takes them, of all of the session's candidates.
-            alpha: passive against active consumption, from 0 to 1.
+            features: as for `score_features`, for all candidates of the session.
+            alpha: weight of passive consumption, from 0 to 1; active consumption has weight 1 - alpha.
             lambda_: weight of the other objectives.
-            weights: objective → its weight in this request; the others keep those of the config.
+            weights: objective → its weight in this request; the other objectives keep the config's weights.
 
         Raises:
-            InvalidRequestError: an input that is missing, or not what the model takes.
-            ServingError: no answer in time.
+            InvalidRequestError: an input is missing, or does not match the model's signature.
+            ServingError: the server did not answer in time, or answered with an error.
         """
         trade_off = {ALPHA: alpha, LAMBDA: lambda_}
         if not weights:
@@ -135,11 +141,11 @@ class FeedRankerClient:
         return Ranking(ranked["score"], ranked["order"])
 
     def predict(self, signature: str, inputs: Mapping[str, Any]) -> Scores:
-        """Outputs of a signature that scores each candidate by itself, in mini-batches where the client cuts them.
+        """Outputs of a signature that scores each candidate independently, split into mini-batches if configured.
 
         Raises:
-            InvalidRequestError: an input that is missing, or not what the signature takes.
-            ServingError: no answer in time.
+            InvalidRequestError: an input is missing, or does not match the signature.
+            ServingError: the server did not answer in time, or answered with an error.
         """
         arrays = self._checked(signature, inputs)
         rows = len(next(iter(arrays.values())))
@@ -152,10 +158,10 @@ class FeedRankerClient:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def signatures(self) -> Signatures:
-        """What the model takes and gives; asked for once.
+        """The model's signatures; requested only once.
 
         Raises:
-            ServingError: no answer in time.
+            ServingError: the server did not answer in time, or answered with an error.
         """
         if self._known is None:
             request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])

@@ -1,4 +1,4 @@
-"""Arrays as the protos of TensorFlow Serving's API, and back."""
+"""Converts arrays to the protos of TensorFlow Serving's API and back."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,10 +15,10 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def as_array(name: str, values: Any, form: TensorForm) -> NDArray[Any]:
-    """Values as an array of a signature's type; text becomes UTF-8, and lists of texts are filled up to the longest.
+    """Values as an array of a signature's type; text is encoded as UTF-8, and lists of texts are padded to the longest.
 
     Raises:
-        InvalidRequestError: values that are no array of that type.
+        InvalidRequestError: the values cannot be converted to that type.
     """
     try:
         if form.dtype == tf.string:
@@ -35,7 +35,7 @@ def _as_texts(values: Any, rank: int) -> NDArray[Any]:
     found = np.asarray(values, object)
     texts = [text.encode() if isinstance(text, str) else text for text in found.reshape(-1)]
     if wrong := [text for text in texts if not isinstance(text, bytes)]:
-        raise TypeError(f"{wrong[0]!r} is no text")
+        raise TypeError(f"{wrong[0]!r} is not text")
     array = np.empty(len(texts), object)
     array[:] = texts
     return array.reshape(found.shape)
@@ -54,7 +54,7 @@ def _as_numbers(found: NDArray[Any], dtype: tf.DType) -> NDArray[Any]:
 def predict_request(
     model: str, signature: str, inputs: Arrays, version: int | None = None
 ) -> predict_pb2.PredictRequest:
-    """A request for one signature of a model, numbers as packed bytes."""
+    """A request for one signature of a model, with numbers as packed bytes."""
     request = predict_pb2.PredictRequest()
     request.model_spec.name = model
     request.model_spec.signature_name = signature
@@ -79,7 +79,7 @@ def tensor_proto(array: NDArray[Any]) -> tensor_pb2.TensorProto:
 
 
 def array_of(name: str, proto: tensor_pb2.TensorProto) -> NDArray[Any]:
-    """The array in a TensorProto whose form has been checked.
+    """The array in a TensorProto whose dtype and shape have been checked.
 
     Raises:
         InvalidRequestError: its values do not fill its shape.

@@ -1,4 +1,4 @@
-"""Requests of random values, for measuring a model without a feed log at hand."""
+"""Random requests, for measuring a model without a feed log."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.validation import inputs_of
 
-_TEXTS = 50  # different texts of a column
-_VALUES = 3  # of a multi-valued column
+_TEXTS = 50  # distinct texts per column
+_VALUES = 3  # values per row of a multi-valued column
 
 
 def sample_inputs(signature: meta_graph_pb2.SignatureDef, rows: int, seed: int = 0) -> dict[str, NDArray[Any]]:
-    """Inputs for a signature of raw features or leaves: numbers from 0 to 1, texts of a small vocabulary, leaves 0."""
+    """Inputs for a signature with raw features or leaves: numbers from 0 to 1, texts from a small vocabulary, leaves 0."""
     random = np.random.default_rng(seed)
     texts = np.array([f"value {i}".encode() for i in range(_TEXTS)], object)
     inputs: dict[str, NDArray[Any]] = {}

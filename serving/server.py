@@ -2,8 +2,8 @@
 
     uv run python -m serving.server --models workdir/feed/serving_model [--port 8500]
 
-It speaks TensorFlow Serving's protocol and refuses what `serving.validation` refuses. Python takes part in every
-request, so production wants the image (`deploy/serving/compose.yaml`).
+It implements TensorFlow Serving's protocol and validates requests with `serving.validation`. Every request runs Python
+code, so production should use the image (`deploy/serving/compose.yaml`).
 """
 
 import argparse
@@ -19,19 +19,19 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 from ranker.export.module import MAX_ROWS
 from serving.servicer import FeedRankerServicer
 
-_MOST_BYTES = 256 << 20  # of a message
+_MOST_BYTES = 256 << 20  # per message
 
 
 @contextmanager
 def serve(folder: Path, model_name: str, port: int = 0, workers: int = 4, max_rows: int = MAX_ROWS) -> Iterator[str]:
-    """Runs a server of one SavedModel as long as the context lasts.
+    """Serves one SavedModel for the duration of the context.
 
     Args:
         folder: the SavedModel's folder.
-        model_name: what requests call the model.
-        port: on this machine's loopback address; 0 takes one that is free.
-        workers: requests answered at the same time.
-        max_rows: candidates of a request at most.
+        model_name: the model's name in requests.
+        port: port on the loopback address; 0 uses any free port.
+        workers: number of requests that are answered concurrently.
+        max_rows: maximum number of candidates per request.
 
     Yields:
         The address that clients connect to.
@@ -49,10 +49,10 @@ def serve(folder: Path, model_name: str, port: int = 0, workers: int = 4, max_ro
 
 
 def newest_version(models: Path) -> Path:
-    """The folder with the highest number, which is what TensorFlow Serving would serve.
+    """The folder with the highest number, which TensorFlow Serving would serve.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: there is no numbered folder.
     """
     versions = [folder for folder in models.iterdir() if folder.name.isdigit()] if models.is_dir() else []
     if not versions:
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m serving.server", description="Serves the newest pushed model.")
     parser.add_argument("--models", type=Path, required=True, help="the push destination, a folder of versions")
-    parser.add_argument("--name", default="feed", help="what requests call the model (default: feed)")
+    parser.add_argument("--name", default="feed", help="the model's name in requests (default: feed)")
     parser.add_argument("--port", type=int, default=8500, help="on the loopback address (default: 8500)")
     options = parser.parse_args(arguments)
     try:

@@ -1,7 +1,7 @@
 """TensorFlow Serving's PredictionService over a SavedModel in this process.
 
-It reads the same bytes and answers in the same protos. Where TensorFlow Serving has another status for a request that
-is wrong, this one says INVALID_ARGUMENT.
+It uses the same protos as TensorFlow Serving. For an invalid request it always returns INVALID_ARGUMENT, where
+TensorFlow Serving may return another status.
 """
 
 import re
@@ -30,9 +30,9 @@ class FeedRankerServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
     """Answers Predict and GetModelMetadata for one version of one model.
 
     Args:
-        folder: the SavedModel's folder, named by its version's number.
-        model_name: what requests call the model.
-        max_rows: candidates of a request at most.
+        folder: the SavedModel's folder; its name is the version number.
+        model_name: the model's name in requests.
+        max_rows: maximum number of candidates per request.
     """
 
     def __init__(self, folder: Path, model_name: str, max_rows: int = MAX_ROWS) -> None:
@@ -51,7 +51,7 @@ class FeedRankerServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
     def GetModelMetadata(  # noqa: N802, gRPC's name
         self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.ServicerContext
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        """Tells the signatures."""
+        """Returns the signatures."""
         return _answer(self._metadata, request, context)
 
     def _predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
@@ -70,7 +70,7 @@ class FeedRankerServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
         try:
             scores = self._model.signatures[name](**{key: tf.constant(array) for key, array in arrays.items()})
         except UnicodeDecodeError as error:
-            # TensorFlow quotes the value that it cannot parse, and its message is then no text.
+            # TensorFlow's message quotes the bytes that it cannot parse, and may not be valid text.
             raise InvalidRequestError(f"{', '.join(arrays)}: a value is not a serialised tf.Example") from error
         except tf.errors.InvalidArgumentError as error:
             raise InvalidRequestError(_in_short(error, arrays)) from error
@@ -102,26 +102,26 @@ class FeedRankerServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 
 def read_signatures(folder: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
-    """Name → signature, as a SavedModel's folder has them."""
+    """Name → signature, read from a SavedModel's folder."""
     saved = saved_model_pb2.SavedModel.FromString((folder / tf.saved_model.SAVED_MODEL_FILENAME_PB).read_bytes())
     return {name: s for name, s in saved.meta_graphs[0].signature_def.items() if not name.startswith("__")}
 
 
 def _answer(answer: Callable[[Request], Response], request: Request, context: grpc.ServicerContext) -> Response:
-    """The answer, or the end of the call with the status and message of what was wrong."""
+    """The answer; an error aborts the call with its status and message."""
     try:
         return answer(request)
     except InvalidRequestError as error:
         context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
     except tf.errors.OpError as error:
         context.abort(_STATUS[error.error_code], error.message)
-    raise AssertionError("a call that was aborted does not go on")
+    raise AssertionError("an aborted call does not continue")
 
 
 def _in_short(error: Any, inputs: Iterable[str]) -> str:
-    """A TensorFlow error without the names of ops and the stack trace that nobody recorded, but with an input's."""
+    """A TensorFlow error's message without op names and stack traces, and with the name of an input."""
     noise = re.compile(r"^(Graph execution error:|Detected at node .*|<stack traces unavailable>|\s*\[\[.*)?$")
-    told = " ".join(line for line in str(error.message).splitlines() if not noise.match(line))
-    if asserted := re.match(r"assertion failed: \[(.*)\]", told):
-        told = asserted[1].replace("] [", " ")
-    return told if any(name in told for name in inputs) else f"{', '.join(inputs)}: {told}"
+    text = " ".join(line for line in str(error.message).splitlines() if not noise.match(line))
+    if asserted := re.match(r"assertion failed: \[(.*)\]", text):
+        text = asserted[1].replace("] [", " ")
+    return text if any(name in text for name in inputs) else f"{', '.join(inputs)}: {text}"

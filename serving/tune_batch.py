@@ -1,11 +1,11 @@
-"""How many candidates to score together on this machine.
+"""Finds the best number of candidates to score together on this machine.
 
     uv run python -m serving.tune_batch --models workdir/feed/serving_model [--budget-ms 50] [--write FILE]
 
-A larger batch costs less a candidate, until caches and cores are full, and more until its first score is there. The
-tool scores random candidates in batches of growing size and recommends the smallest batch that is within a tenth of the
-best throughput, among those whose 95th percentile keeps to the budget. `--write` puts it into a batching parameters
-file for TensorFlow Serving; a client cuts sessions by `FeedRankerClient(mini_batch=…)`.
+A larger batch costs less per candidate until caches and cores are saturated, but its latency is higher. The tool scores
+random candidates in batches of increasing size. Among the sizes whose 95th percentile of latency is within the budget,
+it recommends the smallest one with a throughput within a tenth of the best. `--write` writes it to a batching
+parameters file for TensorFlow Serving; a client splits sessions with `FeedRankerClient(mini_batch=…)`.
 """
 
 import argparse
@@ -31,12 +31,12 @@ _SIGNATURE = "score_features"
 
 @dataclass(frozen=True)
 class BatchCost:
-    """What a batch costs.
+    """The latency of a batch size.
 
     Attributes:
-        size: candidates in it.
-        p50_ms: median milliseconds until it is scored.
-        p95_ms: the 95th percentile.
+        size: candidates per batch.
+        p50_ms: median latency in milliseconds.
+        p95_ms: 95th percentile of the latency in milliseconds.
     """
 
     size: int
@@ -45,17 +45,17 @@ class BatchCost:
 
     @property
     def per_second(self) -> float:
-        """Candidates a second, one batch after the other."""
+        """Candidates per second when batches run one after another."""
         return 1000 * self.size / self.p50_ms
 
 
 def measure(score: Callable[[int], object], sizes: Sequence[int], seconds: float) -> list[BatchCost]:
-    """Times `score(size)` for every size in turn, so that a slow spell of the machine hits all of them.
+    """Times `score(size)` for all sizes in alternation, so that temporary slowness of the machine affects all of them.
 
     Args:
-        score: scores a batch of that size.
-        sizes: the sizes.
-        seconds: how long to measure; each size runs three times at least.
+        score: scores a batch of the given size.
+        sizes: the batch sizes.
+        seconds: how long to measure; each size runs at least three times.
     """
     for size in sizes:
         score(size)
@@ -70,9 +70,9 @@ def measure(score: Callable[[int], object], sizes: Sequence[int], seconds: float
 
 
 def recommend(costs: Sequence[BatchCost], budget_ms: float) -> BatchCost:
-    """The smallest batch within a tenth of the best throughput, of those that keep to the budget.
+    """The smallest batch with a throughput within a tenth of the best, among those within the budget.
 
-    Where none does, the one that comes closest to it.
+    If none is within the budget, the one with the lowest latency.
     """
     allowed = [cost for cost in costs if cost.p95_ms <= budget_ms]
     if not allowed:
@@ -87,7 +87,7 @@ def batching_parameters(size: int, threads: int) -> str:
         [
             f"# Written by `python -m serving.tune_batch` on a machine of {threads} cores.",
             f"max_batch_size {{ value: {size} }}",
-            "# A request waits this long for others to be merged with.",
+            "# How long a request waits to be merged with others.",
             "batch_timeout_micros { value: 1000 }",
             f"num_batch_threads {{ value: {threads} }}",
             f"max_enqueued_batches {{ value: {50 * threads} }}",
@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m serving.tune_batch", description="Finds the best batch size.")
     parser.add_argument("--models", type=Path, required=True, help="the push destination, a folder of versions")
-    parser.add_argument("--budget-ms", type=float, default=50.0, help="95th percentile to keep to (default: 50)")
+    parser.add_argument("--budget-ms", type=float, default=50.0, help="limit for the 95th percentile (default: 50)")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long to measure (default: 20)")
     parser.add_argument("--write", type=Path, metavar="FILE", help="a batching parameters file to write")
     options = parser.parse_args(arguments)
@@ -123,9 +123,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     best = recommend(costs, options.budget_ms)
     _print(costs, best, options.budget_ms)
     if options.write is not None:
-        aside = options.write.with_name(f".{options.write.name}.part")
-        aside.write_text(batching_parameters(best.size, os.cpu_count() or 1))
-        aside.replace(options.write)
+        temporary = options.write.with_name(f".{options.write.name}.part")
+        temporary.write_text(batching_parameters(best.size, os.cpu_count() or 1))
+        temporary.replace(options.write)
 
 
 def _print(costs: Sequence[BatchCost], best: BatchCost, budget_ms: float) -> None:

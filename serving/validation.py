@@ -1,7 +1,7 @@
-"""What can be told from a request and a signature alone, before a model runs.
+"""Validates a request against a signature, before the model runs.
 
-TensorFlow Serving checks names; a wrong type it reports by the number of an argument, and shapes are the graph's
-affair. Here every complaint names the input.
+TensorFlow Serving checks the names of inputs. It reports a wrong type by the index of an argument, and leaves shapes to
+the graph. Here every error names the input.
 """
 
 from collections.abc import Mapping
@@ -17,16 +17,16 @@ from ranker.export.module import MAX_ROWS
 
 Signatures = Mapping[str, meta_graph_pb2.SignatureDef]
 
-_MOST_VALUES = 1 << 24  # of one tensor; a few bytes of request could otherwise ask for any amount of memory
+_MOST_VALUES = 1 << 24  # per tensor; otherwise a request of a few bytes could allocate any amount of memory
 
 
 class InvalidRequestError(ValueError):
-    """A request that no model answers; the message begins with the name of the input that is wrong."""
+    """An invalid request; the message begins with the name of the invalid input."""
 
 
 @dataclass(frozen=True)
 class TensorForm:
-    """Type and shape of a tensor; None is a size that may vary."""
+    """Type and shape of a tensor; None stands for a variable size."""
 
     dtype: tf.DType
     shape: tuple[int | None, ...]
@@ -42,23 +42,23 @@ def form_of(array: NDArray[np.generic]) -> TensorForm:
 
 
 def form_of_proto(name: str, proto: tensor_pb2.TensorProto) -> TensorForm:
-    """The form that a TensorProto says it has.
+    """The form that a TensorProto declares.
 
     Raises:
-        InvalidRequestError: it says none that a tensor can have.
+        InvalidRequestError: the declared type or shape is not valid.
     """
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
     try:
         dtype = tf.as_dtype(proto.dtype)
     except TypeError as error:
-        raise InvalidRequestError(f"{name}: {proto.dtype} is no tensor type") from error
+        raise InvalidRequestError(f"{name}: {proto.dtype} is not a tensor type") from error
     if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
         raise InvalidRequestError(f"{name}: a tensor needs a known shape, got {list(shape)}")
     return TensorForm(dtype, shape)
 
 
 def inputs_of(signature: meta_graph_pb2.SignatureDef) -> dict[str, TensorForm]:
-    """Input → the form that it must have."""
+    """Input → its required form."""
     return {
         name: TensorForm(
             tf.as_dtype(info.dtype), tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim)
@@ -68,10 +68,10 @@ def inputs_of(signature: meta_graph_pb2.SignatureDef) -> dict[str, TensorForm]:
 
 
 def find_signature(signatures: Signatures, name: str) -> meta_graph_pb2.SignatureDef:
-    """The signature of a name.
+    """The signature with a name.
 
     Raises:
-        InvalidRequestError: there is none.
+        InvalidRequestError: the model has no such signature.
     """
     if name not in signatures:
         raise InvalidRequestError(f"{name}: the model has no such signature; it has {', '.join(sorted(signatures))}")
@@ -81,11 +81,11 @@ def find_signature(signatures: Signatures, name: str) -> meta_graph_pb2.Signatur
 def check_forms(
     signature: meta_graph_pb2.SignatureDef, forms: Mapping[str, TensorForm], max_rows: int = MAX_ROWS
 ) -> None:
-    """Holds a request's tensors against a signature.
+    """Checks a request's tensors against a signature.
 
     Raises:
-        InvalidRequestError: an input that is missing, unknown, or of another type or shape; inputs with different
-            numbers of candidates, none, or more than `max_rows`.
+        InvalidRequestError: an input is missing, unknown, or of another type or shape; inputs have different numbers of
+            candidates; there are no candidates, or more than `max_rows`.
     """
     expected = inputs_of(signature)
     if missing := sorted(set(expected) - set(forms) - set(signature.defaults)):
@@ -107,10 +107,10 @@ def check_forms(
 
 
 def check_values(arrays: Mapping[str, NDArray[np.generic]]) -> None:
-    """Looks for embeddings that are not finite; a single number may be NaN, which stands for missing.
+    """Checks that embeddings are finite; scalar features may be NaN, which stands for missing.
 
     Raises:
-        InvalidRequestError: NaN or infinity in a float tensor of rank 2.
+        InvalidRequestError: a float tensor of rank 2 contains NaN or infinity.
     """
     for name, array in sorted(arrays.items()):
         if array.dtype == np.float32 and array.ndim == 2 and not np.isfinite(array).all():

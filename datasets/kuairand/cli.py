@@ -27,7 +27,7 @@ RAW holds {LOGS} (all of them are read), {USERS} and
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns 0, or 1 after an error that it has told in one line."""
+    """Runs the command line; returns 0, or 1 after an error, which it prints in one line."""
     options = _parser().parse_args(arguments)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
@@ -50,13 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--raw", type=Path, required=True, metavar="DIR", help="the folder with the raw files")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the feed log to write")
-    parser.add_argument("--overwrite", action="store_true", help="replace days that are there already")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing days")
     parser.add_argument(
         "--prior-strength",
         type=_strength,
         default=PRIOR_STRENGTH,
         metavar="N",
-        help="impressions that the overall rate is worth in a smoothed rate (default: %(default)g)",
+        help="prior strength of a smoothed rate: weight of the overall rate in impressions (default: %(default)g)",
     )
     return parser
 
@@ -74,7 +74,7 @@ def _strength(text: str) -> float:
 def _refuse_existing(out: Path, days: Sequence[date]) -> None:
     if there := [day for day in days if day_folder(out, day).exists()]:
         others = f" and {len(there) - 1} more" if len(there) > 1 else ""
-        raise RawDataError(f"{day_folder(out, there[0])}{others} already there; pass --overwrite to replace")
+        raise RawDataError(f"{day_folder(out, there[0])}{others} already exist; pass --overwrite to replace")
 
 
 def _write(raw: RawTables, out: Path, strength: float, overwrite: bool, console: Console) -> Table:
@@ -84,7 +84,7 @@ def _write(raw: RawTables, out: Path, strength: float, overwrite: bool, console:
     summary.add_column("day", min_width=10, footer=f"{len(raw.days)} days")
     summary.add_column("rows", footer=f"{total:,}", justify="right")
     for objective, column in OBJECTIVES.items():
-        # A space lets a heading break, so that the table fits into 80 columns.
+        # With a space the heading can wrap, so that the table fits into 80 columns.
         summary.add_column(objective.replace("_", " "), footer=f"{raw.log[column].mean():.2%}", justify="right")
     remove_leftovers(out)
     bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console)

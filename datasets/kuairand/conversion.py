@@ -1,4 +1,4 @@
-"""From the raw tables to the days of a feed log, one at a time."""
+"""Converts the raw tables to the days of a feed log, one at a time."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -14,17 +14,17 @@ from datasets.kuairand.sessions import Sessions, find_sessions
 
 
 def feed_log_days(raw: RawTables, strength: float = PRIOR_STRENGTH) -> Iterator[tuple[date, pa.Table]]:
-    """Yields each day of the log, ascending, with its impressions as rows of a feed log.
+    """Yields the days of the log in order, each with its impressions as rows of a feed log.
 
-    A day is the log's own `date`. Some impressions of the last minutes before midnight stand under the next one, and so
-    enter the histories a day later than they might, never earlier.
+    A day is the log's own `date`. Some impressions of the last minutes before midnight have the next date. They enter
+    the histories a day later than they could, never earlier.
 
-    The days go by in order, and each is added to the histories after its rows are made. So no outcome of a day is in
-    a feature of that day or of an earlier one, and only one day's columns are held at a time.
+    The days are processed in order, and each is added to the histories after its rows are made. So no outcome of a day
+    is in a feature of that day or of an earlier one, and only one day's columns are in memory at a time.
 
     Args:
         raw: the raw tables.
-        strength: impressions that the overall rate is worth in every smoothed rate.
+        strength: prior strength: weight of the overall rate, in impressions, in every smoothed rate.
     """
     log = raw.log
     videos = rows_of(raw.videos.select(["video_id", "author_id", "tag"]), "video_id", log["video_id"].to_numpy())
@@ -45,7 +45,7 @@ def feed_log_days(raw: RawTables, strength: float = PRIOR_STRENGTH) -> Iterator[
 
 
 def _known_columns(log: pd.DataFrame, raw: RawTables, sessions: Sessions, rows: slice) -> dict[str, pa.Array]:
-    """Keys and features of one day that need no history."""
+    """Keys and features of one day that do not depend on histories."""
     user, video, timestamp = (log[name].to_numpy() for name in ("user_id", "video_id", "time_ms"))
     return {
         "session_id": pa.array(sessions.ids[rows]),

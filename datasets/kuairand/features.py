@@ -1,4 +1,4 @@
-"""The feature columns of the feed log: what is known of the viewer, the video and the moment before the impression."""
+"""The feed log's feature columns: what is known about viewer, video and time before the impression."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ from datasets.kuairand.raw import USER_CATEGORIES, USER_NUMBERS
 
 _MS_PER_DAY = 86_400_000
 _MS_PER_HOUR = 3_600_000
-_SHANGHAI_MS = 8 * _MS_PER_HOUR  # China has one time zone and no summer time
+_SHANGHAI_MS = 8 * _MS_PER_HOUR  # China has one time zone and no daylight saving time
 
 _DURATION_BANDS_S = (7.0, 12.0, 20.0, 35.0, 60.0, 100.0, 180.0, 300.0, 600.0)
 
@@ -20,7 +20,7 @@ def duration_band(duration_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def context_columns(timestamp_ms: npt.NDArray[np.int64], tab: npt.NDArray[np.int64]) -> dict[str, pa.Array]:
-    """The moment of each impression [rows]: tab of the app, hour of the day and day of the week in Shanghai."""
+    """The context of each impression [rows]: tab of the app, hour of the day and day of the week in Shanghai."""
     local_ms = timestamp_ms + _SHANGHAI_MS
     # 1 January 1970 was a Thursday; Monday is 0.
     return {
@@ -40,7 +40,7 @@ def video_columns(
 ) -> dict[str, pa.Array]:
     """The video's columns, from one row of the video table and one duration per impression.
 
-    The duration comes from the log, where none is missing; `tags` is a list of strings.
+    The duration comes from the log, where it is never missing; `tags` is a list of strings.
     """
     today = pa.array((timestamp_ms + _SHANGHAI_MS) // _MS_PER_DAY)
     width, height = videos["server_width"], videos["server_height"]

@@ -12,12 +12,12 @@ WHERE_FROM = "the data set KuaiRand-Pure is published on Zenodo and linked from 
 
 
 class RawDataError(ValueError):
-    """Something in the raw data that a person has to put right, told in one line."""
+    """Invalid raw data; the message is one line for the user."""
 
 
 @dataclass(frozen=True)
 class RawFiles:
-    """The files that a conversion reads: the logs in the order of their names, the users and the videos."""
+    """The input files of a conversion: the logs ordered by name, the users and the videos."""
 
     logs: tuple[Path, ...]
     users: Path
@@ -25,10 +25,10 @@ class RawFiles:
 
 
 def find_raw_files(folder: Path) -> RawFiles:
-    """The files of KuaiRand-Pure in `folder`, each plain or with `.gz` behind its name.
+    """The files of KuaiRand-Pure in `folder`, each plain or gzipped with the ending `.gz`.
 
     Raises:
-        RawDataError: there is no such folder, a file is not in it, or one is there both plain and compressed.
+        RawDataError: the folder or a file is missing, or a file exists both plain and compressed.
     """
     if not folder.is_dir():
         raise RawDataError(f"{folder}: there is no such folder; expected the files of KuaiRand-Pure ({WHERE_FROM})")
@@ -43,5 +43,5 @@ def _matching(folder: Path, pattern: str) -> Sequence[Path]:
         raise RawDataError(f"{folder}: no file matches {pattern} or {pattern}.gz; {WHERE_FROM}")
     for path in found:
         if path.with_name(f"{path.name}.gz") in found:
-            raise RawDataError(f"{folder}: both {path.name} and {path.name}.gz are there; keep one of them")
+            raise RawDataError(f"{folder}: both {path.name} and {path.name}.gz exist; keep one of them")
     return found

@@ -1,4 +1,4 @@
-"""Whose earlier days are averaged, and the columns that come of it."""
+"""The entities with histories, and the feature columns from their earlier days."""
 
 from dataclasses import dataclass
 
@@ -10,25 +10,25 @@ from datasets.kuairand.history import Codes, Floats, History
 from datasets.kuairand.raw import HATE, OBJECTIVES
 
 PRIOR_STRENGTH = 20.0
-"""Impressions that the overall rate of the earlier days is worth in every smoothed rate."""
+"""Weight, in impressions, of the overall rate of the earlier days in every smoothed rate."""
 
 _MIN_DURATION_MS = 1000
 _MAX_PLAY_RATIO = 2.0
 
 _OBJECTIVES = tuple(f"{objective}_rate" for objective in OBJECTIVES)
 _ALL = (*_OBJECTIVES, "hate_rate", "mean_play_ratio")
-# A pair has few impressions, in which only the frequent outcomes say anything.
+# A pair has few impressions, so only the frequent outcomes are informative.
 _FREQUENT = ("click_rate", "long_view_rate", "mean_play_ratio")
 
 
 @dataclass(frozen=True)
 class Entity:
-    """Something with a history.
+    """A kind of entity with a history.
 
     Attributes:
-        name: begins the names of its columns.
-        keys: the columns whose values together say which one it is; it is unknown where one of them is null.
-        outcomes: the smoothed means that are features, as the ends of their columns' names.
+        name: prefix of its columns' names.
+        keys: the columns that identify an entity; it is unknown where one of them is null.
+        outcomes: the smoothed means that are features, as suffixes of their columns' names.
     """
 
     name: str
@@ -54,8 +54,8 @@ class Histories:
     """The histories of all entities, day by day.
 
     Args:
-        keys: the columns that entities are told by, one row per impression of the whole log. Only which rows agree
-            matters here, so that looking at all days at once gives nothing away.
+        keys: the columns that identify entities, one row per impression of the complete log. Only the equality of rows
+            is used, so reading all days at once leaks nothing from later days.
         strength: see `PRIOR_STRENGTH`.
     """
 
@@ -68,7 +68,7 @@ class Histories:
         self._everything = History(1, len(_ALL))
 
     def columns(self, rows: slice, day: int) -> dict[str, pa.Array]:
-        """The history columns of the impressions `rows`, all of the day numbered `day`, from the days added before."""
+        """The history columns of the impressions `rows`, all of the day numbered `day`, from previously added days."""
         prior = self._everything.means()
         columns: dict[str, Floats] = {}
         for entity in ENTITIES:
@@ -81,7 +81,7 @@ class Histories:
         return {name: pa.array(values.astype(np.float32), from_pandas=True) for name, values in columns.items()}
 
     def add(self, rows: slice, log: pd.DataFrame, day: int) -> None:
-        """Takes in the outcomes of the impressions `rows`, all of the day numbered `day`."""
+        """Adds the outcomes of the impressions `rows`, all of the day numbered `day`."""
         values = _outcomes(log.iloc[rows])
         self._everything.add(np.zeros(len(values), np.int64), values, day)
         for name, history in self._histories.items():
@@ -89,13 +89,13 @@ class Histories:
 
 
 def _outcomes(log: pd.DataFrame) -> Floats:
-    """What is averaged, in the order of `_ALL` [rows, outcomes]."""
+    """The averaged outcomes, in the order of `_ALL` [rows, outcomes]."""
     play_ratio = np.minimum(log["play_time_ms"] / log["duration_ms"].clip(lower=_MIN_DURATION_MS), _MAX_PLAY_RATIO)
     return np.column_stack([*(log[column] for column in OBJECTIVES.values()), log[HATE], play_ratio]).astype(float)
 
 
 def _codes(keys: pd.DataFrame, columns: tuple[str, ...]) -> Codes:
-    """One number per distinct combination, counted from 0 in the order of the log; -1 where a column is null [rows]."""
+    """A number per distinct combination, from 0 in the order of the log; -1 where a column is null [rows]."""
     codes = np.zeros(len(keys), np.int64)
     for column in columns:
         part, values = pd.factorize(keys[column])

@@ -1,4 +1,4 @@
-"""Counts and smoothed rates per user, video, author, …, of earlier days only."""
+"""Counts and smoothed rates per user, video, author, …, from earlier days only."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ _NEVER = -1
 class History:
     """Impressions and outcome sums per entity over the days added so far.
 
-    Read it for a day first and `add` that day afterwards: then nothing of a day reaches its own features. Entities are
-    codes in [0, entities); -1 stands for one that is unknown.
+    For each day, read it first and `add` the day afterwards. Then no outcome of a day leaks into its own features.
+    Entities are codes in [0, entities); -1 stands for an unknown entity.
 
     Args:
-        entities: how many there are.
-        outcomes: values per impression that are averaged.
+        entities: number of entities.
+        outcomes: number of averaged values per impression.
     """
 
     def __init__(self, entities: int, outcomes: int) -> None:
@@ -40,7 +40,7 @@ class History:
         Args:
             codes: the entity of each row [rows].
             prior: [outcomes] or [rows, outcomes].
-            strength: the impressions that the prior is worth.
+            strength: weight of the prior in impressions.
         """
         impressions = _pick(self._impressions, codes)[:, None]
         return _known(codes, (_pick(self._sums, codes) + strength * prior) / (impressions + strength))
@@ -56,7 +56,7 @@ class History:
         return np.where((codes < 0) | (last == _NEVER), np.nan, day - last)
 
     def add(self, codes: Codes, outcomes: Floats, day: int) -> None:
-        """Takes in the impressions of one day, later than all before: entity [rows] and outcomes [rows, outcomes]."""
+        """Adds the impressions of one day, later than all before: entity [rows] and outcomes [rows, outcomes]."""
         known = codes >= 0
         codes, outcomes = codes[known], outcomes[known]
         entities = len(self._impressions)

@@ -1,4 +1,4 @@
-"""The three raw tables, checked: impressions in the order of time, users and videos with one row each."""
+"""Reads and validates the three raw tables: impressions ordered by time, users and videos with one row each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ _VIDEOS: Mapping[str, pa.DataType] = {
 
 @dataclass(frozen=True)
 class RawTables:
-    """What the raw files hold.
+    """The content of the raw files.
 
     Attributes:
         log: one row per impression, by day and, within it, by time; `day` counts from 0 in the order of `days`.
@@ -68,7 +68,7 @@ def read_raw(files: RawFiles) -> RawTables:
     """Reads and checks the raw files.
 
     Raises:
-        RawDataError: a file or a value in it is not what it should be; the message names the file and the column.
+        RawDataError: a file or a value in it is invalid; the message names the file and the column.
     """
     log = pd.concat([_read_log(path) for path in files.logs], ignore_index=True)
     if log.empty:
@@ -84,7 +84,7 @@ def read_raw(files: RawFiles) -> RawTables:
 
 
 def rows_of(table: pa.Table, key: str, wanted: npt.NDArray[np.int64]) -> pa.Table:
-    """The row of `table`, sorted by `key`, for each wanted key [rows]; a row of nulls where it has none."""
+    """The row of `table`, sorted by `key`, for each wanted key [rows]; a row of nulls if the key is missing."""
     keys = table[key].to_numpy()
     at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
     missing = keys[at] != wanted if len(keys) else np.ones(len(wanted), bool)
@@ -124,12 +124,12 @@ def _read_videos(path: Path) -> pa.Table:
 
 def _one_row_each(table: pa.Table, key: str, path: Path) -> pa.Table:
     twice = pd.Series(table[key].to_numpy()).duplicated()
-    check_values(path, key, twice.to_numpy(), lambda row: f"{table[key][row]} stands in more than one row")
+    check_values(path, key, twice.to_numpy(), lambda row: f"{table[key][row]} is in more than one row")
     return table
 
 
 def _as_category(table: pa.Table, name: str, path: Path) -> pa.Table:
-    """Numbers that stand for categories as int64: the raw files write some of them as 1.0."""
+    """Categorical numbers as int64: the raw files contain some of them as 1.0."""
     column = table[name]
     if not pa.types.is_floating(column.type):
         return table
@@ -139,6 +139,6 @@ def _as_category(table: pa.Table, name: str, path: Path) -> pa.Table:
 
 
 def _days(timestamps: pd.Series) -> pa.Array:
-    """Whole days since 1970 as int64, null where there is no date."""
+    """Full days since 1970 as int64, null where there is no date."""
     days = (timestamps - pd.Timestamp(0)).dt.days
     return pa.array(days.to_numpy(), from_pandas=True).cast(pa.int64())

@@ -1,4 +1,4 @@
-"""Reads a CSV into Arrow with the types asked for, and says file, column and line where that cannot be."""
+"""Reads a CSV into Arrow with given column types; errors name file, column and line."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,12 +15,12 @@ _FIRST_DATA_LINE = 2  # line 1 is the header
 
 
 def read_csv(path: Path, columns: Mapping[str, pa.DataType], required: frozenset[str]) -> pa.Table:
-    """The named columns of a CSV, plain or gzipped, others left out; an empty cell is null.
+    """The named columns of a CSV, plain or gzipped; other columns are ignored, and an empty cell is null.
 
     Args:
         path: the file; `.gz` at the end of its name means gzip.
         columns: the columns to read and their types: int64, float64 or string.
-        required: columns among them that may not hold an empty cell.
+        required: columns among them that must not have empty cells.
 
     Raises:
         RawDataError: the file cannot be read, a column is missing, a value is not a number, or a required one is empty.
@@ -38,7 +38,7 @@ def read_csv(path: Path, columns: Mapping[str, pa.DataType], required: frozenset
 def check_values(
     path: Path, column: str, wrong: pa.ChunkedArray | pa.Array | np.ndarray, complaint: Callable[[int], str]
 ) -> None:
-    """Raises RawDataError where any of `wrong` [rows] holds, with `complaint` of the first such row's index."""
+    """Raises RawDataError if any of `wrong` [rows] is true, with the message `complaint(index of the first such row)`."""
     marks = np.asarray(wrong)
     if marks.any():
         row = int(marks.argmax())
@@ -66,7 +66,7 @@ def _read(path: Path, columns: Mapping[str, pa.DataType]) -> pa.Table:
 
 
 def _diagnosis(path: Path, columns: Mapping[str, pa.DataType], error: pa.ArrowInvalid) -> RawDataError:
-    """Names the first cell that does not fit its type; Arrow's own message names neither the column nor the line."""
+    """Finds the first cell with a wrong type; Arrow's own message names neither column nor line."""
     try:
         text = _read(path, dict.fromkeys(columns, pa.string()))
     except pa.ArrowInvalid:
@@ -84,7 +84,7 @@ def _diagnosis(path: Path, columns: Mapping[str, pa.DataType], error: pa.ArrowIn
 
 
 def _unfit(cells: pd.Series, kind: pa.DataType) -> npt.NDArray[np.bool_]:
-    """Which cells of text [rows] are neither empty nor a number, or not a whole one where `kind` asks for that."""
+    """Which cells of text [rows] are neither empty nor a number, or not an integer where `kind` is an integer type."""
     numbers = pd.to_numeric(cells, errors="coerce")
     wrong = numbers.isna() & cells.notna()
     if pa.types.is_integer(kind):

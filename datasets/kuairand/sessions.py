@@ -1,4 +1,4 @@
-"""Sessions, which the raw log does not have: a viewer's impressions of one day without a gap of half an hour."""
+"""Reconstructs sessions, which the raw log lacks: a viewer's impressions of one day without a gap over 30 minutes."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,13 @@ _MS_PER_HOUR = 3_600_000
 
 @dataclass(frozen=True)
 class Sessions:
-    """The session of each impression, in the order of the log [rows], and what was known of it at that impression.
+    """The session of each impression, in the order of the log [rows], and its state at that impression.
 
     Attributes:
         ids: viewer, day and number of the session within that viewer's day, as one string.
         position: impressions of the session before this one.
-        hours_since_previous: hours from the last impression of the viewer's session before to this session's first;
-            NaN where there was none.
+        hours_since_previous: hours from the last impression of the viewer's previous session to the first one of this
+            session; NaN if there was none.
     """
 
     ids: npt.NDArray[np.object_]
@@ -29,13 +29,13 @@ class Sessions:
 def find_sessions(
     viewer: npt.NDArray[np.int64], day: npt.NDArray[np.int64], timestamp_ms: npt.NDArray[np.int64]
 ) -> Sessions:
-    """Cuts each viewer's impressions [rows] into sessions: a new one begins with a day and after a gap over 30 minutes.
+    """Splits each viewer's impressions [rows] into sessions: a new one begins each day and after a gap over 30 minutes.
 
-    Only earlier impressions decide where a session begins, so all of it is known when an impression is served.
+    Where a session begins depends only on earlier impressions, so it is known when an impression is served.
 
     Args:
-        viewer: whose impression it was.
-        day: the day of the log as a number that grows, such as 20220504.
+        viewer: the viewer of each impression.
+        day: the day of the log as an increasing number, such as 20220504.
         timestamp_ms: milliseconds since the epoch.
     """
     order = np.lexsort((timestamp_ms, day, viewer))

@@ -1,4 +1,4 @@
-"""The built-in feed: a simulator of a professional network's homepage, with the true probabilities beside the log."""
+"""The built-in feed: a simulator of a professional network's homepage, with the true probabilities of the outcomes."""
 
 from datasets.synthetic.feed import DaySummary, generate
 

@@ -1,7 +1,7 @@
-"""What viewers do: the true probability of every objective, and labels drawn from it.
+"""The viewers' behaviour: the true probability of every objective, and labels sampled from it.
 
-An impression is first examined or not; what is not examined gets no reaction. Given that it is examined, each objective
-but the last happens on its own with the probability that its log-odds say; an author replies only to a comment. So
+An impression is first examined or not; without examination there is no reaction. Given examination, all objectives
+except the last happen independently with the probability of their log-odds. An author replies only to a comment. So
 p = examined * sigmoid(log-odds), and p(creator_reply) = p(comment) * p(reply given a comment), exactly.
 """
 
@@ -18,21 +18,21 @@ from datasets.synthetic.world import CONTROVERSY, DEPTH, WARMTH, World, sigmoid
 
 COMMENT, CREATOR_REPLY = words.OBJECTIVES.index("comment"), words.OBJECTIVES.index("creator_reply")
 
-# By device: cards after which half of the viewers have left, for one who usually scrolls as far as _USUAL_SCROLL.
+# By device: cards after which half of the viewers whose usual scroll depth is _USUAL_SCROLL have left.
 _PATIENCE = (22.0, 12.0, 11.0, 8.0)
 _USUAL_SCROLL = 14.0
 
 
 def log_odds(s: Signals, mood: Mood) -> Floats:
-    """[objectives, impressions] log-odds given that the impression is examined; the last row given a comment too."""
+    """[objectives, impressions] log-odds given that the impression is examined; the last row also given a comment."""
     odds = np.stack([_OBJECTIVES[name](s) for name in words.OBJECTIVES]).astype(np.float32, copy=False)
     return odds + mood.intercepts[:, None]
 
 
 def ranked(rng: np.random.Generator, rows: Impressions, log_odds: Floats) -> Ints:
-    """The order in which a production ranker shows the impressions; sessions stay where they are.
+    """The order in which a production ranker shows the impressions within each session.
 
-    It sees through noise, so that position and relevance go together without being the same.
+    The ranker sees noisy log-odds, so position and relevance are correlated but not identical.
     """
     click, like = log_odds[words.OBJECTIVES.index("click")], log_odds[words.OBJECTIVES.index("like")]
     score = click + 0.4 * like + 0.9 * rng.standard_normal(len(rows), np.float32)
@@ -40,7 +40,7 @@ def ranked(rng: np.random.Generator, rows: Impressions, log_odds: Floats) -> Int
 
 
 def probabilities(world: World, sessions: Sessions, rows: Impressions, log_odds: Floats) -> tuple[Floats, Floats]:
-    """Of an impression being examined, [impressions], and of every objective, [objectives, impressions]."""
+    """The probabilities of examination, [impressions], and of every objective, [objectives, impressions]."""
     patience = np.array(_PATIENCE, np.float32)[sessions.device[rows.session]]
     patience *= world.viewers.scroll[rows.viewer] / _USUAL_SCROLL
     examined = 1 / (1 + (rows.position - 1).astype(np.float32) / patience)
@@ -50,7 +50,7 @@ def probabilities(world: World, sessions: Sessions, rows: Impressions, log_odds:
 
 
 def draw_labels(rng: np.random.Generator, examined: Floats, probability: Floats) -> Bools:
-    """[objectives, impressions] outcomes: each on its own with exactly its probability, together as said above."""
+    """[objectives, impressions] outcomes with exactly their probabilities, and jointly as described at the top."""
     seen = rng.random(len(examined)) < examined
     chance = rng.random(probability.shape)
     labels = seen & (chance * examined < probability)

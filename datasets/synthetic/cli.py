@@ -21,13 +21,13 @@ Simulates the homepage feed of a professional network: one row per impression in
 features and {len(OBJECTIVES)} objectives: {", ".join(OBJECTIVES)}.
 
 OUT/{TRUTH} holds, row for row, the true probability of every objective: what a perfect model would predict.
-The same settings give the same feed. Days that are there already are kept, so that a run that was cut short goes on
-and a longer run adds days.
+The same settings give the same feed. Existing days are kept: an interrupted run continues, and a run with more
+days adds the missing ones.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns 0, or 1 after an error that it has told in one line."""
+    """Runs the command line; returns 0, or 1 after an error, which it prints in one line."""
     options = _parser().parse_args(arguments)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     began = time.perf_counter()
@@ -80,10 +80,11 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=1.0,
         metavar="X",
-        help="how much tastes, topics and base rates change from day to day: 0 never, 1 mildly (default: %(default)s)",
+        help="how much tastes, topics and base rates drift from day to day: 0 not at all, 1 mildly "
+        "(default: %(default)s)",
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="throw away a feed that was simulated into DIR before, and start anew"
+        "--overwrite", action="store_true", help="delete a feed that was simulated into DIR before, and start again"
     )
     return parser
 
@@ -97,7 +98,7 @@ def _day(text: str) -> date:
 
 @contextmanager
 def _shown_progress(console: Console) -> Iterator[None]:
-    """Draws what `ranker.progress` reports until the block ends."""
+    """Draws the progress that `ranker.progress` reports until the block ends."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     logger = logging.getLogger(progress.LOGGER_NAME)
     level = logger.level
@@ -126,7 +127,7 @@ class _DrawProgress(logging.Handler):
 
 
 def _table(days: Sequence[DaySummary]) -> Table:
-    """Rows and base rates of every day, and of all of them."""
+    """Rows and base rates of every day, and of all days together."""
     table = Table(box=None, pad_edge=False)
     table.add_column("day", no_wrap=True)
     for name in ("rows", *OBJECTIVES):

@@ -1,4 +1,4 @@
-"""What changes from day to day: which topics are popular, what each seniority likes, how much people engage at all."""
+"""What drifts from day to day: the popularity of topics, the tastes of each seniority, and the base rates."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Mood:
     """The state of the network on one day.
 
     Attributes:
-        topics: [topics], how popular each topic is; standard deviations.
+        topics: [topics], popularity of each topic in standard deviations.
         taste: [seniorities, styles], what each seniority likes in a post.
         intercepts: [objectives], log-odds added to every impression.
     """
@@ -29,9 +29,9 @@ class Mood:
 
 
 def mood_of(day: int, seed: int, drift: float) -> Mood:
-    """The mood of day `day` counted from the start: a random walk, one step a day, `drift` times the usual length.
+    """The mood of day `day`, counted from the start: a random walk with one step per day, scaled by `drift`.
 
-    The steps up to that day are drawn again from its own seeds, so that no other day has to be simulated.
+    The steps up to that day are drawn again from the days' seeds, so that no other day has to be simulated.
     """
     sizes = (len(words.TOPICS), len(words.SENIORITIES) * STYLES, len(words.OBJECTIVES))
     lengths = np.repeat((_TOPIC_STEP, _TASTE_STEP, _INTERCEPT_STEP), sizes)
@@ -45,12 +45,12 @@ def mood_of(day: int, seed: int, drift: float) -> Mood:
 
 
 def seeded(seed: int, what: str, *numbers: int) -> np.random.Generator:
-    """A generator of its own for one part of the simulation, such as ("items", day); the numbers are not negative."""
+    """An independent generator for one part of the simulation, such as ("items", day); the numbers are non-negative."""
     return np.random.default_rng(np.random.SeedSequence([seed, int.from_bytes(what.encode()[:8]), *numbers]))
 
 
 def _usual_taste() -> Floats:
-    """[seniorities, styles]: depth gains with rank, warmth loses; controversy and craft have their publics."""
+    """[seniorities, styles]: with rank, depth gains and warmth loses; controversy and craft appeal to some ranks."""
     return np.array(
         [
             # depth, warmth, controversy, craft

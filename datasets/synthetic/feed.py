@@ -1,4 +1,4 @@
-"""A simulated feed on disk: the feed log, the truth beside it, and the settings that it was made with."""
+"""A simulated feed on disk: the feed log, the true probabilities, and the settings that generated it."""
 
 import shutil
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ class DaySummary:
     Attributes:
         day: which one.
         rows: impressions.
-        rates: share of them with each objective, by name.
-        generated: written by this call; False where an earlier one had written it.
+        rates: objective → share of the impressions with it.
+        generated: whether this call wrote the day; False if an earlier call did.
     """
 
     day: date
@@ -45,19 +45,25 @@ def generate(
 ) -> list[DaySummary]:
     """Generates `<out>/day-YYYY-MM-DD/*.parquet` and, row for row, `<out>/truth/day-YYYY-MM-DD/*.parquet`.
 
-    The truth holds session_id, item_id and the probability of every objective that its label was drawn with. Days that
-    are there already are kept, so a call that was cut short is taken up again, and a later call may ask for more days.
-    Each day depends on the settings and on itself only.
+    The truth has session_id, item_id and, for every objective, the probability with which its label was sampled.
+    Existing days are kept. So an interrupted call can be continued, and a later call may add days. A day depends only
+    on the settings and its date.
 
     Args:
-        out: where to; `<out>/feed.json` remembers the settings.
-        days: days from `start` on.
+        out: the output folder; `<out>/feed.json` stores the settings.
+        days: number of days from `start`.
         impressions_per_day, seed, start, drift: see FeedParameters.
-        overwrite: throw away the feed at `out`, whatever its settings, and start afresh.
+        overwrite: delete the feed at `out`, whatever its settings, and start again.
 
     Raises:
-        ValueError: a setting out of range, or a damaged `feed.json`.
-        FileExistsError: `out` holds a feed with other settings and `overwrite` is false, or one of another origin.
+        ValueError: a setting is out of range, or `feed.json` is corrupt.
+        FileExistsError: `out` has a feed with other settings and `overwrite` is false, or a feed log that was not
+            simulated.
+
+    Example:
+        >>> summaries = generate(Path("feed_log"), days=2, impressions_per_day=1_000, seed=1)  # doctest: +SKIP
+        >>> [summary.rows for summary in summaries]  # doctest: +SKIP
+        [1000, 1000]
     """
     settings = FeedParameters(impressions_per_day, seed, start, drift)
     if days < 1:
@@ -74,7 +80,7 @@ def generate(
 
 
 def _claim(out: Path, settings: FeedParameters, overwrite: bool) -> None:
-    """Makes sure that whatever is at `out` belongs to the feed with these settings."""
+    """Checks that `out` is empty or has a feed with these settings; with `overwrite`, deletes its days."""
     there = saved_settings(out)
     if there is None and any(out.glob("day-*")):
         raise FileExistsError(f"{out} holds a feed log that was not simulated; choose another folder")

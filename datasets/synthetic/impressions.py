@@ -1,4 +1,4 @@
-"""Who was shown what: sessions of viewers, and in each the items that the network offers, not yet in an order."""
+"""Sessions of viewers, and the items offered in each, before they are ranked."""
 
 from dataclasses import dataclass, fields
 
@@ -17,13 +17,13 @@ SECONDS_PER_CARD = 4
 _MIN_SESSION_LENGTH = 4
 _MEAN_AGE_DAYS = 0.6
 _MAX_AGE_DAYS = 1.9
-# Sessions per hour of UTC; people of the Americas and of Europe make the peaks.
+# Sessions per hour of UTC, with peaks from viewers in the Americas and in Europe.
 _SESSIONS_BY_HOUR = (5, 4, 4, 4, 5, 6, 7, 8, 8, 7, 7, 8, 10, 11, 11, 10, 10, 10, 9, 9, 8, 7, 6, 5)
 
 
 @dataclass(frozen=True)
 class Sessions:
-    """One entry per visit, in the order of time."""
+    """One entry per visit, ordered by time."""
 
     viewer: Ints
     start: NDArray[np.float64]  # days since the start of the feed
@@ -39,15 +39,15 @@ class Sessions:
 
 @dataclass(frozen=True)
 class Impressions:
-    """One entry per impression; the first four point into Sessions, Viewers, Items and Authors.
+    """One entry per impression; the first four attributes are indices into Sessions, Viewers, Items and Authors.
 
     Attributes:
-        position: place in the session, from 1.
+        position: position in the session, from 1.
         match: cosine between the interests of the viewer and the topics of the item.
         degree: how the viewer knows the author, an index into DEGREES.
         interactions: times that the viewer reacted to the author in the last 90 days.
-        days_since: days since the last of them, NaN where there was none.
-        mutual: connections that the viewer and the author share.
+        days_since: days since the last of these reactions, NaN where there was none.
+        mutual: number of connections that the viewer and the author share.
     """
 
     session: Ints
@@ -67,7 +67,7 @@ class Impressions:
         return len(self.session)
 
     def reordered(self, order: Ints) -> "Impressions":
-        """The impressions in another order within their sessions; the positions stay where they are."""
+        """The impressions in another order within their sessions; the positions are not reordered."""
         columns = {field.name: getattr(self, field.name)[order] for field in fields(self)}
         return Impressions(**{**columns, "position": self.position})
 
@@ -75,7 +75,7 @@ class Impressions:
 def draw_sessions(
     rng: np.random.Generator, viewers: Viewers, today: Today, rows: int, day_part: tuple[float, float]
 ) -> Sessions:
-    """Sessions with `rows` impressions in all, within the part of the day's visits between two quantiles."""
+    """Sessions with a total of `rows` impressions, within the part of the day's visits between two quantiles."""
     lengths = _MIN_SESSION_LENGTH + np.floor(rng.gamma(1.6, 9.0, rows // _MIN_SESSION_LENGTH + 1)).astype(np.int64)
     ends = np.cumsum(np.minimum(lengths, MAX_SESSION_LENGTH))
     count = int(np.searchsorted(ends, rows)) + 1
@@ -83,7 +83,7 @@ def draw_sessions(
 
     hours = np.cumsum((0, *_SESSIONS_BY_HOUR)) / sum(_SESSIONS_BY_HOUR)
     quantiles = day_part[0] + np.sort(rng.random(count)) * (day_part[1] - day_part[0])
-    # The last minutes are left free, so that every impression falls on the day.
+    # No session starts in the last minutes, so that all impressions fall on the day.
     start = today.number + np.interp(quantiles, hours, np.arange(len(hours)) / len(_SESSIONS_BY_HOUR)) * 0.995
     viewer = np.searchsorted(viewers.cumulative_activity, rng.random(count))
     hour_local = (start % 1 * 24 + viewers.utc_offset[viewer]) % 24
@@ -107,8 +107,8 @@ def draw_impressions(
 ) -> Impressions:
     """The items offered in each session.
 
-    Each impression of a session draws from a range of ages of its own, so that no session shows an item twice; of two
-    items drawn, the one that fits the viewer better or reaches more people is offered.
+    Each impression of a session draws from its own range of item ages, so that no session shows an item twice. Two
+    items are drawn, and the one that fits the viewer better or has more reach is offered.
     """
     items = today.items
     session = np.repeat(np.arange(len(sessions)), sessions.length)
@@ -146,18 +146,18 @@ def draw_impressions(
 
 
 def _age(quantile: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Age in days of what a feed shows: exponential, cut off at the oldest."""
+    """Age in days of the items that a feed shows: exponential, truncated at the oldest."""
     return -_MEAN_AGE_DAYS * np.log1p(-quantile * -np.expm1(-_MAX_AGE_DAYS / _MEAN_AGE_DAYS))
 
 
 def _relation(
     world: World, viewer: Ints, author: Ints, same_industry: Bools, seed: int
 ) -> tuple[Ints, Floats, Floats, Floats]:
-    """How well a viewer knows an author: a function of the pair alone, the same whenever they meet."""
+    """How well a viewer knows an author: a function of only the pair, the same at every impression."""
     chance, fervour, recency, overlap = _pair_uniforms(viewer, author, seed)
     degree = np.digitize(chance - np.float32(0.08) * same_industry, [0.38, 0.55, 0.86])
     kind = world.authors.kind[author]
-    # Nobody is connected to a company.
+    # Viewers are not connected to companies.
     degree = np.where((kind == words.COMPANY) & (degree == words.FIRST), words.FOLLOWED, degree)
     usual = np.array([1.6, 0.9, 0.12, 0.0], np.float32)[degree]
     interactions = np.floor(usual * (fervour / (1 - fervour)) ** np.float32(0.85)).clip(0, 400)
@@ -168,9 +168,9 @@ def _relation(
 
 
 def _pair_uniforms(viewer: Ints, author: Ints, seed: int) -> Floats:
-    """[4, pairs] numbers strictly between 0 and 1 that depend on nothing but the pair and the seed.
+    """[4, pairs] numbers strictly between 0 and 1 that depend only on the pair and the seed.
 
-    A splitmix64 hash (Steele et al., "Fast splittable pseudorandom number generators", 2014), cut in four.
+    A splitmix64 hash (Steele et al., "Fast splittable pseudorandom number generators", 2014), split into four parts.
     """
     with np.errstate(over="ignore"):
         bits = viewer.astype(np.uint64) << np.uint64(32) | author.astype(np.uint64)

@@ -1,4 +1,4 @@
-"""What was posted: the items of one day, and of the days before it that are still shown."""
+"""The posted items: those of one day, and those of previous days that are still shown."""
 
 from dataclasses import dataclass, fields
 
@@ -32,17 +32,17 @@ _PROJECTION_SEED = 32
 
 @dataclass(frozen=True)
 class Items:
-    """Posts in the order of their publication, one entry per item.
+    """Posts ordered by publication time, one entry per item.
 
     Attributes:
         published: days since the start of the feed, with a fraction; negative before it.
         topics: [items, topics], non-negative rows of length 1.
-        styles: [items, styles], depth, warmth, controversy and craft; standard deviations.
-        quality: how engaging an item is beyond the average; standard deviations.
-        quality_score: an estimate of it, NaN where there is none.
-        reach: impressions an item ends up with, all over the network.
-        like_rate, comment_rate, reshare_rate: what share of those react.
-        embedding: [items, EMBEDDING_SIZE], topics and styles through a fixed projection, with a little noise.
+        styles: [items, styles], depth, warmth, controversy and craft in standard deviations.
+        quality: how much more engaging than average an item is, in standard deviations.
+        quality_score: an estimate of the quality, NaN where there is none.
+        reach: the item's final number of impressions on the entire network.
+        like_rate, comment_rate, reshare_rate: shares of these impressions with a reaction.
+        embedding: [items, EMBEDDING_SIZE], a fixed projection of topics and styles with a little noise.
         listed_topics: names of the topics, strongest first.
     """
 
@@ -68,12 +68,12 @@ class Items:
 
 
 def items_per_day(settings: FeedParameters) -> int:
-    """Items published a day, so many that no session has to show one twice."""
+    """Items published per day, enough that no session has to show an item twice."""
     return max(_MIN_ITEMS, settings.impressions_per_day // _ROWS_PER_ITEM)
 
 
 def items_shown(world: World, day: int, settings: FeedParameters) -> Items:
-    """The items published on `day` and on the days before it that are still shown, as many of each day."""
+    """The items published on `day` and on the previous days that are still shown, the same number for each day."""
     days = [_items_of(world, published, settings) for published in range(day - DAYS_SHOWN + 1, day + 1)]
     columns = {field.name: [getattr(items, field.name) for items in days] for field in fields(Items)}
     return Items(
@@ -121,7 +121,7 @@ def _items_of(world: World, day: int, settings: FeedParameters) -> Items:
 
 
 def _topics(rng: np.random.Generator, industry: Ints, popularity: Floats) -> tuple[Floats, pa.ListArray]:
-    """One to three topics per item: those of the author's industry, and what is popular."""
+    """One to three topics per item, preferably of the author's industry or popular ones."""
     leaning = 0.8 * words.topic_affinity_of_industries()[industry] + popularity
     ranked = np.argsort(-(leaning + rng.gumbel(size=leaning.shape)), axis=1)
     counts = rng.choice([1, 2, 3], len(industry), p=[0.35, 0.4, 0.25])

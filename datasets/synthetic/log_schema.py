@@ -1,4 +1,4 @@
-"""Impressions as Arrow: the columns of the feed log, and those of the truth beside it."""
+"""Impressions as Arrow: the columns of the feed log and of the truth."""
 
 from datetime import date
 
@@ -31,7 +31,7 @@ def log_batch(
     labels: Bools,
     ids: pa.StringArray,
 ) -> pa.RecordBatch:
-    """The rows of the feed log, from impressions, labels [objectives, impressions] and the id of every session."""
+    """The rows of the feed log, from impressions, labels [objectives, impressions] and session ids."""
     viewers, authors, items = world.viewers, world.authors, today.items
     session, viewer, item = (pa.array(index) for index in (rows.session, rows.viewer, rows.item))
     since_midnight = (sessions.start[rows.session] - today.number) * _MS_PER_DAY
@@ -83,7 +83,7 @@ def log_batch(
 
 
 def truth_batch(items: Items, rows: Impressions, probability: Floats, ids: pa.StringArray) -> pa.RecordBatch:
-    """Keys and the true probability of every objective, row for row beside the feed log."""
+    """Keys and the true probability of every objective, in the order of the feed log's rows."""
     return pa.RecordBatch.from_pydict(
         {
             "session_id": ids.take(pa.array(rows.session)),
@@ -94,7 +94,7 @@ def truth_batch(items: Items, rows: Impressions, probability: Floats, ids: pa.St
 
 
 def _counters(items: Items, rows: Impressions) -> dict[str, pa.Array]:
-    """What the network has counted of an item by now; nothing yet for the newest."""
+    """The counts of an item's impressions and reactions so far; missing for the newest items."""
     impressions = np.floor(items.reach[rows.item] * -np.expm1(-rows.age_hours / np.float32(_GROWTH_HOURS)))
     impressions[rows.age_hours < _COUNTERS_LAG_HOURS] = np.nan
     rates = {"likes": items.like_rate, "comments": items.comment_rate, "reshares": items.reshare_rate}

@@ -1,4 +1,4 @@
-"""What makes a simulated feed the same feed again, and the file at its root that remembers it."""
+"""The settings that make a simulated feed reproducible, and the file at its root that stores them."""
 
 import json
 from dataclasses import dataclass, fields
@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-VERSION = 1  # raise it when the same settings would give other rows
+VERSION = 1  # increase it when the same settings would give other rows
 
 _FILE = "feed.json"
 _MAX_SEED = 2**32
@@ -17,14 +17,14 @@ class FeedParameters:
     """Settings of a feed.
 
     Attributes:
-        impressions_per_day: rows of every day; the population grows with them.
+        impressions_per_day: rows per day; the population grows with them.
         seed: from 0 to 2**32 - 1.
         start: the first day.
-        drift: how much the network changes from day to day; 0 never, 1 mildly.
+        drift: how much the network changes from day to day; 0 not at all, 1 mildly.
         version: of the simulator.
 
     Raises:
-        ValueError: a value out of range.
+        ValueError: a value is out of range.
     """
 
     impressions_per_day: int
@@ -42,22 +42,22 @@ class FeedParameters:
             raise ValueError(f"drift: needs a finite number, 0 or more, got {self.drift}")
 
     def save(self, root: Path) -> None:
-        """Writes them to the root of the feed."""
+        """Writes the settings to the root of the feed."""
         root.mkdir(parents=True, exist_ok=True)
         aside = root / f".{_FILE}"
         aside.write_text(json.dumps(self.as_json(), indent=2) + "\n")
         aside.replace(root / _FILE)
 
     def as_json(self) -> dict[str, Any]:
-        """The settings by name, as they stand in the file."""
+        """Name → setting, as in the file."""
         return {field.name: getattr(self, field.name) for field in fields(self)} | {"start": self.start.isoformat()}
 
 
 def saved_settings(root: Path) -> dict[str, Any] | None:
-    """The settings by name that the feed at `root` was made with, of whatever version; None where there is no feed.
+    """Name → setting of the feed at `root`, of any version; None if there is no feed.
 
     Raises:
-        ValueError: the file is damaged.
+        ValueError: the file is corrupt.
     """
     path = root / _FILE
     if not path.exists():

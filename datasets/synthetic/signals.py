@@ -1,7 +1,7 @@
-"""What behaviour depends on: traits of viewer, author and item, and what they make of each other, per impression.
+"""The signals that behaviour depends on: traits of viewer, author and item, and their interactions, per impression.
 
-Nearly all of it is a function of logged columns. What is not is seen through a little noise (past rates, the quality
-score) or lies in the content embedding (the styles), so that a model can come close to the true probabilities.
+Nearly all of them are functions of logged columns. The others are logged with a little noise (past rates, the quality
+score) or are contained in the content embedding (the styles). So a model can get close to the true probabilities.
 """
 
 from dataclasses import dataclass
@@ -32,18 +32,18 @@ class Signals:
     """One entry per impression.
 
     Attributes:
-        click, dwell, active, talk: log-odds by which the viewer clicks, stays, reacts, comments more than others.
+        click, dwell, active, talk: log-odds by which the viewer clicks, stays, reacts, comments more than average.
         match: how well the item's topics fit the viewer's interests; about 0 on average.
         on_topic: 1 where the match is good, else 0.
-        picky: on_topic less its usual value.
-        quality, good: how engaging the item is; 1 where it is beyond a threshold, else 0.
+        picky: on_topic minus its usual value.
+        quality, good: how engaging the item is; 1 where that is above a threshold, else 0.
         styles: [impressions, styles].
         fit: how much viewers of this seniority like the item's style today.
         format: how much viewers of this career stage like the item's format.
         trend: how popular the item's topics are today.
-        novelty: 1 for what has just been published, towards 0 with age.
+        novelty: 1 for an item that has just been published, decays to 0 with age.
         length: log of the content's length over a usual one.
-        closeness, close: how well the viewer knows the author, from about 0 to 2; 1 beyond a threshold, else 0.
+        closeness, close: how well the viewer knows the author, from about 0 to 2; 1 above a threshold, else 0.
         asks, same_industry, mobile, at_desk, winding_down, notified: 0 or 1.
         rest: log of the hours since the last visit.
         kind: content type.

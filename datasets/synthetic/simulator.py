@@ -1,4 +1,4 @@
-"""One day of the feed, from the mood of the network to labels."""
+"""Simulates one day of the feed, from the mood of the network to labels."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Batch:
 
     Attributes:
         log: the rows of the feed log.
-        truth: their keys and the true probability of every objective, row for row.
+        truth: the same rows with their keys and the true probability of every objective.
     """
 
     log: pa.RecordBatch
@@ -32,10 +32,10 @@ class Batch:
 
 
 class Simulator:
-    """Simulates the days of a feed, each from seeds of its own: none depends on whether others are simulated.
+    """Simulates the days of a feed. Each has its own seeds, so no day depends on whether others are simulated.
 
     Args:
-        settings: what makes the feed the same feed again.
+        settings: the settings that make the feed reproducible.
     """
 
     def __init__(self, settings: FeedParameters) -> None:
@@ -43,7 +43,7 @@ class Simulator:
         self._world = make_world(seeded(settings.seed, "world"), settings.impressions_per_day)
 
     def day(self, day: int) -> Iterator[Batch]:
-        """The impressions of a day, counted from the start, in the order of time; one batch at a time in memory."""
+        """The impressions of a day, counted from the start, ordered by time; only one batch is in memory at a time."""
         today = make_today(self._world, self._settings, day)
         ends = _split(self._settings.impressions_per_day)
         for chunk, (begin, end) in enumerate(pairwise([0, *ends])):

@@ -1,4 +1,4 @@
-"""One day of the network: its date, its mood and what is there to be shown."""
+"""One day of the network: its date, its mood and the items that can be shown."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -19,7 +19,7 @@ class Today:
         number: days since the start of the feed.
         date: in UTC.
         mood: what is popular.
-        items: what was posted today and on the days before.
+        items: the items posted today and on the previous days.
     """
 
     number: int
@@ -39,7 +39,7 @@ class Today:
 
 
 def make_today(world: World, settings: FeedParameters, number: int) -> Today:
-    """The day with that number, whatever other days are made."""
+    """The day with that number; it does not depend on other days."""
     return Today(
         number=number,
         date=settings.start + timedelta(days=number),

@@ -1,4 +1,4 @@
-"""The words of the simulated network, and what goes with what: topics of an industry, strengths of a content type."""
+"""The vocabulary of the simulated network and its affinities, such as those of industries to topics."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ INDUSTRIES = tuple(INDUSTRY_TOPICS)
 SENIORITIES = ("student", "entry", "senior", "manager", "director", "vp", "cxo", "owner")
 SENIORITY_SHARES = (0.09, 0.25, 0.27, 0.17, 0.09, 0.04, 0.03, 0.06)
 
-# Share of viewers and hours ahead of UTC.
+# Share of the viewers, and offset from UTC in hours.
 COUNTRIES: dict[str, tuple[float, float]] = {
     "us": (0.30, -6.0),
     "in": (0.17, 5.5),
@@ -90,7 +90,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def topic_affinity_of_industries() -> Floats:
-    """How much more an industry cares about a topic than about any other, [industries, topics]."""
+    """[industries, topics], how much more an industry is interested in a topic than in any other."""
     affinity = np.zeros((len(INDUSTRIES), len(TOPICS)), np.float32)
     for row, topics in enumerate(INDUSTRY_TOPICS.values()):
         for rank, topic in enumerate(topics):

@@ -1,4 +1,4 @@
-"""Who is on the network: viewers and authors, with their latent interests and the traits that a feed keeps of them."""
+"""The people on the network: viewers and authors, with their latent interests and the traits that the feed logs."""
 
 from dataclasses import dataclass
 
@@ -24,13 +24,13 @@ class Viewers:
 
     Attributes:
         ids: strings.
-        cumulative_activity: [viewers], rises to 1; a viewer's share of the sessions is the step at its place.
+        cumulative_activity: [viewers], rises to 1; the step at a viewer is the viewer's share of the sessions.
         interests: [viewers, topics], non-negative rows of length 1.
         declared: the topics that a viewer follows, strongest first; empty where none are.
-        is_new: joined lately, so that there are no rates of past behaviour.
+        is_new: joined recently, so that there are no rates of past behaviour.
         click, dwell, active, talk: how much more than average a viewer clicks, stays, reacts and comments; log-odds.
-        scroll: cards that a viewer gets through in a usual session.
-        observed: past rates as the feed's features, NaN where missing, by column name.
+        scroll: number of cards that a viewer sees in a usual session.
+        observed: column name → past rates, as they appear in the feed's features; NaN where missing.
     """
 
     ids: pa.StringArray
@@ -60,8 +60,8 @@ class Authors:
     """One entry per author.
 
     Attributes:
-        cumulative_output: [authors], rises to 1; an author's share of the posts is the step at its place.
-        quality: how engaging the posts are beyond the average; standard deviations.
+        cumulative_output: [authors], rises to 1; the step at an author is the author's share of the posts.
+        quality: how much more engaging than average the posts are, in standard deviations.
         replies: log-odds of answering a comment.
         reply_rate, engagement_rate: past rates, NaN where missing.
     """
@@ -79,14 +79,14 @@ class Authors:
 
 @dataclass(frozen=True)
 class World:
-    """What stays the same from day to day."""
+    """The part of the simulation that does not change from day to day."""
 
     viewers: Viewers
     authors: Authors
 
 
 def make_world(rng: np.random.Generator, impressions_per_day: int) -> World:
-    """A population that is large enough for that many impressions a day."""
+    """A population that is large enough for that many impressions per day."""
     viewers = max(_MIN_VIEWERS, impressions_per_day // _ROWS_PER_VIEWER)
     return World(_make_viewers(rng, viewers), _make_authors(rng, viewers // _VIEWERS_PER_AUTHOR))
 
@@ -113,7 +113,7 @@ def _make_viewers(rng: np.random.Generator, count: int) -> Viewers:
     tenure_days = np.ceil(np.exp(6.6 + normal(1.2))).clip(1, 7300)
     is_new = tenure_days < _NEW_MEMBER_DAYS
     activity = np.exp(normal(1.0))
-    # New members have no past to learn from, so little may hang on who they are.
+    # New members have no history to learn from, so their behaviour must depend little on their traits.
     spread = np.where(is_new, np.float32(0.2), np.float32(1.0))
     engagement = normal()
     click = spread * (0.4 * engagement + normal(0.45))
@@ -152,7 +152,7 @@ def _make_viewers(rng: np.random.Generator, count: int) -> Viewers:
 
 
 def _interests(rng: np.random.Generator, industry: Ints) -> tuple[Floats, pa.ListArray]:
-    """Interests of viewers of the industries given, and the topics that they follow openly."""
+    """Interests of viewers in the given industries, and the topics that they declare to follow."""
     affinity = words.topic_affinity_of_industries()[industry]
     taste = affinity + rng.gumbel(size=affinity.shape).astype(np.float32)
     ranked = np.argsort(-taste, axis=1)
@@ -193,7 +193,7 @@ def unit(rows: Floats) -> Floats:
 
 
 def string_lists(flat: Ints, lengths: Ints, names: tuple[str, ...]) -> pa.ListArray:
-    """Lists of names, from the numbers of all names one after another and the length of each list."""
+    """Lists of names, from the concatenated indices into `names` and the length of each list."""
     offsets = np.zeros(len(lengths) + 1, np.int32)
     np.cumsum(lengths, out=offsets[1:])
     return pa.ListArray.from_arrays(offsets, pa.array(names).take(pa.array(flat)))

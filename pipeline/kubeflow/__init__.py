@@ -1,1 +1,1 @@
-"""Running the pipeline on open-source Kubeflow Pipelines 2.x: compiling it, submitting it, scheduling it."""
+"""Compiles, submits and schedules the pipeline on open-source Kubeflow Pipelines 2.x."""

@@ -10,20 +10,20 @@ from ranker.feed_log.day import time_zone
 BUILT_IN = "feed"
 
 _EPILOG = """\
-exit status: 0 done, 1 the cluster does not answer or refuses, 2 the command or the config cannot be used
+exit status: 0 success, 1 the cluster does not answer or refuses, 2 the command or the config is not valid
 
   kubeflow_runner.py compile --image registry.example/team/feed@sha256:… --feed-log /feed_log --output feed.yaml
   kubeflow_runner.py submit --package feed.yaml --host http://localhost:8080 --day 2026-03-09
   kubeflow_runner.py schedule --package feed.yaml --host http://localhost:8080 --cron "0 3 * * *" --days-before 1
 
-docs/kubeflow.md says what the cluster needs.
+docs/kubeflow.md lists the requirements for the cluster.
 """
 
 Command = Callable[[argparse.Namespace], None]
 
 
 def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
-    """The parser; each command's function lands in `options.command`."""
+    """The parser; `options.command` is the function of the chosen command."""
     parser = argparse.ArgumentParser(
         prog="kubeflow_runner.py",
         description="Runs the pipeline on open-source Kubeflow Pipelines 2.x.",
@@ -34,7 +34,7 @@ def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     helps = {
         "compile": "write the pipeline to a file that Kubeflow runs",
         "submit": "start one run",
-        "schedule": "start runs by the clock, in place of an earlier schedule of the same name",
+        "schedule": "start runs on a schedule, which replaces an earlier one with the same name",
     }
     for name, text in helps.items():
         sub = subparsers.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
@@ -51,7 +51,7 @@ def _for_compile(parser: argparse.ArgumentParser) -> None:
         dest="default_day",
         type=date.fromisoformat,
         metavar="YYYY-MM-DD",
-        help="the day of runs that name none (default: every run has to name one)",
+        help="the default day of runs (default: every run has to pass a day)",
     )
 
 
@@ -69,7 +69,7 @@ def _for_schedule(parser: argparse.ArgumentParser) -> None:
         metavar="FIELDS",
         help='five fields, as in "0 3 * * *": minute, hour, day of month, month, day of week',
     )
-    parser.add_argument("--catch-up", action="store_true", help="make up for missed times (default: skip them)")
+    parser.add_argument("--catch-up", action="store_true", help="run missed times later (default: skip them)")
     _add_package(parser)
     _add_pipeline(parser)
     _add_run(parser, "the schedule's name (default: feed-ranker-NAME)", "the scheduled date, less --days-before")
@@ -81,7 +81,7 @@ def _add_package(parser: argparse.ArgumentParser) -> None:
         "--package",
         type=Path,
         metavar="FILE",
-        help="a compiled pipeline (default: one is compiled by the options below)",
+        help="a compiled pipeline (default: compile one with the options below)",
     )
 
 
@@ -100,9 +100,9 @@ def _add_pipeline(parser: argparse.ArgumentParser) -> None:
         "--push-destination", metavar="DIR", help="where blessed models go (default: the config's, or /models/NAME)"
     )
     group.add_argument(
-        "--pipeline-root", metavar="URI", help="where artifacts go (default: the config's, the cluster's)"
+        "--pipeline-root", metavar="URI", help="where artifacts are stored (default: the config's, or the cluster's)"
     )
-    group.add_argument("--no-cache", dest="cache", action="store_false", help="reuse nothing that earlier runs wrote")
+    group.add_argument("--no-cache", dest="cache", action="store_false", help="do not reuse outputs of earlier runs")
 
 
 def _add_run(parser: argparse.ArgumentParser, name: str, day: str) -> None:
@@ -118,37 +118,37 @@ def _add_run(parser: argparse.ArgumentParser, name: str, day: str) -> None:
         type=_zone,
         default="UTC",
         metavar="NAME",
-        help="the zone of dates and of --cron, which has to be that of the cluster's scheduler (default: %(default)s)",
+        help="time zone of dates and --cron; it has to be that of the cluster's scheduler (default: %(default)s)",
     )
     group.add_argument("--name", help=name)
     group.add_argument("--experiment", metavar="NAME", help="groups runs (default: feed-ranker-NAME)")
-    group.add_argument("--service-account", metavar="NAME", help="that the pods run as (default: the cluster's)")
+    group.add_argument("--service-account", metavar="NAME", help="service account of the pods (default: the cluster's)")
 
 
 def _add_connection(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
-        "the cluster", "As kfp.Client takes it. A secret written as @FILE is read from that file."
+        "the cluster", "The options of kfp.Client. A secret written as @FILE is read from that file."
     )
     group.add_argument(
-        "--host", metavar="URL", help="the API server (default: the cluster this runs in, or kube config's)"
+        "--host", metavar="URL", help="the API server (default: the cluster that this runs in, or that of kube config)"
     )
-    group.add_argument("--namespace", metavar="NAME", help="of experiments and runs, on servers with several users")
+    group.add_argument("--namespace", metavar="NAME", help="namespace of experiments and runs, on multi-user servers")
     group.add_argument("--existing-token", type=_secret, metavar="SECRET", help="a bearer token")
-    group.add_argument("--cookies", type=_secret, metavar="SECRET", help="a session, such as authservice_session=…")
+    group.add_argument("--cookies", type=_secret, metavar="SECRET", help="a cookie, such as authservice_session=…")
     group.add_argument("--service-account-token", type=Path, metavar="FILE", help="a token that Kubernetes renews")
-    group.add_argument("--client-id", metavar="ID", help="of Identity-Aware Proxy")
-    group.add_argument("--other-client-id", metavar="ID", help="of the desktop client for Identity-Aware Proxy")
-    group.add_argument("--other-client-secret", type=_secret, metavar="SECRET", help="of that client")
+    group.add_argument("--client-id", metavar="ID", help="client of Identity-Aware Proxy")
+    group.add_argument("--other-client-id", metavar="ID", help="desktop client for Identity-Aware Proxy")
+    group.add_argument("--other-client-secret", type=_secret, metavar="SECRET", help="secret of the desktop client")
     group.add_argument("--proxy", metavar="URL", help="an HTTP proxy")
-    group.add_argument("--ssl-ca-cert", type=Path, metavar="FILE", help="the authority of the server's certificate")
+    group.add_argument("--ssl-ca-cert", type=Path, metavar="FILE", help="CA certificate of the server")
     group.add_argument(
-        "--no-verify-ssl", dest="verify_ssl", action="store_false", help="do not check the server's certificate"
+        "--no-verify-ssl", dest="verify_ssl", action="store_false", help="do not verify the server's certificate"
     )
     group.add_argument("--kube-context", metavar="NAME", help="a context of the kube config")
 
 
 def _secret(text: str) -> str:
-    """A secret, or what the file holds that `@FILE` names, as command lines are there for all to see."""
+    """A secret, or with `@FILE` the content of that file, as command lines are visible to other users."""
     if not text.startswith("@"):
         return text
     try:

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 DONE, FAILED, USAGE = 0, 1, 2
 
-# What Kubeflow puts the moment of a schedule into. Its own macro comes first: it is right for times that are made up
-# for as well. Backends that do not replace it in compiled pipelines leave the next one to Argo, which runs them.
+# Placeholders for a schedule's timestamp. Kubeflow's own macro comes first: it is also correct for missed times that
+# run later. If the backend does not replace it in compiled pipelines, Argo, which runs them, replaces the second one.
 SCHEDULED_MOMENT = ("[[ScheduledTime.2006-01-02T15:04:05Z]]", "{{workflow.creationTimestamp.RFC3339}}")
 _SHOWN_TIMES = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parses the command line, does what it says, and returns the exit status."""
+    """Parses and runs the command line; returns the exit status."""
     options = make_parser({"compile": _compile, "submit": _submit, "schedule": _schedule}).parse_args(arguments)
     try:
         options.command(options)
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class UsageError(ValueError):
-    """The command cannot be carried out as it stands; the message says what to change."""
+    """The command line is not valid; the message says what to change."""
 
 
 def _compile(options: argparse.Namespace) -> None:
@@ -79,10 +79,10 @@ def _schedule(options: argparse.Namespace) -> None:
     print(f"scheduled {name} at {description}, one run at a time: {client.page('recurringrun', identity)}")
     for moment in cron.next_times(datetime.now(UTC), time_zone(zone), _SHOWN_TIMES):
         print(f"  {moment:%Y-%m-%d %H:%M %Z} evaluates on {options.day or day_of(moment, zone, options.days_before)}")
-    print("missed times are made up for" if options.catch_up else "missed times are skipped")
+    print("missed times run later" if options.catch_up else "missed times are skipped")
     if earlier:
         print(f"replaced {len(earlier)} earlier schedule{'s' if earlier[1:] else ''} of that name")
-    print(f"the cluster's scheduler has to run in {zone}: CRON_SCHEDULE_TIMEZONE, UTC where nobody set it")
+    print(f"the cluster's scheduler has to run in {zone}: CRON_SCHEDULE_TIMEZONE, by default UTC")
 
 
 def _pipeline_name(options: argparse.Namespace) -> str:
@@ -125,13 +125,13 @@ def _job(options: argparse.Namespace, package: Path, day: str) -> Job:
 
 @contextmanager
 def _package(options: argparse.Namespace) -> Iterator[Path]:
-    """The compiled pipeline that was named, or else one that is compiled now."""
+    """The compiled pipeline of `--package`, or else one that is compiled now."""
     if options.package:
         if not options.package.is_file():
             raise UsageError(f"--package {options.package}: there is no such file")
         if options.image or options.push_destination or not options.cache:
             raise UsageError(
-                "--image, --push-destination and --no-cache are compiled in; they do not go with --package"
+                "--image, --push-destination and --no-cache are compiled in; they cannot be combined with --package"
             )
         yield options.package
         return
@@ -144,10 +144,10 @@ def _package(options: argparse.Namespace) -> Iterator[Path]:
 def _write_package(options: argparse.Namespace, path: Path) -> None:
     config = load_config(options.config)
     if missing := [name for name in ("image", "feed_log") if not getattr(options, name)]:
-        raise UsageError(f"--{missing[0].replace('_', '-')} is needed to compile; --help says what for")
+        raise UsageError(f"--{missing[0].replace('_', '-')} is needed to compile; --help explains it")
     try:
         check_image(options.image)
-        # TFX takes ten seconds and more to import, and says things of its own; by now the command is known to be good.
+        # Importing TFX takes over ten seconds and prints messages, so the command is validated first.
         with output_to_file(Path(os.devnull)) as console, console.status("compiling"):
             from pipeline.kubeflow.compile import compile_pipeline, with_overrides
 

@@ -1,4 +1,4 @@
-"""Talks to a Kubeflow Pipelines API server through `kfp.Client`."""
+"""Calls a Kubeflow Pipelines API server through `kfp.Client`."""
 
 import contextlib
 import io
@@ -22,10 +22,10 @@ _PAGE = 100
 
 
 class KubeflowClient:
-    """The calls that this project makes.
+    """The API calls of this project.
 
     Raises:
-        KubeflowError: on construction and from every method, where the server does not answer, or refuses.
+        KubeflowError: the server does not answer or refuses; raised on construction and by every method.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -66,19 +66,20 @@ class KubeflowClient:
         return result.run_id
 
     def schedule(self, job: Job, name: str, cron: str, description: str, catch_up: bool) -> tuple[str, list[str]]:
-        """Starts a run at every time that fits, one at a time, in place of any schedule of the same name.
+        """Starts a run at every time of the cron expression, one at a time; replaces any schedule with the same name.
 
-        The new schedule is made before the old ones are deleted, so that a refusal leaves the old ones at work.
+        The new schedule is created before the old ones are deleted. So if the server refuses it, the old ones stay
+        active.
 
         Args:
-            job: what is to run.
+            job: the job to run.
             name: the schedule's name.
             cron: six fields, seconds first.
-            description: told beside it on the cluster's web page.
-            catch_up: whether times that were missed are made up for, one after another.
+            description: shown with the schedule on the cluster's web page.
+            catch_up: whether missed times run later, one after another.
 
         Returns:
-            The id of the new schedule, and the ids of those that it replaces.
+            The id of the new schedule, and the ids of the replaced ones.
         """
         with self._refusals():
             experiment = self._experiment(job)
@@ -100,7 +101,7 @@ class KubeflowClient:
         return created.recurring_run_id, earlier
 
     def page(self, kind: str, identity: str) -> str:
-        """The web page of a `run` or a `recurringrun`; only its path where the server was found by itself."""
+        """The web page of a `run` or a `recurringrun`; only its path if no host was given."""
         return f"{(self._connection.host or '').rstrip('/')}/#/{kind}s/details/{identity}".removeprefix("/")
 
     def _experiment(self, job: Job) -> str:
@@ -113,7 +114,7 @@ class KubeflowClient:
             found = self._client.list_recurring_runs(
                 page_token=token, page_size=_PAGE, experiment_id=experiment, filter=json.dumps(wanted)
             )
-            # A server that ignores the filter must not cost anybody their other schedules.
+            # If a server ignores the filter, other schedules must not be deleted.
             yield from (run.recurring_run_id for run in found.recurring_runs or [] if run.display_name == name)
             token = found.next_page_token
             if not token:
@@ -121,7 +122,7 @@ class KubeflowClient:
 
     @contextlib.contextmanager
     def _refusals(self) -> Iterator[None]:
-        """Turns what kfp raises into one line, and keeps what it prints and logs to itself."""
+        """Turns kfp's exceptions into one-line errors, and suppresses what kfp prints and logs."""
         where = self._connection.host or "the Kubeflow Pipelines API server"
         logging.disable(logging.ERROR)
         try:
@@ -138,7 +139,7 @@ class KubeflowClient:
 
 
 def _check_answers(connection: Connection) -> None:
-    """kfp tries a host that is not there for minutes; this asks once."""
+    """Sends one request, as kfp retries an unreachable host for minutes."""
     host = connection.host or ""
     url = host if "://" in host else f"https://{host}"
     context = ssl.create_default_context(cafile=connection.ssl_ca_cert)
@@ -149,14 +150,14 @@ def _check_answers(connection: Connection) -> None:
         with urllib.request.urlopen(url, timeout=_ANSWER_TIMEOUT_S, context=context):
             return
     except HTTPError:
-        return  # it answers; what it makes of an anonymous question does not matter
+        return  # it answers; whether it accepts an anonymous request does not matter
     except (URLError, OSError, ValueError) as error:
         reason = error.reason if isinstance(error, URLError) else error
         raise KubeflowError(f"{host} does not answer: {reason}; is --host right, and the port forwarded?") from None
 
 
 def _reason(error: kfp_server_api.ApiException) -> str:
-    """The API server's own words, where it sent any."""
+    """The status, and the API server's message if it sent one."""
     try:
         body: Any = json.loads(error.body or "")
         text = body.get("error") or body.get("message") or ""

@@ -1,7 +1,7 @@
-"""The container's command: runs one component's executor as TFX does, with `executor_input`'s gaps closed.
+"""The container's command: runs one component's executor as TFX does, with the conversions of `executor_input`.
 
 TFX's own command is `python -m tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor`. This one takes the
-same arguments, and can give way to it once every function of `executor_input` can go.
+same arguments. It can be replaced by TFX's once no function of `executor_input` is needed.
 """
 
 import argparse
@@ -25,14 +25,14 @@ from pipeline.kubeflow.executor_input import (
     without_launcher_artifacts,
 )
 
-# What Kubernetes shows as the reason why a container ended; there is such a file only in a pod.
+# Kubernetes shows this file's content as the reason why a container ended; the file exists only in a pod.
 TERMINATION_MESSAGE = Path("/dev/termination-log")
 _LONGEST_MESSAGE = 2000  # characters
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs the executor; whatever it raises goes on to the interpreter, which prints it last and exits with 1."""
-    # google-api-core repeats at every import of every client that Python 3.11 will be dropped.
+    """Runs the executor; its exceptions propagate to the interpreter, which prints them last and exits with 1."""
+    # google-api-core warns at every import of every client that support for Python 3.11 will end.
     warnings.filterwarnings("ignore", category=FutureWarning)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s")
     options, beam = _parser().parse_known_args(arguments)
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> None:
         _run(options, beam)
     except Exception as error:
         if TERMINATION_MESSAGE.exists():
-            with contextlib.suppress(OSError):  # an explanation that cannot be left must not hide what it explains
+            with contextlib.suppress(OSError):  # a failure to write the message must not hide the original error
                 TERMINATION_MESSAGE.write_text(f"{type(error).__name__}: {error}"[:_LONGEST_MESSAGE])
         raise
 
@@ -68,14 +68,14 @@ def _run(options: argparse.Namespace, beam: list[str]) -> None:
 
 
 def _paths(given: Message, remote_workers: bool, root: str) -> dict[str, str]:
-    """The launcher's local copies, unless workers on other machines have to read and write the artifacts."""
+    """URI → the launcher's local copy; empty if workers on other machines have to read and write the artifacts."""
     paths = local_copies(given, root)
     if not remote_workers:
         return paths
     if unreachable := sorted(uri for uri in paths if uri.startswith("minio://")):
         raise ValueError(
             f"{unreachable[0]}: Beam's workers on other machines cannot read minio://; set kubeflow.pipeline_root to "
-            "a store that they can, such as gs://"
+            "a store that they can read, such as gs://"
         )
     return {}
 
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--executor_class_path", required=True, help="import path of the executor")
     parser.add_argument("--json_serialized_invocation_args", required=True, help="the ExecutorInput")
     parser.add_argument("--json_serialized_inputs_spec_args", required=True, help="the ComponentInputsSpec")
-    parser.add_argument("--launcher_root", default="/", help="where the launcher's local copies lie")
+    parser.add_argument("--launcher_root", default="/", help="root folder of the launcher's local copies")
     return parser
 
 

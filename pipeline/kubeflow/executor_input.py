@@ -1,7 +1,7 @@
-"""What the Kubeflow launcher hands to a container, and what it takes back, beside what TFX 1.21 expects.
+"""Converts between what the Kubeflow launcher passes to a container and what TFX 1.21 expects.
 
 The functions work on `ml_pipelines.ExecutorInput` and `ExecutorOutput` in their JSON form. Each closes one gap between
-TFX 1.21 and open-source Kubeflow Pipelines 2.x, and says when it can go.
+TFX 1.21 and open-source Kubeflow Pipelines 2.x, and says when it is no longer needed.
 """
 
 import copy
@@ -11,15 +11,15 @@ from typing import Any
 
 Message = dict[str, Any]
 
-# Where the launcher keeps its local copies (`LocalPathForURI` in the backend's launcher).
+# Folders of the launcher's local copies (`LocalPathForURI` in the backend's launcher).
 LOCAL_FOLDERS = {"minio://": "minio", "s3://": "s3", "gs://": "gcs"}
 
 
 def without_launcher_artifacts(given: Message) -> Message:
     """Drops output artifacts that the component does not declare.
 
-    The backend adds one for the container's log, whose type TFX takes for a Python class. Needed until TFX looks at
-    the outputs that the component declares and at no others; TFX 1.21 parses every one.
+    The backend adds one for the container's log; TFX would interpret its type as a Python class. Needed until TFX
+    parses only the outputs that the component declares; TFX 1.21 parses all of them.
     """
     given = copy.deepcopy(given)
     outputs = given.get("outputs", {}).get("artifacts", {})
@@ -29,10 +29,10 @@ def without_launcher_artifacts(given: Message) -> Message:
 
 
 def with_input_types(given: Message, inputs_spec: Message) -> Message:
-    """Fills in the type of every input artifact from what the component declares.
+    """Adds the type of every input artifact from the component's declaration.
 
-    The backend takes input artifacts from its metadata store, and hands them on without their type. Needed until it
-    hands on the type, or TFX goes by the declared one.
+    The backend reads input artifacts from its metadata store, and passes them on without their type. Needed until it
+    passes the type on, or TFX uses the declared one.
 
     Args:
         given: an ExecutorInput.
@@ -47,11 +47,11 @@ def with_input_types(given: Message, inputs_spec: Message) -> Message:
 
 
 def local_copies(given: Message, root: str) -> dict[str, str]:
-    """URI → local path of every artifact that the launcher copies in or out.
+    """URI → local path of every artifact that the launcher downloads or uploads.
 
     Args:
         given: an ExecutorInput.
-        root: where the launcher's folders start; `/` in a cluster.
+        root: parent of the launcher's folders; `/` in a cluster.
     """
     uris = [artifact["uri"] for artifact in _artifacts(given)]
     paths = {}
@@ -63,10 +63,10 @@ def local_copies(given: Message, root: str) -> dict[str, str]:
 
 
 def with_local_paths(given: Message, paths: Mapping[str, str]) -> Message:
-    """Replaces the artifacts' URIs by the launcher's local copies.
+    """Replaces the artifacts' URIs by the paths of the launcher's local copies.
 
     TensorFlow and Beam cannot open `minio://`, nor `s3://` without more packages and credentials. Needed as long as the
-    launcher copies artifacts instead of mounting them; where it leaves a URI alone, so does this.
+    launcher copies artifacts instead of mounting them. URIs that the launcher does not copy stay unchanged.
     """
     given = copy.deepcopy(given)
     for artifact in _artifacts(given):
@@ -75,7 +75,7 @@ def with_local_paths(given: Message, paths: Mapping[str, str]) -> Message:
 
 
 def with_uris(produced: Message, paths: Mapping[str, str]) -> Message:
-    """Undoes `with_local_paths` in an ExecutorOutput: in URIs, and in properties that hold a path of an artifact."""
+    """Reverses `with_local_paths` in an ExecutorOutput: in URIs, and in properties with a path of an artifact."""
 
     def restored(node: Any) -> Any:
         if isinstance(node, dict):
@@ -94,8 +94,8 @@ def with_uris(produced: Message, paths: Mapping[str, str]) -> Message:
 def output_folders(given: Message) -> list[str]:
     """The local folders of the output artifacts.
 
-    TFX's other runners make them beforehand and its executors rely on it; the launcher makes only what is above them.
-    Needed until the launcher makes the folders themselves, or TFX's container does.
+    TFX's other runners create them beforehand, and its executors rely on that. The launcher creates only their parent
+    folders. Needed until the launcher or TFX's container creates the folders themselves.
     """
     listed = given.get("outputs", {}).get("artifacts", {}).values()
     uris = [artifact["uri"] for artifacts in listed for artifact in artifacts.get("artifacts", [])]

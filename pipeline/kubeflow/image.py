@@ -1,4 +1,4 @@
-"""Which container images a pipeline may be compiled for."""
+"""Checks which container images a pipeline may be compiled for."""
 
 import re
 
@@ -6,15 +6,15 @@ _PINNED_IMAGE = re.compile(r"[^\s@]+(@sha256:[0-9a-f]{64}|:(?!latest$)\w[\w.-]{0
 
 
 def check_image(image: str) -> str:
-    """The image, if its name stays with one content.
+    """Returns the image if its name always refers to the same content.
 
     Raises:
-        ValueError: it has no tag or `latest`, so that two runs of one spec may run different code, and the cluster's
-            cache, which goes by the name, would not notice.
+        ValueError: the image has no tag, or the tag `latest`. Then two runs of one spec may run different code, and the
+            cluster's cache, which is keyed by the name, would not notice.
     """
     if not _PINNED_IMAGE.fullmatch(image):
         raise ValueError(
-            f"image: {image!r} can change under its name; give a digest (name@sha256:…), or a tag of one build other "
-            "than latest"
+            f"image: the content of {image!r} can change; use a digest (name@sha256:…), or a tag of a single build "
+            "other than latest"
         )
     return image

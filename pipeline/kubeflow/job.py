@@ -1,4 +1,7 @@
-"""What is to run, and where: what the command line hands to `client`. Needs no kfp, which takes seconds to import."""
+"""A job and the connection to the cluster, which the command line passes to `client`.
+
+This module does not import kfp, which takes seconds.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,14 +14,14 @@ class KubeflowError(RuntimeError):
 
 @dataclass(frozen=True)
 class Connection:
-    """The standard options of `kfp.Client`; None leaves one at its default.
+    """The standard options of `kfp.Client`; None uses the option's default.
 
     Attributes:
-        host: the API server, such as `http://localhost:8080`; None takes the cluster that this runs in, or else the
-            one of the kube config.
-        namespace: the namespace of experiments and runs, on servers with several users.
+        host: the API server, such as `http://localhost:8080`; None uses the cluster that this runs in, or else that of
+            the kube config.
+        namespace: the namespace of experiments and runs, on multi-user servers.
         service_account_token: file with a token that Kubernetes renews, for code that runs inside the cluster.
-        verify_ssl: whether the server's certificate is checked.
+        verify_ssl: whether the server's certificate is verified.
     """
 
     host: str | None = None
@@ -37,14 +40,14 @@ class Connection:
 
 @dataclass(frozen=True)
 class Job:
-    """What is to run.
+    """A job to run.
 
     Attributes:
         package: the compiled pipeline.
-        parameters: of the run; those that are left out stay at their defaults.
-        experiment: the experiment that runs are grouped under; made where there is none.
-        pipeline_root: where artifacts go; None takes the package's or the cluster's.
-        service_account: the Kubernetes service account that the pods run as; None takes the cluster's.
+        parameters: parameters of the run; missing ones have their defaults.
+        experiment: the experiment that groups the runs; created if it does not exist.
+        pipeline_root: where artifacts are stored; None uses that of the package or the cluster.
+        service_account: the Kubernetes service account of the pods; None uses the cluster's.
     """
 
     package: Path

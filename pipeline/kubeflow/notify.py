@@ -1,4 +1,4 @@
-"""The exit task's command: tells a webhook how a run ended. Stands alone, so that it starts at once."""
+"""The exit task's command: reports to a webhook how a run ended. It imports little, so that it starts at once."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ _TIMEOUT_S = 30
 
 
 def message(pipeline: str, status: dict[str, object]) -> str:
-    """What is told of a run, from its `PipelineTaskFinalStatus` in JSON form."""
+    """The message about a run, from its `PipelineTaskFinalStatus` in JSON form."""
     error = status.get("error")
     reason = error.get("message") if isinstance(error, dict) else None
     run = f" (run {name})" if (name := status.get("pipelineJobResourceName")) else ""
@@ -22,17 +22,17 @@ def message(pipeline: str, status: dict[str, object]) -> str:
 
 
 def succeeded(status: dict[str, object]) -> bool:
-    """Whether every task of the run ended well."""
+    """Whether every task of the run succeeded."""
     return status.get("state") in _SUCCEEDED
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Posts the message, where it is to be told; the exit status is 1 where the webhook did not take it."""
-    parser = argparse.ArgumentParser(description="Tells a webhook how a run ended.")
+    """Posts the message if `--on` requires it; the exit status is 1 if the webhook did not accept it."""
+    parser = argparse.ArgumentParser(description="Reports to a webhook how a run ended.")
     parser.add_argument("--pipeline", required=True, help="the pipeline's name")
     parser.add_argument("--status", required=True, type=json.loads, help="a PipelineTaskFinalStatus as JSON")
     parser.add_argument("--url-file", required=True, type=Path, help="the file that holds the webhook's URL")
-    parser.add_argument("--on", choices=("failure", "always"), required=True, help="which runs to tell of")
+    parser.add_argument("--on", choices=("failure", "always"), required=True, help="which runs to report")
     options = parser.parse_args(arguments)
     if options.on == "failure" and succeeded(options.status):
         return 0
@@ -47,8 +47,8 @@ def main(arguments: Sequence[str]) -> int:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S):
             return 0
     except (URLError, OSError) as error:
-        # Not the URL: whoever knows it can write there.
-        print(f"error: the webhook in {options.url_file} did not take the message: {error}", file=sys.stderr)
+        # Without the URL: anyone who knows it can post there.
+        print(f"error: the webhook in {options.url_file} did not accept the message: {error}", file=sys.stderr)
         return 1
 
 

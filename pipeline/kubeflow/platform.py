@@ -1,6 +1,6 @@
-"""The PlatformSpec: volumes, Secrets and nodes of the containers, in a YAML document behind the pipeline spec.
+"""The PlatformSpec: volumes, Secrets and nodes of the containers, in a YAML document after the pipeline spec.
 
-Every field is one that the backend has read since 2.0. Some have newer equivalents, which older backends refuse.
+All fields are supported by backends since 2.0. Some have newer equivalents, which older backends refuse.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from ranker.config.kubeflow import Kubeflow
 
 
 def platform_spec(kubeflow: Kubeflow, components: Sequence[str]) -> dict[str, Any] | None:
-    """The PlatformSpec in its JSON form, or None where nothing is asked for.
+    """The PlatformSpec in its JSON form, or None if the settings need none.
 
     Args:
         kubeflow: the settings.

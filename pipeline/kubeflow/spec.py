@@ -1,6 +1,6 @@
-"""A pipeline spec as TFX 1.21 compiles it → one that an open-source Kubeflow Pipelines 2.x backend runs as it is meant.
+"""Turns a pipeline spec of TFX 1.21's compiler into one for an open-source Kubeflow Pipelines 2.x backend.
 
-The functions edit a pipeline spec in its JSON form (`ml_pipelines.PipelineSpec`), and know no TFX.
+The functions edit a pipeline spec in its JSON form (`ml_pipelines.PipelineSpec`), and do not use TFX.
 """
 
 import re
@@ -22,11 +22,11 @@ _LONGEST_BACKOFF = "600s"
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of the whole pipeline, a string.
+    """A string parameter of the pipeline.
 
     Attributes:
-        description: what the cluster's web page says beside the field.
-        default: its value where a run names none; None makes it a required one.
+        description: shown next to the field on the cluster's web page.
+        default: the value of runs that do not pass one; None makes the parameter required.
     """
 
     description: str
@@ -39,7 +39,7 @@ def executor_of(component: str) -> str:
 
 
 def describe_parameters(spec: Spec, parameters: Mapping[str, Parameter]) -> None:
-    """Describes the pipeline's parameters and gives them the defaults that TFX's compiler drops.
+    """Adds descriptions of the pipeline's parameters, and their defaults, which TFX's compiler drops.
 
     Raises:
         ValueError: the spec has other parameters.
@@ -56,16 +56,17 @@ def describe_parameters(spec: Spec, parameters: Mapping[str, Parameter]) -> None
 def switch_caching_off(spec: Spec, components: Collection[str]) -> None:
     """Makes these components run every time.
 
-    The backend's cache goes by parameters, input artifacts and image. What a component reads besides is not in its key.
+    The backend's cache is keyed by parameters, input artifacts and image. Anything else that a component reads is not
+    in the key.
     """
     for name in components:
         spec["root"]["dag"]["tasks"][name]["cachingOptions"] = {}
 
 
 def name_artifact_classes(spec: Spec, class_paths: Mapping[str, str]) -> None:
-    """Names artifact types of our own by their import path, by which TFX's container finds the class again.
+    """Replaces the names of our own artifact types by import paths, from which TFX's container loads the classes.
 
-    TFX's compiler refuses an import path as a type's name, and its container takes the name for an import path.
+    TFX's compiler refuses an import path as a type's name, but its container expects one.
 
     Args:
         spec: the pipeline spec.
@@ -83,13 +84,13 @@ def name_artifact_classes(spec: Spec, class_paths: Mapping[str, str]) -> None:
                 node = pattern.sub(title, node)
         return node
 
-    # Executors' arguments repeat their components' inputs, as text.
+    # Executors' arguments repeat their components' inputs as text.
     for part in ("components", "deploymentSpec"):
         spec[part] = renamed(spec[part])
 
 
 def set_resources(spec: Spec, kubeflow: Kubeflow) -> None:
-    """Writes what each component's container gets, and how often it is started again."""
+    """Sets the resources of each component's container, and its retries."""
     for name, task in spec["root"]["dag"]["tasks"].items():
         container = spec["deploymentSpec"]["executors"][executor_of(name)]["container"]
         if resources := _resources(kubeflow.resources_of(name)):
@@ -104,10 +105,10 @@ def set_resources(spec: Spec, kubeflow: Kubeflow) -> None:
 
 
 def notify_at_exit(spec: Spec, notification: Notification, image: str) -> None:
-    """Adds a task that runs at the end of every run, whatever became of it, and tells a webhook.
+    """Adds a task that runs at the end of every run, successful or not, and notifies a webhook.
 
-    A task can follow a failure only as the exit task of a DAG below the root, so the pipeline becomes such a DAG, with
-    the pipeline's parameters passed on to it.
+    A task can run after a failure only as the exit task of a DAG below the root. So the pipeline becomes such a DAG,
+    and the pipeline's parameters are passed on to it.
     """
     root = spec["root"]
     parameters = root.get("inputDefinitions", {}).get("parameters", {})
@@ -153,7 +154,7 @@ def notify_at_exit(spec: Spec, notification: Notification, image: str) -> None:
 
 
 def _resources(resources: Resources) -> Spec:
-    """A container's resources, for backends that read numbers and for those that read Kubernetes' own notation."""
+    """A container's resources, both as numbers and in Kubernetes' notation, as backends differ in which they read."""
     result: Spec = {}
     for kind, cores in (("Request", resources.cpu_request), ("Limit", resources.cpu_limit)):
         if cores is not None:

@@ -105,7 +105,7 @@ def _varint(number: int) -> bytes:
 
 @compiled
 def _enter(data, at, end, tag):  # type: ignore[no-untyped-def]
-    """Begin and end of the content of the length-delimited field that begins at `at`; -1 where there is no such field."""
+    """Begin and end of the content of the length-delimited field that begins at `at`; -1 without such a field."""
     if at >= end or data[at] != tag:
         return -1, -1
     size, shift = np.int64(0), 0

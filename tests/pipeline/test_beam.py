@@ -32,7 +32,7 @@ def test_one_worker_needs_no_process_of_its_own() -> None:
 
 
 def test_beam_s_own_way_to_several_processes_is_refused() -> None:
-    with pytest.raises(ValueError, match="leave out --direct_running_mode; --direct_num_workers=N starts N processes"):
+    with pytest.raises(ValueError, match="remove --direct_running_mode; --direct_num_workers=N starts N processes"):
         beam_args(("--direct_running_mode=multi_processing", "--direct_num_workers=2"))
 
 

@@ -30,7 +30,7 @@ def test_existing_days_are_refused_before_anything_is_written(
     (out / "day-2022-04-27").mkdir()
     assert main(["--raw", str(raw_folder), "--out", str(out)]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
-        f"error: {out}/day-2022-04-26 and 1 more already there; pass --overwrite to replace"
+        f"error: {out}/day-2022-04-26 and 1 more already exist; pass --overwrite to replace"
     )
     assert sorted(path.name for path in out.iterdir()) == ["day-2022-04-26", "day-2022-04-27"]
 

@@ -49,7 +49,7 @@ def test_repeated_rows_are_kept(tmp_path: Path) -> None:
         (
             "user_features_pure.csv",
             [USERS[0], USERS[0]],
-            "user_features_pure.csv: column user_id, line 3: 2 stands in more than one row",
+            "user_features_pure.csv: column user_id, line 3: 2 is in more than one row",
         ),
         (
             "video_features_basic_pure.csv",

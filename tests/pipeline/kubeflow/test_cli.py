@@ -116,7 +116,7 @@ def test_a_schedule_runs_one_at_a_time_on_its_own_date(
         assert date.fromisoformat(fires) - date.fromisoformat(evaluates) == timedelta(days=1)
     assert said[4:] == [
         "missed times are skipped",
-        "the cluster's scheduler has to run in Asia/Tokyo: CRON_SCHEDULE_TIMEZONE, UTC where nobody set it",
+        "the cluster's scheduler has to run in Asia/Tokyo: CRON_SCHEDULE_TIMEZONE, by default UTC",
     ]
 
 
@@ -179,7 +179,7 @@ def test_a_host_that_does_not_answer_is_one_line(package: Path, capsys: pytest.C
     [
         (["submit", "--package", "no.yaml"], "--package no.yaml: there is no such file"),
         (["submit", "--feed-log", "/log"], "--image is needed to compile"),
-        (["submit", "--image", "feed", "--feed-log", "/log"], "image: 'feed' can change under its name"),
+        (["submit", "--image", "feed", "--feed-log", "/log"], "image: the content of 'feed' can change"),
         (["compile", "--image", "feed:1"], "--feed-log is needed to compile"),
         (["compile", "--config", "nope"], "--config nope: pipeline_config.py has feed"),
         (["compile", "--output", "feed.json"], "--output feed.json: Kubeflow takes files that end in .yaml"),

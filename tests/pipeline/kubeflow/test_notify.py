@@ -56,7 +56,7 @@ def test_a_webhook_that_refuses_fails_the_task_without_telling_its_url(
 ) -> None:
     assert main(arguments(f"{webhook.url}/s3cret", tmp_path)) == 1
     said = capsys.readouterr()
-    assert "did not take the message: HTTP Error 404" in said.err
+    assert "did not accept the message: HTTP Error 404" in said.err
     assert "s3cret" not in said.err + said.out
 
 

@@ -46,7 +46,7 @@ def test_summer_time_moves_the_date_with_the_clock() -> None:
 
 @pytest.mark.parametrize("text", ["", "today", "20260309", "2026-3-9", "2026-03-09T18:00:00", "2026-03-09[UTC]"])
 def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="neither YYYY-MM-DD nor a moment"):
+    with pytest.raises(ValueError, match="neither YYYY-MM-DD nor a timestamp"):
         resolve_day(text)
 
 
