@@ -14,7 +14,7 @@ _VALUES = 3  # values per row of a multi-valued column
 
 
 def sample_inputs(signature: meta_graph_pb2.SignatureDef, rows: int, seed: int = 0) -> dict[str, NDArray[Any]]:
-    """Inputs for a signature with raw features or leaves: numbers from 0 to 1, texts from a small vocabulary, leaves 0."""
+    """Inputs for a signature of raw features or leaves: numbers from 0 to 1, texts of a small vocabulary, leaves 0."""
     random = np.random.default_rng(seed)
     texts = np.array([f"value {i}".encode() for i in range(_TEXTS)], object)
     inputs: dict[str, NDArray[Any]] = {}

@@ -38,7 +38,7 @@ def read_csv(path: Path, columns: Mapping[str, pa.DataType], required: frozenset
 def check_values(
     path: Path, column: str, wrong: pa.ChunkedArray | pa.Array | np.ndarray, complaint: Callable[[int], str]
 ) -> None:
-    """Raises RawDataError if any of `wrong` [rows] is true, with the message `complaint(index of the first such row)`."""
+    """Raises RawDataError if any of `wrong` [rows] is true; `complaint` makes the message from the first such index."""
     marks = np.asarray(wrong)
     if marks.any():
         row = int(marks.argmax())

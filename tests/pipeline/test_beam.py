@@ -19,7 +19,7 @@ def test_without_settings_everything_runs_in_process() -> None:
 
 
 @pytest.mark.parametrize("extra", [("--direct_num_workers=2",), ("--runner=FnApiRunner", "--direct_num_workers=2")])
-def test_several_processes_are_still_this_machine(extra: tuple[str, ...]) -> None:
+def test_several_processes_run_on_this_machine(extra: tuple[str, ...]) -> None:
     args = beam_args(extra)
     options = PipelineOptions(list(args))
     assert options.view_as(StandardOptions).runner == WORKER_PROCESSES
@@ -27,23 +27,23 @@ def test_several_processes_are_still_this_machine(extra: tuple[str, ...]) -> Non
     assert not runs_on_cluster(args)
 
 
-def test_one_worker_needs_no_process_of_its_own() -> None:
+def test_one_worker_runs_in_process() -> None:
     assert beam_args(("--direct_num_workers=1",)) == (*IN_PROCESS_ARGS, "--direct_num_workers=1")
 
 
-def test_beam_s_own_way_to_several_processes_is_refused() -> None:
+def test_beams_own_multi_processing_mode_is_refused() -> None:
     with pytest.raises(ValueError, match="remove --direct_running_mode; --direct_num_workers=N starts N processes"):
         beam_args(("--direct_running_mode=multi_processing", "--direct_num_workers=2"))
 
 
-def test_a_cluster_gets_what_was_written_and_loads_tfx_first() -> None:
+def test_a_cluster_gets_the_configs_arguments_and_imports_tfx_first() -> None:
     args = beam_args(DATAFLOW)
     assert [argument for argument in args if argument not in DATAFLOW] == ["--beam_plugin=tfx"]
     assert PipelineOptions(list(args)).view_as(SetupOptions).beam_plugins == ["tfx"]
     assert runs_on_cluster(args)
 
 
-def test_workers_that_are_there_already_need_no_image() -> None:
+def test_external_workers_need_no_image() -> None:
     args = beam_args(FLINK)
     assert args[-len(FLINK) :] == FLINK
     assert args[0].startswith("--sdk_container_image=")
@@ -60,7 +60,7 @@ def test_workers_that_are_there_already_need_no_image() -> None:
         (("--runner=PortableRunner",), "--job_endpoint"),
     ],
 )
-def test_a_runner_without_what_it_needs_is_refused(args: tuple[str, ...], missing: str) -> None:
+def test_a_runner_without_its_required_arguments_is_refused(args: tuple[str, ...], missing: str) -> None:
     with pytest.raises(ValueError, match=f"beam_pipeline_args: .* needs {missing}$"):
         beam_args(args)
 

@@ -1,4 +1,4 @@
-"""Beam's work spread over two processes gives what one process gives."""
+"""Beam in two processes has the same output as in one process."""
 
 import os
 from pathlib import Path
@@ -43,7 +43,7 @@ def run(
     inputs: dict[str, Any],
     properties: dict[str, Any],
 ) -> dict[str, bytes]:
-    """Runs a component that writes Examples, and returns what it wrote."""
+    """Runs a component that writes Examples, and returns its output."""
     output = standard_artifacts.Examples()
     output.uri = str(folder / "output")
     context = BaseBeamExecutor.Context(beam_pipeline_args=list(args), tmp_dir=str(folder / "tmp"), unique_id="1")
@@ -52,7 +52,7 @@ def run(
     return content(output.uri)
 
 
-def test_two_processes_work_and_load_what_tfx_has_to_load_first(tmp_path: Path) -> None:
+def test_two_processes_work_and_import_tfx_first(tmp_path: Path) -> None:
     def where(element: int) -> None:
         import tensorflow_data_validation  # noqa: F401 - cannot be imported before TFX
 

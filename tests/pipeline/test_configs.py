@@ -12,7 +12,7 @@ def test_a_config_by_its_name() -> None:
     assert load_config("feed") is FEED
 
 
-def test_an_unknown_name_is_told_which_there_are() -> None:
+def test_the_error_of_an_unknown_name_lists_the_configs() -> None:
     with pytest.raises(ConfigError, match=rf"^--config nope: pipeline_config.py has {', '.join(sorted(CONFIGS))}$"):
         load_config("nope")
 
@@ -26,7 +26,7 @@ def test_an_unknown_name_is_told_which_there_are() -> None:
         ("from pipeline.config import Keys\nKeys(viewr='a')\n", r"(?s)^pipeline_config.py: .*viewr"),
     ],
 )
-def test_a_mistake_in_the_file_is_the_users_to_mend(
+def test_a_mistake_in_the_file_is_a_config_error(
     content: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pipeline_config.py").write_text(content)

@@ -49,7 +49,7 @@ def test_files_of_a_split(tmp_path: Path) -> None:
         example_files(str(tmp_path / "missing"))
 
 
-def test_rows_that_do_not_hold_the_tensors_are_an_error_that_names_file_and_tensor(tmp_path: Path) -> None:
+def test_rows_without_the_tensors_are_an_error_that_names_file_and_tensor(tmp_path: Path) -> None:
     good, wide = write(tmp_path / "good", 3), write(tmp_path / "wide", 3, width=3)
     with pytest.raises(ValueError, match=r"wide does not hold \[x float32 \[2\], n int64 \[\]\]"):
         list(parsed_batches([good, wide], TENSORS, 10))
@@ -57,7 +57,7 @@ def test_rows_that_do_not_hold_the_tensors_are_an_error_that_names_file_and_tens
         list(parsed_batches([good], {"absent": tf.io.FixedLenFeature([], tf.float32)}, 10))
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+def test_a_corrupt_file_is_named(tmp_path: Path) -> None:
     file = Path(write(tmp_path / "cut", 3))
     file.write_bytes(file.read_bytes()[:-5])
     with pytest.raises(ValueError, match="cut does not hold"):

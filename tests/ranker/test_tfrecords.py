@@ -1,4 +1,4 @@
-"""TFRecord files read and framed by compiled code are TensorFlow's own."""
+"""The compiled code reads and frames TFRecord files as TensorFlow does."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,7 +73,7 @@ def test_a_flipped_bit_is_noticed(tmp_path: Path, at: int) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 4, 5, 60, 76, 80])
-def test_a_file_that_is_cut_off_is_noticed(tmp_path: Path, cut: int) -> None:
+def test_a_truncated_file_is_noticed(tmp_path: Path, cut: int) -> None:
     path = written(tmp_path / "records", some_records([100, 64]))
     whole = path.read_bytes()
     path.write_bytes(whole[:-cut])
@@ -85,7 +85,7 @@ def test_a_file_that_is_cut_off_is_noticed(tmp_path: Path, cut: int) -> None:
 
 
 @pytest.mark.parametrize("change", ["cut", "flip"])
-def test_a_damaged_gzip_stream_is_noticed_without_the_records_checksums(tmp_path: Path, change: str) -> None:
+def test_a_corrupt_gzip_stream_is_noticed_without_record_checksums(tmp_path: Path, change: str) -> None:
     path = written(tmp_path / "records", some_records([5000, 5000]), "GZIP")
     content = bytearray(path.read_bytes())
     if change == "cut":
@@ -97,7 +97,7 @@ def test_a_damaged_gzip_stream_is_noticed_without_the_records_checksums(tmp_path
         read(path, "gzip", verify=False)
 
 
-def test_another_file_is_no_tfrecord_file(tmp_path: Path) -> None:
+def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "text"
     path.write_text("a line of text that is long enough")
     with pytest.raises(ValueError, match="not a TFRecord file"):

@@ -40,13 +40,13 @@ def models(feed: TinyFeed, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def address(models: Path) -> Iterator[str]:
-    """Of a server of that model."""
+    """The address of a server of that model."""
     with serve(models / "7", MODEL, max_rows=MAX_ROWS) as address:
         yield address
 
 
 @pytest.fixture(scope="package")
 def client(address: str) -> Iterator[FeedRankerClient]:
-    """A patient client of that server."""
+    """A client of that server with a long timeout."""
     with FeedRankerClient(address, MODEL, timeout_s=60.0, max_rows=MAX_ROWS) as client:
         yield client

@@ -29,7 +29,7 @@ def _assert_scores(scores: Mapping[str, np.ndarray], expected: np.ndarray) -> No
         np.testing.assert_allclose(scores[objective.name], expected[:, i], atol=1e-6)
 
 
-def test_every_way_in_gives_what_training_saw(feed: TinyFeed, client: FeedRankerClient) -> None:
+def test_every_signature_scores_as_in_training(feed: TinyFeed, client: FeedRankerClient) -> None:
     expected = feed.probabilities()
     local = (feed.leaves - feed.forest.first_leaf[:-1]).astype(np.uint8)
 
@@ -39,7 +39,7 @@ def test_every_way_in_gives_what_training_saw(feed: TinyFeed, client: FeedRanker
     _assert_scores(client.predict("score_local_leaves", {**feed.batch(), keys.LEAVES: local}), expected)
 
 
-def test_a_session_in_mini_batches_scores_as_one(feed: TinyFeed, address: str) -> None:
+def test_a_session_in_mini_batches_scores_as_a_single_batch(feed: TinyFeed, address: str) -> None:
     with FeedRankerClient(address, MODEL, timeout_s=60.0, mini_batch=50) as client:
         _assert_scores(client.score_features(features_of(feed)), feed.probabilities())
 
@@ -64,7 +64,7 @@ def test_rank_follows_the_trade_off_of_the_request(feed: TinyFeed, client: FeedR
     assert sorted(ranking.order) == list(range(len(feed.rows)))
 
 
-def test_weights_that_a_request_leaves_out_are_the_configs(feed: TinyFeed, client: FeedRankerClient) -> None:
+def test_weights_missing_from_a_request_are_those_of_the_config(feed: TinyFeed, client: FeedRankerClient) -> None:
     like, click, answer = feed.probabilities().T
 
     ranking = client.rank(features_of(feed), alpha=0.3, lambda_=0.5, weights={"click": 4.0})
@@ -72,7 +72,7 @@ def test_weights_that_a_request_leaves_out_are_the_configs(feed: TinyFeed, clien
     np.testing.assert_allclose(ranking.score, 0.3 * 4.0 * click + 0.7 * 3.0 * like + 0.5 * 2.0 * answer, atol=5e-6)
 
 
-def test_values_are_taken_as_python_has_them(feed: TinyFeed, client: FeedRankerClient) -> None:
+def test_python_values_are_accepted(feed: TinyFeed, client: FeedRankerClient) -> None:
     rows = feed.rows[:6]
     features = {
         "hours_old": [(row["hours-old"] or [float("nan")])[0] for row in rows],
@@ -120,9 +120,7 @@ def test_the_client_refuses_no_candidates_too_many_and_unknown_signatures(
         client.rank(features_of(feed, 5), alpha=0.5, lambda_=0.1, weights={"share": 1.0})
 
 
-def test_what_only_the_graph_can_tell_comes_back_as_an_invalid_request(
-    feed: TinyFeed, client: FeedRankerClient
-) -> None:
+def test_errors_found_only_by_the_graph_are_invalid_requests(feed: TinyFeed, client: FeedRankerClient) -> None:
     with pytest.raises(InvalidRequestError, match=r"^leaves: every leaf id must lie in \[0, limit\), with limit: 48$"):
         client.score_leaves({**feed.batch(), keys.LEAVES: feed.leaves + feed.forest.leaves})
     with pytest.raises(InvalidRequestError, match=r"^alpha: must lie between 0 and 1, got: 1\.5$"):
@@ -139,7 +137,7 @@ def test_another_model_is_not_found(address: str, feed: TinyFeed) -> None:
         client.score_examples(serialized(feed.rows[:1]))
 
 
-def test_no_server_is_told_from_a_slow_one(feed: TinyFeed) -> None:
+def test_a_missing_server_and_a_slow_one_have_different_errors(feed: TinyFeed) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         target = f"127.0.0.1:{unused.getsockname()[1]}"
@@ -152,7 +150,7 @@ def test_no_server_is_told_from_a_slow_one(feed: TinyFeed) -> None:
 
 @pytest.fixture
 def slow_address() -> Iterator[str]:
-    """Of a server that takes its time."""
+    """The address of a slow server."""
 
     class Slow(prediction_service_pb2_grpc.PredictionServiceServicer):
         def GetModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802, gRPC's name
@@ -167,7 +165,7 @@ def slow_address() -> Iterator[str]:
     server.stop(grace=None).wait()
 
 
-def test_a_deadline_is_kept(feed: TinyFeed, slow_address: str) -> None:
+def test_a_deadline_is_enforced(feed: TinyFeed, slow_address: str) -> None:
     with (
         FeedRankerClient(slow_address, MODEL, timeout_s=0.05) as client,
         pytest.raises(ServingError, match=r"no answer within 0\.05 s"),

@@ -1,4 +1,4 @@
-"""The compose file says what the image reads."""
+"""The compose file has the settings that the image reads."""
 
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ def test_only_single_candidates_are_merged(services: dict[str, Any]) -> None:
     assert "--enable_batching=true" in services["candidates"]["command"]
 
 
-def test_the_batching_parameters_are_mounted_where_the_server_looks(services: dict[str, Any]) -> None:
+def test_the_batching_parameters_are_mounted_where_the_server_reads_them(services: dict[str, Any]) -> None:
     (flag,) = [f for f in services["candidates"]["command"] if f.startswith("--batching_parameters_file=")]
     mounts = dict(volume.removesuffix(":ro").rsplit(":", 1) for volume in services["candidates"]["volumes"])
 

@@ -1,4 +1,4 @@
-"""Requests as they should not be: each is scored rightly or refused by the name of what is wrong, and nothing else."""
+"""Malformed requests: each is either scored correctly or refused with the name of the invalid input."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +24,7 @@ TYPES = (tf.float32, tf.float64, tf.int32, tf.int64, tf.uint8, tf.bool, tf.strin
 
 @pytest.fixture(scope="module")
 def stub(address: str) -> Iterator[Any]:
-    """A bare connection, with nothing that would look at a request before the server does."""
+    """A plain connection without validation before the server."""
     with grpc.insecure_channel(address) as channel:
         yield prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
@@ -53,7 +53,7 @@ def tensors(draw: st.DrawFn) -> tensor_pb2.TensorProto:
 
 
 def _outcome(stub: Any, request: predict_pb2.PredictRequest) -> tuple[dict[str, np.ndarray] | None, str]:
-    """Scores, or None and the complaint of a request that was refused as it should be."""
+    """Scores, or None and the error message of a correctly refused request."""
     try:
         response = stub.Predict(request, timeout=60.0)
     except grpc.RpcError as error:

@@ -1,4 +1,4 @@
-"""Which batch size is recommended, and what is written for it."""
+"""The recommended batch size, and the parameters file that is written."""
 
 from pathlib import Path
 
@@ -12,20 +12,20 @@ def _costs(milliseconds: dict[int, float]) -> list[BatchCost]:
 
 
 def test_the_smallest_batch_near_the_best_throughput_is_recommended() -> None:
-    # 1,000, 8,000, 12,800, 13,653 and 13,653 candidates a second.
+    # 1,000, 8,000, 12,800, 13,653 and 13,653 candidates per second.
     costs = _costs({1: 1.0, 32: 4.0, 128: 10.0, 512: 37.5, 1024: 75.0})
 
     assert recommend(costs, budget_ms=1000.0).size == 128
 
 
-def test_the_budget_holds_for_the_95th_percentile() -> None:
+def test_the_budget_limits_the_95th_percentile() -> None:
     costs = _costs({1: 1.0, 32: 4.0, 128: 10.0, 512: 37.5})
 
     assert recommend(costs, budget_ms=11.9).size == 32
     assert recommend(costs, budget_ms=0.5).size == 1
 
 
-def test_every_size_is_scored_in_turns() -> None:
+def test_sizes_are_measured_in_alternation() -> None:
     scored: list[int] = []
 
     costs = measure(scored.append, [1, 8], seconds=0.0)
@@ -55,7 +55,7 @@ def test_a_folder_without_models_is_named(tmp_path: Path, capsys: pytest.Capture
     assert f"{tmp_path}: holds no numbered model version" in capsys.readouterr().err
 
 
-def test_the_checked_in_parameters_are_of_the_form_that_is_written() -> None:
+def test_the_checked_in_parameters_have_the_written_format() -> None:
     checked_in = (Path(__file__).parents[2] / "deploy/serving/batching_parameters.txt").read_text()
 
     size = int(checked_in.split("max_batch_size { value: ")[1].split(" ")[0])

@@ -105,7 +105,7 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def write_raw(folder: Path, log: Iterable[Mapping[str, Any]] = LOG, suffix: str = "") -> Path:
-    """Writes the three official files; the log as two files, cut before the 27th of April."""
+    """Writes the three official files; the log as two files, split before the 27th of April."""
     folder.mkdir(parents=True, exist_ok=True)
     log = list(log)
     earlier = [row for row in log if row["date"] < "20220427"]

@@ -61,7 +61,7 @@ def test_an_error_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize("strength", ["0", "-1", "inf", "nan", "strong"])
-def test_a_prior_strength_that_makes_no_sense(strength: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_prior_strength_is_refused(strength: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--raw", "raw", "--out", "out", f"--prior-strength={strength}"])
     assert caught.value.code == 2

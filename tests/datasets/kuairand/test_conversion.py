@@ -29,7 +29,7 @@ def convert(tmp_path: Path) -> Callable[..., Days]:
 
 
 def column(days: Days, day: int, name: str) -> Any:
-    """A column of one day of April, rounded to what float32 holds."""
+    """A column of one day of April, rounded to float32 precision."""
     values = days[date(2022, 4, day)][name].to_pylist()
     return [round(value, 6) if isinstance(value, float) else value for value in values]
 
@@ -52,7 +52,7 @@ def test_one_row_per_impression_in_the_order_of_time(convert: Callable[..., Days
     }
 
 
-def test_features_of_the_moment_the_user_and_the_video(convert: Callable[..., Days]) -> None:
+def test_context_user_and_video_features(convert: Callable[..., Days]) -> None:
     days = convert()
     # 27 April 2022 was a Wednesday; user 3 and video 12 have no row of features.
     expected = {
@@ -75,7 +75,7 @@ def test_features_of_the_moment_the_user_and_the_video(convert: Callable[..., Da
     assert column(days, 26, "onehot_feat17") == [1, None]
 
 
-def test_the_first_day_has_counts_of_nothing_and_no_rates(convert: Callable[..., Days]) -> None:
+def test_the_first_day_has_zero_counts_and_no_rates(convert: Callable[..., Days]) -> None:
     days = convert()
     assert column(days, 25, "user_impressions") == [0, 0, 0]
     assert column(days, 25, "user_click_rate") == [None, None, None]
@@ -115,7 +115,9 @@ def test_gzip_makes_no_difference(convert: Callable[..., Days]) -> None:
 
 
 @pytest.mark.parametrize("day", [25, 26, 27])
-def test_outcomes_of_a_day_reach_no_feature_of_that_day_or_before(convert: Callable[..., Days], day: int) -> None:
+def test_outcomes_of_a_day_do_not_leak_into_features_of_that_day_or_before(
+    convert: Callable[..., Days], day: int
+) -> None:
     before = convert()
     outcomes = [*OBJECTIVES.values(), "is_hate"]
     turned = [

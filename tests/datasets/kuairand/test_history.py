@@ -25,7 +25,7 @@ def test_counts_and_days_since_seen() -> None:
     np.testing.assert_array_equal(history.days_since_seen(codes, day=5), [5, 2, nan])
 
 
-def test_nothing_is_known_of_an_unknown_entity() -> None:
+def test_an_unknown_entity_has_no_history() -> None:
     history = History(entities=1, outcomes=1)
     history.add(np.array([-1, 0]), np.array([[1.0], [0.0]]), day=0)
     codes = np.array([-1, 0])

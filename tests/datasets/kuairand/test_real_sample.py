@@ -49,18 +49,18 @@ def test_base_rates(days: dict[date, pa.Table]) -> None:
     )
 
 
-def test_every_day_has_the_columns_that_the_pipeline_asks_for(days: dict[date, pa.Table]) -> None:
+def test_every_day_has_the_columns_that_the_pipeline_requires(days: dict[date, pa.Table]) -> None:
     columns = columns_of(KUAIRAND.objective_names, KUAIRAND.features, KUAIRAND.keys).columns
     for rows in days.values():
         check_schema("sample", rows.schema, columns)
         assert sorted(rows.column_names) == sorted(column.name for column in columns)
 
 
-def test_histories_are_there_from_the_second_day_on(days: dict[date, pa.Table]) -> None:
+def test_histories_exist_from_the_second_day(days: dict[date, pa.Table]) -> None:
     first, *later = days.values()
     assert first["video_click_rate"].null_count == len(first)
     for rows in later:
         assert rows["video_click_rate"].null_count == 0
-        # What was clicked before is clicked again: the history tells clicks from the rest.
+        # Videos that were clicked before are clicked again: the history is predictive.
         by_click = dict(rows.group_by("click").aggregate([("video_click_rate", "mean")]).to_pandas().to_numpy())
         assert by_click[1] > by_click[0]

@@ -26,7 +26,7 @@ def test_rows_need_not_be_in_order_and_a_repeated_row_stays_in_its_session() -> 
     np.testing.assert_allclose(sessions.hours_since_previous, [95 / 60, nan, 95 / 60, nan])
 
 
-def test_later_impressions_change_nothing_of_earlier_ones() -> None:
+def test_later_impressions_do_not_change_earlier_ones() -> None:
     rng = np.random.default_rng(3)
     viewer = rng.integers(0, 5, 400)
     at = np.sort(rng.integers(0, 3 * 1440, 400))

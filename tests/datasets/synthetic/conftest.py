@@ -1,4 +1,4 @@
-"""One feed that the tests look at."""
+"""One simulated feed for the tests."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -1,4 +1,4 @@
-"""The truth beside the log: aligned, calibrated, and shaped as a feed's is."""
+"""The truth is aligned with the log, calibrated, and has the shape of a feed's."""
 
 import numpy as np
 import pyarrow.compute as pc
@@ -12,7 +12,7 @@ TARGETS = {"click": 0.20, "long_dwell": 0.10, "like": 0.04, "comment": 0.012, "r
 
 
 def deviations(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """How many standard deviations the number of positives is from what the probabilities say."""
+    """The deviation of the number of positives from its expectation, in standard deviations."""
     return float((labels.sum() - probabilities.sum()) / np.sqrt((probabilities * (1 - probabilities)).sum()))
 
 
@@ -29,7 +29,7 @@ def test_base_rates_are_near_their_targets(feed: Feed, objective: str) -> None:
 
 
 @pytest.mark.parametrize("row", range(len(OBJECTIVES)), ids=OBJECTIVES)
-def test_labels_are_as_frequent_as_the_truth_says_in_every_decile(feed: Feed, row: int) -> None:
+def test_labels_are_calibrated_in_every_decile_of_the_truth(feed: Feed, row: int) -> None:
     labels, probabilities = feed.labels[row], feed.probabilities[row]
     assert abs(deviations(labels, probabilities)) < 4
     deciles = np.array_split(np.argsort(probabilities), 10)
@@ -50,7 +50,7 @@ def test_a_creator_replies_only_to_a_comment(feed: Feed) -> None:
     assert (feed.probabilities[3] > feed.probabilities[5]).all()
 
 
-def test_objectives_go_together_beyond_chance(feed: Feed) -> None:
+def test_objectives_are_positively_correlated(feed: Feed) -> None:
     together = np.atleast_2d(np.corrcoef(feed.probabilities))
     assert (together[np.triu_indices(len(OBJECTIVES), 1)] > 0.1).all()
     both = (feed.labels[0] * feed.labels[1]).mean()
@@ -72,7 +72,7 @@ def test_good_matches_and_close_authors_raise_the_truth(feed: Feed) -> None:
     assert comment[known].mean() > 1.5 * comment[~known].mean()
 
 
-def test_labels_are_drawn_with_the_probabilities_given() -> None:
+def test_labels_are_sampled_with_the_given_probabilities() -> None:
     rng = np.random.default_rng(0)
     rows = 200_000
     examined = np.full(rows, 0.5)

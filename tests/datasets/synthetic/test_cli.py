@@ -9,7 +9,7 @@ from datasets.synthetic import cli
 ARGUMENTS = ["--days", "2", "--impressions-per-day", "400", "--seed", "5"]
 
 
-def test_a_table_of_base_rates_closes_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_run_ends_with_a_table_of_base_rates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*ARGUMENTS, "--out", str(tmp_path), "--start", "2026-03-01"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["day", "rows", "click", "long_dwell", "like", "comment", "reshare", "creator_reply"]
@@ -18,7 +18,7 @@ def test_a_table_of_base_rates_closes_the_run(tmp_path: Path, capsys: pytest.Cap
     assert "800 impressions generated" in lines[-1]
 
 
-def test_a_second_run_finds_everything_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_run_generates_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cli.main([*ARGUMENTS, "--out", str(tmp_path)])
     first = capsys.readouterr().out
     assert cli.main([*ARGUMENTS, "--out", str(tmp_path)]) == 0
@@ -40,7 +40,7 @@ def test_an_error_is_one_line_and_status_1(tmp_path: Path, capsys: pytest.Captur
     assert cli.main([*ARGUMENTS, "--out", str(tmp_path), "--drift", "2", "--overwrite"]) == 0
 
 
-def test_a_start_that_is_no_day_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_start_day_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(["--out", "x", "--start", "2026-13-01"])
     assert stop.value.code == 2

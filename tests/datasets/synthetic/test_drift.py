@@ -1,4 +1,4 @@
-"""What changes from day to day, and what the knob does to it."""
+"""What drifts from day to day, and the effect of the setting `drift`."""
 
 from datetime import date
 
@@ -33,7 +33,7 @@ def test_the_walk_spreads_with_the_root_of_the_days() -> None:
     assert far == pytest.approx(4 * near, rel=0.2)
 
 
-def test_topics_come_and_go_with_drift() -> None:
+def test_drift_changes_the_popular_topics() -> None:
     def shares(drift: float, day: int) -> np.ndarray:
         simulator = Simulator(FeedParameters(8000, 1, date(2026, 1, 5), drift))
         (batch,) = simulator.day(day)

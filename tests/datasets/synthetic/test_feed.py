@@ -1,4 +1,4 @@
-"""A simulated feed on disk: the same again from the same settings, day by day, and never mixed with another."""
+"""A simulated feed on disk: reproducible from its settings, day by day, and never mixed with another."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ def test_every_day_has_its_folder_and_its_truth(feed: Feed) -> None:
     assert [pq.read_table(feed.root / day).num_rows for day in days] == [ROWS] * DAYS
 
 
-def test_summaries_tell_rows_and_base_rates(feed: Feed) -> None:
+def test_summaries_have_rows_and_base_rates(feed: Feed) -> None:
     assert [summary.day for summary in feed.summaries] == [date(2026, 1, day) for day in (5, 6, 7)]
     assert [summary.rows for summary in feed.summaries] == [ROWS] * DAYS
     assert all(summary.generated for summary in feed.summaries)
@@ -42,7 +42,7 @@ def test_the_same_settings_give_the_same_bytes_and_another_seed_does_not(tmp_pat
     assert not pq.read_table(tmp_path / "one" / day).equals(pq.read_table(tmp_path / "other" / day))
 
 
-def test_a_day_does_not_depend_on_how_many_are_generated_or_which_are_there(tmp_path: Path) -> None:
+def test_a_day_does_not_depend_on_other_days(tmp_path: Path) -> None:
     generate(tmp_path / "long", 4, SMALL, seed=1)
     generate(tmp_path / "short", 2, SMALL, seed=1)
     kept = files(tmp_path / "short" / "day-2026-01-05")
@@ -59,7 +59,7 @@ def test_the_calendar_follows_the_start(tmp_path: Path) -> None:
     assert table["day_of_week"].unique().to_pylist() == ["thu", "fri"]
 
 
-def test_a_complete_feed_is_left_alone(tmp_path: Path) -> None:
+def test_a_complete_feed_is_unchanged(tmp_path: Path) -> None:
     generate(tmp_path, 2, SMALL, seed=1)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")}
     assert not any(summary.generated for summary in generate(tmp_path, 2, SMALL, seed=1))
@@ -106,7 +106,7 @@ def test_a_feed_log_of_another_origin_is_never_touched(tmp_path: Path, overwrite
 
 
 @pytest.mark.parametrize("content", ["{", "[1]"])
-def test_a_damaged_settings_file_is_an_error_that_names_it(tmp_path: Path, content: str) -> None:
+def test_a_corrupt_settings_file_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "feed.json").write_text(content)
     with pytest.raises(ValueError, match=r"feed\.json: expected the settings of a feed"):
         generate(tmp_path, 1, SMALL, seed=1)

@@ -30,8 +30,8 @@ def test_items_are_shown_after_they_were_published_and_not_for_long(feed: Feed) 
     assert np.median(age) < 14
 
 
-def test_what_a_viewer_is_to_an_author_does_not_change(feed: Feed) -> None:
-    # Followers with a fraction of noise in their rate tell authors apart.
+def test_the_relation_of_viewer_and_author_does_not_change(feed: Feed) -> None:
+    # The number of followers and the noisy rate identify an author.
     author = pa.array(feed.log["author_engagement_rate_30d"].to_numpy().view(np.int32))
     pairs = pa.table(
         {
@@ -57,7 +57,7 @@ def test_days_since_an_interaction_are_known_where_there_was_one(feed: Feed) -> 
     assert 0 <= days.min() <= days.max() <= 90
 
 
-def test_nobody_is_connected_to_a_company(feed: Feed) -> None:
+def test_viewers_are_not_connected_to_companies(feed: Feed) -> None:
     company = pc.equal(feed.log["author_type"], "company")
     assert "first" not in feed.log.filter(company)["connection_degree"].unique().to_pylist()
     assert feed.log.filter(company)["mutual_connections"].null_count == pc.sum(company).as_py()
@@ -69,7 +69,7 @@ def test_a_few_viewers_make_many_of_the_sessions(feed: Feed) -> None:
     assert counts[: len(counts) // 10].sum() > 0.2 * counts.sum()
 
 
-def test_desks_are_left_in_the_evening(feed: Feed) -> None:
+def test_desktop_use_falls_in_the_evening(feed: Feed) -> None:
     hour = feed.numbers("hour_local")
     desktop = np.array(feed.log["device"].to_pylist()) == "desktop_web"
     assert desktop[(hour >= 9) & (hour < 17)].mean() > 1.5 * desktop[hour >= 20].mean()

@@ -1,4 +1,4 @@
-"""What can be learnt from the feed: trees come near the true probabilities, a linear model stays behind."""
+"""What can be learnt from the feed: trees get close to the true probabilities, a linear model does not."""
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +28,7 @@ def one_hot(feed: Feed) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize("objective", ["click", "long_dwell"])
-def test_trees_come_near_the_truth_and_a_linear_model_stays_behind(
+def test_trees_approach_the_truth_and_a_linear_model_does_not(
     feed: Feed, numeric: NDArray[np.float32], one_hot: NDArray[np.float32], objective: str
 ) -> None:
     row = OBJECTIVES.index(objective)

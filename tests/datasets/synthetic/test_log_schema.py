@@ -1,4 +1,4 @@
-"""The columns that a feed log has: their types, what is missing and how the numbers are spread."""
+"""The columns of a feed log: their types, missing values and distributions."""
 
 import numpy as np
 import pyarrow as pa
@@ -129,7 +129,7 @@ def test_timestamps_rise_and_stay_on_their_day(feed: Feed) -> None:
     assert (np.diff(starts) >= 0).all()
 
 
-def test_the_ids_of_sessions_and_viewers_fit_together(feed: Feed) -> None:
+def test_session_and_viewer_ids_are_consistent(feed: Feed) -> None:
     per_session = feed.log.group_by("session_id").aggregate(
         [("viewer_id", "count_distinct"), ("device", "count_distinct")]
     )

@@ -1,16 +1,16 @@
 """Runs a compiled pipeline as the Kubeflow Pipelines 2.x backend does, on this machine and without a cluster.
 
-What the driver and the launcher of the backend do is done here as they do it, after their sources
-(`backend/src/v2/driver`, `backend/src/v2/component/launcher_v2.go` in kubeflow/pipelines):
+It emulates the backend's driver and launcher, according to their sources (`backend/src/v2/driver`,
+`backend/src/v2/component/launcher_v2.go` in kubeflow/pipelines):
 
-- each task is a process of its own, which runs the command in the spec with the ExecutorInput in place of `{{$}}`;
-- artifacts lie in an object store under `minio://` URIs; a task's inputs are copied into its pod before and its
-  outputs out of it afterwards. A pod's folder is removed at its end, so a task sees what was copied and nothing else;
-- input artifacts come from a metadata store that keeps URI and properties, and no type;
-- every task has one output artifact more, for its log;
+- each task is a separate process, which runs the command in the spec with the ExecutorInput in place of `{{$}}`;
+- artifacts are in an object store under `minio://` URIs; a task's inputs are copied into its pod before it runs, and
+  its outputs out of it afterwards. A pod's folder is removed at its end, so a task sees only what was copied;
+- input artifacts come from a metadata store that has URI and properties, but no type;
+- every task has one additional output artifact, for its log;
 - lifecycle hooks are not run, tasks of a failed run that have not started are skipped, and exit tasks run regardless.
 
-One thing is added to a command: `--launcher_root`, as the pods' folders cannot lie at `/` here.
+One argument is added to a command: `--launcher_root`, as the pods' folders cannot be at `/` here.
 """
 
 import json
@@ -43,7 +43,7 @@ Artifacts = dict[str, pb.RuntimeArtifact]
 
 @dataclass
 class Run:
-    """What became of a run.
+    """The result of a run.
 
     Attributes:
         state: SUCCEEDED or FAILED.
@@ -90,7 +90,7 @@ class Launcher:
         self._pool = ThreadPoolExecutor(_TASKS_AT_ONCE)
 
     def local_path(self, uri: str) -> Path:
-        """Where an object of the object store lies."""
+        """The path of an object of the object store."""
         assert uri.startswith("minio://"), uri
         return self._store / uri.removeprefix("minio://")
 
@@ -215,7 +215,7 @@ class Launcher:
             places[f"{{{{$.inputs.parameters['{name}']}}}}"] = text
         for place, text in {**places, **self._files}.items():
             command = [argument.replace(place, text) for argument in command]
-        # The image's own interpreter, and nothing of the user's environment.
+        # The image's own interpreter, without the user's environment.
         environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(pod)}
         if command[:3] == ["python", "-m", ENTRYPOINT_MODULE]:
             step = run_python([*command[1:], "--launcher_root", str(pod)], ROOT, environment)
@@ -226,7 +226,7 @@ class Launcher:
         return done.stdout, done.returncode
 
     def _publish(self, given: pb.ExecutorInput, pod: Path) -> Artifacts:
-        """Merges what the task says of its outputs into what it was handed, and copies the outputs out."""
+        """Merges the task's ExecutorOutput into its declared outputs, and copies the outputs out."""
         produced = pb.ExecutorOutput()
         output_file = Path(given.outputs.output_file)
         if output_file.exists():

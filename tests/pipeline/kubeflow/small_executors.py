@@ -1,4 +1,4 @@
-"""Executors that do next to nothing, one of them by Beam."""
+"""Minimal executors, one of them with Beam."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from tfx.dsl.components.base import base_beam_executor, base_executor
 
 
 class Copier(base_executor.BaseExecutor):
-    """Writes its parameter `text` where its input has a file."""
+    """Copies its input's file with its parameter `text` appended."""
 
     def Do(  # noqa: N802 - TFX spells it so
         self,
@@ -16,7 +16,7 @@ class Copier(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Raises FileNotFoundError where there is no input."""
+        """Raises FileNotFoundError if there is no input."""
         [model], [copy] = input_dict["model"], output_dict["copy"]
         found = Path(model.uri, "model.txt").read_text()
         Path(copy.uri, "copy.txt").write_text(f"{found} {exec_properties['text']} {type(model).__name__}")
@@ -24,7 +24,7 @@ class Copier(base_executor.BaseExecutor):
 
 
 class BeamCopier(base_beam_executor.BaseBeamExecutor):
-    """Fails as soon as it is asked, with the URI that it was handed."""
+    """Fails immediately, with its input's URI in the message."""
 
     def Do(  # noqa: N802 - TFX spells it so
         self,

@@ -1,4 +1,4 @@
-"""The few endpoints of Kubeflow Pipelines' REST API (v2beta1) that the runner calls, and what was sent to them."""
+"""A stub of the endpoints of Kubeflow Pipelines' REST API (v2beta1) that the runner calls; it records all requests."""
 
 import json
 import threading
@@ -34,12 +34,12 @@ class Request:
 
 @dataclass
 class StubServer:
-    """An API server that remembers.
+    """The state of an API server.
 
     Attributes:
-        requests: all of them, in order, without health checks.
-        schedules: recurring runs that are there, name and id.
-        refusals: path → status and body of the answer, instead of the usual one.
+        requests: all requests in order, without health checks.
+        schedules: existing recurring runs, with name and id.
+        refusals: path → status and body of the answer in place of the usual one.
     """
 
     url: str = ""
@@ -78,7 +78,7 @@ class StubServer:
 
 @contextmanager
 def serving() -> Iterator[StubServer]:
-    """A stub server on a free port, for the length of the block."""
+    """A stub server on a free port, for the duration of the block."""
     stub = StubServer()
 
     class Handler(BaseHTTPRequestHandler):

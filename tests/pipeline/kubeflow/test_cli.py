@@ -1,4 +1,4 @@
-"""submit and schedule against a stub of the API server: what is sent, and what is said."""
+"""submit and schedule with a stub of the API server: what is sent, and what is printed."""
 
 import re
 from collections.abc import Iterator
@@ -55,7 +55,9 @@ def the_only(requests: list[Any]) -> Any:
     return request
 
 
-def test_a_run_is_submitted_whole(server: StubServer, package: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_is_submitted_with_all_its_settings(
+    server: StubServer, package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ("--day", "2026-03-09", "--feed-log", "gs://bucket/log", "--experiment", "nightly")
     assert submit(server, package, *arguments, "--pipeline-root", "s3://bucket/root", "--service-account", "r") == DONE
     sent = the_only(server.sent("POST", "/runs")).body
@@ -72,7 +74,7 @@ def test_a_run_is_submitted_whole(server: StubServer, package: Path, capsys: pyt
     assert said == f"submitted run-1, evaluates on 2026-03-09: {server.url}/#/runs/details/run-1\n"
 
 
-def test_a_run_without_a_day_is_about_today_or_days_before(server: StubServer, package: Path) -> None:
+def test_a_run_without_a_day_evaluates_on_today_or_days_before(server: StubServer, package: Path) -> None:
     before = datetime.now(UTC).date()
     assert submit(server, package) == submit(server, package, "--days-before", "1") == DONE
     today, yesterday = (
@@ -84,7 +86,7 @@ def test_a_run_without_a_day_is_about_today_or_days_before(server: StubServer, p
     assert yesterday <= before
 
 
-def test_what_was_compiled_decides_about_caching(server: StubServer, package: Path) -> None:
+def test_the_compiled_package_determines_caching(server: StubServer, package: Path) -> None:
     submit(server, package, "--day", "2026-03-09")
     task = the_only(server.sent("POST", "/runs")).body["pipeline_spec"]["pipeline_spec"]["root"]["dag"]["tasks"]["A"]
     assert "cachingOptions" not in task
@@ -120,7 +122,7 @@ def test_a_schedule_runs_one_at_a_time_on_its_own_date(
     ]
 
 
-def test_missed_times_are_made_up_for_when_asked(server: StubServer, package: Path) -> None:
+def test_missed_times_run_later_if_requested(server: StubServer, package: Path) -> None:
     schedule(server, package, "--catch-up")
     assert the_only(server.sent("POST", "/recurringruns")).body["no_catchup"] is False
 
@@ -132,7 +134,7 @@ def test_a_schedule_of_the_same_name_is_replaced_and_no_other(
     server.schedules = [{"recurring_run_id": f"id-{i}", "display_name": name} for i, name in enumerate(names)]
     assert schedule(server, package) == DONE
     calls = [(r.method, r.path.rpartition("/")[2]) for r in server.requests if "recurringruns" in r.path]
-    # The old ones go once the new one is there.
+    # The old schedules are deleted once the new one exists.
     assert calls[-3:] == [("POST", "recurringruns"), ("DELETE", "id-0"), ("DELETE", "id-2")]
     assert '"stringValue": "feed-ranker-feed"' in server.sent("GET", "/recurringruns")[0].query["filter"]
     assert "replaced 2 earlier schedules of that name" in capsys.readouterr().out
@@ -167,7 +169,7 @@ def test_a_namespace_is_passed_on(server: StubServer, package: Path) -> None:
     assert the_only(server.sent("POST", "/experiments")).body["namespace"] == "team-feed"
 
 
-def test_a_host_that_does_not_answer_is_one_line(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreachable_host_is_a_one_line_error(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["submit", "--package", str(package), "--host", "http://127.0.0.1:1"]) == FAILED
     said = capsys.readouterr()
     assert said.out == ""
@@ -186,7 +188,7 @@ def test_a_host_that_does_not_answer_is_one_line(package: Path, capsys: pytest.C
         (["schedule", "--cron", "0 25 * * *"], "--cron: '25' is no hour"),
     ],
 )
-def test_a_command_that_cannot_work_is_one_line(
+def test_an_invalid_command_is_a_one_line_error(
     server: StubServer, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     host = [] if arguments[0] == "compile" else ["--host", server.url]
@@ -197,7 +199,7 @@ def test_a_command_that_cannot_work_is_one_line(
     assert not server.sent("POST", "/runs")
 
 
-def test_what_is_compiled_in_does_not_go_with_a_package(
+def test_compiled_in_options_cannot_be_combined_with_a_package(
     server: StubServer, package: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert submit(server, package, "--image", "feed:1") == USAGE

@@ -1,4 +1,4 @@
-"""The container's command, in this process; `test_kubeflow_run.py` runs a whole pipeline by it."""
+"""The container's command, in this process; `test_kubeflow_run.py` runs a complete pipeline with it."""
 
 import json
 from pathlib import Path
@@ -52,7 +52,7 @@ def pod(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("runner", [IN_PROCESS, CLUSTER])
-def test_an_executor_reads_and_writes_the_launcher_s_copies(pod: Path, runner: str) -> None:
+def test_an_executor_reads_and_writes_the_launchers_copies(pod: Path, runner: str) -> None:
     entrypoint.main([*arguments(pod, COPIER), runner])
     assert (pod / "minio/b/run/copy/copy.txt").read_text() == "weights copied Model"
     output = json.loads((pod / "output_metadata.json").read_text())
@@ -62,7 +62,7 @@ def test_an_executor_reads_and_writes_the_launcher_s_copies(pod: Path, runner: s
     assert copy["metadata"]["copied"] == "minio://b/run/model/model.txt"
 
 
-def test_what_goes_wrong_is_left_for_kubernetes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_are_written_for_kubernetes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reason = tmp_path / "termination-log"
     monkeypatch.setattr(entrypoint, "TERMINATION_MESSAGE", reason)
     with pytest.raises(FileNotFoundError, match=r"model\.txt"):
@@ -78,12 +78,12 @@ def test_what_goes_wrong_is_left_for_kubernetes_too(tmp_path: Path, monkeypatch:
     ("runner", "scheme", "handed"),
     [(IN_PROCESS, "gs", "{pod}/gcs/b/run/model"), (CLUSTER, "gs", "gs://b/run/model")],
 )
-def test_beam_workers_elsewhere_get_the_uris_themselves(pod: Path, runner: str, scheme: str, handed: str) -> None:
+def test_beam_workers_on_other_machines_get_the_original_uris(pod: Path, runner: str, scheme: str, handed: str) -> None:
     with pytest.raises(LookupError) as raised:
         entrypoint.main([*arguments(pod, BEAM_COPIER, scheme), runner])
     assert raised.value.args == (handed.format(pod=pod),)
 
 
-def test_beam_workers_elsewhere_cannot_read_minio(pod: Path) -> None:
+def test_beam_workers_on_other_machines_cannot_read_minio(pod: Path) -> None:
     with pytest.raises(ValueError, match=r"minio://b/run/copy: Beam's workers on other machines cannot read minio://"):
         entrypoint.main([*arguments(pod, BEAM_COPIER), CLUSTER])

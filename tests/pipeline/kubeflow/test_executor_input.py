@@ -35,7 +35,7 @@ def given() -> dict[str, Any]:
     return message
 
 
-def test_only_the_artifacts_of_the_component_are_left(given: dict[str, Any]) -> None:
+def test_only_the_components_own_artifacts_are_kept(given: dict[str, Any]) -> None:
     kept = without_launcher_artifacts(given)
     assert set(kept["outputs"]["artifacts"]) == {"blessing"}
     assert kept["inputs"] == given["inputs"]
@@ -47,7 +47,7 @@ def test_inputs_get_the_type_that_the_component_declares(given: dict[str, Any]) 
     assert typed["inputs"]["artifacts"]["model"]["artifacts"] == [{"uri": "minio://b/run/m/model", "type": MODEL}]
 
 
-def test_a_component_without_inputs_stays_as_it_is() -> None:
+def test_a_component_without_inputs_is_unchanged() -> None:
     given = {"inputs": {"parameterValues": {"day": "2026-03-09"}}, "outputs": {"outputFile": "f"}}
     assert with_input_types(given, {}) == without_launcher_artifacts(given) == with_local_paths(given, {}) == given
     assert local_copies(given, "/") == {}
@@ -62,20 +62,20 @@ def test_a_component_without_inputs_stays_as_it_is() -> None:
         ("gs://b/run/model", "/gcs/b/run/model"),
     ],
 )
-def test_the_launcher_s_own_paths(uri: str, path: str) -> None:
+def test_local_paths_are_those_of_the_launcher(uri: str, path: str) -> None:
     given = {"inputs": {"artifacts": artifacts(model=uri)}}
     assert local_copies(given, "/") == {uri: path}
     assert with_local_paths(given, {uri: path}) == {"inputs": {"artifacts": artifacts(model=path)}}
 
 
-def test_what_the_launcher_does_not_copy_keeps_its_uri() -> None:
+def test_artifacts_that_the_launcher_does_not_copy_keep_their_uri() -> None:
     given = {"inputs": {"artifacts": artifacts(model="hdfs://b/model")}, "outputs": {"artifacts": artifacts(a="/x/a")}}
     assert local_copies(given, "/") == {}
     assert with_local_paths(given, {}) == given
     assert output_folders(given) == ["/x/a"]
 
 
-def test_there_and_back(given: dict[str, Any]) -> None:
+def test_local_paths_are_reversible(given: dict[str, Any]) -> None:
     paths = local_copies(given, "/pod")
     local = with_local_paths(given, paths)
     assert output_folders(local) == ["/pod/minio/b/run/e/blessing", "/pod/minio/b/run/e/logs"]

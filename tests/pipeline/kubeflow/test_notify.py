@@ -36,7 +36,7 @@ def arguments(url: str, folder: Path, status: object = FAILED, on: str = "failur
     ]
 
 
-def test_a_failure_is_told(webhook: StubServer, tmp_path: Path) -> None:
+def test_a_failure_is_reported(webhook: StubServer, tmp_path: Path) -> None:
     assert main(arguments(f"{webhook.url}/hook", tmp_path)) == 0
     [request] = webhook.requests
     assert request.body == {"text": TOLD}
@@ -44,14 +44,14 @@ def test_a_failure_is_told(webhook: StubServer, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("state", ["SUCCEEDED", "COMPLETE"])
-def test_a_success_is_told_only_when_asked(webhook: StubServer, tmp_path: Path, state: str) -> None:
+def test_a_success_is_reported_only_if_requested(webhook: StubServer, tmp_path: Path, state: str) -> None:
     assert main(arguments(f"{webhook.url}/hook", tmp_path, {"state": state})) == 0
     assert webhook.requests == []
     assert main(arguments(f"{webhook.url}/hook", tmp_path, {"state": state}, on="always")) == 0
     assert webhook.requests[0].body == {"text": "feed-ranker-feed finished"}
 
 
-def test_a_webhook_that_refuses_fails_the_task_without_telling_its_url(
+def test_a_webhook_that_refuses_fails_the_task_without_printing_its_url(
     webhook: StubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments(f"{webhook.url}/s3cret", tmp_path)) == 1
@@ -60,7 +60,7 @@ def test_a_webhook_that_refuses_fails_the_task_without_telling_its_url(
     assert "s3cret" not in said.err + said.out
 
 
-def test_it_needs_neither_tfx_nor_the_project_s_other_modules(webhook: StubServer, tmp_path: Path) -> None:
+def test_it_imports_neither_tfx_nor_other_modules_of_the_project(webhook: StubServer, tmp_path: Path) -> None:
     command = [sys.executable, "-X", "importtime", "-m", "pipeline.kubeflow.notify"]
     done = subprocess.run(
         [*command, *arguments(f"{webhook.url}/hook", tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True

@@ -18,7 +18,7 @@ from ranker.config.kubeflow import EVERY_COMPONENT, Kubeflow, Notification, Reso
 
 @pytest.fixture
 def spec() -> dict[str, Any]:
-    """Two components as TFX compiles them: Read, whose output Train takes."""
+    """Two components as compiled by TFX: Train takes the output of Read."""
     forest = {"artifactType": {"instanceSchema": "title: feed_ranker.Forest\ntype: object\n"}}
     container = {
         "image": "feed@sha256:0",
@@ -60,7 +60,7 @@ def spec() -> dict[str, Any]:
 
 
 def valid(spec: dict[str, Any]) -> pb.PipelineSpec:
-    """The spec as the backend reads it: a field that it does not know is an error."""
+    """The spec as the backend parses it: an unknown field is an error."""
     parsed = json_format.ParseDict(spec, pb.PipelineSpec())
     json_format.ParseDict(spec["deploymentSpec"], pb.PipelineDeploymentConfig())
     return parsed
@@ -90,7 +90,7 @@ def test_caching_is_off_where_it_is_switched_off(spec: dict[str, Any]) -> None:
     assert {name: task.caching_options.enable_cache for name, task in tasks.items()} == {"Read": False, "Train": True}
 
 
-def test_artifact_types_are_named_by_their_class_wherever_they_stand(spec: dict[str, Any]) -> None:
+def test_artifact_types_are_named_by_their_class_everywhere(spec: dict[str, Any]) -> None:
     name_artifact_classes(spec, {"feed_ranker.Forest": "components.forest.Forest", "feed_ranker.For": "wrong"})
     assert "feed_ranker" not in str(spec)
     assert "wrong" not in str(spec)
@@ -120,13 +120,13 @@ def test_each_component_gets_its_resources(spec: dict[str, Any]) -> None:
     assert valid(spec).root.dag.tasks["Train"].retry_policy.max_retry_count == 3
 
 
-def test_nothing_is_asked_for_where_nothing_is_set(spec: dict[str, Any]) -> None:
+def test_without_settings_no_resources_are_requested(spec: dict[str, Any]) -> None:
     before = str(spec)
     set_resources(spec, Kubeflow(resources={}))
     assert str(spec) == before
 
 
-def test_a_notification_follows_the_whole_pipeline(spec: dict[str, Any]) -> None:
+def test_a_notification_runs_after_the_pipeline(spec: dict[str, Any]) -> None:
     describe_parameters(spec, {"day": Parameter("The day.", "2026-03-09")})
     notify_at_exit(spec, Notification("hook", key="address", on="always"), "feed@sha256:0")
     parsed = valid(spec)
@@ -198,7 +198,7 @@ def test_without_settings_there_is_no_platform_spec() -> None:
     assert platform_spec(Kubeflow(volumes=()), ["Read", "Train"]) is None
 
 
-def test_a_setting_for_a_component_that_is_not_there_is_refused() -> None:
+def test_a_setting_for_an_unknown_component_is_refused() -> None:
     kubeflow = Kubeflow(volumes=(), resources={"Trian": Resources(gpus=1)})
     with pytest.raises(ValueError, match=r"kubeflow: \['Trian'\] are not among the components \['Read', 'Train'\]"):
         platform_spec(kubeflow, ["Read", "Train"])

@@ -1,4 +1,4 @@
-"""What a config accepts, what it says when it does not, and that it survives the way through a component parameter."""
+"""What a config accepts, its error messages, and that it survives serialisation as a component parameter."""
 
 import pytest
 from pydantic import ValidationError
@@ -33,7 +33,7 @@ def config(**changes: object) -> PipelineConfig:
 
 
 @pytest.mark.parametrize("name", sorted(CONFIGS))
-def test_shipped_configs_survive_the_way_through_json(name: str) -> None:
+def test_shipped_configs_survive_json(name: str) -> None:
     assert from_json(PipelineConfig, to_json(CONFIGS[name])) == CONFIGS[name]
 
 
@@ -47,7 +47,7 @@ def test_a_multi_valued_column_is_a_count_and_one_input_per_value() -> None:
     assert config().features.names == ("age", "device", "topics", "text")
 
 
-def test_a_gate_of_its_own_replaces_the_common_one() -> None:
+def test_an_override_replaces_the_common_gate() -> None:
     gates = Gates(objective=Gate(min_auc=0.6), overrides={"reply": Gate(min_auc=0.5)})
     assert (gates.of("click").min_auc, gates.of("reply").min_auc) == (0.6, 0.5)
 
@@ -82,7 +82,7 @@ def test_a_wrong_value_is_named(changes: dict[str, object], message: str) -> Non
         config(**changes)
 
 
-def test_a_wrong_choice_is_told_what_there_is() -> None:
+def test_the_error_of_a_wrong_choice_lists_the_choices() -> None:
     with pytest.raises(ValidationError, match=r"target\n.*'any' or 'each'"):
         Forest(target="all")  # type: ignore[arg-type]
 
@@ -126,12 +126,12 @@ def test_names_that_would_break_slices_and_files_are_refused() -> None:
         Features(numeric=("a b",))
 
 
-def test_json_is_checked_on_the_way_back() -> None:
+def test_json_is_validated_when_read() -> None:
     with pytest.raises(ValidationError, match="depth"):
         from_json(Forest, to_json(Forest(depth=5)).replace('"depth":5', '"depth":0'))
 
 
-def test_a_forest_of_the_superset_objective_has_no_share_in_the_predictions() -> None:
+def test_a_superset_forest_has_no_share_in_the_predictions() -> None:
     superset, alone = Forest(target="any"), Towers(forest_share=0.0)
     with pytest.raises(ValidationError, match=r"towers.forest_share: 0.3 .* set it to 0"):
         config(forest=superset)
@@ -140,6 +140,6 @@ def test_a_forest_of_the_superset_objective_has_no_share_in_the_predictions() ->
     assert config(forest=superset, towers=alone, training=Training(distillation=0.0)).forest.target == "any"
 
 
-def test_a_shift_cannot_make_up_for_impressions_that_are_left_out() -> None:
+def test_a_shift_cannot_correct_for_dropped_impressions() -> None:
     with pytest.raises(ValidationError, match=r"sampling.correction: shift is not exact .* \(0.5 of them are kept\)"):
         Sampling(impressions=0.5, correction="shift")

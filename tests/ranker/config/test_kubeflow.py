@@ -17,14 +17,14 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
 @pytest.mark.parametrize(
     "image", [f"registry.example/team/feed@{DIGEST}", f"feed:1.0@{DIGEST}", "localhost:5000/feed:2026-03-09.abc123"]
 )
-def test_an_image_of_one_build_is_taken(image: str) -> None:
+def test_an_image_of_one_build_is_accepted(image: str) -> None:
     assert check_image(image) == image
 
 
 @pytest.mark.parametrize(
     "image", ["feed", "feed:latest", "localhost:5000/feed", "feed@sha256:0123", f"feed@{DIGEST} --rm", ""]
 )
-def test_an_image_that_can_change_under_its_name_is_refused(image: str) -> None:
+def test_an_image_whose_content_can_change_is_refused(image: str) -> None:
     with pytest.raises(ValueError, match=f"image: the content of {re.escape(repr(image))} can change"):
         check_image(image)
 

@@ -19,21 +19,21 @@ from ranker.feed_log.day import day_of, resolve_day, scheduled_day
         ("2026-03-09T01:00:00Z[Etc/GMT+5]", date(2026, 3, 8)),
     ],
 )
-def test_a_date_or_a_moment_in_a_zone(text: str, day: date) -> None:
+def test_a_date_or_a_timestamp_in_a_zone(text: str, day: date) -> None:
     assert resolve_day(text) == day
 
 
 PLACES = ("[[ScheduledTime.2006-01-02T15:04:05Z]]", "{{workflow.creationTimestamp.RFC3339}}")
 
 
-def test_the_first_place_that_was_filled_in_counts() -> None:
+def test_the_first_replaced_placeholder_is_used() -> None:
     parameter = scheduled_day(PLACES, "Asia/Tokyo", 1)
     both = parameter.replace(PLACES[0], "2026-03-09T18:00:00Z").replace(PLACES[1], "2026-03-20T18:00:00Z")
     assert resolve_day(both) == date(2026, 3, 9)
     assert resolve_day(parameter.replace(PLACES[1], "2026-03-20T18:00:00Z")) == date(2026, 3, 20)
 
 
-def test_places_that_nobody_fills_in_are_an_error_that_says_what_to_do() -> None:
+def test_placeholders_that_are_not_replaced_are_an_error_with_a_remedy() -> None:
     with pytest.raises(ValueError, match=r"\[\[ScheduledTime.*does not replace them, so pass the day itself"):
         resolve_day(scheduled_day(PLACES, "UTC", 0))
 

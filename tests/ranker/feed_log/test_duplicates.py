@@ -1,4 +1,4 @@
-"""Data that is there twice, and data that only looks like it."""
+"""Duplicated data, and data that only looks duplicated."""
 
 import shutil
 from datetime import timedelta
@@ -27,7 +27,7 @@ def test_yesterdays_files_under_todays_name_are_found(feed_log: Path, columns: L
         plan_window(feed_log, EVAL_DAY, TRAIN_DAYS, columns)
 
 
-def test_a_part_that_a_retried_job_wrote_again_is_found(feed_log: Path, columns: LogColumns) -> None:
+def test_a_part_written_twice_by_a_retried_job_is_found(feed_log: Path, columns: LogColumns) -> None:
     part = next(day_folder(feed_log, 2).glob("*.parquet"))
     shutil.copy(part, part.with_name("part-attempt-2.parquet"))
     with pytest.raises(FeedLogError, match=r"day-2024-03-02/.*: a copy of .*day-2024-03-02/"):
@@ -35,7 +35,7 @@ def test_a_part_that_a_retried_job_wrote_again_is_found(feed_log: Path, columns:
 
 
 def test_files_that_only_look_alike_are_not_copies(tmp_path: Path) -> None:
-    """Without statistics a footer does not tell one column of floats from another."""
+    """Without statistics, the footers of two different columns of floats are equal."""
     files = []
     for i in range(3):
         path = tmp_path / f"{i}.parquet"

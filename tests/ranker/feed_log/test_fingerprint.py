@@ -1,4 +1,4 @@
-"""Any changed value changes the fingerprint; what leaves the bytes alone does not; a closed day is read once."""
+"""Any changed value changes the fingerprint; changes that keep the bytes do not; a closed day is read once."""
 
 import os
 import shutil
@@ -43,8 +43,10 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_shuffled_values_of_one_float_column_show(write_day: WriteDay, tmp_path: Path, seed: int) -> None:
-    """Sizes, value ranges and footers stay as they are: only the bytes tell."""
+def test_shuffled_values_of_one_float_column_change_the_fingerprint(
+    write_day: WriteDay, tmp_path: Path, seed: int
+) -> None:
+    """Sizes, value ranges and footers stay the same: only the bytes differ."""
     table = day_table(2000, seed)
     values = np.random.default_rng(seed).normal(size=2000).astype(np.float32)
     write_day(0, replaced(table, "age_hours", pa.array(values)))
@@ -53,7 +55,7 @@ def test_shuffled_values_of_one_float_column_show(write_day: WriteDay, tmp_path:
     assert source_fingerprint(tmp_path / "log", [EVAL_DAY]) != before
 
 
-def test_one_corrected_value_shows(feed_log: Path) -> None:
+def test_one_corrected_value_changes_the_fingerprint(feed_log: Path) -> None:
     before = source_fingerprint(feed_log, WINDOW)
     file = feed_log / f"day-{WINDOW[1]}" / "part-0.parquet"
     table = pq.read_table(file)
@@ -63,7 +65,7 @@ def test_one_corrected_value_shows(feed_log: Path) -> None:
     assert source_fingerprint(feed_log, WINDOW) != before
 
 
-def test_files_and_days_that_come_go_or_are_renamed_show(feed_log: Path, write_day: WriteDay) -> None:
+def test_added_removed_and_renamed_files_and_days_change_the_fingerprint(feed_log: Path, write_day: WriteDay) -> None:
     seen = [source_fingerprint(feed_log, WINDOW), source_fingerprint(feed_log, WINDOW[1:])]
     write_day(0, day_table(5), "part-1.parquet")
     seen.append(source_fingerprint(feed_log, WINDOW))
@@ -101,8 +103,8 @@ def test_a_closed_day_is_read_once_and_a_changed_one_again(
     assert reads == [f"day-{EVAL_DAY}"]
 
 
-def test_a_file_that_was_changed_a_moment_ago_is_not_trusted(feed_log: Path, tmp_path: Path, reads: list[str]) -> None:
-    """Within a file system's resolution it may change again and keep its size and time."""
+def test_the_digest_of_a_just_changed_file_is_not_cached(feed_log: Path, tmp_path: Path, reads: list[str]) -> None:
+    """Within the time resolution of the file system, it may change again with the same size and time."""
     known = KnownDigests.load(tmp_path / "digests.json")
     source_fingerprint(feed_log, [EVAL_DAY], known)
     source_fingerprint(feed_log, [EVAL_DAY], known)
@@ -116,7 +118,7 @@ def test_nothing_is_written_into_the_feed_log(closed_log: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"a": 3}', '{"a": [1, "x", "y"]}'])
-def test_a_damaged_file_of_digests_is_made_anew(closed_log: Path, tmp_path: Path, content: str) -> None:
+def test_a_corrupt_digest_cache_is_rebuilt(closed_log: Path, tmp_path: Path, content: str) -> None:
     kept = tmp_path / "digests.json"
     kept.write_text(content)
     expected = source_fingerprint(closed_log, WINDOW)

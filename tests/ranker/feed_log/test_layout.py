@@ -30,7 +30,7 @@ def test_what_is_not_a_day_is_refused(text: str) -> None:
         parse_day(text)
 
 
-def test_latest_day_ignores_what_is_half_written(feed_log: Path) -> None:
+def test_latest_day_ignores_incomplete_folders(feed_log: Path) -> None:
     for name in (".writing-x", "_day-2031-01-01", "day-2031-01-01.tmp", "notes"):
         (feed_log / name).mkdir()
     assert latest_day(feed_log) == EVAL_DAY
@@ -58,7 +58,7 @@ def test_no_folder_and_no_days(tmp_path: Path) -> None:
         latest_day(tmp_path)
 
 
-def test_day_files_come_by_name_without_what_is_half_written(feed_log: Path, write_day: WriteDay) -> None:
+def test_day_files_are_sorted_by_name_without_incomplete_files(feed_log: Path, write_day: WriteDay) -> None:
     write_day(0, day_table(2), "part-2.parquet")
     write_day(0, day_table(2), "part-1.parquet")
     folder = feed_log / f"day-{EVAL_DAY}"

@@ -44,9 +44,7 @@ def test_days_before_the_train_days_can_be_replayed(feed_log: Path, columns: Log
     ]
 
 
-def test_replay_days_that_are_not_there_are_left_out(
-    feed_log: Path, columns: LogColumns, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_missing_replay_days_are_skipped(feed_log: Path, columns: LogColumns, caplog: pytest.LogCaptureFixture) -> None:
     (feed_log / "day-2024-03-01" / "part-0.parquet").unlink()
     with caplog.at_level(logging.WARNING):
         plan = plan_window(feed_log, EVAL_DAY, 1, columns, replay_days=4)
@@ -63,7 +61,7 @@ def test_a_train_day_that_is_a_copy_of_a_replayed_one_is_refused(feed_log: Path,
         plan_window(feed_log, EVAL_DAY, 1, columns, replay_days=1)
 
 
-def test_shards_share_out_rows_and_row_groups(
+def test_rows_and_row_groups_are_divided_into_shards(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, write_day: WriteDay, columns: LogColumns
 ) -> None:
     monkeypatch.setattr(planning, "MIN_SHARD_ROWS", 10)
@@ -141,6 +139,6 @@ def test_every_file_is_checked(feed_log: Path, write_day: WriteDay, columns: Log
         plan_window(feed_log, EVAL_DAY, TRAIN_DAYS, columns)
 
 
-def test_an_empty_file_beside_others_is_no_problem(feed_log: Path, write_day: WriteDay, columns: LogColumns) -> None:
+def test_an_empty_file_among_others_is_accepted(feed_log: Path, write_day: WriteDay, columns: LogColumns) -> None:
     write_day(1, pa.table({"session_id": pa.nulls(0)}), "part-1.parquet")
     assert plan_window(feed_log, EVAL_DAY, TRAIN_DAYS, columns).rows("train") == 180

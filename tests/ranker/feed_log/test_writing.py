@@ -1,4 +1,4 @@
-"""Days of a feed log: whole or not there at all."""
+"""Days of a feed log are written atomically: completely or not at all."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -35,7 +35,7 @@ def test_a_table_comes_back_from_the_day_folder(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "log").iterdir()] == ["day-2026-01-05"]
 
 
-def test_batches_are_written_as_they_come(tmp_path: Path) -> None:
+def test_batches_are_written_one_at_a_time(tmp_path: Path) -> None:
     written_before: list[int] = []
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -48,7 +48,7 @@ def test_batches_are_written_as_they_come(tmp_path: Path) -> None:
     assert pq.read_table(day_folder(tmp_path, DAY)) == table(120)
 
 
-def test_a_new_file_begins_after_so_many_rows(tmp_path: Path) -> None:
+def test_a_new_file_begins_after_rows_per_file(tmp_path: Path) -> None:
     write_day(tmp_path, DAY, [table(40, offset).to_batches()[0] for offset in (0, 40, 80)], rows_per_file=50)
     assert [pq.read_metadata(path).num_rows for path in parts(tmp_path)] == [80, 40]
     assert pq.read_table(day_folder(tmp_path, DAY)) == table(120)
@@ -63,7 +63,7 @@ def test_strings_are_dictionary_encoded_and_floats_are_not(tmp_path: Path) -> No
     assert encoded == {"item_id": True, "score": False, "topics.list.element": True}
 
 
-def test_a_day_that_is_there_is_kept_unless_overwritten(tmp_path: Path) -> None:
+def test_an_existing_day_is_kept_unless_overwritten(tmp_path: Path) -> None:
     write_day(tmp_path, DAY, table(10))
     with pytest.raises(FileExistsError, match="day-2026-01-05 already exists"):
         write_day(tmp_path, DAY, table(20))
@@ -87,7 +87,7 @@ def test_batches_of_different_schemas_are_an_error_that_names_the_columns(tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_when_writing_fails_the_day_stays_as_it_was(tmp_path: Path) -> None:
+def test_when_writing_fails_the_day_stays_unchanged(tmp_path: Path) -> None:
     write_day(tmp_path, DAY, table(10))
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -100,7 +100,7 @@ def test_when_writing_fails_the_day_stays_as_it_was(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["day-2026-01-05"]
 
 
-def test_nothing_half_written_looks_like_a_day(tmp_path: Path) -> None:
+def test_an_incomplete_day_does_not_look_like_a_day(tmp_path: Path) -> None:
     with day_writer(tmp_path, DAY) as writer:
         writer.write(table(20).to_batches()[0])
         assert list(tmp_path.glob("day-*")) == []

@@ -1,4 +1,4 @@
-"""Small boosters of every shape, for the tests."""
+"""Small boosters of various shapes, for the tests."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ FLOAT_MAX = np.finfo(np.float32).max
 
 
 def random_features(rng: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
-    """Continuous, integer and extreme columns, with values missing."""
+    """Continuous, integer and extreme columns, with missing values."""
     features = rng.standard_normal((rows, columns)).astype(np.float32)
     features[:, ::3] = np.round(features[:, ::3] * 2)
     extreme = rng.random((rows, columns))
@@ -45,6 +45,6 @@ def grow(
 
 
 def leaves_by_xgboost(forest: Forest, features: NDArray[np.float32]) -> NDArray[Any]:
-    """What every traversal must give."""
+    """The leaves that every traversal must return."""
     nodes = forest.booster.predict(xgb.DMatrix(features, missing=np.nan), pred_leaf=True)
     return forest.renumber(nodes.reshape(len(features), forest.trees))

@@ -29,12 +29,12 @@ ROWS = 12_000
 
 
 def share_of_feed(share: int, shares: int, rows: int = ROWS) -> Iterator[ForestBatch]:
-    """Every so many'th batch."""
+    """Every `shares`-th batch."""
     return islice(feed(rows, batch_rows=500), share, None, shares)
 
 
 def broken_share(share: int, shares: int) -> Iterator[ForestBatch]:
-    """The second worker's rows hold an infinite feature."""
+    """The second worker's rows have an infinite feature."""
     for features, labels, buckets in share_of_feed(share, shares):
         if share == 1:
             features[3, 2] = np.inf
@@ -43,13 +43,13 @@ def broken_share(share: int, shares: int) -> Iterator[ForestBatch]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Dask]:
-    """A Dask cluster that is there already."""
+    """A running Dask cluster."""
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started:
         yield Dask(workers=2, scheduler=started.scheduler_address)
 
 
 def losses(forest: Forest) -> np.ndarray:
-    """Each objective's log loss on rows that no training has seen."""
+    """The log loss per objective on held-out rows."""
     features, labels, _ = joined(feed(20_000, seed=99))
     p = np.clip(forest.booster.predict(xgb.DMatrix(features)).reshape(labels.shape), 1e-7, 1 - 1e-7)
     return -np.where(labels > 0, np.log(p), np.log1p(-p)).mean(axis=0)
@@ -62,31 +62,31 @@ def test_two_workers_grow_as_good_a_forest_as_one_process(tmp_path: Path) -> Non
     base = labels.mean(axis=0)
     base_losses = -(base * np.log(base) + (1 - base) * np.log1p(-base))
     assert (losses(alone) < 0.9 * base_losses).all()
-    # Of what one process gains over the base rates, two lose or win no more than a twentieth.
+    # The gain over the base rates differs from that of one process by at most a twentieth.
     np.testing.assert_allclose(losses(together), losses(alone), atol=0.05 * (base_losses - losses(alone)).min())
-    # The losses that stop the training are those of all rows: a half has others.
+    # Early stopping uses the losses of all rows, which differ from those of one half.
     assert curve.train[0] == pytest.approx(curve_alone.train[0], rel=2e-3)
     assert curve.validation[0] == pytest.approx(curve_alone.validation[0], rel=2e-3)
     assert set(curve.output_rounds) == set(OBJECTIVES)
     assert together.trees == sum(curve.output_rounds.values())
-    # The values of the leaves are of both workers' rows.
+    # The leaf values are fitted on both workers' rows.
     features, labels, _ = joined(feed(ROWS, batch_rows=500))
     of_all = refitted(together, [(features, labels)], CONFIG.learning_rate, tmp_path)
     np.testing.assert_allclose(together.leaf_value, of_all.leaf_value, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(together.leaf_cover, of_all.leaf_cover, rtol=1e-4)
 
 
-def test_bad_rows_of_one_worker_are_the_error_of_all(cluster: Dask) -> None:
+def test_invalid_rows_on_one_worker_fail_the_training(cluster: Dask) -> None:
     with pytest.raises(ValueError, match=r"features must be finite or NaN, but \['f2'\] hold infinite values"):
         train_forest_on_dask(broken_share, replace(CONFIG, trees=4), cluster, FEATURES, OBJECTIVES)
 
 
-def test_rows_that_are_too_few_for_all_workers_are_refused(cluster: Dask) -> None:
+def test_too_few_rows_for_all_workers_are_refused(cluster: Dask) -> None:
     with pytest.raises(ValueError, match="500 rows are too few for each worker to get a share; use fewer workers"):
         train_forest_on_dask(partial(share_of_feed, rows=500), CONFIG, cluster, FEATURES, OBJECTIVES)
 
 
-def test_forest_trainer_grows_on_dask_what_its_config_says(cluster: Dask, tmp_path: Path) -> None:
+def test_forest_trainer_uses_the_dask_cluster_of_its_config(cluster: Dask, tmp_path: Path) -> None:
     shards = {"a.gz": tensors_of(2_000, seed=1), "b.gz": tensors_of(2_000, seed=2)}
     examples = examples_artifact(tmp_path / "examples", {"train": shards})
     config = replace(forest_trainer.CONFIG, dask=cluster)
@@ -102,7 +102,7 @@ def test_more_workers_than_the_cluster_has_are_refused(cluster: Dask, monkeypatc
         train_forest_on_dask(share_of_feed, CONFIG, replace(cluster, workers=3), FEATURES, OBJECTIVES)
 
 
-def test_a_cluster_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_names_an_unreachable_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ranker.forest.distribute._START_TIMEOUT_S", 1)
     dask = Dask(scheduler="tcp://127.0.0.1:1")
     with pytest.raises(ValueError, match=r"forest.dask.scheduler: tcp://127.0.0.1:1 does not answer"):

@@ -59,7 +59,7 @@ def encoded(forest: Forest, records: list[bytes]) -> list[tf.train.Example]:
 
 @given(others=st.lists(_others, min_size=1, max_size=5), seed=st.integers(0, 99))
 @settings(max_examples=100, deadline=None)
-def test_leaves_take_the_place_of_the_features_and_all_else_stays(
+def test_leaves_replace_the_features_and_all_else_stays(
     forest: Forest, others: list[dict[str, tf.train.Feature]], seed: int
 ) -> None:
     features = random_features(np.random.default_rng(seed), len(others), WIDTH)
@@ -74,7 +74,7 @@ def test_leaves_take_the_place_of_the_features_and_all_else_stays(
         }
 
 
-def test_what_tensorflow_parses(forest: Forest) -> None:
+def test_tensorflow_parses_the_encoded_rows(forest: Forest) -> None:
     labels = {keys.LABELS: tf.train.Feature(float_list=tf.train.FloatList(value=[1, 0]))}
     features = random_features(np.random.default_rng(1), 30, WIDTH)
     rows = encoded(forest, [example(labels, values) for values in features])
@@ -86,7 +86,7 @@ def test_what_tensorflow_parses(forest: Forest) -> None:
     np.testing.assert_array_equal(parsed[keys.LABELS], [[1, 0]] * 30)
 
 
-def test_a_large_forest_writes_four_bytes_a_leaf() -> None:
+def test_a_large_forest_writes_four_bytes_per_leaf() -> None:
     rng = np.random.default_rng(5)
     features = rng.standard_normal((8000, WIDTH)).astype(np.float32)
     forest = grow(features, 1, 60, rng, max_depth=12, min_child_weight=0, reg_lambda=0, learning_rate=0.01)
@@ -111,7 +111,7 @@ def test_a_large_forest_writes_four_bytes_a_leaf() -> None:
         (b"no Example at all", "not a tf.Example"),
     ],
 )
-def test_rows_that_do_not_fit_are_refused(forest: Forest, record: bytes, message: str) -> None:
+def test_invalid_rows_are_refused(forest: Forest, record: bytes, message: str) -> None:
     good = example({}, np.zeros(WIDTH))
     with pytest.raises(ValueError, match=message):
         check_rows(block_of([good, record]), WIDTH)
@@ -121,7 +121,7 @@ def test_rows_that_do_not_fit_are_refused(forest: Forest, record: bytes, message
 
 @given(data=st.data())
 @settings(max_examples=200, deadline=None)
-def test_damaged_rows_are_refused_or_read_within_their_bounds(forest: Forest, data: st.DataObject) -> None:
+def test_corrupt_rows_are_refused_or_read_within_their_bounds(forest: Forest, data: st.DataObject) -> None:
     record = bytearray(example({"x": tf.train.Feature()}, np.ones(WIDTH)))
     for _ in range(data.draw(st.integers(1, 3))):
         record[data.draw(st.integers(0, len(record) - 1))] = data.draw(st.integers(0, 255))
@@ -129,7 +129,7 @@ def test_damaged_rows_are_refused_or_read_within_their_bounds(forest: Forest, da
         check_rows(block_of([bytes(record)]), WIDTH)
     except ValueError:
         return
-    # What passes is still something that can be put together again and framed.
+    # Rows that are accepted can be assembled and framed.
     framed = RowEncoder(Traversal(forest))(block_of([bytes(record)]))
     [block] = read_blocks(pa.BufferReader(framed.tobytes()), verify=True)
     assert len(block.begin) == 1

@@ -8,7 +8,7 @@ from ranker.forest.margins import ForestMargins
 from tests.ranker.forest.boosters import grow, leaves_by_xgboost, random_features
 
 
-def test_they_are_what_xgboost_predicts() -> None:
+def test_margins_are_those_of_xgboost() -> None:
     rng = np.random.default_rng(3)
     features = random_features(rng, 500, 5)
     forest = grow(features, 2, 6, rng, max_depth=4)

@@ -1,4 +1,4 @@
-"""Leaf values from all rows, beside what XGBoost makes of them."""
+"""Leaf values refitted on all rows, compared with XGBoost's refresh."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ FEATURES, NAMES = ("x", "y", "z"), ("a", "b")
 
 
 def impressions(rows: int, seed: int) -> ForestBatch:
-    """Features [rows, 3] with gaps, labels [rows, 2] and the buckets of 100 viewers."""
+    """Features [rows, 3] with missing values, labels [rows, 2] and the buckets of 100 viewers."""
     rng = np.random.default_rng(seed)
     features = rng.standard_normal((rows, 3)).astype(np.float32)
     log_odds = np.stack([features[:, 0] - 1.5, features[:, 1] * features[:, 2] - 1.0], axis=1)
@@ -31,7 +31,7 @@ def impressions(rows: int, seed: int) -> ForestBatch:
 
 
 def grown(config: ForestConfig, batch: ForestBatch) -> tuple[Forest, Forest]:
-    """The forest as it is given out, and as XGBoost left it."""
+    """The refitted forest, and the forest as XGBoost grew it."""
     forest, _ = train_forest([batch], config, FEATURES, NAMES)
     return forest, Forest.from_booster(forest.booster, FEATURES)
 
@@ -43,7 +43,7 @@ def log_losses(forest: Forest, features: NDArray[np.float32], labels: NDArray[np
 
 
 @pytest.mark.parametrize("target", ["each", "any"])
-def test_where_every_row_grew_every_tree_the_values_stay(target: Any) -> None:
+def test_without_sampling_and_held_out_rows_the_values_stay(target: Any) -> None:
     config = replace(CONFIG, target=target, validation_fraction=0.0, subsample=1.0)
     found, left = grown(config, impressions(3000, seed=1))
     np.testing.assert_allclose(found.leaf_value, left.leaf_value, rtol=1e-3, atol=1e-5)
@@ -71,7 +71,7 @@ def test_the_values_are_those_of_xgboosts_refresh(depth: int) -> None:
     assert found.fingerprint == left.fingerprint
 
 
-def test_batches_are_no_matter(tmp_path: Path) -> None:
+def test_batch_size_does_not_change_the_values(tmp_path: Path) -> None:
     features, labels, _ = impressions(3000, seed=3)
     forest, _ = grown(CONFIG, impressions(2000, seed=4))
     cuts = [(0, 1), (1, 700), (700, 3000)]

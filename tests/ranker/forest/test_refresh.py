@@ -1,4 +1,4 @@
-"""New leaf values for an old forest."""
+"""Refreshed leaf values of a forest."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ NAMES = ("a", "b")
 
 
 def impressions(rows: int, seed: int, shift: float = 0.0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Features [rows, 3] and labels [rows, 2], of which the first's log-odds are raised by `shift`."""
+    """Features [rows, 3] and labels [rows, 2]; the log-odds of the first label are raised by `shift`."""
     rng = np.random.default_rng(seed)
     features = rng.standard_normal((rows, 3)).astype(np.float32)
     log_odds = np.stack([features[:, 0] - 1.5 + shift, features[:, 1] * features[:, 2] - 1.0], axis=1)
@@ -47,7 +47,7 @@ def o_over_e(forest: Forest, features: NDArray[np.float32], labels: NDArray[np.f
 def by_rows(
     forest: Forest, leaves: NDArray[Any], targets: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Values and covers after one chunk, as the formula says, row by row."""
+    """Values and covers after one chunk, computed from the formula row by row."""
     value, cover = forest.leaf_value.astype(np.float64), forest.leaf_cover.astype(np.float64)
     margins = [list(map(float, forest.base_margin)) for _ in leaves]
     for tree, output in enumerate(forest.tree_output):
@@ -82,7 +82,7 @@ def test_values_and_covers_are_those_of_the_formula(target: str) -> None:
     np.testing.assert_array_equal(found.leaf_value[untouched], forest.leaf_value[untouched])
 
 
-def test_each_chunk_is_an_update_by_itself(forest: Forest) -> None:
+def test_each_chunk_is_a_separate_update(forest: Forest) -> None:
     features, labels = impressions(600, seed=4)
     leaves = Traversal(forest)(features)
     batches = [(leaves[begin : begin + 100], labels[begin : begin + 100]) for begin in range(0, 600, 100)]
@@ -111,17 +111,17 @@ def test_leaves_keep_their_meaning(forest: Forest, tmp_path: Path) -> None:
         assert not np.array_equal(getattr(loaded, name), getattr(forest, name))
 
 
-def test_more_of_the_same_keeps_a_forest_calibrated(forest: Forest) -> None:
+def test_rows_of_the_same_distribution_keep_a_forest_calibrated(forest: Forest) -> None:
     features, labels = impressions(20_000, seed=6)
     unseen = impressions(20_000, seed=7)
     found = refreshed(forest, [(Traversal(forest)(features), labels)], RATE)
-    # As far from 1 as the noise in the rates of 4000 and 20,000 rows is.
+    # The tolerance is the noise in the rates of 4000 and 20,000 rows.
     np.testing.assert_allclose(o_over_e(forest, *unseen), 1.0, atol=0.05)
     np.testing.assert_allclose(o_over_e(found, *unseen), 1.0, atol=0.03)
 
 
-def test_other_rates_are_learnt(forest: Forest) -> None:
-    """Those of the first objective; the second one's have not changed."""
+def test_changed_rates_are_learnt(forest: Forest) -> None:
+    """The rate of the first objective has changed, that of the second one has not."""
     features, labels = impressions(8000, seed=8, shift=1.0)
     unseen = impressions(20_000, seed=9, shift=1.0)
     found = refreshed(forest, [(Traversal(forest)(features), labels)], RATE)

@@ -24,7 +24,7 @@ CONFIG = ForestConfig(trees=20, depth=3, learning_rate=0.3, min_child_weight=1.0
 
 
 def feed(rows: int = 4000, batch_rows: int = 700, seed: int = 0) -> Iterator[ForestBatch]:
-    """Batches whose labels depend on the features, and on one of them being missing."""
+    """Batches with labels that depend on the features, and on whether one of them is missing."""
     rng = np.random.default_rng(seed)
     for begin in range(0, rows, batch_rows):
         n = min(batch_rows, rows - begin)
@@ -47,7 +47,7 @@ def aucs(forest: Forest) -> np.ndarray:
     return np.array([roc_auc_score(labels[:, i], scores[:, i]) for i in range(2)])
 
 
-def test_each_shares_the_trees_out_over_the_objectives() -> None:
+def test_each_divides_the_trees_among_the_objectives() -> None:
     forest, curve = train_forest(feed(), replace(CONFIG, trees=21, early_stopping_rounds=0), FEATURES, OBJECTIVES)
     assert forest.trees == 20
     assert curve.kept_rounds == len(curve.train) == len(curve.validation) == 10
@@ -65,7 +65,7 @@ def test_any_learns_the_union_with_all_trees() -> None:
     assert roc_auc_score(labels.max(axis=1), scores) > 0.7
 
 
-def test_it_is_what_xgboost_trains_on_the_rows_at_once() -> None:
+def test_the_forest_is_that_of_xgboost_on_in_memory_rows() -> None:
     config = replace(CONFIG, validation_fraction=0.0, subsample=1.0, colsample=1.0)
     forest, curve = train_forest(feed(), config, FEATURES, OBJECTIVES)
     features, labels, _ = joined(feed())
@@ -91,8 +91,8 @@ def test_stops_each_objective_at_its_best_round() -> None:
     assert len(curve.validation) == max(click, like) + 3
     assert forest.trees == click + like
 
-    # Without early stopping, each objective's loss is least after the rounds that were kept, and the kept forest
-    # predicts what that many rounds of the whole one do.
+    # Without early stopping, each objective's loss is lowest after the rounds that were kept. The kept forest predicts
+    # the same as that many rounds of the full one.
     whole, _ = train_forest(feed(rows=1500), replace(config, trees=60, early_stopping_rounds=0), FEATURES, OBJECTIVES)
     features, labels, buckets = joined(feed(rows=1500))
     held_out = buckets < config.validation_fraction * VIEWER_BUCKETS
@@ -123,7 +123,7 @@ def test_held_out_viewers_grow_no_trees() -> None:
     assert one_curve.validation != other_curve.validation
 
 
-def test_the_seed_decides() -> None:
+def test_the_seed_determines_the_forest() -> None:
     def fingerprint(seed: int) -> str:
         return train_forest(feed(), replace(CONFIG, seed=seed), FEATURES, OBJECTIVES)[0].fingerprint
 
@@ -163,7 +163,7 @@ def test_batches_are_read_once_and_not_kept() -> None:
     assert most <= 4
 
 
-def test_progress_tells_of_every_round_and_its_losses(caplog: pytest.LogCaptureFixture) -> None:
+def test_progress_reports_every_round_and_its_losses(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, LOGGER_NAME):
         train_forest(feed(), replace(CONFIG, early_stopping_rounds=0), FEATURES, OBJECTIVES)
     last = caplog.records[-1].progress  # type: ignore[attr-defined]
@@ -211,7 +211,7 @@ def test_bad_input_is_refused() -> None:
         train_forest(one_viewer, CONFIG, FEATURES, OBJECTIVES)
 
 
-def test_a_gpu_that_is_not_there_is_an_error_and_not_a_slow_training() -> None:
+def test_a_missing_gpu_is_an_error_and_not_a_slow_training() -> None:
     config = replace(CONFIG, device="cuda")
     try:
         train_forest(feed(), config, FEATURES, OBJECTIVES)

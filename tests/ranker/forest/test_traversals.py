@@ -17,16 +17,16 @@ from tests.ranker.forest.boosters import FLOAT_MAX, grow, leaves_by_xgboost, ran
 
 
 def probes(forest: Forest, rng: np.random.Generator, rows: int) -> NDArray[np.float32]:
-    """Rows made of the forest's own thresholds, their neighbours among the floats, and special values."""
+    """Rows with the forest's own thresholds, the adjacent floats, and special values."""
     columns = len(forest.feature_names)
-    # Where a column holds the largest float, XGBoost may split above it, at infinity.
+    # If a column contains the largest float, XGBoost may split above it, at infinity.
     finite = np.isfinite(forest.split_threshold)
     values = np.concatenate(
         [forest.split_threshold[finite], np.array([0.0, -0.0, np.nan, FLOAT_MAX, -FLOAT_MAX], np.float32)]
     )
     values = np.concatenate([values, np.nextafter(values, FLOAT_MAX), np.nextafter(values, -FLOAT_MAX)])
     features = rng.choice(values, (rows, columns))
-    # A threshold only ties where its own column holds it.
+    # A threshold can equal a value only in its own column.
     for column in range(columns):
         own = forest.split_threshold[finite & (forest.split_feature == column)]
         if len(own):
@@ -46,7 +46,7 @@ def probes(forest: Forest, rng: np.random.Generator, rows: int) -> NDArray[np.fl
     grow_policy=st.sampled_from(["depthwise", "lossguide"]),
 )
 @settings(max_examples=40, deadline=None)
-def test_all_ways_to_a_leaf_agree(
+def test_all_traversals_agree(
     seed: int, depth: int, outputs: int, rounds: int, columns: int, rows: int, gamma: float, grow_policy: str
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -76,7 +76,7 @@ def test_a_tree_that_never_splits_has_one_leaf() -> None:
 
 
 @pytest.mark.parametrize("depth", [9, 12])
-def test_deep_and_lopsided_trees(depth: int) -> None:
+def test_deep_and_unbalanced_trees(depth: int) -> None:
     rng = np.random.default_rng(depth)
     features = random_features(rng, 3000, 6)
     forest = grow(features, 1, 3, rng, max_depth=depth, min_child_weight=0)

@@ -1,4 +1,4 @@
-"""The fingerprint covers the import closure, changes with it, and with nothing else."""
+"""The fingerprint changes with the import closure and with nothing else."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ COMPONENTS = sorted(file.parent.name for file in Path(artifacts.__file__).parent
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project whose executor reaches one module by each form of import, and one module by none."""
+    """A project whose executor imports one module by each form of import, and one module not at all."""
     files = {
         "job/__init__.py": "",
         "job/executor.py": "from library import direct\nimport library.dotted\nfrom .beside import X\n",
@@ -43,7 +43,7 @@ def project(tmp_path: Path) -> Path:
         *("library/dotted.py", "library/late.py", "library/package/__init__.py", "library/pages/page.html.j2"),
     ],
 )
-def test_whatever_can_run_counts(project: Path, name: str) -> None:
+def test_changes_to_reachable_code_change_the_fingerprint(project: Path, name: str) -> None:
     before = code_fingerprint("job.executor", root=project)
     file = project / name
     file.write_text(file.read_text() + "\n")
@@ -51,7 +51,7 @@ def test_whatever_can_run_counts(project: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["library/package/unused.py", "library/notes.md", "job/component.py"])
-def test_whatever_cannot_run_does_not(project: Path, name: str) -> None:
+def test_changes_to_unreachable_code_do_not_change_the_fingerprint(project: Path, name: str) -> None:
     before = code_fingerprint("job.executor", root=project)
     (project / name).write_text("another content\n")
     assert code_fingerprint("job.executor", root=project) == before
@@ -88,7 +88,7 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def loaded() -> dict[str, list[str]]:
-    """Executor → our files that Python itself loads with it, in a process of its own."""
+    """Executor → the project's files that Python loads with it, in a separate process."""
     command = [sys.executable, "-W", "ignore", "-c", LOADED, *COMPONENTS]
     done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
@@ -96,7 +96,9 @@ def loaded() -> dict[str, list[str]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("component", COMPONENTS)
-def test_no_module_of_ours_that_an_executor_imports_is_left_out(loaded: dict[str, list[str]], component: str) -> None:
+def test_the_closure_has_every_project_module_that_an_executor_imports(
+    loaded: dict[str, list[str]], component: str
+) -> None:
     ours = {Path(file) for file in loaded[component]}
     assert PROJECT_ROOT / "components" / component / "executor.py" in ours
     assert ours <= set(import_closure(f"components.{component}.executor"))
@@ -112,5 +114,5 @@ def test_no_module_of_ours_that_an_executor_imports_is_left_out(loaded: dict[str
         ("evaluator", "ranker/evaluation/intervals.py"),
     ],
 )
-def test_what_a_hand_written_list_would_forget_is_there(component: str, file: str) -> None:
+def test_the_closure_has_what_a_hand_written_list_would_miss(component: str, file: str) -> None:
     assert PROJECT_ROOT / file in import_closure(f"components.{component}.executor")

@@ -1,4 +1,4 @@
-"""What a warm start survives and what not."""
+"""Which changes a warm start allows."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def changed(config: PipelineConfig, schema: str = SCHEMA) -> set[str]:
         (replace(FEED, objectives=(replace(FEED.objectives[0], tower="active"), *FEED.objectives[1:])), "objectives"),
     ],
 )
-def test_what_changes_features_leaves_or_weights_is_named(config: PipelineConfig, part: str) -> None:
+def test_changes_to_features_leaves_or_weights_are_named(config: PipelineConfig, part: str) -> None:
     assert changed(config) == {part}
 
 
@@ -67,5 +67,5 @@ def test_converting_a_log_needs_none_of_transform() -> None:
         replace(FEED, train_days=3),
     ],
 )
-def test_what_leaves_them_alone_goes_unnoticed(config: PipelineConfig) -> None:
+def test_other_changes_are_compatible(config: PipelineConfig) -> None:
     assert changed(config) == set()

@@ -1,4 +1,4 @@
-"""What tells two trainings apart and what does not."""
+"""What changes the identity of a training and what does not."""
 
 from dataclasses import replace
 from datetime import date
@@ -32,7 +32,7 @@ SCHEMA = "feature { name: 'a' }"
         replace(WARM, start="cold", parent=""),
     ],
 )
-def test_every_part_counts(other: TrainingIdentity) -> None:
+def test_every_part_changes_the_fingerprint(other: TrainingIdentity) -> None:
     assert other.fingerprint != WARM.fingerprint
     assert len(other.fingerprint) == 16
 
@@ -55,7 +55,7 @@ def test_a_cold_start_has_no_parent() -> None:
         replace(FEED, name="another"),
     ],
 )
-def test_what_shapes_a_model_is_in_the_recipe(config: PipelineConfig) -> None:
+def test_settings_that_shape_a_model_are_in_the_recipe(config: PipelineConfig) -> None:
     assert recipe_fingerprint(config, SCHEMA, "c0de") != recipe_fingerprint(FEED, SCHEMA, "c0de")
 
 
@@ -74,5 +74,5 @@ def test_schema_and_code_are_in_the_recipe() -> None:
         replace(FEED, beam_pipeline_args=("--direct_num_workers=2",)),
     ],
 )
-def test_what_judges_a_model_or_runs_the_pipeline_is_not(config: PipelineConfig) -> None:
+def test_gates_monitoring_and_runners_are_not_in_the_recipe(config: PipelineConfig) -> None:
     assert recipe_fingerprint(config, SCHEMA, "c0de") == recipe_fingerprint(FEED, SCHEMA, "c0de")

@@ -1,4 +1,4 @@
-"""A manifest survives its file, an old one is understood, and anything else is refused."""
+"""A manifest survives serialisation, an old format is readable, and anything else is refused."""
 
 import json
 from dataclasses import replace
@@ -30,7 +30,7 @@ def test_a_manifest_survives_its_file(manifest: Manifest) -> None:
     assert Manifest.from_json(manifest.to_json().encode()) == manifest
 
 
-def test_parts_that_are_not_there_are_left_out() -> None:
+def test_missing_fields_are_omitted() -> None:
     assert "rollback" not in json.loads(FULL.to_json())
     assert json.loads(FULL.to_json())["format"] == 2
 

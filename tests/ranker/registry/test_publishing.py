@@ -38,7 +38,7 @@ def content(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_version_is_the_whole_model_named_by_the_time(model: Path, destination: Path) -> None:
+def test_a_version_is_the_complete_model_named_by_the_time(model: Path, destination: Path) -> None:
     before = int(time.time())
     version = publish(str(model), str(destination))
     assert before <= int(version) <= time.time()
@@ -46,7 +46,7 @@ def test_a_version_is_the_whole_model_named_by_the_time(model: Path, destination
     assert os.listdir(destination) == [version]
 
 
-def test_versions_grow_within_one_second(monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path) -> None:
+def test_versions_increase_within_one_second(monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path) -> None:
     set_clock(monkeypatch, 1000.7)
     assert [publish(str(model), str(destination)) for _ in range(3)] == ["1000", "1001", "1002"]
     set_clock(monkeypatch, 900.0)
@@ -54,7 +54,7 @@ def test_versions_grow_within_one_second(monkeypatch: pytest.MonkeyPatch, model:
     assert sorted(os.listdir(destination)) == ["1000", "1001", "1002", "1003"]
 
 
-def test_a_push_cut_short_leaves_no_version_and_is_cleared_away(
+def test_an_interrupted_push_leaves_no_version_and_is_removed(
     monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path
 ) -> None:
     copy_files = fs.copy_files
@@ -78,7 +78,9 @@ def test_a_push_cut_short_leaves_no_version_and_is_cleared_away(
     assert content(destination / version) == content(model)
 
 
-def test_two_pushes_at_once_take_two_versions(monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path) -> None:
+def test_concurrent_pushes_get_different_versions(
+    monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path
+) -> None:
     set_clock(monkeypatch, 1000.0)
     next_version = publishing._next_version
 
@@ -102,7 +104,7 @@ def test_no_model_no_push(tmp_path: Path, destination: Path) -> None:
     assert not destination.exists()
 
 
-def test_a_note_is_added_to_the_copys_manifest_alone(model: Path, destination: Path) -> None:
+def test_a_rollback_is_recorded_only_in_the_copys_manifest(model: Path, destination: Path) -> None:
     version = publish(str(model), str(destination), rollback=Republished("6", "7"))
     copy = content(destination / version)
     assert Manifest.from_json(copy[MANIFEST]) == Manifest(training_fingerprint="monday", rollback=Republished("6", "7"))
@@ -110,25 +112,23 @@ def test_a_note_is_added_to_the_copys_manifest_alone(model: Path, destination: P
     assert {**copy, MANIFEST: ""} == {**content(model), MANIFEST: ""}
 
 
-def test_a_push_that_was_done_is_found_again(model: Path, destination: Path) -> None:
+def test_a_finished_push_is_found_again(model: Path, destination: Path) -> None:
     assert find_published(str(model), str(destination)) is None
     version = publish(str(model), str(destination))
     assert find_published(str(model), str(destination)) == version
-    # Not when something else serves by now, not even the same model after a rollback.
+    # Not if another version is serving now, not even the same model after a rollback.
     publish(str(model), str(destination), rollback=Republished("6", "7"))
     assert find_published(str(model), str(destination)) is None
 
 
-def test_models_of_no_known_training_are_never_the_same(model: Path, destination: Path) -> None:
+def test_models_without_a_training_fingerprint_are_never_equal(model: Path, destination: Path) -> None:
     (model / MANIFEST).write_text('{"training_fingerprint": ""}')
     publish(str(model), str(destination))
     assert find_published(str(model), str(destination)) is None
 
 
-def test_an_object_store_gets_what_makes_it_load_last(
-    monkeypatch: pytest.MonkeyPatch, model: Path, tmp_path: Path
-) -> None:
-    """A file system behind a URI that is not the machine's own, where a folder cannot be renamed."""
+def test_an_object_store_gets_saved_model_pb_last(monkeypatch: pytest.MonkeyPatch, model: Path, tmp_path: Path) -> None:
+    """A file system that is not local and cannot rename folders, behind a URI."""
     store = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())
     own = storage.filesystem_of
 

@@ -23,7 +23,7 @@ def test_the_newest_versions_stay(tmp_path: Path) -> None:
     assert remove_old_versions(str(tmp_path), keep=2) == []
 
 
-def test_what_is_no_whole_version_is_neither_counted_nor_removed(tmp_path: Path) -> None:
+def test_incomplete_versions_are_neither_counted_nor_removed(tmp_path: Path) -> None:
     for version in ("7", "8"):
         push(tmp_path, version)
     (tmp_path / "9").mkdir()
@@ -32,7 +32,7 @@ def test_what_is_no_whole_version_is_neither_counted_nor_removed(tmp_path: Path)
     assert names(tmp_path) == ["8", "9", "notes"]
 
 
-def test_what_killed_pushes_and_removals_left_is_cleared_away(tmp_path: Path) -> None:
+def test_leftovers_of_killed_pushes_and_removals_are_removed(tmp_path: Path) -> None:
     push(tmp_path, "7")
     for left in (".pushing-old", ".pushing-now", ".removing-6"):
         push(tmp_path, left)
@@ -42,18 +42,20 @@ def test_what_killed_pushes_and_removals_left_is_cleared_away(tmp_path: Path) ->
     assert names(tmp_path) == [".pushing-now", "7"]
 
 
-def test_the_version_now_serving_cannot_be_removed(tmp_path: Path) -> None:
+def test_the_serving_version_cannot_be_removed(tmp_path: Path) -> None:
     push(tmp_path, "7")
     with pytest.raises(ValueError, match="keep: at least the serving version has to be kept, got 0"):
         remove_old_versions(str(tmp_path), keep=0)
 
 
-def test_a_destination_without_versions_is_left_alone(tmp_path: Path) -> None:
+def test_a_destination_without_versions_is_unchanged(tmp_path: Path) -> None:
     assert remove_old_versions(str(tmp_path), keep=2) == []
 
 
-def test_an_object_store_is_tidied_without_renames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system behind a URI that is not the machine's own."""
+def test_versions_in_an_object_store_are_removed_without_renames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system that is not local, behind a URI."""
     store = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())
 
     def behind_a_uri(location: str) -> tuple[fs.FileSystem, str]:

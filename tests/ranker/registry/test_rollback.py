@@ -15,7 +15,7 @@ def manifest_of(root: Path, version: str) -> Manifest:
 
 @pytest.fixture
 def serving(tmp_path: Path) -> Path:
-    """Three days' models."""
+    """A push destination with the models of three days."""
     for version, training in (("100", "monday"), ("200", "tuesday"), ("300", "wednesday")):
         push(tmp_path, version, of_training(training))
     return tmp_path
@@ -30,7 +30,7 @@ def test_the_model_before_is_published_again_as_the_highest_version(serving: Pat
     assert manifest_of(serving, done.version) == Manifest(
         training_fingerprint="tuesday", rollback=Republished(republishes="200", instead_of="300")
     )
-    # What it is a copy of stays as it was, and so does what it replaces.
+    # The original of the copy and the replaced version are unchanged.
     assert manifest_of(serving, "200") == Manifest(training_fingerprint="tuesday")
     assert manifest_of(serving, "300") == Manifest(training_fingerprint="wednesday")
     assert sorted(folder.name for folder in serving.iterdir()) == sorted(["100", "200", "300", done.version])
@@ -52,12 +52,12 @@ def test_a_day_after_a_rollback_can_be_rolled_back_too(serving: Path) -> None:
     assert (again.republishes, again.instead_of) == ("200", thursday)
 
 
-def test_versions_are_skipped_where_they_are_not_whole(serving: Path) -> None:
+def test_incomplete_versions_are_skipped(serving: Path) -> None:
     (serving / "200" / "saved_model.pb").unlink()
     assert roll_back(str(serving)).republishes == "100"
 
 
-def test_with_nothing_to_go_back_to_nothing_is_done(tmp_path: Path) -> None:
+def test_without_an_earlier_version_nothing_is_published(tmp_path: Path) -> None:
     with pytest.raises(RollbackError, match="no model has been pushed here"):
         roll_back(str(tmp_path))
     push(tmp_path, "7")
@@ -66,14 +66,14 @@ def test_with_nothing_to_go_back_to_nothing_is_done(tmp_path: Path) -> None:
     assert [folder.name for folder in tmp_path.iterdir()] == ["7"]
 
 
-def test_a_model_without_a_manifest_can_be_gone_back_to(tmp_path: Path) -> None:
+def test_rollback_to_a_model_without_a_manifest(tmp_path: Path) -> None:
     push(tmp_path, "1")
     push(tmp_path, "2")
     done = roll_back(str(tmp_path))
     assert (tmp_path / done.version / "saved_model.pb").read_bytes() == b"model"
 
 
-def test_the_command_says_what_it_did(serving: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_the_rollback(serving: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(serving)]) == 0
     assert "a copy of 200, instead of 300" in capsys.readouterr().out
     assert main([str(serving / "nowhere")]) == 1

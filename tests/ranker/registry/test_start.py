@@ -1,4 +1,4 @@
-"""What a day starts from, decided from manifests alone."""
+"""What a day starts from, decided only from manifests."""
 
 from dataclasses import replace
 from datetime import date
@@ -26,7 +26,7 @@ def plan(root: Path, retraining: Retraining = WEEKLY, parts: dict[str, str] = PA
     return make_plan(str(root), DAY, retraining, parts, version)
 
 
-def test_the_day_after_goes_on_from_the_day_before(tmp_path: Path) -> None:
+def test_the_next_day_continues_from_the_day_before(tmp_path: Path) -> None:
     push_model(tmp_path, "7", "2026-03-08")
     assert plan(tmp_path) == StartPlan(
         start="warm",
@@ -41,7 +41,7 @@ def test_the_day_after_goes_on_from_the_day_before(tmp_path: Path) -> None:
     assert plan(tmp_path, replace(WEEKLY, start="incremental")).start == "incremental"
 
 
-def test_the_forest_may_stay_and_the_past_may_rest(tmp_path: Path) -> None:
+def test_refresh_and_replay_can_be_disabled(tmp_path: Path) -> None:
     push_model(tmp_path, "7", "2026-03-08")
     found = plan(tmp_path, replace(WEEKLY, refresh_forest=False, replay_days=0))
     assert (found.start, found.refresh_forest, found.replay_days) == ("warm", False, 0)
@@ -49,7 +49,7 @@ def test_the_forest_may_stay_and_the_past_may_rest(tmp_path: Path) -> None:
     assert (found.refresh_forest, found.replay_days) == (False, 0)
 
 
-def test_days_that_the_parent_has_not_seen_are_caught_up_with(tmp_path: Path) -> None:
+def test_all_days_that_the_parent_has_not_seen_are_trained_on(tmp_path: Path) -> None:
     push_model(tmp_path, "7", "2026-03-07")
     assert plan(tmp_path).train_days == 2
     assert plan(tmp_path, replace(WEEKLY, most_unseen_days=1)).reason == "version 7 of 2026-03-07 is 2 days behind"
@@ -88,7 +88,7 @@ def test_the_forest_is_refitted_on_the_day_that_it_is_due(tmp_path: Path) -> Non
 
 
 def test_the_parent_is_the_newest_version_for_an_earlier_day(tmp_path: Path) -> None:
-    """Not the one that the same day pushed before, and not one of a later day."""
+    """Not the version that the same day pushed before, and not one of a later day."""
     assert find_parent(str(tmp_path / "nowhere"), DAY) is None
     push_model(tmp_path, "7", "2026-03-07")
     push_model(tmp_path, "8", "2026-03-08")
@@ -97,13 +97,13 @@ def test_the_parent_is_the_newest_version_for_an_earlier_day(tmp_path: Path) -> 
     push(tmp_path, "11", "not json")
     assert find_parent(str(tmp_path), DAY) == "8"
     assert plan(tmp_path).parent == "8"
-    # A rollback puts an earlier model on top, and the next day goes on from it.
+    # After a rollback the next day continues from the republished model.
     push_model(tmp_path, "12", "2026-03-07")
     assert plan(tmp_path).parent == "12"
     assert plan(tmp_path).train_days == 2
 
 
-def test_a_version_can_be_named_and_a_cold_start_asked_for(tmp_path: Path) -> None:
+def test_a_version_or_a_cold_start_can_be_requested(tmp_path: Path) -> None:
     push_model(tmp_path, "7", "2026-03-07")
     push_model(tmp_path, "8", "2026-03-08")
     push_model(tmp_path, "9", "2026-03-09")
@@ -112,7 +112,7 @@ def test_a_version_can_be_named_and_a_cold_start_asked_for(tmp_path: Path) -> No
     assert plan(tmp_path, version="9").reason == "version 9 was trained for 2026-03-09, which is not before 2026-03-09"
 
 
-def test_without_a_model_there_is_nothing_to_go_on_from(tmp_path: Path) -> None:
+def test_without_a_model_the_start_is_cold(tmp_path: Path) -> None:
     assert plan(tmp_path).reason == "no model has been pushed for a day before 2026-03-09"
 
 

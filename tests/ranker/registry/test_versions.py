@@ -9,7 +9,7 @@ from ranker.registry.versions import find_serving_version
 
 
 def push(root: Path, version: str, manifest: str | None = None) -> None:
-    """A version that looks like a pushed model, with the manifest's text if any."""
+    """Writes a version that looks like a pushed model, with the manifest's text if any."""
     folder = root / version
     folder.mkdir(parents=True)
     (folder / "saved_model.pb").write_bytes(b"model")
@@ -34,9 +34,7 @@ def test_the_highest_number_serves(tmp_path: Path) -> None:
     assert find_serving_version(tmp_path.as_uri()) == "10"
 
 
-def test_what_is_no_whole_version_is_passed_over_with_a_warning(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_incomplete_versions_are_skipped_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     push(tmp_path, "5")
     push(tmp_path, "canary-7")
     push(tmp_path, ".pushing-8")
@@ -49,7 +47,7 @@ def test_what_is_no_whole_version_is_passed_over_with_a_warning(
     assert ".pushing-8" not in caplog.text
 
 
-def test_the_model_of_the_same_training_is_passed_over(tmp_path: Path) -> None:
+def test_the_model_of_the_same_training_is_skipped(tmp_path: Path) -> None:
     push(tmp_path, "1")
     push(tmp_path, "2", of_training("monday"))
     push(tmp_path, "3", of_training("tuesday"))

@@ -1,4 +1,4 @@
-"""Impressions whose outcomes follow a rule that the towers can find."""
+"""Impressions whose outcomes follow a rule that the towers can learn."""
 
 from dataclasses import dataclass, replace
 

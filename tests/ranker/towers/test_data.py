@@ -1,4 +1,4 @@
-"""Input from leaf examples: what comes out is what went in, shuffled the same way every time."""
+"""Input from leaf examples: all rows are read unchanged, in a reproducible random order."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -88,14 +88,14 @@ def test_every_epoch_holds_every_row_once_with_its_values_together(tmp_path: Pat
     assert batches[0][keys.LEAVES].dtype == np.int32
 
 
-def test_order_depends_on_the_seed_alone(tmp_path: Path) -> None:
+def test_order_depends_only_on_the_seed(tmp_path: Path) -> None:
     files = write_leaf_examples(tmp_path, impressions(ROWS, seed=1))
 
     assert _rows_of(_batches(files, epochs=2)) == _rows_of(_batches(files, epochs=2))
     assert _rows_of(_batches(files)) != _rows_of(_batches(files, seed=2))
 
 
-def test_forests_above_65536_leaves_take_four_bytes_a_leaf(tmp_path: Path) -> None:
+def test_forests_above_65536_leaves_take_four_bytes_per_leaf(tmp_path: Path) -> None:
     inputs = TowerInputs(trees=TREES, leaves=70_000, numeric=NUMERIC, dense={"content": DENSE})
     rows = impressions(10, seed=1)
     rows.leaves[3, 5] = 69_999
@@ -115,7 +115,7 @@ def test_rows_of_another_forest_are_refused(tmp_path: Path) -> None:
         _batches(files, fewer_leaves)
 
 
-def test_codes_stay_with_their_row_and_are_read_where_they_are_needed(tmp_path: Path) -> None:
+def test_codes_stay_with_their_row_and_are_read_only_if_needed(tmp_path: Path) -> None:
     files = write_leaf_examples(tmp_path, impressions(ROWS, seed=1))
 
     for name in (keys.CALIBRATION_KEY, keys.CATEGORICAL):

@@ -21,7 +21,7 @@ def batches() -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices({keys.LEAVES: LEAVES, keys.LABELS: LABELS}).batch(2)
 
 
-def test_each_label_is_the_mean_of_what_happened_and_what_the_forest_expects() -> None:
+def test_each_label_is_a_weighted_mean_of_outcome_and_prediction() -> None:
     shares = np.array([0.75, 0.5], np.float32)
     found = list(mixed_labels(batches(), teacher, shares).as_numpy_iterator())
     expected = (1 - shares) * LABELS + shares / (1 + np.exp(-LOG_ODDS[LEAVES].sum(axis=1)))
@@ -29,12 +29,12 @@ def test_each_label_is_the_mean_of_what_happened_and_what_the_forest_expects() -
     np.testing.assert_array_equal(np.concatenate([batch[keys.LEAVES] for batch in found]), LEAVES)
 
 
-def test_a_share_of_nothing_leaves_the_labels() -> None:
+def test_a_share_of_zero_leaves_the_labels_unchanged() -> None:
     found = list(mixed_labels(batches(), teacher, np.zeros(2, np.float32)).as_numpy_iterator())
     np.testing.assert_array_equal(np.concatenate([batch[keys.LABELS] for batch in found]), LABELS)
 
 
-def test_the_more_positives_the_less_the_teacher_weighs() -> None:
+def test_the_teachers_weight_falls_with_the_positives() -> None:
     counts = LabelCounts(100_000, np.array([0, 500, 50_000]))
     fading = Training(distillation=0.6, distillation_half_positives=500)
     np.testing.assert_allclose(teacher_shares(fading, counts), [0.6, 0.3, 0.6 / 101], rtol=1e-6)

@@ -1,4 +1,4 @@
-"""The Fisher information against its definition, one impression at a time."""
+"""The Fisher information compared with its definition, one impression at a time."""
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ RATES = np.array([0.1, 0.4, 0.05, 0.5])
 
 
 def network_of(towers: Towers) -> TwoTowerNetwork:
-    """Nothing in it is at its initial zero."""
+    """A network in which no weight has its initial zero."""
     network = TwoTowerNetwork(KEYED_INPUTS, towers, OBJECTIVES, RATES, seed=1)
     rng = np.random.default_rng(2)
     for weight in network.weights:
@@ -26,7 +26,7 @@ def network_of(towers: Towers) -> TwoTowerNetwork:
 
 
 def squared_gradients(network: TwoTowerNetwork, rows: int, blend: Blend | None = None) -> list[np.ndarray]:
-    """By its definition: the mean over impressions of the squared gradient of each one's loss."""
+    """The definition: the mean over impressions of the squared gradient of each impression's loss."""
     totals = [np.zeros(weight.shape) for weight in network.trainable_weights]
     for batch in impressions(rows, seed=3).batches(1):
         with tf.GradientTape() as tape:
@@ -62,7 +62,7 @@ def test_it_is_the_mean_of_each_impressions_squared_gradient(towers: Towers) -> 
         np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=1e-9, err_msg=weight.path)
 
 
-def test_it_is_of_what_is_served() -> None:
+def test_the_fisher_information_is_that_of_the_served_blend() -> None:
     network = network_of(Towers(leaf_embedding_size=2, hidden=(5,)))
     blend = Blend(lambda leaves: tf.fill([tf.shape(leaves)[0], len(OBJECTIVES)], -2.0), share=0.3)
     found = fisher_diagonal(network, impressions(ROWS, seed=3).batches(16), KEYED_INPUTS, 1000, blend)
@@ -70,10 +70,10 @@ def test_it_is_of_what_is_served() -> None:
         np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=1e-9)
 
 
-def test_no_more_rows_are_looked_at_than_asked_for() -> None:
+def test_no_more_rows_are_read_than_requested() -> None:
     network = network_of(Towers(leaf_embedding_size=2, hidden=(4,)))
     first = fisher_diagonal(network, impressions(20, seed=3).batches(16), KEYED_INPUTS, rows=20)
-    # The rows after the twentieth would be others.
+    # The rows after the twentieth would change the result.
     capped = fisher_diagonal(network, impressions(20, seed=3).batches(16).repeat(2), KEYED_INPUTS, rows=20)
     for one, other in zip(first, capped, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -1,4 +1,4 @@
-"""The calibration layer: its values, its order, where its gradients go, and what it puts right."""
+"""The calibration layer: its values, monotonicity and gradients, and what it corrects."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ OBJECTIVES, KEYS = len(LOG_ODDS), 4
 def _layer(
     key_values: int = KEYS, seed: int | None = 0, log_odds: NDArray[np.float64] = LOG_ODDS
 ) -> IsotonicCalibration:
-    """With random weights, or with a seed of None as it starts."""
+    """A layer with random weights, or with its initial weights if the seed is None."""
     layer = IsotonicCalibration(log_odds, GRID, key_values)
     if seed is not None:
         rng = np.random.default_rng(seed)
@@ -32,7 +32,7 @@ def _layer(
 
 
 def _logits(rows: int, seed: int = 1) -> NDArray[np.float32]:
-    """In the grid and far outside of it, and one row on the borders."""
+    """Logits inside the grid and far outside of it, and one row on the borders of buckets."""
     logits = np.random.default_rng(seed).uniform(-9.0, 6.0, (rows, OBJECTIVES)).astype(np.float32)
     logits[0] = [-4.0, 0.0, 2.0]
     return logits
@@ -43,7 +43,7 @@ def _keys(rows: int) -> NDArray[np.int64]:
 
 
 def _in_numpy(layer: IsotonicCalibration, logits: NDArray[np.float32], keys: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Interpolates between the values at the borders, which lie as far apart as the slopes say."""
+    """Interpolates between the values at the borders, whose differences are given by the slopes."""
     weights = {weight.name: weight.numpy().astype(np.float64) for weight in layer.trainable_weights}
     borders = np.linspace(GRID.low, GRID.high, GRID.buckets + 1)
     knots = np.concatenate([[-50.0], borders[1:-1], [50.0]])
@@ -72,7 +72,7 @@ def test_values_are_those_of_an_interpolation() -> None:
     np.testing.assert_allclose(layer(logits, keys), expected, atol=2e-4)
 
 
-def test_a_key_at_zero_is_no_key() -> None:
+def test_zero_key_weights_have_no_effect() -> None:
     layer, plain, logits = _layer(), _layer(0), _logits(50)
     for weight in (layer.key_slopes, layer.key_bias):
         weight.assign(np.zeros(weight.shape))
@@ -132,7 +132,7 @@ def test_gradient_by_the_logit_is_the_slope_on_borders_as_well() -> None:
     np.testing.assert_allclose(by_logit, np.repeat(slopes[[0, 0, 2, 3, 5, 5]][:, np.newaxis], OBJECTIVES, 1), rtol=1e-5)
 
 
-def test_the_derivative_by_weights_is_that_of_automatic_differentiation() -> None:
+def test_the_derivative_with_respect_to_weights_is_that_of_autodiff() -> None:
     layer, logits, keys = _layer(), _logits(1, seed=5), np.array([[1]])
     slopes = _gradients(layer, logits, keys)[1]
     np.testing.assert_allclose(layer.by_slope_weights(logits, keys)[0], slopes, rtol=1e-5, atol=1e-6)
@@ -168,7 +168,7 @@ def _fitted(
     return lambda x, key: layer(x, np.full((len(x), 1), key)).numpy()
 
 
-def test_a_key_whose_logits_are_twice_too_steep_is_put_right_and_the_others_left() -> None:
+def test_a_key_with_logits_twice_too_steep_is_corrected_and_others_are_not() -> None:
     logits = np.random.default_rng(3).normal(-1.5, 1.2, (4000, OBJECTIVES)).astype(np.float32)
     keys = _keys(4000)
     true = np.where(keys == 1, -1.5 + (logits + 1.5) / 2, logits)
@@ -180,7 +180,7 @@ def test_a_key_whose_logits_are_twice_too_steep_is_put_right_and_the_others_left
     np.testing.assert_allclose(calibrated(x, 2), x, atol=0.15)
 
 
-def test_logits_bent_by_a_function_of_their_own_are_straightened() -> None:
+def test_logits_distorted_by_a_monotone_function_are_calibrated() -> None:
     true = np.random.default_rng(4).normal(-1.5, 1.2, (4000, OBJECTIVES))
     bent = np.where(true > -1, 3 * true + 2, true).astype(np.float32)  # too steep above -1
 

@@ -1,4 +1,4 @@
-"""The pull of an incremental update, against the formula that it stands for."""
+"""The pull of an incremental update, compared with its formula."""
 
 from dataclasses import replace
 
@@ -43,7 +43,7 @@ def written_out(w: tuple[np.ndarray, ...], state: TowerState) -> float:
     return 0.5 * STRENGTH * total
 
 
-def test_the_penalty_is_the_papers_but_for_a_constant(state: TowerState) -> None:
+def test_the_penalty_is_the_papers_up_to_a_constant(state: TowerState) -> None:
     _, pull = incremental_start(state, STRENGTH, ALPHA)
     one, other = arrays(5), arrays(6)
     ours = float(pull.penalty(one) - pull.penalty(other))
@@ -58,7 +58,7 @@ def test_training_starts_between_the_two_but_keeps_the_latest_averages(state: To
     np.testing.assert_array_equal(start.other[0], state.latest.other[0])
 
 
-def test_a_weight_that_nothing_determined_is_free(state: TowerState) -> None:
+def test_a_weight_without_information_is_not_pulled(state: TowerState) -> None:
     nothing = tuple(np.zeros_like(h) for h in state.latest.fisher)
     assert state.cold is not None
     undetermined = TowerState("forest", replace(state.latest, fisher=nothing), replace(state.cold, fisher=nothing))
@@ -75,7 +75,7 @@ def test_without_fisher_information_there_is_no_update(state: TowerState) -> Non
 
 
 def test_the_stronger_the_pull_the_nearer_the_towers_stay() -> None:
-    """The outcomes are turned around, so that the new impressions lead far away."""
+    """The outcomes are inverted, so that the new impressions move the weights far away."""
     data = impressions(1_000, seed=1)
     three_epochs = replace(TRAINING, epochs=3)
     cold = train_towers(data.batches(64, 3), data.counts(), INPUTS, OBJECTIVES, TOWERS, three_epochs).network
@@ -96,7 +96,7 @@ def test_the_stronger_the_pull_the_nearer_the_towers_stay() -> None:
                 for h, w, w1 in zip(before.fisher, after.trainable, before.trainable, strict=True)
             )
         )
-        # The loss that is told is that of the impressions alone: the pull's own would dwarf it.
+        # The reported loss is that of the impressions alone: the pull's term would dwarf it.
         assert trained.history.loss[-1] < 20.0
     assert moved[0] > moved[1] > moved[2]
     assert moved[0] > 4 * moved[2]
@@ -111,5 +111,5 @@ def test_a_warm_start_begins_where_the_last_training_ended() -> None:
     )
     assert again.history.loss[0] < first.history.loss[0]
     batch = {name: tf.constant(array) for name, array in data.tensors().items()}
-    # But for the moving averages of batch normalisation.
+    # Except for the moving averages of batch normalisation.
     np.testing.assert_allclose(first.network(batch), again.network(batch), atol=0.1)

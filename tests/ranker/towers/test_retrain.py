@@ -1,4 +1,4 @@
-"""A chain of days, each going on from the one before."""
+"""A chain of days, each of which continues from the previous one."""
 
 from dataclasses import replace
 
@@ -23,13 +23,13 @@ DAYS = [impressions(600, seed=day) for day in range(3)]
 def day(
     data: Impressions, start: str, retraining: Retraining, parent: TowerState | None = None, forest: str = "forest"
 ) -> tuple[float, TowerState]:
-    """Trains on a day; its first loss and the state that it leaves."""
+    """Trains on a day; returns its first loss and its final state."""
     task = Task(data.counts(), INPUTS, OBJECTIVES, TOWERS, TRAINING, retraining, forest, None)
     trained, state = retrain(start, task, lambda: data.batches(64, 4), parent)  # type: ignore[arg-type]
     return trained.history.loss[0], state
 
 
-def test_a_warm_day_starts_from_what_the_day_before_learnt() -> None:
+def test_a_warm_day_starts_from_the_weights_of_the_day_before() -> None:
     warm = Retraining(start="warm")
     cold_loss, monday = day(DAYS[0], "cold", warm)
     warm_loss, tuesday = day(DAYS[1], "warm", warm, monday)
@@ -38,7 +38,7 @@ def test_a_warm_day_starts_from_what_the_day_before_learnt() -> None:
     assert tuesday.latest.fisher == ()
 
 
-def test_a_warm_day_climbs_to_a_lower_rate() -> None:
+def test_a_warm_day_has_a_lower_peak_rate() -> None:
     data = DAYS[0]
     peaks = []
     for start, parent in (("cold", None), ("warm", day(data, "cold", Retraining())[1])):
@@ -60,7 +60,7 @@ def test_an_incremental_chain_keeps_the_cold_start_and_renews_the_latest() -> No
     assert wednesday.cold is monday.latest
     assert not np.array_equal(wednesday.latest.trainable[0], tuesday.latest.trainable[0])
     assert not np.array_equal(wednesday.latest.fisher[0], tuesday.latest.fisher[0])
-    # The next cold start is what later days are pulled towards.
+    # Later days are pulled towards the next cold start.
     _, thursday = day(DAYS[0], "cold", incremental, None)
     assert thursday.cold is thursday.latest
 
@@ -79,7 +79,7 @@ def test_the_fisher_information_is_that_of_all_impressions() -> None:
     assert not np.array_equal(states[0].fisher[0], states[1].fisher[0])
 
 
-def test_a_start_that_does_not_fit_is_refused() -> None:
+def test_an_incompatible_start_is_refused() -> None:
     _, monday = day(DAYS[0], "cold", Retraining())
     with pytest.raises(ValueError, match="a start that is warm needs the state of an earlier training"):
         day(DAYS[1], "warm", Retraining())
@@ -100,7 +100,7 @@ def test_the_same_chain_gives_the_same_weights() -> None:
 
 @pytest.mark.parametrize("start", ["cold", "warm"])
 def test_towers_learn_from_a_forest_that_has_seen_the_day(start: str) -> None:
-    """One that expects next to nothing lowers what the towers predict, by its share in the labels."""
+    """A forest that predicts almost 0 lowers the towers' predictions by its share in the labels."""
     data, rare = DAYS[0], 0.01
     quick = Retraining(learning_rate_fraction=1.0)
     task = Task(data.counts(), INPUTS, OBJECTIVES, TOWERS, TRAINING, quick, "forest", None)
@@ -118,8 +118,8 @@ def test_towers_learn_from_a_forest_that_has_seen_the_day(start: str) -> None:
     np.testing.assert_allclose(mean_prediction(taught), expected, atol=0.04)
 
 
-def test_a_later_day_makes_good_what_a_forest_without_refresh_gets_wrong() -> None:
-    """It neither learns from one that expects next to nothing, nor lets it lower what is served."""
+def test_a_later_day_compensates_for_a_forest_without_refresh() -> None:
+    """Towers do not learn from a forest that predicts almost 0, and compensate for its share in the served blend."""
     data, share = DAYS[1], 0.4
     margins = lambda leaves: tf.fill([tf.shape(leaves)[0], len(OBJECTIVES)], -4.0)  # noqa: E731
     towers = replace(TOWERS, forest_share=share)

@@ -1,4 +1,4 @@
-"""Negatives that are left out: which, how often, and that what is learnt stays the same."""
+"""Negative downsampling: which negatives are dropped, how many, and that the learnt probabilities stay the same."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def sampled(sampling: Sampling, rows: Impressions = ROWS) -> dict[str, np.ndarra
     return {name: tensor.numpy() for name, tensor in sampler(sampling)(tensors, tf.constant(0, tf.int64)).items()}
 
 
-def test_nothing_is_left_out_by_default() -> None:
+def test_nothing_is_dropped_by_default() -> None:
     assert make_sampler(Sampling(), NAMES, seed=1) is None
     assert make_sampler(Sampling(negatives={"like": 1.0}), NAMES, seed=1) is None
 
@@ -49,7 +49,7 @@ def test_every_engaged_impression_is_kept_and_the_others_by_their_share() -> Non
     np.testing.assert_array_equal(kept[keys.LOGIT_OFFSET], 0)
 
 
-def test_an_objective_loses_its_own_negatives_only() -> None:
+def test_an_objective_drops_only_its_own_negatives() -> None:
     kept = sampled(Sampling(negatives={"click": 0.2}, correction="none"))
     weights, click = kept[keys.LOSS_WEIGHTS], NAMES.index("click")
     assert len(weights) == len(ROWS.labels)
@@ -72,7 +72,7 @@ def test_weights_keep_the_expected_loss(sampling: Sampling) -> None:
     np.testing.assert_allclose(loss(kept, kept[keys.LOSS_WEIGHTS]), everything, rtol=0.03)
 
 
-def test_a_shift_is_the_logarithm_of_what_stands_for_one() -> None:
+def test_the_shift_is_the_logarithm_of_the_inverse_sampling_rate() -> None:
     kept = sampled(Sampling(negatives={"like": 0.1}, correction="shift"))
     np.testing.assert_allclose(kept[keys.LOGIT_OFFSET][:, NAMES.index("like")], np.log(10), rtol=1e-6)
     np.testing.assert_array_equal(np.delete(kept[keys.LOGIT_OFFSET], NAMES.index("like"), axis=1), 0)
@@ -80,7 +80,7 @@ def test_a_shift_is_the_logarithm_of_what_stands_for_one() -> None:
 
 
 @pytest.mark.parametrize("correction", ["weights", "shift"])
-def test_base_rates_stay_those_of_all_impressions(tmp_path: Path, correction: str) -> None:
+def test_base_rates_are_those_of_all_impressions(tmp_path: Path, correction: str) -> None:
     files = write_leaf_examples(tmp_path, ROWS)
     sampling = Sampling(negatives={"like": 0.1, "dwell": 0.3}, correction=correction)  # type: ignore[arg-type]
     counts = count_labels(files, NAMES, sampler(sampling))
@@ -123,7 +123,7 @@ def test_the_loss_is_weighted_and_of_shifted_log_odds() -> None:
     np.testing.assert_allclose(found, -weights * np.where(labels > 0, np.log(p), np.log1p(-p)), rtol=1e-5)
 
 
-def test_a_teacher_is_told_of_the_shift() -> None:
+def test_the_shift_is_added_to_the_teachers_log_odds() -> None:
     batch = {
         keys.LEAVES: np.zeros([2, 1], np.int32),
         keys.LABELS: np.array([[0.0], [1.0]], np.float32),
@@ -145,7 +145,7 @@ def test_a_teacher_is_told_of_the_shift() -> None:
     ],
     ids=["impressions", "weights", "shift", "none"],
 )
-def test_predictions_add_up_to_what_happens_unless_nothing_is_corrected(sampling: Sampling) -> None:
+def test_predictions_are_calibrated_unless_nothing_is_corrected(sampling: Sampling) -> None:
     kept = sampled(sampling)
     labels, weights = kept[keys.LABELS], kept[keys.LOSS_WEIGHTS]
     sums = weights.sum(axis=0)

@@ -1,4 +1,4 @@
-"""What a warm start is handed: saved, loaded, and refused where it does not fit."""
+"""The state for a warm start: saved, loaded, and refused if it is incompatible."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def test_a_restored_network_scores_as_the_saved_one(tmp_path: Path) -> None:
     np.testing.assert_array_equal(network(batch), other(batch))
 
 
-def test_a_snapshot_stays_as_it_was_while_the_network_moves_on() -> None:
+def test_a_snapshot_does_not_change_with_the_network() -> None:
     network = network_of(1)
     before = snapshot(network)
     kept = [np.array(array) for array in before.trainable]
@@ -95,7 +95,7 @@ def test_leaves_of_another_forest_are_refused() -> None:
         check_forest(state, "bbbb")
 
 
-def test_a_file_that_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
+def test_a_missing_or_corrupt_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"towers\.npz is missing or damaged"):
         TowerState.load(str(tmp_path))
     TowerState("forest", snapshot(network_of(1))).save(str(tmp_path))

@@ -18,7 +18,7 @@ STEPS = 12
 def _run(
     compiled: bool, dropout: float = 0.0, clip: float | None = 10.0, isotonic: Isotonic | None = None
 ) -> tuple[ChunkReport, list[np.ndarray]]:
-    """What STEPS steps report, and the weights after them."""
+    """The report of STEPS steps, and the weights after them."""
     rows = impressions(STEPS * 256, seed=1)
     towers = Towers(leaf_embedding_size=4, hidden=(16, 8), dense_projection_size=4, dropout=dropout, isotonic=isotonic)
     network = TwoTowerNetwork(KEYED_INPUTS, towers, OBJECTIVES, rows.counts().base_rates, seed=1)
@@ -54,7 +54,7 @@ def test_a_chunk_reports_every_step_in_order() -> None:
     np.testing.assert_array_equal(report.rows, np.full(STEPS, 256))
     assert report.finite.all()
     positives = first[:256].mean(axis=0)
-    # The first step predicts the base rates of all rows for its own.
+    # The first step predicts the base rates of all rows for its batch.
     entropy = -positives * np.log(base_rates) - (1 - positives) * np.log1p(-base_rates)
     np.testing.assert_allclose(report.losses[0], entropy, rtol=1e-4)
 
@@ -62,7 +62,7 @@ def test_a_chunk_reports_every_step_in_order() -> None:
 def test_a_small_clip_norm_slows_the_steps_down() -> None:
     rows = impressions(256, seed=1)
     moved = []
-    # Adagrad's first step is as long as its rate, unless a gradient is as small as what keeps it from dividing by 0.
+    # Adagrad's first step has the length of its rate, unless a gradient is as small as epsilon.
     for clip in (1e-6, None):
         network = TwoTowerNetwork(INPUTS, Towers(hidden=(8,)), OBJECTIVES, rows.counts().base_rates, seed=1)
         optimizer = make_optimizer(

@@ -1,4 +1,4 @@
-"""Training: what it learns, that it repeats itself exactly, what it records, and how it fails."""
+"""Training: what it learns, reproducibility, what it records, and its errors."""
 
 import logging
 from dataclasses import replace
@@ -20,7 +20,7 @@ from tests.ranker.towers.planted import INPUTS, OBJECTIVES, Impressions, impress
 
 TOWERS = Towers(leaf_embedding_size=4, hidden=(32, 16), dense_projection_size=4)
 TRAINING = Training(batch_size=256, learning_rate=1e-2)
-# One batch larger than the rows is an epoch of one step.
+# If the batch is larger than the number of rows, an epoch has one step.
 ONE_STEP_EPOCHS = replace(TRAINING, batch_size=8192, epochs=30)
 
 
@@ -62,7 +62,7 @@ def test_history_covers_every_impression(trained: tuple[TrainedTowers, str]) -> 
     assert TrainingHistory.from_json(history.to_json()) == history
 
 
-def test_first_step_costs_what_the_base_rates_cost() -> None:
+def test_the_first_step_has_the_loss_of_the_base_rates() -> None:
     rows = impressions(2560, seed=1)
 
     history = _train(rows, replace(ONE_STEP_EPOCHS, epochs=1)).history
@@ -103,7 +103,7 @@ def test_every_optimizer_lowers_the_loss(optimizer: Any, learning_rate: float) -
     assert history.loss[-1] < 0.95 * history.base_rate_loss
 
 
-def test_all_impressions_count_alike_in_an_uneven_last_batch() -> None:
+def test_all_impressions_have_equal_weight_in_a_smaller_last_batch() -> None:
     rows = impressions(300, seed=1)
     order = np.argsort(rows.labels[:, 1])
     uneven = Impressions(rows.leaves[order], rows.numeric[order], rows.content[order], rows.labels[order])
@@ -113,7 +113,7 @@ def test_all_impressions_count_alike_in_an_uneven_last_batch() -> None:
     assert history.loss[0] == pytest.approx(history.base_rate_loss, rel=1e-4)
 
 
-def test_progress_tells_impressions_and_loss(caplog: pytest.LogCaptureFixture) -> None:
+def test_progress_reports_impressions_and_loss(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger=LOGGER_NAME):
         _train(impressions(500, seed=1), replace(ONE_STEP_EPOCHS, epochs=3))
 
@@ -123,7 +123,7 @@ def test_progress_tells_impressions_and_loss(caplog: pytest.LogCaptureFixture) -
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_an_input_that_is_not_finite_is_found_where_it_is(value: float) -> None:
+def test_an_infinite_input_is_reported_with_its_step(value: float) -> None:
     rows = impressions(2560, seed=1)
     rows.content[256 * 3 + 7, 2] = value
 
@@ -158,7 +158,7 @@ def test_an_absurd_learning_rate_is_an_error_with_a_remedy() -> None:
         _train(impressions(4000, seed=1), training)
 
 
-def test_the_watch_forgives_one_bad_step_and_not_many() -> None:
+def test_the_watch_tolerates_one_bad_step_but_not_many() -> None:
     position = Position(step=50, steps=100, epoch=1, learning_rate=0.1)
     watch = ExplosionWatch(base_rate_loss=1.0)
 
@@ -170,7 +170,7 @@ def test_the_watch_forgives_one_bad_step_and_not_many() -> None:
         watch.check(position)
 
 
-def test_the_watch_forgets_what_left_its_window() -> None:
+def test_the_watch_ignores_steps_outside_its_window() -> None:
     watch = ExplosionWatch(base_rate_loss=1.0)
 
     watch.add(np.array([1000.0] + [1.0] * 20), np.full(21, 1000))
@@ -185,7 +185,7 @@ def test_fewer_rows_than_counted_is_an_error() -> None:
         train_towers(rows.batches(8192), rows.counts(), INPUTS, OBJECTIVES, TOWERS, ONE_STEP_EPOCHS)
 
 
-def test_an_unusable_row_is_an_error_that_says_what_is_wrong() -> None:
+def test_the_error_of_an_invalid_row_says_what_is_wrong() -> None:
     rows = impressions(500, seed=1)
 
     def check(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

@@ -1,4 +1,4 @@
-"""Several workers or devices take the steps that one takes."""
+"""Several workers or devices take the same steps as one."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def start(kind: str, out: Path, tf_config: dict[str, object] | None = None) -> s
 
 
 def finished(process: subprocess.Popen[str], out: Path) -> tuple[list[np.ndarray], bool]:
-    """The weights, and whether it was the chief."""
+    """The weights of a finished process, and whether it was the chief."""
     log, _ = process.communicate()
     assert process.returncode == 0, log[-3_000:]
     with np.load(out) as arrays:
@@ -79,13 +79,13 @@ def test_one_device_needs_no_strategy() -> None:
     assert is_chief(None)
 
 
-def test_all_devices_of_this_machine_are_led_by_it() -> None:
+def test_with_one_machine_this_process_is_the_chief() -> None:
     strategy = make_strategy("mirrored")
     assert isinstance(strategy, tf.distribute.MirroredStrategy)
     assert is_chief(strategy)
 
 
-def test_workers_that_nobody_named_are_an_error_that_says_who_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_tf_config_is_an_error_that_explains_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TF_CONFIG", raising=False)
     with pytest.raises(ValueError, match=r"training\.strategy: multi_worker needs TF_CONFIG to name the workers"):
         make_strategy("multi_worker")

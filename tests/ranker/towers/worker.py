@@ -1,7 +1,7 @@
 """One process of several that train the planted towers together: `python -m tests.ranker.towers.worker KIND OUT`.
 
-KIND is `multi_worker`, with TF_CONFIG in the environment, or `mirrored` for two devices of this process. The weights go
-to OUT, and 1 or 0 for whether this process is the one that would write a model.
+KIND is `multi_worker`, with TF_CONFIG in the environment, or `mirrored` for two devices of this process. The weights
+are written to OUT, and 1 or 0 for whether this process is the one that would write a model.
 """
 
 import sys
@@ -16,7 +16,7 @@ from ranker.towers.workers import is_chief, make_strategy
 from tests.ranker.towers.planted import KEYED_INPUTS, OBJECTIVES, impressions
 
 TOWERS = Towers(leaf_embedding_size=4, hidden=(32, 16), dense_projection_size=4, isotonic=Isotonic(by="device"))
-# Clipping at this norm is felt in every step; the last batch has one row, which leaves one of two replicas without any.
+# Every step is clipped at this norm; the last batch has one row, so that one of two replicas gets none.
 TRAINING = Training(batch_size=256, learning_rate=1e-2, gradient_clip_norm=0.5, epochs=2)
 ROWS = 6 * 256 + 1
 
