@@ -44,9 +44,9 @@ class FeedParameters:
     def save(self, root: Path) -> None:
         """Writes the settings to the root of the feed."""
         root.mkdir(parents=True, exist_ok=True)
-        aside = root / f".{_FILE}"
-        aside.write_text(json.dumps(self.as_json(), indent=2) + "\n")
-        aside.replace(root / _FILE)
+        temporary = root / f".{_FILE}"
+        temporary.write_text(json.dumps(self.as_json(), indent=2) + "\n")
+        temporary.replace(root / _FILE)
 
     def as_json(self) -> dict[str, Any]:
         """Name → setting, as in the file."""

@@ -101,7 +101,7 @@ def _start_tracker(workers: int, host: str) -> dict[str, Any]:
 def _wait(distributed: Any, tasks: Sequence[Any]) -> None:
     """Waits for all tasks; raises the error of the first one that fails.
 
-    An `OtherShareError` is raised only when no task failed with an error of its own.
+    An `OtherShareError` is raised only if no task failed with another error.
     """
     others: OtherShareError | None = None
     for task in distributed.as_completed(tasks):

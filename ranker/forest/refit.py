@@ -77,7 +77,7 @@ class _LeafColumns:
         self._blocks: list[tuple[int, int]] = []  # (offset in the file, rows) of each block
 
     def append(self, leaves: Leaves) -> None:
-        """Adds rows: leaf ids [rows, trees], unique over the whole forest."""
+        """Adds rows: leaf ids [rows, trees], unique within the forest."""
         self._blocks.append((self._file.tell(), len(leaves)))
         within = (leaves - self._first.astype(leaves.dtype)).astype(self._dtype)
         self._file.write(np.ascontiguousarray(within.T).tobytes())

@@ -73,7 +73,7 @@ class SpoolIter(xgb.DataIter):
         self._batches = self._spool.batches(self._batch_rows)
 
     def next(self, input_data: Callable[..., None]) -> bool:
-        """Hands one batch to XGBoost; False at the end."""
+        """Passes one batch to XGBoost; returns False at the end."""
         batch = next(self._batches, None)
         if batch is None:
             return False

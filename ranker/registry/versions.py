@@ -29,13 +29,13 @@ def complete_versions(push_destination: str) -> list[str]:
                 versions.append(info.base_name)
             else:
                 _logger.warning("%s/%s: skipped, as its name is not a number", push_destination, info.base_name)
-    whole = []
+    complete = []
     for version in sorted(versions, key=int, reverse=True):
         if filesystem.get_file_info(f"{root}/{version}/{SAVED_MODEL}").type == fs.FileType.File:
-            whole.append(version)
+            complete.append(version)
         else:
             _logger.warning("%s/%s: skipped, as it has no %s", push_destination, version, SAVED_MODEL)
-    return whole
+    return complete
 
 
 def read_manifest(push_destination: str, version: str) -> Manifest | None:

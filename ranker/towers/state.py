@@ -88,7 +88,7 @@ class TowerState:
                     cold = latest if arrays["cold_is_latest"] else _snapshot("cold", arrays)
                 return TowerState(str(arrays["forest_fingerprint"]), latest, cold)
         except (tf.errors.NotFoundError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"warm start: {path} is missing or damaged: {error}") from error
+            raise ValueError(f"warm start: {path} is missing or corrupt: {error}") from error
 
 
 def snapshot(network: TwoTowerNetwork, fisher: Sequence[NDArray[np.float32]] = ()) -> Snapshot:

@@ -36,5 +36,5 @@ def test_missing_file_says_which_and_where_from(raw_folder: Path, pattern: str) 
 
 def test_a_file_both_plain_and_compressed(raw_folder: Path) -> None:
     write_raw(raw_folder, suffix=".gz")
-    with pytest.raises(RawDataError, match=r"both log_standard_4_08_to_4_26_pure\.csv and .*\.csv\.gz are there"):
+    with pytest.raises(RawDataError, match=r"both log_standard_4_08_to_4_26_pure\.csv and .*\.csv\.gz exist"):
         find_raw_files(raw_folder)

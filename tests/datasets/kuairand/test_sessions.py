@@ -31,8 +31,8 @@ def test_later_impressions_do_not_change_earlier_ones() -> None:
     viewer = rng.integers(0, 5, 400)
     at = np.sort(rng.integers(0, 3 * 1440, 400))
     day = 20220425 + at // 1440
-    whole = find_sessions(viewer, day, at * MINUTE)
+    complete = find_sessions(viewer, day, at * MINUTE)
     part = find_sessions(viewer[:250], day[:250], at[:250] * MINUTE)
-    assert whole.ids[:250].tolist() == part.ids.tolist()
-    np.testing.assert_array_equal(whole.position[:250], part.position)
-    np.testing.assert_array_equal(whole.hours_since_previous[:250], part.hours_since_previous)
+    assert complete.ids[:250].tolist() == part.ids.tolist()
+    np.testing.assert_array_equal(complete.position[:250], part.position)
+    np.testing.assert_array_equal(complete.hours_since_previous[:250], part.hours_since_previous)

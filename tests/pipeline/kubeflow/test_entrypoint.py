@@ -75,15 +75,15 @@ def test_errors_are_written_for_kubernetes_too(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("runner", "scheme", "handed"),
+    ("runner", "scheme", "expected"),
     [(IN_PROCESS, "gs", "{pod}/gcs/b/run/model"), (CLUSTER, "gs", "gs://b/run/model")],
 )
-def test_beam_workers_on_other_machines_get_the_original_uris(pod: Path, runner: str, scheme: str, handed: str) -> None:
+def test_remote_beam_workers_get_the_original_uris(pod: Path, runner: str, scheme: str, expected: str) -> None:
     with pytest.raises(LookupError) as raised:
         entrypoint.main([*arguments(pod, BEAM_COPIER, scheme), runner])
-    assert raised.value.args == (handed.format(pod=pod),)
+    assert raised.value.args == (expected.format(pod=pod),)
 
 
-def test_beam_workers_on_other_machines_cannot_read_minio(pod: Path) -> None:
+def test_remote_beam_workers_cannot_read_minio(pod: Path) -> None:
     with pytest.raises(ValueError, match=r"minio://b/run/copy: Beam's workers on other machines cannot read minio://"):
         entrypoint.main([*arguments(pod, BEAM_COPIER), CLUSTER])

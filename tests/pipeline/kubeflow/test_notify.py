@@ -15,7 +15,7 @@ FAILED = {
     "pipelineJobResourceName": "feed-ranker-feed-x7",
     "error": {"message": "FeedLogGen: FeedLogError: no folder day-2026-03-09"},
 }
-TOLD = "feed-ranker-feed (run feed-ranker-feed-x7) failed: FAILED: FeedLogGen: FeedLogError: no folder day-2026-03-09"
+TEXT = "feed-ranker-feed (run feed-ranker-feed-x7) failed: FAILED: FeedLogGen: FeedLogError: no folder day-2026-03-09"
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def arguments(url: str, folder: Path, status: object = FAILED, on: str = "failur
 def test_a_failure_is_reported(webhook: StubServer, tmp_path: Path) -> None:
     assert main(arguments(f"{webhook.url}/hook", tmp_path)) == 0
     [request] = webhook.requests
-    assert request.body == {"text": TOLD}
+    assert request.body == {"text": TEXT}
     assert request.headers["content-type"] == "application/json"
 
 
@@ -65,6 +65,6 @@ def test_it_imports_neither_tfx_nor_other_modules_of_the_project(webhook: StubSe
     done = subprocess.run(
         [*command, *arguments(f"{webhook.url}/hook", tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == TOLD
+    assert done.stdout.strip() == TEXT
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert {name for name in imported if name.partition(".")[0] in ("tfx", "tensorflow", "kfp", "pydantic")} == set()

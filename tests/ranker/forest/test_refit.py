@@ -77,9 +77,9 @@ def test_batch_size_does_not_change_the_values(tmp_path: Path) -> None:
     cuts = [(0, 1), (1, 700), (700, 3000)]
     parts = ((features[begin:end], labels[begin:end]) for begin, end in cuts)
     found = refitted(forest, parts, 0.3, tmp_path)
-    whole = refitted(forest, [(features, labels)], 0.3, tmp_path)
-    np.testing.assert_array_equal(found.leaf_value, whole.leaf_value)
-    np.testing.assert_array_equal(found.leaf_cover, whole.leaf_cover)
+    single_batch = refitted(forest, [(features, labels)], 0.3, tmp_path)
+    np.testing.assert_array_equal(found.leaf_value, single_batch.leaf_value)
+    np.testing.assert_array_equal(found.leaf_cover, single_batch.leaf_cover)
     assert not list(tmp_path.iterdir())
 
 

@@ -93,14 +93,14 @@ def test_stops_each_objective_at_its_best_round() -> None:
 
     # Without early stopping, each objective's loss is lowest after the rounds that were kept. The kept forest predicts
     # the same as that many rounds of the full one.
-    whole, _ = train_forest(feed(rows=1500), replace(config, trees=60, early_stopping_rounds=0), FEATURES, OBJECTIVES)
+    full, _ = train_forest(feed(rows=1500), replace(config, trees=60, early_stopping_rounds=0), FEATURES, OBJECTIVES)
     features, labels, buckets = joined(feed(rows=1500))
     held_out = buckets < config.validation_fraction * VIEWER_BUCKETS
     rows, y = xgb.DMatrix(features[held_out]), labels[held_out]
     kept = forest.booster.predict(rows)
     for output, rounds in enumerate((click, like)):
         scores = [
-            whole.booster.predict(rows, iteration_range=(0, n))[:, output].astype(np.float64) for n in range(1, 31)
+            full.booster.predict(rows, iteration_range=(0, n))[:, output].astype(np.float64) for n in range(1, 31)
         ]
         losses = [-np.mean(np.log(np.where(y[:, output] > 0, p, 1 - p), dtype=np.float64)) for p in scores]
         assert int(np.argmin(losses)) + 1 == rounds

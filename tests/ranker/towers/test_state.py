@@ -96,10 +96,10 @@ def test_leaves_of_another_forest_are_refused() -> None:
 
 
 def test_a_missing_or_corrupt_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"towers\.npz is missing or damaged"):
+    with pytest.raises(ValueError, match=r"towers\.npz is missing or corrupt"):
         TowerState.load(str(tmp_path))
     TowerState("forest", snapshot(network_of(1))).save(str(tmp_path))
-    whole = (tmp_path / "towers.npz").read_bytes()
-    (tmp_path / "towers.npz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"towers\.npz is missing or damaged"):
+    complete = (tmp_path / "towers.npz").read_bytes()
+    (tmp_path / "towers.npz").write_bytes(complete[: len(complete) // 2])
+    with pytest.raises(ValueError, match=r"towers\.npz is missing or corrupt"):
         TowerState.load(str(tmp_path))
