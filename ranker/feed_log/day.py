@@ -38,11 +38,11 @@ def resolve_day(text: str) -> date:
     return moment.astimezone(time_zone(suffixes["zone"] or "UTC")).date() - timedelta(days=int(suffixes["back"] or 0))
 
 
-def scheduled_day(places: tuple[str, ...], zone: str, days_before: int) -> str:
+def scheduled_day(placeholders: tuple[str, ...], zone: str, days_before: int) -> str:
     """The parameter for a schedule.
 
     Args:
-        places: placeholders that an orchestrator replaces by a timestamp as in RFC 3339, the preferred one first.
+        placeholders: placeholders that an orchestrator replaces by a timestamp as in RFC 3339, the preferred one first.
         zone: IANA name of the time zone of the date.
         days_before: how many days before that date the day is.
 
@@ -52,7 +52,7 @@ def scheduled_day(places: tuple[str, ...], zone: str, days_before: int) -> str:
     if days_before < 0:
         raise ValueError(f"days before the scheduled date: 0 or more, got {days_before}")
     suffix = f"[days-before={days_before}]" if days_before else ""
-    return f"{'|'.join(places)}[{time_zone(zone).key}]{suffix}"
+    return f"{'|'.join(placeholders)}[{time_zone(zone).key}]{suffix}"
 
 
 def day_of(moment: datetime, zone: str, days_before: int) -> date:

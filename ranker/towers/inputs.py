@@ -85,7 +85,7 @@ def tower_inputs(
     codes = calibration_keys(features, towers)
     if codes and keys.CALIBRATION_KEY not in transformed:
         raise ValueError(
-            f"transform graph: {keys.CALIBRATION_KEY!r}, the calibration key, is not among its outputs; "
+            f"transform graph: {keys.CALIBRATION_KEY!r}, which the calibration needs, is not among its outputs; "
             f"it writes {sorted(transformed)}"
         )
     categorical = category_codes(features, towers)
