@@ -87,7 +87,7 @@ def batching_parameters(size: int, threads: int) -> str:
         [
             f"# Written by `python -m serving.tune_batch` on a machine of {threads} cores.",
             f"max_batch_size {{ value: {size} }}",
-            "# How long a request waits to be merged with others.",
+            "# A request waits this long for others to be merged with.",
             "batch_timeout_micros { value: 1000 }",
             f"num_batch_threads {{ value: {threads} }}",
             f"max_enqueued_batches {{ value: {50 * threads} }}",

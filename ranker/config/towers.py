@@ -69,6 +69,6 @@ class Towers:
     isotonic: Isotonic | None = None
 
     def calibrated_by(self, features: Features) -> Categorical | None:
-        """The categorical feature each value of which has its own calibration; None where there is none."""
+        """The categorical feature whose values have their own calibrations; None without such a feature."""
         by = self.isotonic.by if self.isotonic else None
         return next((feature for feature in features.categorical if feature.name == by), None)

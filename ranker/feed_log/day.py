@@ -42,7 +42,7 @@ def scheduled_day(placeholders: tuple[str, ...], zone: str, days_before: int) ->
     """The parameter for a schedule.
 
     Args:
-        placeholders: placeholders that an orchestrator replaces by a timestamp as in RFC 3339, the preferred one first.
+        placeholders: what an orchestrator replaces by a timestamp as in RFC 3339, the preferred one first.
         zone: IANA name of the time zone of the date.
         days_before: how many days before that date the day is.
 

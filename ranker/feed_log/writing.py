@@ -48,7 +48,7 @@ def write_day(
 def day_writer(
     root: Path, day: date, *, overwrite: bool = False, rows_per_file: int = ROWS_PER_FILE
 ) -> Iterator["DayWriter"]:
-    """A writer whose rows become the day's folder when the block ends; when the block raises, nothing is written.
+    """A writer whose rows become the day's folder when the block ends; when it raises, the day stays unchanged.
 
     Args:
         root: the feed log; created if it does not exist.

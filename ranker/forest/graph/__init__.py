@@ -1,4 +1,4 @@
-"""The forest inside a TensorFlow graph: `tables` lays it out, `leaves` walks it."""
+"""The forest inside a TensorFlow graph: `bit_tables` lays it out, `leaves` traverses it."""
 
 from ranker.forest.graph.leaves import ForestLeaves
 

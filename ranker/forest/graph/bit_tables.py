@@ -1,4 +1,4 @@
-"""A forest as tables for the bit-sliced walk of `ranker.forest.graph.leaves`, which explains them."""
+"""A forest as tables for the bit-sliced traversal in `ranker.forest.graph.leaves`, which explains them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from ranker.forest.model import Forest
 
-MAGNITUDE = 0x7FFFFFFF  # of a float32's bits, all but the sign
+MAGNITUDE = 0x7FFFFFFF  # all bits of a float32 except the sign
 MISSING = np.iinfo(np.int32).min
 _HIGHEST = np.iinfo(np.int32).max
-# A search costs as much as comparing with this many thresholds, one by one.
+# A search costs as much as comparing with this many single thresholds.
 _FEW = 16
-# Thresholds a column, so that a row's place among them fits into a byte.
+# Thresholds per column, so that a row's position among them fits into a byte.
 _COLUMN = 255
 
 Ints = NDArray[np.int32]
@@ -21,25 +21,25 @@ Ints = NDArray[np.int32]
 
 @dataclass(frozen=True, eq=False)
 class BitTables:
-    """What a row's way through the forest is read from.
+    """The tables that determine a row's path through the forest.
 
-    A condition is a feature, a threshold, and whether a missing value satisfies it; a row goes right at a node where
-    it satisfies the node's condition. Features with few thresholds are compared with each of them. Any other feature
-    is a column, or several where it has more than 255 thresholds, that a row's value is placed in by searching.
-    Outcomes are listed as: the compared thresholds; the features of `present`; then, number by number from 0, the
-    columns, whether a row's place in the column is at least that number.
+    A condition is a feature, a threshold, and whether a missing value satisfies it. A row goes right at a node if it
+    satisfies the node's condition. Features with few thresholds are compared with each of them. Any other feature
+    becomes a column, or several columns if it has more than 255 thresholds; a search finds the position of a row's
+    value in a column. Outcomes are listed in this order: the compared thresholds; the features of `present`; then, for
+    each number from 0 and each column, whether a row's position in the column is at least that number.
 
     Attributes:
         compared_feature: int32 [compared].
         compared_rank: int32 [compared], the threshold's rank (see `ranks`).
         present_feature: int32 [present], the features whose missing values satisfy a condition.
         column_feature: int32 [columns].
-        column_ranks: int32 [columns, 2^bits], thresholds from the lowest up, filled up with the largest int32.
-        outcome: int32 [conditions], the outcome that decides each condition.
+        column_ranks: int32 [columns, 2^bits], thresholds in ascending order, padded with the largest int32.
+        outcome: int32 [conditions], the outcome that determines each condition.
         present: int32 [conditions from `missing_fails` on], which of `present_feature` is the condition's.
-        missing_fails: the conditions before this one fail for missing values, the others are satisfied by them.
-        node_condition: int32 [2^depth - 1, trees] in pre-order; nodes that complete a tree have one condition more
-            than there are, which no row satisfies.
+        missing_fails: missing values fail the conditions before this one and satisfy the others.
+        node_condition: int32 [2^depth - 1, trees] in pre-order; nodes that were added to complete a tree have an
+            additional condition, which no row satisfies.
         leaf: int32 [trees * 2^depth], the leaf at the end of each path.
     """
 
@@ -56,14 +56,14 @@ class BitTables:
 
 
 def ranks(values: NDArray[np.float32]) -> Ints:
-    """Whole numbers in the order of the floats; NaN has no place in it."""
+    """Integers in the order of the floats; undefined for NaN."""
     bits = values.view(np.int32)
     magnitude = bits & MAGNITUDE
     return np.where(bits < 0, -magnitude, magnitude)
 
 
 def bit_tables(forest: Forest) -> BitTables:
-    """Lays a forest out."""
+    """The tables of a forest."""
     rank = ranks(forest.split_threshold)
     conditions, condition_of_split = np.unique(
         np.stack([~forest.split_default_left, forest.split_feature, rank]), axis=1, return_inverse=True
@@ -105,12 +105,12 @@ def bit_tables(forest: Forest) -> BitTables:
 
 
 def _complete(forest: Forest, condition_of_split: Ints) -> tuple[Ints, Ints]:
-    """The conditions [2^depth - 1, trees], level by level, and the leaves [trees, 2^depth] of the trees made complete.
+    """The conditions [2^depth - 1, trees], level by level, and the leaves [trees, 2^depth] of the completed trees.
 
     Args:
-        condition_of_split: int32 [splits + 1]; the last is that of the nodes that are made up.
+        condition_of_split: int32 [splits + 1]; the last one is that of the added nodes.
     """
-    # The subtrees that begin at the present level: their tree, place in the level, first split, and range of leaves.
+    # The subtrees that begin at the current level: their tree, position in the level, first split, and range of leaves.
     tree = np.arange(forest.trees)
     place = np.zeros_like(tree)
     begin, end = forest.first_leaf[:-1].astype(np.int64), forest.first_leaf[1:].astype(np.int64)
@@ -121,7 +121,7 @@ def _complete(forest: Forest, condition_of_split: Ints) -> tuple[Ints, Ints]:
         level = np.full((1 << len(levels), forest.trees), condition_of_split[-1])
         level[place[inner], tree[inner]] = condition_of_split[split[inner]]
         levels.append(level)
-        # A subtree with n leaves has n - 1 splits, in pre-order: its own, those of the left side, those of the right.
+        # A subtree with n leaves has n - 1 splits, in pre-order: its root's, those on the left, those on the right.
         middle = end.copy()
         middle[inner] = forest.split_left[split[inner], 1]
         tree, place, split, begin, end = (

@@ -1,12 +1,12 @@
-"""The forest as plain TensorFlow ops, to the leaf exact, for a SavedModel that stock TensorFlow Serving loads.
+"""The forest as plain TensorFlow ops with exactly XGBoost's leaves; stock TensorFlow Serving can load it.
 
-Looking nodes up row by row is what TensorFlow does worst: one gathered number costs as much as a dozen compared ones.
-So hardly anything is looked up. Each value is placed once among its feature's thresholds, the places are cut into bit
-planes of 64 rows a word, and from there on one bitwise operation serves 64 rows:
+Gathering nodes row by row is slow in TensorFlow: one gathered number costs as much as a dozen compared ones. So almost
+nothing is gathered. Each value is located once among its feature's thresholds. The positions are split into bit planes
+of 64 rows per word. From then on, one bitwise operation handles 64 rows:
 
-- a feature's planes become, doubling by doubling, one word per threshold: which rows reach it;
-- walking all trees down one level is a selection between two words;
-- only the finished path is unpacked into a number per row and tree, and turned into a leaf number by a table.
+- a feature's planes are expanded, in doubling steps, to one word per threshold: which rows reach it;
+- one level of all trees is a selection between two words;
+- only the final path is unpacked into a number per row and tree, and a table maps it to a leaf number.
 """
 
 from typing import Any
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from ranker.forest.graph.bit_tables import MAGNITUDE, MISSING, bit_tables
 from ranker.forest.model import Forest
 
-_WORD = 64  # rows a word
+_WORD = 64  # rows per word
 _BYTE = 8
 _INFINITY = 0x7F800000  # a float32's magnitude above this is NaN
 _ONES = 0x0101010101010101  # 1 in each byte of a word
-# A word of 8 equal bytes masked by _PICK keeps bit k in byte k alone.
+# A word of 8 equal bytes masked with _PICK keeps only bit k in byte k.
 _PICK = 0x8040201008040201
 # A word whose bytes are 0 or 1, times _COLLECT, has byte k's number as bit k of its highest byte.
 _COLLECT = 0x0102040810204080
@@ -32,12 +32,12 @@ class ForestLeaves(tf.Module):
     """Finds the leaf of every row in every tree.
 
     Args:
-        forest: the forest; trees that are not complete are filled up with splits that send every row left.
+        forest: the forest; incomplete trees are completed with splits that send every row left.
         xla: prefer ops that are fast inside a function compiled with `jit_compile`, and slow elsewhere; the leaves
             are the same.
 
     Attributes:
-        first_leaf: int32 [trees + 1], the leaf that each tree's numbers begin at, and how many there are.
+        first_leaf: int32 [trees + 1], the first leaf number of each tree, and the total number of leaves.
     """
 
     def __init__(self, forest: Forest, xla: bool = False) -> None:
@@ -50,7 +50,7 @@ class ForestLeaves(tf.Module):
         self._depth = len(tables.node_condition).bit_length()
         self._missing_fails = tables.missing_fails
         self._compared = len(tables.compared_feature)
-        # Variables, so that a SavedModel keeps them beside its graph and loads them fast.
+        # Variables, so that a SavedModel stores them outside its graph and loads them fast.
         self._compared_feature = _constant(np.append(tables.compared_feature, tables.present_feature), "compared")
         present = np.full_like(tables.present_feature, MISSING + 1)
         self._compared_rank = _constant(np.append(tables.compared_rank, present)[:, None], "compared_rank")
@@ -63,11 +63,11 @@ class ForestLeaves(tf.Module):
 
     @property
     def local_leaf_dtype(self) -> tf.DType:
-        """The smallest unsigned type that holds every leaf's number within its tree."""
+        """The smallest unsigned type for a leaf's number within its tree."""
         return tf.uint8 if np.diff(self.first_leaf).max() <= 1 << _BYTE else tf.uint16
 
     def __call__(self, features: tf.Tensor) -> tf.Tensor:
-        """Leaf numbers, row for row what XGBoost's `pred_leaf` gives after renumbering.
+        """Leaf numbers, equal to XGBoost's `pred_leaf` after renumbering.
 
         Args:
             features: float32 [batch, features], NaN where missing.
@@ -82,7 +82,7 @@ class ForestLeaves(tf.Module):
         return tf.gather(self._leaf, path + tf.range(0, self._trees << self._depth, 1 << self._depth))[:rows]
 
     def _conditions(self, ranks: tf.Tensor) -> tf.Tensor:
-        """Ranks [features, rows] → int64 [conditions + 1, words], a bit for each row that goes right."""
+        """Ranks [features, rows] → int64 [conditions + 1, words], with a bit set for each row that goes right."""
         reached = tf.gather(ranks, self._compared_feature) >= self._compared_rank
         reached = _collected(_eights(tf.cast(reached, tf.uint8)))
         outcomes = tf.concat([reached, self._column_outcomes(ranks)], axis=0)
@@ -94,7 +94,7 @@ class ForestLeaves(tf.Module):
         return tf.concat([decided[: self._missing_fails], satisfied, nothing], axis=0)
 
     def _column_outcomes(self, ranks: tf.Tensor) -> tf.Tensor:
-        """Ranks [features, rows] → int64 [2^bits * columns, words], the rows whose place is at least each number."""
+        """Ranks [features, rows] → int64 [2^bits * columns, words], the rows whose position is at least each number."""
         columns, width = self._column_ranks.shape
         bits = int(width).bit_length() - 1
         places = tf.cast(self._search(self._column_ranks, tf.gather(ranks, self._column_feature)), tf.uint8)
@@ -102,8 +102,8 @@ class ForestLeaves(tf.Module):
         planes = _collected(tf.bitwise.bitwise_and(tf.bitwise.right_shift(_eights(places), bit), _word(_ONES)))
         words = tf.shape(planes)[-1]
         planes = tf.reshape(planes, [bits, columns * words])
-        # A place of k + 1 bits is at least a number: with the highest bit 0 if its own is set or the rest suffices,
-        # with the highest bit 1 if both.
+        # When is a position of k + 1 bits at least a number? If the number's highest bit is 0: the position's highest
+        # bit is set, or its other bits suffice. If the number's highest bit is 1: both.
         at_least = tf.fill([1, columns * words], tf.constant(-1, tf.int64))
         for k in range(bits):
             either = tf.bitwise.bitwise_or(planes[k], at_least)
@@ -111,7 +111,7 @@ class ForestLeaves(tf.Module):
         return tf.reshape(at_least, [columns << bits, words])
 
     def _paths(self, conditions: tf.Tensor) -> tf.Tensor:
-        """Conditions' words → int32 [rows, trees], the path of each row: a bit a level, the root's the highest."""
+        """Conditions' words → int32 [rows, trees], the path of each row: one bit per level, the root's highest."""
         subtree = tf.gather(conditions, self._node_condition)
         turns = []
         for level in reversed(range(self._depth)):
@@ -126,9 +126,9 @@ class ForestLeaves(tf.Module):
 
 
 def _ranks(values: tf.Tensor) -> tf.Tensor:
-    """Float32 → int32 in the same order, the missing lowest of all.
+    """Float32 → int32 in the same order; missing values are the lowest.
 
-    TensorFlow takes subnormal floats for zero when it compares floats, but not when it compares these.
+    TensorFlow treats subnormal floats as zero when it compares floats; these integers avoid that.
     """
     bits = tf.bitcast(values, tf.int32)
     magnitude = tf.bitwise.bitwise_and(bits, MAGNITUDE)
@@ -136,14 +136,14 @@ def _ranks(values: tf.Tensor) -> tf.Tensor:
 
 
 def _searched(thresholds: tf.Tensor, ranks: tf.Tensor) -> tf.Tensor:
-    """How many of its column's thresholds [columns, n] each rank [columns, rows] reaches."""
+    """The number of thresholds of its column [columns, n] that each rank [columns, rows] reaches."""
     return tf.searchsorted(thresholds, ranks, side="right")
 
 
 def _halved(thresholds: tf.Tensor, ranks: tf.Tensor) -> tf.Tensor:
-    """The same by halving, step by step, which XLA fuses, whereas it searches by comparing with every threshold.
+    """The same with an explicit binary search, which XLA fuses; XLA's own search compares with every threshold.
 
-    The last of a power of two of thresholds must be out of reach.
+    The number of thresholds is a power of two, and no rank may reach the last one.
     """
     columns, width = thresholds.shape
     table = tf.reshape(thresholds, [-1])
@@ -158,13 +158,13 @@ def _halved(thresholds: tf.Tensor, ranks: tf.Tensor) -> tf.Tensor:
 
 
 def _eights(flags: tf.Tensor) -> tf.Tensor:
-    """Uint8 [n, rows] → uint64 [n, rows / 8], a byte a row."""
+    """Uint8 [n, rows] → uint64 [n, rows / 8], one byte per row."""
     shape = tf.shape(flags)
     return tf.bitcast(tf.reshape(flags, tf.stack([shape[0], shape[1] // _BYTE, _BYTE])), tf.uint64)
 
 
 def _collected(eights: tf.Tensor) -> tf.Tensor:
-    """A 0 or 1 in each byte of uint64 [..., rows / 8] → bits of int64 [..., words], as `_unpacked` finds them."""
+    """A 0 or 1 in each byte of uint64 [..., rows / 8] → bits of int64 [..., words], in the layout of `_unpacked`."""
     collected = tf.cast(tf.bitwise.right_shift(eights * _word(_COLLECT), _word(_WORD - _BYTE)), tf.uint8)
     shape = tf.shape(collected)
     return tf.bitcast(tf.reshape(collected, tf.concat([shape[:-1], shape[-1:] // _BYTE, [_BYTE]], axis=0)), tf.int64)
@@ -172,8 +172,8 @@ def _collected(eights: tf.Tensor) -> tf.Tensor:
 
 def _unpacked(planes: tf.Tensor) -> tf.Tensor:
     """Up to 8 bit planes, int64 [planes, trees, words], the highest first → uint8 [trees, rows]."""
-    # A byte holds 8 rows. It is copied to all bytes of a word and masked to one bit in each; carried into the byte's
-    # highest bit and shifted down, that is a 0 or 1 per row.
+    # A byte holds 8 rows. It is copied to all bytes of a word and masked to one bit in each. An addition carries this
+    # bit into the byte's highest bit; shifted down, it is a 0 or 1 per row.
     eights = tf.cast(tf.bitcast(planes, tf.uint8), tf.uint64)
     picked = tf.bitwise.bitwise_and(eights * _word(_ONES), _word(_PICK))
     bits = tf.bitwise.bitwise_and(tf.bitwise.right_shift(picked + _word(0x7F * _ONES), _word(_BYTE - 1)), _word(_ONES))
