@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ranker.documents import Number, read_json, write_json
+from ranker.files import write_text
 
 
 @dataclass(frozen=True)
@@ -198,11 +199,7 @@ def report(title: str, figures: Sequence[Figure], options: Options, console: Con
 
 def write_figures(path: Path, title: str, figures: Sequence[Figure], quick: bool) -> None:
     """Writes the results of a benchmark atomically; see `Results.to_json` for the form."""
-    text = Results(title, quick, Machine.here(), tuple(figures)).to_json() + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.part")
-    aside.write_text(text)
-    aside.replace(path)
+    write_text(path, Results(title, quick, Machine.here(), tuple(figures)).to_json() + "\n")
 
 
 def _short(value: float) -> str:

@@ -5,12 +5,13 @@ conclusions around them, after reading the tables. Writing the tables again leav
 """
 
 import argparse
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
+
+from ranker.files import write_text
 
 Row = TypeVar("Row")
 
@@ -135,10 +136,7 @@ class Page:
         """
         before, after = self._around() if self.file.exists() else (f"{heading(title, 1)}\n\n", "\n")
         text = f"{before}{self._begin}\n\n{generated.strip()}\n\n{_END}{after}"
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.file.with_name(f".{self.file.name}.{os.getpid()}.part")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(self.file)
+        write_text(self.file, text)
 
     @property
     def _begin(self) -> str:

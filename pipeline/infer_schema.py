@@ -13,6 +13,7 @@ from pipeline.configs import ConfigError, load_config
 from pipeline.schema_draft import draft_schema, points_to_review, statistics_of
 from ranker.feed_log.columns import columns_of
 from ranker.feed_log.layout import FeedLogError, latest_day, list_days, parse_day, window_days
+from ranker.files import write_text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,10 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _write(schema: schema_pb2.Schema, out: Path, day: date) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.with_name(f".{out.name}.writing")
-    aside.write_text(f"# Drafted by pipeline.infer_schema from {day}.\n{text_format.MessageToString(schema)}")
-    aside.replace(out)
+    write_text(out, f"# Drafted by pipeline.infer_schema from {day}.\n{text_format.MessageToString(schema)}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,21 +1,75 @@
-"""Where a path or URI lives, for reading and copying it without TFX or TensorFlow."""
+"""Where a path or URI lives, for reading and copying it without TFX or TensorFlow.
+
+pyarrow's file systems serve local paths, S3, Google Cloud Storage, Azure and HDFS: they read Parquet natively, outside
+the interpreter, need no package per store, and are configured by the URI's query. Any other scheme goes through fsspec.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+import fsspec
 from pyarrow import fs
+
+_ARROW_SCHEMES = frozenset({"file", "s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs"})
 
 
 def filesystem_of(location: str | Path) -> tuple[fs.FileSystem, str]:
-    """The file system of a local path or a URI (`file:`, `gs:`, `s3:`, `hdfs:`), and the path inside it.
+    """The file system of a local path or a URI, and the path inside it.
+
+    Args:
+        location: a path, or a URI such as `gs://bucket/models`, `s3://KEY:SECRET@bucket/models?endpoint_override=…`, or
+            one of any scheme that fsspec knows.
 
     Raises:
-        pyarrow.ArrowInvalid: a scheme that pyarrow does not know.
+        ValueError: a scheme that neither pyarrow nor fsspec knows, or a URI that is not of its scheme's form.
+        ImportError: a scheme whose fsspec implementation is not installed; the message says which package it needs.
     """
-    if "://" in str(location):
-        return fs.FileSystem.from_uri(str(location))
-    return fs.LocalFileSystem(), str(Path(location).absolute())
+    text = str(location)
+    scheme, separator, _ = text.partition("://")
+    if not separator:
+        return fs.LocalFileSystem(), str(Path(location).absolute())
+    if scheme in _ARROW_SCHEMES:
+        return fs.FileSystem.from_uri(text)
+    remote, path = fsspec.core.url_to_fs(text)
+    return fs.PyFileSystem(fs.FSSpecHandler(remote)), path
+
+
+def local_path(location: str | Path) -> Path | None:
+    """The path of a local file or folder, also where a `file:` URI names it; None for any other URI."""
+    if "://" in str(location) and not str(location).startswith("file://"):
+        return None
+    return Path(filesystem_of(location)[1])
+
+
+def join(location: str | Path, *parts: str) -> str:
+    """A file or folder below a path or URI; the query of a URI stays at its end.
+
+    Example:
+        >>> join("s3://bucket/models?region=eu-west-1", "feed", "17")
+        's3://bucket/models/feed/17?region=eu-west-1'
+        >>> join("/models/", "feed")
+        '/models/feed'
+    """
+    path, mark, query = _split(str(location))
+    return "/".join([path.rstrip("/"), *parts]) + mark + query
+
+
+def parent_and_name(location: str | Path) -> tuple[str, str]:
+    """The folder that a file or folder lies in, as a path or URI, and its name; the reverse of `join`.
+
+    Example:
+        >>> parent_and_name("s3://bucket/models/17?region=eu-west-1")
+        ('s3://bucket/models?region=eu-west-1', '17')
+    """
+    path, mark, query = _split(str(location))
+    parent, _, name = path.rstrip("/").rpartition("/")
+    return parent + mark + query, name
+
+
+def _split(location: str) -> tuple[str, str, str]:
+    """The path, the question mark and the query; a local path has no query, whatever characters it has."""
+    return location.partition("?") if "://" in location else (location, "", "")
 
 
 def exists(location: str | Path) -> bool:
@@ -30,13 +84,13 @@ def copy_folder(
     last: str = "",
     instead: Mapping[str, bytes] = MappingProxyType({}),
 ) -> None:
-    """Copies all files below a folder; what stands at the target already stays, unless it has the same name.
+    """Copies all files below a folder. Files already at the target stay, unless they have the same name.
 
     Args:
         source: path or URI of the folder.
         target: path or URI of the folder to write; made where it does not exist.
-        last: a file, relative to the folder, that is copied when all others are there.
-        instead: files, relative to the folder, that get another content than they have.
+        last: a file, relative to the folder, that is copied after all others.
+        instead: other content for some of the files, by their path relative to the folder.
 
     Raises:
         FileNotFoundError: there is no such folder.

@@ -20,6 +20,7 @@ import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
+from ranker.files import write_text
 from serving.samples import sample_inputs
 from serving.server import newest_version
 from serving.servicer import read_signatures
@@ -123,9 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     best = recommend(costs, options.budget_ms)
     _print(costs, best, options.budget_ms)
     if options.write is not None:
-        temporary = options.write.with_name(f".{options.write.name}.part")
-        temporary.write_text(batching_parameters(best.size, os.cpu_count() or 1))
-        temporary.replace(options.write)
+        write_text(options.write, batching_parameters(best.size, os.cpu_count() or 1))
 
 
 def _print(costs: Sequence[BatchCost], best: BatchCost, budget_ms: float) -> None:

@@ -20,6 +20,7 @@ from rich.console import Console
 from datasets.synthetic import generate
 from pipeline_config import FEED, FIRST_PASS
 from ranker.config.pipeline import PipelineConfig
+from ranker.files import write_text
 
 _ROWS, _QUICK_ROWS = 80_000, 6_000
 _QUICK_TREES = 60
@@ -93,9 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         outputs = run_up_to("TowerTrainer", config, work / "feed_log", day, work / name, Console())
         folders = {part: str(outputs[part]) for part in _PARTS}
         made[name] = asdict(Prepared(**{**folders, "model": str(Path(folders["model"]) / "Format-Serving")}))
-    aside = work / f".{_FILE}.part"
-    aside.write_text(json.dumps(made, indent=1))
-    aside.replace(work / _FILE)
+    write_text(work / _FILE, json.dumps(made, indent=1))
 
 
 if __name__ == "__main__":

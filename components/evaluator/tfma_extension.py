@@ -16,7 +16,6 @@ from tensorflow_model_analysis.extractors import extractor, predictions_extracto
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 from tensorflow_model_analysis.writers import writer
-from tfx.dsl.io import fileio
 
 from components.artifacts import EVALUATION_FILE
 from components.evaluator.eval_config import EvaluationSpec
@@ -29,6 +28,8 @@ from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.metrics import Reliability
 from ranker.evaluation.slicing import SliceKey
 from ranker.evaluation.summary import BASELINE, CANDIDATE, Model, ObjectiveMetrics, SliceMetrics, summarize
+from ranker.files import write_text
+from ranker.storage import join
 
 GATES_KEY = "gates"
 CALIBRATION_PLOT = "calibration_plot"
@@ -230,7 +231,7 @@ def _histogram(curve: Reliability) -> metrics_for_slice_pb2.CalibrationHistogram
 
 def gates_writer(output_path: str) -> writer.Writer:
     """TFMA's writer of `gates.json`, beside the metrics."""
-    return writer.Writer("WriteGates", _WriteGates(f"{output_path}/{EVALUATION_FILE}"))
+    return writer.Writer("WriteGates", _WriteGates(join(output_path, EVALUATION_FILE)))
 
 
 class _WriteGates(beam.PTransform):
@@ -239,12 +240,9 @@ class _WriteGates(beam.PTransform):
         self._path = path
 
     def expand(self, evaluation: evaluator.Evaluation) -> beam.PCollection:
-        return evaluation[GATES_KEY] | "WriteJson" >> beam.Map(_write_whole, self._path)
+        return evaluation[GATES_KEY] | "WriteJson" >> beam.Map(_write, self._path)
 
 
-def _write_whole(text: str, path: str) -> str:
-    aside = f"{path}.part"
-    with fileio.open(aside, "w") as file:
-        file.write(text)
-    fileio.rename(aside, path, overwrite=True)
+def _write(text: str, path: str) -> str:
+    write_text(path, text)
     return path

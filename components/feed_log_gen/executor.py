@@ -57,19 +57,19 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples.split_names = artifact_utils.encode_split_names(list(plan.splits))
         for split in plan.splits:
             fileio.makedirs(artifact_utils.get_split_uri([examples], split))
-        aside = os.path.join(examples.uri, f".writing-{uuid.uuid4().hex}")
-        fileio.makedirs(aside)
+        scratch = os.path.join(examples.uri, f".writing-{uuid.uuid4().hex}")
+        fileio.makedirs(scratch)
         try:
             with self._make_beam_pipeline() as pipeline:
                 _ = (
                     pipeline
                     | "Plan" >> beam.Create(plan.units)
                     | "Share" >> beam.Reshuffle()
-                    | "Write" >> beam.ParDo(_WriteUnit(columns.columns, examples.uri, aside))
+                    | "Write" >> beam.ParDo(_WriteUnit(columns.columns, examples.uri, scratch))
                 )
-            _raise_first_problem(aside)
+            _raise_first_problem(scratch)
         finally:
-            fileio.rmtree(aside)
+            fileio.rmtree(scratch)
         _check_whole(plan, examples)
         _describe(examples, plan, eval_day, fingerprint)
 
@@ -83,27 +83,27 @@ class _WriteUnit(beam.DoFn):
     problem is left in a file, and the executor raises it.
     """
 
-    def __init__(self, columns: Sequence[Column], examples_uri: str, aside: str) -> None:
+    def __init__(self, columns: Sequence[Column], examples_uri: str, scratch: str) -> None:
         self._columns = columns
         self._examples_uri = examples_uri
-        self._aside = aside
+        self._scratch = scratch
 
     def process(self, unit: WorkUnit) -> Iterator[None]:
         split_folder = os.path.join(self._examples_uri, f"Split-{unit.split}")
         try:
-            write_unit(unit, self._columns, split_folder, self._aside)
+            write_unit(unit, self._columns, split_folder, self._scratch)
         except FeedLogError as error:
             # Ordered by name, the problem of the oldest rows comes first.
             order = f"{SPLITS.index(unit.split)}-{unit.first_shard:05d}"
-            with fileio.open(os.path.join(self._aside, f"problem-{order}"), "w") as file:
+            with fileio.open(os.path.join(self._scratch, f"problem-{order}"), "w") as file:
                 file.write(str(error))
         yield from ()
 
 
-def _raise_first_problem(aside: str) -> None:
-    problems = sorted(name for name in fileio.listdir(aside) if name.startswith("problem-"))
+def _raise_first_problem(scratch: str) -> None:
+    problems = sorted(name for name in fileio.listdir(scratch) if name.startswith("problem-"))
     if problems:
-        with fileio.open(os.path.join(aside, problems[0])) as file:
+        with fileio.open(os.path.join(scratch, problems[0])) as file:
             message = file.read()
         others = f" (and {len(problems) - 1} more parts of the feed log with a problem)" if problems[1:] else ""
         raise FeedLogError(message + others)

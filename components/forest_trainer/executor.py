@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from tfx import types
@@ -16,6 +15,7 @@ from components.artifacts import TRAINING_CURVE_FILE, start_of
 from ranker.config.documents import from_json
 from ranker.config.forest import Forest as ForestConfig
 from ranker.examples import example_files
+from ranker.files import write_text
 from ranker.forest.distribute import train_forest_on_dask
 from ranker.forest.model import Forest
 from ranker.forest.refresh import refreshed
@@ -23,6 +23,7 @@ from ranker.forest.rows import forest_rows
 from ranker.forest.train import ForestBatch, train_forest
 from ranker.forest.traverse import Traversal
 from ranker.registry.layout import FOREST
+from ranker.storage import join
 
 
 class Executor(base_executor.BaseExecutor):
@@ -54,7 +55,7 @@ class Executor(base_executor.BaseExecutor):
             else:
                 forest, curve = train_forest(read(), config, feature_names, objective_names)
             forest.save(artifact.uri)
-            Path(artifact.uri, TRAINING_CURVE_FILE).write_text(curve.to_json())
+            write_text(join(artifact.uri, TRAINING_CURVE_FILE), curve.to_json())
         else:
             earlier = os.path.join(state, FOREST)
             forest = Forest.load(earlier)

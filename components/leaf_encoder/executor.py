@@ -1,6 +1,7 @@
 """LeafEncoder's executor: shares the shards of all splits out over Beam's workers."""
 
 import os
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,10 +37,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         features = len(Forest.load(forest_uri).feature_names)
         output = artifact_utils.get_single_instance(output_dict["leaf_examples"])
         output.split_names = examples.split_names
-        aside = os.path.join(output.uri, ".partial")
-        fileio.makedirs(aside)
+        scratch = os.path.join(output.uri, f".writing-{uuid.uuid4().hex}")
+        fileio.makedirs(scratch)
         try:
-            shards = list(_shards(examples, output, aside))
+            shards = list(_shards(examples, output, scratch))
             # Beam buries an exception's text in its own, so what can be seen beforehand is looked for here.
             for shard in shards:
                 check_shard(shard, features)
@@ -51,7 +52,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     | "Encode" >> beam.ParDo(_EncodeShard(forest_uri))
                 )
         finally:
-            fileio.rmtree(aside)
+            fileio.rmtree(scratch)
 
 
 @beam.typehints.with_input_types(Shard)
@@ -72,10 +73,10 @@ class _EncodeShard(beam.DoFn):
         self._rows.inc(encode_shard(shard, self._traversal))
 
 
-def _shards(examples: types.Artifact, output: types.Artifact, aside: str) -> Iterator[Shard]:
+def _shards(examples: types.Artifact, output: types.Artifact, scratch: str) -> Iterator[Shard]:
     for split in artifact_utils.decode_split_names(examples.split_names):
         files = example_files(artifact_utils.get_split_uri([examples], split))
         folder = artifact_utils.get_split_uri([output], split)
         fileio.makedirs(folder)
         for i, file in enumerate(files):
-            yield Shard(file, os.path.join(folder, f"leaf_examples-{i:05d}-of-{len(files):05d}"), aside)
+            yield Shard(file, os.path.join(folder, f"leaf_examples-{i:05d}-of-{len(files):05d}"), scratch)

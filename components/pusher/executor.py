@@ -1,6 +1,5 @@
 """Pusher's executor: TFX's own, with a push that is atomic and a version that always grows."""
 
-import os
 from typing import Any
 
 from absl import logging
@@ -13,6 +12,7 @@ from tfx.utils import io_utils, json_utils, proto_utils
 
 from ranker.registry.publishing import find_published, publish
 from ranker.registry.retention import remove_old_versions
+from ranker.storage import join
 
 KEEP_MODELS = "keep_models"
 
@@ -43,7 +43,7 @@ class Executor(stock.Executor):
 
         io_utils.copy_dir(model_path, pushed.uri)
         version = find_published(model_path, destination) or publish(model_path, destination)
-        self._MarkPushed(pushed, pushed_destination=os.path.join(destination, version), pushed_version=version)
+        self._MarkPushed(pushed, pushed_destination=join(destination, version), pushed_version=version)
         keep = json_utils.loads(exec_properties[specs.CUSTOM_CONFIG_KEY])[KEEP_MODELS]
         try:
             remove_old_versions(destination, keep)

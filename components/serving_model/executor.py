@@ -1,6 +1,5 @@
 """ServingModel's executor: looks up the model now serving and copies it into a Model artifact."""
 
-import os
 from typing import Any
 
 from absl import logging
@@ -11,10 +10,11 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.artifacts import training_of
+from ranker.files import atomic_folder
 from ranker.registry.layout import SAVED_MODEL
 from ranker.registry.start import NO_VERSION
 from ranker.registry.versions import find_serving_version
-from ranker.storage import copy_folder, exists
+from ranker.storage import copy_folder, exists, join
 
 
 class Executor(base_executor.BaseExecutor):
@@ -44,9 +44,8 @@ class Executor(base_executor.BaseExecutor):
         if version == NO_VERSION:
             logging.info("There is no model at %s yet", destination)
             return
-        pushed = f"{destination}/{version}"
-        if not exists(f"{pushed}/{SAVED_MODEL}"):
+        pushed = join(destination, version)
+        if not exists(join(pushed, SAVED_MODEL)):
             raise FileNotFoundError(f"{pushed}: version {version} was to be compared with, and has no saved_model.pb")
-        aside = os.path.join(model.uri, ".copying")
-        copy_folder(pushed, aside)
-        fileio.rename(aside, path_utils.serving_model_dir(model.uri))
+        with atomic_folder(path_utils.serving_model_dir(model.uri), last=SAVED_MODEL, durable=False) as folder:
+            copy_folder(pushed, folder)

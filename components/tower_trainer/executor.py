@@ -8,7 +8,6 @@ from typing import Any
 import tensorflow_transform as tft
 from tfx import types
 from tfx.dsl.components.base import base_executor
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
@@ -25,11 +24,13 @@ from ranker.export.module import FeedRanker
 from ranker.export.raw_features import RawFeatures
 from ranker.export.saved_model import export_saved_model
 from ranker.export.training_state import TrainingState
+from ranker.files import write_text
 from ranker.forest.graph import ForestLeaves
 from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
 from ranker.registry.layout import TOWER_STATE
 from ranker.registry.manifest import Lineage, Manifest
+from ranker.storage import join
 from ranker.towers.data import count_labels, training_batches
 from ranker.towers.inputs import tower_inputs
 from ranker.towers.retrain import Task, retrain
@@ -109,8 +110,7 @@ class Executor(base_executor.BaseExecutor):
         trained, tower_state = retrain(plan.start, task, batches, parent, logs, strategy, everything)
         if not is_chief(strategy):
             return
-        with fileio.open(os.path.join(run.uri, HISTORY_FILE), "w") as file:
-            file.write(trained.history.to_json())
+        write_text(join(run.uri, HISTORY_FILE), trained.history.to_json())
 
         model = artifact_utils.get_single_instance(output_dict["model"])
         identity = training_of(input_dict, exec_properties["eval_day"], exec_properties["recipe"])

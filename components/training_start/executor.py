@@ -14,7 +14,7 @@ from ranker.config.retraining import Retraining
 from ranker.feed_log.day import resolve_day
 from ranker.registry.layout import STATE
 from ranker.registry.start import NO_VERSION, STATE_FOLDER, StartPlan, make_plan, write_plan
-from ranker.storage import copy_folder, exists
+from ranker.storage import copy_folder, exists, join
 
 
 class Executor(base_executor.BaseExecutor):
@@ -47,10 +47,10 @@ class Executor(base_executor.BaseExecutor):
         logging.info("%s start: %s", plan.start, plan.reason)
         fileio.makedirs(artifact.uri)
         if not plan.is_cold:
-            state = f"{destination}/{plan.parent}/{STATE}"
+            state = join(destination, plan.parent, STATE)
             if not exists(state):
-                raise FileNotFoundError(f"{state}: version {plan.parent} was to be gone on from, and it is not there")
-            copy_folder(state, f"{artifact.uri}/{STATE_FOLDER}")
+                raise FileNotFoundError(f"{state}: version {plan.parent} was to be continued from, and it is not there")
+            copy_folder(state, join(artifact.uri, STATE_FOLDER))
         write_plan(artifact.uri, plan)
         artifact.set_string_custom_property("start", plan.start)
         artifact.set_string_custom_property("parent", plan.parent)

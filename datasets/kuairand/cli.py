@@ -14,7 +14,8 @@ from datasets.kuairand.conversion import feed_log_days
 from datasets.kuairand.files import LOGS, USERS, VIDEOS, RawDataError, find_raw_files
 from datasets.kuairand.histories import PRIOR_STRENGTH
 from datasets.kuairand.raw import OBJECTIVES, RawTables, read_raw
-from ranker.feed_log.writing import day_folder, remove_leftovers, write_day
+from ranker.feed_log.writing import day_folder, write_day
+from ranker.files import remove_leftovers
 
 _DESCRIPTION = f"""\
 Converts KuaiRand-Pure, a public log of a short-video feed (Gao et al., CIKM 2022), to a feed log: one row per

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from datasets.synthetic.parameters import FeedParameters, saved_settings
 from datasets.synthetic.simulator import Simulator
 from datasets.synthetic.vocabulary import OBJECTIVES
-from ranker.feed_log.writing import day_folder, day_writer, remove_leftovers
+from ranker.feed_log.writing import day_folder, day_writer
+from ranker.files import remove_leftovers
 from ranker.progress import ProgressReporter
 
 DEFAULT_START = date(2026, 1, 5)

@@ -6,7 +6,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-VERSION = 1  # increase it when the same settings would give other rows
+from ranker.files import write_text
+
+VERSION = 1  # raise it when the same settings would give other rows
 
 _FILE = "feed.json"
 _MAX_SEED = 2**32
@@ -42,11 +44,8 @@ class FeedParameters:
             raise ValueError(f"drift: needs a finite number, 0 or more, got {self.drift}")
 
     def save(self, root: Path) -> None:
-        """Writes the settings to the root of the feed."""
-        root.mkdir(parents=True, exist_ok=True)
-        temporary = root / f".{_FILE}"
-        temporary.write_text(json.dumps(self.as_json(), indent=2) + "\n")
-        temporary.replace(root / _FILE)
+        """Writes them to the root of the feed."""
+        write_text(root / _FILE, json.dumps(self.as_json(), indent=2) + "\n")
 
     def as_json(self) -> dict[str, Any]:
         """Name → setting, as in the file."""

@@ -1,6 +1,5 @@
 """Compiles the pipeline to a file that open-source Kubeflow Pipelines 2.x runs."""
 
-import os
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -25,6 +24,7 @@ from pipeline.kubeflow.spec import (
 )
 from pipeline.pipeline import create_pipeline
 from ranker.config.pipeline import PipelineConfig
+from ranker.files import write_text
 
 ENTRYPOINT = ("python", "-m", "pipeline.kubeflow.entrypoint")
 DAY = "day"
@@ -44,13 +44,10 @@ class Compiled:
     platform_spec: dict[str, Any] | None
 
     def write(self, path: Path) -> None:
-        """Writes one YAML document, or two; the file appears once it is whole."""
+        """Writes one YAML document, or two, atomically."""
         documents = [document for document in (self.pipeline_spec, self.platform_spec) if document]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         # Folded lines would move with every change of a value.
-        aside.write_text(yaml.safe_dump_all(documents, sort_keys=True, width=float("inf")))
-        aside.replace(path)
+        write_text(path, yaml.safe_dump_all(documents, sort_keys=True, width=float("inf")))
 
 
 def compile_pipeline(

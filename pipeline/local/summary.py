@@ -1,7 +1,6 @@
 """Makes the run summary from what the components left, and writes it and the report into the folder of the run."""
 
 import json
-import shutil
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -11,6 +10,7 @@ from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
 from pipeline.local.run_summary import ComponentSummary, Failure, RunSummary, summarise_gates, summarise_objectives
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.evaluation import Evaluation
+from ranker.files import write_bytes, write_text
 from ranker.identity.training import TrainingIdentity
 from ranker.registry.start import StartPlan
 
@@ -98,11 +98,8 @@ def summarise(
 
 def write_summary(folder: Path, summary: RunSummary) -> Path:
     """Writes `summary.json` into a run's folder and returns its path."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "summary.json"
-    aside = folder / ".summary.json.tmp"
-    aside.write_text(summary.to_json() + "\n")
-    aside.replace(path)
+    write_text(path, summary.to_json() + "\n")
     return path
 
 
@@ -111,10 +108,9 @@ def copy_report(folder: Path, runs: Sequence[ComponentRun]) -> Path | None:
     artifact = _output(runs, "CalibrationReport", "report")
     if artifact is None:
         return None
-    folder.mkdir(parents=True, exist_ok=True)
-    aside = folder / f".{REPORT_FILE}.tmp"
-    shutil.copyfile(Path(artifact.uri) / REPORT_FILE, aside)
-    return aside.replace(folder / REPORT_FILE)
+    copy = folder / REPORT_FILE
+    write_bytes(copy, (Path(artifact.uri) / REPORT_FILE).read_bytes())
+    return copy
 
 
 def _output(runs: Sequence[ComponentRun], component: str, key: str) -> OutputArtifact | None:

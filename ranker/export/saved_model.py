@@ -1,55 +1,48 @@
 """Writes a FeedRanker as a SavedModel with a manifest."""
 
-import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from ranker.export.module import FeedRanker
 from ranker.export.training_state import TrainingState
-from ranker.registry.layout import MANIFEST, STATE
+from ranker.files import atomic_folder
+from ranker.registry.layout import MANIFEST, SAVED_MODEL, STATE
 from ranker.registry.manifest import Manifest
 
 
 def export_saved_model(
     module: FeedRanker, manifest: Manifest, directory: str, state: TrainingState | None = None
 ) -> None:
-    """Writes SavedModel and manifest beside `directory`, then renames, so that what stands there is whole.
+    """Writes SavedModel and manifest atomically; on an object store, `saved_model.pb` appears last.
 
     Args:
         module: what to export.
         manifest: says what it is.
-        directory: the folder to write.
-        state: what a later training goes on from; written with the model if there is one.
+        directory: the folder to write, a path or URI.
+        state: what a later training continues from; written with the model if there is one.
 
     Raises:
         FileExistsError: there is something at `directory` already.
     """
-    if tf.io.gfile.exists(directory):
-        raise FileExistsError(f"{directory}: a model is there already")
-    aside = f"{directory.rstrip('/')}.partial"
-    if tf.io.gfile.exists(aside):
-        tf.io.gfile.rmtree(aside)
-    tf.saved_model.save(module, aside, signatures=module.signatures())
-    _write_defaults(os.path.join(aside, tf.saved_model.SAVED_MODEL_FILENAME_PB), module.defaults())
-    path = os.path.join(aside, MANIFEST)
-    tf.io.gfile.makedirs(os.path.dirname(path))
-    with tf.io.gfile.GFile(path, "w") as file:
-        file.write(manifest.to_json())
-    if state is not None:
-        state.save(os.path.join(aside, STATE))
-    tf.io.gfile.rename(aside, directory)
+    # A later copy to the push destination is flushed to disk; this one can be made again.
+    with atomic_folder(directory, last=SAVED_MODEL, durable=False) as folder:
+        tf.saved_model.save(module, str(folder), signatures=module.signatures())
+        _write_defaults(folder / SAVED_MODEL, module.defaults())
+        (folder / MANIFEST).parent.mkdir(exist_ok=True)
+        (folder / MANIFEST).write_text(manifest.to_json())
+        if state is not None:
+            state.save(str(folder / STATE))
 
 
-def _write_defaults(path: str, defaults: Mapping[str, Mapping[str, float]]) -> None:
-    """Adds to a SavedModel's signatures what stands for inputs that a request leaves out; servers look it up there."""
+def _write_defaults(path: Path, defaults: Mapping[str, Mapping[str, float]]) -> None:
+    """Adds to a SavedModel's signatures the values of inputs that a request leaves out; servers look it up there."""
     saved = saved_model_pb2.SavedModel()
-    with tf.io.gfile.GFile(path, "rb") as file:
-        saved.ParseFromString(file.read())
+    saved.ParseFromString(path.read_bytes())
     for signature, values in defaults.items():
         for name, value in values.items():
             tensor = tf.make_tensor_proto(value, tf.float32)
             saved.meta_graphs[0].signature_def[signature].defaults[name].CopyFrom(tensor)
-    with tf.io.gfile.GFile(path, "wb") as file:
-        file.write(saved.SerializeToString(deterministic=True))
+    path.write_bytes(saved.SerializeToString(deterministic=True))

@@ -14,7 +14,8 @@ from datetime import date
 from pathlib import Path
 
 from ranker.feed_log.layout import FeedLogError, LogFile, day_files
-from ranker.storage import filesystem_of
+from ranker.files import write_text
+from ranker.storage import filesystem_of, parent_and_name
 
 _MAGIC = b"PAR1"
 _TAIL = 8  # bytes after a Parquet footer: its size and the magic number
@@ -62,10 +63,7 @@ class KnownDigests:
         if not digests:
             return
         self._entries.update(digests)
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.file.with_name(f".{self.file.name}.tmp")
-        temporary.write_text(json.dumps(self._entries))
-        temporary.replace(self.file)
+        write_text(self.file, json.dumps(self._entries))
 
 
 def source_fingerprint(root: str | Path, days: Iterable[date], known: KnownDigests | None = None) -> str:
@@ -89,7 +87,7 @@ def source_fingerprint(root: str | Path, days: Iterable[date], known: KnownDiges
         digest.update(f"{day.isoformat()}:{'missing' if of_day is None else len(of_day)}\0".encode())
         files += of_day or []
     for file, content in zip(files, _digests(files, known), strict=True):
-        digest.update(f"{file.day.isoformat()}/{Path(file.path).name}:{content}\0".encode())
+        digest.update(f"{file.day.isoformat()}/{parent_and_name(file.path)[1]}:{content}\0".encode())
     return digest.hexdigest()[:16]
 
 

@@ -1,7 +1,7 @@
 """The feed log on disk: `<root>/day-YYYY-MM-DD/*.parquet`, one row per impression.
 
-A name that starts with `.` or `_` or ends in `.tmp` is being written and is ignored. Any other unexpected name is an
-error, so that no data is silently skipped.
+A name that starts with `.` or `_` or ends in `.tmp` is a temporary one and is skipped. Anything else that
+does not belong there is an error, so that no data is left out unnoticed.
 """
 
 import re
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from ranker.storage import filesystem_of
+from ranker.storage import filesystem_of, join
 
 _DAY_FOLDER = re.compile(r"day-(?P<day>.*)")
 _FILES_AT_ONCE = 16
@@ -87,15 +87,16 @@ def day_files(root: str | Path, day: date) -> list[LogFile] | None:
     Raises:
         FeedLogError: the folder contains something other than Parquet files.
     """
-    folder = f"{str(root).rstrip('/')}/day-{day.isoformat()}"
+    folder = join(root, f"day-{day.isoformat()}")
     filesystem, path = filesystem_of(folder)
     if filesystem.get_file_info(path).type == fs.FileType.NotFound:
         return None
     files = []
     for info in sorted(_list_folder(folder), key=lambda info: info.base_name):
+        path = join(folder, info.base_name)
         if info.type != fs.FileType.File or info.extension != "parquet":
-            raise FeedLogError(f"{folder}/{info.base_name}: not a Parquet file; a day's folder may hold nothing else")
-        files.append(LogFile(day, f"{folder}/{info.base_name}", info.size, info.mtime_ns or 0))
+            raise FeedLogError(f"{path}: not a Parquet file; a day's folder may hold nothing else")
+        files.append(LogFile(day, path, info.size, info.mtime_ns or 0))
     return files
 
 

@@ -1,6 +1,5 @@
-"""Writes the shards of one work unit, each aside first and renamed when it is whole."""
+"""Writes the shards of one work unit, each atomically."""
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -12,6 +11,8 @@ from ranker.features.log_column import Column
 from ranker.feed_log.planning import WorkUnit
 from ranker.feed_log.reading import read_unit
 from ranker.feed_log.tf_example import encode_examples
+from ranker.files import atomic_file
+from ranker.storage import join
 
 T = TypeVar("T")
 
@@ -21,12 +22,12 @@ def shard_name(shard: int, shards: int) -> str:
     return f"data_tfrecord-{shard:05d}-of-{shards:05d}"
 
 
-def write_unit(unit: WorkUnit, columns: Sequence[Column], split_folder: str, aside_folder: str) -> None:
+def write_unit(unit: WorkUnit, columns: Sequence[Column], split_folder: str, scratch: str) -> None:
     """Reads the rows of a unit and writes them as uncompressed TFRecord shards of tf.Examples.
 
     Args:
-        split_folder: where whole shards go.
-        aside_folder: where a shard is while it is written; on the same file system.
+        split_folder: where complete shards go.
+        scratch: folder of temporary files, on the same file system. Beam reads hidden files of a split's folder too.
 
     Raises:
         FeedLogError: as `read_unit`.
@@ -35,17 +36,19 @@ def write_unit(unit: WorkUnit, columns: Sequence[Column], split_folder: str, asi
     pending = next(encoded)
     for i in range(unit.shards):
         name = shard_name(unit.first_shard + i, unit.shards_in_split)
-        aside = os.path.join(aside_folder, f"{unit.split}-{name}")
         wanted = unit.rows * (i + 1) // unit.shards - unit.rows * i // unit.shards
-        with tf.io.TFRecordWriter(aside) as writer:
+        # A unit that is tried again writes the same shard again.
+        target = join(split_folder, name)
+        with (
+            atomic_file(target, scratch=scratch, durable=False) as path,
+            tf.io.TFRecordWriter(str(path)) as writer,
+        ):
             while wanted:
                 if not len(pending):
                     pending = next(encoded)
                 now, pending = pending[:wanted], pending[wanted:]
                 _write(writer, now)
                 wanted -= len(now)
-        # A unit that is tried again writes the same shard again.
-        tf.io.gfile.rename(aside, os.path.join(split_folder, name), overwrite=True)
 
 
 def _write(writer: tf.io.TFRecordWriter, examples: pa.BinaryArray) -> None:

@@ -1,10 +1,8 @@
 """Writes a feed log: `<root>/day-YYYY-MM-DD/*.parquet`, one row per impression.
 
-A day is written to a temporary folder, which readers of `day-*` folders ignore, and renamed when it is complete.
+A day is written atomically: to a temporary folder, which is renamed when it is complete.
 """
 
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -13,10 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ranker.files import atomic_folder
+
 ROWS_PER_FILE = 1_000_000
 ROWS_PER_GROUP = 65_536
-
-_TEMPORARY = ".writing-"
 
 
 def day_folder(root: Path, day: date) -> Path:
@@ -62,27 +60,15 @@ def day_writer(
     """
     target = day_folder(root, day)
     if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} already exists; pass overwrite to replace it")
-    root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=root) as scratch:
-        temporary = Path(scratch) / "new"
-        temporary.mkdir()
-        writer = DayWriter(temporary, target, rows_per_file)
+        raise FileExistsError(f"{target} is already there; pass overwrite to replace it")
+    with atomic_folder(target, replace=overwrite) as folder:
+        writer = DayWriter(folder, target, rows_per_file)
         try:
             yield writer
         finally:
             writer.close()
         if not writer.rows:
             raise ValueError(f"{target}: a day needs at least one row, got none")
-        if target.exists():
-            target.rename(Path(scratch) / "old")
-        temporary.rename(target)
-
-
-def remove_leftovers(root: Path) -> None:
-    """Deletes the temporary folders of killed writers at `root`; call it only when no other process is writing."""
-    for folder in root.glob(f"{_TEMPORARY}*"):
-        shutil.rmtree(folder)
 
 
 class DayWriter:

@@ -1,12 +1,11 @@
 """One shard of transformed examples in, one shard of leaf examples out."""
 
-import os
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from ranker.files import atomic_file
 from ranker.forest.encode import RowEncoder, check_rows
 from ranker.forest.traverse import Traversal
 from ranker.storage import filesystem_of
@@ -17,11 +16,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Shard:
-    """A file to encode, the file to write, and a folder on the same file system to write it in."""
+    """A file to encode, the file to write, and a folder on the same file system for temporary files."""
 
     source: str
     target: str
-    aside: str
+    scratch: str
 
 
 def check_shard(shard: Shard, features: int) -> None:
@@ -39,7 +38,7 @@ def check_shard(shard: Shard, features: int) -> None:
 
 
 def encode_shard(shard: Shard, traversal: Traversal) -> int:
-    """Encodes a shard; the target appears once it is whole.
+    """Encodes a shard; the target is written atomically.
 
     Reading, encoding and writing work on three blocks at the same time, hardly ever in the interpreter.
 
@@ -50,18 +49,18 @@ def encode_shard(shard: Shard, traversal: Traversal) -> int:
         ValueError: a shard that is damaged or does not fit the forest; the message names it.
     """
     encoder = RowEncoder(traversal)
-    aside = os.path.join(shard.aside, uuid.uuid4().hex)
-    files, path = filesystem_of(aside)
     rows = 0
     try:
         encoded = _ahead((len(block.begin), encoder(block)) for block in _ahead(_blocks(shard.source)))
-        with files.open_output_stream(path) as file:
+        with (
+            atomic_file(shard.target, scratch=shard.scratch, durable=False) as path,
+            path.open("wb") as file,
+        ):
             for count, framed in encoded:
-                file.write(framed)
+                file.write(framed.data)
                 rows += count
     except (ValueError, OSError) as error:
         raise ValueError(f"leaf encoder: {shard.source}: {error}") from error
-    files.move(path, filesystem_of(shard.target)[1])
     return rows
 
 

@@ -20,6 +20,9 @@ import tensorflow as tf
 import xgboost as xgb
 from numpy.typing import NDArray
 
+from ranker.files import write_bytes, write_text
+from ranker.storage import join
+
 BOOSTER_FILE = "forest.ubj"
 ARRAYS_FILE = "forest.npz"
 DESCRIPTION_FILE = "forest.json"
@@ -161,9 +164,8 @@ class Forest:
         """Writes the booster, the arrays and, last, the description that makes the folder a whole forest.
 
         Args:
-            folder: a path, or a URI that TensorFlow can write to.
+            folder: a path or URI.
         """
-        tf.io.gfile.makedirs(folder)
         arrays = io.BytesIO()
         np.savez(arrays, **{name: getattr(self, name) for name in _ARRAYS})
         description = {
@@ -174,9 +176,9 @@ class Forest:
             "arrays": _digest(arrays.getvalue()),
             "feature_names": list(self.feature_names),
         }
-        _write(os.path.join(folder, BOOSTER_FILE), self.ubj)
-        _write(os.path.join(folder, ARRAYS_FILE), arrays.getvalue())
-        _write(os.path.join(folder, DESCRIPTION_FILE), json.dumps(description, indent=1).encode())
+        write_bytes(join(folder, BOOSTER_FILE), self.ubj)
+        write_bytes(join(folder, ARRAYS_FILE), arrays.getvalue())
+        write_text(join(folder, DESCRIPTION_FILE), json.dumps(description, indent=1))
 
     @staticmethod
     def load(folder: str) -> "Forest":
@@ -260,13 +262,6 @@ def _frozen(array: NDArray[Any]) -> NDArray[Any]:
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def _write(path: str, content: bytes) -> None:
-    """Writes aside, then renames, so that a file that is there is whole."""
-    with tf.io.gfile.GFile(f"{path}.partial", "wb") as file:
-        file.write(content)
-    tf.io.gfile.rename(f"{path}.partial", path, overwrite=True)
 
 
 def _read(path: str) -> bytes:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from ranker.config.columns import Features
 from ranker.documents import DocumentError, read_json, write_json
 from ranker.evaluation.scores import ScoreHistogram
+from ranker.files import write_text
 from ranker.monitoring.profile import DayProfile
 from ranker.monitoring.record import DayRecord
 from ranker.monitoring.stored_profile import StoredProfile
@@ -29,7 +30,7 @@ class HistoryError(ValueError):
 class HealthHistory:
     """A folder of day records, feature profiles and score histograms.
 
-    Every file is written aside and renamed, so that one that is there is whole; writing a day again replaces it.
+    Every file is written atomically; writing a day again replaces it.
 
     Attributes:
         root: the folder; it need not exist.
@@ -44,7 +45,7 @@ class HealthHistory:
 
     def write_day(self, record: DayRecord) -> None:
         """Adds a day, or replaces it."""
-        _write(self.root / "days" / f"{record.day}.json", record.to_json())
+        write_text(self.root / "days" / f"{record.day}.json", record.to_json() + "\n")
 
     def days(self) -> list[DayRecord]:
         """All days, oldest first.
@@ -59,11 +60,11 @@ class HealthHistory:
 
     def write_page(self, page: str) -> None:
         """Replaces the page."""
-        _write(self.page, page)
+        write_text(self.page, page + "\n")
 
     def write_profile(self, day: date, profile: DayProfile, source_fingerprint: str) -> None:
         """Keeps a day's feature profile for as long as the day's data stays the same."""
-        _write(self._profile(day), StoredProfile.of(profile, source_fingerprint).to_json())
+        write_text(self._profile(day), StoredProfile.of(profile, source_fingerprint).to_json() + "\n")
 
     def profile(self, day: date, features: Features, source_fingerprint: str | None = None) -> DayProfile | None:
         """A day's feature profile, or None where there is none of these features and, where given, this data.
@@ -86,7 +87,7 @@ class HealthHistory:
             training: fingerprint of its training: a rollback publishes a model again, under another version.
             scores: by objective.
         """
-        _write(self.root / "scores" / f"{training}.json", write_json(dict(scores), _Scores))
+        write_text(self.root / "scores" / f"{training}.json", write_json(dict(scores), _Scores) + "\n")
 
     def scores(self, training: str) -> dict[str, ScoreHistogram] | None:
         """A model's score histograms by objective, or None where they are not known.
@@ -111,10 +112,3 @@ def _read(path: Path, from_json: Callable[[str, str], T], remedy: str) -> T:
         return from_json(path.read_text(), str(path))
     except DocumentError as error:
         raise HistoryError(f"{error}; {remedy}") from None
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.tmp")
-    aside.write_text(text + "\n")
-    aside.replace(path)

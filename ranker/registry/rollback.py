@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from ranker.registry.manifest import Republished
 from ranker.registry.publishing import publish
-from ranker.registry.versions import complete_versions, read_manifest
+from ranker.registry.versions import read_manifest, whole_versions
+from ranker.storage import join
 
 
 class RollbackError(RuntimeError):
@@ -60,7 +61,7 @@ def roll_back(destination: str) -> Rollback:
         copy = f", a copy of {first_pushed}," if first_pushed != serving else ""
         raise RollbackError(f"{destination}: version {serving}{copy} is serving, and there is none before it")
     republishes = _origin(destination, earlier)
-    version = publish(f"{destination.rstrip('/')}/{earlier}", destination, Republished(republishes, serving))
+    version = publish(join(destination, earlier), destination, Republished(republishes, serving))
     return Rollback(version, republishes, serving)
 
 

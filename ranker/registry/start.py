@@ -11,9 +11,10 @@ from pydantic.dataclasses import dataclass
 
 from ranker.config.documents import from_json, to_json
 from ranker.config.retraining import Retraining, Start
+from ranker.files import write_text
 from ranker.registry.manifest import Manifest
-from ranker.registry.versions import complete_versions, read_manifest
-from ranker.storage import filesystem_of
+from ranker.registry.versions import read_manifest, whole_versions
+from ranker.storage import filesystem_of, join
 
 PLAN_FILE = "plan.json"
 STATE_FOLDER = "state"
@@ -86,16 +87,14 @@ def make_plan(
 
 
 def write_plan(folder: str, plan: StartPlan) -> None:
-    """Writes the plan into a folder, a path or URI."""
-    filesystem, root = filesystem_of(folder)
-    with filesystem.open_output_stream(f"{root}/{PLAN_FILE}") as file:
-        file.write(to_json(plan).encode())
+    """Writes the plan into a folder, a path or URI, atomically."""
+    write_text(join(folder, PLAN_FILE), to_json(plan))
 
 
 def read_plan(folder: str) -> StartPlan:
     """Reads what `write_plan` wrote."""
-    filesystem, root = filesystem_of(folder)
-    with filesystem.open_input_file(f"{root}/{PLAN_FILE}") as file:
+    filesystem, path = filesystem_of(join(folder, PLAN_FILE))
+    with filesystem.open_input_file(path) as file:
         return from_json(StartPlan, file.read().decode())
 
 

@@ -6,7 +6,7 @@ from pyarrow import fs
 
 from ranker.registry.layout import MANIFEST, SAVED_MODEL
 from ranker.registry.manifest import Manifest, ManifestError
-from ranker.storage import filesystem_of
+from ranker.storage import filesystem_of, join
 
 _logger = logging.getLogger(__name__)
 
@@ -28,14 +28,14 @@ def complete_versions(push_destination: str) -> list[str]:
             if info.base_name.isascii() and info.base_name.isdecimal():
                 versions.append(info.base_name)
             else:
-                _logger.warning("%s/%s: skipped, as its name is not a number", push_destination, info.base_name)
-    complete = []
+                _logger.warning("%s: passed over, as its name is not a number", join(push_destination, info.base_name))
+    whole = []
     for version in sorted(versions, key=int, reverse=True):
         if filesystem.get_file_info(f"{root}/{version}/{SAVED_MODEL}").type == fs.FileType.File:
             complete.append(version)
         else:
-            _logger.warning("%s/%s: skipped, as it has no %s", push_destination, version, SAVED_MODEL)
-    return complete
+            _logger.warning("%s: passed over, as it has no %s", join(push_destination, version), SAVED_MODEL)
+    return whole
 
 
 def read_manifest(push_destination: str, version: str) -> Manifest | None:
@@ -48,7 +48,7 @@ def read_manifest(push_destination: str, version: str) -> Manifest | None:
         try:
             return Manifest.from_json(file.read())
         except ManifestError as error:
-            _logger.warning("%s/%s/%s: not a manifest: %s", push_destination, version, MANIFEST, error)
+            _logger.warning("%s: not a manifest: %s", join(push_destination, version, MANIFEST), error)
             return None
 
 

@@ -1,7 +1,7 @@
 """The state of fitted towers that a warm start needs: weights and their Fisher information.
 
-Weights are identified by their position in the network, not by their names: Keras derives some names from a counter of
-all layers in the process.
+Weights are identified by their place in the network and not by their names: Keras numbers some of them by the layers
+that the process has made so far.
 """
 
 import io
@@ -15,6 +15,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from ranker.files import write_bytes
+from ranker.storage import join
 from ranker.towers.network import TwoTowerNetwork
 
 _FILE = "towers.npz"
@@ -56,7 +58,7 @@ class TowerState:
     cold: Snapshot | None = None
 
     def save(self, folder: str) -> None:
-        """Writes one file into `folder`, a path or URI that TensorFlow can write to."""
+        """Writes one file into `folder`, a path or URI."""
         arrays: dict[str, Any] = {"format": np.array(_FORMAT), "forest_fingerprint": np.array(self.forest_fingerprint)}
         arrays |= _named("latest", self.latest)
         # After a cold start both are the same object, which is written once.
@@ -66,9 +68,7 @@ class TowerState:
                 arrays |= _named("cold", self.cold)
         content = io.BytesIO()
         np.savez(content, **arrays)
-        tf.io.gfile.makedirs(folder)
-        with tf.io.gfile.GFile(os.path.join(folder, _FILE), "wb") as file:
-            file.write(content.getvalue())
+        write_bytes(join(folder, _FILE), content.getvalue())
 
     @staticmethod
     def load(folder: str) -> "TowerState":

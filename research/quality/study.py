@@ -18,6 +18,7 @@ from rich.console import Console
 from threadpoolctl import threadpool_limits
 
 from ranker.config.pipeline import PipelineConfig
+from ranker.files import atomic_file, write_text
 from research.quality.encoded import grown_forest
 from research.quality.models import Model
 from research.quality.rows import HeldOutDay, held_out_day
@@ -161,10 +162,7 @@ def _tune(day: HeldOutDay, training: _Training) -> None:
     if training.model.tune is None or training.settings.is_file():
         return
     settings = training.model.tune(day)
-    training.settings.parent.mkdir(parents=True, exist_ok=True)
-    aside = training.settings.with_suffix(".part")
-    aside.write_text(json.dumps(settings))
-    aside.replace(training.settings)
+    write_text(training.settings, json.dumps(settings))
 
 
 def _predict(day: HeldOutDay, trainings: Sequence[_Training]) -> None:
@@ -198,7 +196,6 @@ def _settings_file(work: Path, day: HeldOutDay, name: str, model: Model) -> Path
 
 
 def keep(file: Path, predictions: NDArray[np.float32]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_name(f".{file.stem}.part.npy")
-    np.save(aside, predictions)
-    aside.replace(file)
+    # NumPy would add its own ending to the name of a temporary file.
+    with atomic_file(file) as path, path.open("wb") as opened:
+        np.save(opened, predictions)

@@ -15,6 +15,7 @@ from pipeline.local.run import BEAM_ARGS
 from ranker.config.pipeline import PipelineConfig
 from ranker.features.transform import SplitFiles, transform_by
 from ranker.feed_log.layout import list_days
+from ranker.files import atomic_folder
 from research.quality.rows import Rows, read_rows
 
 _PREFIX = "rows"
@@ -115,12 +116,10 @@ def _read(graph: Path, folder: Path) -> Rows:
 
 
 def _transform_eval(graph: Path, made: dict[str, Path], folder: Path) -> None:
-    aside = folder.with_name(f".{folder.name}")
-    aside.mkdir(parents=True, exist_ok=True)
     schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(str(made["schema"])))
-    split = SplitFiles("eval", str(made["examples"] / "Split-eval" / "*"), str(aside / _PREFIX))
-    transform_by(str(graph), schema, [split], _pipeline, str(folder.with_name(".scratch")))
-    aside.rename(folder)
+    with atomic_folder(folder) as building:
+        split = SplitFiles("eval", str(made["examples"] / "Split-eval" / "*"), str(building / _PREFIX))
+        transform_by(str(graph), schema, [split], _pipeline, str(folder.with_name(".scratch")))
 
 
 def _pipeline() -> beam.Pipeline:

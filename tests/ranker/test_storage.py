@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
-from ranker.storage import copy_folder, exists, filesystem_of
+from ranker.storage import copy_folder, exists, filesystem_of, join, local_path, parent_and_name
 
 
 @pytest.fixture
@@ -55,3 +55,50 @@ def test_one_file_comes_last_and_one_is_another(folder: Path, tmp_path: Path, mo
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         copy_folder(tmp_path / "nothing", tmp_path / "target")
+
+
+def test_a_scheme_that_pyarrow_does_not_know_goes_through_fsspec(folder: Path, tmp_path: Path) -> None:
+    copy_folder(folder, "memory://copies/model", last="saved_model.pb")
+    assert exists("memory://copies/model/variables/deep/w")
+    assert not exists("memory://copies/model/nothing")
+    copy_folder("memory://copies/model", tmp_path / "back")
+    assert content(tmp_path / "back") == content(folder)
+    with pytest.raises(ValueError, match="Protocol not known: nowhere"):
+        filesystem_of("nowhere://bucket/models")
+
+
+def test_an_object_store_is_configured_by_its_query() -> None:
+    filesystem, path = filesystem_of("s3://KEY:SECRET@bucket/models/17?endpoint_override=localhost:9000&scheme=http")
+    assert isinstance(filesystem, fs.S3FileSystem)
+    assert path == "bucket/models/17"
+
+
+@pytest.mark.parametrize(
+    ("location", "parts", "joined"),
+    [
+        ("/models", ("feed", "17"), "/models/feed/17"),
+        ("/models/", ("feed",), "/models/feed"),
+        ("models", ("saved_model.pb",), "models/saved_model.pb"),
+        ("/what?/models", ("17",), "/what?/models/17"),
+        ("file:///models/", ("17",), "file:///models/17"),
+        ("gs://bucket", ("models",), "gs://bucket/models"),
+        (
+            "s3://K:S@bucket/models?endpoint_override=h:1/",
+            ("17", "x"),
+            "s3://K:S@bucket/models/17/x?endpoint_override=h:1/",
+        ),
+        ("s3://bucket/models/?region=a&scheme=http", ("17",), "s3://bucket/models/17?region=a&scheme=http"),
+    ],
+)
+def test_a_query_stays_at_the_end_of_a_uri(location: str, parts: tuple[str, ...], joined: str) -> None:
+    assert join(location, *parts) == joined
+    parent, name = parent_and_name(joined)
+    assert name == parts[-1]
+    assert join(parent, name) == joined
+
+
+def test_a_local_path_is_told_from_a_uri(tmp_path: Path) -> None:
+    assert local_path(tmp_path) == tmp_path
+    assert local_path(tmp_path.as_uri()) == tmp_path
+    assert local_path("memory://bucket") is None
+    assert local_path("gs://bucket/models") is None

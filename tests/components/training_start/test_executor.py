@@ -50,7 +50,7 @@ def test_a_cold_start_brings_nothing_along(tmp_path: Path, version: str) -> None
 
 def test_a_parent_that_lost_its_state_is_an_error(tmp_path: Path) -> None:
     push_model(tmp_path / "serving", "7", "2026-03-08", replace(LINEAGE, forest_day="2026-03-08"))
-    with pytest.raises(FileNotFoundError, match=r"7/assets\.extra/training_state: version 7 was to be gone on from"):
+    with pytest.raises(FileNotFoundError, match=r"7/assets\.extra/training_state: version 7 was to be continued from"):
         run(tmp_path)
     assert not (tmp_path / "start" / "plan.json").exists()
 

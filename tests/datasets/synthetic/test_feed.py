@@ -70,10 +70,10 @@ def test_a_day_without_its_truth_is_generated_again(tmp_path: Path) -> None:
     generate(tmp_path, 2, SMALL, seed=1)
     before = files(tmp_path)
     shutil.rmtree(day_folder(tmp_path / "truth", START))
-    (tmp_path / ".writing-killed").mkdir()
+    (tmp_path / ".day-2026-01-01.killed.tmp").mkdir()
     assert [summary.generated for summary in generate(tmp_path, 2, SMALL, seed=1)] == [True, False]
     assert files(tmp_path) == before
-    assert not (tmp_path / ".writing-killed").exists()
+    assert not (tmp_path / ".day-2026-01-01.killed.tmp").exists()
 
 
 def test_other_settings_are_refused_by_name_unless_overwritten(tmp_path: Path) -> None:

@@ -93,11 +93,11 @@ def test_a_failed_export_leaves_nothing_that_looks_whole(
     assert not (tmp_path / "model").exists()
 
 
-def test_what_a_killed_export_left_is_replaced(feed: TinyFeed, manifest: Manifest, tmp_path: Path) -> None:
-    (tmp_path / "model.partial").mkdir()
-    (tmp_path / "model.partial" / "rest").touch()
+def test_what_a_killed_export_left_does_not_matter(feed: TinyFeed, manifest: Manifest, tmp_path: Path) -> None:
+    (tmp_path / ".model.0123.tmp").mkdir()
+    (tmp_path / ".model.0123.tmp" / "rest").touch()
 
     export_saved_model(feed.module(), manifest, str(tmp_path / "model"))
 
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["model"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".model.0123.tmp", "model"]
     assert not (tmp_path / "model" / "rest").exists()

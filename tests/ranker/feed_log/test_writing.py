@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ranker.feed_log.writing import day_folder, day_writer, remove_leftovers, write_day
+from ranker.feed_log.writing import day_folder, day_writer, write_day
+from ranker.files import remove_leftovers
 
 DAY = date(2026, 1, 5)
 
@@ -110,6 +111,6 @@ def test_an_incomplete_day_does_not_look_like_a_day(tmp_path: Path) -> None:
 
 def test_leftovers_of_a_killed_writer_are_removed_and_days_are_not(tmp_path: Path) -> None:
     write_day(tmp_path, DAY, table(10))
-    (tmp_path / ".writing-abc" / "new").mkdir(parents=True)
+    (tmp_path / ".day-2026-01-01.abc.tmp" / "part").mkdir(parents=True)
     remove_leftovers(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["day-2026-01-05"]

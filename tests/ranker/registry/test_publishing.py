@@ -54,33 +54,80 @@ def test_versions_increase_within_one_second(monkeypatch: pytest.MonkeyPatch, mo
     assert sorted(os.listdir(destination)) == ["1000", "1001", "1002", "1003"]
 
 
-def test_an_interrupted_push_leaves_no_version_and_is_removed(
-    monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path
-) -> None:
+def test_a_push_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path) -> None:
     copy_files = fs.copy_files
+    hidden: list[str] = []
 
-    def killed_on_the_way(source: str, target: str, **where: fs.FileSystem) -> None:
+    def interrupted(source: str, target: str, **where: fs.FileSystem) -> None:
         if source.endswith("saved_model.pb"):
+            hidden.extend(os.listdir(destination))
             raise KeyboardInterrupt
         copy_files(source, target, **where)
 
     with monkeypatch.context() as patched:
-        patched.setattr(fs, "copy_files", killed_on_the_way)
+        patched.setattr(fs, "copy_files", interrupted)
         with pytest.raises(KeyboardInterrupt):
             publish(str(model), str(destination))
-    (left,) = os.listdir(destination)
-    assert left.startswith(".pushing-")
-    assert "saved_model.pb" not in content(destination / left)
-    (destination / left / "stale").write_text("of an earlier try")
+    # What is half copied is where neither TF Serving nor `whole_versions` looks.
+    assert [name[:9] for name in hidden] == [".pushing-"]
+    assert os.listdir(destination) == []
 
     version = publish(str(model), str(destination))
     assert os.listdir(destination) == [version]
     assert content(destination / version) == content(model)
 
 
-def test_concurrent_pushes_get_different_versions(
+def test_two_pushes_of_one_model_do_not_share_a_folder(
     monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path
 ) -> None:
+    copy_files = fs.copy_files
+    versions: list[str] = []
+
+    def and_another_push(source: str, target: str, **where: fs.FileSystem) -> None:
+        if source.endswith("saved_model.pb") and not versions:
+            versions.append("")
+            versions.append(publish(str(model), str(destination)))
+        copy_files(source, target, **where)
+
+    monkeypatch.setattr(fs, "copy_files", and_another_push)
+    versions.append(publish(str(model), str(destination)))
+    assert sorted(os.listdir(destination)) == sorted(versions[1:])
+    for version in versions[1:]:
+        assert content(destination / version) == content(model)
+
+
+def test_a_version_is_on_disk_before_it_appears(
+    monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path
+) -> None:
+    events: list[str] = []
+    fsync, rename = os.fsync, os.rename
+
+    def noting_fsync(descriptor: int) -> None:
+        events.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        fsync(descriptor)
+
+    def noting_rename(source: Path, target: Path) -> None:
+        events.append("rename")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", noting_fsync)
+    monkeypatch.setattr(os, "rename", noting_rename)
+    publish(str(model), str(destination))
+    before, after = events[: events.index("rename")], events[events.index("rename") + 1 :]
+    assert {"saved_model.pb", "variables.index", "variables", "feed_ranker.json", "assets.extra"} <= {*before}
+    assert before[-1].startswith(".pushing-")
+    assert after == [destination.name]
+
+
+def test_a_uri_with_a_query_is_published_to_and_read(model: Path, destination: Path) -> None:
+    uri = f"{destination.as_uri()}?region=eu-west-1"
+    version = publish(f"{model.as_uri()}?region=eu-west-1", uri)
+    assert os.listdir(destination) == [version]
+    assert content(destination / version) == content(model)
+    assert find_published(f"{model.as_uri()}?region=eu-west-1", uri) == version
+
+
+def test_two_pushes_at_once_take_two_versions(monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path) -> None:
     set_clock(monkeypatch, 1000.0)
     next_version = publishing._next_version
 

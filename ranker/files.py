@@ -1,0 +1,167 @@
+"""Writes a file or a folder atomically: readers see all of it or nothing of it.
+
+On a local file system the content is written to a temporary file beside the target, flushed to disk, and renamed; a
+rename replaces the target in one step, also across a loss of power. An object store has no rename, but a put there is
+atomic by itself: the content is written to a local temporary file and uploaded when it is complete.
+
+Every temporary name is unique, so that concurrent writers do not share one. It starts with `.` and ends in `.tmp`; a
+reader of a folder skips such names, so what a killed process leaves behind is never taken for data.
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyarrow import fs
+
+from ranker.storage import copy_folder, exists, filesystem_of, local_path
+
+_TEMPORARY = ".tmp"
+
+
+def write_text(target: str | Path, text: str) -> None:
+    """Writes a file as UTF-8; as `write_bytes`."""
+    write_bytes(target, text.encode())
+
+
+def write_bytes(target: str | Path, content: bytes) -> None:
+    """Writes a file atomically, in place of the one that is there; folders that are missing are made.
+
+    Args:
+        target: path or URI of the file.
+        content: the complete content.
+    """
+    if local_path(target) is not None:
+        with atomic_file(target) as path:
+            path.write_bytes(content)
+        return
+    filesystem, inner = _with_parent(target)
+    with filesystem.open_output_stream(inner) as file:
+        file.write(content)
+
+
+@contextmanager
+def atomic_file(target: str | Path, *, scratch: str | Path | None = None, durable: bool = True) -> Iterator[Path]:
+    """A local path to write a file at, which becomes the target when the block ends.
+
+    Where the block raises, the target stays as it was and the temporary file is removed.
+
+    Args:
+        target: path or URI of the file; folders that are missing are made, a file that is there is replaced.
+        scratch: folder of the temporary file, on the same file system as the target. Name one where the readers of the
+            target's folder do not skip hidden files. Without effect for a target on an object store.
+        durable: flush to disk before the rename. Without it a loss of power can leave an empty file.
+
+    Example:
+        >>> with atomic_file("rates.npy") as path, path.open("wb") as file:
+        ...     np.save(file, rates)
+    """
+    local = local_path(target)
+    if local is None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "file"
+            yield path
+            filesystem, inner = _with_parent(target)
+            fs.copy_files(str(path), inner, source_filesystem=fs.LocalFileSystem(), destination_filesystem=filesystem)
+        return
+    local.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary_name(local, (scratch and local_path(scratch)) or local.parent)
+    try:
+        yield temporary
+        if durable:
+            flush(temporary)
+        temporary.replace(local)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if durable:
+        flush(local.parent)
+
+
+@contextmanager
+def atomic_folder(target: str | Path, *, replace: bool = False, last: str = "", durable: bool = True) -> Iterator[Path]:
+    """An empty local folder to fill, which becomes the target when the block ends.
+
+    Where the block raises, the target stays as it was and the temporary folder is removed.
+
+    Args:
+        target: path or URI of the folder. An object store has no atomic step for a folder; its files are uploaded when
+            all are complete.
+        replace: whether a folder that is there already is replaced. Between two renames there is none at all.
+        last: a file, relative to the folder, without which readers ignore the folder; it is uploaded last.
+        durable: flush all files to disk before the rename.
+
+    Raises:
+        FileExistsError: the target is there and `replace` is false.
+    """
+    if not replace and exists(target):
+        raise FileExistsError(f"{target} is already there")
+    local = local_path(target)
+    if local is None:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+            if replace and exists(target):
+                filesystem, inner = filesystem_of(target)
+                filesystem.delete_dir(inner)
+            copy_folder(folder, target, last)
+        return
+    temporary, replaced = _temporary_name(local, local.parent), _temporary_name(local, local.parent)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        if durable:
+            flush_folder(temporary)
+        if replace and local.exists():
+            local.rename(replaced)
+        # Where a concurrent writer was first, its folder is not empty and the rename fails.
+        temporary.rename(local)
+    except BaseException:
+        if replaced.exists() and not local.exists():
+            replaced.rename(local)
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    finally:
+        shutil.rmtree(replaced, ignore_errors=True)
+    if durable:
+        flush(local.parent)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Deletes what killed writers left behind in a folder; call it only where nothing else is writing there."""
+    for path in folder.glob(f".*{_TEMPORARY}"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def flush(path: Path) -> None:
+    """Waits until a local file, or the list of names in a local folder, is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def flush_folder(folder: Path) -> None:
+    """Waits until everything in a local folder is on disk."""
+    for parent, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            flush(Path(parent, name))
+        flush(Path(parent))
+
+
+def _temporary_name(target: Path, folder: Path) -> Path:
+    return folder / f".{target.name}.{uuid.uuid4().hex[:16]}{_TEMPORARY}"
+
+
+def _with_parent(target: str | Path) -> tuple[fs.FileSystem, str]:
+    """The file system and the path of a remote file, the folder that it lies in made."""
+    filesystem, inner = filesystem_of(target)
+    filesystem.create_dir(inner.rpartition("/")[0], recursive=True)
+    return filesystem, inner
