@@ -3,13 +3,14 @@
 import keras
 
 from ranker.config.training import Training
-from ranker.towers.schedule import WarmupCosine
 
 _UNDECAYED = ("bias", "gamma", "beta", "table")
 
 
-def make_optimizer(training: Training, rate: WarmupCosine) -> keras.optimizers.Optimizer:
-    """The optimizer with its learning-rate schedule and gradient clipping.
+def make_optimizer(
+    training: Training, rate: keras.optimizers.schedules.LearningRateSchedule | float
+) -> keras.optimizers.Optimizer:
+    """The optimizer with its schedule and its clipping.
 
     AdamW decays only the layers' kernels: biases hold base rates, and the embeddings of rare leaves would decay to 0.
     Adagrad's sums of squares start at 0, as in its paper (Duchi et al., JMLR 2011). Keras' default of 0.1 exceeds the

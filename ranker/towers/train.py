@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
+from keras.optimizers.schedules import LearningRateSchedule
 
 from ranker.config.objectives import Objective
 from ranker.config.towers import Towers
@@ -22,7 +23,7 @@ from ranker.towers.loss_watch import ExplosionWatch, Position, TrainingDivergedE
 from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.optimizer import make_optimizer
 from ranker.towers.pull import Pull
-from ranker.towers.schedule import WarmupCosine
+from ranker.towers.schedule import make_schedule
 from ranker.towers.state import Snapshot, restore, snapshot
 from ranker.towers.step import ChunkFunction, ChunkReport, float_inputs, make_chunk, make_step
 from ranker.towers.tensorboard import TensorBoardLog
@@ -67,20 +68,20 @@ def train_towers(
         objectives: in the order of the labels.
         towers: the network's architecture.
         training: how it is fitted.
-        log_dir: folder for TensorBoard's event files; None writes none.
+        log_dir: where TensorBoard's event files go; None writes none.
         start: the weights to continue from; None starts from random ones.
-        pull: regularises the weights towards earlier ones; None adds no such term.
-        blend: computes the logits of the loss; None uses the towers' own logits.
+        pull: what holds the weights back; None lets them go where the loss leads.
+        blend: what the loss is of, instead of the towers' own logits.
         strategy: the devices or workers that train together, each of which calls this; None trains on one device.
 
     Raises:
         TrainingDivergedError: the loss became NaN or infinite, or many times that of predicting the base rates.
-        ValueError: an input row holds NaN or infinity, or does not match the forest; there are fewer batches than
-            `counts` implies; `start` is of another network.
+        ValueError: an input row with NaN or infinity, or one that does not fit the forest; fewer batches
+            than the counts ask for; a start of another network.
     """
     make_network = functools.partial(TwoTowerNetwork, inputs, towers, objectives, counts.base_rates, training.seed)
     steps = training.epochs * math.ceil(counts.rows / training.batch_size)
-    rate = WarmupCosine(training.learning_rate, steps, training.warmup_fraction, training.final_learning_rate_fraction)
+    rate = make_schedule(training, steps)
     loop = _Loop(counts, [o.name for o in objectives], float_inputs(batches.element_spec), training, steps, rate)
     if strategy is None:
         network = make_network()
@@ -120,7 +121,7 @@ class _Loop:
         float_names: list[str],
         training: Training,
         steps: int,
-        rate: WarmupCosine,
+        rate: LearningRateSchedule,
     ) -> None:
         self._objectives = objectives
         self._float_names = float_names

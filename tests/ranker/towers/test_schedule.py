@@ -4,15 +4,18 @@ import keras
 import numpy as np
 import pytest
 
-from ranker.towers.schedule import WarmupCosine
+from ranker.config.training import Training
+from ranker.towers.schedule import make_schedule
 
 
-def _rates(schedule: WarmupCosine) -> np.ndarray:
-    return np.array([float(schedule(step)) for step in range(schedule.steps)])
+def _rates(steps: int, warmup: float, final: float, peak: float = 0.01) -> np.ndarray:
+    training = Training(learning_rate=peak, warmup_fraction=warmup, final_learning_rate_fraction=final)
+    rate = make_schedule(training, steps)
+    return np.array([float(rate(step)) for step in range(steps)])
 
 
 def test_climbs_in_equal_steps_to_the_peak_and_decays_to_the_final_fraction() -> None:
-    rates = _rates(WarmupCosine(peak=0.01, steps=100, warmup_fraction=0.2, final_fraction=0.05))
+    rates = _rates(steps=100, warmup=0.2, final=0.05)
 
     np.testing.assert_allclose(rates[:20], 0.01 * np.arange(1, 21) / 20, rtol=1e-5)
     assert np.all(np.diff(rates[19:]) < 0)
@@ -21,25 +24,35 @@ def test_climbs_in_equal_steps_to_the_peak_and_decays_to_the_final_fraction() ->
     assert rates[-1] == pytest.approx(0.01 * 0.05, rel=1e-4)
 
 
-def test_without_warmup_it_starts_next_to_the_peak() -> None:
-    rates = _rates(WarmupCosine(peak=0.01, steps=1000, warmup_fraction=0.0, final_fraction=0.0))
+@pytest.mark.parametrize(("steps", "warmup"), [(100, 0.2), (1000, 0.1), (7, 0.3), (10, 0.1), (5, 1.0)])
+def test_every_rate_is_that_of_the_formula(steps: int, warmup: float) -> None:
+    nth, warmup_steps = np.arange(1, steps + 1), round(warmup * steps)
+    decay = 0.05 + 0.95 * 0.5 * (1 + np.cos(np.pi * (nth - warmup_steps) / max(steps - warmup_steps, 1)))
+    expected = 0.01 * np.where(nth <= warmup_steps, nth / warmup_steps, decay)
+    np.testing.assert_allclose(_rates(steps, warmup, final=0.05), expected, rtol=1e-5)
 
-    assert rates[0] == pytest.approx(0.01, rel=1e-4)
+
+@pytest.mark.parametrize("warmup", [0.0, 0.0004])
+def test_without_warmup_it_starts_at_the_peak(warmup: float) -> None:
+    rates = _rates(steps=1000, warmup=warmup, final=0.0)
+
+    assert rates[0] == pytest.approx(0.01, rel=1e-6)
+    assert np.all(np.diff(rates) <= 0)
     assert rates[-1] == pytest.approx(0.0, abs=1e-8)
 
 
 def test_a_final_fraction_of_one_keeps_the_rate() -> None:
-    rates = _rates(WarmupCosine(peak=0.01, steps=10, warmup_fraction=0.5, final_fraction=1.0))
-
-    np.testing.assert_allclose(rates[4:], 0.01, rtol=1e-6)
+    np.testing.assert_allclose(_rates(steps=10, warmup=0.5, final=1.0)[4:], 0.01, rtol=1e-6)
 
 
-def test_a_single_step_with_warmup_has_a_positive_rate() -> None:
-    assert _rates(WarmupCosine(peak=0.01, steps=1, warmup_fraction=0.1, final_fraction=0.5))[0] == pytest.approx(0.005)
+@pytest.mark.parametrize("warmup", [0.0, 0.1, 1.0])
+def test_a_single_step_has_the_full_rate(warmup: float) -> None:
+    assert _rates(steps=1, warmup=warmup, final=0.5)[0] == pytest.approx(0.01)
 
 
 def test_an_optimizer_follows_it() -> None:
-    optimizer = keras.optimizers.SGD(WarmupCosine(peak=1.0, steps=4, warmup_fraction=0.5, final_fraction=1.0))
+    training = Training(learning_rate=1.0, warmup_fraction=0.5, final_learning_rate_fraction=1.0)
+    optimizer = keras.optimizers.SGD(make_schedule(training, steps=4))
     variable = keras.Variable(0.0)
 
     values = []

@@ -8,7 +8,7 @@ from ranker.config.towers import Isotonic, Towers
 from ranker.config.training import Training
 from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.optimizer import make_optimizer
-from ranker.towers.schedule import WarmupCosine
+from ranker.towers.schedule import make_schedule
 from ranker.towers.step import ChunkReport, float_inputs, make_chunk, make_step
 from tests.ranker.towers.planted import INPUTS, KEYED_INPUTS, OBJECTIVES, impressions
 
@@ -22,7 +22,10 @@ def _run(
     rows = impressions(STEPS * 256, seed=1)
     towers = Towers(leaf_embedding_size=4, hidden=(16, 8), dense_projection_size=4, dropout=dropout, isotonic=isotonic)
     network = TwoTowerNetwork(KEYED_INPUTS, towers, OBJECTIVES, rows.counts().base_rates, seed=1)
-    optimizer = make_optimizer(Training(gradient_clip_norm=clip), WarmupCosine(1e-2, STEPS, 0.25, 0.1))
+    training = Training(
+        learning_rate=1e-2, warmup_fraction=0.25, final_learning_rate_fraction=0.1, gradient_clip_norm=clip
+    )
+    optimizer = make_optimizer(training, make_schedule(training, STEPS))
     chunk = make_chunk(make_step(network, optimizer, compiled))
     batches = iter(rows.batches(256))
     return chunk(batches, 5) + chunk(batches, STEPS - 5), network.get_weights()
@@ -65,9 +68,7 @@ def test_a_small_clip_norm_slows_the_steps_down() -> None:
     # Adagrad's first step has the length of its rate, unless a gradient is as small as epsilon.
     for clip in (1e-6, None):
         network = TwoTowerNetwork(INPUTS, Towers(hidden=(8,)), OBJECTIVES, rows.counts().base_rates, seed=1)
-        optimizer = make_optimizer(
-            Training(optimizer="adagrad", gradient_clip_norm=clip), WarmupCosine(1e-2, 1, 0.0, 1.0)
-        )
+        optimizer = make_optimizer(Training(optimizer="adagrad", gradient_clip_norm=clip), 1e-2)
         before = network.towers[0].layers[-1].kernel.numpy()
         make_step(network, optimizer, compiled=False)({n: tf.constant(v) for n, v in rows.tensors().items()})
         moved.append(np.abs(network.towers[0].layers[-1].kernel.numpy() - before).max())
@@ -77,7 +78,7 @@ def test_a_small_clip_norm_slows_the_steps_down() -> None:
 
 def test_adagrad_adapts_to_the_small_gradients_of_a_rare_objective() -> None:
     weights = tf.Variable([0.0, 0.0])
-    optimizer = make_optimizer(Training(optimizer="adagrad", gradient_clip_norm=None), WarmupCosine(1e-2, 1, 0.0, 1.0))
+    optimizer = make_optimizer(Training(optimizer="adagrad", gradient_clip_norm=None), 1e-2)
     optimizer.apply([tf.constant([1.0, 1e-2])], [weights])
 
     np.testing.assert_allclose(weights.numpy(), [-1e-2, -1e-2], rtol=1e-2)
