@@ -15,7 +15,7 @@ from benchmarks.harness import Figure, alternate
 from benchmarks.serving.sessions import CANDIDATES, Workshop
 from ranker import keys
 from ranker.towers.inputs import TowerInputs
-from ranker.towers.network import TwoTowerNetwork
+from ranker.towers.network import TwoTowerNetwork, laid_side_by_side
 
 _VALUES = 16  # of a string feature, as many as a tree of depth 4 has leaves
 _ROUNDS, _QUICK_ROUNDS = 31, 3
@@ -138,15 +138,18 @@ def _stages(
 
     def of_sparse(values: tf.Tensor, indices: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
         dense = tf.sparse.to_dense(tf.SparseTensor(indices, values, shape))
-        return network.leaf_embedding(tf.ensure_shape(dense, [None, inputs.trees]))
+        return of_dense(tf.ensure_shape(dense, [None, inputs.trees]))
+
+    def of_dense(ids: tf.Tensor) -> tf.Tensor:
+        return laid_side_by_side(network.leaf_embedding(ids))
 
     def of_bytes(local: tf.Tensor) -> tf.Tensor:
-        return network.leaf_embedding(tf.cast(local, tf.int32) + first_leaf[:-1])
+        return of_dense(tf.cast(local, tf.int32) + first_leaf[:-1])
 
     return [
         ("string features", strings, strings.inputs(CANDIDATES)),
         ("leaves as a sparse tensor", of_sparse, sparse),
-        ("leaves as a dense tensor", network.leaf_embedding, {"ids": tf.constant(leaves)}),
+        ("leaves as a dense tensor", of_dense, {"ids": tf.constant(leaves)}),
         ("leaves as one byte a tree", of_bytes, {"local": tf.constant(local.astype(np.uint8))}),
     ]
 

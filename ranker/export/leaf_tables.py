@@ -35,7 +35,7 @@ class TrainedLogits(tf.Module):
         super().__init__(name="logits")
         # A Keras model as an attribute would bring along a signature of its own; its weights are all that is needed.
         self._network: Callable[[], TwoTowerNetwork] = lambda: network
-        first, table = network.first_layer, network.leaf_embedding.table
+        first, table = network.first_layer, network.leaf_embedding.embeddings
         elsewhere = {id(variable) for variable in (table, *first.kernels, *first.biases)}
         self._weights = [v.value for v in network.variables if id(v) not in elsewhere]
         self._first_leaf = first_leaf

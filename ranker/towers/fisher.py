@@ -22,7 +22,7 @@ from ranker import keys
 from ranker.towers.blend import Blend
 from ranker.towers.inputs import TowerBatch, TowerInputs
 from ranker.towers.isotonic import IsotonicCalibration
-from ranker.towers.network import Embedding, SideBySide, TwoTowerNetwork
+from ranker.towers.network import SideBySide, TwoTowerNetwork, laid_side_by_side
 
 _Pass = tuple[Any, Any, list[tf.Tensor]]  # a layer, its input, and its outputs
 
@@ -97,9 +97,8 @@ class _Squares:
         """The network's `call`, one layer at a time; returns the logits [batch, objectives]."""
         network = self._network
         run = partial(_through, passes)
-        common = ops.concatenate(
-            [run(network.leaf_embedding, batch[keys.LEAVES]), *network.beside_leaves(batch, run)], axis=1
-        )
+        leaves = laid_side_by_side(run(network.leaf_embedding, batch[keys.LEAVES]))
+        common = ops.concatenate([leaves, *network.beside_leaves(batch, run)], axis=1)
         hidden = network.first_layer(common)
         passes.append((network.first_layer, common, hidden))
         logits = network.in_config_order([run(tower, h) for tower, h in zip(network.towers, hidden, strict=True)])
@@ -124,16 +123,16 @@ def _per_weight(layer: Any, x: Any, squares: list[tf.Tensor]) -> list[tuple[Any,
 
     Args:
         layer: a layer of the network.
-        x: its input, [batch, …], or several such tensors.
-        squares: the squared gradient with respect to each of its outputs, [batch, units].
+        x: what went into it, [batch, …], or several such tensors.
+        squares: the squared gradient by each of its outputs, [batch, units]; of an embedding [batch, columns, size].
     """
     match layer:
-        case Embedding():
-            # A row never has an id twice, as each column has its own ids.
+        case keras.layers.Embedding():
+            # A row holds no id twice, as each column has ids of its own.
             [square] = squares
-            ids, size = layer.table.shape
+            ids, size = layer.embeddings.shape
             by_id = tf.math.unsorted_segment_sum(tf.reshape(square, [-1, size]), tf.reshape(x, [-1]), ids)
-            return [(layer.table, by_id)]
+            return [(layer.embeddings, by_id)]
         case SideBySide():
             kernels = [_of_kernel(x, square) for square in squares]
             biases = [ops.sum(square, axis=0) for square in squares]

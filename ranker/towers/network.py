@@ -24,32 +24,6 @@ from ranker.towers.inputs import TowerBatch, TowerInputs
 from ranker.towers.isotonic import IsotonicCalibration
 
 
-class Embedding(keras.layers.Layer):
-    """Looks up one vector for each of several columns in one table, and lays them side by side.
-
-    Ids are numbered over all columns, as leaf ids are over the forest, so a single gather serves all of them and a row
-    holds none twice.
-
-    Args:
-        columns: ids per row, one for each tree of the forest or each categorical feature.
-        ids: in all columns together.
-        size: of a vector.
-        deviation: each number of a vector starts from N(0, deviation²).
-        seed: of initialisation.
-        name: of the layer.
-    """
-
-    def __init__(self, columns: int, ids: int, size: int, deviation: float, seed: int, name: str) -> None:
-        super().__init__(name=name)
-        self._width = columns * size
-        initializer = keras.initializers.RandomNormal(stddev=deviation, seed=seed)
-        self.table = self.add_weight(shape=(ids, size), initializer=initializer, name="table")
-
-    def call(self, ids: tf.Tensor) -> tf.Tensor:
-        """Ids [batch, columns] → [batch, columns * size]."""
-        return ops.reshape(ops.take(self.table, ids, axis=0), (-1, self._width))
-
-
 class SideBySide(keras.layers.Layer):
     """The first layer of every tower in one matrix product.
 
@@ -136,7 +110,7 @@ class TwoTowerNetwork(keras.Model):
         # Vectors of length about 1: one tree weighs as much as one normalised numeric feature, and the first layer's
         # units start with a variance near 1 however many trees there are.
         size = towers.leaf_embedding_size
-        self.leaf_embedding = Embedding(inputs.trees, inputs.leaves, size, size**-0.5, seeds.next(), "leaf_embedding")
+        self.leaf_embedding = _embedding(inputs.leaves, size, size**-0.5, seeds.next(), "leaf_embedding")
         self.dense_inputs = [_dense_input(name, size, towers, seeds) for name, size in inputs.dense.items()]
         beside = inputs.numeric + sum(_dense_width(size, towers) for size in inputs.dense.values())
         self.category_embedding = None
@@ -144,7 +118,7 @@ class TwoTowerNetwork(keras.Model):
         if codes and size:
             self._first_codes = np.cumsum((0, *codes[:-1]))
             # Numbers as large as a normalised feature's: from smaller ones the cross layer does not learn in an epoch.
-            self.category_embedding = Embedding(len(codes), sum(codes), size, 1.0, seeds.next(), "category_embedding")
+            self.category_embedding = _embedding(sum(codes), size, 1.0, seeds.next(), "category_embedding")
             beside += len(codes) * size
         self.cross = _cross(beside, towers.cross_rank, seeds) if beside and towers.cross_rank else None
         width = inputs.trees * towers.leaf_embedding_size + beside
@@ -174,7 +148,7 @@ class TwoTowerNetwork(keras.Model):
             return layer(x, training=training)
 
         leaves = self.leaf_embedding(batch[keys.LEAVES])
-        return ops.concatenate([leaves, *self.beside_leaves(batch, run)], axis=1)
+        return ops.concatenate([laid_side_by_side(leaves), *self.beside_leaves(batch, run)], axis=1)
 
     def beside_leaves(self, batch: TowerBatch, run: Callable[[Any, tf.Tensor], tf.Tensor]) -> list[tf.Tensor]:
         """Dense embeddings, numeric and categorical features, crossed with each other: one [batch, width], or nothing.
@@ -188,7 +162,8 @@ class TwoTowerNetwork(keras.Model):
         if self._numeric:
             parts.append(batch[keys.NUMERIC])
         if self.category_embedding is not None:
-            parts.append(run(self.category_embedding, batch[keys.CATEGORICAL] + self._first_codes))
+            vectors = run(self.category_embedding, batch[keys.CATEGORICAL] + self._first_codes)
+            parts.append(laid_side_by_side(vectors))
         if not parts:
             return []
         beside = ops.concatenate(parts, axis=1)
@@ -211,6 +186,22 @@ class TwoTowerNetwork(keras.Model):
         index = self.tower_names.index(tower)
         own = [self.first_layer.kernels[index], self.first_layer.biases[index]]
         return own + self.towers[index].trainable_variables
+
+
+def laid_side_by_side(vectors: tf.Tensor) -> tf.Tensor:
+    """The vectors of a row's ids, [batch, columns, size] → [batch, columns * size]."""
+    _, columns, size = vectors.shape
+    return ops.reshape(vectors, (-1, columns * size))
+
+
+def _embedding(ids: int, size: int, deviation: float, seed: int, name: str) -> keras.layers.Embedding:
+    """One table for several columns: trees of the forest, or categorical features.
+
+    Ids are numbered over all columns, as leaf ids are over the forest. So a single gather serves all of them, and a row
+    holds none twice. Each number of a vector starts from N(0, deviation²).
+    """
+    initializer = keras.initializers.RandomNormal(stddev=deviation, seed=seed)
+    return keras.layers.Embedding(ids, size, embeddings_initializer=initializer, name=name)
 
 
 def _by_tower(objectives: Sequence[Objective]) -> dict[str, list[int]]:

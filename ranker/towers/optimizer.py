@@ -4,7 +4,7 @@ import keras
 
 from ranker.config.training import Training
 
-_UNDECAYED = ("bias", "gamma", "beta", "table")
+_UNDECAYED = ("bias", "gamma", "beta", "embeddings")
 
 
 def make_optimizer(

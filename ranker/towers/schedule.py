@@ -12,9 +12,9 @@ from ranker.config.training import Training
 def make_schedule(training: Training, steps: int) -> LearningRateSchedule:
     """The rate of every step of a run, with steps counted from 0.
 
-    The warm-up takes `warmup_fraction` of the steps, in equal increments: its first step has one increment, not the rate
-    0, and its last step has the full rate. The run's last step has `final_learning_rate_fraction` of it. Without a
-    warm-up, and in a run of one step, the first step has the full rate.
+    The warm-up takes `warmup_fraction` of the steps, in equal increments: its first step has one increment, not the
+    rate 0, and its last step has the full rate. The run's last step has `final_learning_rate_fraction` of it. Without
+    a warm-up, and in a run of one step, the first step has the full rate.
 
     Args:
         training: peak rate, warm-up and decay.

@@ -54,9 +54,9 @@ def test_only_the_form_asked_for_is_kept(feed: TinyFeed, table: str, share: floa
 
     first = feed.network.first_layer
     kept = {id(variable) for variable in logits.variables}
-    replaced = (feed.network.leaf_embedding.table, *first.kernels, *first.biases)
+    replaced = (feed.network.leaf_embedding.embeddings, *first.kernels, *first.biases)
     assert not kept & {id(variable.value) for variable in replaced}
-    original = feed.network.leaf_embedding.table
+    original = feed.network.leaf_embedding.embeddings
     leaves = [v for v in logits.variables if v.shape[0] == original.shape[0]]
     size = sum(v.numpy().nbytes for v in leaves)
     assert size == pytest.approx(share * original.numpy().nbytes, rel=0.2)

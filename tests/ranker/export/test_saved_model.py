@@ -75,7 +75,7 @@ def test_the_folder_holds_no_optimizer_and_no_second_copy(saved_model: Path, fee
 def test_a_folder_that_exists_is_left_alone(feed: TinyFeed, manifest: Manifest, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
 
-    with pytest.raises(FileExistsError, match="a model is there already"):
+    with pytest.raises(FileExistsError, match="model is already there"):
         export_saved_model(feed.module(), manifest, str(tmp_path / "model"))
 
     assert not list((tmp_path / "model").iterdir())

@@ -67,19 +67,19 @@ def test_width_of_the_common_input(dense_input: Any, width: int) -> None:
 def test_leaf_embeddings_lie_side_by_side_in_the_order_of_the_trees() -> None:
     network = _network()
     table = np.arange(INPUTS.leaves * 8, dtype=np.float32).reshape(-1, 8)
-    network.leaf_embedding.table.assign(table)
+    network.leaf_embedding.embeddings.assign(table)
     leaves = _batch()[keys.LEAVES]
 
-    embedded = network.leaf_embedding(leaves).numpy()
+    common = network.common_input(_batch()).numpy()
 
-    np.testing.assert_array_equal(embedded, table[leaves].reshape(64, -1))
+    np.testing.assert_array_equal(common[:, : TREES * 8], table[leaves].reshape(64, -1))
 
 
 def test_each_categorical_feature_has_vectors_of_its_own() -> None:
     network = _network(Towers(categorical_embedding_size=2, cross_rank=0), inputs=KEYED_INPUTS)
     assert network.category_embedding is not None
     table = np.arange(2.0 * sum(CATEGORIES)).reshape(-1, 2)
-    network.category_embedding.table.assign(table)
+    network.category_embedding.embeddings.assign(table)
     batch = keyed(_batch())
     first, second = batch[keys.CATEGORICAL].T
 
@@ -176,7 +176,7 @@ def test_towers_share_no_weights_but_their_input(objective: str, own: str, other
 
     assert all(np.any(g != 0) for g in _gradient_of(network, objective, network.tower_weights(own)))
     assert all(np.all(g == 0) for g in _gradient_of(network, objective, network.tower_weights(other)))
-    assert np.any(_gradient_of(network, objective, [network.leaf_embedding.table])[0] != 0)
+    assert np.any(_gradient_of(network, objective, [network.leaf_embedding.embeddings])[0] != 0)
     names = [{id(v) for v in network.tower_weights(tower)} for tower in ("passive", "active")]
     assert not names[0] & names[1]
 
