@@ -1,7 +1,7 @@
 """Where a path or URI lives, for reading and copying it without TFX or TensorFlow.
 
-pyarrow's file systems serve local paths, S3, Google Cloud Storage, Azure and HDFS: they read Parquet natively, outside
-the interpreter, need no package per store, and are configured by the URI's query. Any other scheme goes through fsspec.
+pyarrow's own file systems serve local paths, S3, Google Cloud Storage, Azure and HDFS: they need no package for each
+store, and the URI's query configures them. Any other scheme goes through fsspec. Parquet is read as fast by either.
 """
 
 from collections.abc import Mapping

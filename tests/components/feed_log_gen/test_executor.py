@@ -56,7 +56,9 @@ def read(examples: standard_artifacts.Examples, split: str) -> list[dict[str, li
     rows = []
     for record in tf.data.TFRecordDataset([str(path) for path in paths]):
         features = tf.train.Example.FromString(record.numpy()).features.feature
-        rows.append({name: list(getattr(f, f.WhichOneof("kind")).value) for name, f in features.items()})
+        # A feature without a list is a missing value, as one that is not there.
+        kinds = {name: feature.WhichOneof("kind") for name, feature in features.items()}
+        rows.append({name: list(getattr(features[name], kind).value) for name, kind in kinds.items() if kind})
     return rows
 
 

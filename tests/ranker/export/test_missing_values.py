@@ -13,11 +13,11 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
+from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from ranker.export.raw_features import RawFeatures
 from ranker.features.registry import feature_kinds
 from ranker.feed_log.conversion import to_lists
-from ranker.feed_log.tf_example import encode_examples
 from tests.ranker.export.feed import FEATURES, OBJECTIVES, SCHEMA, Row, TinyFeed, dense_tensors, serialized
 
 NAN = float("nan")
@@ -73,7 +73,8 @@ def logged_example(column: str, value: Any) -> bytes:
     values[column] = value
     columns = [kind.log_column for _, kind in feature_kinds(FEATURES)]
     lists = [to_lists(column, pa.array([values[column.name]])) for column in columns]
-    [example] = encode_examples(pa.RecordBatch.from_arrays(lists, [column.name for column in columns])).to_pylist()
+    batch = pa.RecordBatch.from_arrays(lists, [column.name for column in columns])
+    [example] = RecordBatchToExamplesEncoder().encode(batch)
     return example
 
 
