@@ -8,7 +8,7 @@ from typing import Any
 
 from ranker.files import write_text
 
-VERSION = 1  # raise it when the same settings would give other rows
+VERSION = 1  # increase it when the same settings would give other rows
 
 _FILE = "feed.json"
 _MAX_SEED = 2**32
@@ -44,7 +44,7 @@ class FeedParameters:
             raise ValueError(f"drift: needs a finite number, 0 or more, got {self.drift}")
 
     def save(self, root: Path) -> None:
-        """Writes them to the root of the feed."""
+        """Writes the settings to the root of the feed."""
         write_text(root / _FILE, json.dumps(self.as_json(), indent=2) + "\n")
 
     def as_json(self) -> dict[str, Any]:

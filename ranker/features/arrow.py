@@ -1,7 +1,7 @@
 """Arrow arrays of a feed log as lists of the types that a tf.Example knows; what the kinds of columns share.
 
-Every function works on a complete column. A row without a value becomes a null list, which is a feature without a list in
-the Example: statistics then count it as missing, and a parser fills in its default.
+Every function works on a complete column. A row without a value becomes a null list, which is a feature without a list
+in the Example: statistics then count it as missing, and a parser fills in its default.
 """
 
 from collections.abc import Callable

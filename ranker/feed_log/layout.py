@@ -1,7 +1,7 @@
 """The feed log on disk: `<root>/day-YYYY-MM-DD/*.parquet`, one row per impression.
 
-A name that starts with `.` or `_` or ends in `.tmp` is a temporary one and is skipped. Anything else that
-does not belong there is an error, so that no data is left out unnoticed.
+A name that starts with `.` or `_` or ends in `.tmp` is being written and is ignored. Any other unexpected name is an
+error, so that no data is silently skipped.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Writes a feed log: `<root>/day-YYYY-MM-DD/*.parquet`, one row per impression.
 
-A day is written atomically: to a temporary folder, which is renamed when it is complete.
+A day is written atomically: to a temporary folder, which readers ignore, and renamed when it is complete.
 """
 
 from collections.abc import Iterable, Iterator
@@ -60,7 +60,7 @@ def day_writer(
     """
     target = day_folder(root, day)
     if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} is already there; pass overwrite to replace it")
+        raise FileExistsError(f"{target} already exists; pass overwrite to replace it")
     with atomic_folder(target, replace=overwrite) as folder:
         writer = DayWriter(folder, target, rows_per_file)
         try:

@@ -1,4 +1,4 @@
-"""Copies a SavedModel to where models are served from, atomically."""
+"""Publishes a SavedModel to the push destination, so that a server never sees an incomplete version."""
 
 import os
 import shutil
@@ -12,11 +12,10 @@ from pyarrow import fs
 from ranker.files import flush, flush_folder
 from ranker.registry.layout import MANIFEST, SAVED_MODEL
 from ranker.registry.manifest import Manifest, Republished
-from ranker.registry.versions import read_manifest, whole_versions
+from ranker.registry.versions import complete_versions, read_manifest
 from ranker.storage import copy_folder, exists, filesystem_of, join, parent_and_name
 
-PUSHING = ".pushing-"
-"""What the name of a version starts with while it is being copied; TF Serving does not look at hidden folders."""
+TEMPORARY_PREFIX = ".pushing-"
 
 
 def publish(model_path: str, destination: str, rollback: Republished | None = None) -> str:
@@ -25,9 +24,9 @@ def publish(model_path: str, destination: str, rollback: Republished | None = No
     A version is the time in seconds since 1970, or the highest existing version plus one, whichever is larger. So
     versions only increase, even within one second or after the clock was set back.
 
-    On a local file system the copy is made in a hidden folder, flushed to disk, and renamed: a version that is there is
-    complete, also after a loss of power. Object stores cannot rename a folder in one step; there `saved_model.pb`,
-    without which a version does not load, is copied last.
+    On a local file system the model is copied to a hidden temporary folder, which TF Serving ignores, flushed to disk,
+    and then renamed atomically: a version that exists is complete, also after a loss of power. Object stores cannot
+    rename a folder atomically; there `saved_model.pb`, without which a version does not load, is copied last.
 
     Args:
         model_path: path or URI of the SavedModel's folder.
@@ -38,22 +37,22 @@ def publish(model_path: str, destination: str, rollback: Republished | None = No
         FileNotFoundError: there is no SavedModel at `model_path`.
     """
     if not exists(join(model_path, SAVED_MODEL)):
-        raise FileNotFoundError(f"{model_path}: a model is to be pushed, and there is no {SAVED_MODEL}")
+        raise FileNotFoundError(f"{model_path}: no model to push, as there is no {SAVED_MODEL}")
     filesystem, root = filesystem_of(destination)
     filesystem.create_dir(root, recursive=True)
     replaced = {MANIFEST: replace(_manifest(model_path), rollback=rollback).to_json().encode()} if rollback else {}
     if not isinstance(filesystem, fs.LocalFileSystem):
         version = _next_version(root, filesystem)
-        copy_folder(model_path, join(destination, version), SAVED_MODEL, noted)
+        copy_folder(model_path, join(destination, version), SAVED_MODEL, replaced)
         return version
     # Two pushes at once, even of one model, must not share a folder. Retention removes those of killed pushes.
-    hidden = Path(root, f"{PUSHING}{uuid.uuid4().hex[:16]}")
+    temporary = Path(root, f"{TEMPORARY_PREFIX}{uuid.uuid4().hex[:16]}")
     try:
-        copy_folder(model_path, hidden, SAVED_MODEL, noted)
-        flush_folder(hidden)
-        version = _rename_to_next_version(hidden, root)
+        copy_folder(model_path, temporary, SAVED_MODEL, replaced)
+        flush_folder(temporary)
+        version = _rename_to_next_version(temporary, root)
     except BaseException:
-        shutil.rmtree(hidden, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
     flush(Path(root))
     return version
@@ -72,13 +71,13 @@ def _manifest(model_path: str) -> Manifest:
     return read_manifest(*parent_and_name(model_path)) or Manifest()
 
 
-def _rename_to_next_version(hidden: Path, root: str) -> str:
+def _rename_to_next_version(temporary: Path, root: str) -> str:
     while True:
         version = _next_version(root, fs.LocalFileSystem())
         target = Path(root, version)
         try:
-            # A folder that is not empty is never replaced: where another push took the version, this fails.
-            os.rename(hidden, target)
+            # Renaming never replaces a non-empty folder: it fails if another push has taken the version.
+            os.rename(temporary, target)
         except OSError:
             if not target.exists():
                 raise

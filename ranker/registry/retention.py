@@ -7,8 +7,8 @@ import time
 from pyarrow import fs
 
 from ranker.registry.layout import SAVED_MODEL
-from ranker.registry.publishing import PUSHING
-from ranker.registry.versions import whole_versions
+from ranker.registry.publishing import TEMPORARY_PREFIX
+from ranker.registry.versions import complete_versions
 from ranker.storage import filesystem_of
 
 _REMOVING = ".removing-"
@@ -16,7 +16,7 @@ _ABANDONED_AFTER_S = 24 * 3600.0
 
 
 def remove_old_versions(destination: str, keep: int) -> list[str]:
-    """Keeps the `keep` newest complete versions; removes older ones, and what killed pushes left behind.
+    """Keeps the `keep` newest complete versions; removes older ones and the temporary folders of killed pushes.
 
     A version is renamed to a hidden folder before its files are deleted. On an object store `saved_model.pb` is deleted
     first. So a server never loads a partly deleted version.
@@ -47,6 +47,6 @@ def _delete_leftovers(root: str) -> None:
     abandoned_before = time.time() - _ABANDONED_AFTER_S
     with os.scandir(root) as entries:
         for entry in entries:
-            abandoned = entry.name.startswith(PUSHING) and entry.stat().st_mtime < time.time() - _ABANDONED_AFTER_S
+            abandoned = entry.name.startswith(TEMPORARY_PREFIX) and entry.stat().st_mtime < abandoned_before
             if abandoned or entry.name.startswith(_REMOVING):
                 shutil.rmtree(entry.path)

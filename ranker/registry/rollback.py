@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ranker.registry.manifest import Republished
 from ranker.registry.publishing import publish
-from ranker.registry.versions import read_manifest, whole_versions
+from ranker.registry.versions import complete_versions, read_manifest
 from ranker.storage import join
 
 

@@ -13,7 +13,7 @@ from ranker.config.documents import from_json, to_json
 from ranker.config.retraining import Retraining, Start
 from ranker.files import write_text
 from ranker.registry.manifest import Manifest
-from ranker.registry.versions import read_manifest, whole_versions
+from ranker.registry.versions import complete_versions, read_manifest
 from ranker.storage import filesystem_of, join
 
 PLAN_FILE = "plan.json"

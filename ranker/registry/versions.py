@@ -28,14 +28,14 @@ def complete_versions(push_destination: str) -> list[str]:
             if info.base_name.isascii() and info.base_name.isdecimal():
                 versions.append(info.base_name)
             else:
-                _logger.warning("%s: passed over, as its name is not a number", join(push_destination, info.base_name))
-    whole = []
+                _logger.warning("%s: skipped, as its name is not a number", join(push_destination, info.base_name))
+    complete = []
     for version in sorted(versions, key=int, reverse=True):
         if filesystem.get_file_info(f"{root}/{version}/{SAVED_MODEL}").type == fs.FileType.File:
             complete.append(version)
         else:
-            _logger.warning("%s: passed over, as it has no %s", join(push_destination, version), SAVED_MODEL)
-    return whole
+            _logger.warning("%s: skipped, as it has no %s", join(push_destination, version), SAVED_MODEL)
+    return complete
 
 
 def read_manifest(push_destination: str, version: str) -> Manifest | None:

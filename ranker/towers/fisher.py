@@ -123,12 +123,13 @@ def _per_weight(layer: Any, x: Any, squares: list[tf.Tensor]) -> list[tuple[Any,
 
     Args:
         layer: a layer of the network.
-        x: what went into it, [batch, …], or several such tensors.
-        squares: the squared gradient by each of its outputs, [batch, units]; of an embedding [batch, columns, size].
+        x: its input, [batch, …], or several such tensors.
+        squares: the squared gradient with respect to each of its outputs, [batch, units]; of an embedding
+            [batch, columns, size].
     """
     match layer:
         case keras.layers.Embedding():
-            # A row holds no id twice, as each column has ids of its own.
+            # A row never has an id twice, as each column has its own ids.
             [square] = squares
             ids, size = layer.embeddings.shape
             by_id = tf.math.unsorted_segment_sum(tf.reshape(square, [-1, size]), tf.reshape(x, [-1]), ids)

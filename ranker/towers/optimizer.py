@@ -10,7 +10,7 @@ _UNDECAYED = ("bias", "gamma", "beta", "embeddings")
 def make_optimizer(
     training: Training, rate: keras.optimizers.schedules.LearningRateSchedule | float
 ) -> keras.optimizers.Optimizer:
-    """The optimizer with its schedule and its clipping.
+    """The optimizer with its learning-rate schedule and gradient clipping.
 
     AdamW decays only the layers' kernels: biases hold base rates, and the embeddings of rare leaves would decay to 0.
     Adagrad's sums of squares start at 0, as in its paper (Duchi et al., JMLR 2011). Keras' default of 0.1 exceeds the

@@ -1,7 +1,7 @@
 """The state of fitted towers that a warm start needs: weights and their Fisher information.
 
-Weights are identified by their place in the network and not by their names: Keras numbers some of them by the layers
-that the process has made so far.
+Weights are identified by their position in the network, not by their names: Keras derives some names from a counter of
+all layers in the process.
 """
 
 import io

@@ -68,16 +68,16 @@ def train_towers(
         objectives: in the order of the labels.
         towers: the network's architecture.
         training: how it is fitted.
-        log_dir: where TensorBoard's event files go; None writes none.
+        log_dir: folder for TensorBoard's event files; None writes none.
         start: the weights to continue from; None starts from random ones.
-        pull: what holds the weights back; None lets them go where the loss leads.
-        blend: what the loss is of, instead of the towers' own logits.
+        pull: regularises the weights towards earlier ones; None adds no such term.
+        blend: computes the logits of the loss; None uses the towers' own logits.
         strategy: the devices or workers that train together, each of which calls this; None trains on one device.
 
     Raises:
         TrainingDivergedError: the loss became NaN or infinite, or many times that of predicting the base rates.
-        ValueError: an input row with NaN or infinity, or one that does not fit the forest; fewer batches
-            than the counts ask for; a start of another network.
+        ValueError: an input row holds NaN or infinity, or does not match the forest; there are fewer batches than
+            `counts` implies; `start` is of another network.
     """
     make_network = functools.partial(TwoTowerNetwork, inputs, towers, objectives, counts.base_rates, training.seed)
     steps = training.epochs * math.ceil(counts.rows / training.batch_size)

@@ -30,7 +30,7 @@ def test_what_is_not_a_day_is_refused(text: str) -> None:
         parse_day(text)
 
 
-def test_latest_day_ignores_what_is_half_written(feed_log: Path) -> None:
+def test_latest_day_ignores_incomplete_folders(feed_log: Path) -> None:
     for name in (".day-2031-01-01.x.tmp", "_day-2031-01-01", "day-2031-01-01.tmp", "notes"):
         (feed_log / name).mkdir()
     assert latest_day(feed_log) == EVAL_DAY

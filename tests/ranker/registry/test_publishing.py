@@ -68,7 +68,7 @@ def test_a_push_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch, model
         patched.setattr(fs, "copy_files", interrupted)
         with pytest.raises(KeyboardInterrupt):
             publish(str(model), str(destination))
-    # What is half copied is where neither TF Serving nor `whole_versions` looks.
+    # What is half copied is where neither TF Serving nor `complete_versions` looks.
     assert [name[:9] for name in hidden] == [".pushing-"]
     assert os.listdir(destination) == []
 
@@ -127,7 +127,9 @@ def test_a_uri_with_a_query_is_published_to_and_read(model: Path, destination: P
     assert find_published(f"{model.as_uri()}?region=eu-west-1", uri) == version
 
 
-def test_two_pushes_at_once_take_two_versions(monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path) -> None:
+def test_concurrent_pushes_get_different_versions(
+    monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path
+) -> None:
     set_clock(monkeypatch, 1000.0)
     next_version = publishing._next_version
 
