@@ -1,0 +1,46 @@
+"""How tests share two processes and two cores."""
+
+import os
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+# Files that look at the results of one expensive fixture of the session go to the same process.
+_TOGETHER = {
+    "tests/end_to_end/test_parity.py": "tests/end_to_end/test_local_run.py",
+}
+
+
+class OneProcessPerFile(LoadScopeScheduling):  # type: ignore[misc]
+    """xdist's `loadfile` for groups of files: what shares fixtures runs in one process, which makes them once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid.partition("::")[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneProcessPerFile:
+    """Replaces the scheduler that `--dist` names."""
+    return OneProcessPerFile(config, log)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One thread per process where several processes run tests, and in what they start.
+
+    Each numerical library would otherwise start a thread per core in every process, and XGBoost's threads wait for each
+    other in busy loops. The variables count only before a library is loaded.
+    """
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+            os.environ.setdefault(variable, "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests start first, or a long one could start when the other process has nothing left to do."""
+    slow = {_group(item.location[0]) for item in items if item.get_closest_marker("slow")}
+    order = {group: i for i, group in enumerate(dict.fromkeys(_group(item.location[0]) for item in items))}
+    items.sort(key=lambda item: (_group(item.location[0]) not in slow, order[_group(item.location[0])]))
+
+
+def _group(file: str) -> str:
+    return _TOGETHER.get(file, file)
