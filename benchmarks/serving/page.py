@@ -1,4 +1,4 @@
-"""The measurements as a page's tables, and the two charts of the docs."""
+"""The tables of the results page, and the two charts of the docs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ _WIDTH, _HEIGHT = 7.0, 3.4
 
 @dataclass
 class Results:
-    """All that one run measured."""
+    """All results of one run."""
 
     forests: list[ForestCost] = field(default_factory=list)
     objectives: list[ObjectiveCost] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Results:
 
 
 def markdown(results: Results, figures: Sequence[Figure] = (), quick: bool = False) -> str:
-    """What was aimed at and reached, then one table a section."""
+    """The targets and whether they are reached, then one table per section."""
     size = " --quick" if quick else ""
     aimed = [figure for figure in figures if figure.target is not None]
     blocks = [pages.origin(f"uv run python -m benchmarks.serving{size} --page FILE --charts DIR")]
@@ -52,7 +52,7 @@ def markdown(results: Results, figures: Sequence[Figure] = (), quick: bool = Fal
 
 
 def _sections(results: Results) -> list[tuple[str, str, str]]:
-    """Heading, what was measured, and the table."""
+    """Heading, description and table of each section."""
     objectives, stages = (
         pages.picture("ms by objectives", "serving_objectives.svg"),
         pages.picture("ms by form", "serving_progression.svg"),
@@ -78,7 +78,7 @@ def _sections(results: Results) -> list[tuple[str, str, str]]:
         ),
         (
             "Payload",
-            "Bytes of a serialized `PredictRequest`; of leaves alone, without the dense inputs and codes beside them.",
+            "Bytes of a serialized `PredictRequest`; of leaves alone, without the dense inputs and codes.",
             pages.table(_PAYLOADS, results.payloads),
         ),
         (
@@ -153,7 +153,7 @@ def _stages(stages: Sequence[Stage]) -> list[Column[Stage]]:
         words("input", lambda stage: stage.name),
         _milliseconds("conversion and lookup, ms", lambda stage: stage.conversion),
         _milliseconds("dense operations, ms", lambda stage: stage.dense),
-        Column("relative cost", lambda stage: pages.decimal(stage.whole / stages[0].whole, 2)),
+        Column("relative cost", lambda stage: pages.decimal(stage.total / stages[0].total, 2)),
     ]
 
 

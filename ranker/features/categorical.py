@@ -41,7 +41,7 @@ class CategoricalKind(FeatureKind[Categorical]):
         return feature
 
     def transform(self, columns: RawColumns, vocabulary: Vocabulary) -> Transformed:
-        """The value's rank; those not kept share one last rank."""
+        """The value's rank; all values outside the vocabulary share the last rank."""
         feature = self.column
         ranks = vocabulary(columns.one_string(feature.name), feature.name, feature.vocabulary_size, "shared")
         return Transformed(
@@ -53,6 +53,6 @@ class CategoricalKind(FeatureKind[Categorical]):
         return tf.TensorSpec([None], tf.string, name=name)
 
     def from_dense(self, tensor: tf.Tensor, spec: Any) -> Tensor:
-        """Sparse; "" is left out."""
+        """Sparse, without ""."""
         values = tensor[:, tf.newaxis]
         return as_parsed(values, tf.not_equal(values, ""), spec)

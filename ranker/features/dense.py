@@ -1,4 +1,4 @@
-"""Dense embeddings: a fixed-size float vector per impression, of a text, an image or the like."""
+"""Dense embeddings: a fixed-size float vector per impression, such as an embedding of a text or an image."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ class DenseKind(FeatureKind[DenseEmbedding]):
 
     @property
     def log_column(self) -> Column:
-        """With the size of the vector."""
+        """The column, with the size of the vector."""
         return Column(self.column.name, self.name, self.column.size)
 
     @classmethod
@@ -39,7 +39,7 @@ class DenseKind(FeatureKind[DenseEmbedding]):
         """Lists of float32.
 
         Raises:
-            BadValueError: null, another size, or a number that is not a finite float32.
+            BadValueError: a vector is null or has another size, or a number is not a finite float32.
         """
         size = column.size
         arrow.check_all(arrow.valid(values), lambda row: f"null; every impression needs an embedding of {size} numbers")
@@ -63,7 +63,7 @@ class DenseKind(FeatureKind[DenseEmbedding]):
         return drafting.required(column, cls.schema_type)
 
     def transform(self, columns: RawColumns, vocabulary: Vocabulary) -> Transformed:
-        """The vector as it is."""
+        """The vector, unchanged."""
         name, size = self.column.name, self.column.size
         return Transformed(dense={name: tf.ensure_shape(columns.dense(name, 0.0, size), [None, size])})
 
@@ -72,10 +72,10 @@ class DenseKind(FeatureKind[DenseEmbedding]):
         return tf.TensorSpec([None, self.column.size], tf.float32, name=name)
 
     def from_dense(self, tensor: tf.Tensor, spec: Any) -> Tensor:
-        """As the schema has it parsed."""
+        """In the form of the schema's parse spec."""
         return as_parsed(tensor, tf.ones_like(tensor, tf.bool), spec)
 
     @classmethod
     def profiled(cls, values: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:
-        """Each vector's length, its L2 norm."""
+        """The L2 norm of each vector."""
         return np.sqrt(np.square(values.reshape(rows, -1)).sum(axis=1)) if len(values) else values

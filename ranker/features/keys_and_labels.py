@@ -1,4 +1,4 @@
-"""Columns of the feed log that are no features: what identifies an impression, and what is predicted of it."""
+"""Columns of the feed log that are not features: the keys of an impression, and the objectives."""
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,7 @@ from ranker.features.log_column import Column
 
 
 class Id(ColumnKind):
-    """Whose impression it was, and of what: a session, a viewer, an item."""
+    """The session, viewer or item of an impression."""
 
     name = "id"
     accepted = "string, binary and integers"
@@ -37,7 +37,7 @@ class Id(ColumnKind):
 
 
 class Timestamp(ColumnKind):
-    """When it was."""
+    """The time of an impression."""
 
     name = "timestamp"
     accepted = "timestamp, date and integers that count milliseconds since 1970"
@@ -55,7 +55,7 @@ class Timestamp(ColumnKind):
         present = arrow.valid(values)
         arrow.check_all(present, lambda row: "null; every impression needs a time")
         if not pt.is_integer(values.type):
-            # Finer units lose their fraction, which a safe cast would refuse.
+            # Finer units lose their fraction; a safe cast would raise an error.
             values = values.cast(pa.timestamp("ms", getattr(values.type, "tz", None)), safe=False)
         return arrow.singles(values.cast(pa.int64()), present)
 
@@ -79,7 +79,7 @@ class Objective(ColumnKind):
 
     @classmethod
     def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
-        """Lists of int64; null and any other number than 0 and 1 are bad values."""
+        """Lists of int64; null and numbers other than 0 and 1 are bad values."""
         labels = arrow.floats(values)
         good = (labels == 0) | (labels == 1)
         arrow.check_all(good, lambda row: f"{arrow.shown(values, row)}; an objective is 0 or 1")

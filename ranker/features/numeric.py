@@ -48,10 +48,10 @@ class NumericKind(FeatureKind[Numeric]):
 
     @classmethod
     def represent(cls, feature: schema_pb2.Feature, representation: schema_pb2.TensorRepresentation) -> None:
-        """Dense, with NaN where missing.
+        """Dense, NaN if missing.
 
-        There are many numeric columns, and each sparse one costs Transform's graph three placeholders and a conversion:
-        with dense ones it takes three quarters of the time.
+        There are many numeric columns, and each sparse column adds three placeholders and a conversion to Transform's
+        graph. With dense columns, Transform takes three quarters of the time.
         """
         representation.dense_tensor.column_name = feature.name
         representation.dense_tensor.shape.dim.add(size=1)
@@ -63,18 +63,18 @@ class NumericKind(FeatureKind[Numeric]):
         return Transformed(forest=number, numbers=number)
 
     def tensor_spec(self, name: str) -> tf.TensorSpec:
-        """float32 [batch], NaN where missing."""
+        """float32 [batch], NaN if missing."""
         return tf.TensorSpec([None], tf.float32, name=name)
 
     def from_dense(self, tensor: tf.Tensor, spec: Any) -> Tensor:
-        """[batch, 1], NaN where missing."""
+        """[batch, 1], NaN if missing."""
         return tensor[:, tf.newaxis]
 
     def parse_spec(self, spec: Any) -> Any:
-        """Sparse: a fixed length's default would serve an Example without the feature and fail at an empty list."""
+        """Sparse: a fixed-length spec has a default for an Example without the feature, but fails for an empty list."""
         return tf.io.VarLenFeature(tf.float32)
 
     def parsed(self, tensor: Tensor, rows: tf.Tensor) -> Tensor:
-        """[batch, 1], NaN for an Example without the feature and for one that holds it without a value."""
+        """[batch, 1], NaN for an Example without the feature or with an empty list."""
         column = tf.SparseTensor(tensor.indices, tensor.values, tf.stack([rows, 1]))
         return tf.sparse.to_dense(column, default_value=_MISSING)

@@ -1,4 +1,4 @@
-"""The kinds of columns that there are. A new kind is entered here."""
+"""The list of all kinds of columns. A new kind is added here."""
 
 from typing import Any
 
@@ -31,11 +31,11 @@ def feature_kinds(features: Features) -> tuple[tuple[str, FeatureKind[Any]], ...
 
 
 def column_kind(name: str) -> type[ColumnKind]:
-    """The kind of that name.
+    """The kind with that name.
 
     Raises:
-        ValueError: there is none.
+        ValueError: no kind has that name.
     """
     if name not in _BY_NAME:
-        raise ValueError(f"column kind: {name!r} is none of {', '.join(_BY_NAME)}")
+        raise ValueError(f"column kind: {name!r} is not one of {', '.join(_BY_NAME)}")
     return _BY_NAME[name]

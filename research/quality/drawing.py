@@ -10,7 +10,7 @@ from research.quality.study import Results
 
 
 def draw(results: Results, file: Path) -> None:
-    """Ours minus each model's AUC with its interval, one panel for each objective."""
+    """Our AUC minus each model's, with its interval, one panel per objective."""
     from matplotlib import pyplot
 
     models = [name for name in results.judged if name != OURS]

@@ -30,19 +30,17 @@ _QUICK_DAYS, _QUICK_TRAIN_DAYS, _QUICK_ROWS_PER_DAY, _QUICK_TREES = 3, 2, 2_000,
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the benchmark."""
     parser = argparse.ArgumentParser(
-        description="Cost and quality of continuing from yesterday's model, compared with training anew every day."
+        description="Cost and quality of continuing from yesterday's model, compared with a cold start every day."
     )
-    parser.add_argument("--quick", action="store_true", help="a small feed and three days: shows that it runs")
+    parser.add_argument("--quick", action="store_true", help="a small feed and three days: a smoke test")
     parser.add_argument("--data", choices=("kuairand", "feed"), default="kuairand", help="the feed log (kuairand)")
-    parser.add_argument(
-        "--seeds", type=positive, metavar="N", help="times that every strategy is run (3; 1 with --quick)"
-    )
+    parser.add_argument("--seeds", type=positive, metavar="N", help="runs of every strategy (3; 1 with --quick)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument(
         "--page",
         type=page_of("research.retraining"),
         metavar="FILE",
-        help="write the tables into this page, and a drawing beside it",
+        help="write the tables into this page, and a drawing into its folder",
     )
     parser.add_argument("--work", type=Path, metavar="DIR", help="keep the transformed rows there (a temporary folder)")
     options = parser.parse_args(arguments)
@@ -84,7 +82,7 @@ def _replay(data: str, quick: bool, work: Path, console: Console) -> Replay | No
 def _compare(replay: Replay, seeds: int, console: Console) -> Results:
     runs: list[dict[str, list[DayResult]]] = []
     for seed in range(1, seeds + 1):
-        # With what an incremental update needs; a warm start makes no use of it.
+        # With the state that an incremental update needs; a warm start ignores it.
         first, _ = first_model(replay, "incremental", seed)
         runs.append({})
         for name, strategy in STRATEGIES.items():

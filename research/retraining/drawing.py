@@ -1,4 +1,4 @@
-"""The drawing of the page: normalized entropy day by day, and the seconds of training."""
+"""The drawing of the page: normalized entropy per day, and the seconds of training."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ _COLUMNS = 4
 
 
 def draw(results: Results, path: Path) -> None:
-    """Draws each objective's normalized entropy day by day, minus a cold start's, and the seconds spent on training."""
+    """Draws each objective's normalized entropy per day, minus a cold start's, and the seconds of training."""
     panels = len(results.objectives) + 2
     rows = -(-panels // _COLUMNS)
     drawing = Drawing(figsize=(3.2 * _COLUMNS, 2.6 * rows), layout="constrained")

@@ -1,4 +1,4 @@
-"""The results as figures for the JSON, and as a page's tables."""
+"""Figures for the JSON and tables for the page."""
 
 import numpy as np
 
@@ -12,16 +12,16 @@ CHEAPER_TARGET = 4.0
 
 
 def title(feed: str) -> str:
-    """Of a new page."""
+    """The title of a new page."""
     return f"Retraining: {feed}"
 
 
 def figures(results: Results, with_targets: bool) -> list[Figure]:
-    """The cost of daily cold starts over that of warm starts, and each normalized entropy over a cold start's.
+    """The ratio of the costs of daily cold and warm starts, and normalized entropies divided by a cold start's.
 
     Args:
         results: of one feed.
-        with_targets: whether the run is large enough for its figures to have targets.
+        with_targets: whether the figures have targets, which a small run does not reach.
     """
     cold, warm = results.outcomes[REFERENCE], results.outcomes["warm"]
     by_seed = ", ".join(f"{ratio:.2f}" for ratio in _ratios(results))
@@ -42,7 +42,7 @@ def figures(results: Results, with_targets: bool) -> list[Figure]:
 
 
 def _entropy(results: Results, strategy: str, objective: int | None) -> Figure:
-    """A strategy's normalized entropy compared with a cold start's; of one objective, or the mean over all."""
+    """A strategy's normalized entropy compared with a cold start's, for one objective or the mean over all."""
     ours, cold = (
         [judged.normalized_entropy.value for judged in results.outcomes[name].pooled] for name in (strategy, REFERENCE)
     )
@@ -58,12 +58,12 @@ def _entropy(results: Results, strategy: str, objective: int | None) -> Figure:
 
 
 def markdown(results: Results, command: str, drawing: str) -> str:
-    """The tables: cost, normalized entropy day by day, and every objective of every strategy.
+    """The tables: cost, normalized entropy per day, and every objective of every strategy.
 
     Args:
         results: of one feed.
-        command: that made them.
-        drawing: where the drawing lies, seen from the page.
+        command: the command of the run.
+        drawing: path of the drawing, relative to the page.
     """
     strategies, objectives = list(results.outcomes), range(len(results.objectives))
     return pages.join(
@@ -84,7 +84,7 @@ def markdown(results: Results, command: str, drawing: str) -> str:
 
 
 def _cost(results: Results) -> list[Column[str]]:
-    """Of a strategy."""
+    """The columns of the cost table, with one row per strategy."""
     return [
         words("strategy", lambda name: name),
         Column("seconds of training", lambda name: pages.decimal(results.outcomes[name].total_seconds, 1)),
@@ -94,7 +94,7 @@ def _cost(results: Results) -> list[Column[str]]:
 
 
 def _ratio_columns(results: Results) -> list[Column[str]]:
-    """A cold start's seconds over a warm one's: of the medians, and of each seed."""
+    """A cold start's seconds divided by a warm start's: of the medians, and per seed."""
     cold, warm = results.outcomes[REFERENCE], results.outcomes["warm"]
     ratios = {"medians over the seeds": cold.total_seconds / warm.total_seconds}
     ratios |= {f"seed {seed}": ratio for seed, ratio in enumerate(_ratios(results), start=1)}
@@ -106,7 +106,7 @@ def _ratio_columns(results: Results) -> list[Column[str]]:
 
 
 def _days(results: Results) -> list[Column[str]]:
-    """Of a strategy, day by day."""
+    """The columns of the table per day, with one row per strategy."""
 
     def column(index: int) -> Column[str]:
         def cell(name: str) -> str:
@@ -119,7 +119,7 @@ def _days(results: Results) -> list[Column[str]]:
 
 
 def _objectives(results: Results) -> list[Column[tuple[int, str]]]:
-    """Of an objective, by its place, and a strategy."""
+    """The columns of the table with one row per objective, given by its index, and strategy."""
 
     def of(row: tuple[int, str]) -> Judged:
         return results.outcomes[row[1]].pooled[row[0]]
@@ -135,7 +135,7 @@ def _objectives(results: Results) -> list[Column[tuple[int, str]]]:
 
 
 def _gap(results: Results, strategy: str, objective: int | None) -> str:
-    """Its normalized entropy minus a cold start's; nothing for the cold start itself."""
+    """The strategy's normalized entropy minus a cold start's; empty for the cold start itself."""
     if strategy == REFERENCE:
         return pages.NONE
     gap = results.entropy_gap(strategy, objective)
@@ -147,6 +147,6 @@ def _parts(parts: dict[str, float]) -> str:
 
 
 def _ratios(results: Results) -> list[float]:
-    """A cold start's seconds over a warm one's, of each seed."""
+    """A cold start's seconds divided by a warm start's, per seed."""
     cold, warm = (results.outcomes[name].seconds_by_seed for name in (REFERENCE, "warm"))
     return [ours / theirs for ours, theirs in zip(cold, warm, strict=True)]

@@ -1,4 +1,4 @@
-"""What a team could do each day, and what that costs."""
+"""The daily retraining strategies, and their cost."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ _SCORE_ROWS = 4096
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A trained model and what the next day continues from."""
+    """A trained model, and the state that the next day continues from."""
 
     forest: Forest
     network: TwoTowerNetwork
@@ -39,12 +39,12 @@ class Model:
 
 @dataclass(frozen=True)
 class DayResult:
-    """A strategy's day.
+    """The result of a strategy on one day.
 
     Attributes:
-        rows: the day's impressions, in the order that they were predicted in.
+        rows: the day's impressions, in the order of the predictions.
         probabilities: float32 [rows, objectives].
-        seconds: what was spent on training for that day, by its part; empty where nothing was trained.
+        seconds: seconds of training for that day, by part; empty if nothing was trained.
     """
 
     rows: Rows
@@ -53,7 +53,7 @@ class DayResult:
 
     @property
     def total_seconds(self) -> float:
-        """Of all parts."""
+        """The sum over all parts."""
         return sum(self.seconds.values())
 
 
@@ -61,34 +61,34 @@ Strategy = Callable[[Replay, Model, int], Iterator[DayResult]]
 
 
 def first_model(replay: Replay, start: Start, seed: int) -> tuple[Model, DayResult]:
-    """The cold start of the first day, which every strategy shares.
+    """The cold start of the first day, which all strategies share.
 
     Args:
-        start: how later days continue, which decides what the model has to carry.
+        start: the start of later days, which determines the state in the model.
     """
     return _cold(replay.config, replay.days[0], start, seed)
 
 
 def frozen(replay: Replay, first: Model, seed: int) -> Iterator[DayResult]:
-    """Trains nothing after the first day."""
+    """No training after the first day."""
     for day in replay.days[1:]:
         yield _predicted(replay.config, first, day.test_by_first, {})
 
 
 def cold(replay: Replay, first: Model, seed: int) -> Iterator[DayResult]:
-    """Fits everything anew to the whole window every day."""
+    """Fits everything from scratch on the full window every day."""
     for day in replay.days[1:]:
         yield _cold(replay.config, day, "cold", seed)[1]
 
 
 def warm(replay: Replay, first: Model, seed: int) -> Iterator[DayResult]:
-    """Refreshes the first day's forest with the newest day, and trains on it and the days replayed before it."""
-    return _going_on(replay, first, "warm", seed)
+    """Refreshes the first day's forest with the newest day, and trains on that day and the replayed days before it."""
+    return _continued(replay, first, "warm", seed)
 
 
 def incremental(replay: Replay, first: Model, seed: int) -> Iterator[DayResult]:
-    """The same, pulled towards the weights of the day before and of the cold start."""
-    return _going_on(replay, first, "incremental", seed)
+    """The same, regularised towards the weights of the day before and of the cold start."""
+    return _continued(replay, first, "incremental", seed)
 
 
 STRATEGIES: dict[str, Strategy] = {"frozen": frozen, "cold": cold, "warm": warm, "incremental": incremental}
@@ -107,7 +107,7 @@ def _cold(config: PipelineConfig, day: ReplayDay, start: Start, seed: int) -> tu
     return model, _predicted(config, model, day.test, seconds)
 
 
-def _going_on(replay: Replay, first: Model, start: Start, seed: int) -> Iterator[DayResult]:
+def _continued(replay: Replay, first: Model, start: Start, seed: int) -> Iterator[DayResult]:
     model, config = first, replay.config
     seen = list(replay.seen)
     for before, day in zip(replay.days[:-1], replay.days[1:], strict=True):

@@ -1,4 +1,4 @@
-"""What a study compares: each variant with its base, as a table for the page and as figures for the JSON."""
+"""The comparisons of a study: each variant with its base, as a table for the page and as figures for the JSON."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from research.studies.variance import variance
 
 
 def comparison(results: Results) -> Comparison:
-    """The comparison that the study was made for."""
+    """The comparison of the study."""
     return _COMPARISONS[results.study.name](results)
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """A variant and the one that it is compared with, by name."""
+    """A variant and its base."""
 
     variant: str
     base: str
@@ -38,7 +38,7 @@ class _Pair:
 
 
 def _pairs(results: Results, base_of: Callable[[str], str]) -> list[_Pair]:
-    """Every variant but the bases themselves."""
+    """Every variant except the bases, with its base."""
     names = [(name, base_of(name)) for name in results.variants]
     return [_Pair(name, base, results.variants[name], results.variants[base]) for name, base in names if name != base]
 
@@ -48,7 +48,7 @@ def _columns() -> list[Column[_Pair]]:
 
 
 def _choices(results: Results) -> Comparison:
-    """What the base has more or less than each variant."""
+    """The base's metrics minus each variant's."""
     pairs = _pairs(results, lambda name: LABELS_ALONE if name.startswith(f"{LABELS_ALONE},") else results.study.base)
     columns = [
         *_columns(),
@@ -70,7 +70,7 @@ def _choices(results: Results) -> Comparison:
 
 
 def _isotonic(results: Results) -> Comparison:
-    """What calibration changes."""
+    """The effect of calibration."""
     pairs = _pairs(
         results, lambda name: f"{LABELS_ALONE}, none" if name.startswith(LABELS_ALONE) else results.study.base
     )
@@ -97,7 +97,7 @@ def _isotonic(results: Results) -> Comparison:
 
 
 def _sampling(results: Results) -> Comparison:
-    """What sampling does to O/E, objective by objective."""
+    """The effect of sampling on O/E, per objective."""
     pairs = _pairs(results, lambda name: "default, no sampling" if name.startswith("default") else results.study.base)
 
     def ratio_of(index: int, objective: str) -> Column[_Pair]:
@@ -129,12 +129,12 @@ def _sampling(results: Results) -> Comparison:
 
 
 def _ratios(pair: _Pair) -> list[Spread]:
-    """The variant's O/E over the base's, of each objective."""
+    """The variant's O/E divided by the base's, per objective."""
     return [spread(ratio) for ratio in (pair.ours.values["o_over_e"] / pair.other.values["o_over_e"]).T]
 
 
 def _dense(results: Results) -> Comparison:
-    """What a scale of 100 does to each form of the dense input."""
+    """The effect of a scale of 100 on each form of the dense input."""
     names = [name.removesuffix(", × 1") for name in results.variants if name.endswith(", × 1")]
     pairs = [
         _Pair(name, f"{name}, × 1", results.variants[f"{name}, × 100"], results.variants[f"{name}, × 1"])

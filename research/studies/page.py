@@ -1,4 +1,4 @@
-"""A study as a page's tables, and the picture of the variance study."""
+"""The tables of a study's page, and the picture of the variance study."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,9 +30,9 @@ def markdown(found: Sequence[Results], command: str, pictures: dict[str, str]) -
     """All data sets of one study on a page.
 
     Args:
-        found: one for each data set.
-        command: that made them.
-        pictures: data set → the picture's file name, where there is one.
+        found: results, one per data set.
+        command: the command of the run.
+        pictures: data set → the picture's file name, if there is one.
     """
     blocks = [found[0].study.about, pages.origin(command), _INTERVALS]
     for results in found:
@@ -52,7 +52,7 @@ def markdown(found: Sequence[Results], command: str, pictures: dict[str, str]) -
 
 
 def draw(results: Results, file: Path) -> None:
-    """The variance study: each objective's standard deviation of the AUC against the warm-up, by optimizer."""
+    """Draws the variance study: each objective's standard deviation of the AUC by warm-up and optimizer."""
     from matplotlib import pyplot
 
     names = list(results.objectives)
@@ -73,7 +73,7 @@ def draw(results: Results, file: Path) -> None:
 
 
 def _table(results: Results, metric: str, digits: int) -> str:
-    """Each variant's mean of every objective, with the standard deviation between seeds."""
+    """Mean per variant and objective, with the standard deviation over the seeds."""
 
     def column(index: int, objective: str) -> Column[_Variant]:
         def cell(variant: _Variant) -> str:

@@ -1,4 +1,4 @@
-"""All trainings of a study, in several processes; predictions are kept, so that a stopped run continues from them."""
+"""All trainings of a study, in several processes; predictions are stored, so that a stopped run continues from them."""
 
 import hashlib
 import logging
@@ -42,7 +42,7 @@ class Training:
     config: PipelineConfig = field(compare=False)
 
     def file(self, work: Path) -> Path:
-        """Where its predictions are kept: the name holds all that they depend on."""
+        """The file of its predictions; its name contains everything that they depend on."""
         [variant] = [v for v in STUDIES[self.study].variants(self.data) if v.name == self.variant]
         changed = to_json(variant.change(self.config))
         code = code_fingerprint("ranker.towers", "research.quality.towers", "research.studies.training")
@@ -53,11 +53,11 @@ class Training:
 def run(
     trainings: Sequence[Training], work: Path, processes: int, console: Console
 ) -> Mapping[Training, Probabilities]:
-    """Predictions of all trainings; each process uses one thread, which trains more in the same time than two do."""
-    # Named once: a name depends on the code, which may be edited while a long run trains.
+    """Predictions of all trainings. Each process uses one thread, which gives a higher throughput than two."""
+    # Computed once: the file names depend on the code, which may be edited during a long run.
     files = {training: training.file(work) for training in trainings}
     missing = [training for training in trainings if not files[training].is_file()]
-    # One after the other for each day, so that a process seldom has to load another.
+    # Sorted by day, so that a process rarely has to load another day.
     missing.sort(key=lambda training: str(training.day))
     if missing:
         context = multiprocessing.get_context("spawn")

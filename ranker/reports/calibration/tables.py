@@ -17,14 +17,14 @@ _NE = Column(
 )
 _ECE = Column("ECE", "expected calibration error: mean gap of the reliability diagram")
 _SERVING = (
-    Column("serving AUC", "of the model now serving; below it by how much the candidate's is lower"),
-    Column("serving O/E", "of the model now serving; below it by how much the candidate's |log O/E| is larger"),
+    Column("serving AUC", "of the model now serving; below it the candidate's AUC drop"),
+    Column("serving O/E", "of the model now serving; below it the candidate's increase of |log O/E|"),
     Column("serving NE", "of the model now serving"),
 )
 
 
 def objectives_table(inputs: ReportInputs) -> Table:
-    """One row per objective: metrics with intervals, the serving model's beside them, and the gate."""
+    """One row per objective: metrics with intervals, those of the serving model, and the gate."""
     towers = {o["name"]: o["tower"] for o in inputs.manifest.config.get("objectives", [])}
     columns = [
         Column("objective", numeric=False),
@@ -67,7 +67,7 @@ def bins_table(inputs: ReportInputs) -> Table:
     """One row per bin of every reliability diagram."""
     columns = [
         Column("objective", numeric=False),
-        Column("predicted from", "least prediction of the bin"),
+        Column("predicted from", "lowest prediction of the bin"),
         Column("impressions"),
         Column("positives"),
         Column("expected", "sum of the predictions"),
@@ -93,7 +93,7 @@ def bins_table(inputs: ReportInputs) -> Table:
 
 
 def slices_table(inputs: ReportInputs) -> Table:
-    """One row per objective and slice, those with the most positives first."""
+    """One row per objective and slice, by descending number of positives."""
     columns = [
         Column("slice", numeric=False),
         Column("objective", numeric=False),
@@ -133,7 +133,7 @@ def slices_table(inputs: ReportInputs) -> Table:
 
 
 def gates_table(inputs: ReportInputs) -> Table:
-    """Every verdict over all impressions, and those on slices that failed."""
+    """Every verdict over all impressions, and the failed verdicts on slices."""
     columns = [
         Column("objective", numeric=False),
         Column("slice", numeric=False),
@@ -145,7 +145,7 @@ def gates_table(inputs: ReportInputs) -> Table:
     rows = []
     for v in inputs.evaluation.verdicts:
         tone: Tone = "bad" if v.refuses else "good" if v.passed else "warn"
-        outcome = f"{v.outcome}, informs only" if v.outcome == "failed" and not v.blocking else v.outcome
+        outcome = f"{v.outcome}, reported only" if v.outcome == "failed" and not v.blocking else v.outcome
         rows.append(
             (
                 text_cell(v.objective),
@@ -160,7 +160,7 @@ def gates_table(inputs: ReportInputs) -> Table:
 
 
 def features_table(inputs: ReportInputs, name: str, most: int) -> Table:
-    """One row per feature, those nearest to their drift limit first, at most `most` of them."""
+    """At most `most` rows, one per feature, by descending share of the drift limit."""
     columns = [
         Column("feature", numeric=False),
         Column("missing", "share of impressions without a value: training → held-out day"),
@@ -175,7 +175,7 @@ def features_table(inputs: ReportInputs, name: str, most: int) -> Table:
 
 
 def days_table(rows_per_day: Mapping[str, int]) -> Table:
-    """Rows of every day, the held-out one last."""
+    """Rows per day, the held-out day last."""
     columns = [
         Column("day", numeric=False),
         Column("weekday", numeric=False),
@@ -196,7 +196,7 @@ def days_table(rows_per_day: Mapping[str, int]) -> Table:
 
 
 def settings(inputs: ReportInputs) -> Iterator[tuple[str, str]]:
-    """Title and JSON text of every part of the config."""
+    """Title and JSON text of each part of the config."""
     for part, values in {**inputs.manifest.config, "gates": inputs.gates}.items():
         if values:
             yield part, json.dumps(values, indent=1)
@@ -238,7 +238,7 @@ def _bounded(estimate: Estimate) -> TableCell:
 
 
 def _serving_cells(evaluated: ObjectiveEvaluation) -> tuple[TableCell, TableCell, TableCell]:
-    """The serving model's AUC, O/E and normalized entropy, and how the candidate differs."""
+    """The serving model's AUC, O/E and normalized entropy, with the candidate's differences."""
     serving, comparison = evaluated.baseline, evaluated.comparison
     drop = comparison.auc_drop if comparison else UNDEFINED
     growth = comparison.calibration_worsening if comparison else UNDEFINED

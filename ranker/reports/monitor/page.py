@@ -11,11 +11,11 @@ from ranker.reports.text import count, number, percent, plural, significant
 
 MOST_DRIFTED = 10
 MAX_SERIES = 12
-"""Features with a series of their own: those beyond their limits."""
+"""Maximum number of features with a series: those beyond their limits."""
 
 
 def monitor_page(name: str, records: Sequence[DayRecord]) -> str:
-    """One HTML document that needs nothing else.
+    """One self-contained HTML document.
 
     Args:
         name: of the config.
@@ -49,7 +49,7 @@ def monitor_page(name: str, records: Sequence[DayRecord]) -> str:
 
 
 def outcome_table(record: DayRecord) -> Table:
-    """Every objective on every slice of a day, alarms first and then those with the most outcomes."""
+    """Every objective on every slice of a day: alarms first, then by descending number of outcomes."""
     columns = [
         Column("objective", numeric=False),
         Column("slice", numeric=False),
@@ -78,7 +78,7 @@ def outcome_table(record: DayRecord) -> Table:
 
 
 def feature_table(record: DayRecord, name: str, most: int) -> Table:
-    """The features of a day, alarms first and then those nearest to their limit."""
+    """The features of a day: alarms first, then by descending share of their limit."""
     columns = [
         Column("feature", numeric=False),
         Column("missing", "share of impressions without a value: training window → day"),

@@ -82,7 +82,7 @@ def test_growth_and_saving_come_from_the_right_counts() -> None:
 
     assert by_name["objectives_12_over_1"].ratio == pytest.approx(11.2 / 10.1)
     assert by_name["former_setup_at_8"].ratio == pytest.approx(160 / 10.8)
-    assert "written for speed 1.48 times" in by_name["former_setup_at_8"].note
+    assert "written for speed: 1.48 times" in by_name["former_setup_at_8"].note
     assert by_name["networks_at_8"].ratio == pytest.approx(80 / 10.8)
 
 

@@ -152,7 +152,7 @@ def test_a_run_that_grew_no_forest_says_whose_it_went_on_with(tmp_path: Path) ->
     made = artifacts(tmp_path, replace(inputs, manifest=replace(inputs.manifest, lineage=lineage)))
     (tmp_path / "forest" / "training_curve.json").unlink()
     page = execute(made, tmp_path)
-    assert "The run grew no forest: it went on with that of 2026-01-05." in page
+    assert "The run trained no forest: it continued with the forest of 2026-01-05." in page
     assert "warm from version 1699999999" in page
 
 

@@ -81,7 +81,7 @@ def test_errors_fail_the_run_with_their_text(tmp_path: Path) -> None:
     with pytest.raises(DataAnomalyError) as raised:
         run(tmp_path, train=rows(click=2), eval=bad)
     lines = str(raised.value).splitlines()
-    assert lines[0] == "the data is not what the schema says:"
+    assert lines[0] == "the data does not match the schema:"
     assert any(line.startswith("  train: click: ") and "2" in line for line in lines)
     assert any(line.startswith("  eval: click: ") and "3" in line for line in lines)
     assert any(line.startswith("  eval: device: ") and "fridge" in line for line in lines)

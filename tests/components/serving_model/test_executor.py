@@ -72,7 +72,7 @@ def test_a_refit_is_compared_with_the_warm_model_of_the_same_day(tmp_path: Path)
     push(tmp_path / "serving", "7", of_training("monday"))
     push(tmp_path / "serving", "8", of_training(WARM.fingerprint))
     warm = StartPlan("warm", "", "7", 1, "2026-03-08", parent_training="beef")
-    assert described(run(tmp_path, "", StartPlan("cold", "a refit was asked for"))) == (1, "8")
+    assert described(run(tmp_path, "", StartPlan("cold", "a refit was requested"))) == (1, "8")
     (tmp_path / "again").mkdir()
     push(tmp_path / "again" / "serving", "7", of_training("monday"))
     push(tmp_path / "again" / "serving", "8", of_training(WARM.fingerprint))
@@ -80,7 +80,5 @@ def test_a_refit_is_compared_with_the_warm_model_of_the_same_day(tmp_path: Path)
 
 
 def test_a_version_that_is_gone_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(
-        FileNotFoundError, match=r"serving/7: version 7 was to be compared with, and has no saved_model"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"serving/7: version 7 has no saved_model\.pb to compare with"):
         run(tmp_path, "7")

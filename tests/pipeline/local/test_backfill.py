@@ -48,7 +48,7 @@ class Days:
         """Warm from the newest model of an earlier day, as the push destination leads to it."""
         parent = find_parent(str(self.workdir.serving_model), day)
         if refit or parent is None:
-            return StartPlan("cold", "a refit was asked for" if refit else "it is Monday")
+            return StartPlan("cold", "a refit was requested" if refit else "it is Monday")
         manifest = read_manifest(str(self.workdir.serving_model), parent)
         assert manifest is not None
         return StartPlan("warm", "", parent, 1, "2026-03-08", parent_training=manifest.training_fingerprint)
@@ -109,7 +109,7 @@ def test_every_day_runs_in_order_with_a_line_and_a_row_each(days: Days) -> None:
     assert status == DONE
     assert days.ran == march(9, 10, 11, 12, 13)
     lines = text.splitlines()
-    assert lines[0] == "2026-03-09  blessed  42 s, cold, as it is Monday"
+    assert lines[0] == "2026-03-09  blessed  42 s, cold: it is Monday"
     assert lines[1] == "2026-03-10  blessed  42 s, warm"
     assert lines[5].split() == ["day", "start", "rows", "click", "like"]
     assert lines[6].split() == ["2026-03-09", "cold", "3,000", "0.875", "–", "blessed"]
@@ -146,7 +146,7 @@ def test_a_model_that_is_held_back_does_not_stop_the_days_after_it(days: Days) -
     status, text = replay(days)
     assert status == NOT_BLESSED
     assert days.ran == march(9, 10, 11, 12, 13)
-    assert "2026-03-10  held back" in text
+    assert "2026-03-10  not blessed" in text
 
 
 def test_a_day_that_the_log_lacks_is_skipped(days: Days) -> None:

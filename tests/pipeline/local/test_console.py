@@ -79,7 +79,7 @@ def test_the_table_tells_gates_and_what_could_not_be_measured() -> None:
 def test_every_failed_gate_and_whatever_was_not_judged_is_a_line() -> None:
     blocking = "click on device=ios: O/E is 3.1 [2.8, 3.4], beyond the limit of 0.5 to 2"
     informing = (
-        "share on device=tv: O/E is 4 [2.1, 7], beyond the limit of 0.5 to 2; informs only, with 3 of 100 positives"
+        "share on device=tv: O/E is 4 [2.1, 7], beyond the limit of 0.5 to 2; reported only, with 3 of 100 positives"
     )
     nothing = RunSummary("run", "feed", "2026-01-12", "log", "complete")
     summary = replace(

@@ -227,7 +227,7 @@ def test_scores_are_held_against_those_of_the_run_that_pushed_the_model(feed: Pa
     stored.write_text(json.dumps(usual))
     status, shown = monitor(workdir, feed, FIRST_FAULT)
     assert status == ALARM
-    assert f"alarm: {FIRST_FAULT}: click: scores lie 0." in shown
+    assert f"alarm: {FIRST_FAULT}: click: scores diverge by 0." in shown
 
 
 @pytest.mark.parametrize("is_new", [True, False])
@@ -256,7 +256,7 @@ def test_a_run_compares_scores_with_those_of_the_same_model_only(feed: Path, wor
         assert record.version == version
         assert [alarm.split(": ")[0] for alarm in record.alarms] == ["click"]
         assert scores["like"].divergence == 0.0
-        assert "compared with none" not in " ".join(record.notes)
+        assert "not compared" not in " ".join(record.notes)
 
 
 def test_a_run_that_pushed_nothing_records_the_model_that_goes_on_serving(feed: Path, workdir: Workdir) -> None:

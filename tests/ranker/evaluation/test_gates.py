@@ -109,7 +109,7 @@ def test_a_slice_with_few_positives_informs_but_does_not_block(data: Simulated) 
     broken = np.minimum(1.0, data.probabilities * np.array([[1.0], [6.0]]))
     gates = Gates(objective=Gate(), slice=GATES.slice, slice_min_positives=10_000)
     verdicts = _verdicts(data, broken, gates=gates)
-    assert any(v.outcome == "failed" and not v.blocking and "informs only" in v.text for v in verdicts)
+    assert any(v.outcome == "failed" and not v.blocking and "reported only" in v.text for v in verdicts)
     assert blessed(verdicts)
     assert not blessed(_verdicts(data, broken, gates=Gates(objective=Gate(), slice=GATES.slice)))
 

@@ -49,7 +49,7 @@ def test_absorbing_another_index_gives_up_what_overflows_together() -> None:
     one, other = SliceIndex([("author",)], max_values=3), SliceIndex([("author",)], max_values=3)
     one.memberships({"author": _column(b"a", b"b")}, 2)
     other.memberships({"author": _column(b"c", b"d")}, 2)
-    kept = one.absorb(other.keys())
+    kept = one.add(other.keys())
     assert kept == {OVERALL: 0}
     assert one.too_many == (("author",),)
 

@@ -52,5 +52,5 @@ def test_gaps_in_the_padding_of_a_multi_valued_column_close() -> None:
 def test_a_column_that_the_schema_lacks_is_named() -> None:
     features = Features(numeric=("votes", "depth"), dense=(DenseEmbedding("sound", 2),))
 
-    with pytest.raises(ValueError, match=r"lacks the feature columns \['depth', 'sound'\]"):
+    with pytest.raises(ValueError, match=r"the feature columns \['depth', 'sound'\] are missing"):
         RawFeatures(features, SCHEMA)

@@ -15,5 +15,5 @@ def test_every_feature_has_its_kind_in_the_order_of_the_names() -> None:
 
 
 def test_an_unknown_kind_is_named_with_those_that_there_are() -> None:
-    with pytest.raises(ValueError, match="'hashed' is none of id, timestamp, objective, numeric, categorical"):
+    with pytest.raises(ValueError, match="'hashed' is not one of id, timestamp, objective, numeric, categorical"):
         column_kind("hashed")

@@ -102,6 +102,6 @@ def test_scores_are_compared_with_those_of_an_earlier_day(data: Simulated) -> No
     assert healthy[0].mean == pytest.approx(later.probabilities[0].mean())
     flat = np.full_like(later.probabilities, 0.05)
     shifted = score_health(evaluated(later, flat), "candidate", usual, LIMITS)
-    assert all(s.alarm.startswith("scores lie 0.") for s in shifted)
+    assert all(s.alarm.startswith("scores diverge by 0.") for s in shifted)
     unknown = score_health(evaluated(later, flat), "candidate", None, LIMITS)
     assert all(s.divergence is None and s.limit is None and not s.alarm for s in unknown)

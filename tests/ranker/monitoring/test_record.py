@@ -12,7 +12,7 @@ def test_causes_come_before_effects_and_the_worst_slice_is_named_first() -> None
         "feature topic: frozen: 0 in all 5,000 impressions",
         "feature age: drifted 0.090 bits",
         "like on device=ios: O/E is 0.000 [0.000, 0.050], below; also beyond its limit: all impressions",
-        "click: scores lie 0.200 bits",
+        "click: scores diverge by 0.200 bits",
     )
     assert healthy("2026-01-12").alarms == ()
 

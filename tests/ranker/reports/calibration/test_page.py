@@ -84,4 +84,4 @@ def test_thousands_of_slices_and_many_objectives_stay_under_the_limit(inputs: Re
     )
     page = report_page(replace(inputs, evaluation=large))
     assert len(page.encode()) < MAX_BYTES
-    assert "more rows are left out here" in page
+    assert "more rows are omitted" in page
