@@ -40,7 +40,7 @@ _READ_ROWS = 16_384
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedFeed:
     """The folders of a feed log and of the pipeline's artifacts up to LeafEncoder.
 
     Attributes:
@@ -60,7 +60,7 @@ class Prepared:
     leaf_examples: Path
 
 
-def feed_log_gen(prepared: Prepared, work: Path, rounds: int = 1) -> Figure:
+def feed_log_gen(prepared: PreparedFeed, work: Path, rounds: int = 1) -> Figure:
     """FeedLogGen compared with TFX's Parquet ExampleGen, both from the feed log to an Examples artifact."""
     config = prepared.config
     component = FeedLogGen(
@@ -101,7 +101,7 @@ def feed_log_gen(prepared: Prepared, work: Path, rounds: int = 1) -> Figure:
     )
 
 
-def leaf_encoder(prepared: Prepared, work: Path, rounds: int = 3) -> Figure:
+def leaf_encoder(prepared: PreparedFeed, work: Path, rounds: int = 3) -> Figure:
     """LeafEncoder from artifact to artifact, compared with XGBoost's own prediction of leaves on a matrix in memory."""
     examples = _artifact(standard_artifacts.Examples, prepared.transformed_examples)
     examples.split_names = json.dumps(SPLITS)
@@ -128,7 +128,7 @@ def leaf_encoder(prepared: Prepared, work: Path, rounds: int = 3) -> Figure:
     )
 
 
-def tower_trainer(prepared: Prepared, rounds: int = 3) -> Figure:
+def tower_trainer(prepared: PreparedFeed, rounds: int = 3) -> Figure:
     """The training loop from the leaf examples' files, compared with the same loop from batches in memory."""
     config, forest = prepared.config, Forest.load(str(prepared.forest))
     spec = tft.TFTransformOutput(str(prepared.transform_graph)).transformed_feature_spec()
@@ -212,7 +212,7 @@ def _count(examples: Path, split: str) -> int:
     )
 
 
-def _forest_features(prepared: Prepared, features: int) -> NDArray[np.float32]:
+def _forest_features(prepared: PreparedFeed, features: int) -> NDArray[np.float32]:
     """All rows of both splits, [rows, features]."""
     tensors = {keys.FOREST_FEATURES: tf.io.FixedLenFeature([features], tf.float32)}
     files = [f for split in SPLITS for f in example_files(str(prepared.transformed_examples / f"Split-{split}"))]

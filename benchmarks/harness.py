@@ -72,7 +72,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Results:
+class BenchmarkResults:
     """The results of a benchmark.
 
     Attributes:
@@ -93,7 +93,7 @@ class Results:
         return write_json(_StoredResults(self.benchmark, self.quick, self.machine, figures), indent=2)
 
     @staticmethod
-    def from_json(text: str, name: str = "figures.json") -> "Results":
+    def from_json(text: str, name: str = "figures.json") -> "BenchmarkResults":
         """Reads the output of `to_json`.
 
         The file holds the target and whether it is reached, but not whether the ratio should be at least or at most the
@@ -108,7 +108,7 @@ class Results:
         """
         stored = read_json(_StoredResults, text, name)
         figures = tuple(figure.figure(title) for title, figure in stored.figures.items())
-        return Results(stored.benchmark, stored.quick, stored.machine, figures)
+        return BenchmarkResults(stored.benchmark, stored.quick, stored.machine, figures)
 
 
 @dataclass(frozen=True)
@@ -198,8 +198,8 @@ def report(title: str, figures: Sequence[Figure], options: Options, console: Con
 
 
 def write_figures(path: Path, title: str, figures: Sequence[Figure], quick: bool) -> None:
-    """Writes the results of a benchmark atomically; see `Results.to_json` for the form."""
-    write_text(path, Results(title, quick, Machine.here(), tuple(figures)).to_json() + "\n")
+    """Writes the results of a benchmark atomically; see `BenchmarkResults.to_json` for the form."""
+    write_text(path, BenchmarkResults(title, quick, Machine.here(), tuple(figures)).to_json() + "\n")
 
 
 def _short(value: float) -> str:

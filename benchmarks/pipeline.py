@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.component_speed import Prepared, feed_log_gen, leaf_encoder, tower_trainer
+from benchmarks.component_speed import PreparedFeed, feed_log_gen, leaf_encoder, tower_trainer
 from benchmarks.full_run import FullRun, compare, full_run
 from benchmarks.harness import Figure, Options, parse_options, report
 from benchmarks.part_run import run_up_to
@@ -25,7 +25,7 @@ ROWS, QUICK_ROWS = 200_000, 4_000
 LARGE_ROWS, QUICK_LARGE_ROWS = 1_000_000, 8_000
 
 
-def prepare(rows: int, config: PipelineConfig, work: Path, console: Console) -> Prepared:
+def prepare(rows: int, config: PipelineConfig, work: Path, console: Console) -> PreparedFeed:
     """Generates a feed of about `rows` impressions and runs the pipeline on it up to LeafEncoder.
 
     Raises:
@@ -35,7 +35,7 @@ def prepare(rows: int, config: PipelineConfig, work: Path, console: Console) -> 
     summaries = generate(work / "feed_log", days=days, impressions_per_day=rows // days, seed=1)
     day = summaries[-1].day
     outputs = run_up_to("LeafEncoder", config, work / "feed_log", day, work, console)
-    return Prepared(
+    return PreparedFeed(
         config=config,
         day=day,
         rows=sum(summary.rows for summary in summaries),

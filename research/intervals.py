@@ -28,7 +28,7 @@ def student_half_width(values: NDArray[np.float64]) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
+class SeedEstimate:
     """A metric, or a paired difference of two metrics that were measured with the same seeds on the same draws.
 
     Attributes:
@@ -37,7 +37,7 @@ class Estimate:
             value.
 
     Example:
-        >>> ours = Estimate(np.array([0.74, 0.75]), np.array([0.73, 0.745, 0.76]))
+        >>> ours = SeedEstimate(np.array([0.74, 0.75]), np.array([0.73, 0.745, 0.76]))
         >>> ours.value
         0.745
         >>> (ours - ours).interval
@@ -69,14 +69,14 @@ class Estimate:
         value = self.value
         return float(value - np.hypot(value - low, of_seeds)), float(value + np.hypot(high - value, of_seeds))
 
-    def __sub__(self, other: "Estimate") -> "Estimate":
+    def __sub__(self, other: "SeedEstimate") -> "SeedEstimate":
         """The paired difference, per seed and per draw."""
-        return Estimate(self.seeds - other.seeds, self.draws - other.draws)
+        return SeedEstimate(self.seeds - other.seeds, self.draws - other.draws)
 
 
-def mean_of(estimates: Sequence[Estimate]) -> Estimate:
+def mean_of(estimates: Sequence[SeedEstimate]) -> SeedEstimate:
     """The mean of several estimates with the same seeds and draws; a draw counts if any of them has a value."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # for a draw without any value
         draws = np.nanmean([estimate.draws for estimate in estimates], axis=0)
-    return Estimate(np.mean([estimate.seeds for estimate in estimates], axis=0), draws)
+    return SeedEstimate(np.mean([estimate.seeds for estimate in estimates], axis=0), draws)

@@ -15,8 +15,8 @@ from benchmarks.harness import Figure, Options, report
 from benchmarks.pages import page_of
 from benchmarks.serving import forests, latency, objectives, passes, payload, progression, trace
 from benchmarks.serving import leaf_tables as tables
-from benchmarks.serving.page import TITLE, Results, draw, markdown
-from benchmarks.serving.prepare import Prepared, configs, prepared
+from benchmarks.serving.page import TITLE, ServingResults, draw, markdown
+from benchmarks.serving.prepare import PreparedModel, configs, prepared
 from benchmarks.serving.sessions import Session, Workshop
 from pipeline_config import FEED
 from ranker import keys
@@ -55,10 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure(
-    work: Path, models: dict[str, Prepared], quick: bool, trace_folder: Path | None, console: Console
-) -> tuple[Results, list[Figure]]:
+    work: Path, models: dict[str, PreparedModel], quick: bool, trace_folder: Path | None, console: Console
+) -> tuple[ServingResults, list[Figure]]:
     """Runs all sections, one after the other."""
-    results, figures = Results(), []
+    results, figures = ServingResults(), []
     for threads in sorted({1, os.cpu_count() or 1}):
         console.print(f"the forest in the graph, {threads} thread(s)")
         costs = forests.measured(threads, quick)

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.harness import Figure, alternate
-from benchmarks.serving.prepare import Prepared
+from benchmarks.serving.prepare import PreparedModel
 from benchmarks.serving.quality import aucs, labels, probabilities
 from benchmarks.serving.sessions import Session, Workshop
 from ranker.config.serving import LeafTable
@@ -48,7 +48,7 @@ class TableCost:
     auc_change: float
 
 
-def table_costs(workshop: Workshop, prepared: Prepared, session: Session, quick: bool) -> list[TableCost]:
+def table_costs(workshop: Workshop, prepared: PreparedModel, session: Session, quick: bool) -> list[TableCost]:
     """Exports the trained model with every form, and measures them interleaved."""
     objectives, files = workshop.config.objective_names, workshop.eval_files
     outcomes = labels(files, objectives)
@@ -103,7 +103,7 @@ def _compared(cost: TableCost, plain: TableCost) -> Figure:
     )
 
 
-def _trained(workshop: Workshop, prepared: Prepared) -> TwoTowerNetwork:
+def _trained(workshop: Workshop, prepared: PreparedModel) -> TwoTowerNetwork:
     config, inputs = workshop.config, workshop.inputs(workshop.forest)
     base_rates = np.full(len(config.objectives), 0.1)
     network = TwoTowerNetwork(inputs, config.towers, config.objectives, base_rates, seed=1)

@@ -26,7 +26,7 @@ _WIDTH, _HEIGHT = 7.0, 3.4
 
 
 @dataclass
-class Results:
+class ServingResults:
     """All results of one run."""
 
     forests: list[ForestCost] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Results:
     ops: list[OpTime] = field(default_factory=list)
 
 
-def markdown(results: Results, figures: Sequence[Figure] = (), quick: bool = False) -> str:
+def markdown(results: ServingResults, figures: Sequence[Figure] = (), quick: bool = False) -> str:
     """The targets and whether they are reached, then one table per section."""
     size = " --quick" if quick else ""
     aimed = [figure for figure in figures if figure.target is not None]
@@ -51,7 +51,7 @@ def markdown(results: Results, figures: Sequence[Figure] = (), quick: bool = Fal
     return pages.join(blocks)
 
 
-def _sections(results: Results) -> list[tuple[str, str, str]]:
+def _sections(results: ServingResults) -> list[tuple[str, str, str]]:
     """Heading, description and table of each section."""
     objectives, stages = (
         pages.picture("ms by objectives", "serving_objectives.svg"),
@@ -96,7 +96,7 @@ def _sections(results: Results) -> list[tuple[str, str, str]]:
     ]
 
 
-def draw(results: Results, folder: Path) -> None:
+def draw(results: ServingResults, folder: Path) -> None:
     """Writes `serving_objectives.svg` and `serving_progression.svg`."""
     matplotlib.use("svg")
     from matplotlib import pyplot

@@ -9,7 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from benchmarks.harness import Figure, alternate
-from benchmarks.serving.prepare import Prepared
+from benchmarks.serving.prepare import PreparedModel
 from benchmarks.serving.quality import aucs, labels, probabilities
 from benchmarks.serving.sessions import CANDIDATES, Session, Workshop
 from ranker.forest.model import Forest
@@ -41,7 +41,7 @@ class Pass:
     auc: NDArray[np.float64]
 
 
-def passes(workshop: Workshop, prepared: Mapping[str, Prepared], session: Session, quick: bool) -> list[Pass]:
+def passes(workshop: Workshop, prepared: Mapping[str, PreparedModel], session: Session, quick: bool) -> list[Pass]:
     """Measures the models of all configs, interleaved."""
     objectives, files = workshop.config.objective_names, workshop.eval_files
     outcomes = labels(files, objectives)

@@ -29,7 +29,7 @@ _PARTS = ("examples", "schema", "transform_graph", "transformed_examples", "fore
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedModel:
     """Folders of a model and of the artifacts that it was trained from.
 
     Attributes:
@@ -48,12 +48,12 @@ class Prepared:
     model: str
 
 
-def load(work: Path) -> dict[str, Prepared]:
+def load(work: Path) -> dict[str, PreparedModel]:
     """Name of the config → its prepared artifacts."""
-    return {name: Prepared(**parts) for name, parts in json.loads((work / _FILE).read_text()).items()}
+    return {name: PreparedModel(**parts) for name, parts in json.loads((work / _FILE).read_text()).items()}
 
 
-def prepared(work: Path, quick: bool, console: Console) -> dict[str, Prepared]:
+def prepared(work: Path, quick: bool, console: Console) -> dict[str, PreparedModel]:
     """Prepares the models, unless the work folder has them.
 
     Raises:
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, config in configs(options.quick).items():
         outputs = run_up_to("TowerTrainer", config, work / "feed_log", day, work / name, Console())
         folders = {part: str(outputs[part]) for part in _PARTS}
-        made[name] = asdict(Prepared(**{**folders, "model": str(Path(folders["model"]) / "Format-Serving")}))
+        made[name] = asdict(PreparedModel(**{**folders, "model": str(Path(folders["model"]) / "Format-Serving")}))
     write_text(work / _FILE, json.dumps(made, indent=1))
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from benchmarks.serving.former import RecipeObjective, TunedObjective
-from benchmarks.serving.prepare import Prepared
+from benchmarks.serving.prepare import PreparedModel
 from ranker import keys
 from ranker.config.objectives import Objective
 from ranker.config.pipeline import PipelineConfig
@@ -59,7 +59,7 @@ class Workshop:
         config: the pipeline's.
     """
 
-    def __init__(self, prepared: Prepared, config: PipelineConfig) -> None:
+    def __init__(self, prepared: PreparedModel, config: PipelineConfig) -> None:
         self.config = config
         schema = text_format.Parse(_only_file(prepared.schema), schema_pb2.Schema())
         self.raw = RawFeatures(config.features, schema)
@@ -166,7 +166,7 @@ class Workshop:
         return Forest.from_booster(booster, self.config.features.forest_names)
 
     def _training_rows(
-        self, prepared: Prepared
+        self, prepared: PreparedModel
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Forest features, dense columns and labels of the first training rows."""
         spec = self._graph.transformed_feature_spec()

@@ -10,7 +10,7 @@ from ranker.features.kind import ColumnKind
 from ranker.features.log_column import Column
 
 
-class Id(ColumnKind):
+class IdKind(ColumnKind):
     """The session, viewer or item of an impression."""
 
     name = "id"
@@ -36,7 +36,7 @@ class Id(ColumnKind):
         return drafting.key(column, cls.schema_type)
 
 
-class Timestamp(ColumnKind):
+class TimestampKind(ColumnKind):
     """The time of an impression."""
 
     name = "timestamp"
@@ -65,7 +65,7 @@ class Timestamp(ColumnKind):
         return drafting.key(column, cls.schema_type)
 
 
-class Objective(ColumnKind):
+class ObjectiveKind(ColumnKind):
     """A yes/no outcome."""
 
     name = "objective"

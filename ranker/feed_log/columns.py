@@ -7,7 +7,7 @@ import pyarrow as pa
 from pydantic.dataclasses import dataclass
 
 from ranker.config.columns import Features, Keys
-from ranker.features.keys_and_labels import Id, Objective, Timestamp
+from ranker.features.keys_and_labels import IdKind, ObjectiveKind, TimestampKind
 from ranker.features.log_column import Column
 from ranker.features.registry import column_kind, feature_kinds
 from ranker.feed_log.layout import FeedLogError
@@ -26,10 +26,10 @@ def columns_of(objective_names: Sequence[str], features: Features, keys: Keys) -
     """The columns that a config asks for: keys, features, objectives."""
     return LogColumns(
         (
-            *(Column(name, Id.name) for name in (keys.session, keys.viewer, keys.item)),
-            Column(keys.timestamp, Timestamp.name),
+            *(Column(name, IdKind.name) for name in (keys.session, keys.viewer, keys.item)),
+            Column(keys.timestamp, TimestampKind.name),
             *(kind.log_column for _, kind in feature_kinds(features)),
-            *(Column(name, Objective.name) for name in objective_names),
+            *(Column(name, ObjectiveKind.name) for name in objective_names),
         )
     )
 

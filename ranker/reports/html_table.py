@@ -29,7 +29,7 @@ class TableCell:
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """One column; `meaning` is the tooltip of its title."""
 
     title: str
@@ -42,7 +42,7 @@ class Table:
     """A sortable table; `left_out` is the number of omitted rows."""
 
     name: str
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     rows: tuple[tuple[TableCell, ...], ...]
     left_out: int = 0
 
@@ -57,6 +57,8 @@ def text_cell(text: str, tone: Tone = "") -> TableCell:
     return TableCell(text, text, tone=tone)
 
 
-def limited(name: str, columns: Sequence[Column], rows: Sequence[tuple[TableCell, ...]], most: int = MAX_ROWS) -> Table:
+def limited(
+    name: str, columns: Sequence[TableColumn], rows: Sequence[tuple[TableCell, ...]], most: int = MAX_ROWS
+) -> Table:
     """A table of the first `most` rows, with the number of omitted rows, so that the page stays small."""
     return Table(name, tuple(columns), tuple(rows[:most]), max(0, len(rows) - most))

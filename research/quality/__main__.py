@@ -19,7 +19,7 @@ from pipeline_config import FEED, KUAIRAND
 from research.kuairand import converted_kuairand
 from research.quality.ceiling import BayesOptimum
 from research.quality.drawing import draw
-from research.quality.models import MODELS, Model, features_alone
+from research.quality.models import MODELS, ComparedModel, features_alone
 from research.quality.page import CEILING, figures, markdown, title
 from research.quality.study import Feed, compare
 
@@ -61,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         work = options.work or Path(temporary)
         if options.data == "feed" or options.quick:
             feed = _built_in(work, options.quick)
-            models[CEILING] = Model(BayesOptimum(feed.days[0][0]), ("research.quality.ceiling",), features_alone)
+            models[CEILING] = ComparedModel(
+                BayesOptimum(feed.days[0][0]), ("research.quality.ceiling",), features_alone
+            )
         elif log := converted_kuairand(work, console):
             feed = Feed("kuairand", KUAIRAND, tuple((log, day) for day in _KUAIRAND_DAYS))
         else:

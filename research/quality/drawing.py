@@ -6,10 +6,10 @@ import numpy as np
 
 from benchmarks.drawing import save_svg
 from research.quality.page import OURS
-from research.quality.study import Results
+from research.quality.study import QualityResults
 
 
-def draw(results: Results, file: Path) -> None:
+def draw(results: QualityResults, file: Path) -> None:
     """Our AUC minus each model's, with its interval, one panel per objective."""
     from matplotlib import pyplot
 

@@ -23,7 +23,7 @@ _EXPERTS = ("research.quality.experts",)
 
 
 @dataclass(frozen=True)
-class Model:
+class ComparedModel:
     """A model, and the code and config that its predictions depend on, so that no predictions are computed twice.
 
     Attributes:
@@ -71,12 +71,12 @@ def features_alone(config: PipelineConfig) -> tuple[object, ...]:
 
 
 MODELS = {
-    "ours": Model(ours, _NETWORKS, _all),
-    "two towers alone": Model(towers_alone, _NETWORKS, _labels_alone),
-    "joint network": Model(joint_network, _NETWORKS, _labels_alone),
-    "network per objective": Model(network_per_objective, _NETWORKS, _labels_alone),
-    "XGBoost per objective": Model(xgboost_per_objective, _CLASSICS, features_alone, tuned_xgboost),
-    "LR on leaves": Model(former_setup, ("ranker.forest", *_CLASSICS), _forest, tuned_former_setup),
-    "MMoE": Model(mmoe, _EXPERTS, features_alone, tuned_mmoe),
-    "PLE": Model(ple, _EXPERTS, features_alone, tuned_ple),
+    "ours": ComparedModel(ours, _NETWORKS, _all),
+    "two towers alone": ComparedModel(towers_alone, _NETWORKS, _labels_alone),
+    "joint network": ComparedModel(joint_network, _NETWORKS, _labels_alone),
+    "network per objective": ComparedModel(network_per_objective, _NETWORKS, _labels_alone),
+    "XGBoost per objective": ComparedModel(xgboost_per_objective, _CLASSICS, features_alone, tuned_xgboost),
+    "LR on leaves": ComparedModel(former_setup, ("ranker.forest", *_CLASSICS), _forest, tuned_former_setup),
+    "MMoE": ComparedModel(mmoe, _EXPERTS, features_alone, tuned_mmoe),
+    "PLE": ComparedModel(ple, _EXPERTS, features_alone, tuned_ple),
 }

@@ -7,10 +7,10 @@ from typing import Literal
 from benchmarks import pages
 from benchmarks.harness import Figure
 from benchmarks.pages import Column, words
-from research.intervals import Estimate
+from research.intervals import SeedEstimate
 from research.quality.slices import LEAST_POSITIVES, Cell
 from research.quality.statistics import Judged
-from research.quality.study import Results
+from research.quality.study import QualityResults
 
 OURS = "ours"
 CEILING = "Bayes optimum"
@@ -23,7 +23,7 @@ def title(feed: str) -> str:
     return f"Quality: {feed}"
 
 
-def figures(results: Results) -> list[Figure]:
+def figures(results: QualityResults) -> list[Figure]:
     """Our AUC and normalized entropy per objective, compared with the best rival's and with the ceiling's."""
     made = []
     data = results.feed.name
@@ -71,7 +71,7 @@ def _beside_the_truth(name: str, ours: Judged, truth: Judged) -> list[Figure]:
     ]
 
 
-def markdown(results: Results, command: str, picture: str | None = None) -> str:
+def markdown(results: QualityResults, command: str, picture: str | None = None) -> str:
     """A summary, one table per objective with every model and its paired difference from ours, and O/E by slice.
 
     Args:
@@ -134,12 +134,12 @@ class _Calibration:
         return sum(_SLICE_LIMITS[0] <= ratio <= _SLICE_LIMITS[1] for ratio in self.ratios)
 
 
-def _models(results: Results, index: int) -> list[_Model]:
+def _models(results: QualityResults, index: int) -> list[_Model]:
     ours = results.judged[OURS][index]
     return [_Model(name, judged[index], ours) for name, judged in results.judged.items()]
 
 
-def _summary(results: Results) -> list[_Objective]:
+def _summary(results: QualityResults) -> list[_Objective]:
     made = []
     for index, objective in enumerate(results.feed.config.objective_names):
         rivals = [model for model in _models(results, index) if model.name not in (OURS, CEILING)]
@@ -153,7 +153,7 @@ def _best(rivals: Sequence[_Model], metric: Literal["auc", "normalized_entropy"]
     return max(rivals, key=lambda model: sign * getattr(model.judged, metric).value)
 
 
-def _by_slice(results: Results) -> list[str]:
+def _by_slice(results: QualityResults) -> list[str]:
     """O/E of ours, and of the true probabilities if known: their distance from 1 is only the labels' noise."""
     shown = [name for name in (OURS, CEILING) if name in results.judged]
     low, high = _SLICE_LIMITS
@@ -181,11 +181,11 @@ def _by_slice(results: Results) -> list[str]:
     ]
 
 
-def _with_interval(estimate: Estimate, digits: int) -> str:
+def _with_interval(estimate: SeedEstimate, digits: int) -> str:
     return pages.with_interval(estimate.value, estimate.interval, digits)
 
 
-def _difference(estimate: Estimate) -> str:
+def _difference(estimate: SeedEstimate) -> str:
     return pages.with_interval(estimate.value, estimate.interval, 4, signed=True)
 
 

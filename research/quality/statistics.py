@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranker.keys import VIEWER_BUCKETS
-from research.intervals import Estimate
+from research.intervals import SeedEstimate
 
 DRAWS = 400
 _BINS = 20
@@ -31,10 +31,10 @@ class Judged:
             in a draw than over all rows, so its draws are shifted to the mean over all rows.
     """
 
-    auc: Estimate
-    normalized_entropy: Estimate
-    o_over_e: Estimate
-    calibration_error: Estimate
+    auc: SeedEstimate
+    normalized_entropy: SeedEstimate
+    o_over_e: SeedEstimate
+    calibration_error: SeedEstimate
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,10 @@ def judge(
     errors = np.array([found.calibration_error for found in measured])
     noise = error.mean() - errors.mean() if len(error) else 0.0
     return Judged(
-        auc=Estimate(np.array([found.auc for found in measured]), auc),
-        normalized_entropy=Estimate(np.array([found.normalized_entropy for found in measured]), entropy),
-        o_over_e=Estimate(np.array([found.o_over_e for found in measured]), o_over_e),
-        calibration_error=Estimate(errors, error - noise),
+        auc=SeedEstimate(np.array([found.auc for found in measured]), auc),
+        normalized_entropy=SeedEstimate(np.array([found.normalized_entropy for found in measured]), entropy),
+        o_over_e=SeedEstimate(np.array([found.o_over_e for found in measured]), o_over_e),
+        calibration_error=SeedEstimate(errors, error - noise),
     )
 
 

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from ranker.config.pipeline import PipelineConfig
 from ranker.files import atomic_file, write_text
 from research.quality.encoded import grown_forest
-from research.quality.models import Model
+from research.quality.models import ComparedModel
 from research.quality.rows import HeldOutDay, held_out_day
 from research.quality.slices import Cell, cells, slices_of
 from research.quality.statistics import Judged, bootstrap_weights, judge
@@ -42,7 +42,7 @@ class Feed:
 
 
 @dataclass(frozen=True)
-class Results:
+class QualityResults:
     """Metrics of every model's predictions, per objective.
 
     Attributes:
@@ -73,7 +73,7 @@ class _Training:
         file: file of the predictions.
     """
 
-    model: Model
+    model: ComparedModel
     name: str
     seed: int
     settings: Path
@@ -81,8 +81,8 @@ class _Training:
 
 
 def compare(
-    feed: Feed, models: Mapping[str, Model], seeds: Sequence[int], work: Path, processes: int, console: Console
-) -> Results:
+    feed: Feed, models: Mapping[str, ComparedModel], seeds: Sequence[int], work: Path, processes: int, console: Console
+) -> QualityResults:
     """Predicts all held-out days with all models, pools the days, and computes the metrics.
 
     Args:
@@ -126,7 +126,7 @@ def compare(
     positives = tuple(int(n) for n in pooled_labels.sum(axis=0))
     pooled_slices = {columns: np.concatenate([of[columns] for of in slices]) for columns in feed.config.slices}
     by_slice = cells(pooled_slices, feed.config.objective_names, pooled_labels, pooled)
-    return Results(feed, len(seeds), len(pooled_labels), positives, judged, by_slice)
+    return QualityResults(feed, len(seeds), len(pooled_labels), positives, judged, by_slice)
 
 
 def _predict_missing(day: HeldOutDay, trainings: Sequence[_Training], processes: int, console: Console) -> None:
@@ -186,16 +186,16 @@ def _on_one_thread() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def _file(work: Path, day: HeldOutDay, name: str, model: Model, seed: int) -> Path:
+def _file(work: Path, day: HeldOutDay, name: str, model: ComparedModel, seed: int) -> Path:
     """The file of predictions; its name contains everything that they depend on."""
     return work / "predictions" / f"{name.replace(' ', '_')}-{day.day}-{seed}-{model.fingerprint(day)}.npy"
 
 
-def _settings_file(work: Path, day: HeldOutDay, name: str, model: Model) -> Path:
+def _settings_file(work: Path, day: HeldOutDay, name: str, model: ComparedModel) -> Path:
     return work / "settings" / f"{name.replace(' ', '_')}-{day.day}-{model.fingerprint(day)}.json"
 
 
 def keep(file: Path, predictions: NDArray[np.float32]) -> None:
-    # For a path without its suffix, NumPy would add it; it does not for an open file.
+    # np.save adds the suffix .npy to a path, but not to an open file.
     with atomic_file(file) as path, path.open("wb") as opened:
         np.save(opened, predictions)

@@ -18,7 +18,7 @@ from pipeline_config import FEED, KUAIRAND
 from research.kuairand import converted_kuairand
 from research.retraining.days import Replay, replay_days
 from research.retraining.drawing import draw
-from research.retraining.judging import Results, judge_all
+from research.retraining.judging import RetrainingResults, judge_all
 from research.retraining.page import figures, markdown, title
 from research.retraining.strategies import STRATEGIES, DayResult, first_model
 
@@ -79,7 +79,7 @@ def _replay(data: str, quick: bool, work: Path, console: Console) -> Replay | No
     return replay_days("feed", config, log, made[-1].day, days, work, console)
 
 
-def _compare(replay: Replay, seeds: int, console: Console) -> Results:
+def _compare(replay: Replay, seeds: int, console: Console) -> RetrainingResults:
     runs: list[dict[str, list[DayResult]]] = []
     for seed in range(1, seeds + 1):
         # With the state that an incremental update needs; a warm start ignores it.

@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from research.intervals import Estimate, mean_of
+from research.intervals import SeedEstimate, mean_of
 from research.quality.statistics import Judged, bootstrap_weights, judge
 from research.retraining.days import Replay
 from research.retraining.strategies import DayResult
@@ -56,7 +56,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, eq=False)
-class Results:
+class RetrainingResults:
     """All strategies on one log.
 
     Attributes:
@@ -75,7 +75,7 @@ class Results:
     seeds: int
     outcomes: dict[str, Outcome]
 
-    def entropy_gap(self, strategy: str, objective: int | None = None) -> Estimate:
+    def entropy_gap(self, strategy: str, objective: int | None = None) -> SeedEstimate:
         """The strategy's normalized entropy minus that of a cold start every day, paired.
 
         Args:
@@ -87,7 +87,7 @@ class Results:
         return mean_of([ours[i].normalized_entropy - cold[i].normalized_entropy for i in chosen])
 
 
-def judge_all(replay: Replay, seeds: Sequence[SeedResults]) -> Results:
+def judge_all(replay: Replay, seeds: Sequence[SeedResults]) -> RetrainingResults:
     """Evaluates every strategy's predictions for the days after the first.
 
     Args:
@@ -110,7 +110,7 @@ def judge_all(replay: Replay, seeds: Sequence[SeedResults]) -> Results:
             weights,
         )
         outcomes[name] = Outcome(by_day, pooled, _spent(runs))
-    return Results(
+    return RetrainingResults(
         replay.name,
         replay.config.objective_names,
         tuple(day.day for day in days),

@@ -6,7 +6,7 @@ from benchmarks import pages
 from benchmarks.harness import Figure
 from benchmarks.pages import Column, words
 from research.quality.statistics import Judged
-from research.retraining.judging import REFERENCE, Results
+from research.retraining.judging import REFERENCE, RetrainingResults
 
 CHEAPER_TARGET = 4.0
 
@@ -16,7 +16,7 @@ def title(feed: str) -> str:
     return f"Retraining: {feed}"
 
 
-def figures(results: Results, with_targets: bool) -> list[Figure]:
+def figures(results: RetrainingResults, with_targets: bool) -> list[Figure]:
     """The ratio of the costs of daily cold and warm starts, and normalized entropies divided by a cold start's.
 
     Args:
@@ -41,7 +41,7 @@ def figures(results: Results, with_targets: bool) -> list[Figure]:
     return made
 
 
-def _entropy(results: Results, strategy: str, objective: int | None) -> Figure:
+def _entropy(results: RetrainingResults, strategy: str, objective: int | None) -> Figure:
     """A strategy's normalized entropy compared with a cold start's, for one objective or the mean over all."""
     ours, cold = (
         [judged.normalized_entropy.value for judged in results.outcomes[name].pooled] for name in (strategy, REFERENCE)
@@ -57,7 +57,7 @@ def _entropy(results: Results, strategy: str, objective: int | None) -> Figure:
     )
 
 
-def markdown(results: Results, command: str, drawing: str) -> str:
+def markdown(results: RetrainingResults, command: str, drawing: str) -> str:
     """The tables: cost, normalized entropy per day, and every objective of every strategy.
 
     Args:
@@ -83,7 +83,7 @@ def markdown(results: Results, command: str, drawing: str) -> str:
     )
 
 
-def _cost(results: Results) -> list[Column[str]]:
+def _cost(results: RetrainingResults) -> list[Column[str]]:
     """The columns of the cost table, with one row per strategy."""
     return [
         words("strategy", lambda name: name),
@@ -93,7 +93,7 @@ def _cost(results: Results) -> list[Column[str]]:
     ]
 
 
-def _ratio_columns(results: Results) -> list[Column[str]]:
+def _ratio_columns(results: RetrainingResults) -> list[Column[str]]:
     """A cold start's seconds divided by a warm start's: of the medians, and per seed."""
     cold, warm = results.outcomes[REFERENCE], results.outcomes["warm"]
     ratios = {"medians over the seeds": cold.total_seconds / warm.total_seconds}
@@ -105,7 +105,7 @@ def _ratio_columns(results: Results) -> list[Column[str]]:
     return [words("seconds of training", lambda name: name), *(column(*ratio) for ratio in ratios.items())]
 
 
-def _days(results: Results) -> list[Column[str]]:
+def _days(results: RetrainingResults) -> list[Column[str]]:
     """The columns of the table per day, with one row per strategy."""
 
     def column(index: int) -> Column[str]:
@@ -118,7 +118,7 @@ def _days(results: Results) -> list[Column[str]]:
     return [words("mean normalized entropy", lambda name: name), *(column(i) for i in range(len(results.days)))]
 
 
-def _objectives(results: Results) -> list[Column[tuple[int, str]]]:
+def _objectives(results: RetrainingResults) -> list[Column[tuple[int, str]]]:
     """The columns of the table with one row per objective, given by its index, and strategy."""
 
     def of(row: tuple[int, str]) -> Judged:
@@ -134,7 +134,7 @@ def _objectives(results: Results) -> list[Column[tuple[int, str]]]:
     ]
 
 
-def _gap(results: Results, strategy: str, objective: int | None) -> str:
+def _gap(results: RetrainingResults, strategy: str, objective: int | None) -> str:
     """The strategy's normalized entropy minus a cold start's; empty for the cold start itself."""
     if strategy == REFERENCE:
         return pages.NONE
@@ -146,7 +146,7 @@ def _parts(parts: dict[str, float]) -> str:
     return ", ".join(f"{name} {seconds:,.1f} s" for name, seconds in parts.items())
 
 
-def _ratios(results: Results) -> list[float]:
+def _ratios(results: RetrainingResults) -> list[float]:
     """A cold start's seconds divided by a warm start's, per seed."""
     cold, warm = (results.outcomes[name].seconds_by_seed for name in (REFERENCE, "warm"))
     return [ours / theirs for ours, theirs in zip(cold, warm, strict=True)]

@@ -24,8 +24,8 @@ from research.studies.comparisons import comparison
 from research.studies.measuring import measured
 from research.studies.page import draw, markdown
 from research.studies.preparing import load, prepare
-from research.studies.results import Results
-from research.studies.running import Training, run
+from research.studies.results import StudyResults
+from research.studies.running import VariantTraining, run
 from research.studies.studies import STUDIES, Study
 
 _KUAIRAND_DAYS = tuple(date(2022, 5, day) for day in (1, 2, 3, 4))
@@ -110,7 +110,7 @@ def _study(
     work: Path,
     processes: int,
     console: Console,
-) -> Results:
+) -> StudyResults:
     variants = study.variants(data)
     rows_config = study.prepared_by(data)(config)
     # Most variants do not change the forest and share its prepared days; the rows are the same for every forest.
@@ -123,7 +123,7 @@ def _study(
     labels = np.concatenate([load(folder).day.test.labels for folder in folders[study.base]])
     trainings = {
         (variant.name, seed): [
-            Training(study.name, data, variant.name, folder, seed, variant.forest(config))
+            VariantTraining(study.name, data, variant.name, folder, seed, variant.forest(config))
             for folder in folders[variant.name]
         ]
         for variant in variants
@@ -134,7 +134,7 @@ def _study(
     def pooled(variant: str, seed: int) -> np.ndarray:
         return np.concatenate([predictions[training] for training in trainings[variant, seed]])
 
-    return Results(
+    return StudyResults(
         study,
         data,
         tuple(day.isoformat() for day in days),

@@ -8,7 +8,7 @@ from benchmarks.drawing import save_svg
 from benchmarks.pages import Column, words
 from research.studies.comparisons import comparison
 from research.studies.measuring import Measured
-from research.studies.results import Results
+from research.studies.results import StudyResults
 from research.studies.studies import WARMUPS, warmup_name
 
 _METRICS = {
@@ -26,7 +26,7 @@ _INTERVALS = (
 _Variant = tuple[str, Measured]
 
 
-def markdown(found: Sequence[Results], command: str, pictures: dict[str, str]) -> str:
+def markdown(found: Sequence[StudyResults], command: str, pictures: dict[str, str]) -> str:
     """All data sets of one study on a page.
 
     Args:
@@ -51,7 +51,7 @@ def markdown(found: Sequence[Results], command: str, pictures: dict[str, str]) -
     return pages.join(blocks)
 
 
-def draw(results: Results, file: Path) -> None:
+def draw(results: StudyResults, file: Path) -> None:
     """Draws the variance study: each objective's standard deviation of the AUC by warm-up and optimizer."""
     from matplotlib import pyplot
 
@@ -72,7 +72,7 @@ def draw(results: Results, file: Path) -> None:
     pyplot.close(figure)
 
 
-def _table(results: Results, metric: str, digits: int) -> str:
+def _table(results: StudyResults, metric: str, digits: int) -> str:
     """Mean per variant and objective, with the standard deviation over the seeds."""
 
     def column(index: int, objective: str) -> Column[_Variant]:

@@ -26,7 +26,7 @@ _SPLITS = ("train", "test")
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class PreparedDay:
     """A held-out day with the towers' inputs, without the forest's features.
 
     Attributes:
@@ -87,7 +87,7 @@ def without_held_out(forest: Forest, day: HeldOutDay, scratch: Path) -> Forest:
 
 
 @lru_cache(maxsize=1)
-def load(folder: Path) -> Prepared:
+def load(folder: Path) -> PreparedDay:
     """Reads the folder that `prepare` wrote."""
     config = from_json(PipelineConfig, (folder / _CONFIG).read_text())
     rows, leaves = [], []
@@ -99,7 +99,7 @@ def load(folder: Path) -> Prepared:
             leaves.append(arrays["leaves"])
     day = HeldOutDay(config, date.fromisoformat((folder / _DONE).read_text()), folder, rows[0], rows[1])
     forest, before = (Forest.load(str(folder / name)) for name in (_FOREST, _BEFORE_CALIBRATION))
-    return Prepared(day, forest, before, (leaves[0], leaves[1]))
+    return PreparedDay(day, forest, before, (leaves[0], leaves[1]))
 
 
 def scaled(day: HeldOutDay, scale: float) -> HeldOutDay:

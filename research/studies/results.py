@@ -9,7 +9,7 @@ from research.studies.studies import Study
 
 
 @dataclass(frozen=True, eq=False)
-class Results:
+class StudyResults:
     """Attributes:
     study: the study.
     data: the data set's name.
@@ -36,7 +36,7 @@ class Results:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class StudyComparison:
     """A study's comparison on one data set.
 
     Attributes:

@@ -24,7 +24,7 @@ from research.studies.training import Probabilities, predict
 
 
 @dataclass(frozen=True)
-class Training:
+class VariantTraining:
     """One training of a study.
 
     Attributes:
@@ -51,8 +51,8 @@ class Training:
 
 
 def run(
-    trainings: Sequence[Training], work: Path, processes: int, console: Console
-) -> Mapping[Training, Probabilities]:
+    trainings: Sequence[VariantTraining], work: Path, processes: int, console: Console
+) -> Mapping[VariantTraining, Probabilities]:
     """Predictions of all trainings. Each process uses one thread, which gives a higher throughput than two."""
     # Computed once: the file names depend on the code, which may be edited during a long run.
     files = {training: training.file(work) for training in trainings}
@@ -75,6 +75,6 @@ def _quiet_and_single() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def _train(training: Training, file: Path) -> None:
+def _train(training: VariantTraining, file: Path) -> None:
     [variant] = [v for v in STUDIES[training.study].variants(training.data) if v.name == training.variant]
     keep(file, predict(load(training.day), variant, training.seed))

@@ -10,13 +10,13 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.forest.model import Forest
 from research.quality.rows import HeldOutDay, Rows
 from research.quality.towers import Leaves, tower_logits
-from research.studies.preparing import Prepared, scaled
+from research.studies.preparing import PreparedDay, scaled
 from research.studies.studies import Variant
 
 Probabilities = NDArray[np.float32]
 
 
-def predict(prepared: Prepared, variant: Variant, seed: int) -> Probabilities:
+def predict(prepared: PreparedDay, variant: Variant, seed: int) -> Probabilities:
     """Trains the variant's towers and predicts the held-out day; [rows, objectives]."""
     day = scaled(prepared.day, variant.dense_scale)
     config = variant.change(day.config)

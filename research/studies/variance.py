@@ -9,7 +9,7 @@ from benchmarks import pages
 from benchmarks.harness import Figure
 from benchmarks.pages import Column, words
 from research.studies.measuring import Measured, Spread
-from research.studies.results import Comparison, Results
+from research.studies.results import StudyComparison, StudyResults
 from research.studies.studies import DEFAULT_BY_ADAGRAD, WARMUPS, warmup_name
 
 _DEFAULT_WARMUP = 0.1
@@ -17,14 +17,14 @@ _OPTIMIZERS = ("adam", "adamw", "adagrad")
 _DEFAULT = f"default, warm-up {_DEFAULT_WARMUP:.0%}"
 
 
-def variance(results: Results) -> Comparison:
+def variance(results: StudyResults) -> StudyComparison:
     """Standard deviation of the AUC over the seeds: by warm-up, by setting, and of the default."""
     changed, steadiest = _default_changed(results), _steadiest(results)
     figures = [*_warmups(results), steadiest.figure(results), *(row.figure(results) for row in changed)]
-    return Comparison(figures, [*steadiest.tables(), pages.table(_CHANGED, changed)])
+    return StudyComparison(figures, [*steadiest.tables(), pages.table(_CHANGED, changed)])
 
 
-def _warmups(results: Results) -> list[Figure]:
+def _warmups(results: StudyResults) -> list[Figure]:
     """For the rarest objective: each optimizer with and without warm-up, the default with and without the forest."""
     objective = list(results.objectives)[results.rarest]
     alone = warmup_name("adam", _DEFAULT_WARMUP)
@@ -80,7 +80,7 @@ class _Steadiest:
     default: _Setting
     good: list[str]
 
-    def figure(self, results: Results) -> Figure:
+    def figure(self, results: StudyResults) -> Figure:
         """The default's deviation compared with the lowest."""
         return Figure(
             f"{results.data}.auc_deviation.least",
@@ -105,7 +105,7 @@ class _Steadiest:
         ]
 
 
-def _steadiest(results: Results) -> _Steadiest:
+def _steadiest(results: StudyResults) -> _Steadiest:
     alone = {name: results.variants[name] for name in (warmup_name(*pair) for pair in product(_OPTIMIZERS, WARMUPS))}
 
     def mean(name: str) -> float:
@@ -143,7 +143,7 @@ class _Changed:
     auc: Spread
     entropy: Spread
 
-    def figure(self, results: Results) -> Figure:
+    def figure(self, results: StudyResults) -> Figure:
         """The deviations compared."""
         return Figure(
             f"{results.data}.auc_deviation.default, {self.change}",
@@ -164,7 +164,7 @@ _CHANGED: list[Column[_Changed]] = [
 ]
 
 
-def _default_changed(results: Results) -> list[_Changed]:
+def _default_changed(results: StudyResults) -> list[_Changed]:
     default, objectives = results.variants[_DEFAULT], len(results.objectives)
     made = []
     for name, change in (("default, warm-up 0%", "without warm-up"), (DEFAULT_BY_ADAGRAD, "trained by Adagrad")):

@@ -34,7 +34,7 @@ _PLE_LEVELS, _PLE_SHARED, _PLE_SPECIFIC = 2, 2, 1
 
 
 @dataclass(frozen=True)
-class Batches:
+class ShuffledBatches:
     """Batches of rows for torch-rechub's trainer, in a new random order in each iteration."""
 
     dense: torch.Tensor
@@ -98,7 +98,7 @@ def best_epochs(model: torch.nn.Module, rows: dict[str, torch.Tensor], seed: int
 def trained(model: torch.nn.Module, rows: dict[str, torch.Tensor], seed: int, folder: str) -> Iterator[torch.nn.Module]:
     """Trains the model, and yields it after each epoch."""
     generator = torch.Generator().manual_seed(seed)
-    batches = Batches(rows["dense"], rows["codes"], rows["labels"], generator)
+    batches = ShuffledBatches(rows["dense"], rows["codes"], rows["labels"], generator)
     trainer = MTLTrainer(
         model,
         ["classification"] * rows["labels"].shape[1],

@@ -120,7 +120,7 @@ def execute(inputs: dict[str, list[types.Artifact]], root: Path) -> str:
     return (Path(report.uri) / "report.html").read_text()
 
 
-def test_the_page_is_made_of_every_artifact(tmp_path: Path) -> None:
+def test_the_page_uses_every_artifact(tmp_path: Path) -> None:
     page = execute(artifacts(tmp_path, blessed_inputs()), tmp_path)
     assert "Blessed and pushed as version 1700000001" in page
     assert "eval: age: " in page  # the anomaly: it drifted further than the schema allows
@@ -146,7 +146,7 @@ def test_it_runs_without_the_pusher(tmp_path: Path) -> None:
     assert '<h1 class="good">Blessed: ' in page
 
 
-def test_a_run_that_grew_no_forest_says_whose_it_went_on_with(tmp_path: Path) -> None:
+def test_a_run_without_a_new_forest_names_the_reused_one(tmp_path: Path) -> None:
     inputs = blessed_inputs()
     lineage = Lineage("warm", "1699999999", "2026-01-05", fisher=False, parts={})
     made = artifacts(tmp_path, replace(inputs, manifest=replace(inputs.manifest, lineage=lineage)))

@@ -11,7 +11,7 @@ def test_only_what_is_needed_is_decoded() -> None:
     assert [feature.name for feature in impression_schema(SETTINGS).feature] == ["click", "viewer", "device", "country"]
 
 
-def test_tfma_is_told_of_both_models_and_all_slices() -> None:
+def test_tfmas_config_has_both_models_and_all_slices() -> None:
     config = eval_config(SETTINGS)
     assert [(spec.name, spec.is_baseline) for spec in config.model_specs] == [("candidate", False), ("baseline", True)]
     assert [list(spec.feature_keys) for spec in config.slicing_specs] == [[], ["device"], ["device", "country"]]

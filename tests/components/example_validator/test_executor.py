@@ -102,7 +102,7 @@ def test_drift_beyond_the_threshold_is_an_error_of_the_eval_day(tmp_path: Path) 
     assert "train:" not in text
 
 
-def test_drift_without_a_threshold_is_none(tmp_path: Path) -> None:
+def test_drift_without_a_threshold_is_no_anomaly(tmp_path: Path) -> None:
     schema = "\n".join(line for line in SCHEMA.splitlines() if "drift" not in line)
     run(tmp_path, schema + 'feature { name: "age_hours" type: FLOAT }', train=rows(web=20), eval=rows(web=80))
 

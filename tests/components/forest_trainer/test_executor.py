@@ -116,7 +116,7 @@ def warm_start(folder: Path, forest: Path, refresh: bool = True) -> TrainingStar
 
 
 @pytest.mark.parametrize("refresh", [True, False])
-def test_a_warm_start_takes_over_the_forest_and_refreshes_its_values(tmp_path: Path, refresh: bool) -> None:
+def test_a_warm_start_reuses_the_forest_and_refreshes_its_leaf_values(tmp_path: Path, refresh: bool) -> None:
     monday = examples_artifact(tmp_path / "monday", {"train": {"a": tensors_of(1500, seed=1)}})
     grown = run(component(monday), monday, tmp_path / "grown")
     rows = tensors_of(1500, seed=2)
@@ -138,7 +138,7 @@ def test_a_warm_start_takes_over_the_forest_and_refreshes_its_values(tmp_path: P
     assert curves[0] == curves[1]
 
 
-def test_a_forest_of_other_features_is_not_taken_over(tmp_path: Path) -> None:
+def test_a_forest_with_other_features_is_refused(tmp_path: Path) -> None:
     examples = examples_artifact(tmp_path / "examples", {"train": {"a": tensors_of(1500, seed=1)}})
     run(component(examples), examples, tmp_path / "grown")
     start = warm_start(tmp_path / "start", tmp_path / "grown")

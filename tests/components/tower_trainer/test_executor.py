@@ -230,7 +230,7 @@ def _start_from(model: Path, folder: Path) -> Artifact:
     return start
 
 
-def test_a_model_carries_what_a_later_training_goes_on_from(feed: TinyFeed, trained: Path) -> None:
+def test_a_model_contains_the_state_that_a_later_training_continues_from(feed: TinyFeed, trained: Path) -> None:
     serving = trained / "model" / "Format-Serving"
     manifest = json.loads((serving / MANIFEST).read_text())
     assert from_json(Lineage, json.dumps(manifest["lineage"])) == Lineage(
@@ -242,7 +242,7 @@ def test_a_model_carries_what_a_later_training_goes_on_from(feed: TinyFeed, trai
     assert TowerState.load(str(serving / STATE / "towers")).forest_fingerprint == feed.forest.fingerprint
 
 
-def test_a_warm_start_goes_on_where_its_parent_ended(
+def test_a_warm_start_continues_where_its_parent_ended(
     inputs: dict[str, list[Artifact]], feed: TinyFeed, trained: Path, tmp_path: Path
 ) -> None:
     still = replace(CONFIG, training=replace(CONFIG.training, epochs=1, learning_rate=1e-12))

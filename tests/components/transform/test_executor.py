@@ -105,7 +105,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory, cold: Path) -> Path:
     return run(folder, LATER_ROWS, WARM)
 
 
-def test_the_same_rows_come_out_as_they_did(cold: Path, tmp_path: Path) -> None:
+def test_the_same_rows_are_transformed_to_the_same_values(cold: Path, tmp_path: Path) -> None:
     (tmp_path / "start" / "state").mkdir(parents=True)
     (tmp_path / "start" / "state" / "transform_graph").symlink_to(cold / "graph")
     again = run(tmp_path, ROWS, WARM)
@@ -115,7 +115,7 @@ def test_the_same_rows_come_out_as_they_did(cold: Path, tmp_path: Path) -> None:
             np.testing.assert_allclose(values, expected[name], rtol=1e-6, atol=1e-6, err_msg=name)
 
 
-def test_later_rows_are_measured_by_the_earlier_ones(cold: Path, warm: Path) -> None:
+def test_later_rows_are_transformed_with_the_earlier_graph(cold: Path, warm: Path) -> None:
     later = tensors(warm, "train")
     assert len(later[keys.LABELS]) == len(LATER_ROWS)
     # By its own moments a constant column would be all zeros.
@@ -127,7 +127,7 @@ def test_later_rows_are_measured_by_the_earlier_ones(cold: Path, warm: Path) -> 
     assert set(later[keys.FOREST_FEATURES][:, device]) == {3.0}
 
 
-def test_the_graph_is_handed_on(cold: Path, warm: Path) -> None:
+def test_the_graph_is_copied_to_the_output(cold: Path, warm: Path) -> None:
     def content(folder: Path) -> dict[str, bytes]:
         return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 

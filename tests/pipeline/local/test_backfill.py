@@ -125,7 +125,7 @@ def test_a_days_alarms_follow_its_line(days: Days) -> None:
     assert text.count("alarm:") == 2
 
 
-def test_it_goes_on_where_it_stopped(days: Days) -> None:
+def test_it_continues_where_it_stopped(days: Days) -> None:
     days.failing = {march(11)[0]}
     status, text = replay(days)
     assert status == FAILED
@@ -141,7 +141,7 @@ def test_it_goes_on_where_it_stopped(days: Days) -> None:
     assert text.count("0.875") == 5
 
 
-def test_a_model_that_is_held_back_does_not_stop_the_days_after_it(days: Days) -> None:
+def test_a_model_that_is_not_blessed_does_not_stop_the_days_after_it(days: Days) -> None:
     days.held_back = {march(10)[0]}
     status, text = replay(days)
     assert status == NOT_BLESSED

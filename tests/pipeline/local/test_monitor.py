@@ -155,7 +155,7 @@ def test_a_label_that_one_device_does_not_log_is_named_with_the_device(
     assert [bool(record.alarms) for record in recorded(workdir).values()] == [False, True, True]
 
 
-def test_what_is_recorded_is_what_the_log_holds(feed: Path, workdir: Workdir) -> None:
+def test_the_record_matches_the_log(feed: Path, workdir: Workdir) -> None:
     monitor(workdir, feed, FIRST_FAULT)
     table = pq.read_table(feed / f"day-{FIRST_FAULT}")
     record = recorded(workdir)[FIRST_FAULT.isoformat()]
@@ -183,7 +183,7 @@ def test_the_same_day_again_replaces_it_and_reads_no_training_day_again(
     assert recorded(workdir) == before
 
 
-def test_a_training_day_that_was_cleared_away_is_known_from_the_record(
+def test_the_profile_of_a_removed_training_day_is_read_from_the_record(
     feed: Path, workdir: Workdir, tmp_path: Path
 ) -> None:
     monitor(workdir, feed, EVAL_DAY)
@@ -195,7 +195,7 @@ def test_a_training_day_that_was_cleared_away_is_known_from_the_record(
     assert all(f.limit is not None for f in record.features)
 
 
-def test_a_day_that_the_model_may_have_seen_says_so(feed: Path, workdir: Workdir) -> None:
+def test_a_day_that_the_model_may_have_seen_has_a_note(feed: Path, workdir: Workdir) -> None:
     said = f"the model was evaluated on {EVAL_DAY}, so it may have seen {DAYS[1]}"
     _, shown = monitor(workdir, feed, DAYS[1])
     assert f"warning: {said}\n" in shown
@@ -204,7 +204,7 @@ def test_a_day_that_the_model_may_have_seen_says_so(feed: Path, workdir: Workdir
     assert "warning" not in shown
 
 
-def test_scores_are_held_against_those_of_the_run_that_pushed_the_model(feed: Path, workdir: Workdir) -> None:
+def test_scores_are_compared_with_those_of_the_run_that_pushed_the_model(feed: Path, workdir: Workdir) -> None:
     """A run records its model's scores; a model that then predicts otherwise on the same log is told."""
     evaluation = evaluated(feed, workdir)
     version = next(iter(workdir.serving_model.iterdir())).name
@@ -259,7 +259,7 @@ def test_a_run_compares_scores_with_those_of_the_same_model_only(feed: Path, wor
         assert "not compared" not in " ".join(record.notes)
 
 
-def test_a_run_that_pushed_nothing_records_the_model_that_goes_on_serving(feed: Path, workdir: Workdir) -> None:
+def test_a_run_without_a_push_records_the_model_that_continues_to_serve(feed: Path, workdir: Workdir) -> None:
     evaluation = with_baseline(evaluated(feed, workdir))
     click = evaluation.objectives["click"]
     low = replace(click.candidate, mean_prediction=0.01, o_over_e=Estimate(21.0, 20.0, 22.0))

@@ -64,7 +64,7 @@ def test_score_buckets_hold_the_impressions_between_their_edges() -> None:
     assert score_counts(counts).tolist() == expected.tolist()
 
 
-def test_a_viewer_has_one_group_whatever_stands_beside_it() -> None:
+def test_a_viewers_group_does_not_depend_on_the_batch() -> None:
     viewers = np.array([b"a", b"b", b"a", b"\xff"], dtype=object)
     groups = viewer_groups(viewers)
     assert groups[0] == groups[2]

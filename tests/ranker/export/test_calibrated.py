@@ -42,7 +42,7 @@ def _scores(model: Any, signature: str, tensors: Mapping[str, Any]) -> np.ndarra
     return np.stack([scores[o.name] for o in OBJECTIVES], axis=1)
 
 
-def test_rows_have_every_kind_of_key_and_it_tells(calibrated: TinyFeed, expected: np.ndarray) -> None:
+def test_rows_have_every_kind_of_key_and_the_key_matters(calibrated: TinyFeed, expected: np.ndarray) -> None:
     codes = calibrated.transformed[keys.CALIBRATION_KEY][:, 0]
     assert set(codes) == set(range(DEVICE.missing_code + 1))
     assert {bool(row["device"]) for row, code in zip(calibrated.rows, codes, strict=True) if code == 4} == {False}
@@ -86,7 +86,7 @@ def test_ranking_weighs_calibrated_probabilities(
     )
 
 
-def test_a_value_never_seen_is_calibrated_as_those_not_kept(calibrated: TinyFeed, model: Any) -> None:
+def test_an_unseen_value_is_calibrated_like_values_outside_the_vocabulary(calibrated: TinyFeed, model: Any) -> None:
     kept = {b"ios", b"android", b"web", b"tv"}
     rows = feed_rows(60, seed=9)
     for row in rows:

@@ -49,7 +49,7 @@ def test_quantised_numbers_are_off_by_half_a_step() -> None:
 
 
 @pytest.mark.parametrize(("table", "share"), [("int8", 0.6), ("folded", 8.5)])
-def test_only_the_form_asked_for_is_kept(feed: TinyFeed, table: str, share: float) -> None:
+def test_only_the_requested_form_is_stored(feed: TinyFeed, table: str, share: float) -> None:
     logits = make_logits(feed.network, table, feed.forest.first_leaf)  # type: ignore[arg-type]
 
     first = feed.network.first_layer

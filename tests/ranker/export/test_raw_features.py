@@ -9,7 +9,7 @@ from ranker.export.raw_features import RawFeatures
 from tests.ranker.export.feed import FEATURES, SCHEMA, dense_tensors, feed_rows, serialized
 
 
-def test_from_dense_gives_the_very_tensors_that_parse_gives() -> None:
+def test_from_dense_gives_the_same_tensors_as_parse() -> None:
     rows = feed_rows(60, seed=3)
     raw = RawFeatures(FEATURES, SCHEMA)
 

@@ -12,7 +12,7 @@ from ranker.features.representation import add_tensor_representations
 from tests.ranker.export.feed import CURATED, FEATURES
 
 
-def test_numeric_columns_are_dense_with_nan_for_a_gap_and_others_as_their_shape_says() -> None:
+def test_numeric_columns_are_dense_with_nan_if_missing_and_others_depend_on_their_shape() -> None:
     schema = schema_pb2.Schema()
     schema.CopyFrom(CURATED)
     before = schema_utils.schema_as_feature_spec(schema).feature_spec

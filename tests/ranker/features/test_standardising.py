@@ -168,7 +168,7 @@ def test_what_was_analysed_has_mean_0_and_variance_1(graph: Graph, name: str) ->
 
 
 @pytest.mark.parametrize("name", NEVER_VARIES)
-def test_a_column_that_never_varied_is_0_whatever_is_served(graph: Graph, name: str) -> None:
+def test_a_constant_column_is_0_for_any_served_value(graph: Graph, name: str) -> None:
     at = list(COLUMNS).index(name)
     assert not graph.transformed[:, at].any()
     assert not graph.served[:, at].any()

@@ -25,7 +25,7 @@ def test_many_slices_of_one_objective_are_one_line() -> None:
     )
 
 
-def test_a_day_survives_its_file() -> None:
+def test_a_day_is_equal_after_a_round_trip_through_its_file() -> None:
     for record in (healthy("2026-01-11"), broken("2026-01-12")):
         assert DayRecord.from_json(record.to_json()) == record
 

@@ -10,21 +10,21 @@ from benchmarks.harness import Figure
 from research.studies.comparisons import comparison
 from research.studies.measuring import METRICS, Measured
 from research.studies.page import draw, markdown
-from research.studies.results import Results
+from research.studies.results import StudyResults
 from research.studies.studies import STUDIES
 
 
-def results(study: str, **values: dict[str, list[list[float]]]) -> Results:
+def results(study: str, **values: dict[str, list[list[float]]]) -> StudyResults:
     """Three seeds and two objectives; what `values` does not say of a variant is 0.5."""
     plain = np.full([3, 2], 0.5)
     variants = {
         v.name: Measured({metric: np.array(values.get(metric, {}).get(v.name, plain)) for metric in METRICS})
         for v in STUDIES[study].variants("feed")
     }
-    return Results(STUDIES[study], "feed", ("2026-01-02",), 3, 1_000, {"click": 200, "reply": 3}, variants)
+    return StudyResults(STUDIES[study], "feed", ("2026-01-02",), 3, 1_000, {"click": 200, "reply": 3}, variants)
 
 
-def figures(found: Results) -> list[Figure]:
+def figures(found: StudyResults) -> list[Figure]:
     return comparison(found).figures
 
 

@@ -7,7 +7,7 @@ from ranker.reports.calibration.inputs import ReportInputs
 from tests.ranker.reports.documents import bare_inputs, refused_inputs
 
 
-def test_a_blessed_model_names_its_version_and_how_much_was_held_to(inputs: ReportInputs) -> None:
+def test_a_blessed_model_is_reported_with_its_version_and_number_of_gates(inputs: ReportInputs) -> None:
     said = verdict(inputs)
     on_slices = inputs.evaluation.slice_verdicts["passed"]
     assert said.blessed
@@ -31,7 +31,7 @@ def test_a_refused_model_names_objective_slice_value_interval_and_limit() -> Non
     assert "No model was serving before, so the gates that compare with it were skipped." in texts
 
 
-def test_what_was_not_judged_is_told() -> None:
+def test_checks_that_were_skipped_are_reported() -> None:
     inputs = bare_inputs()
     inputs = replace(inputs, evaluation=replace(inputs.evaluation, slices_dropped=(("author", "device"),)))
     notes = {note.text: note.tone for note in verdict(inputs).notes}
