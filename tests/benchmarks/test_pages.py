@@ -1,4 +1,4 @@
-"""Tables from typed rows, and pages that keep what a person wrote."""
+"""Tables from typed rows, and pages that keep the handwritten parts."""
 
 import argparse
 from dataclasses import dataclass

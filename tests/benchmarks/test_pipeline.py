@@ -26,7 +26,7 @@ def test_batches_from_memory_are_those_that_were_read() -> None:
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedFeed:
-    """What the pipeline makes of a small feed."""
+    """The pipeline's artifacts of a small feed."""
     return prepare(4000, FEED, tmp_path_factory.mktemp("prepared"), Console(file=io.StringIO()))
 
 

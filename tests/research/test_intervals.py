@@ -1,4 +1,4 @@
-"""Intervals against cases whose truth is known."""
+"""Intervals in cases with a known truth."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ SIMULATIONS, DRAWS, TRUTH = 2_000, 200, 0.75
 
 
 def covered(seeds: int, of_seeds: float, of_viewers: float) -> float:
-    """The share of intervals that hold the truth, of normal seeds and viewers with such standard deviations."""
+    """The coverage of the intervals, for normal seeds and viewers with the given standard deviations."""
     rng = np.random.default_rng(seeds)
     found = 0
     for _ in range(SIMULATIONS):
@@ -32,7 +32,7 @@ def test_so_do_intervals_over_seeds_and_viewers(seeds: int, of_viewers: float) -
 
 
 def test_a_plain_bootstrap_of_five_seeds_would_not() -> None:
-    """What was measured before: the seeds resampled, and the percentiles of their means."""
+    """The former interval: percentiles of the means of resampled seeds."""
     rng = np.random.default_rng(1)
     found = 0
     for _ in range(SIMULATIONS):

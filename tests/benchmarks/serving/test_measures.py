@@ -1,4 +1,4 @@
-"""What the serving benchmark computes around its clocks."""
+"""The serving benchmark's figures and tables, from given measurements."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The source's progression, on a network as the pipeline makes it."""
+"""The source's progression, on a network of the pipeline."""
 
 from types import SimpleNamespace
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""What an evaluation reads, and what TFMA is told of it."""
+"""The columns that an evaluation reads, and TFMA's config for it."""
 
 from components.evaluator.eval_config import EvaluationSpec, eval_config
 from components.evaluator.impressions import impression_schema

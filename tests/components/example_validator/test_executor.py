@@ -1,4 +1,4 @@
-"""Whole runs of the executor, on statistics that TFDV computes from a few hundred rows."""
+"""Complete runs of the executor, on statistics that TFDV computes from a few hundred rows."""
 
 import logging
 from pathlib import Path
@@ -28,7 +28,7 @@ feature { name: "viewer_id" type: BYTES value_count { min: 1 max: 1 } }
 
 
 def rows(web: int = 50, age: float = 0.0, click: int = 1) -> pd.DataFrame:
-    """200 rows, of which `web` per cent are on the web; ages are 100 numbers from `age` up."""
+    """200 rows, of which `web` percent are on the web; ages are 100 consecutive numbers from `age`."""
     return pd.DataFrame(
         {
             "device": ["web"] * 2 * web + ["ios"] * (200 - 2 * web),

@@ -56,14 +56,14 @@ def read(examples: standard_artifacts.Examples, split: str) -> list[dict[str, li
     rows = []
     for record in tf.data.TFRecordDataset([str(path) for path in paths]):
         features = tf.train.Example.FromString(record.numpy()).features.feature
-        # A feature without a list is a missing value, as one that is not there.
+        # A feature without a list is a missing value, like an absent feature.
         kinds = {name: feature.WhichOneof("kind") for name, feature in features.items()}
         rows.append({name: list(getattr(features[name], kind).value) for name, kind in kinds.items() if kind})
     return rows
 
 
 def expected(table: pa.Table) -> list[dict[str, list[Any]]]:
-    """What the contract says about each row, worked out cell by cell."""
+    """The expected features of each row, computed cell by cell from the contract."""
     rows = []
     for row in table.to_pylist():
         texts = {

@@ -1,4 +1,4 @@
-"""ForestTrainer's executor on examples as Transform writes them."""
+"""ForestTrainer's executor on examples in Transform's format."""
 
 import json
 import shutil
@@ -105,7 +105,7 @@ def test_the_component_carries_its_settings_and_its_code(tmp_path: Path) -> None
 
 
 def warm_start(folder: Path, forest: Path, refresh: bool = True) -> TrainingStartArtifact:
-    """A training start that goes on with that forest."""
+    """A training start that continues with that forest."""
     artifact = TrainingStartArtifact()
     artifact.uri = str(folder)
     shutil.copytree(forest, folder / "state" / "forest")

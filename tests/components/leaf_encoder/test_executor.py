@@ -1,4 +1,4 @@
-"""LeafEncoder's executor on Beam, from examples as Transform writes them to what TowerTrainer reads."""
+"""LeafEncoder's executor on Beam, from Transform's examples to TowerTrainer's inputs."""
 
 from pathlib import Path
 

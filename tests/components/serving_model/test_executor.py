@@ -68,7 +68,7 @@ def test_a_repeated_run_skips_the_model_that_it_pushed_before(tmp_path: Path) ->
 
 
 def test_a_refit_is_compared_with_the_warm_model_of_the_same_day(tmp_path: Path) -> None:
-    """The two trainings differ in their start, so the one that serves is not passed over."""
+    """The two trainings differ in their start, so the serving one is not skipped."""
     push(tmp_path / "serving", "7", of_training("monday"))
     push(tmp_path / "serving", "8", of_training(WARM.fingerprint))
     warm = StartPlan("warm", "", "7", 1, "2026-03-08", parent_training="beef")

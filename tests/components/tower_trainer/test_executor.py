@@ -1,4 +1,4 @@
-"""TowerTrainer's executor on real artifacts: what LeafEncoder encoded, a real forest and a real Transform graph."""
+"""TowerTrainer's executor on real artifacts: encoded leaves, a forest and a Transform graph."""
 
 import json
 import shutil
@@ -58,7 +58,7 @@ PARTS = {"towers": "abcd"}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Holds everything that the tests of this module read."""
+    """The inputs of the tests of this module."""
     return tmp_path_factory.mktemp("tower_trainer")
 
 
@@ -121,7 +121,7 @@ def inputs(feed: TinyFeed, folder: Path) -> dict[str, list[Artifact]]:
 
 @pytest.fixture(scope="module")
 def trained(inputs: dict[str, list[Artifact]], folder: Path) -> Path:
-    """Holds the output artifacts of one run."""
+    """The output artifacts of one run."""
     return _run(inputs, folder / "out")
 
 
@@ -223,7 +223,7 @@ def test_leaves_of_another_forest_are_refused(
 
 
 def _start_from(model: Path, folder: Path) -> Artifact:
-    """A training start that goes on from an exported model."""
+    """A training start that continues from an exported model."""
     start = _artifact(TrainingStartArtifact, folder)
     shutil.copytree(model / "Format-Serving" / STATE, folder / "state")
     write_plan(start.uri, StartPlan("warm", "", parent="7", train_days=1, forest_day="2024-05-01"))

@@ -1,4 +1,4 @@
-"""The replay of a schedule, with days that only pretend to train."""
+"""The replay of a schedule, with fake runs of the days."""
 
 import io
 import json
@@ -28,7 +28,7 @@ MONDAY, FRIDAY = date(2026, 3, 9), date(2026, 3, 13)
 
 
 class Days:
-    """Stands in for the runs of single days: what each was asked for, and what becomes of it."""
+    """Fakes the runs of single days, and records their arguments and outcomes."""
 
     def __init__(self, root: Path) -> None:
         self.workdir = Workdir(root / "workdir")
@@ -45,7 +45,7 @@ class Days:
         return SimpleNamespace(day=day, training=training, start=start)
 
     def start(self, day: date, refit: bool) -> StartPlan:
-        """Warm from the newest model of an earlier day, as the push destination leads to it."""
+        """Warm from the newest model of an earlier day at the push destination."""
         parent = find_parent(str(self.workdir.serving_model), day)
         if refit or parent is None:
             return StartPlan("cold", "a refit was requested" if refit else "it is Monday")
@@ -163,7 +163,7 @@ def test_a_range_without_any_day_is_refused(days: Days) -> None:
 
 
 def test_an_earlier_day_never_replaces_a_later_days_model(days: Days) -> None:
-    """After a change of the config, say, every day of a finished replay would be another training."""
+    """For example, after a change of the config every day of a finished replay would be a different training."""
     replay(days)
     days.recipe = "another recipe"
     with pytest.raises(FeedLogError, match=r"trained for 2026-03-13, and a model for 2026-03-09 would replace it\. If"):

@@ -1,4 +1,4 @@
-"""The command line: what it says and how it exits before any work is done."""
+"""The command line: its messages and exit status before any work is done."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -49,9 +49,7 @@ def test_a_missing_feed_log_is_named(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert str(missing) in capsys.readouterr().err
 
 
-def test_the_error_of_a_missing_day_gives_the_range_of_days(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_error_of_a_missing_day_gives_the_range_of_days(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "log"
     (log / "day-2026-01-12").mkdir(parents=True)
     arguments = ["--feed-log", str(log), "--day", "2026-02-01", "--workdir", str(tmp_path / "w")]
@@ -71,7 +69,7 @@ def test_the_error_of_a_config_without_a_schema_says_how_to_infer_one(
 
 
 def test_a_busy_workdir_is_not_touched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    # flock counts per open file, so a second lock in this process meets the first.
+    # flock is per open file, so a second lock in this process conflicts with the first.
     with Workdir(tmp_path.resolve()).lock():
         assert cli.main(["--workdir", str(tmp_path)]) == cli.USAGE
     assert "is writing here" in capsys.readouterr().err
@@ -119,9 +117,7 @@ def test_a_rollback_during_a_run_is_refused(tmp_path: Path, capsys: pytest.Captu
     assert find_serving_version(str(tmp_path / "serving_model")) == "8"
 
 
-def test_monitoring_before_the_first_push_is_an_error(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_monitoring_before_the_first_push_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--workdir", str(tmp_path), "--monitor", "2026-01-12"]) == cli.USAGE
     assert "no model is serving yet; run without --monitor to train one" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()

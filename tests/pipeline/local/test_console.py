@@ -1,4 +1,4 @@
-"""What a run prints where there is no terminal, which is what ends up in a scheduler's log."""
+"""The output of a run without a terminal, as in a scheduler's log."""
 
 import io
 import logging

@@ -1,4 +1,4 @@
-"""A real two-component pipeline: what is reported when it runs, comes from the cache, fails, and is started again."""
+"""Reports of a real two-component pipeline: run, cached, failed and restarted."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The built-in feed with injected faults, seen by `--monitor`: the right feature or slice is named, and no other."""
+"""`--monitor` on the built-in feed with injected faults: it names the faulty feature or slice, and no other."""
 
 import io
 import json
@@ -28,7 +28,7 @@ from ranker.monitoring.history import HealthHistory
 from ranker.monitoring.record import DayRecord
 from tests.pipeline.local.pushed_model import push
 
-# A part of the built-in config, enough for every kind of feature; what is left out only costs time.
+# A part of the built-in config with every kind of feature; the other features would only take time.
 CONFIG = replace(
     CONFIGS["feed"],
     objectives=tuple(o for o in CONFIGS["feed"].objectives if o.name in ("click", "like")),
@@ -53,7 +53,7 @@ RUN = RunSummary("run", CONFIG.name, EVAL_DAY.isoformat(), "log", "complete")
 
 @pytest.fixture(scope="module")
 def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six days, of which three are trained on and one is evaluated on."""
+    """Six days: three training days, one eval day and two later days."""
     root = tmp_path_factory.mktemp("feed")
     generate(root, days=len(DAYS), impressions_per_day=3_000, seed=4, start=START)
     return root
@@ -69,7 +69,7 @@ def serving(feed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def workdir(serving: Path, tmp_path: Path) -> Workdir:
-    """A working folder where that model serves."""
+    """A working folder in which that model is pushed."""
     found = Workdir(tmp_path / "workdir")
     found.root.mkdir()
     found.serving_model.symlink_to(serving)
@@ -92,7 +92,7 @@ def replaced(table: pa.Table, name: str, values: Any) -> pa.Table:
 
 
 def monitor(workdir: Workdir, feed: Path, day: date) -> tuple[int, str]:
-    """The exit status of monitoring a day, and what the terminal showed."""
+    """The exit status of monitoring a day, and its terminal output."""
     file = io.StringIO()
     return monitor_day(CONFIG, workdir, feed, day, Console(file=file, width=200)), file.getvalue()
 
@@ -205,7 +205,7 @@ def test_a_day_that_the_model_may_have_seen_has_a_note(feed: Path, workdir: Work
 
 
 def test_scores_are_compared_with_those_of_the_run_that_pushed_the_model(feed: Path, workdir: Workdir) -> None:
-    """A run records its model's scores; a model that then predicts otherwise on the same log is told."""
+    """A run records its model's scores; if the model later predicts differently on the same log, there is an alarm."""
     evaluation = evaluated(feed, workdir)
     version = next(iter(workdir.serving_model.iterdir())).name
     summary = replace(
@@ -234,7 +234,7 @@ def test_scores_are_compared_with_those_of_the_run_that_pushed_the_model(feed: P
 def test_a_run_compares_scores_with_those_of_the_same_model_only(feed: Path, workdir: Workdir, is_new: bool) -> None:
     evaluation = with_baseline(evaluated(feed, workdir))
     version = next(iter(workdir.serving_model.iterdir())).name
-    # What the model serving before is on record with, far from what either model predicts now.
+    # The recorded scores of the serving model, far from the predictions of both models now.
     usual = {name: curves.candidate.scores for name, curves in evaluation.curves.items()}
     usual["click"] = replace(usual["click"], first_bucket=usual["click"].first_bucket - 12)
     HealthHistory(workdir.monitoring).write_scores("f", usual)
@@ -279,7 +279,7 @@ def evaluated(feed: Path, workdir: Workdir) -> Evaluation:
 
 
 def with_baseline(evaluation: Evaluation) -> Evaluation:
-    """The same, with a serving model beside the candidate that predicts what the candidate does."""
+    """The same, with a serving model with the candidate's predictions."""
 
     def twice(objectives: dict[str, ObjectiveEvaluation]) -> dict[str, ObjectiveEvaluation]:
         return {name: replace(found, baseline=found.candidate) for name, found in objectives.items()}

@@ -1,4 +1,4 @@
-"""What stays of old runs, after real runs of a small pipeline."""
+"""The artifacts that are kept after real runs of a small pipeline."""
 
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def test_leftovers_of_a_stopped_run_are_removed_with_it(three_runs: Path) -> Non
     (three_runs / "artifacts" / "Write" / "out" / "2").mkdir()
     (three_runs / "artifacts" / "Write" / "out" / "99").mkdir()
     tidy(three_runs, keep=1)
-    # 99 is newer than anything, so it may belong to a run that is not known yet.
+    # 99 is newer than all runs, so it may belong to a run that is not registered yet.
     assert folders(three_runs) == ["Write/out/5", "Write/out/99"]
 
 

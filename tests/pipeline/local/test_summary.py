@@ -1,4 +1,4 @@
-"""The run summary, from what the components left behind."""
+"""The run summary, from the components' outputs."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The accumulator agrees with scikit-learn on every slice, and does not mind how the rows reach it."""
+"""The accumulator agrees with scikit-learn on every slice, and does not depend on batches and merges."""
 
 import numpy as np
 import pytest
@@ -87,7 +87,7 @@ def _merged(*parts: Accumulator) -> Accumulator:
 
 def test_merging_is_associative_and_commutative() -> None:
     data = simulate(rows=6000, seed=5)
-    # The parts meet the slice values in different orders, so their numbering differs.
+    # The slice values are in a different order in each part, so their numbering differs.
     parts = [slice(0, 10), slice(10, 3000), slice(3000, None)]
     whole = list(summarize(_part(data, slice(None))))
     a, b, c = (_part(data, rows) for rows in parts)

@@ -1,4 +1,4 @@
-"""Columns leave the Arrow batch whole, and what does not fit is an error that names the column."""
+"""Columns are read from Arrow batches, and an invalid column is an error that names it."""
 
 import pyarrow as pa
 import pytest

@@ -1,4 +1,4 @@
-"""The evaluation holds every metric and the verdicts that matter, survives its file, and shows as a table."""
+"""The evaluation has every metric and the relevant verdicts, can be stored as a file, and prints as a table."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Gates refuse what is broken, bless what is good, and do not mistake noise for either."""
+"""Gates refuse broken candidates, bless good ones, and do not fail because of noise."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def test_a_miscalibrated_candidate_is_refused_for_that_objective_only(data: Simu
 def test_a_candidate_broken_on_one_slice_is_refused_and_the_slice_is_named(data: Simulated) -> None:
     broken = data.probabilities.copy()
     android = data.columns["device"] == b"android"
-    # Half the impressions three times too low and half too high keep the sum over all slices as it was.
+    # Half of the impressions too low by a factor and half too high, so that the sum over all slices is unchanged.
     broken[0, android] = expit(logit(broken[0, android]) - 1.6)
     ios = data.columns["device"] == b"ios"
     broken[0, ios] *= 1.0 + (data.probabilities[0, android] - broken[0, android]).sum() / broken[0, ios].sum()
@@ -81,7 +81,9 @@ def test_a_candidate_with_shuffled_labels_is_refused(data: Simulated) -> None:
     assert {("click", "", "auc_drop"), ("share", "", "auc_drop")} <= compared
 
 
-def test_a_candidate_worse_than_the_serving_model_is_refused_even_if_it_passes_the_absolute_gates(data: Simulated) -> None:
+def test_a_candidate_worse_than_the_serving_model_is_refused_even_if_it_passes_the_absolute_gates(
+    data: Simulated,
+) -> None:
     noise = np.random.default_rng(1).normal(0, 0.8, data.probabilities.shape)
     worse = expit(logit(data.probabilities) + noise)
     worse *= data.probabilities.sum(axis=1, keepdims=True) / worse.sum(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Intervals cover the truth about as often as they say, and stay wide where there is little to go by."""
+"""Intervals have about their nominal coverage, and are wide with few outcomes."""
 
 import math
 
@@ -22,7 +22,7 @@ from tests.ranker.evaluation.simulated import accumulate, simulate
 
 
 def test_intervals_cover_the_truth_where_viewers_differ() -> None:
-    """Viewers with tastes of their own make impressions dependent; an interval that ignores that covers too rarely."""
+    """Viewers' tastes make their impressions dependent; an interval that ignores this has too low a coverage."""
     big = simulate(rows=400_000, seed=0, viewer_spread=0.8, viewers=100_000)
     true_auc = roc_auc_score(big.labels[0], big.probabilities[0])
     true_ratio = big.labels[0].sum() / big.probabilities[0].sum()
@@ -48,7 +48,7 @@ def test_o_over_e_without_observed_outcomes_has_the_poisson_upper_end() -> None:
 
 
 def test_rare_independent_outcomes_get_the_exact_poisson_interval() -> None:
-    # One outcome in each of ten groups: as even as can be, so the floor and not the jackknife decides.
+    # One outcome in each of ten groups: the jackknife's variance is minimal, so the lower bound applies.
     positives = np.concatenate([np.ones(10), np.zeros(0)])
     interval = o_over_e_interval(outcome_counts(positives, np.full(10, 1.0), np.full(10, 1e6)), 0.95)
     assert interval.lower == pytest.approx(0.5 * chi2.ppf(0.025, 20) / 10.0, rel=1e-3)

@@ -1,4 +1,4 @@
-"""The divergence of two histograms, and what chance alone makes of it."""
+"""The divergence of two histograms, and its expectation by chance."""
 
 import numpy as np
 import pytest

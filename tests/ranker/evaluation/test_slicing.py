@@ -1,4 +1,4 @@
-"""Slices are named and numbered by the values that turn up."""
+"""Slices are named and numbered by the values in the impressions."""
 
 import numpy as np
 

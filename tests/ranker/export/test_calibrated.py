@@ -1,4 +1,4 @@
-"""A model whose calibration differs by a feature: every way into it applies the function of the row's own value."""
+"""A model with a calibration by a feature: every signature applies the function of the row's value."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +26,7 @@ def calibrated(feed: TinyFeed) -> TinyFeed:
 
 @pytest.fixture(scope="module")
 def model(calibrated: TinyFeed, manifest: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Exported and loaded again."""
+    """The model, exported and loaded."""
     folder: Path = tmp_path_factory.mktemp("calibrated") / "model"
     export_saved_model(calibrated.module(), manifest, str(folder))
     return tf.saved_model.load(str(folder))

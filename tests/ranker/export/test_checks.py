@@ -1,4 +1,4 @@
-"""What a signature refuses, whatever server runs it, and how it says so."""
+"""Requests that a signature refuses on any server, and its messages."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ SCALARS = {"alpha": tf.constant(0.5), "lambda_": tf.constant(0.1)}
 
 @pytest.fixture(scope="module")
 def model(saved_model: Path) -> Any:
-    """The loaded model, which has to live as long as its signatures are called."""
+    """The loaded model, which must be referenced as long as its signatures are called."""
     return tf.saved_model.load(str(saved_model))
 
 

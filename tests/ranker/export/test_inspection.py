@@ -1,4 +1,4 @@
-"""What cannot be evaluated is told from what can, with the reason."""
+"""Models that cannot be evaluated are recognised, with the reason."""
 
 import re
 from pathlib import Path

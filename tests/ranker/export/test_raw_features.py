@@ -1,4 +1,4 @@
-"""Dense tensors become what the parser makes of the equivalent examples."""
+"""Dense tensors are converted to the parser's output for the equivalent examples."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The exported folder: whole, described, and enough by itself."""
+"""The exported folder: complete, described by its manifest, and self-contained."""
 
 import json
 import subprocess
@@ -93,7 +93,7 @@ def test_a_failed_export_leaves_no_model_that_looks_complete(
     assert not (tmp_path / "model").exists()
 
 
-def test_leftovers_of_a_killed_export_are_replaced(feed: TinyFeed, manifest: Manifest, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_export_do_not_matter(feed: TinyFeed, manifest: Manifest, tmp_path: Path) -> None:
     (tmp_path / ".model.0123.tmp").mkdir()
     (tmp_path / ".model.0123.tmp" / "rest").touch()
 

@@ -1,4 +1,4 @@
-"""Every way into the model gives the same probabilities, and they are those that training sees."""
+"""All signatures give the same probabilities, which are those of training."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ NAMES = [o.name for o in OBJECTIVES]
 
 @pytest.fixture(scope="module")
 def model(saved_model: Path) -> Any:
-    """The loaded model, which has to live as long as its signatures are called."""
+    """The loaded model, which must be referenced as long as its signatures are called."""
     return tf.saved_model.load(str(saved_model))
 
 
@@ -28,7 +28,7 @@ def signatures(model: Any) -> Signatures:
 
 @pytest.fixture(scope="module")
 def expected(feed: TinyFeed) -> np.ndarray:
-    """From what Beam transformed and the forest's own traversal encoded; [rows, objectives]."""
+    """The expected probabilities [rows, objectives], from Beam's transformed rows and the forest's own traversal."""
     return feed.probabilities()
 
 
@@ -126,9 +126,7 @@ def test_rank_weighs_the_groups(
     assert np.all(np.diff(ranked["score"].numpy()[order]) <= 0)
 
 
-def test_weights_of_a_request_replace_the_configs(
-    feed: TinyFeed, signatures: Signatures, expected: np.ndarray
-) -> None:
+def test_weights_of_a_request_replace_the_configs(feed: TinyFeed, signatures: Signatures, expected: np.ndarray) -> None:
     weights = {"weight_like": 0.5, "weight_click": 2.0, "weight_answer": 0.0}
     trade_off = {"alpha": 0.25, "lambda_": 4.0, **weights}
     ranked = signatures["rank_weighted"](

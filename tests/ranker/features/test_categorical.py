@@ -1,4 +1,4 @@
-"""Categorical columns: conversion, schema, and how serving reads them."""
+"""Categorical columns: conversion, schema and serving."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Dense embeddings: conversion, schema, profile, and how serving reads them."""
+"""Dense embeddings: conversion, schema, profile and serving."""
 
 import numpy as np
 import pyarrow as pa

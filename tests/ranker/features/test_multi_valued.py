@@ -1,4 +1,4 @@
-"""Multi-valued columns: conversion, schema, and how serving reads them."""
+"""Multi-valued columns: conversion, schema and serving."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Numeric columns: conversion, schema, and what Transform and serving make of them."""
+"""Numeric columns: conversion, schema, Transform and serving."""
 
 import decimal
 from typing import Any

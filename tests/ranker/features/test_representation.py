@@ -1,4 +1,4 @@
-"""Which columns are read as dense tensors, by what TFX makes of the schema."""
+"""The columns that TFX reads as dense tensors with the schema."""
 
 import numpy as np
 import pytest

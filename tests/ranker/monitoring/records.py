@@ -1,4 +1,4 @@
-"""Days of a history, healthy and otherwise."""
+"""Healthy and faulty days of a history."""
 
 from dataclasses import replace
 

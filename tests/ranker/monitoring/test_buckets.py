@@ -1,4 +1,4 @@
-"""Buckets of numbers keep their order and need no range; buckets of categories are the same everywhere."""
+"""Buckets of numbers keep their order and need no range; buckets of categories are the same in every process."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What is frozen, missing or shifted is named; what always moves is not."""
+"""Frozen, missing and shifted features are alarms; features that change every day are not."""
 
 from typing import Any
 
@@ -86,7 +86,7 @@ def test_a_value_that_changes_every_day_is_not_drift() -> None:
 
 
 def test_a_small_shift_of_all_values_is_not_drift(window: list[DayProfile]) -> None:
-    """Three values 20 % apart that grow by 1 % a day: a fixed grid would see new values when one crosses a line."""
+    """Three values 20 % apart that grow by 1 % per day: with fixed bins, a value that crosses an edge would be new."""
     random = np.random.default_rng(6)
 
     def ages(days: int) -> list[list[float]]:

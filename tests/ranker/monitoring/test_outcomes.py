@@ -1,4 +1,4 @@
-"""O/E beyond its limits is told with the slice, the numbers and the interval; noise is not."""
+"""O/E beyond its limits is an alarm with the slice, the numbers and the interval; noise is not."""
 
 import numpy as np
 import pytest
@@ -71,7 +71,7 @@ def test_few_outcomes_and_disabled_slices_are_not_judged(data: Simulated) -> Non
 
 
 def test_the_false_alarm_rate_does_not_depend_on_the_number_of_slices() -> None:
-    """Healthy days, each with 38 intervals whose limits leave no room beside 1."""
+    """Healthy days, each with 38 intervals and limits of exactly 1."""
     limits = Monitoring(o_over_e=(1.0, 1.0), slice_o_over_e=(1.0, 1.0), false_alarm_rate=0.1)
     days = 0
     for seed in range(40):
@@ -81,7 +81,7 @@ def test_the_false_alarm_rate_does_not_depend_on_the_number_of_slices() -> None:
 
 
 def test_the_alarm_s_interval_is_wider_than_the_day_s(data: Simulated) -> None:
-    """Just beyond the limit by its own interval, and within it by the one that counts how many there are."""
+    """Just beyond the limit with its own interval, and within it with the interval corrected for multiple testing."""
     evaluation = evaluated(data, data.probabilities * 0.8)
     click = outcome_health(evaluation, "candidate", LIMITS)[0]
     assert click.lower is not None

@@ -1,4 +1,4 @@
-"""A profile counts every value once, however the day is cut into batches."""
+"""A profile counts every value once, for any division of the day into batches."""
 
 import numpy as np
 import pytest

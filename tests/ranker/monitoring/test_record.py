@@ -1,4 +1,4 @@
-"""A day's alarms in the order in which they should be looked at, and its file."""
+"""A day's alarms, in order of importance, and its file."""
 
 import pytest
 

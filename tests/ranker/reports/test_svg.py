@@ -1,4 +1,4 @@
-"""Figures follow the page's colours and can stand side by side on one page."""
+"""Figures use the page's colours, and several can be on one page."""
 
 import re
 import xml.etree.ElementTree as ElementTree

@@ -1,4 +1,4 @@
-"""Numbers read well, and what is undefined is a dash."""
+"""Numbers are formatted for readers, and undefined values are a dash."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Every model learns a small feed that can be learnt."""
+"""Every model learns a small, learnable feed."""
 
 import json
 from dataclasses import replace
@@ -55,7 +55,7 @@ def _model(name: str) -> object:
 @pytest.mark.parametrize("name", [_model(name) for name in MODELS])
 def test_it_predicts_both_objectives(name: str, day: HeldOutDay) -> None:
     model = MODELS[name]
-    # As they are kept in a file.
+    # As they are stored in a file.
     settings = () if model.tune is None else (json.loads(json.dumps(model.tune(day))),)
     predicted = model.predict(day, 1, *settings)
     assert predicted.shape == day.test.labels.shape

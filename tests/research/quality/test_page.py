@@ -1,4 +1,4 @@
-"""What the page says of predictions whose quality is known."""
+"""The page's tables for predictions of known quality."""
 
 from datetime import date
 from pathlib import Path
@@ -26,7 +26,7 @@ CONFIG = PipelineConfig(
 
 @pytest.fixture(scope="module")
 def results() -> QualityResults:
-    """The truth, ours which is near it, and two rivals, the second of which knows nothing."""
+    """The true probabilities, ours close to them, and two rivals, the second of which is uninformative."""
     rng = np.random.default_rng(1)
     truth = rng.beta(1, 4, (4_000, 2)).astype(np.float32)
     labels = (rng.random(truth.shape) < truth).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The strategies and their judgement on rows that drift, without a pipeline before them."""
+"""The strategies and their evaluation on rows with drift, without a pipeline."""
 
 import json
 from dataclasses import replace
@@ -24,7 +24,7 @@ DAYS, ROWS_PER_DAY = 4, 1_500
 
 
 def drifting_rows(day: int, seed: int) -> Rows:
-    """What raises the odds of a click turns around within a few days."""
+    """The effect of a feature on the odds of a click changes its sign within a few days."""
     rng = np.random.default_rng(seed)
     features = rng.standard_normal((ROWS_PER_DAY, len(FEATURES))).astype(np.float32)
     turn = np.cos(day * np.pi / 4)
@@ -56,14 +56,14 @@ def replay() -> Replay:
 
 @pytest.fixture(scope="module")
 def runs(replay: Replay) -> dict[str, list[DayResult]]:
-    """Every strategy's days, one seed."""
+    """Every strategy's days, with one seed."""
     first, _ = first_model(replay, "incremental", seed=1)
     return {name: list(strategy(replay, first, 1)) for name, strategy in STRATEGIES.items()}
 
 
 @pytest.fixture(scope="module")
 def results(replay: Replay, runs: dict[str, list[DayResult]]) -> RetrainingResults:
-    """The same, judged."""
+    """The evaluation of these results."""
     return judge_all(replay, [runs])
 
 

@@ -1,4 +1,4 @@
-"""Trainings in other processes, kept on disk."""
+"""Trainings in other processes, with predictions stored on disk."""
 
 from itertools import count
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_what_was_predicted_is_not_predicted_again(tmp_path: Path) -> None:
     found = run(trainings, tmp_path, 2, Console(quiet=True))
     assert [found[training].shape for training in trainings] == 2 * [(4_000, 2)]
     assert np.abs(found[trainings[0]] - found[trainings[1]]).max() > 1e-3
-    # Without processes nothing could be trained, so what comes back was kept.
+    # Without processes nothing can be trained, so these predictions are the stored ones.
     again = run(trainings, tmp_path, 0, Console(quiet=True))
     np.testing.assert_array_equal(again[trainings[1]], found[trainings[1]])
 

@@ -1,4 +1,4 @@
-"""Variants of every study learn a small day, and differ as they should."""
+"""Variants of every study learn a small day, and differ as expected."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def test_a_regression_fitted_afterwards_is_never_certain(day: PreparedDay) -> No
     p = predict(day, variant("isotonic", "post-hoc isotonic regression"), 1)
     least = float(np.float32(0.5 / day.day.validation.sum()))
     assert least <= p.min() < p.max() <= 1 - least
-    assert len(np.unique(p)) < 400  # it is a regression of steps
+    assert len(np.unique(p)) < 400  # isotonic regression gives a step function
 
 
 def test_the_seed_changes_the_towers_and_not_the_forest(day: PreparedDay) -> None:

@@ -1,4 +1,4 @@
-"""What TFDV says, in plain data."""
+"""TFDV's results as plain data."""
 
 import tfx  # noqa: F401 # isort: skip
 from typing import Any

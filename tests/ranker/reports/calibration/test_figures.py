@@ -1,4 +1,4 @@
-"""What the figures compute before they draw."""
+"""The data that the figures compute before drawing."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The sentence that a reader sees first."""
+"""The headline of the page."""
 
 from dataclasses import replace
 

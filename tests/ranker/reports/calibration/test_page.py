@@ -1,4 +1,4 @@
-"""The page as text: everything is on it, in order, it needs nothing else, and it stays small."""
+"""The page as text: complete, in order, self-contained and small."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The monitor's page: what is beyond its limits is marked, and it opens in a browser."""
+"""The monitor's page: values beyond their limits are marked, and it opens in a browser."""
 
 import re
 from collections.abc import Sequence
