@@ -17,7 +17,7 @@ from tfx.types import artifact_utils
 
 from components.artifacts import SOURCE_FINGERPRINT, start_of
 from ranker.config.documents import from_json
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.feed_log.columns import LogColumns
 from ranker.feed_log.day import resolve_day
 from ranker.feed_log.fingerprint import source_fingerprint
@@ -83,7 +83,7 @@ class _WriteUnit(beam.DoFn):
     file, and the executor raises it.
     """
 
-    def __init__(self, columns: Sequence[Column], examples_uri: str, scratch: str) -> None:
+    def __init__(self, columns: Sequence[LogColumn], examples_uri: str, scratch: str) -> None:
         self._columns = columns
         self._examples_uri = examples_uri
         self._scratch = scratch

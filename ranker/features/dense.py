@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from ranker.config.columns import DenseEmbedding
 from ranker.features import arrow, drafting
 from ranker.features.kind import FeatureKind, Transformed, Vocabulary
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.features.tensors import RawColumns, Tensor, as_parsed
 
 
@@ -25,9 +25,9 @@ class DenseKind(FeatureKind[DenseEmbedding]):
     typical = "mean length"
 
     @property
-    def log_column(self) -> Column:
+    def log_column(self) -> LogColumn:
         """The column, with the size of the vector."""
-        return Column(self.column.name, self.name, self.column.size)
+        return LogColumn(self.column.name, self.name, self.column.size)
 
     @classmethod
     def accepts(cls, arrow_type: pa.DataType) -> bool:
@@ -35,7 +35,7 @@ class DenseKind(FeatureKind[DenseEmbedding]):
         return arrow.is_list(arrow_type) and arrow.is_number(arrow_type.value_type)
 
     @classmethod
-    def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
+    def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
         """Lists of float32.
 
         Raises:
@@ -58,7 +58,7 @@ class DenseKind(FeatureKind[DenseEmbedding]):
         return arrow.lists(pa.array(floats), ends)
 
     @classmethod
-    def draft(cls, column: Column, seen: drafting.Seen) -> schema_pb2.Feature:
+    def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
         """A vector in every Example."""
         return drafting.required(column, cls.schema_type)
 

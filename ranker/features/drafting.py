@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 
 MIN_DOMAIN_MASS = 0.95
 MIN_DRIFT_THRESHOLD = 0.3
@@ -30,7 +30,7 @@ class Seen:
     domain: Sequence[str] = ()
 
 
-def optional(column: Column, seen: Seen, schema_type: "schema_pb2.FeatureType") -> schema_pb2.Feature:
+def optional(column: LogColumn, seen: Seen, schema_type: "schema_pb2.FeatureType") -> schema_pb2.Feature:
     """A column that may be missing from some rows."""
     feature = schema_pb2.Feature(name=column.name, type=schema_type)
     feature.value_count.min = 1
@@ -40,7 +40,7 @@ def optional(column: Column, seen: Seen, schema_type: "schema_pb2.FeatureType") 
     return feature
 
 
-def optional_strings(column: Column, seen: Seen) -> schema_pb2.Feature:
+def optional_strings(column: LogColumn, seen: Seen) -> schema_pb2.Feature:
     """A column of strings that may be missing, with its values as domain if there are few."""
     feature = optional(column, seen, schema_pb2.BYTES)
     if seen.varies:
@@ -52,7 +52,7 @@ def optional_strings(column: Column, seen: Seen) -> schema_pb2.Feature:
     return feature
 
 
-def required(column: Column, schema_type: "schema_pb2.FeatureType") -> schema_pb2.Feature:
+def required(column: LogColumn, schema_type: "schema_pb2.FeatureType") -> schema_pb2.Feature:
     """A column with `column.size` values in every row."""
     feature = schema_pb2.Feature(name=column.name, type=schema_type)
     feature.presence.min_fraction = 1.0
@@ -61,7 +61,7 @@ def required(column: Column, schema_type: "schema_pb2.FeatureType") -> schema_pb
     return feature
 
 
-def key(column: Column, schema_type: "schema_pb2.FeatureType") -> schema_pb2.Feature:
+def key(column: LogColumn, schema_type: "schema_pb2.FeatureType") -> schema_pb2.Feature:
     """A key: one value in every row of a log, no value in a request to a model."""
     feature = schema_pb2.Feature(name=column.name, type=schema_type)
     feature.value_count.min = feature.value_count.max = 1

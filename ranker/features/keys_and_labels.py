@@ -7,7 +7,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.features import arrow, drafting
 from ranker.features.kind import ColumnKind
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 
 
 class IdKind(ColumnKind):
@@ -24,14 +24,14 @@ class IdKind(ColumnKind):
         return arrow.is_text(arrow_type) or pt.is_integer(arrow.decoded_type(arrow_type))
 
     @classmethod
-    def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
+    def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
         """Lists of bytes; null and "" are bad values."""
         present, strings = arrow.strings(values)
         arrow.check_all(present, lambda row: f"{arrow.shown(values, row)}; every impression needs a key")
         return arrow.singles(strings, present)
 
     @classmethod
-    def draft(cls, column: Column, seen: drafting.Seen) -> schema_pb2.Feature:
+    def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
         """A key."""
         return drafting.key(column, cls.schema_type)
 
@@ -50,7 +50,7 @@ class TimestampKind(ColumnKind):
         return pt.is_timestamp(arrow_type) or pt.is_date(arrow_type) or pt.is_integer(arrow_type)
 
     @classmethod
-    def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
+    def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
         """Lists of int64, milliseconds since 1970; null is a bad value."""
         present = arrow.valid(values)
         arrow.check_all(present, lambda row: "null; every impression needs a time")
@@ -60,7 +60,7 @@ class TimestampKind(ColumnKind):
         return arrow.singles(values.cast(pa.int64()), present)
 
     @classmethod
-    def draft(cls, column: Column, seen: drafting.Seen) -> schema_pb2.Feature:
+    def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
         """A key."""
         return drafting.key(column, cls.schema_type)
 
@@ -78,7 +78,7 @@ class ObjectiveKind(ColumnKind):
         return arrow.is_number(arrow_type)
 
     @classmethod
-    def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
+    def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
         """Lists of int64; null and numbers other than 0 and 1 are bad values."""
         labels = arrow.floats(values)
         good = (labels == 0) | (labels == 1)
@@ -86,7 +86,7 @@ class ObjectiveKind(ColumnKind):
         return arrow.singles(pa.array(labels.astype(np.int64)), np.ones(len(labels), bool))
 
     @classmethod
-    def draft(cls, column: Column, seen: drafting.Seen) -> schema_pb2.Feature:
+    def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
         """0 or 1 in every Example."""
         feature = drafting.required(column, cls.schema_type)
         feature.int_domain.min, feature.int_domain.max = 0, 1

@@ -3,8 +3,8 @@
 A kind defines everything that depends on the kind of a column, from the Parquet file to the monitor's page. The other
 modules iterate over the columns and call each column's kind. `ranker.features.registry` lists the kinds.
 
-Class methods handle a column of the feed log, which is described by a `Column`; keys and objectives have only these. An
-instance is one feature of a model, described by its part of the config.
+Class methods handle a column of the feed log, which is described by a `LogColumn`; keys and objectives have only these.
+An instance is one feature of a model, described by its part of the config.
 """
 
 from abc import ABC, abstractmethod
@@ -20,7 +20,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.config.columns import FeatureColumn
 from ranker.features.drafting import Seen
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.features.tensors import RawColumns, Tensor
 
 C = TypeVar("C", bound=FeatureColumn)
@@ -48,7 +48,7 @@ class ColumnKind(ABC):
 
     @classmethod
     @abstractmethod
-    def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
+    def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
         """The column as lists, one per row, null for a row without a value.
 
         Args:
@@ -64,7 +64,7 @@ class ColumnKind(ABC):
 
     @classmethod
     @abstractmethod
-    def draft(cls, column: Column, seen: Seen) -> schema_pb2.Feature:
+    def draft(cls, column: LogColumn, seen: Seen) -> schema_pb2.Feature:
         """The column's entry in a drafted schema."""
 
     @classmethod
@@ -133,9 +133,9 @@ class FeatureKind(ColumnKind, Generic[C]):
         self.column = column
 
     @property
-    def log_column(self) -> Column:
+    def log_column(self) -> LogColumn:
         """The feature as a column of the feed log."""
-        return Column(self.column.name, self.name)
+        return LogColumn(self.column.name, self.name)
 
     @abstractmethod
     def transform(self, columns: RawColumns, vocabulary: Vocabulary) -> Transformed:

@@ -4,7 +4,7 @@ from pydantic.dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Column:
+class LogColumn:
     """One column of the feed log.
 
     Attributes:

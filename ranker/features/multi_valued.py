@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from ranker.config.columns import MultiValued
 from ranker.features import arrow, drafting
 from ranker.features.kind import FeatureKind, Transformed, Vocabulary
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.features.tensors import RawColumns, Tensor, as_parsed
 
 
@@ -31,7 +31,7 @@ class MultiValuedKind(FeatureKind[MultiValued]):
         return arrow.is_category(arrow_type.value_type) or pt.is_null(arrow_type.value_type)
 
     @classmethod
-    def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
+    def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
         """Lists of bytes; integers become decimal strings, booleans "0" and "1"."""
         if pt.is_null(values.type):
             values = values.cast(pa.list_(pa.null()))
@@ -40,7 +40,7 @@ class MultiValuedKind(FeatureKind[MultiValued]):
         return arrow.lists(strings, np.concatenate([[0], np.cumsum(present)])[ends])
 
     @classmethod
-    def draft(cls, column: Column, seen: drafting.Seen) -> schema_pb2.Feature:
+    def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
         """Optional strings."""
         return drafting.optional_strings(column, seen)
 

@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from ranker.config.columns import Numeric
 from ranker.features import arrow, drafting
 from ranker.features.kind import FeatureKind, Transformed, Vocabulary
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.features.tensors import RawColumns, Tensor
 
 _MISSING = float("nan")
@@ -31,14 +31,14 @@ class NumericKind(FeatureKind[Numeric]):
         return arrow.is_number(arrow_type) or pt.is_null(arrow_type)
 
     @classmethod
-    def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
+    def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
         """Lists of float32."""
         floats = arrow.floats(values)
         present = ~np.isnan(floats)
         return arrow.singles(pa.array(floats[present]), present)
 
     @classmethod
-    def draft(cls, column: Column, seen: drafting.Seen) -> schema_pb2.Feature:
+    def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
         """An optional number."""
         feature = drafting.optional(column, seen, cls.schema_type)
         feature.value_count.max = 1

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.features.kind import ColumnKind, FeatureKind
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.features.registry import column_kind
 
 
-def add_tensor_representations(schema: schema_pb2.Schema, columns: Iterable[Column]) -> None:
+def add_tensor_representations(schema: schema_pb2.Schema, columns: Iterable[LogColumn]) -> None:
     """Sets for every column whether it is read as a dense or a sparse tensor.
 
     Args:

@@ -62,7 +62,7 @@ def test_a_miscalibrated_candidate_is_refused_for_that_objective_only(data: Simu
 def test_a_candidate_broken_on_one_slice_is_refused_and_the_slice_is_named(data: Simulated) -> None:
     broken = data.probabilities.copy()
     android = data.columns["device"] == b"android"
-    # Half of the impressions too low by a factor and half too high, so that the sum over all slices is unchanged.
+    # Half of the impressions three times too low and half too high: the sum over all slices is unchanged.
     broken[0, android] = expit(logit(broken[0, android]) - 1.6)
     ios = data.columns["device"] == b"ios"
     broken[0, ios] *= 1.0 + (data.probabilities[0, android] - broken[0, android]).sum() / broken[0, ios].sum()
