@@ -219,7 +219,7 @@ def plan_start(config: PipelineConfig, push_destination: str, day: date, refit: 
         config: the pipeline's.
         push_destination: path or URI of the folder of versions.
         day: the day held out.
-        refit: start cold, whatever the cadence says.
+        refit: start cold, whatever the cadence is.
     """
     if refit:
         return StartPlan("cold", "a refit was requested")

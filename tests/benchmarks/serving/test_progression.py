@@ -57,6 +57,6 @@ def test_every_stage_runs_through_the_network_and_is_timed() -> None:
         "leaves as one byte a tree",
     ]
     assert all(stage.conversion > 0 and stage.total > 0 for stage in stages)
-    conversion, whole = figures(stages)
+    conversion, total = figures(stages)
     assert conversion.ours == 1000 * stages[-1].conversion
-    assert whole.rival == 1000 * stages[0].total
+    assert total.rival == 1000 * stages[0].total

@@ -81,8 +81,8 @@ def _inputs(feed: TinyFeed, folder: Path) -> dict[str, list[Artifact]]:
     (folder / "leaf_examples" / "Split-train").mkdir(exist_ok=True)
     for i, file in enumerate(sorted(folder.glob("transformed-*"))):
         target = folder / "leaf_examples" / "Split-train" / f"leaf_examples-{i:05d}"
-        (folder / "aside").mkdir(exist_ok=True)
-        encode_shard(Shard(str(file), str(target), str(folder / "aside")), Traversal(feed.forest))
+        (folder / "temporary").mkdir(exist_ok=True)
+        encode_shard(Shard(str(file), str(target), str(folder / "temporary")), Traversal(feed.forest))
     forest = _artifact(ForestArtifact, folder / "forest")
     feed.forest.save(forest.uri)
     graph = _artifact(standard_artifacts.TransformGraph, feed.graph)

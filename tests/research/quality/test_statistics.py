@@ -51,7 +51,7 @@ def test_a_better_model_is_significantly_better_and_an_equal_one_is_not() -> Non
     assert (true.normalized_entropy - worse.normalized_entropy).interval[1] < 0
 
 
-def test_viewers_are_drawn_whole() -> None:
+def test_all_impressions_of_a_viewer_are_drawn_together() -> None:
     """A feed with each row repeated ten times for the same viewer has the same intervals as the feed itself."""
     labels, buckets, p = drawn(1500)
     weights = bootstrap_weights()
