@@ -74,7 +74,7 @@ def test_an_epoch_has_every_row_once_in_another_order() -> None:
     assert first.tolist() != second.tolist() != numbers.tolist()
 
 
-def test_predictions_are_made_anew_only_where_something_that_they_depend_on_has_changed(day: HeldOutDay) -> None:
+def test_predictions_are_computed_again_only_if_something_that_they_depend_on_changed(day: HeldOutDay) -> None:
     def with_config(**changes: object) -> HeldOutDay:
         return replace(day, config=replace(CONFIG, **changes))  # type: ignore[arg-type]
 
