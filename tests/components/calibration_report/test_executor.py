@@ -159,7 +159,7 @@ def test_a_run_without_a_new_forest_names_the_reused_one(tmp_path: Path) -> None
 def test_a_missing_file_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     inputs = artifacts(tmp_path, blessed_inputs())
     (tmp_path / "model_run" / "history.json").unlink()
-    with pytest.raises(ValueError, match=r"model_run/history\.json was expected"):
+    with pytest.raises(ValueError, match=r"model_run/history\.json is missing"):
         execute(inputs, tmp_path)
     assert not (tmp_path / "report" / "report.html").exists()
 

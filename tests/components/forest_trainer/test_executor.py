@@ -142,5 +142,5 @@ def test_a_forest_with_other_features_is_refused(tmp_path: Path) -> None:
     examples = examples_artifact(tmp_path / "examples", {"train": {"a": tensors_of(1500, seed=1)}})
     run(component(examples), examples, tmp_path / "grown")
     start = warm_start(tmp_path / "start", tmp_path / "grown")
-    with pytest.raises(ValueError, match=r"version 7 has a forest of the features .* takes a cold start"):
+    with pytest.raises(ValueError, match=r"version 7 has a forest of the features .* to change them, start cold"):
         run(component(examples, feature_names=FEATURES[:-1]), examples, tmp_path / "forest", start)

@@ -56,7 +56,7 @@ def test_a_day_without_slices_features_or_outcomes_has_a_page() -> None:
     bare = DayRecord("2026-01-12", "monitor", "", 10, 0.95, (outcome("click"),))
     page = monitor_page("feed", [bare])
     assert "The config names no slices." in page
-    assert "No day of a training window was there to compare with." in page
+    assert "There was no day of a training window to compare with." in page
     assert "scored by a model that was not pushed" in page
 
 
