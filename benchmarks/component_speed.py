@@ -1,4 +1,4 @@
-"""FeedLogGen, LeafEncoder and TowerTrainer, each beside what it is measured against, on the same rows."""
+"""The speed of FeedLogGen, LeafEncoder and TowerTrainer, each compared with a rival on the same rows."""
 
 import json
 import shutil
@@ -40,12 +40,12 @@ _READ_ROWS = 16_384
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A feed log and what the pipeline made of it, up to LeafEncoder; each a folder.
+class PreparedFeed:
+    """The folders of a feed log and of the pipeline's artifacts up to LeafEncoder.
 
     Attributes:
         config: the pipeline's.
-        day: the day held out for the split eval.
+        day: the held-out day of the split eval.
         rows: impressions of both splits.
         feed_log, transformed_examples, transform_graph, forest, leaf_examples: the feed log and the artifacts.
     """
@@ -60,8 +60,8 @@ class Prepared:
     leaf_examples: Path
 
 
-def feed_log_gen(prepared: Prepared, work: Path, rounds: int = 1) -> Figure:
-    """FeedLogGen beside TFX's Parquet ExampleGen, both from the feed log to an Examples artifact."""
+def feed_log_gen(prepared: PreparedFeed, work: Path, rounds: int = 1) -> Figure:
+    """FeedLogGen compared with TFX's Parquet ExampleGen, both from the feed log to an Examples artifact."""
     config = prepared.config
     component = FeedLogGen(
         feed_log=str(prepared.feed_log),
@@ -96,13 +96,13 @@ def feed_log_gen(prepared: Prepared, work: Path, rounds: int = 1) -> Figure:
         rival=prepared.rows / seconds["stock"],
         unit="rows/s",
         target=FEED_LOG_GEN_TARGET,
-        note=f"beside TFX's Parquet ExampleGen on the same {prepared.rows:,} rows and Beam runner, start of the Beam "
-        "pipeline included",
+        note=f"compared with TFX's Parquet ExampleGen on the same {prepared.rows:,} rows and Beam runner, start of the "
+        "Beam pipeline included",
     )
 
 
-def leaf_encoder(prepared: Prepared, work: Path, rounds: int = 3) -> Figure:
-    """LeafEncoder from artifact to artifact, beside XGBoost's own prediction of leaves on a matrix in memory."""
+def leaf_encoder(prepared: PreparedFeed, work: Path, rounds: int = 3) -> Figure:
+    """LeafEncoder from artifact to artifact, compared with XGBoost's own prediction of leaves on a matrix in memory."""
     examples = _artifact(standard_artifacts.Examples, prepared.transformed_examples)
     examples.split_names = json.dumps(SPLITS)
     inputs = {"transformed_examples": [examples], "forest": [_artifact(ForestArtifact, prepared.forest)]}
@@ -128,8 +128,8 @@ def leaf_encoder(prepared: Prepared, work: Path, rounds: int = 3) -> Figure:
     )
 
 
-def tower_trainer(prepared: Prepared, rounds: int = 3) -> Figure:
-    """The training loop from the leaf examples' files, beside the same loop from batches in memory."""
+def tower_trainer(prepared: PreparedFeed, rounds: int = 3) -> Figure:
+    """The training loop from the leaf examples' files, compared with the same loop from batches in memory."""
     config, forest = prepared.config, Forest.load(str(prepared.forest))
     spec = tft.TFTransformOutput(str(prepared.transform_graph)).transformed_feature_spec()
     inputs = tower_inputs(spec, config.features, config.towers, forest.trees, forest.leaves)
@@ -166,10 +166,10 @@ def tower_trainer(prepared: Prepared, rounds: int = 3) -> Figure:
 
 
 def in_memory(batches: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
-    """The same batches, in the same order, as slices of tensors that hold all of their rows.
+    """The same batches, in the same order, as slices of in-memory tensors with all rows.
 
     Args:
-        batches: none but the last smaller than `batch_size`.
+        batches: all of `batch_size`; the last one may be smaller.
     """
     parts = list(batches)
     rows = {name: tf.concat([part[name] for part in parts], axis=0) for name in parts[0]}
@@ -212,7 +212,7 @@ def _count(examples: Path, split: str) -> int:
     )
 
 
-def _forest_features(prepared: Prepared, features: int) -> NDArray[np.float32]:
+def _forest_features(prepared: PreparedFeed, features: int) -> NDArray[np.float32]:
     """All rows of both splits, [rows, features]."""
     tensors = {keys.FOREST_FEATURES: tf.io.FixedLenFeature([features], tf.float32)}
     files = [f for split in SPLITS for f in example_files(str(prepared.transformed_examples / f"Split-{split}"))]

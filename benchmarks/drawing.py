@@ -1,4 +1,4 @@
-"""Drawings that change only where their numbers do, so that a rerun's diff can be read."""
+"""Reproducible drawings: a rerun's diff shows only changed numbers."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 
 
 def save_svg(figure: Figure, file: Path) -> None:
-    """Writes the figure, making its folder.
+    """Writes the figure, and creates its folder.
 
-    Matplotlib would put the time of day into the file, and make up the ids of its paths by chance.
+    By default, matplotlib writes the date into the file and uses random ids for its paths.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     with rc_context({"svg.hashsalt": "drawing"}):

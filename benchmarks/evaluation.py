@@ -1,10 +1,10 @@
-"""Our Evaluator beside TFX's stock one, on the same examples and the same SavedModel.
+"""Our Evaluator compared with TFX's stock one, on the same examples and the same SavedModel.
 
     uv run python -m benchmarks.evaluation [--quick] [--json FILE]
 
-Stock computes AUC and Calibration, ours every metric of `ranker.evaluation` with its intervals, the reliability curves
-and the gates. Both run as the pipeline runs them, from artifact to artifact. The model is cheap on purpose, so that the
-evaluation is measured and not the model.
+The stock Evaluator computes AUC and Calibration; ours computes every metric of `ranker.evaluation` with its intervals,
+the reliability curves and the gates. Both run as in the pipeline, from artifact to artifact. The model is deliberately
+cheap, so that the time is that of the evaluation and not of the model.
 """
 
 import json
@@ -51,7 +51,7 @@ _CHUNK = 10_000
 
 
 class CheapModel(tf.Module):
-    """Reads one number per objective from the example and squashes it."""
+    """Applies the sigmoid to one number per objective from the example."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
     def serve(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -67,7 +67,7 @@ def _score(objective: str) -> str:
 
 
 def write_examples(folder: Path, rows: int, seed: int = 1) -> None:
-    """Writes impressions whose outcomes follow the probabilities that the cheap model will predict."""
+    """Writes impressions with outcomes drawn from the probabilities that the cheap model predicts."""
     folder.mkdir(parents=True)
     random = np.random.default_rng(seed)
     encoder = example_coder.RecordBatchToExamplesEncoder()
@@ -174,7 +174,7 @@ def measure(rows: int, work: Path, console: Console) -> Figure:
         "gates": to_json(Gates()),
     }
     stock = {"eval_config": json_format.MessageToJson(stock_config()), "example_splits": json.dumps(["eval"])}
-    # The first Beam pipeline and the first model of a process are slow for anyone.
+    # The first Beam pipeline and the first model of a process are slow, whichever evaluator runs.
     run_executor(Executor, work, work / "warm", ours)
     our_seconds = run_executor(Executor, work, work / "ours", ours)
     console.print(f"ours: {our_seconds:.1f} s")
@@ -206,4 +206,4 @@ def main(options: Options) -> None:
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
-    main(parse_options("Our Evaluator beside TFX's stock one."))
+    main(parse_options("Our Evaluator compared with TFX's stock one."))

@@ -1,4 +1,4 @@
-"""Peak memory and rows per second of runs of the whole pipeline, small and large."""
+"""Peak memory and rows per second of a small and a large run of the complete pipeline."""
 
 import json
 import sys
@@ -19,11 +19,11 @@ _DONE, _NOT_BLESSED = 0, 3
 
 @dataclass(frozen=True)
 class FullRun:
-    """A run of the whole pipeline.
+    """A run of the complete pipeline.
 
     Attributes:
         rows: impressions of the feed log.
-        usage: what the run's process took.
+        usage: seconds and memory of the run's process.
         rows_per_second: of each component that reads rows.
     """
 
@@ -36,7 +36,7 @@ def full_run(rows: int, folder: Path) -> FullRun:
     """Runs `local_runner.py` on a built-in feed of about `rows` impressions.
 
     Raises:
-        RuntimeError: the run failed; one whose model was not blessed has not, as a small one's may not be.
+        RuntimeError: the run failed. A run without a blessed model has not failed: a small run may not get one.
     """
     folder = folder.resolve()
     feed = folder / "feed_log"
@@ -60,7 +60,7 @@ def component_speeds(summary: dict[str, Any]) -> dict[str, float]:
 
 
 def compare(small: FullRun, large: FullRun, with_targets: bool) -> list[Figure]:
-    """The peak memory of the large run over the small one's, and the same of every component's rows per second."""
+    """The large run compared with the small one: peak memory, and rows per second of every component."""
     sizes = f"{large.rows:,} rows over {small.rows:,}"
     gib = 1 << 30
     memory = Figure(
@@ -70,7 +70,7 @@ def compare(small: FullRun, large: FullRun, with_targets: bool) -> list[Figure]:
         unit="GiB",
         target=MEMORY_TARGET if with_targets else None,
         target_is_least=False,
-        note=f"peak resident memory of a whole run, {sizes}; they took {large.usage.seconds:.0f} s and "
+        note=f"peak resident memory of a complete run, {sizes}; they took {large.usage.seconds:.0f} s and "
         f"{small.usage.seconds:.0f} s. The figures below it are each component's rows per second in those runs",
     )
     speeds = [

@@ -1,4 +1,4 @@
-"""What every benchmark shares: the command line, timing in turns, the table, and the JSON of figures."""
+"""Shared by all benchmarks: the command line, interleaved timing, the table, and the JSON of figures."""
 
 import argparse
 import os
@@ -18,16 +18,16 @@ from ranker.files import write_text
 
 @dataclass(frozen=True)
 class Figure:
-    """Ours beside a rival, in the same unit.
+    """Our measurement compared with a rival's, in the same unit.
 
     Attributes:
         name: the figure's key in the JSON.
-        ours: what we measured of ours.
-        rival: what we measured of the rival, on the same machine in the same run.
-        unit: what both are in.
-        target: the ratio ours / rival that is aimed at.
-        target_is_least: whether the ratio should be at least the target, and not at most.
-        note: anything that a reader has to know to interpret the figure.
+        ours: our measurement.
+        rival: the rival's measurement, on the same machine in the same run.
+        unit: the unit of both.
+        target: the target of the ratio ours / rival.
+        target_is_least: whether the target is a lower limit; otherwise it is an upper limit.
+        note: what is needed to interpret the figure.
     """
 
     name: str
@@ -40,12 +40,12 @@ class Figure:
 
     @property
     def ratio(self) -> float:
-        """Ours over the rival's."""
+        """Our measurement divided by the rival's."""
         return self.ours / self.rival
 
     @property
     def reached(self) -> bool | None:
-        """Whether the target is reached; None where there is none."""
+        """Whether the target is reached; None without a target."""
         if self.target is None:
             return None
         return self.ratio >= self.target if self.target_is_least else self.ratio <= self.target
@@ -53,10 +53,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a benchmark ran.
+    """The machine of a benchmark.
 
     Attributes:
-        cpus: logical processors; None where unknown.
+        cpus: number of logical processors; None if unknown.
         processor: its architecture.
         python: version of Python.
     """
@@ -72,13 +72,13 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Results:
-    """What a benchmark measured.
+class BenchmarkResults:
+    """The results of a benchmark.
 
     Attributes:
         benchmark: its title.
         quick: whether it ran on few rows, so that the figures are rough.
-        machine: where it ran.
+        machine: the machine.
         figures: in the order of the table.
     """
 
@@ -93,8 +93,8 @@ class Results:
         return write_json(_StoredResults(self.benchmark, self.quick, self.machine, figures), indent=2)
 
     @staticmethod
-    def from_json(text: str, name: str = "figures.json") -> "Results":
-        """What `to_json` gave.
+    def from_json(text: str, name: str = "figures.json") -> "BenchmarkResults":
+        """Reads the output of `to_json`.
 
         The file holds the target and whether it is reached, but not whether the ratio should be at least or at most the
         target. This follows from the two; where the ratio equals the target, the target counts as a lower limit.
@@ -108,7 +108,7 @@ class Results:
         """
         stored = read_json(_StoredResults, text, name)
         figures = tuple(figure.figure(title) for title, figure in stored.figures.items())
-        return Results(stored.benchmark, stored.quick, stored.machine, figures)
+        return BenchmarkResults(stored.benchmark, stored.quick, stored.machine, figures)
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class _StoredResults:
 
 @dataclass(frozen=True)
 class Options:
-    """The command line of a benchmark: `--quick` for a small run, `--json FILE` to keep the figures."""
+    """The command line of a benchmark: `--quick` for a small run, `--json FILE` to write the figures."""
 
     quick: bool
     json: Path | None
@@ -158,10 +158,10 @@ def parse_options(description: str, arguments: Sequence[str] | None = None) -> O
 
 
 def positive(text: str) -> int:
-    """Reads a count from the command line.
+    """Reads a positive integer from the command line.
 
     Raises:
-        argparse.ArgumentTypeError: it is no whole number of 1 or more.
+        argparse.ArgumentTypeError: it is not an integer of 1 or more.
     """
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
@@ -169,7 +169,7 @@ def positive(text: str) -> int:
 
 
 def alternate(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each run, taken in turns so that a slow spell of the machine hits all of them."""
+    """Median seconds of each run. The runs are interleaved, so that a temporary slowdown affects all of them."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
@@ -180,7 +180,7 @@ def alternate(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, f
 
 
 def report(title: str, figures: Sequence[Figure], options: Options, console: Console | None = None) -> None:
-    """Prints the figures as a table and, where asked to, writes them as JSON."""
+    """Prints the figures as a table and, with `--json`, writes them as JSON."""
     console = console or Console()
     table = Table(title=f"{title}{' (quick)' if options.quick else ''}")
     for heading in ("figure", "ours", "rival", "unit", "ratio", "target"):
@@ -198,8 +198,8 @@ def report(title: str, figures: Sequence[Figure], options: Options, console: Con
 
 
 def write_figures(path: Path, title: str, figures: Sequence[Figure], quick: bool) -> None:
-    """Writes the results of a benchmark atomically; see `Results.to_json` for the form."""
-    write_text(path, Results(title, quick, Machine.here(), tuple(figures)).to_json() + "\n")
+    """Writes the results of a benchmark atomically; see `BenchmarkResults.to_json` for the form."""
+    write_text(path, BenchmarkResults(title, quick, Machine.here(), tuple(figures)).to_json() + "\n")
 
 
 def _short(value: float) -> str:

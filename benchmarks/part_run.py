@@ -1,4 +1,4 @@
-"""Running the first part of the pipeline, for benchmarks that continue from its artifacts."""
+"""Runs the first part of the pipeline, for benchmarks that use its artifacts."""
 
 from datetime import date
 from pathlib import Path
@@ -17,7 +17,7 @@ from ranker.config.pipeline import PipelineConfig
 def run_up_to(
     last: str, config: PipelineConfig, feed_log: Path, day: date, work: Path, console: Console
 ) -> dict[str, Path]:
-    """Runs the pipeline without what comes after the component `last`; what was run before in `work` is cached.
+    """Runs the pipeline up to the component `last`; earlier runs in `work` are used as a cache.
 
     Returns:
         The folder of each artifact by its output's name.

@@ -1,7 +1,7 @@
-"""What a process takes: seconds and peak memory.
+"""Measures seconds and peak memory of a process.
 
-A process that is started by a large one reports the large one's memory as its own peak, as both share their pages until
-the new program is loaded. So each command is started by a small process of its own, which is this module.
+A process that is started by a large process reports the large one's memory as its own peak, as both share their pages
+until the new program is loaded. So each command is started by a separate small process, which runs this module.
 """
 
 import json
@@ -18,7 +18,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process took: its exit status, peak resident memory in bytes, and seconds."""
+    """A process's exit status, peak resident memory in bytes, and seconds."""
 
     status: int
     peak_bytes: int
@@ -26,7 +26,7 @@ class Usage:
 
 
 def measure_process(command: Sequence[str], log: Path) -> Usage:
-    """Runs a command from the project's root, its output going to `log`."""
+    """Runs a command in the project's root, with its output in `log`."""
     starter = [sys.executable, "-m", "benchmarks.peak_memory", str(log.resolve()), *command]
     run = subprocess.run(starter, cwd=PROJECT_ROOT, check=True, stdout=subprocess.PIPE, text=True)
     return Usage(**json.loads(run.stdout))

@@ -1,8 +1,8 @@
-"""The pipeline's own components beside what they replace, and what grows with the number of rows.
+"""The pipeline's own components compared with what they replace, and how memory and speed depend on the number of rows.
 
     uv run python -m benchmarks.pipeline [--quick] [--json FILE]
 
-The rows are those of the built-in feed, and the artifacts those that the pipeline itself makes of them.
+The rows are those of the built-in feed, and the artifacts are the pipeline's.
 """
 
 import logging
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.component_speed import Prepared, feed_log_gen, leaf_encoder, tower_trainer
+from benchmarks.component_speed import PreparedFeed, feed_log_gen, leaf_encoder, tower_trainer
 from benchmarks.full_run import FullRun, compare, full_run
 from benchmarks.harness import Figure, Options, parse_options, report
 from benchmarks.part_run import run_up_to
@@ -25,8 +25,8 @@ ROWS, QUICK_ROWS = 200_000, 4_000
 LARGE_ROWS, QUICK_LARGE_ROWS = 1_000_000, 8_000
 
 
-def prepare(rows: int, config: PipelineConfig, work: Path, console: Console) -> Prepared:
-    """Generates a feed of about `rows` impressions and takes it through the pipeline up to LeafEncoder.
+def prepare(rows: int, config: PipelineConfig, work: Path, console: Console) -> PreparedFeed:
+    """Generates a feed of about `rows` impressions and runs the pipeline on it up to LeafEncoder.
 
     Raises:
         RuntimeError: a component failed.
@@ -35,7 +35,7 @@ def prepare(rows: int, config: PipelineConfig, work: Path, console: Console) -> 
     summaries = generate(work / "feed_log", days=days, impressions_per_day=rows // days, seed=1)
     day = summaries[-1].day
     outputs = run_up_to("LeafEncoder", config, work / "feed_log", day, work, console)
-    return Prepared(
+    return PreparedFeed(
         config=config,
         day=day,
         rows=sum(summary.rows for summary in summaries),
@@ -57,15 +57,15 @@ def component_figures(rows: int, work: Path, console: Console) -> Iterator[Figur
         lambda: feed_log_gen(prepared, work),
     ):
         figure = measure()
-        console.print(f"{figure.name}: {figure.ours:,.0f} beside {figure.rival:,.0f} {figure.unit}")
+        console.print(f"{figure.name}: {figure.ours:,.0f} compared with {figure.rival:,.0f} {figure.unit}")
         yield figure
 
 
 def memory_figures(rows: int, large_rows: int, quick: bool, work: Path, console: Console) -> list[Figure]:
-    """The figures of whole runs at two sizes."""
+    """The figures of complete runs at two sizes."""
 
     def run(size: int) -> FullRun:
-        console.print(f"a whole run on {size:,} rows")
+        console.print(f"a complete run on {size:,} rows")
         return full_run(size, work / f"run-{size}")
 
     return compare(run(rows), run(large_rows), with_targets=not quick)
@@ -86,4 +86,4 @@ def main(options: Options) -> None:
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
-    main(parse_options("The pipeline's components beside what they replace."))
+    main(parse_options("The pipeline's components compared with what they replace."))

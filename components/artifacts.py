@@ -1,6 +1,6 @@
 """The artifact types of this project, and how components read them.
 
-Each type has a namespace, because TFX compiles other artifact types of one's own for no Kubeflow.
+Each type has a namespace, because TFX does not compile custom artifact types without one for Kubeflow.
 """
 
 import os
@@ -28,29 +28,29 @@ class CalibrationReportArtifact(Artifact):
 
 
 class ForestArtifact(Artifact):
-    """A folder that `ranker.forest.model.Forest.load` reads, with the training curve beside the forest's own files.
+    """A folder that `ranker.forest.model.Forest.load` reads, with the training curve.
 
-    Its custom properties say how many `trees`, `leaves` and `features` there are, and the `fingerprint`. They are not
-    declared, as Kubeflow takes no properties of a type of one's own.
+    Its custom properties are the numbers of `trees`, `leaves` and `features`, and the `fingerprint`. They are not
+    declared, as Kubeflow accepts no properties of custom types.
     """
 
     TYPE_NAME = "feed_ranker.Forest"
 
 
 class TrainingStartArtifact(Artifact):
-    """A folder with `plan.json` (see `StartPlan`) and, unless it is a cold start, `state`: what the parent carries.
+    """A folder with `plan.json` (see `StartPlan`) and, unless it is a cold start, `state`: the parent's training state.
 
-    `state` holds `forest`, `transform_graph` and the towers' weights, as `ranker.export.training_state` lays them out.
-    The string custom properties `start` and `parent` say what was decided.
+    `state` contains `forest`, `transform_graph` and the towers' weights, in the layout of
+    `ranker.export.training_state`. The string custom properties `start` and `parent` are those of the plan.
     """
 
     TYPE_NAME = "feed_ranker.TrainingStart"
 
 
 def start_of(input_dict: Mapping[str, Sequence[Artifact]]) -> tuple[StartPlan, str]:
-    """The plan that a component was handed as its input `training_start`, and the folder of the parent's state.
+    """The plan in a component's input `training_start`, and the folder of the parent's state.
 
-    A component that was handed none starts cold; the folder exists only where the start is not cold.
+    A component without this input starts cold. The folder exists only if the start is not cold.
     """
     artifacts = input_dict.get("training_start") or []
     if not artifacts:
@@ -62,8 +62,8 @@ def training_of(input_dict: Mapping[str, Sequence[Artifact]], day: str, recipe: 
     """The identity of the training that a component takes part in.
 
     Args:
-        input_dict: the component's inputs, `examples` and perhaps `training_start` among them.
-        day: the day held out, in any form that `ranker.feed_log.day` reads.
+        input_dict: the component's inputs, with `examples` and optionally `training_start`.
+        day: the held-out day, in any form that `ranker.feed_log.day` reads.
         recipe: fingerprint of config, schema and code.
     """
     plan, _ = start_of(input_dict)

@@ -1,4 +1,4 @@
-"""The settings' types in one place, for pipeline_config.py; the files of `ranker/config` explain each.
+"""The config types in one place, for pipeline_config.py; see the files of `ranker/config` for each.
 
 Example:
     >>> from pipeline.config import Forest

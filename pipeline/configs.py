@@ -13,6 +13,10 @@ def load_config(name: str) -> PipelineConfig:
 
     Raises:
         ConfigError: there is none, or pipeline_config.py contains an invalid value.
+
+    Example:
+        >>> load_config("feed").name
+        'feed'
     """
     try:
         import pipeline_config

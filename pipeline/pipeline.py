@@ -33,7 +33,7 @@ from ranker.registry.start import StartPlan, make_plan
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
-# The code that decides what is in a model; that of gates, reports and publishing is left out.
+# The code that a model depends on; that of gates, reports and publishing is not included.
 _MODEL_MAKERS = (
     "components.feed_log_gen.executor",
     "components.transform.executor",
@@ -61,18 +61,30 @@ def create_pipeline(
     """The pipeline from a feed log to a pushed model.
 
     Args:
-        config: what to learn, and how.
+        config: the pipeline's config.
         feed_log: the folder of day folders.
-        day: the day to evaluate on; the `train_days` before it are trained on. A runtime parameter holds what
+        day: the day to evaluate on; the `train_days` before it are trained on. A runtime parameter has any form that
             `ranker.feed_log.day` reads.
-        pipeline_root: where artifacts go.
-        push_destination: where blessed models go, one numbered folder each.
-        source_fingerprint: stands for the content of those days in the cache's key.
+        pipeline_root: folder for artifacts.
+        push_destination: folder for blessed models, one numbered folder per model.
+        source_fingerprint: fingerprint of the content of those days, for the cache key.
         serving_version: the pushed version to compare with; "none" compares with none, "" looks it up at run time.
         parent_version: the pushed version to continue from; "none" starts cold, "" decides at run time.
         metadata_connection_config: the ML Metadata database, for runners that want one.
         beam_pipeline_args: passed to every Beam component.
         enable_cache: reuse what components wrote for the same inputs, parameters and code.
+
+    Example:
+        >>> pipeline = create_pipeline(
+        ...     load_config("feed"),
+        ...     feed_log="feed_log",
+        ...     day=date(2026, 1, 10),
+        ...     pipeline_root="workdir/artifacts",
+        ...     push_destination="workdir/serving_model",
+        ...     metadata_connection_config=sqlite_metadata_connection_config("workdir/metadata.db"),
+        ...     enable_cache=False,
+        ... )
+        >>> LocalDagRunner().run(pipeline)
     """
     day_text = day.isoformat() if isinstance(day, date) else day
     parts = _parts(config)
@@ -96,12 +108,12 @@ def create_pipeline(
     schema = SchemaImporter(
         schema_file=config.schema, columns=columns_of(config.objective_names, config.features, config.keys)
     )
-    # A column that the log itself lacks is told of first, as there the file can be named.
+    # FeedLogGen runs first: for a column that is missing in the log, its error names the file.
     schema.add_upstream_node(examples)
     statistics = StatisticsGen(
         examples=examples.outputs["examples"],
         stats_options=tfdv.StatsOptions(feature_allowlist=[*config.features.names, *config.objective_names]),
-        # Those days were looked at when they were new, and today's are to be held against days not seen before.
+        # The replayed days were validated when they were new, and the eval day is compared with the new days only.
         exclude_splits=["replay"],
     )
     validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
@@ -119,7 +131,7 @@ def create_pipeline(
         },
         training_start=start.outputs["training_start"],
     )
-    # Nothing is trained on data that did not pass.
+    # Nothing is trained on data that failed validation.
     transform.add_upstream_node(validator)
     forest = ForestTrainer(
         transformed_examples=transform.outputs["transformed_examples"],
@@ -201,16 +213,16 @@ def create_pipeline(
 
 
 def plan_start(config: PipelineConfig, push_destination: str, day: date, refit: bool = False) -> StartPlan:
-    """What TrainingStart will decide for that day, for a runner that has to know it before.
+    """TrainingStart's decision for a day, for a runner that needs it before the pipeline runs.
 
     Args:
         config: the pipeline's.
         push_destination: path or URI of the folder of versions.
         day: the day held out.
-        refit: start cold, whatever the cadence says.
+        refit: start cold, whatever the cadence is.
     """
     if refit:
-        return StartPlan("cold", "a refit was asked for")
+        return StartPlan("cold", "a refit was requested")
     return make_plan(push_destination, day, config.retraining, _parts(config))
 
 

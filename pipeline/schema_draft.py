@@ -1,8 +1,8 @@
 """Drafts a TFMD schema for the Examples of FeedLogGen from a config's columns and TFDV's statistics of some days.
 
-What the config already says (types, which columns must be there, sizes of embeddings) is taken from it. What only data
-can tell (which values a categorical column has, how often a column is missing, how far a day is from the days before)
-is written down generously, for the user to tighten.
+Types, required columns and sizes of embeddings come from the config. Limits that depend on the data (the values of a
+categorical column, the share of missing values, the distance of a day from the days before) are drafted loosely, for
+the user to tighten.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
-# TFDV imports a module that tfx_bsl no longer has; importing TFX first puts a stand-in there.
+# TFDV imports a module that tfx_bsl no longer has; TFX, imported first, adds a replacement.
 import tfx  # noqa: F401 # isort: skip
 import apache_beam as beam
 import pyarrow as pa
@@ -28,8 +28,8 @@ from ranker.feed_log.reading import read_unit
 MAX_DOMAIN_SIZE = 100
 DRIFT_MARGIN = 2.0
 NO_DRIFT_THRESHOLD_BEYOND = 0.9  # both measures lie between 0 and 1
-MOST_OF_ONE_VALUE = 0.95  # a day may hold some rows of the next, seen from another time zone
-MOST_IN_ONE_BUCKET = 0.8  # TFDV spreads a bucket's numbers evenly before it compares: useless for one bucket and a tail
+MOST_OF_ONE_VALUE = 0.95  # below 1, as a day may have some rows of the next day in another time zone
+MOST_IN_ONE_BUCKET = 0.8  # TFDV assumes uniform numbers inside a bucket, which is wrong for one full bucket and a tail
 
 
 def statistics_of(
@@ -38,7 +38,7 @@ def statistics_of(
     """TFDV's statistics of the features and objectives of some days together, computed by Beam in this process.
 
     Raises:
-        FeedLogError: a day is not there, or something in it cannot be read.
+        FeedLogError: a day is missing, or a part of it cannot be read.
     """
     read = [column for column in columns.columns if not column_kind(column.kind).is_key]
     units = [unit for day in days for unit in plan_day(root, day, columns)]
@@ -60,21 +60,24 @@ def draft_schema(
     statistics: statistics_pb2.DatasetFeatureStatisticsList,
     earlier: statistics_pb2.DatasetFeatureStatisticsList | None = None,
 ) -> schema_pb2.Schema:
-    """A first schema.
+    """A draft of the schema.
 
-    Objectives and embeddings must be in every Example. A feature may be missing, though not much more often than it is
-    in `statistics`. A categorical or multi-valued column with at most 100 values gets them as its domain; 5 % of the
-    values that a day brings may be new. Keys may be missing, as a request to a model has none.
+    Objectives and embeddings are required in every Example. A feature may be missing, but not much more often than in
+    `statistics`. A categorical or multi-valued column with at most 100 values gets them as its domain; 5 % of a day's
+    values may be new. Keys may be missing, as a request to a model has none.
 
-    A feature gets a drift threshold of twice its distance to the earlier days, and at least 0.3. It gets none where
-    that leaves no room; nor does a categorical column that hardly varies within the day, which may differ from day to
-    day as a day of the week does, and so gets no domain either; nor a number whose histogram, of buckets of equal
-    width, has nearly everything in one bucket, as counters with a heavy tail do.
+    The drift threshold of a feature is twice its distance to the earlier days, and at least 0.3. These features get no
+    threshold:
+
+    - a feature whose threshold would be close to the maximum of the measure,
+    - a categorical column that is almost constant within the day, as it may be different every day, like the day of the
+      week; it gets no domain either,
+    - a number with almost all values in one of TFDV's buckets of equal width, such as a counter with a heavy tail.
 
     Args:
         columns: the columns of the config.
         statistics: of one day.
-        earlier: of the days before it, where there are any.
+        earlier: of the days before it, if there are any.
     """
     inferred = tfdv.infer_schema(statistics, infer_feature_shape=False, max_string_domain_size=MAX_DOMAIN_SIZE)
     domains = {domain.name: sorted(domain.value) for domain in inferred.string_domain}
@@ -88,7 +91,7 @@ def draft_schema(
 
 
 def points_to_review(schema: schema_pb2.Schema, columns: LogColumns) -> list[str]:
-    """What to look at in a drafted schema, one line each."""
+    """The points to review in a drafted schema, one line each."""
     keys = {column.name for column in columns.columns if column_kind(column.kind).is_key}
     points = []
     for feature in schema.feature:
@@ -124,7 +127,7 @@ def _widen_drift(
 
 
 def _seen(feature: statistics_pb2.FeatureNameStatistics | None, domain: Sequence[str]) -> Seen:
-    """What the statistics of a day show of one column."""
+    """One column's part of a day's statistics."""
     if feature is None:
         return Seen()
     numbers = feature.WhichOneof("stats") == "num_stats"

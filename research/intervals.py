@@ -1,9 +1,9 @@
-"""95 % intervals of a metric that was measured over several seeds, on viewers who are a sample.
+"""95 % intervals of a metric measured with several seeds on a sample of viewers.
 
-Two things would be different in another experiment: the viewers, whose share comes from a bootstrap, and the seeds of
-the trainings. Two to ten seeds are too few for a bootstrap: resampling n of them gives (n - 1) / n of their variance,
-and percentiles ignore that the variance itself is an estimate. The seeds' share is therefore a Student's t interval
-with n - 1 degrees of freedom.
+The interval has two parts: the variance over viewers, from a bootstrap, and the variance over the seeds of the
+trainings. Two to ten seeds are too few for a bootstrap: resampling n seeds gives (n - 1) / n of their variance, and
+percentiles ignore that the variance itself is an estimate. So the seeds' part is a Student's t interval with n - 1
+degrees of freedom.
 """
 
 import warnings
@@ -19,7 +19,7 @@ _PERCENTILES = (50 - 50 * _CONFIDENCE, 50 + 50 * _CONFIDENCE)
 
 
 def student_half_width(values: NDArray[np.float64]) -> float:
-    """Half the width of the 95 % interval of the mean of values [n]; NaN for a single one, which gives no interval."""
+    """Half the width of the 95 % interval of the mean of values [n]; NaN for a single value, which has no interval."""
     n = len(values)
     if n == 1:
         return float("nan")
@@ -28,16 +28,16 @@ def student_half_width(values: NDArray[np.float64]) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
-    """A metric, or a difference of two that were measured with the same seeds on the same draws.
+class SeedEstimate:
+    """A metric, or a paired difference of two metrics that were measured with the same seeds on the same draws.
 
     Attributes:
         seeds: float64 [seeds], the value of each seed.
-        draws: float64 [draws], the mean over the seeds in each bootstrap draw of the viewers; NaN where a draw has no
+        draws: float64 [draws], the mean over the seeds in each bootstrap draw of the viewers; NaN for a draw without a
             value.
 
     Example:
-        >>> ours = Estimate(np.array([0.74, 0.75]), np.array([0.73, 0.745, 0.76]))
+        >>> ours = SeedEstimate(np.array([0.74, 0.75]), np.array([0.73, 0.745, 0.76]))
         >>> ours.value
         0.745
         >>> (ours - ours).interval
@@ -54,29 +54,29 @@ class Estimate:
 
     @property
     def deviation(self) -> float:
-        """Standard deviation between the seeds; 0 with one seed."""
+        """Standard deviation over the seeds; 0 with one seed."""
         return float(np.std(self.seeds, ddof=1)) if len(self.seeds) > 1 else 0.0
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval over viewers and seeds; over viewers alone with one seed.
+        """The 95 % interval over viewers and seeds; with one seed, over viewers only.
 
-        The intervals of the two shares are added as variances are: G. Y. Zou and A. Donner, "Construction of confidence
-        limits about effect measures", Statistics in Medicine 27 (2008).
+        The two parts are combined as by G. Y. Zou and A. Donner, "Construction of confidence limits about effect
+        measures", Statistics in Medicine 27 (2008): their squared half widths are added.
         """
         low, high = np.nanpercentile(self.draws, _PERCENTILES)
         of_seeds = 0.0 if len(self.seeds) == 1 else student_half_width(self.seeds)
         value = self.value
         return float(value - np.hypot(value - low, of_seeds)), float(value + np.hypot(high - value, of_seeds))
 
-    def __sub__(self, other: "Estimate") -> "Estimate":
-        """The paired difference: seed by seed and draw by draw."""
-        return Estimate(self.seeds - other.seeds, self.draws - other.draws)
+    def __sub__(self, other: "SeedEstimate") -> "SeedEstimate":
+        """The paired difference, per seed and per draw."""
+        return SeedEstimate(self.seeds - other.seeds, self.draws - other.draws)
 
 
-def mean_of(estimates: Sequence[Estimate]) -> Estimate:
-    """The mean of several estimates of the same seeds and draws; a draw counts where any of them has a value."""
+def mean_of(estimates: Sequence[SeedEstimate]) -> SeedEstimate:
+    """The mean of several estimates with the same seeds and draws; a draw counts if any of them has a value."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of a draw where none has a value
+        warnings.simplefilter("ignore", RuntimeWarning)  # for a draw without any value
         draws = np.nanmean([estimate.draws for estimate in estimates], axis=0)
-    return Estimate(np.mean([estimate.seeds for estimate in estimates], axis=0), draws)
+    return SeedEstimate(np.mean([estimate.seeds for estimate in estimates], axis=0), draws)

@@ -1,4 +1,4 @@
-"""KuaiRand-Pure as the benchmarks read it."""
+"""The KuaiRand-Pure feed log of the research programs."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ RAW = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "kuairand
 
 
 def converted_kuairand(work: Path, console: Console) -> Path | None:
-    """The converted feed log inside `work`, made unless it is there already.
+    """The converted feed log inside `work`, which is created if it does not exist.
 
     Returns:
-        Its folder, or None, with a line on the console, where the raw files are not on this machine.
+        Its folder, or None, with a line on the console, if the raw files are not on this machine.
 
     Raises:
         RuntimeError: the raw files could not be converted.

@@ -1,1 +1,1 @@
-"""What serving costs, beside what a user would run instead; `python -m benchmarks.serving --help`."""
+"""Serving costs, compared with those of the usual alternatives; see `python -m benchmarks.serving --help`."""

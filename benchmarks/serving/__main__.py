@@ -15,8 +15,8 @@ from benchmarks.harness import Figure, Options, report
 from benchmarks.pages import page_of
 from benchmarks.serving import forests, latency, objectives, passes, payload, progression, trace
 from benchmarks.serving import leaf_tables as tables
-from benchmarks.serving.page import TITLE, Results, draw, markdown
-from benchmarks.serving.prepare import Prepared, configs, prepared
+from benchmarks.serving.page import TITLE, ServingResults, draw, markdown
+from benchmarks.serving.prepare import PreparedModel, configs, prepared
 from benchmarks.serving.sessions import Session, Workshop
 from pipeline_config import FEED
 from ranker import keys
@@ -27,15 +27,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the benchmark."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.serving",
-        description="What serving costs: the forest in the graph, more objectives, the source's progression, payload, "
-        "latency, forms of the leaf table, a first pass, and a profile.",
+        description="Serving costs: the forest in the graph, the number of objectives, the source's progression, "
+        "payload, latency, forms of the leaf table, a first pass, and a profile.",
     )
-    parser.add_argument("--quick", action="store_true", help="few rows, trees and rounds: shows that it runs")
+    parser.add_argument("--quick", action="store_true", help="few rows, trees and rounds: a smoke test")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument(
         "--page", type=page_of("benchmarks.serving"), metavar="FILE", help="write the tables into this page"
     )
-    parser.add_argument("--charts", type=Path, metavar="DIR", help="draw the charts there")
+    parser.add_argument("--charts", type=Path, metavar="DIR", help="write the charts there")
     parser.add_argument("--trace", type=Path, metavar="DIR", help="keep the profiler's trace there, for TensorBoard")
     parser.add_argument("--work", type=Path, metavar="DIR", help="keep the prepared models there (a temporary folder)")
     options = parser.parse_args(arguments)
@@ -55,10 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure(
-    work: Path, models: dict[str, Prepared], quick: bool, trace_folder: Path | None, console: Console
-) -> tuple[Results, list[Figure]]:
-    """Every section, one after the other."""
-    results, figures = Results(), []
+    work: Path, models: dict[str, PreparedModel], quick: bool, trace_folder: Path | None, console: Console
+) -> tuple[ServingResults, list[Figure]]:
+    """Runs all sections, one after the other."""
+    results, figures = ServingResults(), []
     for threads in sorted({1, os.cpu_count() or 1}):
         console.print(f"the forest in the graph, {threads} thread(s)")
         costs = forests.measured(threads, quick)

@@ -1,8 +1,8 @@
-"""The forest in the graph beside XGBoost's own prediction of leaves, over depths and numbers of trees.
+"""The forest in the graph compared with XGBoost's own prediction of leaves, over depths and numbers of trees.
 
     uv run python -m benchmarks.serving.forests --threads N [--quick]
 
-A process of its own, because TensorFlow's threads are set once per process. Prints one JSON line per forest.
+It runs in a separate process, because TensorFlow's threads are set once per process. Prints one JSON line per forest.
 """
 
 import argparse
@@ -34,13 +34,13 @@ _OUTPUTS = 5
 
 @dataclass(frozen=True)
 class ForestCost:
-    """Median seconds for the leaves of one batch, with equally many threads on both sides.
+    """Median seconds for the leaves of one batch, with the same number of threads on both sides.
 
     Attributes:
         depth, trees, leaves: the forest.
-        threads: on either side.
-        native: XGBoost's `predict(pred_leaf=True)`, from a numpy batch on, as it has to in a server.
-        native_matrix_ready: the same on a DMatrix that was made before.
+        threads: on both sides.
+        native: XGBoost's `predict(pred_leaf=True)` on a numpy batch, as in a server.
+        native_matrix_ready: the same on a DMatrix that was built before.
         graph: ours, plain ops.
         xla: ours, compiled.
     """
@@ -56,7 +56,7 @@ class ForestCost:
 
 
 def features(rows: int, random: np.random.Generator) -> NDArray[np.float32]:
-    """Rows shaped as the built-in feed's: 29 numbers with gaps, 9 ranks of categories, two sets of 33 columns."""
+    """Rows like the built-in feed's: 29 numbers with missing values, 9 ranks of categories, two sets of 33 columns."""
     numbers = random.lognormal(0, 1, (rows, 29)).astype(np.float32)
     numbers[random.random(numbers.shape) < 0.1] = np.nan
     ranks = np.minimum(random.geometric(0.2, (rows, 9)), 20).astype(np.float32)
@@ -66,7 +66,7 @@ def features(rows: int, random: np.random.Generator) -> NDArray[np.float32]:
 
 
 def grown(depth: int, trees: int, rows: int) -> Forest:
-    """A forest of several outputs, fitted to labels that depend on the features."""
+    """A forest with several outputs, trained on labels that depend on the features."""
     random = np.random.default_rng(depth)
     matrix = features(rows, random)
     signal = np.log1p(np.nan_to_num(matrix)) @ random.standard_normal((matrix.shape[1], _OUTPUTS))
@@ -81,7 +81,7 @@ def cost(depth: int, trees: int, threads: int, quick: bool) -> ForestCost:
     """Measures one forest.
 
     Raises:
-        RuntimeError: two ways to the leaves disagree.
+        RuntimeError: the leaves of two implementations differ.
     """
     forest = grown(depth, trees, _QUICK_TRAINED_ON if quick else _TRAINED_ON)
     batch = features(BATCH, np.random.default_rng(0))
@@ -108,7 +108,7 @@ def cost(depth: int, trees: int, threads: int, quick: bool) -> ForestCost:
 
 
 def measured(threads: int, quick: bool) -> list[ForestCost]:
-    """All forests, in a process with so many threads.
+    """Measures all forests, in a process with `threads` threads.
 
     Raises:
         RuntimeError: the process failed.
@@ -121,7 +121,7 @@ def measured(threads: int, quick: bool) -> list[ForestCost]:
 
 
 def figures(costs: Sequence[ForestCost], suffix: str = "") -> list[Figure]:
-    """The forest of each kind of graph that compares worst with XGBoost's own prediction."""
+    """For each kind of graph, the forest with the worst ratio to XGBoost's own prediction."""
     made = []
     for kind, name, target in (("graph", "graph_forest", TARGET), ("xla", "graph_forest_xla", XLA_TARGET)):
         worst = min(costs, key=lambda c: c.native / getattr(c, kind))

@@ -1,8 +1,8 @@
-"""LinkedIn's former setup as the source describes it: each objective has a forest and a logistic regression of its own.
+"""LinkedIn's former setup as the source describes it: each objective has its own forest and logistic regression.
 
-An objective's forest derives features, its leaves; a logistic regression reads them one-hot, together with what is
-known without a forest. Once as the libraries' own recipe has it, once written for speed. Also XGBoost alone, one model
-an objective.
+A logistic regression reads the leaves of the objective's forest as one-hot features, together with the features that
+bypass the forest. It is implemented with the libraries' own calls and again written for speed. XGBoost alone, one model
+per objective, is here too.
 """
 
 from collections.abc import Sequence
@@ -20,23 +20,23 @@ from ranker.forest.model import Forest
 
 Floats = NDArray[np.float32]
 
-_ITERATIONS = 30  # of the regression's fit; what it costs to score does not depend on them
+_ITERATIONS = 30  # of the regression's fit; the cost of scoring does not depend on them
 
 
 class FormerObjective(Protocol):
     """One objective's forest and logistic regression."""
 
     def score(self, matrix: xgb.DMatrix, dense: Floats) -> Floats:
-        """Probabilities [rows] of the forest's features and of those that are read without it."""
+        """Probabilities [rows] from the forest's features and those that bypass it."""
 
 
 class RecipeObjective:
     """XGBoost's leaves, scikit-learn's OneHotEncoder, scikit-learn's LogisticRegression.
 
     Args:
-        forest: of this objective alone.
-        features, dense, labels: rows to fit the encoder and the regression to.
-        threads: that XGBoost may use.
+        forest: of this objective only.
+        features, dense, labels: rows to fit the encoder and the regression on.
+        threads: number of XGBoost's threads.
     """
 
     def __init__(self, forest: Forest, features: Floats, dense: Floats, labels: NDArray[Any], threads: int) -> None:
@@ -56,14 +56,14 @@ class RecipeObjective:
 
 
 class TunedObjective:
-    """The same with leaves by one numbering of nodes, and a product that knows of the ones.
+    """The same with contiguous leaf ids, and a sum of weights instead of a product with one-hot vectors.
 
     Args:
-        forest: of this objective alone.
+        forest: of this objective only.
         weights: float32 [leaves], of the one-hot leaves.
-        dense_weights: float32 [dense], of the features that are no leaves.
+        dense_weights: float32 [dense], of the features that bypass the forest.
         bias: of the regression.
-        threads: that XGBoost may use.
+        threads: number of XGBoost's threads.
     """
 
     def __init__(self, forest: Forest, weights: Floats, dense_weights: Floats, bias: float, threads: int) -> None:
@@ -104,11 +104,11 @@ class FormerSetup:
 
 
 class XgboostAlone:
-    """One XGBoost model an objective, and nothing else.
+    """One XGBoost model per objective, and nothing else.
 
     Args:
-        boosters: one an objective.
-        threads: that XGBoost may use.
+        boosters: one per objective.
+        threads: number of XGBoost's threads.
     """
 
     def __init__(self, boosters: Sequence[xgb.Booster], threads: int) -> None:

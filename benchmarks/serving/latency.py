@@ -1,4 +1,4 @@
-"""Latency and throughput of a served model, against the size of a batch and the sessions scored at the same time."""
+"""Latency and throughput of a served model, by batch size and number of concurrent sessions."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -23,14 +23,14 @@ _LEAST_CALLS = 5
 
 @dataclass(frozen=True)
 class Load:
-    """What sessions of one size see, so many of them at the same time.
+    """Latency and throughput for one session size and number of concurrent sessions.
 
     Attributes:
-        over_grpc: whether they come over a connection, in which Python's own server takes part, or call the model.
-        candidates: of a session.
-        sessions: scored at the same time.
-        p50_ms, p95_ms, p99_ms: percentiles of the time until a session is scored.
-        per_second: candidates scored in a second, all sessions together.
+        over_grpc: whether sessions are scored over gRPC, with a server in Python, or by a call of the model.
+        candidates: per session.
+        sessions: number of concurrent sessions.
+        p50_ms, p95_ms, p99_ms: percentiles of the latency of a session.
+        per_second: candidates scored per second, all sessions together.
     """
 
     over_grpc: bool
@@ -43,7 +43,7 @@ class Load:
 
 
 def loads(model: Path, features: Mapping[str, tf.Tensor], quick: bool) -> list[Load]:
-    """Measures every size with every number of sessions, in this process and over gRPC."""
+    """Measures every size with every number of concurrent sessions, in this process and over gRPC."""
     score = tf.saved_model.load(str(model)).signatures["score_features"]
     rows = len(next(iter(features.values())))
     found = []

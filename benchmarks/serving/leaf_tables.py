@@ -1,4 +1,4 @@
-"""The forms of the leaf table: size, speed, and what they change about scores."""
+"""The forms of the leaf table: size, speed and changes of the scores."""
 
 import os
 import tempfile
@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.harness import Figure, alternate
-from benchmarks.serving.prepare import Prepared
+from benchmarks.serving.prepare import PreparedModel
 from benchmarks.serving.quality import aucs, labels, probabilities
 from benchmarks.serving.sessions import Session, Workshop
 from ranker.config.serving import LeafTable
@@ -33,11 +33,11 @@ class TableCost:
 
     Attributes:
         table: the form.
-        variables_bytes: the exported model's variables, the forest's among them.
-        seconds: median for a session's candidates by `score_leaves`, where the table counts most.
-        largest_change: of any probability on the held-out day, against `float32`.
+        variables_bytes: size of the exported model's variables, including the forest's.
+        seconds: median for a session's candidates by `score_leaves`, for which the table matters most.
+        largest_change: of any probability on the held-out day, compared with `float32`.
         auc: mean over the objectives on the held-out day.
-        auc_change: the largest of any objective, against `float32`.
+        auc_change: the largest of any objective, compared with `float32`.
     """
 
     table: str
@@ -48,8 +48,8 @@ class TableCost:
     auc_change: float
 
 
-def table_costs(workshop: Workshop, prepared: Prepared, session: Session, quick: bool) -> list[TableCost]:
-    """Exports the trained model with every form, and measures each, in turns."""
+def table_costs(workshop: Workshop, prepared: PreparedModel, session: Session, quick: bool) -> list[TableCost]:
+    """Exports the trained model with every form, and measures them interleaved."""
     objectives, files = workshop.config.objective_names, workshop.eval_files
     outcomes = labels(files, objectives)
     network = _trained(workshop, prepared)
@@ -79,31 +79,31 @@ def table_costs(workshop: Workshop, prepared: Prepared, session: Session, quick:
 
 
 def figures(costs: Sequence[TableCost]) -> list[Figure]:
-    """Each form beside the table as it was trained.
+    """Each form compared with the table as it was trained.
 
     Raises:
-        RuntimeError: folding changed a probability by more than rounding explains.
+        RuntimeError: folding changed a probability by more than a rounding error.
     """
     by_table = {cost.table: cost for cost in costs}
     plain = by_table["float32"]
     if (error := by_table["folded"].largest_change) > FOLDED_ERROR:
         raise RuntimeError(f"folding changed a probability by {error:.1e}, more than {FOLDED_ERROR:.0e}")
-    return [_beside(by_table[table], plain) for table in ("int8", "folded")]
+    return [_compared(by_table[table], plain) for table in ("int8", "folded")]
 
 
-def _beside(cost: TableCost, plain: TableCost) -> Figure:
+def _compared(cost: TableCost, plain: TableCost) -> Figure:
     return Figure(
         f"leaf_table_{cost.table}",
         ours=1000 * cost.seconds,
         rival=1000 * plain.seconds,
         unit="ms",
-        note=f"beside float32, by score_leaves; variables of {cost.variables_bytes / 1e6:.2f} instead of "
+        note=f"compared with float32, by score_leaves; variables of {cost.variables_bytes / 1e6:.2f} instead of "
         f"{plain.variables_bytes / 1e6:.2f} MB; a probability changes by {cost.largest_change:.1e} at most, an AUC by "
         f"{cost.auc_change:.1e}",
     )
 
 
-def _trained(workshop: Workshop, prepared: Prepared) -> TwoTowerNetwork:
+def _trained(workshop: Workshop, prepared: PreparedModel) -> TwoTowerNetwork:
     config, inputs = workshop.config, workshop.inputs(workshop.forest)
     base_rates = np.full(len(config.objectives), 0.1)
     network = TwoTowerNetwork(inputs, config.towers, config.objectives, base_rates, seed=1)

@@ -1,4 +1,4 @@
-"""What a session of 500 candidates costs with more and more objectives, in five setups.
+"""The cost of a session of 500 candidates by number of objectives, in five setups.
 
     uv run python -m benchmarks.serving.objectives --work DIR --threads N [--quick]
 
@@ -41,14 +41,14 @@ class ObjectiveCost:
     Every setup reads the examples and runs the Transform graph once.
 
     Attributes:
-        objectives: how many.
-        threads: that each setup may use.
+        objectives: number of objectives.
+        threads: number of threads of each setup.
         ours: one multi-task model.
-        networks: one network an objective, with a forest of its own.
-        former: one forest and one logistic regression an objective, from libraries.
+        networks: one network per objective, each with its own forest.
+        former: one forest and one logistic regression per objective, from libraries.
         former_tuned: the same written for speed.
-        xgboost: one XGBoost model an objective.
-        transform: the part that all have in common.
+        xgboost: one XGBoost model per objective.
+        transform: the part that all setups share.
     """
 
     objectives: int
@@ -62,7 +62,7 @@ class ObjectiveCost:
 
 
 def measured(work: Path, threads: int, quick: bool) -> list[ObjectiveCost]:
-    """All numbers of objectives, in a process with so many threads.
+    """Measures all numbers of objectives, in a process with `threads` threads.
 
     Raises:
         RuntimeError: the process failed.
@@ -84,7 +84,7 @@ def costs(workshop: Workshop, session: Session, threads: int, quick: bool) -> li
 
 
 def figures(found: Sequence[ObjectiveCost], suffix: str = "") -> list[Figure]:
-    """How ours grows, and what it saves against the former setup."""
+    """The growth of our cost with the objectives, and our cost compared with the former setup's."""
     by_count = {cost.objectives: cost for cost in found}
     one, eight, twelve = by_count[1], by_count[8], by_count[12]
     return [
@@ -95,7 +95,7 @@ def figures(found: Sequence[ObjectiveCost], suffix: str = "") -> list[Figure]:
             unit="ms",
             target=MOST_GROWTH,
             target_is_least=False,
-            note=f"ours with 12 objectives beside ours with 1, {CANDIDATES} candidates from tf.Examples to "
+            note=f"ours with 12 objectives compared with ours with 1, {CANDIDATES} candidates from tf.Examples to "
             f"probabilities, {one.threads} thread(s); with 1 there is only one tower",
         ),
         Figure(
@@ -104,8 +104,9 @@ def figures(found: Sequence[ObjectiveCost], suffix: str = "") -> list[Figure]:
             rival=1 / eight.former,
             unit="sessions/s",
             target=LEAST_SAVING,
-            note=f"beside a forest of a third of the trees and a logistic regression for each objective, by XGBoost's "
-            f"pred_leaf and scikit-learn's OneHotEncoder and LogisticRegression; beside the same written for speed "
+            note=f"compared with a forest of a third of the trees and a logistic regression for each objective, by "
+            f"XGBoost's pred_leaf and scikit-learn's OneHotEncoder and LogisticRegression; compared with the same "
+            f"written for speed: "
             f"{eight.former_tuned / eight.ours:.2f} times",
         ),
         Figure(
@@ -113,14 +114,14 @@ def figures(found: Sequence[ObjectiveCost], suffix: str = "") -> list[Figure]:
             ours=1 / eight.ours,
             rival=1 / eight.networks,
             unit="sessions/s",
-            note="beside one network with a forest of its own for each objective",
+            note="compared with one network with a forest of its own for each objective",
         ),
         Figure(
             "xgboost_at_8" + suffix,
             ours=1 / eight.ours,
             rival=1 / eight.xgboost,
             unit="sessions/s",
-            note="beside one XGBoost model of a third of the trees for each objective, without the "
+            note="compared with one XGBoost model of a third of the trees for each objective, without the "
             "dense embedding, which it cannot use",
         ),
     ]

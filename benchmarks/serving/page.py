@@ -1,4 +1,4 @@
-"""The measurements as a page's tables, and the two charts of the docs."""
+"""The tables of the results page, and the two charts of the docs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,8 +26,8 @@ _WIDTH, _HEIGHT = 7.0, 3.4
 
 
 @dataclass
-class Results:
-    """All that one run measured."""
+class ServingResults:
+    """All results of one run."""
 
     forests: list[ForestCost] = field(default_factory=list)
     objectives: list[ObjectiveCost] = field(default_factory=list)
@@ -39,8 +39,8 @@ class Results:
     ops: list[OpTime] = field(default_factory=list)
 
 
-def markdown(results: Results, figures: Sequence[Figure] = (), quick: bool = False) -> str:
-    """What was aimed at and reached, then one table a section."""
+def markdown(results: ServingResults, figures: Sequence[Figure] = (), quick: bool = False) -> str:
+    """The targets and whether they are reached, then one table per section."""
     size = " --quick" if quick else ""
     aimed = [figure for figure in figures if figure.target is not None]
     blocks = [pages.origin(f"uv run python -m benchmarks.serving{size} --page FILE --charts DIR")]
@@ -51,8 +51,8 @@ def markdown(results: Results, figures: Sequence[Figure] = (), quick: bool = Fal
     return pages.join(blocks)
 
 
-def _sections(results: Results) -> list[tuple[str, str, str]]:
-    """Heading, what was measured, and the table."""
+def _sections(results: ServingResults) -> list[tuple[str, str, str]]:
+    """Heading, description and table of each section."""
     objectives, stages = (
         pages.picture("ms by objectives", "serving_objectives.svg"),
         pages.picture("ms by form", "serving_progression.svg"),
@@ -78,7 +78,7 @@ def _sections(results: Results) -> list[tuple[str, str, str]]:
         ),
         (
             "Payload",
-            "Bytes of a serialized `PredictRequest`; of leaves alone, without the dense inputs and codes beside them.",
+            "Bytes of a serialized `PredictRequest`; of leaves alone, without the dense inputs and codes.",
             pages.table(_PAYLOADS, results.payloads),
         ),
         (
@@ -96,7 +96,7 @@ def _sections(results: Results) -> list[tuple[str, str, str]]:
     ]
 
 
-def draw(results: Results, folder: Path) -> None:
+def draw(results: ServingResults, folder: Path) -> None:
     """Writes `serving_objectives.svg` and `serving_progression.svg`."""
     matplotlib.use("svg")
     from matplotlib import pyplot
@@ -153,7 +153,7 @@ def _stages(stages: Sequence[Stage]) -> list[Column[Stage]]:
         words("input", lambda stage: stage.name),
         _milliseconds("conversion and lookup, ms", lambda stage: stage.conversion),
         _milliseconds("dense operations, ms", lambda stage: stage.dense),
-        Column("relative cost", lambda stage: pages.decimal(stage.whole / stages[0].whole, 2)),
+        Column("relative cost", lambda stage: pages.decimal(stage.total / stages[0].total, 2)),
     ]
 
 

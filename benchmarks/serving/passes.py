@@ -1,4 +1,4 @@
-"""The first pass beside the second: a small model chooses which of many candidates the large one ranks."""
+"""The first pass compared with the second: a small model chooses which of many candidates the large one ranks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from benchmarks.harness import Figure, alternate
-from benchmarks.serving.prepare import Prepared
+from benchmarks.serving.prepare import PreparedModel
 from benchmarks.serving.quality import aucs, labels, probabilities
 from benchmarks.serving.sessions import CANDIDATES, Session, Workshop
 from ranker.forest.model import Forest
@@ -26,7 +26,7 @@ class Pass:
     Attributes:
         name: of its config.
         trees, leaves: of its forest.
-        load_seconds: until the SavedModel is loaded.
+        load_seconds: for loading the SavedModel.
         features_seconds: median for a session's candidates by `score_features`.
         leaves_seconds: the same by `score_leaves`, without Transform and forest.
         auc: [objectives], on the held-out day.
@@ -41,8 +41,8 @@ class Pass:
     auc: NDArray[np.float64]
 
 
-def passes(workshop: Workshop, prepared: Mapping[str, Prepared], session: Session, quick: bool) -> list[Pass]:
-    """Measures the models of all configs, in turns."""
+def passes(workshop: Workshop, prepared: Mapping[str, PreparedModel], session: Session, quick: bool) -> list[Pass]:
+    """Measures the models of all configs, interleaved."""
     objectives, files = workshop.config.objective_names, workshop.eval_files
     outcomes = labels(files, objectives)
     models = {name: tf.saved_model.load(parts.model) for name, parts in prepared.items()}
@@ -79,7 +79,7 @@ def passes(workshop: Workshop, prepared: Mapping[str, Prepared], session: Sessio
 
 
 def figures(measured: Sequence[Pass]) -> list[Figure]:
-    """What the small model saves, and what it gives up."""
+    """The cost and the AUC of the small model compared with the large one's."""
     second, first = measured
     return [
         Figure(
@@ -89,15 +89,15 @@ def figures(measured: Sequence[Pass]) -> list[Figure]:
             unit="s",
             target=1.0,
             target_is_least=False,
-            note=f"loading the SavedModel of {second.trees} trees, beside the most that it may take",
+            note=f"loading the SavedModel of {second.trees} trees, compared with the longest that it may take",
         ),
         Figure(
             "first_pass",
             ours=1000 * first.features_seconds,
             rival=1000 * second.features_seconds,
             unit="ms",
-            note=f"{CANDIDATES} candidates by score_features, {first.trees} trees beside {second.trees}; by "
-            f"score_leaves {1000 * first.leaves_seconds:.1f} beside {1000 * second.leaves_seconds:.1f} ms",
+            note=f"{CANDIDATES} candidates by score_features, {first.trees} trees compared with {second.trees}; by "
+            f"score_leaves {1000 * first.leaves_seconds:.1f} compared with {1000 * second.leaves_seconds:.1f} ms",
         ),
         Figure(
             "first_pass_auc",

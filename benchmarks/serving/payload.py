@@ -1,4 +1,4 @@
-"""Bytes of a real serialised PredictRequest, in the forms that a session's candidates can be sent in."""
+"""Size of a real serialised PredictRequest, for each form of a session's candidates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Payload:
         sparse: leaves as a sparse tensor, int64 values with int64 indices (row, tree), and its shape.
         sparse_listed: the same as lists of integers of variable length instead of packed bytes.
         int64, int32: leaves as a dense tensor.
-        smallest: leaves numbered within each tree, in the smallest integer that holds them.
+        smallest: leaves numbered within each tree, in the smallest sufficient integer type.
     """
 
     candidates: int
@@ -56,9 +56,9 @@ def payload(
         examples: serialised tf.Examples.
         features: the inputs of `score_features`, of the same candidates.
         leaves: int32 [candidates, trees].
-        first_leaf: int32 [trees + 1], where each tree's leaves begin.
-        local_dtype: of leaves numbered within their tree.
-        candidates: how many to send.
+        first_leaf: int32 [trees + 1], the first leaf id of each tree.
+        local_dtype: type of leaves numbered within their tree.
+        candidates: number of candidates to send.
     """
     leaves = leaves[:candidates]
     rows, trees = leaves.shape
@@ -82,7 +82,7 @@ def payload(
 
 
 def figures(payloads: Sequence[Payload]) -> list[Figure]:
-    """What a dense tensor takes of the sparse one, at the largest session."""
+    """The size of a dense tensor compared with the sparse one, for the largest session."""
     largest = payloads[-1]
     note = f"serialised PredictRequest, {largest.candidates} candidates"
     return [
@@ -93,7 +93,7 @@ def figures(payloads: Sequence[Payload]) -> list[Figure]:
             unit="bytes",
             target=THIRD,
             target_is_least=False,
-            note=f"{note}; dense int64 beside values and indices in int64, as the source compares them",
+            note=f"{note}; dense int64 compared with values and indices in int64, as the source compares them",
         ),
         Figure(
             "payload_smallest_over_sparse",

@@ -1,8 +1,8 @@
-"""Two trained models to serve: the second pass, the built-in feed's config, and a small first pass.
+"""Two trained models to serve: the second pass, with the built-in feed's config, and a small first pass.
 
     uv run python -m benchmarks.serving.prepare --work DIR [--quick]
 
-A process of its own, so that what is measured later shares nothing with the training.
+It runs in a separate process, so that the later measurements share nothing with the training.
 """
 
 import argparse
@@ -29,8 +29,8 @@ _PARTS = ("examples", "schema", "transform_graph", "transformed_examples", "fore
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """Folders of the artifacts that a model comes from.
+class PreparedModel:
+    """Folders of a model and of the artifacts that it was trained from.
 
     Attributes:
         examples: FeedLogGen's.
@@ -48,12 +48,12 @@ class Prepared:
     model: str
 
 
-def load(work: Path) -> dict[str, Prepared]:
-    """Config's name → what was prepared of it."""
-    return {name: Prepared(**parts) for name, parts in json.loads((work / _FILE).read_text()).items()}
+def load(work: Path) -> dict[str, PreparedModel]:
+    """Name of the config → its prepared artifacts."""
+    return {name: PreparedModel(**parts) for name, parts in json.loads((work / _FILE).read_text()).items()}
 
 
-def prepared(work: Path, quick: bool, console: Console) -> dict[str, Prepared]:
+def prepared(work: Path, quick: bool, console: Console) -> dict[str, PreparedModel]:
     """Prepares the models, unless the work folder has them.
 
     Raises:
@@ -79,7 +79,7 @@ def configs(quick: bool) -> dict[str, PipelineConfig]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    # TFX takes half a minute to import, and only this process needs it.
+    # Importing TFX takes half a minute, and only this process needs it.
     from benchmarks.part_run import run_up_to
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.prepare")
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, config in configs(options.quick).items():
         outputs = run_up_to("TowerTrainer", config, work / "feed_log", day, work / name, Console())
         folders = {part: str(outputs[part]) for part in _PARTS}
-        made[name] = asdict(Prepared(**{**folders, "model": str(Path(folders["model"]) / "Format-Serving")}))
+        made[name] = asdict(PreparedModel(**{**folders, "model": str(Path(folders["model"]) / "Format-Serving")}))
     write_text(work / _FILE, json.dumps(made, indent=1))
 
 

@@ -1,7 +1,7 @@
-"""The source's progression: what scoring costs as features become leaves, and leaves a dense tensor.
+"""The source's progression: the cost of scoring with string features, with leaves and with a dense tensor of leaves.
 
-All four feed the very same dense operations, the first layer and the towers of one network, and differ in what comes
-before. The dense operations' cost is what is left of the whole without that.
+All four stages have the same dense operations, the first layer and the towers of one network, and differ in the
+operations before. The cost of the dense operations is the total without those.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from ranker import keys
 from ranker.towers.inputs import TowerInputs
 from ranker.towers.network import TwoTowerNetwork, laid_side_by_side
 
-_VALUES = 16  # of a string feature, as many as a tree of depth 4 has leaves
+_VALUES = 16  # number of values of a string feature: the number of leaves of a tree of depth 4
 _ROUNDS, _QUICK_ROUNDS = 31, 3
 
 
@@ -26,27 +26,27 @@ class Stage:
     """A step of the progression, in median seconds for a session's candidates.
 
     Attributes:
-        name: what comes before the dense operations.
+        name: the operations before the dense ones.
         conversion: from the request's tensors to the first layer's input.
-        whole: from the request's tensors to logits.
+        total: from the request's tensors to logits.
     """
 
     name: str
     conversion: float
-    whole: float
+    total: float
 
     @property
     def dense(self) -> float:
-        """The dense operations' share of the whole."""
-        return max(self.whole - self.conversion, 0.0)
+        """The seconds of the dense operations."""
+        return max(self.total - self.conversion, 0.0)
 
 
 class StringFeatures(tf.Module):
     """Many sparse string features: each looked up in its own vocabulary, then all concatenated as sparse tensors.
 
     Args:
-        features: how many; as many as there are trees, so that the first layer is as wide.
-        size: floats of each value's embedding.
+        features: number of features; as many as trees, so that the first layer has the same width.
+        size: size of each value's embedding.
     """
 
     def __init__(self, features: int, size: int) -> None:
@@ -72,7 +72,7 @@ class StringFeatures(tf.Module):
         }
 
     def __call__(self, texts: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
-        """The features' embeddings side by side; [rows, features * size]."""
+        """The features' embeddings, concatenated; [rows, features * size]."""
         rows = tf.shape(texts, tf.int64)[0]
         columns = [
             tf.SparseTensor(indices, table.lookup(text), tf.stack([rows, 1]))
@@ -83,7 +83,7 @@ class StringFeatures(tf.Module):
 
 
 def progression(workshop: Workshop, quick: bool) -> list[Stage]:
-    """Measures the four stages in turns."""
+    """Measures the four stages, interleaved."""
     inputs = workshop.inputs(workshop.forest)
     config = workshop.config
     base_rates = np.full(len(config.objectives), 0.1)
@@ -93,15 +93,15 @@ def progression(workshop: Workshop, quick: bool) -> list[Stage]:
     for name, conversion, tensors in _stages(workshop, inputs, network):
         names.append(name)
         runs[f"{name}, conversion"] = _conversion(conversion, tensors)
-        runs[f"{name}, whole"] = _whole(conversion, tensors, network, inputs)
+        runs[f"{name}, total"] = _total(conversion, tensors, network, inputs)
     for run in runs.values():
         run()
     seconds = alternate(runs, _QUICK_ROUNDS if quick else _ROUNDS)
-    return [Stage(name, seconds[f"{name}, conversion"], seconds[f"{name}, whole"]) for name in names]
+    return [Stage(name, seconds[f"{name}, conversion"], seconds[f"{name}, total"]) for name in names]
 
 
 def figures(stages: list[Stage]) -> list[Figure]:
-    """What the last stage costs of the first, without the dense operations and with them."""
+    """The cost of the last stage compared with the first, without and with the dense operations."""
     first, last = stages[0], stages[-1]
     return [
         Figure(
@@ -109,12 +109,12 @@ def figures(stages: list[Stage]) -> list[Figure]:
             ours=1000 * last.conversion,
             rival=1000 * first.conversion,
             unit="ms",
-            note=f"{last.name} beside {first.name}, {CANDIDATES} candidates, without the dense operations",
+            note=f"{last.name} compared with {first.name}, {CANDIDATES} candidates, without the dense operations",
         ),
         Figure(
             "progression_whole",
-            ours=1000 * last.whole,
-            rival=1000 * first.whole,
+            ours=1000 * last.total,
+            rival=1000 * first.total,
             unit="ms",
             note="the same with the dense operations, which are the same in both",
         ),
@@ -159,7 +159,7 @@ def _conversion(convert: Callable[..., tf.Tensor], tensors: dict[str, tf.Tensor]
     return lambda: function(tensors)
 
 
-def _whole(
+def _total(
     convert: Callable[..., tf.Tensor], tensors: dict[str, tf.Tensor], network: TwoTowerNetwork, inputs: TowerInputs
 ) -> Callable[[], Any]:
     others = {

@@ -15,7 +15,7 @@ _BATCH = 1000
 def probabilities(
     score: Callable[..., dict[str, tf.Tensor]], files: Sequence[str], objectives: Sequence[str]
 ) -> NDArray[np.float32]:
-    """[rows, objectives] by `score(examples=…)`, over all rows of the files."""
+    """Probabilities [rows, objectives] by `score(examples=…)`, for all rows of the files."""
     parts = []
     for file in files:
         for batch in records(file, _BATCH):
@@ -25,7 +25,7 @@ def probabilities(
 
 
 def labels(files: Sequence[str], objectives: Sequence[str]) -> NDArray[np.int64]:
-    """[rows, objectives], 0 or 1."""
+    """Labels [rows, objectives], 0 or 1."""
     spec = {name: tf.io.FixedLenFeature([], tf.int64) for name in objectives}
     parts = []
     for file in files:
@@ -36,7 +36,7 @@ def labels(files: Sequence[str], objectives: Sequence[str]) -> NDArray[np.int64]
 
 
 def aucs(scores: NDArray[np.float32], outcomes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """[objectives], from the ranks of the scores; ties count half."""
+    """AUC [objectives], from the ranks of the scores; ties count half."""
     ranks = rankdata(scores, axis=0)
     positives = outcomes.sum(axis=0)
     pairs = positives * (len(outcomes) - positives)

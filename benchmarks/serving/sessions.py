@@ -1,4 +1,4 @@
-"""A session's candidates in every form that something is scored from, and models of any number of objectives."""
+"""A session's candidates in every form that models score, and models of any number of objectives."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from benchmarks.serving.former import RecipeObjective, TunedObjective
-from benchmarks.serving.prepare import Prepared
+from benchmarks.serving.prepare import PreparedModel
 from ranker import keys
 from ranker.config.objectives import Objective
 from ranker.config.pipeline import PipelineConfig
@@ -27,10 +27,10 @@ from ranker.towers.inputs import TowerInputs, tower_inputs
 from ranker.towers.network import TwoTowerNetwork
 
 CANDIDATES = 500
-FORMER_SHARE = 3  # the source tripled its forest when it gave up one per objective
+FORMER_SHARE = 3  # the source tripled its forest when one forest replaced those per objective
 
 _READ_ROWS = 4096
-_TRAIN_ROWS = 2 * _READ_ROWS  # of forests whose cost counts and not their quality
+_TRAIN_ROWS = 2 * _READ_ROWS  # of forests of which only the cost is measured
 
 Tensors = dict[str, tf.Tensor]
 Scorer = Callable[[Mapping[str, tf.Tensor]], Any]
@@ -43,7 +43,7 @@ class Session:
     Attributes:
         examples: string [candidates], serialised tf.Examples of raw features.
         features: the inputs of `score_features`.
-        transformed: what Transform makes of them.
+        transformed: Transform's outputs for them.
     """
 
     examples: tf.Tensor
@@ -52,14 +52,14 @@ class Session:
 
 
 class Workshop:
-    """Makes sessions and models from what was prepared.
+    """Makes sessions and models from prepared artifacts.
 
     Args:
         prepared: the artifacts.
         config: the pipeline's.
     """
 
-    def __init__(self, prepared: Prepared, config: PipelineConfig) -> None:
+    def __init__(self, prepared: PreparedModel, config: PipelineConfig) -> None:
         self.config = config
         schema = text_format.Parse(_only_file(prepared.schema), schema_pb2.Schema())
         self.raw = RawFeatures(config.features, schema)
@@ -75,20 +75,20 @@ class Workshop:
         )
 
     def session(self, candidates: int = CANDIDATES) -> Session:
-        """The first impressions of the held-out day, over and over where it has too few."""
+        """The first impressions of the held-out day, repeated if it has too few."""
         rows = [row for file in self.eval_files for batch in records(file, candidates).take(1) for row in batch.numpy()]
         examples = tf.constant([rows[i % len(rows)] for i in range(candidates)])
         return Session(examples, self._dense(examples), self.transform(examples))
 
     def inputs(self, forest: Forest) -> TowerInputs:
-        """Sizes of what towers on this forest read."""
+        """Sizes of the towers' inputs with this forest."""
         spec = self._graph.transformed_feature_spec()
         return tower_inputs(spec, self.config.features, self.config.towers, forest.trees, forest.leaves)
 
     def ranker(self, objectives: int) -> FeedRanker:
-        """A model of so many objectives, the config's over and over, with as many trees as the config's model has.
+        """A model of `objectives` objectives, the config's repeated, with the number of trees of the config's model.
 
-        Its towers are not trained, which no cost depends on.
+        Its towers are not trained, which does not change the cost.
         """
         chosen = self._objectives(objectives)
         forest = self._forest(list(range(objectives)), self.forest.trees)
@@ -106,7 +106,7 @@ class Workshop:
         )
 
     def network_of_one(self, objective: int) -> Scorer:
-        """A network for one objective, with a forest of its own of as many trees; from what Transform wrote."""
+        """A network for one objective, with its own forest of the same number of trees; reads Transform's outputs."""
         chosen = [self._objectives(objective + 1)[-1]]
         forest = self._forest([objective], self.forest.trees)
         leaves, network, inputs = ForestLeaves(forest), self._network(forest, chosen), self.inputs(forest)
@@ -126,14 +126,14 @@ class Workshop:
         return RecipeObjective(self.former_forest(objective), features, dense, of_objective, threads)
 
     def tuned(self, objective: int, threads: int) -> TunedObjective:
-        """The same written for speed; its weights are random, which no cost depends on."""
+        """The same written for speed; its weights are random, which does not change the cost."""
         forest, random = self.former_forest(objective), np.random.default_rng(objective)
         weights = random.normal(size=forest.leaves).astype(np.float32)
         dense = random.normal(size=[self._train[1].shape[1]]).astype(np.float32)
         return TunedObjective(forest, weights, dense, 0.0, threads)
 
     def dense(self, transformed: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-        """What is read without a forest: normalised numbers and dense embeddings, side by side."""
+        """The features that bypass the forest: normalised numbers and dense embeddings, concatenated."""
         names = (keys.NUMERIC, *(feature.name for feature in self.config.features.dense))
         return np.concatenate([transformed[name] for name in names], axis=1)
 
@@ -159,14 +159,14 @@ class Workshop:
             "max_depth": self.config.forest.depth,
             "min_child_weight": self.config.forest.min_child_weight,
             "learning_rate": self.config.forest.learning_rate,
-            # Threads wait for each other at every node, and on a busy machine that takes longer than the work.
+            # Threads synchronise at every node, which on a busy machine takes longer than the computation.
             "nthread": 1,
         }
         booster = xgb.train(settings, xgb.DMatrix(features, labels[:, columns]), trees // len(columns))
         return Forest.from_booster(booster, self.config.features.forest_names)
 
     def _training_rows(
-        self, prepared: Prepared
+        self, prepared: PreparedModel
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Forest features, dense columns and labels of the first training rows."""
         spec = self._graph.transformed_feature_spec()

@@ -1,4 +1,4 @@
-"""Where a session's time goes: a trace by TensorFlow's profiler, and its ops added up by kind."""
+"""A profile of a session: a trace by TensorFlow's profiler, and its ops summed by type."""
 
 import tempfile
 from collections import Counter
@@ -14,12 +14,12 @@ _RUNS = 20
 
 @dataclass(frozen=True)
 class OpTime:
-    """A kind of op in the trace.
+    """A type of op in the trace.
 
     Attributes:
         op: its type.
-        calls: a session.
-        milliseconds: a session, all calls together.
+        calls: per session.
+        milliseconds: per session, all calls together.
     """
 
     op: str
@@ -28,11 +28,11 @@ class OpTime:
 
 
 def op_times(score: Callable[[], object], folder: Path | None = None) -> list[OpTime]:
-    """Profiles sessions, one after the other; the longest kind of op first.
+    """Profiles sessions, one after the other; op types by descending time.
 
     Args:
         score: scores one session.
-        folder: where TensorBoard's trace is kept; None keeps none.
+        folder: folder for TensorBoard's trace; None stores none.
     """
     score()
     with tempfile.TemporaryDirectory(prefix="serving-trace-") as temporary:
@@ -48,7 +48,7 @@ def op_times(score: Callable[[], object], folder: Path | None = None) -> list[Op
     for plane in space.planes:
         for line in plane.lines:
             for event in line.events:
-                # Ops are events called NAME:TYPE; the executor's own events have no op's name after the colon.
+                # Ops are events with the name NAME:TYPE; the executor's own events have no op type after the colon.
                 _, colon, op = plane.event_metadata[event.metadata_id].name.rpartition(":")
                 if colon and (op.startswith("_") or hasattr(tf.raw_ops, op)):
                     picoseconds[op] += event.duration_ps

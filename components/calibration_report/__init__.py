@@ -1,1 +1,1 @@
-"""CalibrationReport: everything that a run found out about its model, as one HTML page."""
+"""CalibrationReport: one HTML page with the results of a run."""

@@ -1,4 +1,4 @@
-"""CalibrationReport: what all components before it found → one HTML page."""
+"""CalibrationReport: outputs of the other components → one HTML page."""
 
 import json
 
@@ -34,21 +34,21 @@ class CalibrationReportSpec(component_spec.ComponentSpec):
 
 
 class CalibrationReport(base_component.BaseComponent):
-    """Draws the page, whether or not the model was blessed.
+    """Renders the page, whether or not the model was blessed.
 
-    Nothing waits for it: taking `pushed_model` puts it after the Pusher, so that a page that cannot be drawn keeps no
-    model from being published.
+    No component depends on it. Its input `pushed_model` makes it run after the Pusher, so an error in the page cannot
+    prevent the push.
 
     Args:
         examples: FeedLogGen's examples; only their properties are read.
         statistics: of the splits train and eval.
-        anomalies: ExampleValidator's findings.
+        anomalies: ExampleValidator's anomalies.
         forest: with its training curve.
         model: with its manifest.
         model_run: the towers' training history.
         evaluation: the Evaluator's document.
         config: features and gates are used.
-        pushed_model: the Pusher's output, which says what was published.
+        pushed_model: the Pusher's output, with the pushed version.
     """
 
     SPEC_CLASS = CalibrationReportSpec

@@ -25,7 +25,7 @@ class Executor(base_executor.BaseExecutor):
         """Writes the page.
 
         Raises:
-            ValueError: an artifact without the file that its component writes; the message names it.
+            ValueError: an artifact lacks the file that its component writes; the message names the file.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         page = report_page(read_inputs(input_dict, exec_properties))

@@ -1,4 +1,4 @@
-"""Reads what the page is made of from artifacts."""
+"""Reads the page's inputs from artifacts."""
 
 import importlib.metadata
 import json
@@ -28,10 +28,10 @@ Artifacts = dict[str, list[types.Artifact]]
 
 
 def read_inputs(inputs: Artifacts, parameters: dict[str, Any]) -> ReportInputs:
-    """Everything that the page shows.
+    """The inputs of the page.
 
     Raises:
-        ValueError: an artifact without the file that its component writes, or a damaged file.
+        ValueError: an artifact lacks the file that its component writes, or a file is damaged.
     """
     evaluation_file = os.path.join(_uri(inputs, "evaluation"), EVALUATION_FILE)
     evaluation = Evaluation.from_json(_text(evaluation_file), evaluation_file)
@@ -80,7 +80,7 @@ def _manifest(path: str) -> Manifest:
 
 def _text(path: str) -> str:
     if not fileio.exists(path):
-        raise ValueError(f"CalibrationReport: {path} was expected, and is not there")
+        raise ValueError(f"CalibrationReport: {path} is missing")
     with fileio.open(path) as file:
         return file.read()
 

@@ -1,1 +1,1 @@
-"""Evaluator: the candidate and the serving model on the eval split, the gates, and the blessing."""
+"""Evaluator: evaluates the candidate and the serving model on the eval split, applies the gates, and blesses."""

@@ -33,20 +33,20 @@ class EvaluatorSpec(component_spec.ComponentSpec):
 
 
 class Evaluator(base_beam_component.BaseBeamComponent):
-    """Scores the split eval with the candidate and the model now serving, in one pass, and judges the candidate.
+    """Scores the split eval with the candidate and the serving model, in one pass, and applies the gates.
 
     `evaluation` is an ordinary TFMA result: `tfma.load_metrics` and `tfma.load_eval_result` read it, with the models
-    named `candidate` and `baseline`. Beside it lies `gates.json` with every metric, interval and verdict; see
-    `ranker.evaluation.evaluation.Evaluation`. `blessing` is what TFX's own Evaluator writes.
+    named `candidate` and `baseline`. It also contains `gates.json` with every metric, interval and verdict; see
+    `ranker.evaluation.evaluation.Evaluation`. `blessing` has the format of TFX's own Evaluator.
 
-    A serving model that cannot be compared with (it fails to load or to score, or predicts other objectives) is
-    dropped, with the reason in `gates.json`. The candidate is then judged by the absolute gates alone, as the first
-    model ever is.
+    If the serving model cannot be compared with (it fails to load or to score, or predicts other objectives), it is
+    dropped, with the reason in `gates.json`. The candidate is then judged by the absolute gates only, as the first
+    model is.
 
     Args:
         examples: FeedLogGen's examples.
         model: the candidate, with the signature `serving_default`.
-        baseline_model: the model now serving; its int custom property `present` is 0 before the first was pushed.
+        baseline_model: the serving model; its int custom property `present` is 0 before the first push.
         config: objectives, keys, slices and gates are used.
     """
 

@@ -1,4 +1,4 @@
-"""What an evaluation is about, and TFMA's config for it."""
+"""The settings of an evaluation, and TFMA's config for it."""
 
 from dataclasses import dataclass, field
 
@@ -13,15 +13,15 @@ from ranker.export.names import SERVING_DEFAULT
 
 @dataclass(frozen=True)
 class EvaluationSpec:
-    """What to evaluate.
+    """The settings of an evaluation.
 
     Attributes:
         objectives: names of the objectives, which are the label columns and the model's outputs.
         viewer_key: the column that names the viewer.
         slices: the columns of each kind of slice.
         gates: limits on the candidate's metrics.
-        baseline: the model now serving, and why the candidate is not compared with it.
-        compare: whether the baseline is scored beside the candidate.
+        baseline: the serving model, and why the candidate is not compared with it.
+        compare: whether the baseline is scored together with the candidate.
     """
 
     objectives: tuple[str, ...]
@@ -38,12 +38,12 @@ class EvaluationSpec:
 
     @property
     def slice_columns(self) -> tuple[str, ...]:
-        """Every column that a slice names, once."""
+        """The distinct columns of all slices."""
         return tuple(dict.fromkeys(column for spec in self.slices for column in spec))
 
 
 def eval_config(settings: EvaluationSpec) -> config_pb2.EvalConfig:
-    """TFMA's config: the models and the slices. Metrics and thresholds are our evaluator's, so none are listed."""
+    """TFMA's config: the models and the slices. Our evaluator has its own metrics and thresholds, so it lists none."""
     return config_pb2.EvalConfig(
         model_specs=[
             config_pb2.ModelSpec(

@@ -42,10 +42,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Evaluates, judges and blesses.
+        """Evaluates the models, applies the gates and writes the blessing.
 
         Raises:
-            ValueError: a candidate that cannot be evaluated, or an empty eval split.
+            ValueError: the candidate cannot be evaluated, or the eval split is empty.
         """
         evaluation_uri = artifact_utils.get_single_uri(output_dict["evaluation"])
         patterns = [
@@ -78,10 +78,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
 
     def _evaluate(self, settings: EvaluationSpec, paths: dict[str, str], patterns: list[str], output: str) -> None:
-        """Evaluates with the baseline and, where that fails, once more without it."""
+        """Evaluates with the baseline and, if that fails, again without it."""
         try:
             self._run(settings, paths, patterns, output)
-        except Exception as error:  # whatever a foreign model raises; the candidate's own failure is raised below
+        except Exception as error:  # the baseline may raise anything; a failure of the candidate is raised below
             if not settings.compare:
                 raise
             reason = f"scoring both models failed: {models.in_short(error)}"
@@ -132,13 +132,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 
 def _served(input_dict: dict[str, list[types.Artifact]]) -> types.Artifact | None:
-    """The model now serving, or None before the first was pushed."""
+    """The serving model, or None before the first push."""
     served = input_dict.get("baseline_model") or []
     return served[0] if served and served[0].get_int_custom_property("present") == 1 else None
 
 
 def _with_baseline(settings: EvaluationSpec, served: types.Artifact, path: str, patterns: list[str]) -> EvaluationSpec:
-    """Settings that compare with the serving model, or say why not."""
+    """Settings with the serving model as the baseline, or with the reason why it is dropped."""
     version = served.get_string_custom_property("version")
     problem = models.signature_problem(path, settings.objectives) or models.scoring_problem(
         path, models.first_examples(patterns)
@@ -155,7 +155,7 @@ def _bless(
     baseline: types.Artifact | None,
     component_id: str | None,
 ) -> None:
-    """Writes what TFX's own Evaluator would, which Pusher reads."""
+    """Writes the blessing in the format of TFX's own Evaluator, which Pusher reads."""
     blessing.set_string_custom_property(stock.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, candidate.uri)
     blessing.set_int_custom_property(stock.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, candidate.id)
     if baseline is not None:

@@ -6,7 +6,7 @@ from components.evaluator.eval_config import EvaluationSpec
 
 
 def impression_schema(settings: EvaluationSpec) -> schema_pb2.Schema:
-    """The columns that an evaluation reads; nothing else of an example is decoded outside the model."""
+    """The columns that an evaluation reads; other features of an example are decoded only inside the model."""
     schema = schema_pb2.Schema()
     for name in settings.objectives:
         schema.feature.add(name=name, type=schema_pb2.INT)

@@ -1,7 +1,7 @@
 """Our evaluation through TFMA's extension points: an Extractor, an Evaluator and a Writer.
 
-TFMA reads, scores and writes as always. Its own metrics would walk every row once per objective, metric and slice; the
-evaluator here takes the batches as they leave the model and adds all of that up at once with numpy.
+TFMA reads, scores and writes as usual. Its own metrics would process every row once per objective, metric and slice.
+This evaluator takes the scored batches and sums all of them in one pass with numpy.
 """
 
 from collections.abc import Iterable, Iterator
@@ -38,7 +38,7 @@ Extracts = dict[str, Any]
 
 
 def impressions_extractor(settings: EvaluationSpec) -> extractor.Extractor:
-    """Replaces TFMA's feature and label extractors: only labels, viewers and slice columns leave the Arrow batch."""
+    """Replaces TFMA's feature and label extractors: it extracts only labels, viewers and slice columns."""
 
     def extract(extracts: Extracts) -> Extracts:
         batch = extracts[constants.ARROW_RECORD_BATCH_KEY]
@@ -62,7 +62,7 @@ class Conclusion:
 
 
 class AccumulateFn(beam.CombineFn):
-    """Adds up batched extracts."""
+    """Accumulates batched extracts."""
 
     def __init__(self, settings: EvaluationSpec) -> None:
         self._settings = settings
@@ -85,7 +85,7 @@ class AccumulateFn(beam.CombineFn):
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[Accumulator]) -> Accumulator:
-        """Adds them all up."""
+        """Merges accumulators."""
         total = self.create_accumulator()
         for accumulator in accumulators:
             total.merge(accumulator)
@@ -99,7 +99,7 @@ class AccumulateFn(beam.CombineFn):
 def stack_predictions(predictions: Any, settings: EvaluationSpec, rows: int) -> Floats:
     """TFMA's predictions as float64 [models, objectives, rows].
 
-    TFMA leaves out the level of the models where there is one, and that of the outputs where there is one.
+    TFMA omits the level of the models if there is only one model, and the level of the outputs if there is only one.
     """
     by_model = [predictions[model] for model in settings.models] if settings.compare else [predictions]
     stacked = np.empty((len(settings.models), len(settings.objectives), rows))
@@ -114,10 +114,10 @@ def conclude(accumulator: Accumulator, settings: EvaluationSpec) -> Conclusion:
     """Metrics, verdicts and the evaluation.
 
     Raises:
-        ValueError: there are no impressions, or the candidate predicted something that is not a probability.
+        ValueError: there are no impressions, or the candidate predicted values that are not probabilities.
     """
     if accumulator.impressions == 0:
-        raise ValueError("Evaluator: the split to evaluate holds no impressions")
+        raise ValueError("Evaluator: the eval split has no impressions")
     invalid = dict(zip(accumulator.models, accumulator.invalid, strict=True))
     if problem := _invalid_predictions(invalid[CANDIDATE], settings, accumulator.impressions):
         raise ValueError(f"Evaluator: the candidate predicted values that are not probabilities (NaN?): {problem}")
@@ -230,7 +230,7 @@ def _histogram(curve: Reliability) -> metrics_for_slice_pb2.CalibrationHistogram
 
 
 def gates_writer(output_path: str) -> writer.Writer:
-    """TFMA's writer of `gates.json`, beside the metrics."""
+    """The TFMA writer of `gates.json`, in the folder of the metrics."""
     return writer.Writer("WriteGates", _WriteGates(join(output_path, EVALUATION_FILE)))
 
 

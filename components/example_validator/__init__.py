@@ -1,1 +1,1 @@
-"""Statistics against the curated schema; an anomaly fails the run."""
+"""Validates statistics against the curated schema; an anomaly of severity ERROR fails the run."""

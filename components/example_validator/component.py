@@ -1,4 +1,4 @@
-"""ExampleValidator: statistics and schema → anomalies, of which an error fails the run."""
+"""ExampleValidator: statistics and schema → anomalies; an anomaly of severity ERROR fails the run."""
 
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import BaseChannel, channel, component_spec, standard_component_specs
@@ -18,10 +18,10 @@ class ExampleValidatorSpec(component_spec.ComponentSpec):
 
 
 class ExampleValidator(base_component.BaseComponent):
-    """Keeps data that does not fit the curated schema, or drifted further than it allows, from being trained on.
+    """Fails the run if the data does not match the curated schema, or drifted beyond the schema's thresholds.
 
-    TFX's own ExampleValidator writes its findings and goes on. This one fails the run on anomalies of severity ERROR,
-    with their text, and compares the eval day with the train days wherever the schema sets a drift threshold.
+    TFX's own ExampleValidator writes the anomalies, and the run continues. This one fails the run on anomalies of
+    severity ERROR, with their text, and compares the eval day with the train days if the schema sets a drift threshold.
 
     Args:
         statistics: an ExampleStatistics channel with the splits train and eval.

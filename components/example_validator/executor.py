@@ -1,4 +1,4 @@
-"""ExampleValidator's executor: writes what TFX's own writes, and raises where the data must not be used."""
+"""ExampleValidator's executor: writes the same output as TFX's own, and fails if the data must not be used."""
 
 import os
 from typing import Any
@@ -24,7 +24,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the anomalies of every split, in the place and format of TFX's own ExampleValidator.
+        """Writes the anomalies of every split, with the paths and format of TFX's own ExampleValidator.
 
         Raises:
             DataAnomalyError: there is an anomaly of severity ERROR; warnings are logged and stay in the artifact.
@@ -54,4 +54,4 @@ class Executor(base_executor.BaseExecutor):
             logging.warning("data anomaly: %s", warning)
         if errors:
             listed = "\n".join(f"  {error}" for error in errors)
-            raise DataAnomalyError(f"the data is not what the schema says:\n{listed}")
+            raise DataAnomalyError(f"the data does not match the schema:\n{listed}")

@@ -1,8 +1,8 @@
-"""What TFDV finds wrong with the statistics of each split, in words."""
+"""TFDV's anomalies of each split, as text."""
 
 from collections.abc import Iterator, Mapping
 
-# TFDV imports a module that tfx_bsl no longer has; importing TFX first puts a stand-in there.
+# TFDV imports a module that tfx_bsl no longer has; TFX, imported first, adds a replacement.
 import tfx  # noqa: F401 # isort: skip
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
@@ -11,7 +11,7 @@ CURRENT_SPLIT, PREVIOUS_SPLIT = "eval", "train"
 
 
 class DataAnomalyError(ValueError):
-    """The data is not what the schema says; the message lists every split, feature and anomaly."""
+    """The data does not match the schema; the message lists every split, feature and anomaly."""
 
 
 def validate(
@@ -19,7 +19,7 @@ def validate(
 ) -> dict[str, anomalies_pb2.Anomalies]:
     """The anomalies of each split.
 
-    The eval day is compared with the train days too, so that a `drift_comparator` in the schema acts from day to day.
+    The eval day is also compared with the train days, so that a `drift_comparator` in the schema detects daily drift.
     """
     return {
         split: tfdv.validate_statistics(
@@ -32,7 +32,7 @@ def validate(
 
 
 def sort_out(found: Mapping[str, anomalies_pb2.Anomalies]) -> tuple[list[str], list[str]]:
-    """Errors and warnings, one line each: split, feature, and what TFDV says about it."""
+    """Errors and warnings, one line each: split, feature and TFDV's description."""
     errors: list[str] = []
     warnings: list[str] = []
     for split, anomalies in found.items():

@@ -1,4 +1,4 @@
-"""FeedLogGen: a window of days of a feed log → Examples, the newest day held out."""
+"""FeedLogGen: a window of days of a feed log → Examples, with the newest day held out."""
 
 from collections.abc import Sequence
 
@@ -32,27 +32,28 @@ class FeedLogGenSpec(component_spec.ComponentSpec):
 class FeedLogGen(base_beam_component.BaseBeamComponent):
     """Reads the Parquet files of a window of days, column by column, into tf.Examples.
 
-    Per impression: keys as one string, the timestamp as int64 milliseconds since 1970, a numeric feature as a float or
-    nothing, a categorical one as a string or nothing, a multi-valued one as any number of strings, a dense embedding as
-    exactly its size of floats, an objective as int64 0 or 1.
+    An Example has per impression: a key as one string, the timestamp as int64 milliseconds since 1970, a numeric
+    feature as a float or nothing, a categorical feature as a string or nothing, a multi-valued feature as any number of
+    strings, a dense embedding as floats of its size, and an objective as int64 0 or 1.
 
-    Where the training goes on from an earlier one, there may be a third split: `replay`, days that the earlier one has
-    seen and that the towers alone train on again.
+    If the training continues from an earlier one, there may be a third split: `replay`, days that the earlier training
+    has seen and on which only the towers are trained again.
 
     The artifact's span is the eval day in days since 1970. Its custom properties `rows_per_day` (JSON), `train_rows`,
-    `eval_rows`, `replay_rows` (where there is that split) and `missing_days` (comma-separated, empty where the window
-    is complete) say what was read, and `source_fingerprint` which content.
+    `eval_rows`, `replay_rows` (only with that split) and `missing_days` (comma-separated, empty if the window is
+    complete) describe the rows, and `source_fingerprint` their content.
 
     Args:
         feed_log: path or URI of the folder of day folders.
-        eval_day: the day that becomes the split eval, YYYY-MM-DD or whatever else `ranker.feed_log.day` reads.
-        train_days: days before it that become the split train; a missing one is a warning. Where the training goes on
-            from an earlier one, only the days that that one has not seen.
+        eval_day: the day of the split eval, YYYY-MM-DD or another form that `ranker.feed_log.day` reads.
+        train_days: number of days before it in the split train; a missing day gives a warning. If the training
+            continues from an earlier one, only the days that the earlier one has not seen.
         objectives: the names of the 0/1 columns.
         features: the feature columns.
         keys: the key columns.
-        source_fingerprint: what `ranker.feed_log.fingerprint` gives for the days of a cold start, so that the cache
-            sees new data. With "" the component computes it at run time, where the cache does not see it: turn it off.
+        source_fingerprint: fingerprint of the days of a cold start by `ranker.feed_log.fingerprint`, so that the cache
+            key changes with the data. With "" the component computes it at run time. Then the cache key does not
+            contain it, and the cache must be disabled.
         training_start: TrainingStart's channel; without it the training starts cold.
     """
 

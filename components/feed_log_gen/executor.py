@@ -1,4 +1,4 @@
-"""FeedLogGen's executor: plans the window, lets Beam write its shards, and describes them on the artifact."""
+"""FeedLogGen's executor: plans the window, writes its shards with Beam, and sets the artifact's properties."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from tfx.types import artifact_utils
 
 from components.artifacts import SOURCE_FINGERPRINT, start_of
 from ranker.config.documents import from_json
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.feed_log.columns import LogColumns
 from ranker.feed_log.day import resolve_day
 from ranker.feed_log.fingerprint import source_fingerprint
@@ -29,7 +29,7 @@ _EPOCH = date(1970, 1, 1)
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Turns a window of the feed log into an Examples artifact with the splits train and eval, and maybe replay."""
+    """Writes a window of the feed log as an Examples artifact with the splits train, eval and optionally replay."""
 
     def Do(
         self,
@@ -40,14 +40,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Writes the artifact.
 
         Raises:
-            FeedLogError: the feed log is not as it should be; nothing is written where its footers already show it.
+            FeedLogError: the feed log is invalid; nothing is written if the Parquet footers already show it.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         eval_day = resolve_day(exec_properties["eval_day"])
         columns = from_json(LogColumns, exec_properties["columns"])
         start, _ = start_of(input_dict)
         train_days = start.train_days or exec_properties["train_days"]
-        # The fingerprint that the cache knows the log by goes no further back than a cold start does.
+        # The cache's fingerprint of the log covers only the days of a cold start.
         replay_days = max(0, min(start.replay_days, exec_properties["train_days"] - train_days))
         window = window_days(eval_day, exec_properties["train_days"])
         fingerprint = exec_properties["source_fingerprint"] or source_fingerprint(exec_properties["feed_log"], window)
@@ -70,7 +70,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             _raise_first_problem(scratch)
         finally:
             fileio.rmtree(scratch)
-        _check_whole(plan, examples)
+        _check_complete(plan, examples)
         _describe(examples, plan, eval_day, fingerprint)
 
 
@@ -79,11 +79,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 class _WriteUnit(beam.DoFn):
     """Writes the shards of a unit.
 
-    Bad data stays bad however often a runner tries again, and a runner buries an exception's text in its own. So a
-    problem is left in a file, and the executor raises it.
+    A retry does not help with bad data, and a runner wraps an exception's text in its own. So a problem is written to a
+    file, and the executor raises it.
     """
 
-    def __init__(self, columns: Sequence[Column], examples_uri: str, scratch: str) -> None:
+    def __init__(self, columns: Sequence[LogColumn], examples_uri: str, scratch: str) -> None:
         self._columns = columns
         self._examples_uri = examples_uri
         self._scratch = scratch
@@ -93,7 +93,7 @@ class _WriteUnit(beam.DoFn):
         try:
             write_unit(unit, self._columns, split_folder, self._scratch)
         except FeedLogError as error:
-            # Ordered by name, the problem of the oldest rows comes first.
+            # In the order of these names, the problem of the oldest rows is the first.
             order = f"{SPLITS.index(unit.split)}-{unit.first_shard:05d}"
             with fileio.open(os.path.join(self._scratch, f"problem-{order}"), "w") as file:
                 file.write(str(error))
@@ -109,20 +109,19 @@ def _raise_first_problem(scratch: str) -> None:
         raise FeedLogError(message + others)
 
 
-def _check_whole(plan: WindowPlan, examples: types.Artifact) -> None:
+def _check_complete(plan: WindowPlan, examples: types.Artifact) -> None:
     for split in plan.splits:
         shards = next(unit.shards_in_split for unit in plan.units if unit.split == split)
         expected = {shard_name(shard, shards) for shard in range(shards)}
         folder = artifact_utils.get_split_uri([examples], split)
         if expected != (found := set(fileio.listdir(folder))):
-            raise RuntimeError(f"{folder}: shards {sorted(expected)} were to be written, found {sorted(found)}")
+            raise RuntimeError(f"{folder}: expected the shards {sorted(expected)}, found {sorted(found)}")
 
 
 def _describe(examples: types.Artifact, plan: WindowPlan, eval_day: date, fingerprint: str) -> None:
     examples.span = (eval_day - _EPOCH).days
     examples.version = 0
-    # There is no name for uncompressed TFRecords that TFX accepts as a file format; without one it goes by the files'
-    # ending.
+    # TFX has no file format name for uncompressed TFRecords; without one it uses the suffix of the files.
     examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
     rows_per_day = {day.isoformat(): rows for day, rows in plan.rows_per_day.items()}
     examples.set_string_custom_property("rows_per_day", json.dumps(rows_per_day))

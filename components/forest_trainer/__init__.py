@@ -1,1 +1,1 @@
-"""ForestTrainer: transformed examples → the forest that encodes features as leaves."""
+"""ForestTrainer: trains the forest that encodes features as leaves."""

@@ -30,17 +30,17 @@ class ForestTrainerSpec(component_spec.ComponentSpec):
 
 
 class ForestTrainer(base_component.BaseComponent):
-    """Fits the forest to the split train, some of its viewers held out to stop early.
+    """Trains the forest on the split train, with some viewers held out for early stopping.
 
-    Where the training goes on from an earlier one, it takes over that one's forest instead, since leaves of another
-    would mean nothing to its towers, and counts the split train into the leaves' values (`ranker.forest.refresh`).
+    If the training continues from an earlier one, it reuses the earlier forest, because the earlier towers cannot use
+    the leaves of another forest, and refreshes the leaf values with the split train (`ranker.forest.refresh`).
 
     Args:
         transformed_examples: Transform's materialised examples.
-        config: the forest's settings.
+        config: the forest's config.
         feature_names: the columns of the tensor `forest_features`, in order.
         objective_names: the columns of the tensor `labels`, in order.
-        training_start: TrainingStart's channel; without it the forest is fitted.
+        training_start: TrainingStart's channel; without it a new forest is trained.
     """
 
     SPEC_CLASS = ForestTrainerSpec

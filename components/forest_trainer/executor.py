@@ -27,7 +27,7 @@ from ranker.storage import join
 
 
 class Executor(base_executor.BaseExecutor):
-    """Turns the split train into a Forest artifact, or into new leaf values for the forest of the parent."""
+    """Trains a forest on the split train, or refreshes the leaf values of the parent's forest with it."""
 
     def Do(
         self,
@@ -38,8 +38,8 @@ class Executor(base_executor.BaseExecutor):
         """Writes the artifact.
 
         Raises:
-            ValueError: examples that do not hold the tensors, whatever `train_forest` refuses, or a parent whose forest
-                is of other features.
+            ValueError: the examples lack the tensors, `train_forest` refuses them, or the parent's forest has other
+                features.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         feature_names = json.loads(exec_properties["feature_names"])
@@ -62,7 +62,7 @@ class Executor(base_executor.BaseExecutor):
             if list(forest.feature_names) != feature_names:
                 raise ValueError(
                     f"forest: version {start.parent} has a forest of the features {list(forest.feature_names)}, but "
-                    f"the config asks for {feature_names}; it takes a cold start to change them"
+                    f"the config has {feature_names}; to change them, start cold"
                 )
             io_utils.copy_dir(earlier, artifact.uri)
             if start.refresh_forest:

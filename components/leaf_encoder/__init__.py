@@ -1,1 +1,1 @@
-"""LeafEncoder: transformed examples → the same rows with leaves in place of the forest's features."""
+"""LeafEncoder: transformed examples → the same rows with leaves instead of the forest's features."""

@@ -20,10 +20,10 @@ class LeafEncoderSpec(component_spec.ComponentSpec):
 
 
 class LeafEncoder(base_beam_component.BaseBeamComponent):
-    """Encodes every row of every split once, so that each epoch of the towers reads leaves and not features.
+    """Encodes every row of every split once, so that the epochs of the towers read leaves instead of features.
 
-    A row keeps all its tensors but `forest_features`, which becomes `leaves`: one bytes value that holds one
-    little-endian uint16 per tree, or uint32 where the forest has more than 65,536 leaves.
+    A row keeps all its tensors except `forest_features`, which is replaced by `leaves`: one bytes value with one
+    little-endian uint16 per tree, or uint32 if the forest has more than 65,536 leaves.
 
     Args:
         transformed_examples: Transform's materialised examples.

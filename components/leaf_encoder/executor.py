@@ -1,4 +1,4 @@
-"""LeafEncoder's executor: shares the shards of all splits out over Beam's workers."""
+"""LeafEncoder's executor: encodes the shards of all splits on Beam's workers."""
 
 import os
 import uuid
@@ -18,7 +18,7 @@ from ranker.forest.traverse import Traversal
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Turns transformed examples into leaf examples with the same splits and as many shards."""
+    """Writes leaf examples with the splits and the number of shards of the transformed examples."""
 
     def Do(
         self,
@@ -29,7 +29,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Writes the artifact.
 
         Raises:
-            ValueError: a split without files; rows that do not fit the forest.
+            ValueError: a split has no files, or rows do not match the forest.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(input_dict["transformed_examples"])
@@ -41,7 +41,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         fileio.makedirs(scratch)
         try:
             shards = list(_shards(examples, output, scratch))
-            # Beam buries an exception's text in its own, so what can be seen beforehand is looked for here.
+            # Beam wraps an exception's text in its own, so shards are checked before it starts.
             for shard in shards:
                 check_shard(shard, features)
             with self._make_beam_pipeline() as pipeline:
@@ -58,14 +58,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 @beam.typehints.with_input_types(Shard)
 @beam.typehints.with_output_types(None)
 class _EncodeShard(beam.DoFn):
-    """Encodes the shards that reach this worker."""
+    """Encodes shards."""
 
     def __init__(self, forest_uri: str) -> None:
         self._forest_uri = forest_uri
         self._rows = beam.metrics.Metrics.counter("leaf_encoder", "rows")
 
     def setup(self) -> None:
-        """Loads the forest and lays it out for traversal, once per worker."""
+        """Loads the forest and prepares its traversal, once per worker."""
         self._traversal = Traversal(Forest.load(self._forest_uri))
 
     def process(self, shard: Shard) -> None:

@@ -1,1 +1,1 @@
-"""A blessed model becomes the next numbered version, all at once or not at all."""
+"""Pusher: pushes a blessed model as the next numbered version, atomically."""

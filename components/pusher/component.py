@@ -10,16 +10,16 @@ from ranker.identity.code import code_fingerprint
 
 
 class Pusher(StockPusher):
-    """TFX's Pusher to a folder of versions; a half-copied model is never seen there.
+    """TFX's Pusher to a folder of versions; a partly copied model is never visible there.
 
     Args:
         model: a Model channel.
         model_blessing: a ModelBlessing channel; without the blessing nothing is pushed.
         push_destination: the folder of versions, as `filesystem.base_directory`.
-        keep_models: newest versions that stay there after a push.
+        keep_models: number of newest versions that are kept after a push.
 
     Raises:
-        ValueError: another kind of destination.
+        ValueError: the destination is of another kind.
     """
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)

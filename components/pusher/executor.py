@@ -1,4 +1,4 @@
-"""Pusher's executor: TFX's own, with a push that is atomic and a version that always grows."""
+"""Pusher's executor: TFX's own, with an atomic push and an increasing version number."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ KEEP_MODELS = "keep_models"
 
 
 class Executor(stock.Executor):
-    """Pushes a blessed model to a folder of numbered versions, of which it keeps the newest."""
+    """Pushes a blessed model to a folder of numbered versions, and removes old versions."""
 
     def Do(
         self,
@@ -26,10 +26,10 @@ class Executor(stock.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Pushes the model if every blessing says so, and records on the artifact what was done, as TFX's Pusher does.
+        """Pushes the model if it is blessed, and records the push on the artifact, as TFX's Pusher does.
 
         Raises:
-            FileNotFoundError: the Model artifact holds no SavedModel.
+            FileNotFoundError: the Model artifact contains no SavedModel.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(output_dict[specs.PUSHED_MODEL_KEY])
@@ -48,5 +48,5 @@ class Executor(stock.Executor):
         try:
             remove_old_versions(destination, keep)
         except OSError as error:
-            # The model serves; what could not be removed is tried again after the next push.
+            # The model is pushed; the next push removes the old versions.
             logging.warning("%s: old versions could not be removed: %s", destination, error)

@@ -1,1 +1,1 @@
-"""SchemaImporter: a curated schema of this project → a Schema artifact."""
+"""SchemaImporter: a curated schema of the project → a Schema artifact."""

@@ -1,4 +1,4 @@
-"""TFX's ImportSchemaGen with a cache key that sees the schema itself and not only its path."""
+"""TFX's ImportSchemaGen with the content of the schema in the cache key, not only its path."""
 
 import hashlib
 
@@ -27,12 +27,12 @@ class SchemaImporterSpec(component_spec.ComponentSpec):
 
 
 class SchemaImporter(base_component.BaseComponent):
-    """Brings a curated schema into the pipeline.
+    """Imports a curated schema into the pipeline.
 
     Args:
-        schema_file: the TFMD schema as a text proto. A path relative to the project's root is read from the project
-            wherever the component runs; it must hold the same schema where the pipeline is built.
-        columns: the columns of the config; their kinds say how each is read.
+        schema_file: the TFMD schema as a text proto. A path relative to the project's root is read from the project on
+            the machine that the component runs on; it must be the same schema as where the pipeline is built.
+        columns: the columns of the config; their kinds define how they are read.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -1,4 +1,4 @@
-"""SchemaImporter's executor: TFX's own, for a schema that lies in the project, wherever the project lies."""
+"""SchemaImporter's executor: TFX's own, for a path relative to the project's root on any machine."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
 class Executor(stock.Executor):
-    """Copies the schema into the artifact and adds how its columns are read."""
+    """Copies the schema into the artifact and adds the tensor representations of its columns."""
 
     def Do(
         self,
@@ -25,10 +25,10 @@ class Executor(stock.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the artifact; a relative path starts at the project's root on the machine that this runs on.
+        """Writes the artifact; a relative path is relative to the project's root on this machine.
 
         Raises:
-            ValueError: the schema lacks a feature of the config, or has it as another type than its kind's.
+            ValueError: the schema lacks a feature of the config, or has it with another type than its kind's.
         """
         path = PROJECT_ROOT / exec_properties[standard_component_specs.SCHEMA_FILE_KEY]
         super().Do(input_dict, output_dict, exec_properties | {standard_component_specs.SCHEMA_FILE_KEY: str(path)})

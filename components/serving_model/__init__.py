@@ -1,1 +1,1 @@
-"""The model now serving, brought into the pipeline."""
+"""ServingModel: imports the serving model into the pipeline."""

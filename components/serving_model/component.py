@@ -1,4 +1,4 @@
-"""ServingModel: the model now serving → a Model artifact, for a comparison and for warm starts."""
+"""ServingModel: the serving model → a Model artifact, the baseline of the evaluation."""
 
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
@@ -27,20 +27,20 @@ class ServingModelSpec(component_spec.ComponentSpec):
 
 
 class ServingModel(base_component.BaseComponent):
-    """Does what a Resolver of the latest blessed model does, on orchestrators that have no Resolvers.
+    """Replaces a Resolver of the latest blessed model, on orchestrators without Resolvers.
 
-    The Model artifact is a copy, so that it outlives the version's removal from the push destination. Its custom
-    property `present` is 1, or 0 where nothing serves yet: not every orchestrator can pass on no artifact at all, so
-    there is one, and its folder is empty. The property `version` is the number of the version, or "none".
+    The Model artifact is a copy, so it remains when the version is removed from the push destination. Its custom
+    property `present` is 1, or 0 if no model serves yet. Then the artifact's folder is empty: not every orchestrator
+    supports an output without an artifact. The property `version` is the version number, or "none".
 
     Args:
         push_destination: path or URI of the folder of versions.
-        version: the version to emit; "none" for no model, "" to look up the newest one when the component runs. The
-            cache sees only what is passed here, so where results are cached, look it up before with
+        version: the version to emit; "none" for no model, "" to look up the newest one at run time. The cache key
+            contains only what is passed here. So with the cache enabled, look it up before with
             `ranker.registry.versions.find_serving_version`.
         examples: FeedLogGen's examples; only the fingerprint of their data is read.
-        day: the day held out. Day, recipe, data and start identify the training of this run, whose own model a look-up
-            at run time passes over; they are not needed where the version is named.
+        day: the held-out day. Day, recipe, data and start identify the training of this run. A look-up at run time
+            skips the model of this training. They are not needed if `version` names a version.
         recipe: fingerprint of config, schema and code.
         training_start: TrainingStart's channel; without it the training starts cold.
     """

@@ -1,4 +1,4 @@
-"""ServingModel's executor: looks up the model now serving and copies it into a Model artifact."""
+"""ServingModel's executor: looks up the serving model and copies it into a Model artifact."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from ranker.storage import copy_folder, exists, join
 
 
 class Executor(base_executor.BaseExecutor):
-    """Emits the model now serving, or an empty artifact that says there is none."""
+    """Emits the serving model, or an empty artifact if there is none."""
 
     def Do(
         self,
@@ -29,14 +29,14 @@ class Executor(base_executor.BaseExecutor):
         """Writes the artifact.
 
         Raises:
-            FileNotFoundError: the version that was asked for is not at the push destination.
+            FileNotFoundError: the requested version is not at the push destination.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         model = artifact_utils.get_single_instance(output_dict["model"])
         fileio.makedirs(model.uri)
         destination, version = exec_properties["push_destination"], exec_properties["version"]
         if not version:
-            # A run that is repeated must not compare the model that it pushed before with itself.
+            # A repeated run must not compare its model with the version that it pushed before.
             own = training_of(input_dict, exec_properties["day"], exec_properties["recipe"])
             version = find_serving_version(destination, own.fingerprint) or NO_VERSION
         model.set_int_custom_property("present", int(version != NO_VERSION))
@@ -46,6 +46,6 @@ class Executor(base_executor.BaseExecutor):
             return
         pushed = join(destination, version)
         if not exists(join(pushed, SAVED_MODEL)):
-            raise FileNotFoundError(f"{pushed}: version {version} was to be compared with, and has no saved_model.pb")
+            raise FileNotFoundError(f"{pushed}: version {version} has no saved_model.pb to compare with")
         with atomic_folder(path_utils.serving_model_dir(model.uri), last=SAVED_MODEL, durable=False) as folder:
             copy_folder(pushed, folder)

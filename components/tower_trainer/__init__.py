@@ -1,1 +1,1 @@
-"""TowerTrainer: fits the towers on encoded leaves and exports the SavedModel."""
+"""TowerTrainer: trains the towers on encoded leaves and exports the SavedModel."""

@@ -45,16 +45,15 @@ class TowerTrainerSpec(component_spec.ComponentSpec):
 
 
 class TowerTrainer(base_component.BaseComponent):
-    """Fits the two-tower network on the split train, and exports it with everything that serving needs.
+    """Trains the two-tower network on the split train, and exports it with everything that serving needs.
 
-    Where the training goes on from an earlier one, it starts from that one's weights, reads the split replay too and,
-    with an incremental update, is pulled towards the earlier weights. The model carries what a later training needs to
-    go on from it (`ranker.export.training_state`).
+    If the training continues from an earlier one, it starts from the earlier weights, and also reads the split replay.
+    An incremental update is regularised towards the earlier weights. The model contains the state that a later training
+    continues from (`ranker.export.training_state`).
 
-    `model` holds a SavedModel that starts from raw features: Transform graph, forest and towers in one graph of plain
-    TensorFlow ops, with the signatures that `ranker.export.module.FeedRanker` lists and the manifest
-    `assets.extra/feed_ranker.json`. `model_run` holds `history.json` (see `ranker.towers.history`) and, under
-    `tensorboard`, event files.
+    `model` contains a SavedModel on raw features: Transform graph, forest and towers in one graph of plain TensorFlow
+    ops, with the signatures of `ranker.export.module.FeedRanker` and the manifest `assets.extra/feed_ranker.json`.
+    `model_run` contains `history.json` (see `ranker.towers.history`) and event files in the folder `tensorboard`.
 
     Args:
         examples: FeedLogGen's examples; only the fingerprint of their data is read.
@@ -63,9 +62,10 @@ class TowerTrainer(base_component.BaseComponent):
         transform_graph: Transform's graph.
         schema: the feed log's schema.
         config: objectives, features, towers, training, retraining and serving are used.
-        eval_day: the day held out, YYYY-MM-DD or whatever else `ranker.feed_log.day` reads; written into the manifest.
-        recipe: fingerprint of the config, schema and code of the training (`ranker.identity.recipe`). With the day, the
-            data and the start it makes up the identity of the training, which is written into the manifest.
+        eval_day: the held-out day, YYYY-MM-DD or another form that `ranker.feed_log.day` reads; written into the
+            manifest.
+        recipe: fingerprint of the config, schema and code of the training (`ranker.identity.recipe`). Together with the
+            day, the data and the start it is the identity of the training, which is written into the manifest.
         parts: digests of the config and code that must not change under a warm start, by name; written into the
             manifest.
         training_start: TrainingStart's channel; without it the towers start cold.

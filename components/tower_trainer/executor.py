@@ -1,4 +1,4 @@
-"""TowerTrainer's executor: leaf examples → fitted towers → SavedModel, with the run's history beside it."""
+"""TowerTrainer's executor: leaf examples → trained towers → SavedModel and training history."""
 
 import json
 import os
@@ -51,12 +51,12 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the model and the run; where several workers train together, the first one does.
+        """Writes the model and the run; with several workers, only the chief writes.
 
         Raises:
             TrainingDivergedError: the loss became NaN or infinite, or exploded.
-            ValueError: an input with NaN or infinity; leaf examples, forest, transform graph, schema, config and
-                training start that do not belong together.
+            ValueError: an input contains NaN or infinity, or leaf examples, forest, transform graph, schema, config and
+                training start do not belong together.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         features = from_json(Features, exec_properties["features"])
@@ -102,7 +102,7 @@ class Executor(base_executor.BaseExecutor):
         retraining = from_json(Retraining, exec_properties["retraining"])
         plan, state = start_of(input_dict)
         parent = None if plan.is_cold else TowerState.load(os.path.join(state, TOWER_STATE))
-        # The trees of a forest for a superset objective predict no single one.
+        # The trees of a superset-objective forest do not predict a single objective.
         margins = ForestMargins(forest) if len(forest.base_margin) == len(objectives) else None
         task = Task(counts, inputs, objectives, towers, training, retraining, forest.fingerprint, margins)
         strategy = make_strategy(training.strategy)

@@ -1,1 +1,1 @@
-"""What a day's training starts from: decided once, when the pipeline runs. `plan` needs no TFX."""
+"""TrainingStart: decides once per run what the day's training starts from."""

@@ -1,4 +1,4 @@
-"""TrainingStart: the day and what was pushed before → what the day's training starts from."""
+"""TrainingStart: the day and the pushed versions → what the day's training starts from."""
 
 import json
 from collections.abc import Mapping
@@ -31,20 +31,21 @@ class TrainingStartSpec(component_spec.ComponentSpec):
 
 
 class TrainingStart(base_component.BaseComponent):
-    """Decides, when it runs, whether the day is a cold start or goes on from a pushed model, and brings that model in.
+    """Decides at run time whether the training starts cold or continues from a pushed model, and imports its state.
 
-    FeedLogGen reads the days that the decision asks for, Transform and ForestTrainer take over the parent's graph and
-    forest or fit new ones, and TowerTrainer goes on from the parent's weights. A push destination is all it needs:
-    every pushed model carries what a later one starts from.
+    FeedLogGen reads the days that the decision requires. Transform and ForestTrainer reuse the parent's graph and
+    forest or fit new ones, and TowerTrainer starts from the parent's weights or from new ones. The only input is the
+    push destination: every pushed model contains its training state.
 
     Args:
         push_destination: path or URI of the folder of versions.
-        day: the day held out, YYYY-MM-DD or whatever else `ranker.feed_log.day` reads.
+        day: the held-out day, YYYY-MM-DD or another form that `ranker.feed_log.day` reads.
         retraining: when to start cold.
         parts: digests of the config and code that must not change under a warm start, by name.
-        version: the version to go on from; "none" for a cold start, "" to look for one when the component runs. The
-            cache sees only what is passed here, so where results are cached, look for it before with
-            `plan.make_plan`; with "none" nothing else counts, so that one cold start is as good as another.
+        version: the version to continue from; "none" for a cold start, "" to look for one at run time. The cache key
+            contains only what is passed here. So with the cache enabled, look for it before with
+            `ranker.registry.start.make_plan`. With "none", the other parameters are ignored: all requested cold starts
+            have the same cache key.
     """
 
     SPEC_CLASS = TrainingStartSpec

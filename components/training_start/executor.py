@@ -1,4 +1,4 @@
-"""TrainingStart's executor: decides, and copies what the parent carries."""
+"""TrainingStart's executor: makes the plan, and copies the parent's training state."""
 
 import json
 from typing import Any
@@ -13,12 +13,12 @@ from ranker.config.documents import from_json
 from ranker.config.retraining import Retraining
 from ranker.feed_log.day import resolve_day
 from ranker.registry.layout import STATE
-from ranker.registry.start import NO_VERSION, STATE_FOLDER, StartPlan, make_plan, write_plan
+from ranker.registry.start import NO_VERSION, REQUESTED_COLD_START, STATE_FOLDER, make_plan, write_plan
 from ranker.storage import copy_folder, exists, join
 
 
 class Executor(base_executor.BaseExecutor):
-    """Writes the plan and, for a warm start, what it starts from."""
+    """Writes the plan and, unless the start is cold, the parent's training state."""
 
     def Do(
         self,
@@ -29,13 +29,13 @@ class Executor(base_executor.BaseExecutor):
         """Writes the artifact.
 
         Raises:
-            FileNotFoundError: the parent is not whole, or is gone.
+            FileNotFoundError: the parent's training state is incomplete or missing.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         artifact = artifact_utils.get_single_instance(output_dict["training_start"])
         destination, version = exec_properties["push_destination"], exec_properties["version"]
         if version == NO_VERSION:
-            plan = StartPlan("cold", "a cold start was asked for")
+            plan = REQUESTED_COLD_START
         else:
             plan = make_plan(
                 destination,
@@ -49,7 +49,7 @@ class Executor(base_executor.BaseExecutor):
         if not plan.is_cold:
             state = join(destination, plan.parent, STATE)
             if not exists(state):
-                raise FileNotFoundError(f"{state}: version {plan.parent} was to be continued from, and it is not there")
+                raise FileNotFoundError(f"{state}: missing, but the training continues from version {plan.parent}")
             copy_folder(state, join(artifact.uri, STATE_FOLDER))
         write_plan(artifact.uri, plan)
         artifact.set_string_custom_property("start", plan.start)

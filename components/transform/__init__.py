@@ -1,1 +1,1 @@
-"""TFX's Transform, which can also transform by the graph of an earlier run."""
+"""Transform: TFX's Transform, which can also reuse the graph of an earlier run."""

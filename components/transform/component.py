@@ -34,17 +34,17 @@ class TransformSpec(component_spec.ComponentSpec):
 class Transform(base_beam_component.BaseBeamComponent):
     """Analyses the split train and transforms all splits, as TFX's Transform does.
 
-    Where the training goes on from an earlier one, nothing is analysed: the rows are transformed by that one's graph,
-    so that every feature means to its forest and towers what it meant before. TFX's own component cannot do that.
+    If the training continues from an earlier one, nothing is analysed: the rows are transformed with the earlier graph,
+    so every feature has the same meaning for the earlier forest and towers. TFX's own component cannot do that.
 
-    Of what TFX's own offers beside, statistics of what comes out are left out, as they are nobody's input, and so is
-    the analyzers' cache, which pays only over many spans.
+    Two outputs of TFX's own component are omitted: the statistics of the transformed data, which no component reads,
+    and the analyzers' cache, which pays off only over many spans.
 
     Args:
         examples: FeedLogGen's examples.
         schema: the feed log's schema.
         preprocessing_fn: the function's dotted name.
-        custom_config: passed to it; with a fingerprint of its code in it, for the cache.
+        custom_config: passed to the function; contains a fingerprint of its code, for the cache key.
         training_start: TrainingStart's channel; without it the split train is analysed.
     """
 

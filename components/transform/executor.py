@@ -1,4 +1,4 @@
-"""Transform's executor: analyses the split train, or takes the graph that the training goes on with."""
+"""Transform's executor: analyses the split train, or reuses the parent's graph."""
 
 import functools
 import os

@@ -1,1 +1,1 @@
-"""Running the pipeline on one machine: the working folder, the run itself, what the terminal shows, the summary."""
+"""Runs the pipeline on one machine: the working folder, the run, its terminal output and its summary."""

@@ -1,4 +1,4 @@
-"""Replays the daily schedule over a range of days, one after the other, as if each had come in time."""
+"""Replays the daily schedule over a range of days, one after the other."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,12 +27,12 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Backfill:
-    """What to replay, and where.
+    """The days to replay, and their settings.
 
     Attributes:
         config, workdir, feed_log: as for a single run.
         days: oldest first.
-        run_id: each day's run is called by it and the day.
+        run_id: prefix of each day's run id, which ends with the day.
     """
 
     config: PipelineConfig
@@ -43,23 +43,23 @@ class Backfill:
 
 
 def backfill(task: Backfill, console: Console) -> int:
-    """Runs each day as a daily schedule would have, each going on from the days before it.
+    """Runs each day as a daily schedule would have; each day continues from the days before it.
 
     A day that an earlier call finished, on the same data, config and code, is not run again. A day without a folder is
-    skipped, since on that day there would have been nothing to run; the days after it train without it. A model that a
-    gate holds back is not pushed, and the next day goes on from the one before. A day that fails ends the replay: the
-    same command takes it up again there.
+    skipped, as a daily schedule would have had nothing to run; the days after it train without it. A model that is not
+    blessed is not pushed, and the next day continues from the version before. A day that fails ends the replay; the
+    same command continues from that day.
 
     Args:
-        task: what to replay.
-        console: gets a line per day, with the alarms of its health, and a table at the end.
+        task: the days to replay.
+        console: prints a line per day, with the alarms of its health, and a table at the end.
 
     Returns:
         The exit status: 0 every model was blessed, 1 a day failed, 3 a model was not blessed.
 
     Raises:
-        FeedLogError: none of the days has a folder, or a later day's model is serving, which an earlier day's must not
-            replace.
+        FeedLogError: none of the days has a folder, or the serving model is of a later day and must not be replaced by
+            an earlier day's.
     """
     there = set(list_days(task.feed_log))
     if not there.intersection(task.days):
@@ -67,7 +67,7 @@ def backfill(task: Backfill, console: Console) -> int:
             f"feed log {task.feed_log}: none of the days {task.days[0]} to {task.days[-1]} has a folder; it has "
             f"{min(there)} to {max(there)}"
             if there
-            else f"feed log {task.feed_log}: it has no day"
+            else f"feed log {task.feed_log}: it has no days"
         )
     finished = _finished_runs(task.workdir, task.config.name)
     summaries: list[RunSummary] = []
@@ -92,7 +92,7 @@ def days_between(start: date, end: date) -> list[date]:
 
 
 def days_table(summaries: Sequence[RunSummary]) -> Table:
-    """One row per day: how it started, the rows it trained on, and each objective's normalized entropy."""
+    """One row per day: the start, the number of training rows, and each objective's normalized entropy."""
     table = Table(box=None, padding=(0, 1, 0, 0), caption_justify="left")
     table.add_column("day", no_wrap=True)
     table.add_column("start")
@@ -106,12 +106,12 @@ def days_table(summaries: Sequence[RunSummary]) -> Table:
         table.add_row(
             summary.day,
             summary.start.start if summary.start else "",
-            _trained_on(summary.rows),
+            _training_rows(summary.rows),
             *("–" if value is None else f"{value:.3f}" for value in entropies),
             _verdict(summary),
         )
     table.caption = (
-        "rows trained on (+ those of replayed days), and the normalized entropy of each objective on the day itself"
+        "training rows (+ rows of replayed days), and the normalized entropy of each objective on the day itself"
     )
     return table
 
@@ -121,7 +121,7 @@ def _entropy(summary: RunSummary, objective: str) -> float | None:
     return found.normalized_entropy if found is not None else None
 
 
-def _trained_on(rows: Mapping[str, int]) -> str:
+def _training_rows(rows: Mapping[str, int]) -> str:
     replayed = f" + {rows['replay']:,}" if rows.get("replay") else ""
     return f"{rows.get('train', 0):,}{replayed}"
 
@@ -137,12 +137,12 @@ def _one_day(
         return before
     _refuse_to_go_back(task.workdir, day)
     with console.status(f"{day}") as status:
-        summary = run_day(prepared, f"{task.run_id}_{day}", _Now(status, day).start, _nothing)
+        summary = run_day(prepared, f"{task.run_id}_{day}", _RunningComponent(status, day).start, _nothing)
     seconds = sum(component.seconds for component in summary.components)
-    start = prepared.start.start if not prepared.start.is_cold else f"cold, as {prepared.start.reason}"
+    start = prepared.start.start if not prepared.start.is_cold else f"cold: {prepared.start.reason}"
     console.print(f"{day}  {_verdict(summary)}  {seconds:,.0f} s, {escape(start)}", soft_wrap=True, highlight=False)
     for missing in summary.missing_days:
-        console.print(f"            trained without {missing}, which the feed log does not have", highlight=False)
+        console.print(f"            trained without {missing}, which is missing in the feed log", highlight=False)
     if summary.failure is not None:
         failed, error = summary.failure.component, escape(summary.failure.error)
         console.print(f"            {failed}: {error}", soft_wrap=True, highlight=False)
@@ -151,8 +151,8 @@ def _one_day(
     return summary
 
 
-class _Now:
-    """Shows which component of which day is at work."""
+class _RunningComponent:
+    """Shows the day and its running component."""
 
     def __init__(self, status: Status, day: date) -> None:
         self._status = status
@@ -163,7 +163,7 @@ class _Now:
 
 
 def _nothing(run: ComponentRun) -> None:
-    """A day's line is printed when the day is over."""
+    """Does nothing: a day's line is printed when the day ends."""
 
 
 def _refuse_to_go_back(workdir: Workdir, day: date) -> None:
@@ -177,10 +177,10 @@ def _refuse_to_go_back(workdir: Workdir, day: date) -> None:
 
 
 def _possible_trainings(prepared: DayRun, workdir: Workdir, previous: str | None) -> list[str]:
-    """Fingerprints of the trainings that the day may have had when it was replayed before.
+    """Possible fingerprints of the day's training in an earlier replay.
 
-    It is the one that the push destination leads to now. Where retention has removed the version that the day continued
-    from, the replay itself still knows it.
+    Usually it is the one that follows from the push destination now. If retention has removed the version that the day
+    continued from, it follows from the training of the replay's previous blessed day.
     """
     training = prepared.training
     found = [training.fingerprint]
@@ -204,10 +204,10 @@ def _summaries(workdir: Workdir) -> Iterator[RunSummary]:
         try:
             yield RunSummary.from_json(file.read_text(), str(file))
         except DocumentError as error:
-            _LOG.warning("not a summary that this version reads, passed over: %s", error)
+            _LOG.warning("skipped a summary that this version cannot read: %s", error)
 
 
 def _verdict(summary: RunSummary) -> str:
     if summary.status == "failed":
         return "[red]failed[/]"
-    return "[green]blessed[/]" if summary.blessed else "[red]held back[/]"
+    return "[green]blessed[/]" if summary.blessed else "[red]not blessed[/]"

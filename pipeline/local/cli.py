@@ -25,10 +25,10 @@ exit status:
   0  every component ran, the summary is written, and the model is blessed and pushed
   1  a component failed; the line says why, the log has the rest
   2  the command or the feed log cannot be used
-  3  a model was trained but a gate held it back; the model serving before goes on
+  3  a model was trained but not blessed, because a gate failed; the previous model continues to serve
   4  --monitor found a feature, an objective or a slice beyond its limits; the line names it
 
-A run that was stopped goes on from the last finished component when it is started again, and a backfill from the last
+A run that was stopped continues from the last finished component when it is started again, and a backfill from the last
 finished day.
 """
 
@@ -46,11 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _roll_back(workdir)
         if not (_PROJECT_ROOT / config.schema).is_file():
             raise UsageError(
-                f"--config {options.config}: there is no schema {config.schema}; infer a first one with `uv run python "
-                f"-m pipeline.infer_schema --config {options.config} --feed-log DIR`, and read it"
+                f"--config {options.config}: there is no schema {config.schema}; draft one with `uv run python "
+                f"-m pipeline.infer_schema --config {options.config} --feed-log DIR`, and review it"
             )
         if options.feed_log is None and options.config != BUILT_IN:
-            raise UsageError(f"--config {options.config}: say where its feed log lies with --feed-log DIR")
+            raise UsageError(f"--config {options.config}: give the folder of its feed log with --feed-log DIR")
         with workdir.lock():
             log = workdir.monitoring / "logs" / f"{options.monitor}.log" if options.monitor else folder / "run.log"
             output = output_to_terminal() if options.verbose else output_to_file(log)
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     return _monitor(options, config, workdir, console)
                 return _run(options, config, workdir, run_id, console)
     except KeyboardInterrupt:
-        print("stopped; started again, the run goes on from the last finished component", file=sys.stderr)
+        print("stopped; the same command continues from the last finished component", file=sys.stderr)
         return INTERRUPTED
     except (UsageError, ConfigError, WorkdirBusyError, RollbackError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -73,7 +73,7 @@ class UsageError(ValueError):
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="local_runner.py",
-        description="Trains, evaluates and, where its gates hold, publishes the feed ranker on this machine.",
+        description="Trains and evaluates the feed ranker on this machine, and publishes it if its gates pass.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         "--workdir",
         type=Path,
         metavar="DIR",
-        help="where artifacts, models, logs and summaries go (default: workdir/NAME)",
+        help="folder for artifacts, models, logs and summaries (default: workdir/NAME)",
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
@@ -104,21 +104,21 @@ def _parser() -> argparse.ArgumentParser:
         "--backfill",
         type=_days,
         metavar="START:END",
-        help="run every day from START to END, as a daily schedule would have; goes on where it stopped",
+        help="run every day from START to END, as a daily schedule would have; continues where it stopped",
     )
     what.add_argument(
         "--monitor",
         type=date.fromisoformat,
         metavar="YYYY-MM-DD",
-        help="train nothing: score this day with the model now serving, and record its health",
+        help="train nothing: score this day with the serving model, and record its health",
     )
     what.add_argument(
-        "--rollback", action="store_true", help="publish the model that served before once more, and run nothing"
+        "--rollback", action="store_true", help="publish the previously serving model again, and run nothing"
     )
     parser.add_argument(
         "--refit",
         action="store_true",
-        help="fit Transform graph, forest and towers anew, whatever the config's cadence says",
+        help="fit Transform graph, forest and towers from scratch, whatever the config's cadence is",
     )
     parser.add_argument("--verbose", action="store_true", help="show the log on the terminal instead of progress")
     return parser
@@ -142,7 +142,7 @@ def _roll_back(workdir: Workdir) -> int:
 
 
 def _run(options: argparse.Namespace, config: PipelineConfig, workdir: Workdir, run_id: str, console: Console) -> int:
-    # TFX takes ten seconds and more to import; by now the command line is known to be good.
+    # Importing TFX takes ten seconds and more, so the command line is checked before.
     with console.status("loading TensorFlow and TFX"):
         from pipeline.local.backfill import Backfill, backfill, days_between
         from pipeline.local.run import FeedLogError, built_in_feed, run_pipeline

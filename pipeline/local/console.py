@@ -1,4 +1,4 @@
-"""What the terminal shows of a run: a line per component, the progress of the running one, and the closing table."""
+"""Terminal output of a run: a line per component, the progress of the running one, and the final table."""
 
 import logging
 import threading
@@ -19,11 +19,11 @@ _MARKS = {"ran": "[green]✓[/]", "cached": "[blue]✓[/]", "failed": "[red]✗[
 
 
 class RunDisplay:
-    """Shows the progress of a run. Where the console is no terminal, only the finished lines are printed.
+    """Shows the progress of a run. If the console is not a terminal, only finished components are printed.
 
     Args:
-        console: where to draw.
-        components: the ids of all components, in their order.
+        console: the console to draw on.
+        components: the ids of all components, in order.
     """
 
     def __init__(self, console: Console, components: list[str]) -> None:
@@ -43,7 +43,7 @@ class RunDisplay:
 
     @contextmanager
     def live(self) -> Iterator["RunDisplay"]:
-        """Draws until the block ends, listening to `ranker.progress` meanwhile."""
+        """Draws until the block ends, and listens to `ranker.progress`."""
         handler = _ProgressHandler(self)
         logger = logging.getLogger(progress.LOGGER_NAME)
         level = logger.level
@@ -69,7 +69,7 @@ class RunDisplay:
                 self._bars.update(self._task, completed=report.done, total=report.total, detail=detail)
 
     def end(self, component: str, state: str, seconds: float, rows: int | None) -> None:
-        """A component ended in `state`, after that many seconds, over that many rows where it reads rows."""
+        """A component ended in `state` after `seconds`; `rows` is None if it reads none."""
         with self._lock:
             if self._task is not None:
                 self._bars.remove_task(self._task)
@@ -92,7 +92,7 @@ class _ProgressHandler(logging.Handler):
 
 
 def objectives_table(day: str, objectives: Mapping[str, ObjectiveSummary]) -> Table:
-    """The closing table: one row per objective of a run summary's `objectives`, held out on `day`."""
+    """The final table: one row per objective of a run summary's `objectives` on the held-out `day`."""
     impressions = max((metrics.impressions for metrics in objectives.values()), default=0)
     title = f"{day}, held out: {impressions:,.0f} impressions"
     table = Table(title=title, title_justify="left", caption_justify="left", box=None, padding=(0, 1, 0, 0))
@@ -115,8 +115,8 @@ def objectives_table(day: str, objectives: Mapping[str, ObjectiveSummary]) -> Ta
 
 
 def verdict_lines(summary: RunSummary) -> Iterator[str]:
-    """What a run summary says about gates, as lines of rich's markup: every gate that failed, naming objective, slice,
-    value, interval and limit, and whatever was left out of the judgement.
+    """The gates of a run summary as lines of rich markup: every failed gate with objective, slice, value, interval and
+    limit, and the slices and the comparison that were left out.
     """
     for verdict in summary.gates:
         if verdict.outcome == "failed":

@@ -1,7 +1,7 @@
-"""A local runner that tells how each component ended.
+"""A local runner that reports how each component ended.
 
-TFX's LocalDagRunner returns normally when a component was skipped or its inputs did not resolve, and says nothing of
-the cache. This one launches the same components in the same order and reports each.
+TFX's LocalDagRunner returns normally if a component was skipped or its inputs did not resolve, and does not report
+cache hits. This one launches the same components in the same order and reports each.
 """
 
 import datetime
@@ -33,7 +33,7 @@ class State(enum.Enum):
 
 @dataclass(frozen=True)
 class OutputArtifact:
-    """An artifact that a component wrote, or took from an earlier run."""
+    """An artifact that a component wrote, or reused from an earlier run."""
 
     uri: str
     properties: dict[str, int | float | str] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class ComponentRun:
         state: how it ended.
         seconds: from its launch to its end.
         outputs: its artifacts by output key.
-        error: why it failed, in the exception's own words; empty otherwise.
+        error: the exception's message if it failed; otherwise empty.
     """
 
     component: str
@@ -77,10 +77,10 @@ class ObservedDagRunner(tfx_runner.IrBasedRunner):
         """Runs the compiled pipeline.
 
         Returns:
-            What became of each component, up to and with the first that failed.
+            The outcome of each component, up to and including the first that failed.
 
         Raises:
-            NotImplementedError: partial runs, which TFX asks for through `run_options`.
+            NotImplementedError: a partial run is requested through TFX's `run_options`.
         """
         if run_options is not None:
             raise NotImplementedError("partial runs are not supported; finished components come from the cache anyway")
@@ -115,12 +115,12 @@ def _launch(component: str, component_launcher: launcher.Launcher, store: Metada
     start = time.monotonic()
     try:
         info = component_launcher.launch()
-    except Exception as error:  # whatever an executor raises is this component's outcome, and ends the run
+    except Exception as error:  # any exception of an executor is this component's outcome, and ends the run
         _LOG.exception("%s failed", component)
         return ComponentRun(component, State.FAILED, time.monotonic() - start, error=describe(error))
     seconds = time.monotonic() - start
     if info is None or info.execution_id is None:
-        return ComponentRun(component, State.FAILED, seconds, error="its inputs are missing, so that it was skipped")
+        return ComponentRun(component, State.FAILED, seconds, error="its inputs are missing, so it was skipped")
     [execution] = store.get_executions_by_id([info.execution_id])
     if execution.last_known_state == metadata_store_pb2.Execution.CACHED:
         state = State.CACHED
@@ -135,8 +135,8 @@ def _launch(component: str, component_launcher: launcher.Launcher, store: Metada
 def describe(error: BaseException) -> str:
     """The exception's own message.
 
-    An error in a Beam worker arrives as the text of its traceback, and with the step's name behind it: both are in the
-    log, and only the message itself helps a reader.
+    The message of an error in a Beam worker also contains its traceback and the step's name. They are removed here,
+    since they are in the log.
     """
     text = str(error) or type(error).__name__
     if "Traceback (most recent call last)" in text:

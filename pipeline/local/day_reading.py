@@ -1,4 +1,4 @@
-"""One day of a feed log in a single pass: what its features look like, and what a model makes of it."""
+"""One day of a feed log in a single pass: the profile of its features, and the evaluation of a model."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -29,10 +29,10 @@ class ModelError(ValueError):
 
 
 def profile_day(config: PipelineConfig, feed_log: Path, day: date) -> DayProfile:
-    """The features of a day.
+    """The profile of a day's features.
 
     Raises:
-        FeedLogError: there is no such day, or it is not as it should be.
+        FeedLogError: the day is missing or invalid.
     """
     profile = DayProfile(config.features)
     for batch in _batches(config, feed_log, day, f"reading {day}"):
@@ -41,7 +41,7 @@ def profile_day(config: PipelineConfig, feed_log: Path, day: date) -> DayProfile
 
 
 def score_day(config: PipelineConfig, feed_log: Path, day: date, model: Path) -> tuple[DayProfile, Evaluation]:
-    """The features of a day, and how a pushed model predicts its outcomes.
+    """The profile of a day's features, and the evaluation of a pushed model on the day.
 
     Args:
         model: folder of the SavedModel.
@@ -50,7 +50,7 @@ def score_day(config: PipelineConfig, feed_log: Path, day: date, model: Path) ->
         The profile, and an evaluation without gates, with the model as the candidate.
 
     Raises:
-        FeedLogError: there is no such day, or it is not as it should be.
+        FeedLogError: the day is missing or invalid.
         ModelError: the model predicts other objectives, or values that are not probabilities.
     """
     score = _scorer(config, model)

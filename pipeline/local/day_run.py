@@ -1,4 +1,4 @@
-"""One day on this machine, without a word on the terminal: prepare the run, run it, sum it up, tidy up."""
+"""One day's run on this machine, without terminal output: prepare, run, summarise, and remove old artifacts."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -34,13 +34,13 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DayRun:
-    """A day that is ready to be run.
+    """A prepared run of one day.
 
     Attributes:
-        config, workdir, feed_log, day: what is run on what, and where.
+        config, workdir, feed_log, day: the settings of the run.
         start: what its training starts from.
         training: the identity of its training.
-        pipeline: the whole of it.
+        pipeline: the complete pipeline.
     """
 
     config: PipelineConfig
@@ -53,13 +53,13 @@ class DayRun:
 
 
 def prepare(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: date, refit: bool = False) -> DayRun:
-    """Looks at the feed log and at what is serving.
+    """Prepares a run from the feed log and the serving model.
 
     Args:
-        refit: start cold, whatever the cadence says.
+        refit: start cold, whatever the cadence is.
 
     Raises:
-        FeedLogError: a file of the window is not Parquet, or not a whole one.
+        FeedLogError: a file of the window is not Parquet, or incomplete.
     """
     source = source_fingerprint(feed_log, window_days(day, config.train_days), KnownDigests.load(workdir.digests))
     destination = str(workdir.serving_model)
@@ -87,12 +87,12 @@ def run_day(
 
     Args:
         prepared: the day.
-        run_id: names the folder that the summary and the report go to.
+        run_id: name of the folder for the summary and the report.
         on_start: called with each component's id before it is launched.
         on_end: called with each component's outcome.
 
     Returns:
-        The summary; `exit_status` tells the outcome from it.
+        The summary; `exit_status` gives its exit status.
     """
     config, workdir = prepared.config, prepared.workdir
     runner = ObservedDagRunner(on_start, on_end)
@@ -119,13 +119,13 @@ def run_day(
             connection = metadata.sqlite_metadata_connection_config(str(workdir.metadata))
             remove_old_artifacts(connection, workdir.artifacts, config.retention.runs)
         except OSError as error:
-            # The run is over and its summary written; what is left is tried again after the next one.
+            # The run is complete and its summary is written; the next run removes the remaining artifacts.
             _LOG.warning("artifacts of old runs could not be removed: %s", error)
     return summary
 
 
 def _record_health(prepared: DayRun, summary: RunSummary, evaluation: Evaluation) -> MonitoringSummary:
-    """Adds the day to the monitor's history; an error there is reported and fails no run."""
+    """Adds the day to the monitor's history; an error is reported and does not fail the run."""
     config, workdir, feed_log = prepared.config, prepared.workdir, prepared.feed_log
     try:
         record = record_run(config, workdir, feed_log, prepared.day, summary, evaluation)
@@ -136,7 +136,7 @@ def _record_health(prepared: DayRun, summary: RunSummary, evaluation: Evaluation
 
 
 def later_model(workdir: Workdir, day: date) -> tuple[str, str] | None:
-    """The version now serving and its day, if that is after `day`: a model for `day` would replace a newer one."""
+    """The serving version and its day, if it is after `day`: a model for `day` would replace a newer one."""
     destination = str(workdir.serving_model)
     version = find_serving_version(destination)
     if version is None:

@@ -29,19 +29,19 @@ __all__ = ["ALARM", "DONE", "FeedLogError", "HistoryError", "ModelError", "monit
 
 DONE, ALARM = 0, 4
 
-_NO_SCORES = "the scores are compared with none: no earlier day of the serving model is recorded"
+_NO_SCORES = "the scores are not compared: no earlier day of the serving model is recorded"
 
 
 def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: date, console: Console) -> int:
-    """Scores a logged day with the model now serving, records its health and draws the page. Trains nothing.
+    """Scores a logged day with the serving model, records its health and renders the page. Trains nothing.
 
     Returns:
-        The exit status: 0 where everything is within its limits, 4 where something is not; a line names it.
+        The exit status: 0 if everything is within its limits, 4 if not; then a line per alarm is printed.
 
     Raises:
-        FeedLogError: the feed log has no such day, or it is not as it should be.
-        ModelError: no model is serving, or it does not fit the config.
-        HistoryError: a damaged file of the history.
+        FeedLogError: the day is missing in the feed log, or invalid.
+        ModelError: no model is serving, or it does not match the config.
+        HistoryError: a file of the history is damaged.
     """
     version = find_serving_version(str(workdir.serving_model))
     if version is None:
@@ -49,7 +49,7 @@ def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: d
     history = HealthHistory(workdir.monitoring)
     manifest = read_manifest(str(workdir.serving_model), version)
     if manifest is None or not (manifest.eval_day and manifest.training_fingerprint):
-        raise ModelError(f"{workdir.serving_model / version}: no manifest says which day and training it comes from")
+        raise ModelError(f"{workdir.serving_model / version}: there is no manifest with its day and training")
     evaluated_on = date.fromisoformat(manifest.eval_day)
     with console.status(f"scoring {day} with version {version}"):
         profile, evaluation = score_day(config, feed_log, day, workdir.serving_model / version)
@@ -79,7 +79,7 @@ def _print_alarms(day: str, alarms: Sequence[str], console: Console) -> None:
 
 
 def print_health(summary: RunSummary, console: Console) -> bool:
-    """The alarms of a complete run, or why it was not monitored; returns whether it was."""
+    """Prints the alarms of a complete run, or why it was not monitored; returns whether it was."""
     health = summary.monitoring
     if health is None:
         return False
@@ -97,18 +97,18 @@ def record_run(
     summary: RunSummary,
     evaluation: Evaluation,
 ) -> DayRecord:
-    """Records the health of the day that a run evaluated on, under the model that serves after the run.
+    """Records the health of the day that a run evaluated on, for the model that serves after the run.
 
-    The scores of a model that continues to serve are compared with its own on the day it was evaluated. Those of a new
-    model are compared with none: another model's would differ though nothing is wrong.
+    The scores of a model that continues to serve are compared with its scores on the day that it was evaluated on.
+    Those of a new model are not compared: the scores of another model differ even if nothing is wrong.
 
     Args:
         summary: the run summary.
-        evaluation: what the Evaluator found.
+        evaluation: the Evaluator's document.
 
     Raises:
-        FeedLogError: a day of the training window is not as it should be.
-        HistoryError: a damaged file of the history.
+        FeedLogError: a day of the training window is invalid.
+        HistoryError: a file of the history is damaged.
     """
     history = HealthHistory(workdir.monitoring)
     before = (summary.baseline.version if summary.baseline else None) or ""
@@ -119,7 +119,7 @@ def record_run(
     window = _window(config, history, feed_log, digests, day, day)
     if model == CANDIDATE:
         version, usual = pushed, None
-        notes = [f"the scores are compared with none: the model is new, and {day} is the day it was evaluated on"]
+        notes = [f"the scores are not compared: the model is new, and {day} is the day it was evaluated on"]
     else:
         manifest = read_manifest(str(workdir.serving_model), before) or Manifest()
         version, usual = before, history.scores(manifest.training_fingerprint)
@@ -149,7 +149,7 @@ def _record(
     limits = config.monitoring
     missing = []
     if len(window) < 2:
-        missing.append(f"drift has no limits: it takes two days of the training window, and there are {len(window)}")
+        missing.append(f"drift has no limits: they need two days of the training window, and there are {len(window)}")
     missing += [f"slices by {' × '.join(s)} were left out: too many values" for s in evaluation.slices_dropped]
     return DayRecord(
         day=day.isoformat(),
@@ -177,7 +177,9 @@ def _window(
     evaluated_on: date,
     day: date,
 ) -> list[DayProfile]:
-    """The profiles of the training window of a model evaluated on a day, as far as days are logged or recorded."""
+    """The profiles of the training window of a model evaluated on a day, without days that are neither logged nor
+    recorded.
+    """
     profiles = []
     for training_day in window_days(evaluated_on, config.train_days)[:-1]:
         if training_day != day and (profile := _known(config, history, feed_log, digests, training_day)) is not None:
@@ -188,7 +190,7 @@ def _window(
 def _known(
     config: PipelineConfig, history: HealthHistory, feed_log: Path, digests: KnownDigests, day: date
 ) -> DayProfile | None:
-    """A day's profile; where the day has been cleared from the log, the one on record, if any."""
+    """A day's profile; if the day was removed from the log, the recorded one, or None."""
     if day_files(feed_log, day) is not None:
         return _profile(config, history, feed_log, digests, day)
     return history.profile(day, config.features)

@@ -1,4 +1,4 @@
-"""Sending everything that libraries print to a file, while the terminal stays ours."""
+"""Redirects the output of libraries to a file, so that the terminal shows only ours."""
 
 import logging
 import os
@@ -12,17 +12,17 @@ from rich.console import Console
 
 @contextmanager
 def output_to_file(log: Path) -> Iterator[Console]:
-    """Points standard output and standard error, the C++ libraries' included, and all logging at `log`.
+    """Redirects standard output and standard error, including that of C++ libraries, and all logging to `log`.
 
     Yields:
-        A console on what was standard output before.
+        A console on the original standard output.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
     with log.open("a", buffering=1) as file, os.fdopen(os.dup(1), "w", errors="replace") as terminal:
-        # C++ writes to the descriptors themselves, so replacing sys.stderr would not catch it.
+        # C++ writes to the file descriptors, so replacing sys.stderr would not redirect it.
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         logging.basicConfig(
@@ -41,6 +41,6 @@ def output_to_file(log: Path) -> Iterator[Console]:
 
 @contextmanager
 def output_to_terminal() -> Iterator[Console]:
-    """Lets everything through to the terminal, for `--verbose`."""
+    """Sends everything to the terminal, for `--verbose`."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s", force=True)
     yield Console()

@@ -13,18 +13,18 @@ _LOG = logging.getLogger(__name__)
 
 
 def remove_old_artifacts(connection: metadata_store_pb2.ConnectionConfig, artifacts: Path, keep: int) -> int:
-    """Keeps what the newest `keep` runs wrote or took from the cache, and removes everything else.
+    """Keeps the artifacts that the newest `keep` runs wrote or reused from the cache, and removes all others.
 
-    Removed artifacts are marked as deleted in the metadata first, so that no cache offers them any more. Summaries,
-    logs, reports and pushed models lie elsewhere and are not touched. Must not run beside a run.
+    Removed artifacts are first marked as deleted in the metadata, so that the cache no longer uses them. Summaries,
+    logs, reports and pushed models are stored elsewhere and are kept. Must not be called during a run.
 
     Args:
         connection: the ML Metadata database.
         artifacts: TFX's pipeline root.
-        keep: at least 1; a run counts however it ended, so that one that was stopped can go on.
+        keep: at least 1; failed and stopped runs count too, so that they can continue.
 
     Returns:
-        How many folders were removed.
+        The number of removed folders.
     """
     store = MetadataStore(connection)
     runs = sorted(store.get_contexts_by_type(_RUN_CONTEXT), key=lambda run: run.create_time_since_epoch)
@@ -46,7 +46,7 @@ def remove_old_artifacts(connection: metadata_store_pb2.ConnectionConfig, artifa
     oldest_kept = min(kept_executions)
     removed = 0
     for folder in _execution_folders(artifacts):
-        # A number from the kept runs on may be of a component that was stopped before it could register anything.
+        # A folder with a number after the first kept run may be of a component that was stopped before it registered.
         if int(folder.name) < oldest_kept and folder not in kept_folders:
             shutil.rmtree(folder)
             removed += 1
@@ -55,7 +55,7 @@ def remove_old_artifacts(connection: metadata_store_pb2.ConnectionConfig, artifa
 
 
 def _execution_folders(artifacts: Path) -> Iterator[Path]:
-    """The folders named by an execution's number: `<component>/<output>/<number>`, and TFX's own beside them."""
+    """The folders with an execution's number as name: `<component>/<output>/<number>`, and TFX's own."""
     for pattern in ("*/*/*", "*/.system/*/*"):
         for folder in artifacts.glob(pattern):
             if folder.name.isdecimal() and folder.is_dir():

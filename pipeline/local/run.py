@@ -1,4 +1,4 @@
-"""One run on this machine, as the terminal shows it."""
+"""One run on this machine, with its terminal output."""
 
 from datetime import date
 from pathlib import Path
@@ -20,7 +20,7 @@ from ranker.feed_log.layout import FeedLogError, latest_day, list_days
 
 __all__ = ["DONE", "FAILED", "NOT_BLESSED", "FeedLogError", "built_in_feed", "run_pipeline"]
 
-# The built-in feed: a week to train on and a day to evaluate, small enough for minutes on a laptop.
+# The built-in feed: a week of training days and a day to evaluate on; a run takes minutes on a laptop.
 BUILT_IN_DAYS = 8
 BUILT_IN_IMPRESSIONS_PER_DAY = 10_000
 BUILT_IN_SEED = 1
@@ -41,10 +41,10 @@ def run_pipeline(
 
     Args:
         feed_log: the feed log; None generates the built-in one inside the workdir.
-        day: the day to evaluate on; None takes the newest of the feed log.
-        run_id: names the folder that the summary goes to.
-        console: where progress and the closing table are drawn.
-        refit: start cold, whatever the cadence says.
+        day: the day to evaluate on; None uses the newest of the feed log.
+        run_id: name of the folder for the summary.
+        console: shows progress and the final table.
+        refit: start cold, whatever the cadence is.
 
     Returns:
         The exit status: 0 blessed and pushed, 1 a component failed, 3 not blessed.
@@ -55,13 +55,13 @@ def run_pipeline(
     feed_log = built_in_feed(workdir, console) if feed_log is None else feed_log.resolve()
     days = list_days(feed_log)
     if day is not None and day not in days:
-        there = f"it has {days[0]} to {days[-1]}" if days else "it has no day"
+        there = f"it has {days[0]} to {days[-1]}" if days else "it has no days"
         raise FeedLogError(f"feed log {feed_log}: there is no folder for {day}; {there}")
     prepared = prepare(config, workdir, feed_log, day or latest_day(feed_log), refit)
     if later := later_model(workdir, prepared.day):
         version, trained_for = later
         console.print(
-            f"[yellow]warning:[/] version {version}, which is serving, was trained for {trained_for}; a blessed model "
+            f"[yellow]warning:[/] the serving version {version} was trained for {trained_for}; a blessed model "
             f"for {prepared.day} will replace it",
             soft_wrap=True,
             highlight=False,
@@ -86,7 +86,7 @@ def run_pipeline(
 
 
 def built_in_feed(workdir: Workdir, console: Console) -> Path:
-    """Generates the built-in feed inside the working folder, or finds it there; returns its root."""
+    """Generates the built-in feed inside the working folder unless it exists; returns its root."""
     with console.status("generating the built-in feed"):
         generate(
             workdir.built_in_feed,
@@ -116,4 +116,4 @@ def _print_verdict(summary: RunSummary, console: Console) -> None:
     if summary.blessed:
         console.print(f"[green]blessed[/], pushed to {summary.pushed_model}", soft_wrap=True, highlight=False)
     else:
-        console.print("[red]not blessed[/]: nothing was pushed, the model serving before goes on")
+        console.print("[red]not blessed[/]: nothing was pushed, the previous model continues to serve")

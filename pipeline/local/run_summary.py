@@ -1,4 +1,4 @@
-"""The run summary: what `summary.json` says of one run on this machine, for people, schedulers and a later backfill."""
+"""The run summary: the typed content of `summary.json`, for users, schedulers and a later backfill."""
 
 import math
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ class ComponentSummary:
         state: `ran`, `cached` or `failed`.
         cached: whether its outputs came from the cache.
         seconds: from its launch to its end.
-        rows: rows that it goes through, or None where it reads none.
+        rows: number of rows that it reads, or None if it reads none.
     """
 
     component: str
@@ -46,7 +46,7 @@ class MonitoringSummary:
     """The health of the evaluated day.
 
     Attributes:
-        page: path of the monitor's page, or None where the day could not be monitored.
+        page: path of the monitor's page, or None if the day could not be monitored.
         alarms: one line per alarm.
         error: why the day could not be monitored, or None.
     """
@@ -58,7 +58,7 @@ class MonitoringSummary:
 
 @dataclass(frozen=True)
 class MetricsSummary:
-    """Metrics of one model and objective over all impressions; None where undefined, or where an interval is open."""
+    """Metrics of one model and objective over all impressions; None for undefined values and open interval ends."""
 
     impressions: int
     positives: int
@@ -78,11 +78,11 @@ class MetricsSummary:
 
 @dataclass(frozen=True)
 class ObjectiveSummary(MetricsSummary):
-    """One objective on the held-out day: the candidate's metrics, and what they are compared with.
+    """One objective on the held-out day: the candidate's metrics, and the comparison with the baseline.
 
     Attributes:
-        gate: `passed`, or what did not pass.
-        baseline: metrics of the serving model, or None where there was none to compare with.
+        gate: `passed`, or the gates that did not pass.
+        baseline: metrics of the serving model, or None without a comparison.
         auc_drop: the serving model's AUC minus the candidate's.
         calibration_worsening: |log O/E| of the candidate minus that of the serving model.
     """
@@ -99,7 +99,7 @@ class ObjectiveSummary(MetricsSummary):
 
 @dataclass(frozen=True)
 class GateSummary:
-    """What one gate says; see `ranker.evaluation.gates.Verdict`. `slice` is "" for all impressions."""
+    """The verdict of one gate; see `ranker.evaluation.gates.Verdict`. `slice` is "" for all impressions."""
 
     objective: str
     slice: str
@@ -119,26 +119,26 @@ class RunSummary:
     """One run.
 
     Attributes:
-        run_id: names the folder of the run.
+        run_id: name of the folder of the run.
         config: name of the config.
-        day: the day held out, YYYY-MM-DD.
-        feed_log: where it was read from.
-        status: whether every component ended well.
+        day: the held-out day, YYYY-MM-DD.
+        feed_log: path of the feed log.
+        status: whether every component succeeded.
         training_fingerprint: of `training`.
-        training: what was trained, on what and from what.
+        training: the identity of the training: recipe, data, day and start.
         start: how the training started and why, and the `parent` that it continued from.
-        failure: what failed, or None.
-        rows: per split; `replay` only where days were replayed.
+        failure: the failed component, or None.
+        rows: per split; `replay` only if days were replayed.
         rows_per_day: by day, oldest first.
         missing_days: days of the window without a folder.
-        objectives: metrics over all impressions of the held-out day; empty where nothing was evaluated.
-        gates: every verdict over all impressions, and those on slices that failed.
-        slice_gates: how many gates on slices had each outcome.
-        slices_dropped: kinds of slices that were left out, as they have too many values.
-        baseline: the model compared with, or why it was dropped; None where nothing was evaluated.
+        objectives: metrics over all impressions of the held-out day; empty without an evaluation.
+        gates: every verdict over all impressions, and the failed verdicts on slices.
+        slice_gates: outcome → number of gates on slices with it.
+        slices_dropped: kinds of slices that were dropped because they have too many values.
+        baseline: the baseline, and why it was dropped, if so; None without an evaluation.
         report: path of the calibration report, or None.
-        blessed: whether every gate held; None where nothing was evaluated.
-        pushed_model: path of the pushed version, or None where nothing was pushed.
+        blessed: whether no gate blocked the model; None without an evaluation.
+        pushed_model: path of the pushed version, or None if nothing was pushed.
         monitoring: the health of the day; None for a failed run.
         components: in the order in which they ran.
     """
@@ -167,12 +167,12 @@ class RunSummary:
     components: tuple[ComponentSummary, ...] = ()
 
     def to_json(self) -> str:
-        """All of it as one JSON object, indented."""
+        """The summary as one JSON object, indented."""
         return write_json(self, indent=2)
 
     @staticmethod
     def from_json(text: str, name: str = "summary.json") -> "RunSummary":
-        """What `to_json` wrote.
+        """Reads the output of `to_json`.
 
         Args:
             text: the file's content.
@@ -190,7 +190,7 @@ def summarise_objectives(evaluation: Evaluation) -> dict[str, ObjectiveSummary]:
 
 
 def summarise_gates(verdicts: Iterable[Verdict]) -> tuple[GateSummary, ...]:
-    """The verdicts in their order."""
+    """The verdicts in the same order."""
     return tuple(
         GateSummary(
             objective=verdict.objective,

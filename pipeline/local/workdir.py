@@ -1,4 +1,4 @@
-"""The folder that a pipeline lives in on one machine, and the lock that keeps two runs out of it."""
+"""The working folder of a pipeline on one machine, and the lock against concurrent runs."""
 
 import fcntl
 import os
@@ -9,22 +9,22 @@ from pathlib import Path
 
 
 class WorkdirBusyError(RuntimeError):
-    """Another run holds the folder."""
+    """Another run has locked the folder."""
 
 
 @dataclass(frozen=True)
 class Workdir:
-    """Where everything of one pipeline is kept.
+    """The paths of one pipeline's files.
 
     Attributes:
-        root: the folder; everything else lies below it.
+        root: the folder; all other paths are inside it.
     """
 
     root: Path
 
     @property
     def metadata(self) -> Path:
-        """The ML Metadata database; one per pipeline, as SQLite takes one writer."""
+        """The ML Metadata database; one per pipeline, as SQLite supports one writer."""
         return self.root / "metadata.sqlite"
 
     @property
@@ -39,17 +39,17 @@ class Workdir:
 
     @property
     def built_in_feed(self) -> Path:
-        """The generated feed log, where the user brings none."""
+        """The generated feed log, for runs without `--feed-log`."""
         return self.root / "feed_log"
 
     @property
     def monitoring(self) -> Path:
-        """The history of every day's health, and the page that draws it."""
+        """The history of every day's health, and its page."""
         return self.root / "monitoring"
 
     @property
     def digests(self) -> Path:
-        """Digests of the feed log's files, so that a closed day is read once."""
+        """Digests of the feed log's files, so that a closed day is read only once."""
         return self.root / "digests.json"
 
     def run(self, run_id: str) -> Path:
@@ -58,10 +58,10 @@ class Workdir:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Holds the folder for this process; the lock goes with the process, however it ends.
+        """Locks the folder for this process; the lock is released when the process ends, however it ends.
 
         Raises:
-            WorkdirBusyError: another process holds it.
+            WorkdirBusyError: another process has locked it.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / ".lock").open("a+") as file:

@@ -1,4 +1,4 @@
-"""Everything that the metrics need, added up in one pass for all models, objectives and slices at once."""
+"""The sums that all metrics are computed from, in one pass for all models, objectives and slices."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from ranker.evaluation.buckets import COARSE_BUCKETS, FINE_BUCKETS, VIEWER_GROUP
 from ranker.evaluation.cells import CellTable
 from ranker.evaluation.slicing import MAX_VALUES, SliceIndex, SliceKey, SliceSpec
 
-LOG_LOSS_FLOOR = 1e-7  # a probability of 0 or 1 counts as this far from it, or one wrong answer would cost infinity
+LOG_LOSS_FLOOR = 1e-7  # probabilities are clipped this far from 0 and 1: one wrong 0 or 1 would have an infinite loss
 
 
 @dataclass(frozen=True)
 class Sums:
-    """What was added up for one model, objective and slice.
+    """The sums for one model, objective and slice.
 
     Attributes:
-        counts: impressions without [0] and with [1] the outcome, by fine bucket of the prediction, [2, FINE_BUCKETS].
+        counts: negative [0] and positive [1] impressions by fine bucket of the prediction, [2, FINE_BUCKETS].
         predicted: sum of the predictions by fine bucket, [FINE_BUCKETS].
         group_counts: impressions by viewer group, outcome and coarse bucket, [VIEWER_GROUPS, 2, COARSE_BUCKETS].
         group_predicted: sum of the predictions by viewer group, [VIEWER_GROUPS].
@@ -34,15 +34,26 @@ class Sums:
 
 
 class Accumulator:
-    """Sums over impressions, which can be filled batch by batch, on several machines, and merged in any order.
+    """Sums over impressions. It is filled batch by batch; accumulators of several machines merge in any order.
 
-    Memory grows with slices, objectives and occupied buckets, and not with impressions.
+    Memory grows with the slices, objectives and occupied buckets, but not with the impressions.
+
+    Example:
+        >>> accumulator = Accumulator(["candidate"], ["click"], slices=[("device",)])
+        >>> accumulator.add(
+        ...     labels=np.array([[True, False]]),
+        ...     predictions=np.array([[[0.9, 0.2]]]),
+        ...     groups=viewer_groups(np.array([b"viewer-1", b"viewer-2"], object)),
+        ...     columns={"device": np.array([b"ios", b"web"], object)},
+        ... )
+        >>> [slice_metrics.key for slice_metrics in summarize(accumulator)]
+        [(), (('device', 'ios'),), (('device', 'web'),)]
 
     Args:
         models: names of the models that scored the impressions.
         objectives: names of the objectives.
         slices: the columns of each kind of slice.
-        max_slice_values: most slices of one kind; see `SliceIndex`.
+        max_slice_values: maximum number of slices of one kind; see `SliceIndex`.
     """
 
     def __init__(
@@ -71,7 +82,7 @@ class Accumulator:
     ) -> None:
         """Adds a batch of impressions.
 
-        A prediction that is not a probability (NaN, below 0 or above 1) is left out and counted in `invalid`.
+        A prediction that is not a probability (NaN, below 0 or above 1) is skipped and counted in `invalid`.
 
         Args:
             labels: [objectives, batch].
@@ -100,10 +111,10 @@ class Accumulator:
             self._moments.add(grouped, np.stack([probability, log_loss], axis=1))
 
     def merge(self, other: "Accumulator") -> None:
-        """Adds everything that another accumulator of the same models, objectives and slices holds.
+        """Adds the sums of another accumulator of the same models, objectives and slices.
 
         Raises:
-            ValueError: the two were not made for the same.
+            ValueError: the two have different models, objectives or slices.
         """
         mine = (self.models, self.objectives, self.index.specs, self.index.max_values)
         theirs = (other.models, other.objectives, other.index.specs, other.index.max_values)
@@ -111,9 +122,9 @@ class Accumulator:
             raise ValueError(f"accumulators of different evaluations cannot be merged: {mine} and {theirs}")
         self.impressions += other.impressions
         self.invalid += other.invalid
-        self.index.give_up(other.index.too_many)
+        self.index.drop(other.index.too_many)
         their_numbers = other.index.keys()
-        kept = self.index.absorb(their_numbers)
+        kept = self.index.add(their_numbers)
         renumbered = np.full(max(their_numbers.values()) + 1, -1, np.int64)
         for key, number in kept.items():
             renumbered[their_numbers[key]] = number
@@ -164,7 +175,7 @@ class Accumulator:
 
 
 def _renumbered(table: CellTable, numbers: Ints, stride: int) -> CellTable:
-    """The cells of slice s under slice numbers[s]; those of a slice that is unknown or numbered -1 are left out."""
+    """The cells of slice s under slice numbers[s]; cells of a slice that is unknown or numbered -1 are dropped."""
     keys, _ = table.items()
     slices = keys // stride
     known = slices < len(numbers)

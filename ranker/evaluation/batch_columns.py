@@ -14,7 +14,7 @@ def read_labels(batch: pa.RecordBatch, objectives: Sequence[str]) -> dict[str, n
     """The labels of each objective, int64 [batch].
 
     Raises:
-        ValueError: an objective without exactly one 0 or 1 in every row.
+        ValueError: a row does not have exactly one 0 or 1 for an objective.
     """
     labels = {}
     for name in objectives:
@@ -31,7 +31,7 @@ def read_strings(batch: pa.RecordBatch, name: str) -> Objects:
     """A bytes column with at most one value per row, [batch]; b"" where there is none.
 
     Raises:
-        ValueError: a row with several values.
+        ValueError: a row has several values.
     """
     column = _column(batch, name)
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)

@@ -1,8 +1,8 @@
-"""Buckets of predicted probabilities, narrow where probabilities are, and groups of viewers.
+"""Buckets of predicted probabilities with a constant relative width, and groups of viewers.
 
-A probability's bucket is read off the bits of a float: an octave of min(p, 1 - p) is cut into equally many buckets, so
-that 0.003 is resolved as finely as 0.3, and 0.997 as finely as 0.003. No range has to be known beforehand, which is
-what lets histograms of different shards be added up.
+A probability's bucket is computed from the bits of a float. Every octave of min(p, 1 - p) has the same number of
+buckets, so 0.003 is resolved as finely as 0.3, and 0.997 as finely as 0.003. The edges do not depend on the data, so
+histograms of different shards can be added.
 """
 
 import functools
@@ -15,9 +15,9 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _OCTAVES = 24  # probabilities under 2**-25 (3e-8), and over one minus that, share a bucket
-_BITS_PER_OCTAVE = 8  # 256 buckets an octave: neighbours differ by 0.2 to 0.4 %
+_BITS_PER_OCTAVE = 8  # 256 buckets per octave: neighbours differ by 0.2 to 0.4 %
 _COARSE_BITS = 4  # 16 fine buckets make a coarse one
-_SCORE_BITS = 6  # 64 fine buckets make one of a score histogram: 4 an octave
+_SCORE_BITS = 6  # 64 fine buckets make one bucket of a score histogram: 4 per octave
 _SHIFT = 52 - _BITS_PER_OCTAVE
 _FIRST = int(np.float64(2.0 ** -(_OCTAVES + 1)).view(np.int64)) >> _SHIFT
 _MIDDLE = _OCTAVES << _BITS_PER_OCTAVE  # the bucket of one half
@@ -29,11 +29,11 @@ VIEWER_GROUPS = 32
 
 
 def fine_bucket(probability: Floats) -> Ints:
-    """The bucket of each probability, any shape, in [0, FINE_BUCKETS); a larger probability is never in a lower one.
+    """The bucket of each probability, any shape, in [0, FINE_BUCKETS); monotonic in the probability.
 
     Probabilities must lie in [0, 1].
     """
-    # 1 - p is exact for a float32 p over one half, so the upper half is resolved as well as the lower.
+    # 1 - p is exact for a float32 p above one half, so the upper half is resolved as finely as the lower half.
     folded = np.minimum(probability, 1.0 - probability)
     code = np.maximum((folded.view(np.int64) >> _SHIFT) - _FIRST, 0)
     return np.where(probability <= 0.5, code, 2 * _MIDDLE - code)
@@ -46,9 +46,9 @@ def coarse_bucket(fine: Ints) -> Ints:
 
 @functools.cache
 def lower_edges() -> Floats:
-    """The least probability of each fine bucket, [FINE_BUCKETS], ascending; the first is 0. Read-only.
+    """The lowest probability of each fine bucket, [FINE_BUCKETS], ascending; the first is 0. Read-only.
 
-    The bucket of one half holds nothing else, so the next one starts there too.
+    The bucket of one half contains only this value, so the next bucket has the same lower edge.
     """
     codes = np.arange(_MIDDLE + 2, dtype=np.int64)
     folded = ((codes + _FIRST) << _SHIFT).view(np.float64)
@@ -60,13 +60,13 @@ def lower_edges() -> Floats:
 
 
 def score_counts(counts: Floats) -> Floats:
-    """Impressions by score bucket, [SCORE_BUCKETS], of impressions by fine bucket, [FINE_BUCKETS]."""
+    """Impressions by score bucket, [SCORE_BUCKETS], from impressions by fine bucket, [FINE_BUCKETS]."""
     return np.add.reduceat(counts, np.arange(0, FINE_BUCKETS, 1 << _SCORE_BITS))
 
 
 @functools.cache
 def score_edges() -> Floats:
-    """Where each score bucket begins and, last, where all of them end, [SCORE_BUCKETS + 1], from 0 to 1. Read-only."""
+    """The edges of the score buckets, [SCORE_BUCKETS + 1], from 0 to 1. Read-only."""
     edges = np.append(lower_edges()[:: 1 << _SCORE_BITS], 1.0)
     edges.setflags(write=False)
     return edges

@@ -1,4 +1,4 @@
-"""A sparse table of sums by integer key: what every histogram here is stored in."""
+"""A sparse table of sums by integer key, which stores every histogram of this package."""
 
 import numpy as np
 
@@ -8,11 +8,10 @@ _PENDING_ROWS = 1 << 18
 
 
 class CellTable:
-    """Adds up rows of `width` floats by key.
+    """Sums rows of `width` floats by key.
 
-    It holds one row per distinct key, however many rows were added, so that a slice with a hundred impressions costs
-    a hundred cells and not a whole histogram. Adding and merging commute, up to the rounding of float64 sums; counts
-    are exact up to 2**53.
+    It stores one row per distinct key. So a slice with a hundred impressions takes a hundred cells, not a complete
+    histogram. Adding and merging commute, up to the rounding of float64 sums; counts are exact up to 2**53.
 
     Args:
         width: floats per key.
@@ -26,7 +25,7 @@ class CellTable:
         self._pending_rows = 0
 
     def add(self, keys: Ints, values: Floats) -> None:
-        """Adds `values` [n, width] to the cells of `keys` [n]; a key may stand several times."""
+        """Adds `values` [n, width] to the cells of `keys` [n]; a key may occur several times."""
         self._append(*_sum_by_key(keys, values))
 
     def merge(self, other: "CellTable") -> None:
@@ -43,7 +42,7 @@ class CellTable:
         return self._keys, self._sums
 
     def rekeyed(self, keys: Ints) -> "CellTable":
-        """The same sums under other `keys`, one per row of `items()`; cells with a negative key are left out."""
+        """The same sums under other `keys`, one per row of `items()`; cells with a negative key are dropped."""
         table = CellTable(self._width)
         kept = keys >= 0
         table.add(keys[kept], self.items()[1][kept])
@@ -52,7 +51,7 @@ class CellTable:
     def _append(self, keys: Ints, sums: Floats) -> None:
         self._pending.append((keys, sums))
         self._pending_rows += len(keys)
-        # Compacting only after the table could have doubled keeps the cost per added row constant.
+        # Compacting only when the table may have doubled keeps the amortised cost per added row constant.
         if self._pending_rows > max(_PENDING_ROWS, len(self._keys)):
             self.items()
 

@@ -1,4 +1,4 @@
-"""The evaluation of a candidate: what the Evaluator writes as `gates.json`, and all that others read of it."""
+"""The evaluation of a candidate: the content of the Evaluator's `gates.json`, typed for all its readers."""
 
 import json
 import math
@@ -35,10 +35,10 @@ _UNDEFINED = "–"
 
 @dataclass(frozen=True)
 class Baseline:
-    """The model now serving.
+    """The serving model.
 
     Attributes:
-        version: its version, or None where no model is serving.
+        version: its version, or None if no model is serving.
         dropped: why the candidate was not compared with it, or None.
     """
 
@@ -52,7 +52,7 @@ class ObjectiveEvaluation:
 
     Attributes:
         candidate: metrics of the candidate.
-        baseline: metrics of the baseline on the same impressions, or None where there was none to compare with.
+        baseline: metrics of the baseline on the same impressions, or None without a baseline.
         comparison: the candidate compared with the baseline, or None.
     """
 
@@ -64,7 +64,7 @@ class ObjectiveEvaluation:
         """The metrics of one of the two models.
 
         Raises:
-            ValueError: the baseline is asked for, and there is none.
+            ValueError: `model` is the baseline, and there is none.
         """
         metrics = self.candidate if model == CANDIDATE else self.baseline
         if metrics is None:
@@ -74,7 +74,7 @@ class ObjectiveEvaluation:
 
 @dataclass(frozen=True)
 class ObjectiveCurves:
-    """The curves of one objective over all impressions; `baseline` is None where there was none to compare with."""
+    """The curves of one objective over all impressions; `baseline` is None without a baseline."""
 
     candidate: Curves
     baseline: Curves | None = None
@@ -83,7 +83,7 @@ class ObjectiveCurves:
         """The curves of one of the two models.
 
         Raises:
-            ValueError: the baseline is asked for, and there is none.
+            ValueError: `model` is the baseline, and there is none.
         """
         curves = self.candidate if model == CANDIDATE else self.baseline
         if curves is None:
@@ -105,7 +105,7 @@ class SliceEvaluation:
 
     @property
     def name(self) -> str:
-        """The slice in words: `device=ios, country=us`."""
+        """The slice as text: `device=ios, country=us`."""
         return slice_name(tuple(self.slice.items()))
 
     @property
@@ -116,11 +116,11 @@ class SliceEvaluation:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """How a candidate does on the held-out day, and whether it may be published.
+    """The candidate's metrics on the held-out day, and whether it may be published.
 
-    What is undefined is NaN in memory and null in the file. An interval without an end has minus infinity or infinity
-    there, and an O/E variance that could not be measured is infinite; both are null in the file as well, and come back.
-    Two evaluations are equal where their files are.
+    An undefined value is NaN in memory and null in the file. An open end of an interval is minus infinity or infinity,
+    and an O/E variance that could not be measured is infinity. Both are null in the file too, and reading restores
+    them. Two evaluations are equal if their files are equal.
 
     Example:
         evaluation = Evaluation.from_json(Path(uri, "gates.json").read_text())
@@ -130,15 +130,15 @@ class Evaluation:
 
     Attributes:
         format: of the file.
-        blessed: whether no gate refuses the candidate.
+        blessed: whether the candidate passes: no gate blocks it.
         confidence: level of the intervals.
-        baseline: the model now serving.
+        baseline: the serving model.
         objectives: metrics over all impressions, by objective.
         curves: reliability curves and score histograms over all impressions, by objective.
         slices: metrics per slice.
-        slices_dropped: kinds of slices that were given up, as they have too many values.
-        verdicts: of every gate over all impressions, and of every gate on a slice that failed.
-        slice_verdicts: how many gates on slices ended with which outcome.
+        slices_dropped: kinds of slices that were dropped because they have too many values.
+        verdicts: of every gate over all impressions, and of the failed gates on slices.
+        slice_verdicts: outcome → number of gates on slices with it.
     """
 
     format: int = field(default=FORMAT, kw_only=True, repr=False)
@@ -160,14 +160,14 @@ class Evaluation:
         confidence: float,
         slices_dropped: Sequence[SliceSpec] = (),
     ) -> "Evaluation":
-        """The evaluation of metrics and verdicts.
+        """The evaluation from metrics and verdicts.
 
         Args:
-            slices: metrics of every slice, all impressions among them.
-            verdicts: what `gates.judge` says of them.
-            baseline: the model now serving.
+            slices: metrics of every slice, including the one of all impressions.
+            verdicts: the verdicts of `gates.judge` on them.
+            baseline: the serving model.
             confidence: level of the intervals.
-            slices_dropped: kinds of slices that were given up.
+            slices_dropped: kinds of slices that were dropped.
         """
         overall = next(metrics for metrics in slices if metrics.key == OVERALL)
         served = overall.curves.get(BASELINE, {})
@@ -194,13 +194,13 @@ class Evaluation:
 
     @property
     def compared(self) -> bool:
-        """Whether the baseline was evaluated beside the candidate."""
+        """Whether the baseline was evaluated together with the candidate."""
         return any(objective.baseline is not None for objective in self.objectives.values())
 
     def gate(self, objective: str) -> str:
-        """What the gates say of an objective: `passed`, or each gate that refuses it or could not be evaluated.
+        """The gates' result for an objective: `passed`, or each gate that blocks it or could not be evaluated.
 
-        Gates on slices that inform only do not count.
+        Gates on slices that do not block are ignored.
         """
         own = [verdict for verdict in self.verdicts if verdict.objective == objective]
         if refusing := [f"{verdict.metric} {verdict.slice or 'overall'}" for verdict in own if verdict.refuses]:
@@ -210,12 +210,12 @@ class Evaluation:
         return PASSED
 
     def to_json(self) -> str:
-        """The content of `gates.json`, indented for people."""
+        """The content of `gates.json`, indented."""
         return write_json(self, indent=1)
 
     @staticmethod
     def from_json(text: str, name: str = "gates.json") -> "Evaluation":
-        """What `to_json` gave.
+        """Reads the output of `to_json`.
 
         Args:
             text: the content of the file.
@@ -228,7 +228,7 @@ class Evaluation:
         return read_json(Evaluation, text, name)
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain values; None stands for what is undefined or unbounded."""
+        """The same as plain values; None for undefined and unbounded values."""
         document: dict[str, Any] = json.loads(self.to_json())
         return document
 

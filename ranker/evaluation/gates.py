@@ -1,7 +1,7 @@
 """Gates: limits on a candidate's metrics, checked before it is published.
 
-A gate fails only when the whole interval of the metric lies beyond the limit, so that noise does not refuse a model.
-A slice with few positives, and a metric that is undefined, inform but never refuse.
+A gate fails only if the entire interval of the metric is beyond the limit, so noise does not block a model. A slice
+with few positives and an undefined metric are reported but never block.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,26 +20,26 @@ Limit = tuple[float | None, float | None]
 _LABELS = {
     "auc": "AUC",
     "o_over_e": "O/E",
-    "auc_drop": "AUC drop against the serving model",
-    "calibration_worsening": "growth of |log O/E| against the serving model",
+    "auc_drop": "AUC drop compared with the serving model",
+    "calibration_worsening": "increase of |log O/E| compared with the serving model",
 }
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one gate says.
+    """The verdict of one gate.
 
     Attributes:
         objective: the objective.
-        slice: the slice in words, "" for all impressions.
+        slice: the slice as text, "" for all impressions.
         metric: auc, o_over_e, auc_drop or calibration_worsening.
         value: the metric; NaN where undefined.
         lower: lower end of its interval.
         upper: upper end of its interval.
-        limit: the least and the greatest value allowed; None leaves a side open.
-        outcome: whether the metric is within the limit, as far as its interval shows.
-        blocking: whether a failure refuses the model.
-        text: all of that in a sentence.
+        limit: the lowest and the highest allowed value; None leaves a side open.
+        outcome: `failed` if the entire interval is beyond the limit, `passed` if not, or `not evaluated`.
+        blocking: whether a failure blocks the model.
+        text: all of this as a sentence.
     """
 
     objective: str
@@ -65,20 +65,20 @@ class Verdict:
 
     @property
     def refuses(self) -> bool:
-        """Whether this verdict alone keeps the model from being published."""
+        """Whether this verdict blocks the model."""
         return self.blocking and self.outcome == "failed"
 
 
 def judge(slices: Iterable[SliceMetrics], gates: Gates) -> list[Verdict]:
     """Every gate's verdict on every slice, in the order of the slices.
 
-    Without a baseline the comparisons with it are left out: the first model is judged by absolute limits alone.
+    Without a baseline the comparisons with it are skipped: the first model is judged by the absolute limits only.
     """
     return [verdict for metrics in slices for verdict in _judge_slice(metrics, gates)]
 
 
 def blessed(verdicts: Iterable[Verdict]) -> bool:
-    """Whether no verdict refuses the model."""
+    """Whether no verdict blocks the model."""
     return not any(verdict.refuses for verdict in verdicts)
 
 
@@ -89,7 +89,7 @@ def _judge_slice(metrics: SliceMetrics, gates: Gates) -> Iterator[Verdict]:
         if gate is None:
             continue
         enough = overall or candidate.positives >= gates.slice_min_positives
-        few = "" if enough else f"; informs only, with {candidate.positives} of {gates.slice_min_positives} positives"
+        few = "" if enough else f"; reported only, with {candidate.positives} of {gates.slice_min_positives} positives"
         comparison = metrics.comparison.get(objective)
         estimates = {"auc": candidate.auc, "o_over_e": candidate.o_over_e}
         if comparison is not None:
@@ -134,9 +134,9 @@ def _verdict(
 
 
 def _decide(estimate: Estimate, limit: Limit) -> tuple[Outcome, bool, str]:
-    """The outcome, whether it can block, and the words for it."""
+    """The outcome, whether it can block, and its text."""
     if not estimate.defined:
-        return "not evaluated", False, "is undefined, as all outcomes are alike: this gate was not evaluated"
+        return "not evaluated", False, "is undefined, as all outcomes are the same: this gate was not evaluated"
     low, high = limit
     value = f"is {estimate.value:.3f} [{estimate.lower:.3f}, {estimate.upper:.3f}]"
     if (low is not None and estimate.upper < low) or (high is not None and estimate.lower > high):

@@ -1,8 +1,8 @@
-"""Confidence intervals that respect viewers.
+"""Confidence intervals over viewers.
 
-The impressions of one viewer are not independent, so the spread of a metric is measured by leaving out one group of
-viewers at a time (delete-a-group jackknife; Kott, 2001). With few outcomes the jackknife can see too little spread, so
-its variance has a floor: that of independent impressions.
+The impressions of one viewer are not independent. So the variance of a metric is measured by leaving out one group of
+viewers at a time (delete-a-group jackknife; Kott, 2001). With few outcomes the jackknife can underestimate the
+variance, so it has a lower bound: the variance for independent impressions.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ _LOG_LIMIT = 50.0  # stands for the logarithm of 0 or infinity in differences
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and its interval; NaN where undefined. An interval that says nothing spans the metric's whole range.
+    """A value and its interval; NaN if undefined. An uninformative interval spans the metric's entire range.
 
     Attributes:
         value: the metric.
-        lower: lower end of its interval; minus infinity where it has none.
-        upper: upper end; infinity where it has none.
+        lower: lower end of its interval; minus infinity if it has none.
+        upper: upper end; infinity if it has none.
     """
 
     value: Number
@@ -49,8 +49,8 @@ def jackknife_variance(without: Floats, present: npt.NDArray[np.bool_]) -> float
     """Variance of an estimate from its values without one group each.
 
     Args:
-        without: the estimate without each group, [groups]; NaN where it is then undefined.
-        present: whether each group holds anything at all, bool [groups]; the others are no group.
+        without: the estimate without each group, [groups]; NaN if it is undefined without the group.
+        present: whether each group has any impressions, bool [groups]; empty groups are ignored.
     """
     values = without[present & np.isfinite(without)]
     if len(values) < 2:
@@ -66,8 +66,8 @@ def difference_interval(
     Args:
         value: the difference over all groups.
         without: the difference without each group, [groups].
-        present: whether each group holds any impression, [groups].
-        groups: groups that the spread was really measured over; the degrees of freedom plus one.
+        present: whether each group has any impressions, [groups].
+        groups: effective number of groups that the variance is measured over; the degrees of freedom plus one.
         confidence: level of the interval.
     """
     if np.isnan(value):
@@ -81,11 +81,11 @@ def difference_interval(
 def auc_interval(
     value: float, without: Floats, group_positives: Floats, group_negatives: Floats, confidence: float
 ) -> Estimate:
-    """The interval of an AUC, symmetric in its log-odds so that it stays within [0, 1].
+    """The interval of an AUC, symmetric in the log-odds so that it stays within [0, 1].
 
-    Its variance is the jackknife's, and at least that of Hanley and McNeil (1982) for independent impressions; its
-    degrees of freedom are those of the rarer class, so that two positives give a very wide interval and one says
-    nothing.
+    Its variance is the jackknife's, and at least that of Hanley and McNeil (1982) for independent impressions. Its
+    degrees of freedom are those of the rarer class: two positives give a very wide interval, and one positive gives an
+    uninformative interval.
 
     Args:
         value: the AUC of all groups.
@@ -101,7 +101,7 @@ def auc_interval(
         return Estimate(value, 0.0, 1.0)
     positives, negatives = float(group_positives.sum()), float(group_negatives.sum())
     rarer = min(positives, negatives)
-    # Half an impression on either side keeps an AUC of exactly 0 or 1 from looking certain.
+    # Half an impression on either side: otherwise an AUC of exactly 0 or 1 would have no variance.
     shrunk = (value * rarer + 0.5) / (rarer + 1.0)
     present = (group_positives + group_negatives) > 0
     variance = max(jackknife_variance(without, present), _hanley_mcneil(shrunk, positives, negatives))
@@ -124,7 +124,7 @@ def _hanley_mcneil(auc: float, positives: float, negatives: float) -> float:
 
 @dataclass(frozen=True)
 class OutcomeCounts:
-    """What an interval of O/E at any confidence is computed from.
+    """The counts that an interval of O/E is computed from, at any confidence.
 
     Attributes:
         observed: outcomes observed.
@@ -167,8 +167,8 @@ def outcome_counts(group_positives: Floats, group_predicted: Floats, group_impre
 def o_over_e_interval(counts: OutcomeCounts, confidence: float) -> Estimate:
     """The interval of observed over expected, by the gamma method of Fay and Feuer (1997).
 
-    For rare independent outcomes it is the exact Poisson interval, which has an upper end even where nothing was
-    observed; where viewers differ more than chance, the jackknife's variance widens it.
+    For rare independent outcomes it is the exact Poisson interval, which has an upper end even if no outcome was
+    observed. If viewers differ more than by chance, the jackknife's variance widens it.
 
     Args:
         counts: of the objective and slice.
@@ -181,7 +181,7 @@ def o_over_e_interval(counts: OutcomeCounts, confidence: float) -> Estimate:
     if counts.groups < 2:
         return Estimate(value, 0.0, float("inf"))
     few_groups = (student_quantile(confidence, counts.groups) / special.ndtri(0.5 + 0.5 * confidence)) ** 2
-    # Of independent outcomes; the added one keeps a slice where all were observed from looking certain.
+    # The variance for independent outcomes; without the added one, a slice of positives only would have none.
     independent = observed * (counts.impressions - observed + 1.0) / (counts.impressions + 1.0)
     variance = max(counts.variance * expected**2 * few_groups, independent)
     if not np.isfinite(variance):
@@ -198,11 +198,11 @@ def _gamma_bound(mean: float, variance: float, upper_tail: float) -> float:
 
 
 def calibration_worsening(candidate: Estimate, baseline: Estimate, log_ratio: Estimate) -> Estimate:
-    """By how much |log O/E| grew from the baseline to the candidate.
+    """The increase of |log O/E| from the baseline to the candidate.
 
-    Both models saw the same outcomes, so the difference of their log O/E, which is the log of expected over expected,
-    is nearly free of noise, while where either stands relative to 0 is not. The interval therefore runs over the
-    baseline's log O/E within its interval, shifted by the difference within its own.
+    Both models are evaluated on the same outcomes. So the difference of their log O/E, which is the log of expected
+    over expected, has little noise. The distance of each from 0 has more. The interval therefore covers every log O/E
+    in the baseline's interval, shifted by every difference in the difference's interval.
 
     Args:
         candidate: O/E of the candidate.
@@ -215,8 +215,8 @@ def calibration_worsening(candidate: Estimate, baseline: Estimate, log_ratio: Es
     with np.errstate(divide="ignore"):
         ends = np.clip(np.log([baseline.lower, baseline.upper]), -_LOG_LIMIT, _LOG_LIMIT)
     shifts = np.clip([log_ratio.lower, log_ratio.upper], -_LOG_LIMIT, _LOG_LIMIT)
-    # For a fixed shift the difference rises or falls monotonically in the baseline's log O/E: its extremes are at the
-    # ends. For a fixed end it is smallest where the shift comes closest to undoing it.
+    # For a fixed shift the increase is monotonic in the baseline's log O/E, so its extremes are at the ends. For a
+    # fixed end it is smallest if the shift moves log O/E as close to 0 as possible.
     shifted = np.abs(ends[:, None] + shifts[None, :])
     closest = np.where(np.sign(ends + shifts[0]) * np.sign(ends + shifts[1]) <= 0, 0.0, shifted.min(axis=1))
     lower = float((closest - np.abs(ends)).min())

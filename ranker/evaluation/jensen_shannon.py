@@ -1,4 +1,4 @@
-"""How far two distributions over the same buckets are apart."""
+"""The distance of two distributions over the same buckets."""
 
 import math
 
@@ -8,9 +8,9 @@ from ranker.evaluation.buckets import Floats
 
 
 def jensen_shannon(one: Floats, other: Floats) -> float | None:
-    """The Jensen–Shannon divergence of two histograms over the same buckets, in bits: 0 alike, 1 without overlap.
+    """The Jensen–Shannon divergence of two histograms over the same buckets, in bits: 0 if equal, 1 without overlap.
 
-    Lin, "Divergence measures based on the Shannon entropy" (1991). None where one of them is empty.
+    Lin, "Divergence measures based on the Shannon entropy" (1991). None if one of them is empty.
     """
     if one.sum() <= 0 or other.sum() <= 0:
         return None
@@ -25,9 +25,9 @@ def jensen_shannon(one: Floats, other: Floats) -> float | None:
 
 
 def expected_divergence(bins: int, one: float, other: float) -> float:
-    """The Jensen–Shannon divergence, in bits, that two samples of the same distribution have by chance on average.
+    """The expected Jensen–Shannon divergence, in bits, of two samples of the same distribution.
 
-    Where it is small, the divergence is an eighth of the chi-squared distance, whose mean is the degrees of freedom.
+    A small divergence is an eighth of the chi-squared distance, whose mean is the degrees of freedom.
 
     Args:
         bins: bins of the histograms.

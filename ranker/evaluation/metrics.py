@@ -1,4 +1,4 @@
-"""Metrics of binary predictions from sums and histograms; NaN where undefined. [...] stands for leading axes."""
+"""Metrics of binary predictions from sums and histograms; NaN if undefined. [...] stands for leading axes."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ def auc(counts: Floats) -> Floats:
     """Area under the ROC curve, [...]; impressions in one bucket count as ties.
 
     Args:
-        counts: impressions without [0] and with [1] the outcome by ascending score bucket, [..., 2, buckets].
+        counts: negative [0] and positive [1] impressions by ascending score bucket, [..., 2, buckets].
     """
     negatives, positives = counts[..., 0, :], counts[..., 1, :]
     below = np.cumsum(negatives, axis=-1) - 0.5 * negatives
@@ -25,8 +25,8 @@ def auc(counts: Floats) -> Floats:
 def normalized_entropy(log_loss: npt.ArrayLike, positives: npt.ArrayLike, impressions: npt.ArrayLike) -> Floats:
     """Log loss over the entropy of the base rate, [...]: 1 is no better than always predicting the base rate.
 
-    From He et al., "Practical lessons from predicting clicks on ads at Facebook" (2014). Undefined where all outcomes
-    are the same.
+    From He et al., "Practical lessons from predicting clicks on ads at Facebook" (2014). Undefined if all outcomes are
+    the same.
 
     Args:
         log_loss: sum of the log losses in nats.
@@ -41,10 +41,10 @@ def normalized_entropy(log_loss: npt.ArrayLike, positives: npt.ArrayLike, impres
 
 @dataclass(frozen=True)
 class Reliability:
-    """A reliability curve: bins of about equally many impressions, by ascending prediction.
+    """A reliability curve: bins with about the same number of impressions, by ascending prediction.
 
     Attributes:
-        edges: the least prediction of each bin and, last, 1; [bins + 1].
+        edges: the lowest prediction of each bin and, last, 1; [bins + 1].
         impressions: impressions per bin, [bins].
         positives: impressions with the outcome per bin, [bins].
         predicted: sum of the predictions per bin, [bins].
@@ -59,26 +59,26 @@ class Reliability:
     def expected_calibration_error(self) -> float:
         """Mean over impressions of |observed rate - mean prediction| of their bin; NaN without impressions.
 
-        Bins of equal mass (Nixon et al., "Measuring calibration in deep learning", 2019): bins of equal width would
-        put all of a rare objective into the first.
+        Bins of equal mass (Nixon et al., "Measuring calibration in deep learning", 2019): with bins of equal width, all
+        predictions of a rare objective would be in the first.
         """
         total = np.sum(self.impressions)
         return float(np.abs(np.subtract(self.positives, self.predicted)).sum() / total) if total else float("nan")
 
 
 def reliability(counts: Floats, predicted: Floats, bins: int = RELIABILITY_BINS) -> Reliability:
-    """The reliability curve of one histogram over the fine buckets. A bucket is not split, so bins may be fewer.
+    """The reliability curve of one histogram over the fine buckets. Buckets are not split, so it may have fewer bins.
 
     Args:
-        counts: impressions without [0] and with [1] the outcome, [2, FINE_BUCKETS].
+        counts: negative [0] and positive [1] impressions, [2, FINE_BUCKETS].
         predicted: sum of the predictions, [FINE_BUCKETS].
-        bins: most bins.
+        bins: maximum number of bins.
     """
     impressions = counts.sum(axis=0)
     occupied = np.flatnonzero(impressions)
     if len(occupied) == 0:
         return Reliability((0.0, 1.0), (0.0,), (0.0,), (0.0,))
-    # A bucket belongs to the bin in which its middle impression falls.
+    # A bucket belongs to the bin of its middle impression.
     mass = impressions[occupied]
     middle = (np.cumsum(mass) - 0.5 * mass) / mass.sum()
     bin_of = np.minimum((middle * bins).astype(np.int64), bins - 1)

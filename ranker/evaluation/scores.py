@@ -1,4 +1,4 @@
-"""How the scores of one model are distributed."""
+"""The distribution of one model's scores."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,11 @@ from ranker.evaluation.buckets import SCORE_BUCKETS, Floats, score_edges
 
 @dataclass(frozen=True)
 class ScoreHistogram:
-    """Impressions by score bucket, from the first to the last bucket that holds any.
+    """Impressions by score bucket, from the first to the last occupied bucket.
 
     Attributes:
-        first_bucket: the place of the first bucket among all SCORE_BUCKETS.
-        edges: where each bucket begins and, last, where the last one ends; probabilities, [buckets + 1].
+        first_bucket: the index of the first bucket among all SCORE_BUCKETS.
+        edges: the edges of the buckets; probabilities, [buckets + 1].
         impressions: impressions per bucket, [buckets].
     """
 
@@ -23,7 +23,7 @@ class ScoreHistogram:
 
     @staticmethod
     def of(counts: Floats) -> "ScoreHistogram":
-        """The histogram of impressions by score bucket, [SCORE_BUCKETS]."""
+        """The histogram from impressions by score bucket, [SCORE_BUCKETS]."""
         occupied = np.flatnonzero(counts)
         first, end = (int(occupied[0]), int(occupied[-1]) + 1) if len(occupied) else (0, 1)
         return ScoreHistogram(

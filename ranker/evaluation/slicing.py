@@ -1,4 +1,4 @@
-"""Slices: named groups of impressions, found while the impressions stream by."""
+"""Slices: named groups of impressions, found in one pass over the impressions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -17,19 +17,19 @@ MAX_VALUES = 500
 
 
 def slice_name(key: SliceKey) -> str:
-    """A slice in words: `device=ios, country=us`, or `all impressions`."""
+    """A slice as text: `device=ios, country=us`, or `all impressions`."""
     return ", ".join(f"{column}={value}" for column, value in key) or "all impressions"
 
 
 class SliceIndex:
-    """Numbers slices in the order in which they turn up; 0 is all impressions.
+    """Numbers slices in the order of their first impressions; 0 is all impressions.
 
-    A spec with more than `max_values` distinct values is given up as a whole, which does not depend on the order of the
-    impressions: its slices stay out of `keys()` and it is listed in `too_many`.
+    A spec with more than `max_values` distinct values is dropped with all its slices: they are missing in `keys()`, and
+    the spec is listed in `too_many`. This does not depend on the order of the impressions.
 
     Args:
         specs: the columns of each kind of slice; several columns make a cross.
-        max_values: most slices of one spec.
+        max_values: maximum number of slices of one spec.
     """
 
     def __init__(self, specs: Sequence[SliceSpec], max_values: int = MAX_VALUES) -> None:
@@ -40,20 +40,20 @@ class SliceIndex:
 
     @property
     def too_many(self) -> tuple[SliceSpec, ...]:
-        """The specs that were given up."""
+        """The specs that were dropped."""
         return tuple(spec for spec in self.specs if self._values[spec] > self.max_values)
 
     def keys(self) -> dict[SliceKey, int]:
-        """The number of every slice of the specs that were not given up."""
-        given_up = set(self.too_many)
-        return {key: number for key, number in self._numbers.items() if _spec_of(key) not in given_up}
+        """The number of every slice, without the dropped specs."""
+        dropped = set(self.too_many)
+        return {key: number for key, number in self._numbers.items() if _spec_of(key) not in dropped}
 
     def memberships(self, columns: Mapping[str, npt.NDArray[np.object_]], rows: int) -> list[Ints]:
-        """The slice number of each row, [rows], for all impressions and then for each spec that is not given up.
+        """The slice number of each row, [rows], for all impressions and then for each spec that is not dropped.
 
         Args:
-            columns: the values of each column that a spec names, bytes [rows]; b"" stands for a missing value.
-            rows: rows of the batch.
+            columns: the values of each column that a spec names, bytes [rows]; b"" for a missing value.
+            rows: number of rows of the batch.
         """
         found = [np.zeros(rows, np.int64)]
         for spec in self.specs:
@@ -63,8 +63,8 @@ class SliceIndex:
                 found.append(numbers[codes])
         return found
 
-    def absorb(self, keys: Iterable[SliceKey]) -> dict[SliceKey, int]:
-        """Numbers the slices of another index; returns the number of each that is kept."""
+    def add(self, keys: Iterable[SliceKey]) -> dict[SliceKey, int]:
+        """Adds the slices of another index; returns the number of each slice that is kept."""
         by_spec: dict[SliceSpec, list[SliceKey]] = {}
         for key in keys:
             by_spec.setdefault(_spec_of(key), []).append(key)
@@ -75,8 +75,8 @@ class SliceIndex:
                 kept.update(zip(spec_keys, numbers.tolist(), strict=True))
         return kept
 
-    def give_up(self, specs: Iterable[SliceSpec]) -> None:
-        """Gives up specs that another index gave up."""
+    def drop(self, specs: Iterable[SliceSpec]) -> None:
+        """Drops the specs that another index dropped."""
         for spec in specs:
             self._values[spec] = self.max_values + 1
 

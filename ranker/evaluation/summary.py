@@ -23,7 +23,7 @@ BASELINE: Model = "baseline"
 
 @dataclass(frozen=True)
 class ObjectiveMetrics:
-    """How one model predicts one objective on one slice; NaN where a metric is undefined.
+    """Metrics of one model for one objective on one slice; NaN if undefined.
 
     Attributes:
         impressions: impressions scored.
@@ -56,7 +56,7 @@ class ObjectiveMetrics:
 
     @property
     def outcomes(self) -> OutcomeCounts:
-        """What the interval of O/E at any confidence is computed from."""
+        """The counts that the interval of O/E is computed from, at any confidence."""
         return OutcomeCounts(
             observed=self.positives,
             expected=self.mean_prediction * self.impressions if self.impressions else 0.0,
@@ -68,7 +68,7 @@ class ObjectiveMetrics:
 
 @dataclass(frozen=True)
 class Curves:
-    """How one model predicts one objective, score by score.
+    """Curves of one model for one objective.
 
     Attributes:
         reliability: the reliability curve.
@@ -117,9 +117,15 @@ def summarize(
     """Metrics of every slice, all impressions first.
 
     Args:
-        accumulator: sums of the models `candidate` and, where there is one, `baseline`.
+        accumulator: sums of the models `candidate` and, if there is one, `baseline`.
         confidence: level of the intervals.
         compare_models: whether to use the baseline's sums.
+
+    Example:
+        >>> overall = next(summarize(accumulator))
+        >>> click = overall.candidate["click"]
+        >>> print(f"{click.auc.value:.3f} [{click.auc.lower:.3f}, {click.auc.upper:.3f}]")
+        0.742 [0.731, 0.753]
     """
     for key, by_model in accumulator.slices():
         sums = by_model[CANDIDATE]
@@ -185,7 +191,7 @@ def _auc_drop(candidate: Sums, baseline: Sums, confidence: float) -> Estimate:
 
 
 def _log_ratio(candidate: Sums, baseline: Sums, confidence: float) -> Estimate:
-    """The log of the candidate's O/E over the baseline's: the outcomes cancel, so it is expected over expected."""
+    """The log of the candidate's O/E over the baseline's: the outcomes cancel, so expected over expected remains."""
     ours, theirs = candidate.group_predicted, baseline.group_predicted
     present = candidate.group_counts.sum(axis=(1, 2)) > 0
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -201,6 +207,6 @@ def _log_ratio(candidate: Sums, baseline: Sums, confidence: float) -> Estimate:
 def _auc_without(sums: Sums) -> Floats:
     """The AUC without each group of viewers, [VIEWER_GROUPS], over the coarse buckets.
 
-    The coarse buckets shift an AUC a little, but all of these alike, and only their spread is used.
+    The coarse buckets shift all these AUCs by nearly the same small amount, and only their variance is used.
     """
     return metrics.auc(sums.group_counts.sum(axis=0) - sums.group_counts)

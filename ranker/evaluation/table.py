@@ -11,8 +11,8 @@ def text_table(headings: Row, rows: Sequence[Row], right: Sequence[int] = ()) ->
 
     Args:
         headings: one per column.
-        rows: as many cells each.
-        right: places of the columns that are aligned to the right.
+        rows: one cell per heading.
+        right: indices of the columns that are aligned to the right.
     """
     lines = [headings, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]

@@ -1,7 +1,7 @@
-"""What a request must hold to, as assertions in the graph, so that every server refuses what would give wrong scores.
+"""Request validation as assertions in the graph, so that every server refuses a request that would give wrong scores.
 
-Each failure is an InvalidArgumentError that names the input. They cost about a twentieth of a millisecond a request;
-what a server or client can tell from the request alone (`serving.validation`) is not repeated here.
+Each failure is an InvalidArgumentError that names the input. The assertions cost about 0.05 ms per request. Checks that
+need only the request, and that a server or client can make (`serving.validation`), are not repeated here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,9 +12,9 @@ Tensors = Mapping[str, tf.Tensor]
 
 
 def check_shapes(tensors: Tensors, specs: Mapping[str, tf.TensorSpec], max_rows: int) -> dict[str, tf.Tensor]:
-    """The tensors, of the shapes that a signature names, with equally many rows: at least one, at most `max_rows`.
+    """Checks that tensors have a signature's shapes and the same number of rows: at least one, at most `max_rows`.
 
-    Scalars are let through.
+    Scalars have no rows to check.
     """
     shaped = {name: tf.ensure_shape(tensor, specs[name].shape, name=name) for name, tensor in tensors.items()}
     counted = {name: tensor for name, tensor in shaped.items() if specs[name].shape.rank}
@@ -25,7 +25,7 @@ def check_shapes(tensors: Tensors, specs: Mapping[str, tf.TensorSpec], max_rows:
     assertions = [
         _assert(
             tf.reduce_all(rows == most),
-            ["these inputs have fewer rows than the others, but every input has one row a candidate:", fewer],
+            ["these inputs have fewer rows than the others, but every input has one row per candidate:", fewer],
         ),
         _assert(most > 0, [f"{names}: the request holds no candidates"]),
         _assert(most <= max_rows, [f"{names}: a request holds at most {max_rows} candidates, this one:", most]),
@@ -35,7 +35,7 @@ def check_shapes(tensors: Tensors, specs: Mapping[str, tf.TensorSpec], max_rows:
 
 
 def check_finite(tensors: Tensors) -> dict[str, tf.Tensor]:
-    """The tensors, none of which holds NaN or infinity."""
+    """Checks that no tensor contains NaN or infinity."""
     checked = {}
     for name, tensor in tensors.items():
         finite = tf.reduce_all(tf.math.is_finite(tensor))
@@ -46,7 +46,7 @@ def check_finite(tensors: Tensors) -> dict[str, tf.Tensor]:
 
 
 def check_scores(probabilities: tf.Tensor, dense: Iterable[str]) -> tf.Tensor:
-    """Probabilities none of which is NaN, as they become where an embedding's numbers exceed float32 on their way."""
+    """Checks that no probability is NaN, which happens if products of an embedding's numbers overflow float32."""
     finite = tf.reduce_all(tf.math.is_finite(probabilities))
     assertion = _assert(finite, [f"{', '.join(dense)}: numbers too large to be scored"])
     with tf.control_dependencies([assertion]):
@@ -54,7 +54,7 @@ def check_scores(probabilities: tf.Tensor, dense: Iterable[str]) -> tf.Tensor:
 
 
 def check_range(name: str, tensor: tf.Tensor, low: float, high: float) -> tf.Tensor:
-    """A float tensor, all of it from `low` to `high`; NaN is not."""
+    """Checks that every value of a float tensor is in [`low`, `high`]; NaN is not."""
     inside = tf.reduce_all((tensor >= low) & (tensor <= high))
     assertion = _assert(inside, [f"{name}: must lie between {low:g} and {high:g}, got:", tensor])
     with tf.control_dependencies([assertion]):
@@ -62,7 +62,7 @@ def check_range(name: str, tensor: tf.Tensor, low: float, high: float) -> tf.Ten
 
 
 def check_leaves(leaves: tf.Tensor, limit: tf.Tensor) -> tf.Tensor:
-    """Leaf numbers [batch, trees], each in [0, limit), where `limit` is a scalar or one number a tree."""
+    """Checks that leaf ids [batch, trees] are in [0, limit), where `limit` is a scalar or [trees]."""
     known = tf.reduce_all((leaves >= 0) & (leaves < limit))
     assertion = _assert(known, ["leaves: every leaf id must lie in [0, limit), with limit:", limit])
     with tf.control_dependencies([assertion]):
@@ -70,7 +70,7 @@ def check_leaves(leaves: tf.Tensor, limit: tf.Tensor) -> tf.Tensor:
 
 
 def check_codes(name: str, codes: tf.Tensor, limits: Sequence[int]) -> tf.Tensor:
-    """Codes of values [batch, features], each in [0, the limit of its feature)."""
+    """Checks that codes of values [batch, features] are in [0, the feature's limit)."""
     known = tf.reduce_all((codes >= 0) & (codes < tf.constant(limits, codes.dtype)))
     assertion = _assert(
         known, [f"{name}: every code must lie in [0, limit), as Transform writes it, with limit:", tf.constant(limits)]
@@ -80,5 +80,5 @@ def check_codes(name: str, codes: tf.Tensor, limits: Sequence[int]) -> tf.Tensor
 
 
 def _assert(condition: tf.Tensor, data: Sequence[tf.Tensor | str]) -> tf.Operation:
-    """Without the branch that `tf.debugging.Assert` puts around each, which costs more than what it guards."""
+    """Without the conditional that `tf.debugging.Assert` adds around an assertion, which costs more than the check."""
     return tf.raw_ops.Assert(condition=condition, data=[tf.convert_to_tensor(part) for part in data], summarize=100)

@@ -1,4 +1,4 @@
-"""Whether a SavedModel can be evaluated, told before an evaluation is started on it."""
+"""Checks whether a SavedModel can be evaluated, before an evaluation starts."""
 
 import os
 import textwrap
@@ -13,7 +13,7 @@ _LONGEST_REASON = 400  # characters
 
 
 def first_examples(file_patterns: Sequence[str], count: int = 32) -> list[bytes]:
-    """The first serialized examples of TFRecord files; gzipped where the name ends in .gz."""
+    """The first serialized examples of TFRecord files; a file with the suffix .gz is gzipped."""
     found: list[bytes] = []
     for file in sorted(file for pattern in file_patterns for file in tf.io.gfile.glob(pattern)):
         compression = "GZIP" if file.endswith(".gz") else ""
@@ -25,7 +25,7 @@ def first_examples(file_patterns: Sequence[str], count: int = 32) -> list[bytes]
 
 
 def signature_problem(path: str, objectives: Sequence[str]) -> str | None:
-    """Why a SavedModel does not predict these objectives, or None; reads the signature and does not load the model."""
+    """Why a SavedModel does not predict these objectives, or None; reads the signature without loading the model."""
     file = os.path.join(path, "saved_model.pb")
     if not tf.io.gfile.exists(file):
         return f"there is no SavedModel at {path}"
@@ -50,7 +50,7 @@ def scoring_problem(path: str, examples: Sequence[bytes]) -> str | None:
     try:
         model = tf.saved_model.load(path)
         model.signatures[SERVING_DEFAULT](tf.constant(list(examples)))
-    except Exception as error:  # a foreign model can fail in any way, and none of them may fail the run
+    except Exception as error:  # any serving model may be here and raise anything, and that must not fail the run
         return f"it fails to score today's examples: {in_short(error)}"
     return None
 

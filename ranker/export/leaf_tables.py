@@ -1,8 +1,8 @@
-"""The towers' logits from other forms of the leaf table, made at export.
+"""The towers' logits with the leaf embedding table in other forms, converted at export.
 
-`int8` keeps each leaf's vector as one byte a number, with the vector's own range (row-wise quantisation). `folded` uses
-that the first layer is linear: a leaf's vector times its tree's rows of the first layer is a constant of the leaf, so
-all that is left to do for a candidate is to add up one such vector a tree.
+`int8` stores one byte per number of a leaf's vector, with a range per vector (row-wise quantisation). `folded` uses
+that the first layer is linear: the product of a leaf's vector and its tree's rows of the first layer is constant per
+leaf. So scoring a candidate only sums one such vector per tree.
 """
 
 from collections.abc import Callable
@@ -20,20 +20,20 @@ _LEVELS = 255
 
 
 class TrainedLogits(tf.Module):
-    """The network's logits as they were trained.
+    """The network's logits with the leaf table as trained.
 
-    The first layer's kernels lie side by side in one variable, and in two parts: one that the leaves' vectors meet and
-    one for all else. In the network they are joined, and its inputs put side by side, again for every batch, which
-    takes as long as a tower does.
+    The towers' first-layer kernels are concatenated into one kernel, which is split into two variables: the rows for
+    the leaf vectors and the rows for all other inputs. The network itself concatenates kernels and inputs for every
+    batch, which takes as long as a tower.
 
     Args:
         network: the fitted towers.
-        first_leaf: int32 [trees + 1], where each tree's leaves begin.
+        first_leaf: int32 [trees + 1], the first leaf id of each tree.
     """
 
     def __init__(self, network: TwoTowerNetwork, first_leaf: NDArray[np.int32]) -> None:
         super().__init__(name="logits")
-        # A Keras model as an attribute would bring along a signature of its own; its weights are all that is needed.
+        # A Keras model as an attribute would add its own signature to the export; only its weights are needed.
         self._network: Callable[[], TwoTowerNetwork] = lambda: network
         first, table = network.first_layer, network.leaf_embedding.embeddings
         elsewhere = {id(variable) for variable in (table, *first.kernels, *first.biases)}
@@ -47,7 +47,7 @@ class TrainedLogits(tf.Module):
         self._bias = tf.Variable(np.concatenate([b.numpy() for b in first.biases]), trainable=False, name="bias")
 
     def __call__(self, batch: TowerBatch) -> tf.Tensor:
-        """A batch as the towers read it → logits [batch, objectives]."""
+        """The towers' inputs → logits [batch, objectives]."""
         network, leaves = self._network(), batch[keys.LEAVES]
         product = self._of_leaves(leaves) + self._bias
         for beside in network.beside_leaves(batch, lambda layer, x: layer(x, training=False)):
@@ -59,12 +59,12 @@ class TrainedLogits(tf.Module):
         return network.calibrated(logits, batch)
 
     def _keep_leaves(self, table: NDArray[np.float32], kernel: NDArray[np.float32]) -> None:
-        """Keeps what `_of_leaves` needs of the leaf table and of the kernel's rows for it."""
+        """Stores the variables that `_of_leaves` needs, from the leaf table and the kernel's rows for it."""
         self._table = tf.Variable(table, trainable=False, name="table")
         self._leaf_kernel = tf.Variable(kernel, trainable=False, name="leaf_kernel")
 
     def _of_leaves(self, leaves: tf.Tensor) -> tf.Tensor:
-        """Leaves [batch, trees] → their part of the first layer's product."""
+        """Leaves [batch, trees] → their part of the first layer's output."""
         return self._times_kernel(tf.gather(self._table, leaves))
 
     def _times_kernel(self, vectors: tf.Tensor) -> tf.Tensor:
@@ -73,7 +73,7 @@ class TrainedLogits(tf.Module):
 
 
 class QuantisedLogits(TrainedLogits):
-    """Logits from leaf vectors of one byte a number; a number is off by about 1/510 of its vector's range."""
+    """Logits from leaf vectors of one byte per number; the error of a number is about 1/510 of its vector's range."""
 
     def _keep_leaves(self, table: NDArray[np.float32], kernel: NDArray[np.float32]) -> None:
         codes, steps = quantise(table)
@@ -88,7 +88,7 @@ class QuantisedLogits(TrainedLogits):
 
 
 class FoldedLogits(TrainedLogits):
-    """Logits from leaf vectors that the first layer has been multiplied into."""
+    """Logits from leaf vectors that are already multiplied by the first layer."""
 
     def _keep_leaves(self, table: NDArray[np.float32], kernel: NDArray[np.float32]) -> None:
         by_tree = np.split(kernel, self._trees)
@@ -105,7 +105,7 @@ class FoldedLogits(TrainedLogits):
 
 
 def make_logits(network: TwoTowerNetwork, table: LeafTable, first_leaf: NDArray[np.int32]) -> TrainedLogits:
-    """The logits with the leaf table in the form asked for."""
+    """The logits with the leaf table in the given form."""
     match table:
         case "float32":
             return TrainedLogits(network, first_leaf)
@@ -116,9 +116,9 @@ def make_logits(network: TwoTowerNetwork, table: LeafTable, first_leaf: NDArray[
 
 
 def quantise(vectors: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
-    """Vectors [rows, size] → codes uint8 [rows, size], and float16 [rows, 2], each row's step and lowest value."""
+    """Vectors [rows, size] → codes uint8 [rows, size], and step and lowest value of each row, float16 [rows, 2]."""
     low = vectors.min(axis=1, keepdims=True).astype(np.float16)
-    # Rounded up, so that the largest value is not beyond the last code.
+    # Rounded up, so that the largest value does not exceed the last code.
     step = np.nextafter(((vectors.max(axis=1, keepdims=True) - low) / _LEVELS).astype(np.float16), np.float16(np.inf))
     codes = np.rint((vectors - low.astype(np.float32)) / step.astype(np.float32))
     return np.clip(codes, 0, _LEVELS).astype(np.uint8), np.concatenate([step, low], axis=1)

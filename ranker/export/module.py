@@ -1,4 +1,4 @@
-"""The exported module: one graph from raw features to probabilities, entered at several points."""
+"""The exported module: one graph from raw features to probabilities, with several signatures."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -24,15 +24,15 @@ Tensors = Mapping[str, tf.Tensor]
 Specs = Mapping[str, tf.TensorSpec]
 Scores = dict[str, tf.Tensor]
 
-_LARGE = 1e6  # of a utility weight; beyond, float32 would lose the smaller terms of the score
+_LARGE = 1e6  # the largest utility weight; with a larger one, float32 would lose the smaller terms of the score
 MAX_ROWS = Serving().max_rows
 
 
 class FeedRanker(tf.Module):
     """Scores impressions.
 
-    Every signature ends in the same `_probabilities`, and every one on raw features runs the same Transform graph and
-    forest before it, so that they cannot disagree. What a signature refuses is in `ranker.export.checks`.
+    Every signature ends in the same `_probabilities`, and every signature on raw features runs the same Transform graph
+    and forest before it, so their scores agree. The checks on requests are in `ranker.export.checks`.
 
     Args:
         raw: reads the raw features.
@@ -41,11 +41,18 @@ class FeedRanker(tf.Module):
         network: the fitted towers.
         inputs: sizes of the tensors that the towers read.
         objectives: in the order of the network's logits.
-        margins: leaf ids → the forest's own log-odds [batch, objectives]; None leaves them out.
-        forest_share: the weight of those margins in each objective's log-odds, the towers' being 1 minus it.
-        leaf_table: the form that the leaf embeddings are kept in.
-        xla_forest: the same forest in the form that XLA prefers; None leaves the compiled signatures out.
-        max_rows: candidates that a request may hold at most.
+        margins: leaf ids → the forest's own log-odds [batch, objectives]; None to use the towers' alone.
+        forest_share: the weight of those margins in each objective's log-odds; the towers' weight is 1 minus it.
+        leaf_table: the form of the leaf embedding table.
+        xla_forest: the same forest in the form for XLA; None omits the compiled signatures.
+        max_rows: maximum number of candidates in a request.
+
+    Example:
+        >>> ranker = FeedRanker(raw, transform, ForestLeaves(forest), network, inputs, objectives)
+        >>> tf.saved_model.save(ranker, folder, signatures=ranker.signatures())
+        >>> scores = tf.saved_model.load(folder).signatures["serving_default"](examples=tf.constant(serialized))
+        >>> scores["click"].shape == (len(serialized),)
+        True
     """
 
     def __init__(
@@ -83,14 +90,14 @@ class FeedRanker(tf.Module):
 
         - `serving_default`: `examples` string [batch], serialised tf.Examples → objective → probability [batch].
         - `score_features`: the tensors of `RawFeatures.tensor_specs` → the same.
-        - `score_leaves`: `leaves` int32 [batch, trees], `numeric`, `categorical`, the dense embeddings and
-          `calibration_key` as Transform gives them, where the towers read them → the same. For a serving stack that
-          runs the forest itself.
-        - `score_local_leaves`: the same with `leaves` numbered within each tree, in the smallest unsigned type that
-          holds them: one byte a tree where no tree has more than 256 leaves.
+        - `score_leaves`: `leaves` int32 [batch, trees], and those of `numeric`, `categorical`, the dense embeddings and
+          `calibration_key` that the towers read, as Transform outputs them → the same. For a serving stack that runs
+          the forest itself.
+        - `score_local_leaves`: the same with `leaves` numbered within each tree, in the smallest sufficient unsigned
+          type: one byte per tree if no tree has more than 256 leaves.
         - `rank`: the tensors of `score_features`, scalars `alpha` and `lambda_` → `score` [batch] and `order` int32
-          [batch], the rows from the highest score down; ties keep their order.
-        - `rank_weighted`: the same with a scalar `weight_<objective>` each, the config's where a request has none.
+          [batch], the rows by descending score; ties keep their order.
+        - `rank_weighted`: the same with a scalar `weight_<objective>` per objective; the default is the config's.
         - `score_features_xla`, `rank_xla`: the same, with forest and towers compiled; only with an `xla_forest`.
         """
         features, leaves = self._raw.tensor_specs(), self._leaves_specs(tf.int32)
@@ -114,11 +121,11 @@ class FeedRanker(tf.Module):
         return signatures
 
     def defaults(self) -> dict[str, dict[str, float]]:
-        """Signature → input → the value that stands for it where a request leaves it out."""
+        """Signature → input → its default value for requests without it."""
         return {"rank_weighted": {weight_name(o.name): o.utility_weight for o in self._objectives}}
 
     def _signature(self, score: Callable[[Tensors], Scores], specs: Specs) -> Any:
-        """A concrete function of tensors that hold to the specs."""
+        """A concrete function of tensors with the given specs."""
 
         def checked(tensors: Tensors) -> Scores:
             return score(check_shapes(tensors, specs, self._max_rows))
@@ -179,7 +186,7 @@ class FeedRanker(tf.Module):
         return self._probabilities({**raw, keys.LEAVES: forest(raw[keys.FOREST_FEATURES])})
 
     def _checked(self, batch: Tensors) -> dict[str, tf.Tensor]:
-        """The towers' inputs but the leaves: numbers that are finite, codes that there are."""
+        """The towers' inputs except the leaves, after checks: finite numbers and valid codes."""
         checked = {**batch, **check_finite({name: x for name, x in batch.items() if x.dtype.is_floating})}
         inputs = self._inputs
         for key, limits in ((keys.CATEGORICAL, inputs.categorical), (keys.CALIBRATION_KEY, (inputs.calibration_keys,))):

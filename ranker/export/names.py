@@ -1,7 +1,7 @@
-"""How columns are called in a signature.
+"""The names of columns in a signature.
 
-TensorFlow Serving and `tf.saved_model.load` know a signature's inputs as keyword arguments, so an input's name must be
-one: a column such as `author-country` cannot keep its name.
+TensorFlow Serving and `tf.saved_model.load` use a signature's inputs as keyword arguments, so an input's name must be a
+valid one: a column such as `author-country` cannot keep its name.
 """
 
 import keyword
@@ -13,16 +13,16 @@ SERVING_DEFAULT = "serving_default"
 
 EXAMPLES = "examples"
 ALPHA = "alpha"
-LAMBDA = "lambda_"  # `lambda` itself is a keyword of Python
+LAMBDA = "lambda_"  # `lambda` is a Python keyword
 
 
 def weight_name(objective: str) -> str:
-    """The input of `rank_weighted` that holds an objective's utility weight."""
+    """The input of `rank_weighted` for an objective's utility weight."""
     return f"weight_{objective}"
 
 
 def input_name(column: str) -> str:
-    """The name of a column's tensor in a signature: the column's own where that can be.
+    """The name of a column's tensor in a signature: the column's own name if it is valid.
 
     Characters other than ASCII letters, digits and underscores become underscores, a name that does not start with a
     letter gets the prefix `f_`, and a keyword of Python the suffix `_`.
@@ -37,8 +37,8 @@ def input_names(columns: Iterable[str]) -> dict[str, str]:
     """Column → input name.
 
     Raises:
-        ValueError: two columns would share a name, or one would be called as an input of `rank`. Names that differ in
-            case alone count as shared, because TensorFlow cannot tell them apart.
+        ValueError: two columns would have the same name, or one would have the name of an input of `rank`. Names that
+            differ only in case count as the same, because TensorFlow does not distinguish them.
     """
     names: dict[str, str] = {}
     taken = {ALPHA: f"the signature's own input {ALPHA!r}", LAMBDA: f"the signature's own input {LAMBDA!r}"}

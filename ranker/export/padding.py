@@ -1,4 +1,4 @@
-"""Batches padded to a few sizes, for functions that are compiled anew for every shape."""
+"""Batches padded to a few sizes, for functions that are recompiled for every new shape."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,7 +10,7 @@ _SMALLEST = 32
 
 
 def batch_sizes(max_rows: int) -> list[int]:
-    """The sizes that batches are padded to: from 32, each the double of the one before, to `max_rows` at least."""
+    """The sizes that batches are padded to: 32, 64, 128 and so on, until one is at least `max_rows`."""
     sizes = [_SMALLEST]
     while sizes[-1] < max_rows:
         sizes.append(2 * sizes[-1])
@@ -18,10 +18,10 @@ def batch_sizes(max_rows: int) -> list[int]:
 
 
 def in_padded_batches(score: Callable[[dict[str, tf.Tensor]], tf.Tensor], tensors: Tensors, max_rows: int) -> tf.Tensor:
-    """What `score` gives for the tensors, which see only batches of `batch_sizes(max_rows)`.
+    """The result of `score` for the tensors, computed on batches of the sizes `batch_sizes(max_rows)` only.
 
     Args:
-        score: rows of its result depend on the same rows of its arguments only.
+        score: a row of its result must depend only on the same row of its arguments.
         tensors: numbers [batch, …], at most `max_rows` rows.
     """
     rows = tf.shape(next(iter(tensors.values())))[0]

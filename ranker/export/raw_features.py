@@ -1,4 +1,4 @@
-"""Raw feature columns, as serialised examples or as dense tensors, in the form that the Transform graph reads."""
+"""Raw feature columns, from serialised examples or dense tensors, in the form that the Transform graph reads."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,19 +19,19 @@ class RawFeatures:
 
     Args:
         features: the columns, by kind.
-        schema: the feed log's schema; keys and objectives in it are left out, since serving has none.
+        schema: the feed log's schema; its keys and objectives are ignored, since requests do not have them.
 
     Attributes:
         input_names: column → its name in a signature.
 
     Raises:
-        ValueError: a column that the schema does not have, or two that would have the same name in a signature.
+        ValueError: the schema lacks a column, or two columns would have the same name in a signature.
     """
 
     def __init__(self, features: Features, schema: schema_pb2.Schema) -> None:
         spec = schema_utils.schema_as_feature_spec(schema).feature_spec
         if missing := sorted(set(features.names) - set(spec)):
-            raise ValueError(f"schema: it lacks the feature columns {missing}; it has {sorted(spec)}")
+            raise ValueError(f"schema: the feature columns {missing} are missing; it has {sorted(spec)}")
         self._spec = {name: spec[name] for name in features.names}
         self._kinds = feature_kinds(features)
         self.input_names = input_names(features.names)
@@ -43,15 +43,15 @@ class RawFeatures:
         return {name: kind.parsed(parsed[name], rows) for name, kind in self._kinds}
 
     def tensor_specs(self) -> dict[str, tf.TensorSpec]:
-        """Input name → spec of the dense tensors that `from_dense` takes; see the columns' kinds."""
+        """Input name → spec of the dense tensor that `from_dense` takes; see the columns' kinds."""
         names = self.input_names
         return {names[column]: kind.tensor_spec(names[column]) for column, kind in self._kinds}
 
     def from_dense(self, tensors: Mapping[str, tf.Tensor]) -> Parsed:
-        """The same rows as `parse` would give for the equivalent examples.
+        """The same output as `parse` for the equivalent examples.
 
         Args:
-            tensors: by input name, as `tensor_specs` says.
+            tensors: by input name, with the specs of `tensor_specs`.
         """
         names = self.input_names
         return {column: kind.from_dense(tensors[names[column]], self._spec[column]) for column, kind in self._kinds}

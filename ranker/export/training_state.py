@@ -1,7 +1,7 @@
-"""What a pushed model carries besides its graph, so that a later training can go on from it.
+"""The training state in a pushed model, so that a later training can continue from it.
 
-Leaf ids depend on the forest and on the Transform graph before it, whose vocabularies and moments feed both the forest
-and the towers. So all three travel together, in a folder that TensorFlow Serving does not look at.
+Leaf ids depend on the forest and on the Transform graph, whose vocabularies and moments feed both the forest and the
+towers. So all three are stored together, in a folder that TensorFlow Serving ignores.
 """
 
 import os
@@ -15,10 +15,10 @@ from ranker.towers.state import TowerState
 
 @dataclass(frozen=True, eq=False)
 class TrainingState:
-    """What a later training goes on from.
+    """The state that a later training continues from.
 
     Attributes:
-        forest: folder of the forest inside the model's graph, its training curve beside it.
+        forest: folder of the forest inside the model's graph, with its training curve.
         transform_graph: folder of the Transform graph inside the model's graph.
         towers: the weights.
     """
@@ -28,7 +28,7 @@ class TrainingState:
     towers: TowerState
 
     def save(self, folder: str) -> None:
-        """Writes everything below `folder`, a path or a URI that TensorFlow can write to."""
+        """Writes the state into `folder`, a path or a URI that TensorFlow can write to."""
         _copy(self.forest, os.path.join(folder, FOREST))
         _copy(self.transform_graph, os.path.join(folder, TRANSFORM_GRAPH))
         self.towers.save(os.path.join(folder, TOWER_STATE))

@@ -1,4 +1,4 @@
-"""The ranking score: probabilities of all objectives, weighed into one number."""
+"""The ranking score: the weighted sum of all objectives' probabilities."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -23,9 +23,9 @@ def utility_score(
     Args:
         probabilities: objective → [batch].
         objectives: with their groups and weights.
-        alpha: scalar, passive against active consumption.
+        alpha: scalar, the weight of passive consumption; that of active consumption is 1 minus it.
         lambda_: scalar, the weight of the other objectives.
-        weights: objective → scalar, its weight instead of the config's.
+        weights: objective → scalar, which replaces the config's weight.
     """
     zero = tf.zeros_like(probabilities[objectives[0].name])
     groups = {

@@ -1,1 +1,1 @@
-"""Feature columns: from the feed log to what the forest and the towers read, in training and in serving."""
+"""Feature columns: from the feed log to the inputs of the forest and the towers, in training and serving."""

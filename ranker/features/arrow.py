@@ -1,7 +1,7 @@
-"""Arrow arrays of a feed log as lists of the types that a tf.Example knows; what the kinds of columns share.
+"""Converts Arrow arrays of a feed log to lists of the types of a tf.Example; shared by the kinds of columns.
 
 Every function works on a complete column. A row without a value becomes a null list, which is a feature without a list
-in the Example: statistics then count it as missing, and a parser fills in its default.
+in the Example: statistics count it as missing, and a parser uses its default.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ import pyarrow.types as pt
 
 
 class BadValueError(ValueError):
-    """One row holds a value that its column may not hold; `row` counts from the start of the array."""
+    """A row has a value that is not allowed in its column; `row` is its index in the array."""
 
     def __init__(self, row: int, problem: str) -> None:
         super().__init__(problem)
@@ -28,7 +28,7 @@ def is_list(kind: pa.DataType) -> bool:
 
 
 def is_number(kind: pa.DataType) -> bool:
-    """Whether an Arrow type holds numbers, dictionary-encoded or not; booleans count."""
+    """Whether an Arrow type holds numbers, dictionary-encoded or not; booleans are numbers."""
     kind = decoded_type(kind)
     return pt.is_boolean(kind) or pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind)
 
@@ -40,12 +40,12 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def is_category(kind: pa.DataType) -> bool:
-    """Whether an Arrow type holds what can be a category: strings, bytes, integers or booleans."""
+    """Whether an Arrow type can be a category: strings, bytes, integers or booleans."""
     return is_text(kind) or pt.is_integer(decoded_type(kind)) or pt.is_boolean(decoded_type(kind))
 
 
 def decoded_type(kind: pa.DataType) -> pa.DataType:
-    """The type of the values of a dictionary-encoded column; any other type as it is."""
+    """The type of the values of a dictionary-encoded column; other types unchanged."""
     return kind.value_type if pt.is_dictionary(kind) else kind
 
 
@@ -56,13 +56,13 @@ def floats(values: pa.Array) -> npt.NDArray[np.float32]:
     elif pt.is_decimal(values.type):
         values = values.cast(pa.float64())
     if not pt.is_float16(values.type):
-        # float32 holds fewer digits than int64 and float64; a safe cast would refuse them.
+        # float32 has fewer digits than int64 and float64; a safe cast would raise an error.
         values = values.cast(pa.float32(), safe=False)
     return values.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
 
 
 def strings(values: pa.Array) -> tuple[npt.NDArray[np.bool_], pa.BinaryArray]:
-    """Which rows hold a string that is not empty, [rows], and those strings as bytes.
+    """Whether each row has a non-empty string, [rows], and those strings as bytes.
 
     Integers become decimal strings, booleans "0" and "1".
     """
@@ -76,37 +76,37 @@ def strings(values: pa.Array) -> tuple[npt.NDArray[np.bool_], pa.BinaryArray]:
 
 
 def flat(values: pa.Array) -> tuple[npt.NDArray[np.int64], pa.Array]:
-    """Where each list ends, [rows + 1] from 0, and the elements of all lists; a null list has none."""
+    """The ends of the lists, [rows + 1] starting with 0, and the elements of all lists; a null list has none."""
     assert is_list(values.type)
     sizes = pc.fill_null(pc.list_value_length(values), 0).to_numpy(zero_copy_only=False)
     return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]), pc.list_flatten(values)
 
 
 def singles(present_values: pa.Array, present: npt.NDArray[np.bool_]) -> pa.ListArray:
-    """One value in each row that has one."""
+    """Lists with one value in each row where `present`, from these values in order; null elsewhere."""
     return lists(present_values, np.concatenate([[0], np.cumsum(present)]))
 
 
 def lists(elements: pa.Array, ends: npt.NDArray[np.int64]) -> pa.ListArray:
-    """Lists between one end and the next; an empty one is null."""
+    """Lists of the elements between consecutive ends; an empty list becomes null."""
     empty = np.diff(ends) == 0
     offsets = pa.array(ends.astype(np.int32))
     return pa.ListArray.from_arrays(offsets, elements, mask=pa.array(empty) if empty.any() else None)
 
 
 def valid(values: pa.Array) -> npt.NDArray[np.bool_]:
-    """[rows], whether the value is not null."""
+    """Whether each value is not null, [rows]."""
     return values.is_valid().to_numpy(zero_copy_only=False)
 
 
 def check_all(good: npt.NDArray[np.bool_], problem: Callable[[int], str]) -> None:
-    """Raises BadValueError for the first row that is not good, with `problem(row)` as its message."""
+    """Raises BadValueError for the first row with a false `good`, with `problem(row)` as its message."""
     if not good.all():
         row = int(np.argmin(good))
         raise BadValueError(row, problem(row))
 
 
 def shown(values: pa.Array, row: int) -> str:
-    """A value for a message."""
+    """A value as text for an error message."""
     value = values[row].as_py()
     return "null" if value is None else repr(value)

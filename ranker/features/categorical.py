@@ -10,7 +10,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from ranker.config.columns import Categorical
 from ranker.features import arrow, drafting
 from ranker.features.kind import FeatureKind, Transformed, Vocabulary
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.features.tensors import RawColumns, Tensor, as_parsed, filled
 
 
@@ -28,20 +28,20 @@ class CategoricalKind(FeatureKind[Categorical]):
         return arrow.is_category(arrow_type) or pt.is_null(arrow_type)
 
     @classmethod
-    def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
+    def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
         """Lists of bytes; integers become decimal strings, booleans "0" and "1"."""
         present, strings = arrow.strings(values)
         return arrow.singles(strings, present)
 
     @classmethod
-    def draft(cls, column: Column, seen: drafting.Seen) -> schema_pb2.Feature:
+    def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
         """An optional string."""
         feature = drafting.optional_strings(column, seen)
         feature.value_count.max = 1
         return feature
 
     def transform(self, columns: RawColumns, vocabulary: Vocabulary) -> Transformed:
-        """The value's rank; those not kept share one last rank."""
+        """The value's rank; all values outside the vocabulary share the last rank."""
         feature = self.column
         ranks = vocabulary(columns.one_string(feature.name), feature.name, feature.vocabulary_size, "shared")
         return Transformed(
@@ -53,6 +53,6 @@ class CategoricalKind(FeatureKind[Categorical]):
         return tf.TensorSpec([None], tf.string, name=name)
 
     def from_dense(self, tensor: tf.Tensor, spec: Any) -> Tensor:
-        """Sparse; "" is left out."""
+        """Sparse, without ""."""
         values = tensor[:, tf.newaxis]
         return as_parsed(values, tf.not_equal(values, ""), spec)

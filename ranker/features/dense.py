@@ -1,4 +1,4 @@
-"""Dense embeddings: a fixed-size float vector per impression, of a text, an image or the like."""
+"""Dense embeddings: a fixed-size float vector per impression, such as an embedding of a text or an image."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from ranker.config.columns import DenseEmbedding
 from ranker.features import arrow, drafting
 from ranker.features.kind import FeatureKind, Transformed, Vocabulary
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.features.tensors import RawColumns, Tensor, as_parsed
 
 
@@ -25,9 +25,9 @@ class DenseKind(FeatureKind[DenseEmbedding]):
     typical = "mean length"
 
     @property
-    def log_column(self) -> Column:
-        """With the size of the vector."""
-        return Column(self.column.name, self.name, self.column.size)
+    def log_column(self) -> LogColumn:
+        """The column, with the size of the vector."""
+        return LogColumn(self.column.name, self.name, self.column.size)
 
     @classmethod
     def accepts(cls, arrow_type: pa.DataType) -> bool:
@@ -35,11 +35,11 @@ class DenseKind(FeatureKind[DenseEmbedding]):
         return arrow.is_list(arrow_type) and arrow.is_number(arrow_type.value_type)
 
     @classmethod
-    def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
+    def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
         """Lists of float32.
 
         Raises:
-            BadValueError: null, another size, or a number that is not a finite float32.
+            BadValueError: a vector is null or has another size, or a number is not a finite float32.
         """
         size = column.size
         arrow.check_all(arrow.valid(values), lambda row: f"null; every impression needs an embedding of {size} numbers")
@@ -58,12 +58,12 @@ class DenseKind(FeatureKind[DenseEmbedding]):
         return arrow.lists(pa.array(floats), ends)
 
     @classmethod
-    def draft(cls, column: Column, seen: drafting.Seen) -> schema_pb2.Feature:
+    def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
         """A vector in every Example."""
         return drafting.required(column, cls.schema_type)
 
     def transform(self, columns: RawColumns, vocabulary: Vocabulary) -> Transformed:
-        """The vector as it is."""
+        """The vector, unchanged."""
         name, size = self.column.name, self.column.size
         return Transformed(dense={name: tf.ensure_shape(columns.dense(name, 0.0, size), [None, size])})
 
@@ -72,10 +72,10 @@ class DenseKind(FeatureKind[DenseEmbedding]):
         return tf.TensorSpec([None, self.column.size], tf.float32, name=name)
 
     def from_dense(self, tensor: tf.Tensor, spec: Any) -> Tensor:
-        """As the schema has it parsed."""
+        """In the form of the schema's parse spec."""
         return as_parsed(tensor, tf.ones_like(tensor, tf.bool), spec)
 
     @classmethod
     def profiled(cls, values: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:
-        """Each vector's length, its L2 norm."""
+        """The L2 norm of each vector."""
         return np.sqrt(np.square(values.reshape(rows, -1)).sum(axis=1)) if len(values) else values

@@ -1,7 +1,7 @@
 """Parts of a drafted TFMD schema that several kinds of columns share.
 
-What the config already says (types, which columns must be there, sizes of embeddings) is taken from it. What only data
-can tell is written down generously, for the user to tighten.
+Types, required columns and sizes of embeddings come from the config. Limits that depend on the data are drafted
+loosely, for the user to tighten.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 
 MIN_DOMAIN_MASS = 0.95
 MIN_DRIFT_THRESHOLD = 0.3
@@ -17,12 +17,12 @@ MIN_DRIFT_THRESHOLD = 0.3
 
 @dataclass(frozen=True)
 class Seen:
-    """What a day shows of one column.
+    """Statistics of one column on one day.
 
     Attributes:
-        present: share of the rows that hold a value.
-        varies: whether values differ enough for their distribution to be compared with another day's.
-        domain: the distinct values of a column of strings, where there are few.
+        present: share of the rows that have a value.
+        varies: whether the values vary enough to compare their distribution with another day's.
+        domain: the distinct values of a column of strings, if there are few.
     """
 
     present: float = 0.0
@@ -30,18 +30,18 @@ class Seen:
     domain: Sequence[str] = ()
 
 
-def optional(column: Column, seen: Seen, schema_type: "schema_pb2.FeatureType") -> schema_pb2.Feature:
+def optional(column: LogColumn, seen: Seen, schema_type: "schema_pb2.FeatureType") -> schema_pb2.Feature:
     """A column that may be missing from some rows."""
     feature = schema_pb2.Feature(name=column.name, type=schema_type)
     feature.value_count.min = 1
-    # Half of what was seen: a feature that goes missing is noticed, a quiet day is not.
+    # Half of the observed share: a feature that disappears is an anomaly, a day with fewer values is not.
     if least := int(seen.present * 50) / 100:
         feature.presence.min_fraction = least
     return feature
 
 
-def optional_strings(column: Column, seen: Seen) -> schema_pb2.Feature:
-    """A column of strings that may be missing, with its values as domain where there are few."""
+def optional_strings(column: LogColumn, seen: Seen) -> schema_pb2.Feature:
+    """A column of strings that may be missing, with its values as domain if there are few."""
     feature = optional(column, seen, schema_pb2.BYTES)
     if seen.varies:
         feature.drift_comparator.infinity_norm.threshold = MIN_DRIFT_THRESHOLD
@@ -52,7 +52,7 @@ def optional_strings(column: Column, seen: Seen) -> schema_pb2.Feature:
     return feature
 
 
-def required(column: Column, schema_type: "schema_pb2.FeatureType") -> schema_pb2.Feature:
+def required(column: LogColumn, schema_type: "schema_pb2.FeatureType") -> schema_pb2.Feature:
     """A column with `column.size` values in every row."""
     feature = schema_pb2.Feature(name=column.name, type=schema_type)
     feature.presence.min_fraction = 1.0
@@ -61,8 +61,8 @@ def required(column: Column, schema_type: "schema_pb2.FeatureType") -> schema_pb
     return feature
 
 
-def key(column: Column, schema_type: "schema_pb2.FeatureType") -> schema_pb2.Feature:
-    """A key: one value in every row of a log, none in a request to a model."""
+def key(column: LogColumn, schema_type: "schema_pb2.FeatureType") -> schema_pb2.Feature:
+    """A key: one value in every row of a log, no value in a request to a model."""
     feature = schema_pb2.Feature(name=column.name, type=schema_type)
     feature.value_count.min = feature.value_count.max = 1
     return feature

@@ -1,4 +1,4 @@
-"""Columns of the feed log that are no features: what identifies an impression, and what is predicted of it."""
+"""Columns of the feed log that are not features: the keys of an impression, and the objectives."""
 
 import numpy as np
 import pyarrow as pa
@@ -7,11 +7,11 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.features import arrow, drafting
 from ranker.features.kind import ColumnKind
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 
 
-class Id(ColumnKind):
-    """Whose impression it was, and of what: a session, a viewer, an item."""
+class IdKind(ColumnKind):
+    """The session, viewer or item of an impression."""
 
     name = "id"
     accepted = "string, binary and integers"
@@ -24,20 +24,20 @@ class Id(ColumnKind):
         return arrow.is_text(arrow_type) or pt.is_integer(arrow.decoded_type(arrow_type))
 
     @classmethod
-    def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
+    def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
         """Lists of bytes; null and "" are bad values."""
         present, strings = arrow.strings(values)
         arrow.check_all(present, lambda row: f"{arrow.shown(values, row)}; every impression needs a key")
         return arrow.singles(strings, present)
 
     @classmethod
-    def draft(cls, column: Column, seen: drafting.Seen) -> schema_pb2.Feature:
+    def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
         """A key."""
         return drafting.key(column, cls.schema_type)
 
 
-class Timestamp(ColumnKind):
-    """When it was."""
+class TimestampKind(ColumnKind):
+    """The time of an impression."""
 
     name = "timestamp"
     accepted = "timestamp, date and integers that count milliseconds since 1970"
@@ -50,22 +50,22 @@ class Timestamp(ColumnKind):
         return pt.is_timestamp(arrow_type) or pt.is_date(arrow_type) or pt.is_integer(arrow_type)
 
     @classmethod
-    def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
+    def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
         """Lists of int64, milliseconds since 1970; null is a bad value."""
         present = arrow.valid(values)
         arrow.check_all(present, lambda row: "null; every impression needs a time")
         if not pt.is_integer(values.type):
-            # Finer units lose their fraction, which a safe cast would refuse.
+            # Finer units lose their fraction; a safe cast would raise an error.
             values = values.cast(pa.timestamp("ms", getattr(values.type, "tz", None)), safe=False)
         return arrow.singles(values.cast(pa.int64()), present)
 
     @classmethod
-    def draft(cls, column: Column, seen: drafting.Seen) -> schema_pb2.Feature:
+    def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
         """A key."""
         return drafting.key(column, cls.schema_type)
 
 
-class Objective(ColumnKind):
+class ObjectiveKind(ColumnKind):
     """A yes/no outcome."""
 
     name = "objective"
@@ -78,15 +78,15 @@ class Objective(ColumnKind):
         return arrow.is_number(arrow_type)
 
     @classmethod
-    def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
-        """Lists of int64; null and any other number than 0 and 1 are bad values."""
+    def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
+        """Lists of int64; null and numbers other than 0 and 1 are bad values."""
         labels = arrow.floats(values)
         good = (labels == 0) | (labels == 1)
         arrow.check_all(good, lambda row: f"{arrow.shown(values, row)}; an objective is 0 or 1")
         return arrow.singles(pa.array(labels.astype(np.int64)), np.ones(len(labels), bool))
 
     @classmethod
-    def draft(cls, column: Column, seen: drafting.Seen) -> schema_pb2.Feature:
+    def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
         """0 or 1 in every Example."""
         feature = drafting.required(column, cls.schema_type)
         feature.int_domain.min, feature.int_domain.max = 0, 1

@@ -1,10 +1,10 @@
-"""What a kind of column is: the contract that every kind fulfils, in a file of its own.
+"""The interface of a kind of column; every kind implements it in its own file.
 
-A kind says everything that differs from one kind of column to another, from the Parquet file to the monitor's page. The
-other modules walk over the columns and ask each one's kind. `ranker.features.registry` lists the kinds.
+A kind defines everything that depends on the kind of a column, from the Parquet file to the monitor's page. The other
+modules iterate over the columns and call each column's kind. `ranker.features.registry` lists the kinds.
 
-Class methods treat a column of the feed log, which is known by a `Column` alone; keys and objectives have no more than
-these. An instance is one feature of a model, known by its part of the config.
+Class methods handle a column of the feed log, which is described by a `LogColumn`; keys and objectives have only these.
+An instance is one feature of a model, described by its part of the config.
 """
 
 from abc import ABC, abstractmethod
@@ -20,7 +20,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.config.columns import FeatureColumn
 from ranker.features.drafting import Seen
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.features.tensors import RawColumns, Tensor
 
 C = TypeVar("C", bound=FeatureColumn)
@@ -30,10 +30,10 @@ class ColumnKind(ABC):
     """A kind of column of the feed log.
 
     Attributes:
-        name: how components' parameters, error messages and the monitor's files call the kind.
-        accepted: the Arrow types that `accepts` admits, in words.
+        name: its name in components' parameters, error messages and the monitor's files.
+        accepted: description of the Arrow types that `accepts` allows.
         schema_type: the type of its values in a tf.Example.
-        is_key: whether it identifies an impression: such a column gets no statistics.
+        is_key: whether it identifies an impression; no statistics are computed for such a column.
     """
 
     name: ClassVar[str]
@@ -44,36 +44,36 @@ class ColumnKind(ABC):
     @classmethod
     @abstractmethod
     def accepts(cls, arrow_type: pa.DataType) -> bool:
-        """Whether a Parquet file may hold the column as this Arrow type."""
+        """Whether the column may have this Arrow type in a Parquet file."""
 
     @classmethod
     @abstractmethod
-    def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
-        """The column as lists, one per row, null where the row has no value.
+    def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
+        """The column as lists, one per row, null for a row without a value.
 
         Args:
             column: the column.
             values: [rows], of a type that the kind accepts, not dictionary-encoded.
 
         Returns:
-            [rows] lists of float32, int64 or binary, as `schema_type` says.
+            [rows] lists of float32, int64 or binary, depending on `schema_type`.
 
         Raises:
-            BadValueError: a value that the column may not hold.
+            BadValueError: a value is not allowed in the column.
         """
 
     @classmethod
     @abstractmethod
-    def draft(cls, column: Column, seen: Seen) -> schema_pb2.Feature:
+    def draft(cls, column: LogColumn, seen: Seen) -> schema_pb2.Feature:
         """The column's entry in a drafted schema."""
 
     @classmethod
     def represent(cls, feature: schema_pb2.Feature, representation: schema_pb2.TensorRepresentation) -> None:
-        """Says how Transform's inputs hold the column: dense where the schema fixes its shape, and sparse otherwise.
+        """Sets the tensor representation in Transform's inputs: dense if the schema fixes the shape, otherwise sparse.
 
         Args:
             feature: the column's entry in the schema.
-            representation: to be filled in.
+            representation: is set in place.
         """
         if feature.HasField("shape"):
             representation.dense_tensor.column_name = feature.name
@@ -83,7 +83,7 @@ class ColumnKind(ABC):
 
 
 class Vocabulary(Protocol):
-    """Replaces strings by their rank by frequency over the training days."""
+    """Replaces strings by their frequency rank over the training days."""
 
     def __call__(self, values: tf.SparseTensor, name: str, size: int, rest: Literal["shared", "none"]) -> Any:
         """Codes, int64, in place of the values.
@@ -91,21 +91,21 @@ class Vocabulary(Protocol):
         Args:
             values: strings.
             name: of the column; names the vocabulary's file.
-            size: values kept, most frequent first.
-            rest: what the others get: the rank `size`, which they share, or -1, which is none.
+            size: number of values in the vocabulary, most frequent first.
+            rest: code of all other values: `shared` is `size`, `none` is -1.
         """
 
 
 @dataclass(frozen=True)
 class Transformed:
-    """What Transform makes of one feature.
+    """Transform's outputs for one feature.
 
     Attributes:
-        forest: float32 [batch, inputs], the forest's inputs in the order of `FeatureColumn.forest_names`; NaN where
+        forest: float32 [batch, inputs], the forest's inputs in the order of `FeatureColumn.forest_names`; NaN if
             missing. Infinities are replaced later.
-        numbers: float32 [batch, numbers], which the towers read standardised; NaN where missing.
-        codes: int64 [batch, 1], in [0, `FeatureColumn.codes`), which the towers read as an embedding, and which
-            calibration may differ by.
+        numbers: float32 [batch, numbers], which the towers read standardised; NaN if missing.
+        codes: int64 [batch, 1], in [0, `FeatureColumn.codes`), which the towers embed, and which may be the key of the
+            calibration.
         dense: name → float32 [batch, size], embeddings for the towers.
     """
 
@@ -122,8 +122,8 @@ class FeatureKind(ColumnKind, Generic[C]):
         column: the feature's part of the config.
 
     Attributes:
-        profiled_as: whether the monitor counts its values by buckets of numbers or by category.
-        typical: what the mean of its numbers is called.
+        profiled_as: whether the monitor counts its values in buckets of numbers or by category.
+        typical: name of the mean of its numbers.
     """
 
     profiled_as: ClassVar[Literal["numbers", "categories"]]
@@ -133,53 +133,53 @@ class FeatureKind(ColumnKind, Generic[C]):
         self.column = column
 
     @property
-    def log_column(self) -> Column:
+    def log_column(self) -> LogColumn:
         """The feature as a column of the feed log."""
-        return Column(self.column.name, self.name)
+        return LogColumn(self.column.name, self.name)
 
     @abstractmethod
     def transform(self, columns: RawColumns, vocabulary: Vocabulary) -> Transformed:
-        """Operations of Transform's graph, which runs over the training days and inside the served model."""
+        """The feature's part of Transform's graph, which runs over the training days and inside the served model."""
 
     @abstractmethod
     def tensor_spec(self, name: str) -> tf.TensorSpec:
-        """The feature in a request of dense tensors, called `name` there; the first dimension is the batch."""
+        """The spec of the feature's input `name` in a request of dense tensors; the first dimension is the batch."""
 
     @abstractmethod
     def from_dense(self, tensor: tf.Tensor, spec: Any) -> Tensor:
-        """Such a tensor, as `parsed` gives it for the equivalent Examples.
+        """Converts such a tensor to the output of `parsed` for the equivalent Examples.
 
         Args:
-            tensor: as `tensor_spec` says.
-            spec: how the schema has the column parsed.
+            tensor: with the spec of `tensor_spec`.
+            spec: the schema's parse spec of the column.
         """
 
     def parse_spec(self, spec: Any) -> Any:
-        """How serialised Examples are parsed when serving.
+        """The parse spec of serialised Examples in serving.
 
         Args:
-            spec: how the schema has the column parsed.
+            spec: the schema's parse spec of the column.
         """
         return spec
 
     def parsed(self, tensor: Tensor, rows: tf.Tensor) -> Tensor:
-        """What `parse_spec` gave, as Transform's graph reads it.
+        """Converts a tensor parsed by `parse_spec` to the input of Transform's graph.
 
         Args:
-            tensor: by `tf.io.parse_example`.
-            rows: int64 scalar, the batch's.
+            tensor: from `tf.io.parse_example`.
+            rows: int64 scalar, the batch size.
         """
         return tensor
 
     @classmethod
     def profiled(cls, values: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:
-        """What the monitor counts.
+        """The values that the monitor counts.
 
         Args:
             values: the values of all rows that have any, flattened: float32 or bytes.
-            rows: how many rows have any.
+            rows: number of rows that have any.
 
         Returns:
-            [counted] float32 or bytes, as `profiled_as` says.
+            [counted] float32 or bytes, depending on `profiled_as`.
         """
         return values

@@ -1,16 +1,16 @@
-"""A column of the feed log, as component parameters and messages name it."""
+"""A column of the feed log, for component parameters and error messages."""
 
 from pydantic.dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Column:
+class LogColumn:
     """One column of the feed log.
 
     Attributes:
         name: its name in the Parquet files.
-        kind: the name of its kind, such as "numeric"; `ranker.features.registry.column_kind` knows them.
-        size: numbers of a dense embedding; 1 for every other kind.
+        kind: the name of its kind, such as "numeric"; `ranker.features.registry.column_kind` returns the kind.
+        size: dimension of a dense embedding; 1 for every other kind.
     """
 
     name: str

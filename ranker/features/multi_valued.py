@@ -11,12 +11,12 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from ranker.config.columns import MultiValued
 from ranker.features import arrow, drafting
 from ranker.features.kind import FeatureKind, Transformed, Vocabulary
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.features.tensors import RawColumns, Tensor, as_parsed
 
 
 class MultiValuedKind(FeatureKind[MultiValued]):
-    """The forest reads how many values there are, and one 0/1 input per value kept. Null and "" are no values."""
+    """The forest reads the number of values, and one 0/1 input per value of the vocabulary. Null and "" are ignored."""
 
     name = "multi_valued"
     accepted = "lists of strings, of binary or of integers"
@@ -25,13 +25,13 @@ class MultiValuedKind(FeatureKind[MultiValued]):
 
     @classmethod
     def accepts(cls, arrow_type: pa.DataType) -> bool:
-        """Lists of categories, or the null type where there is not a single list or value."""
+        """Lists of categories, or the null type of a column without a list or value."""
         if not arrow.is_list(arrow_type):
             return pt.is_null(arrow_type)
         return arrow.is_category(arrow_type.value_type) or pt.is_null(arrow_type.value_type)
 
     @classmethod
-    def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
+    def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
         """Lists of bytes; integers become decimal strings, booleans "0" and "1"."""
         if pt.is_null(values.type):
             values = values.cast(pa.list_(pa.null()))
@@ -40,17 +40,17 @@ class MultiValuedKind(FeatureKind[MultiValued]):
         return arrow.lists(strings, np.concatenate([[0], np.cumsum(present)])[ends])
 
     @classmethod
-    def draft(cls, column: Column, seen: drafting.Seen) -> schema_pb2.Feature:
+    def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
         """Optional strings."""
         return drafting.optional_strings(column, seen)
 
     def transform(self, columns: RawColumns, vocabulary: Vocabulary) -> Transformed:
-        """How many values the row has, and one 0/1 column per value kept."""
+        """The number of values of the row, and one 0/1 column per value of the vocabulary."""
         size = self.column.vocabulary_size
         values = columns.strings(self.column.name)
         codes = vocabulary(values, self.column.name, size, "none")
         dense = tf.sparse.to_dense(codes, default_value=tf.constant(-1, codes.dtype))
-        # Over no value at all the maximum is -inf.
+        # The maximum over no values is -inf.
         hot = tf.ensure_shape(tf.maximum(tf.reduce_max(tf.one_hot(dense, size), axis=1), 0.0), [None, size])
         present = tf.SparseTensor(values.indices, tf.ones_like(values.values, tf.float32), values.dense_shape)
         count = tf.reshape(tf.sparse.reduce_sum(present, axis=1), [-1, 1])
@@ -61,5 +61,5 @@ class MultiValuedKind(FeatureKind[MultiValued]):
         return tf.TensorSpec([None, None], tf.string, name=name)
 
     def from_dense(self, tensor: tf.Tensor, spec: Any) -> Tensor:
-        """Sparse; "" is left out."""
+        """Sparse, without ""."""
         return as_parsed(tensor, tf.not_equal(tensor, ""), spec)

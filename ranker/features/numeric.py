@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from ranker.config.columns import Numeric
 from ranker.features import arrow, drafting
 from ranker.features.kind import FeatureKind, Transformed, Vocabulary
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.features.tensors import RawColumns, Tensor
 
 _MISSING = float("nan")
@@ -31,14 +31,14 @@ class NumericKind(FeatureKind[Numeric]):
         return arrow.is_number(arrow_type) or pt.is_null(arrow_type)
 
     @classmethod
-    def to_lists(cls, column: Column, values: pa.Array) -> pa.ListArray:
+    def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
         """Lists of float32."""
         floats = arrow.floats(values)
         present = ~np.isnan(floats)
         return arrow.singles(pa.array(floats[present]), present)
 
     @classmethod
-    def draft(cls, column: Column, seen: drafting.Seen) -> schema_pb2.Feature:
+    def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
         """An optional number."""
         feature = drafting.optional(column, seen, cls.schema_type)
         feature.value_count.max = 1
@@ -48,10 +48,10 @@ class NumericKind(FeatureKind[Numeric]):
 
     @classmethod
     def represent(cls, feature: schema_pb2.Feature, representation: schema_pb2.TensorRepresentation) -> None:
-        """Dense, with NaN where missing.
+        """Dense, NaN if missing.
 
-        There are many numeric columns, and each sparse one costs Transform's graph three placeholders and a conversion:
-        with dense ones it takes three quarters of the time.
+        There are many numeric columns, and each sparse column adds three placeholders and a conversion to Transform's
+        graph. With dense columns, Transform takes three quarters of the time.
         """
         representation.dense_tensor.column_name = feature.name
         representation.dense_tensor.shape.dim.add(size=1)
@@ -63,18 +63,18 @@ class NumericKind(FeatureKind[Numeric]):
         return Transformed(forest=number, numbers=number)
 
     def tensor_spec(self, name: str) -> tf.TensorSpec:
-        """float32 [batch], NaN where missing."""
+        """float32 [batch], NaN if missing."""
         return tf.TensorSpec([None], tf.float32, name=name)
 
     def from_dense(self, tensor: tf.Tensor, spec: Any) -> Tensor:
-        """[batch, 1], NaN where missing."""
+        """[batch, 1], NaN if missing."""
         return tensor[:, tf.newaxis]
 
     def parse_spec(self, spec: Any) -> Any:
-        """Sparse: a fixed length's default would serve an Example without the feature and fail at an empty list."""
+        """Sparse: a fixed-length spec has a default for an Example without the feature, but fails for an empty list."""
         return tf.io.VarLenFeature(tf.float32)
 
     def parsed(self, tensor: Tensor, rows: tf.Tensor) -> Tensor:
-        """[batch, 1], NaN for an Example without the feature and for one that holds it without a value."""
+        """[batch, 1], NaN for an Example without the feature or with an empty list."""
         column = tf.SparseTensor(tensor.indices, tensor.values, tf.stack([rows, 1]))
         return tf.sparse.to_dense(column, default_value=_MISSING)

@@ -1,11 +1,11 @@
-"""The Transform graph: from the feed log's columns to what the forest and the towers read.
+"""The Transform graph: from the feed log's columns to the inputs of the forest and the towers.
 
 The same graph runs over the training days in Beam and inside the SavedModel, so training and serving cannot
-differ. What a column becomes is said by its kind, in a file of its own beside this one. What the graph emits is listed
-in `ranker/keys.py`.
+differ. The transformation of a column is defined by its kind, in its own file in this folder. The outputs of the graph
+are listed in `ranker/keys.py`.
 
-Vocabularies come from TFT's sketch, which counts whole batches in C++: the exact analyzer sends every value through
-Beam by itself and takes longer than everything else together. The sketch is exact up to a few times the size asked for.
+Vocabularies use TFT's sketch, which counts batches in C++: the exact analyzer sends each value through Beam separately
+and takes longer than everything else together. The sketch is exact up to a few times the requested size.
 """
 
 from collections.abc import Mapping
@@ -28,8 +28,8 @@ def preprocessing_fn(inputs: Mapping[str, Tensor], custom_config: Mapping[str, A
     Args:
         inputs: the feed log's columns as parsed by the schema; a column that may be missing is sparse.
         custom_config: `features` and `keys` as JSON config parts, `objectives` as a list of names; `categorical_input`,
-            whether the towers read the categorical features; `calibrated_by`, the categorical feature that calibration
-            differs by, if there is one.
+            whether the towers read the categorical features; `calibrated_by`, the categorical feature that is the key
+            of the calibration, if there is one.
 
     Returns:
         The tensors of `ranker/keys.py`, one row per impression.

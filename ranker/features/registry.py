@@ -1,11 +1,11 @@
-"""The kinds of columns that there are. A new kind is entered here."""
+"""The list of all kinds of columns. A new kind is added here."""
 
 from typing import Any
 
 from ranker.config.columns import Categorical, DenseEmbedding, FeatureColumn, Features, MultiValued, Numeric
 from ranker.features.categorical import CategoricalKind
 from ranker.features.dense import DenseKind
-from ranker.features.keys_and_labels import Id, Objective, Timestamp
+from ranker.features.keys_and_labels import IdKind, ObjectiveKind, TimestampKind
 from ranker.features.kind import ColumnKind, FeatureKind
 from ranker.features.multi_valued import MultiValuedKind
 from ranker.features.numeric import NumericKind
@@ -16,7 +16,7 @@ _FEATURE_KINDS: dict[type[FeatureColumn], type[FeatureKind[Any]]] = {
     MultiValued: MultiValuedKind,
     DenseEmbedding: DenseKind,
 }
-_KINDS: tuple[type[ColumnKind], ...] = (Id, Timestamp, Objective, *_FEATURE_KINDS.values())
+_KINDS: tuple[type[ColumnKind], ...] = (IdKind, TimestampKind, ObjectiveKind, *_FEATURE_KINDS.values())
 _BY_NAME = {kind.name: kind for kind in _KINDS}
 
 
@@ -31,11 +31,11 @@ def feature_kinds(features: Features) -> tuple[tuple[str, FeatureKind[Any]], ...
 
 
 def column_kind(name: str) -> type[ColumnKind]:
-    """The kind of that name.
+    """The kind with that name.
 
     Raises:
-        ValueError: there is none.
+        ValueError: no kind has that name.
     """
     if name not in _BY_NAME:
-        raise ValueError(f"column kind: {name!r} is none of {', '.join(_BY_NAME)}")
+        raise ValueError(f"column kind: {name!r} is not one of {', '.join(_BY_NAME)}")
     return _BY_NAME[name]

@@ -1,24 +1,24 @@
-"""How TFX reads each column of a schema into tensors."""
+"""Sets how TFX reads each column of a schema into tensors."""
 
 from collections.abc import Iterable
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.features.kind import ColumnKind, FeatureKind
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.features.registry import column_kind
 
 
-def add_tensor_representations(schema: schema_pb2.Schema, columns: Iterable[Column]) -> None:
-    """Says of every column whether it is read as a dense or a sparse tensor.
+def add_tensor_representations(schema: schema_pb2.Schema, columns: Iterable[LogColumn]) -> None:
+    """Sets for every column whether it is read as a dense or a sparse tensor.
 
     Args:
-        schema: changed in place. A column of the schema that is none of `columns` is read as dense where its shape is
-            fixed, and as sparse otherwise.
+        schema: changed in place. A column of the schema that is not in `columns` is read as dense if its shape is
+            fixed, otherwise as sparse.
         columns: the columns that a config names.
 
     Raises:
-        ValueError: a feature column that the schema does not have, or has as another type than its kind's.
+        ValueError: the schema lacks a feature column, or has it with another type than its kind's.
     """
     kinds = {column.name: column_kind(column.kind) for column in columns}
     types = {feature.name: feature.type for feature in schema.feature}
@@ -28,7 +28,7 @@ def add_tensor_representations(schema: schema_pb2.Schema, columns: Iterable[Colu
             raise ValueError(
                 f"schema: the {kind.name} column {name!r} should have type "
                 f"{schema_pb2.FeatureType.Name(kind.schema_type)}, found {found}; `python -m pipeline.infer_schema "
-                "--help` makes a schema anew"
+                "--help` infers a new schema"
             )
     representations = schema.tensor_representation_group[""].tensor_representation
     for feature in schema.feature:

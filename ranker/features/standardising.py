@@ -1,48 +1,47 @@
-"""Numbers as forest and towers can take them: without infinities, and for the towers on one scale."""
+"""Numbers as inputs of the forest and the towers: without infinities, and standardised for the towers."""
 
 import tensorflow as tf
 import tensorflow_transform as tft
 
 LARGEST = 15.0
-"""Standard deviations that a standardised number is from the mean at most.
+"""Limit of a standardised number, in standard deviations from the mean.
 
-By Chebyshev's inequality at most one value in 225 of any column can be farther out; on the built-in feed the farthest
-is 10.2. So it bounds what a column was never trained on, and one absurd number in a request cannot decide a score.
+By Chebyshev's inequality at most one value in 225 of any column is clipped; on the built-in feed the largest is 10.2.
+So only values far from those of the training are clipped, and one absurd number in a request cannot decide a score.
 """
 
 _CONSTANT = 1e-11
-"""A column whose standard deviation is a smaller share of its mean is constant.
+"""A column is constant if the ratio of standard deviation and mean is smaller.
 
-Rounding gives a constant column of float64 up to 1e-13. Two neighbouring float32 numbers give 3e-10 or more where each
-is half of the column, and more than 1e-11 as long as the rarer one is one in a thousand.
+Rounding gives a constant column of float64 a ratio of up to 1e-13. Two neighbouring float32 numbers give 3e-10 or more
+if each is half of the column, and more than 1e-11 as long as the rarer number is one value in a thousand.
 """
 
 
 def finite(numbers: tf.Tensor) -> tf.Tensor:
-    """Infinities, which XGBoost refuses, become the largest floats; NaN stays NaN, which is how it sees a gap."""
+    """Replaces infinities, which XGBoost refuses, by the largest floats; NaN, XGBoost's missing value, is kept."""
     limit = tf.where(numbers > 0, numbers.dtype.max, numbers.dtype.min)
     return tf.where(tf.math.is_inf(numbers), limit, numbers)
 
 
 def standardised(numbers: tf.Tensor) -> tf.Tensor:
-    """Signed log, then mean 0 and variance 1 over the values present, between -LARGEST and LARGEST.
+    """Signed log, then mean 0 and variance 1 over the non-missing values, clipped to [-LARGEST, LARGEST].
 
-    The log tames the heavy tails of counts. Everything is in float64: the logs of a column with a large offset, such
-    as seconds since 1970, differ by less than float32 can hold.
+    The log reduces the heavy tails of counts. Everything is in float64: the logs of a column with a large offset, such
+    as seconds since 1970, differ by less than the precision of float32.
 
     Args:
-        numbers: float32 [batch, columns], NaN where missing.
+        numbers: float32 [batch, columns], NaN if missing.
 
     Returns:
-        float32 [batch, columns]; 0 where missing, and in a column that was constant or missing throughout the rows
-        analysed, whatever it holds later.
+        float32 [batch, columns]; 0 if missing. A column that was constant or missing in all analysed rows is always 0.
     """
     bounded = tf.cast(finite(numbers), tf.float64)
     logs = tf.sign(bounded) * tf.math.log1p(tf.abs(bounded))
-    # Both leave NaN out, column by column.
+    # Both ignore NaN, per column.
     mean = tft.mean(logs, reduce_instance_dims=False)
     deviation = tf.sqrt(tft.var(logs, reduce_instance_dims=False))
-    # A column without a value has NaN for both, and no comparison with NaN is true.
+    # For a column without a value both are NaN, and comparisons with NaN are false.
     varies = deviation > _CONSTANT * tf.abs(mean)
     scores = (logs - mean) / tf.where(varies, deviation, tf.ones_like(deviation))
     known = varies & ~tf.math.is_nan(logs)

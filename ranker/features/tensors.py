@@ -1,4 +1,4 @@
-"""Raw columns as TensorFlow reads them: in Transform's graph, and on their way into it when serving."""
+"""Raw columns as tensors: in Transform's graph, and as its inputs in serving."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -9,13 +9,13 @@ Tensor: TypeAlias = tf.Tensor | tf.SparseTensor
 
 
 class RawColumns:
-    """The inputs of Transform's graph, dense or sparse as asked for.
+    """The inputs of Transform's graph, as dense or sparse tensors.
 
-    The batch size is taken from the graph once, as TFT traces the graph over and over and each operation counts; and
-    from a feature, as labels are not there when serving.
+    The batch size is computed only once, because TFT traces the graph many times and every operation takes time. It is
+    computed from a feature, because serving has no labels.
 
     Args:
-        inputs: column → tensor, as the schema has it read.
+        inputs: column → tensor, as read with the schema.
         always_there: a column that is read in training and in serving.
     """
 
@@ -26,11 +26,11 @@ class RawColumns:
         self._one = tf.stack([self._batch, 1])
 
     def one(self, name: str, default: Any) -> tf.Tensor:
-        """[batch, 1], with `default` where the value is missing."""
+        """[batch, 1], with `default` for a missing value."""
         return self.dense(name, default, 1)
 
     def dense(self, name: str, default: Any, size: int) -> tf.Tensor:
-        """[batch, size], with `default` where a value is missing."""
+        """[batch, size], with `default` for missing values."""
         tensor = self._inputs[name]
         if not isinstance(tensor, tf.SparseTensor):
             return tensor
@@ -38,31 +38,31 @@ class RawColumns:
         return tf.sparse.to_dense(tf.SparseTensor(tensor.indices, tensor.values, shape), default_value=default)
 
     def strings(self, name: str) -> tf.SparseTensor:
-        """The strings of each row, however many; an empty one is none, as FeedLogGen leaves it out."""
+        """All strings of each row without empty ones, which FeedLogGen does not write."""
         tensor = self._inputs[name]
         if not isinstance(tensor, tf.SparseTensor):
             return tf.sparse.from_dense(tensor)
         return tf.sparse.retain(tensor, tf.not_equal(tensor.values, ""))
 
     def one_string(self, name: str) -> tf.SparseTensor:
-        """[batch, 1] strings, an empty one counting as missing."""
+        """[batch, 1] strings; an empty string is missing."""
         kept = self.strings(name)
         return tf.SparseTensor(kept.indices, kept.values, self._one)
 
 
 def filled(column: tf.SparseTensor, dtype: tf.DType, missing: float) -> tf.Tensor:
-    """[batch, 1] of a column with at most one value per row, with `missing` where there is none."""
+    """[batch, 1], from a column with at most one value per row, with `missing` for a row without a value."""
     typed = tf.SparseTensor(column.indices, tf.cast(column.values, dtype), column.dense_shape)
     return tf.ensure_shape(tf.sparse.to_dense(typed, default_value=tf.constant(missing, dtype)), [None, 1])
 
 
 def as_parsed(values: tf.Tensor, present: tf.Tensor, spec: Any) -> Any:
-    """What `tf.io.parse_example` gives for Examples that hold these values.
+    """The output of `tf.io.parse_example` for Examples with these values.
 
     Args:
-        values: [batch, values of a row].
-        present: [batch, values of a row], whether the Example holds the value.
-        spec: how the schema has the column parsed.
+        values: [batch, values per row].
+        present: [batch, values per row], whether the Example has the value.
+        spec: the schema's parse spec of the column.
     """
     if isinstance(spec, tf.io.FixedLenFeature):
         return tf.reshape(values, [-1, *spec.shape])
@@ -70,5 +70,5 @@ def as_parsed(values: tf.Tensor, present: tf.Tensor, spec: Any) -> Any:
         where = tf.where(present)
         shape = tf.stack([tf.shape(values, tf.int64)[0], tf.cast(tf.reduce_any(present), tf.int64)])
         return tf.SparseTensor(where, tf.gather_nd(values, where), shape)
-    # Values move up to close the gaps that padding may leave between them.
+    # Values are shifted to close the gaps that padding may leave between them.
     return tf.ragged.boolean_mask(values, present).to_sparse()

@@ -1,4 +1,4 @@
-"""Rows through a Transform graph: one made from them, or one that was made before."""
+"""Transforms rows, with a new Transform graph analysed on them or with an existing graph."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ _BATCH_ROWS = 2048
 
 @dataclass(frozen=True)
 class SplitFiles:
-    """One split: its name, the files to read, and what the names of the files to write begin with."""
+    """One split: its name, the pattern of the files to read, and the prefix of the files to write."""
 
     name: str
     pattern: str
@@ -35,18 +35,18 @@ def analyse_and_transform(
     make_pipeline: Callable[[], beam.Pipeline],
     scratch: str,
 ) -> None:
-    """Makes a Transform graph from the split `analysed`, writes it, and writes every split's transformed rows.
+    """Analyses the split `analysed`, writes the Transform graph, and writes every split's transformed rows.
 
-    TFX's own executor ends in the same calls of TFT, but first traces the graph half a dozen times, to learn which
-    columns are read and what a cache could hold; on a small log that takes longer than the rows do.
+    TFX's executor makes the same TFT calls, but first traces the graph about six times to find the columns that are
+    read and the cacheable analyzers. On a small log that takes longer than transforming the rows.
 
     Args:
-        preprocessing_fn: as TFT wants it.
-        analysed: name of the split that vocabularies and moments are taken from.
-        schema: of the rows to read; all its columns are.
-        splits: what to read and to write.
+        preprocessing_fn: TFT's preprocessing function.
+        analysed: name of the split for vocabularies and moments.
+        schema: of the rows; all its columns are read.
+        splits: the files to read and to write.
         graph: folder to write the Transform graph into.
-        make_pipeline: makes the Beam pipeline to run in.
+        make_pipeline: creates the Beam pipeline.
         scratch: a folder for temporary files.
     """
     with make_pipeline() as pipeline, _context(scratch):
@@ -72,9 +72,9 @@ def transform_by(
 
     Args:
         graph: folder of a Transform graph.
-        schema: of the rows to read.
-        splits: what to read and to write.
-        make_pipeline: makes the Beam pipeline to run in.
+        schema: of the rows.
+        splits: the files to read and to write.
+        make_pipeline: creates the Beam pipeline.
         scratch: a folder for temporary files.
     """
     needed = sorted(tft.TFTransformOutput(graph).raw_feature_spec())
@@ -95,7 +95,7 @@ def _source(split: SplitFiles, schema: schema_pb2.Schema) -> tf_example_record.T
 
 def _write(pipeline: beam.Pipeline, sources: Mapping[SplitFiles, Any], transform_fn: Any) -> None:
     for split, source in sources.items():
-        # What was analysed is read again: Beam would keep its rows until the graph is there.
+        # The analysed split is read again: otherwise Beam would keep its rows in memory until the graph is computed.
         rows = pipeline | f"Read[{split.name}]" >> source.BeamSource(_BATCH_ROWS)
         transformed, metadata = (
             (rows, source.TensorAdapterConfig()),
@@ -117,7 +117,7 @@ class _Encode(beam.DoFn):
         self._schema = schema.SerializeToString()
 
     def setup(self) -> None:
-        """Makes the encoder, which cannot be sent to a worker."""
+        """Creates the encoder, which cannot be pickled."""
         self._encoder = example_coder.RecordBatchToExamplesEncoder(schema_pb2.Schema.FromString(self._schema))
 
     def process(self, batch: tuple[pa.RecordBatch, Any]) -> Iterator[bytes]:

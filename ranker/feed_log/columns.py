@@ -7,8 +7,8 @@ import pyarrow as pa
 from pydantic.dataclasses import dataclass
 
 from ranker.config.columns import Features, Keys
-from ranker.features.keys_and_labels import Id, Objective, Timestamp
-from ranker.features.log_column import Column
+from ranker.features.keys_and_labels import IdKind, ObjectiveKind, TimestampKind
+from ranker.features.log_column import LogColumn
 from ranker.features.registry import column_kind, feature_kinds
 from ranker.feed_log.layout import FeedLogError
 
@@ -19,22 +19,22 @@ _MOST_MISSING_SHOWN = 5
 class LogColumns:
     """The columns to read, as a component parameter."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[LogColumn, ...]
 
 
 def columns_of(objective_names: Sequence[str], features: Features, keys: Keys) -> LogColumns:
     """The columns that a config asks for: keys, features, objectives."""
     return LogColumns(
         (
-            *(Column(name, Id.name) for name in (keys.session, keys.viewer, keys.item)),
-            Column(keys.timestamp, Timestamp.name),
+            *(LogColumn(name, IdKind.name) for name in (keys.session, keys.viewer, keys.item)),
+            LogColumn(keys.timestamp, TimestampKind.name),
             *(kind.log_column for _, kind in feature_kinds(features)),
-            *(Column(name, Objective.name) for name in objective_names),
+            *(LogColumn(name, ObjectiveKind.name) for name in objective_names),
         )
     )
 
 
-def check_schema(path: str, schema: pa.Schema, columns: Sequence[Column]) -> None:
+def check_schema(path: str, schema: pa.Schema, columns: Sequence[LogColumn]) -> None:
     """Checks that a file has every column, with a type that its kind accepts.
 
     Raises:

@@ -3,11 +3,11 @@
 import pyarrow as pa
 import pyarrow.types as pt
 
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.features.registry import column_kind
 
 
-def to_lists(column: Column, values: pa.Array) -> pa.ListArray:
+def to_lists(column: LogColumn, values: pa.Array) -> pa.ListArray:
     """A column as lists, one per row.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from ranker.features.arrow import BadValueError
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.feed_log.conversion import to_lists
 from ranker.feed_log.layout import FeedLogError, open_parquet
 from ranker.feed_log.planning import WorkUnit
@@ -13,7 +13,7 @@ from ranker.feed_log.planning import WorkUnit
 BATCH_ROWS = 8192
 
 
-def read_unit(unit: WorkUnit, columns: Sequence[Column], batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+def read_unit(unit: WorkUnit, columns: Sequence[LogColumn], batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
     """The rows of a unit in order; no more than one row group is in memory.
 
     Returns:
@@ -35,7 +35,7 @@ def read_unit(unit: WorkUnit, columns: Sequence[Column], batch_rows: int = BATCH
         raise FeedLogError(f"{unit.path}: cannot be read beyond row {row}: {error}") from error
 
 
-def _converted(path: str, first_row: int, column: Column, values: pa.Array) -> pa.ListArray:
+def _converted(path: str, first_row: int, column: LogColumn, values: pa.Array) -> pa.ListArray:
     try:
         return to_lists(column, values)
     except BadValueError as error:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import tensorflow as tf
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.feed_log.planning import WorkUnit
 from ranker.feed_log.reading import read_unit
 from ranker.files import atomic_file
@@ -21,7 +21,7 @@ def shard_name(shard: int, shards: int) -> str:
     return f"data_tfrecord-{shard:05d}-of-{shards:05d}"
 
 
-def write_unit(unit: WorkUnit, columns: Sequence[Column], split_folder: str, scratch: str) -> None:
+def write_unit(unit: WorkUnit, columns: Sequence[LogColumn], split_folder: str, scratch: str) -> None:
     """Reads the rows of a unit and writes them as uncompressed TFRecord shards of tf.Examples.
 
     Args:

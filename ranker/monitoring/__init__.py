@@ -1,1 +1,1 @@
-"""Health over days: O/E per objective and slice, drift of features, shift of scores. Knows nothing of TFX."""
+"""Health over days: O/E per objective and slice, drift of features and of scores. Uses no TFX."""

@@ -1,8 +1,8 @@
-"""Whether a feature looks like it did in the training window.
+"""Drift of a day's features from the training window.
 
-How far two healthy days lie apart differs from feature to feature: the day of the week is another one every day, the
-share of a device hardly moves. So a feature's limit is measured: the training days are compared with each other, and a
-new day may lie a few times as far out as the farthest of them.
+The distance of two healthy days differs by feature: the day of the week is different every day, while the share of a
+device is almost constant. So a feature's limit is measured: the training days are compared with each other, and the
+limit is a multiple of the largest distance among them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,12 +17,12 @@ from ranker.monitoring.buckets import number_edges
 from ranker.monitoring.profile import DayProfile, FeatureProfile
 
 CLUSTERING = 10.0
-"""Impressions that count as one in the noise of a divergence, as those of one viewer resemble each other."""
+"""Impressions per independent observation in the noise of a divergence: those of one viewer are correlated."""
 
-_BIN_SHARE = 0.05  # neighbouring buckets of numbers are joined until they hold this share of the window
-_RARE_SHARE = 0.005  # categories below it share one bin
-_FROZEN_WEIGHT = 1e6  # a frozen feature comes before any that merely drifted
-_FROZEN_EXPECTED = 50  # impressions with another value that a frozen feature should have had
+_BIN_SHARE = 0.05  # neighbouring buckets of numbers are joined until they have this share of the window
+_RARE_SHARE = 0.005  # categories with a smaller share of the window are in one bin
+_FROZEN_WEIGHT = 1e6  # a frozen feature is listed before features with drift
+_FROZEN_EXPECTED = 50  # expected number of impressions with another value, from which a constant feature is frozen
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class FeatureHealth:
         usually_missing: the same in the training window.
         typical: mean, or share of the window's most frequent category.
         usually_typical: the same in the training window.
-        what: what `typical` is, in words.
+        what: description of `typical`.
         quantiles: of numbers, the 10, 50 and 90 % quantiles to within a bucket's width; empty for categories.
         distance: Jensen–Shannon divergence from the training window, in bits.
-        limit: the largest distance of a healthy day; None where the window has fewer than two days.
-        alarm: what is wrong, or "".
-        weight: how far beyond its limit it is; orders alarms.
+        limit: the largest distance of a healthy day; None if the window has fewer than two days.
+        alarm: description of the problem, or "".
+        weight: severity; the order of alarms.
     """
 
     feature: str
@@ -57,15 +57,15 @@ class FeatureHealth:
 
 
 def feature_health(day: DayProfile, window: Sequence[DayProfile], limits: Monitoring) -> list[FeatureHealth]:
-    """Every feature of a day against those of the training days.
+    """Compares every feature of a day with the training days.
 
     Args:
-        day: the day to judge.
+        day: the day to check.
         window: one profile per training day.
-        limits: what is tolerated.
+        limits: the config's limits.
 
     Raises:
-        ValueError: there is no training day, or a day without impressions.
+        ValueError: there is no training day, or a day has no impressions.
     """
     if not window or min(profile.rows for profile in (day, *window)) == 0:
         raise ValueError("monitoring: a day is compared with at least one training day, and each needs impressions")
@@ -73,13 +73,13 @@ def feature_health(day: DayProfile, window: Sequence[DayProfile], limits: Monito
 
 
 def partitions(pooled: FeatureProfile) -> list[Ints]:
-    """The bin of each bucket, [buckets], in one or two ways: few enough that a day fills them, fine enough that a shift
-    shows.
+    """The bin of each bucket, [buckets], in one or two partitions.
 
-    Rare and unknown categories share bin 0. Buckets of numbers are joined with their neighbours, once from below, so
-    that a bin ends with a frequent value, and once from above, so that it begins with one. A number beside those of the
-    window is therefore in the bin of one of its neighbours in either way, and a few values that all move a little are
-    not mistaken for other values.
+    The bins are wide enough that a day fills them, and narrow enough to show a shift. Rare and unknown categories share
+    bin 0. Neighbouring buckets of numbers are joined, once in ascending order, so that a bin ends with a frequent
+    value, and once in descending order, so that it begins with one. So a number that is not in the window is in the bin
+    of its lower neighbour in one partition and of its upper neighbour in the other, and a small shift of a few distinct
+    values does not count as new values.
     """
     if pooled.of_numbers:
         return [_joined(pooled.counts), _joined(pooled.counts[::-1])[::-1]]
@@ -88,7 +88,7 @@ def partitions(pooled: FeatureProfile) -> list[Ints]:
 
 
 def _joined(counts: Ints) -> Ints:
-    """Bins of neighbouring buckets, each ending with the bucket that fills it to _BIN_SHARE of all."""
+    """Bins of neighbouring buckets; a bin ends with the bucket with which it reaches a share of _BIN_SHARE."""
     enough = _BIN_SHARE * counts.sum()
     starts = np.zeros(len(counts), np.int64)
     held = 0
@@ -101,7 +101,7 @@ def _joined(counts: Ints) -> Ints:
 
 
 def histogram(profile: FeatureProfile, bins: Ints, rows: int) -> Floats:
-    """Shares that add up to 1, [bins + 1]: missing first, then the values by bin."""
+    """Shares with the sum 1, [bins + 1]: missing first, then the values by bin."""
     values = max(1, int(profile.counts.sum()))
     missing = profile.missing / rows
     shares = np.bincount(bins, weights=profile.counts) / values * (1.0 - missing)
@@ -119,7 +119,7 @@ def _judge(name: str, day: DayProfile, window: Sequence[DayProfile], limits: Mon
     spread = list(_spread(name, window, pooled, bins))
     limit = missing_limit = None
     if spread:
-        # The noise of a distance grows as a day shrinks.
+        # A smaller day has a noisier distance.
         smaller = max(1.0, max(training_day.rows for training_day in window) / day.rows)
         noise = expected_divergence(int(bins[0].max()) + 2, day.rows, rows)
         limit = max(
@@ -153,13 +153,13 @@ def _with_alarm(
     if varied * day.rows >= _FROZEN_EXPECTED and _varied(day, name) == 0.0:
         alarm = (
             f"frozen: {_only_value(day.features[name])} in all {day.rows:,} impressions; on every training day at "
-            f"least {100 * varied:.2g} % differed"
+            f"least {100 * varied:.2g} % had another value"
         )
         weight = _FROZEN_WEIGHT
     elif missing_limit is not None and abs(health.missing - health.usually_missing) > missing_limit:
         alarm = (
             f"missing in {100 * health.missing:.3g} % of the impressions, in training in "
-            f"{100 * health.usually_missing:.3g} %; at most {100 * missing_limit:.2g} points may lie between them"
+            f"{100 * health.usually_missing:.3g} %; the limit of the difference is {100 * missing_limit:.2g} points"
         )
         weight = abs(health.missing - health.usually_missing) / missing_limit
     elif health.limit is not None and health.distance > health.limit:
@@ -177,10 +177,10 @@ class _Spread:
 
 
 def _spread(name: str, window: Sequence[DayProfile], pooled: FeatureProfile, bins: list[Ints]) -> Iterator[_Spread]:
-    """How far training days lie from each other.
+    """The distances between training days.
 
-    Each is compared with all others; and each of the later half with those before it, which is how a new day is
-    judged: a feature that moves a little every day is always farther from the past than from its neighbours.
+    Each day is compared with all others. Each day of the later half is also compared with the days before it, as a new
+    day is: a feature with a slow trend is farther from the past than from the days on both sides.
     """
     rows = sum(day.rows for day in window)
     earlier, earlier_rows = FeatureProfile(pooled.kind), 0
@@ -201,13 +201,13 @@ def _spread(name: str, window: Sequence[DayProfile], pooled: FeatureProfile, bin
 
 
 def _distance(one: FeatureProfile, rows: int, other: FeatureProfile, other_rows: int, bins: list[Ints]) -> float:
-    """The divergence of two profiles under the bins that bring them closest."""
+    """The divergence of two profiles, the smallest over the partitions `bins`."""
     distances = [jensen_shannon(histogram(one, b, rows), histogram(other, b, other_rows)) for b in bins]
     return min(distance for distance in distances if distance is not None)
 
 
 def _varied(day: DayProfile, name: str) -> float:
-    """The share of impressions that hold something else than the most frequent value; missing counts as a value."""
+    """The share of impressions without the most frequent value; missing counts as a value."""
     profile = day.features[name]
     values = int(profile.counts.sum())
     if values == 0:

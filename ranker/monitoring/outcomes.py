@@ -1,4 +1,4 @@
-"""O/E of every objective and slice of a day, and whether its scores look like those of the day it was evaluated on."""
+"""O/E of a day per objective and slice, and drift of its scores from the day that the model was evaluated on."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -24,16 +24,16 @@ class OutcomeHealth:
 
     Attributes:
         objective: its name.
-        slice: the slice in words, "" for all impressions.
+        slice: the slice as text, "" for all impressions.
         impressions: impressions.
         observed: outcomes observed.
         expected: outcomes that the model expected.
-        o_over_e: observed over expected; None where nothing was expected.
+        o_over_e: observed over expected; None if expected is 0.
         lower: lower end of its interval at the evaluation's confidence.
         upper: upper end.
-        limit: the range allowed; None where it is not judged.
-        alarm: what is wrong, or "".
-        weight: how far the interval that the alarm was raised by lies beyond 1, in logs; orders alarms.
+        limit: the allowed range; None if it is not checked.
+        alarm: description of the problem, or "".
+        weight: |log| of the end of the alarm's interval that is closer to 1; the order of alarms.
     """
 
     objective: str
@@ -56,9 +56,9 @@ class ScoreHealth:
     Attributes:
         objective: its name.
         mean: mean predicted probability.
-        divergence: from the scores on the day the model was evaluated, in bits; None where those are not known.
+        divergence: from the scores on the day that the model was evaluated on, in bits; None if those are unknown.
         limit: the largest divergence of a healthy day.
-        alarm: what is wrong, or "".
+        alarm: description of the problem, or "".
         weight: divergence over its limit.
     """
 
@@ -73,13 +73,13 @@ class ScoreHealth:
 def outcome_health(evaluation: Evaluation, model: Model, limits: Monitoring) -> list[OutcomeHealth]:
     """Every objective over all impressions and on every slice.
 
-    An alarm is raised where the whole interval lies beyond the limits. Many intervals are looked at, so each is at the
-    confidence that leaves `false_alarm_rate` for all of them together (Bonferroni).
+    An alarm is raised if the entire interval is beyond the limits. Many intervals are checked, so their confidence is
+    raised such that `false_alarm_rate` applies to all of them together (Bonferroni).
 
     Args:
         evaluation: of the day.
         model: candidate or baseline.
-        limits: what is tolerated.
+        limits: the config's limits.
     """
     cells = list(_cells(evaluation, model))
     judged = [_limit(where, metrics, limits) for _, where, metrics in cells]
@@ -94,13 +94,13 @@ def outcome_health(evaluation: Evaluation, model: Model, limits: Monitoring) -> 
 def score_health(
     evaluation: Evaluation, model: Model, usual: Mapping[str, ScoreHistogram] | None, limits: Monitoring
 ) -> list[ScoreHealth]:
-    """The scores of every objective compared with those on the day that the model was evaluated.
+    """Compares the scores of every objective with those of the day that the model was evaluated on.
 
     Args:
         evaluation: of the day.
         model: candidate or baseline.
-        usual: score histograms of that earlier day by objective; None where unknown.
-        limits: what is tolerated.
+        usual: score histograms of that earlier day by objective; None if unknown.
+        limits: the config's limits.
     """
     found = []
     for objective, curves in evaluation.curves.items():
@@ -127,14 +127,14 @@ def _cells(evaluation: Evaluation, model: Model) -> Iterator[tuple[str, str, Obj
 
 
 def _limit(where: str, metrics: ObjectiveMetrics, limits: Monitoring) -> tuple[float, float] | None:
-    """The range that applies, or None where there are too few outcomes or slices are not judged."""
+    """The range that applies, or None if there are too few outcomes or slices are not checked."""
     if max(metrics.positives, metrics.outcomes.expected) < limits.min_outcomes:
         return None
     return limits.slice_o_over_e if where else limits.o_over_e
 
 
 def _or_none(value: float) -> float | None:
-    """A record holds None for what is undefined or unbounded."""
+    """None for an undefined or unbounded value, as records store it."""
     return value if math.isfinite(value) else None
 
 
@@ -172,7 +172,7 @@ def _judge_scores(objective: str, mean: float | None, divergence: float | None, 
     if divergence is None or divergence <= limit:
         return ScoreHealth(objective, mean, divergence, limit)
     alarm = (
-        f"scores lie {divergence:.3f} bits from those of the serving model on the day it was evaluated, "
+        f"scores diverge by {divergence:.3f} bits from those of the serving model on the day that it was evaluated on, "
         f"beyond the limit of {limit:.3f}"
     )
     return ScoreHealth(objective, mean, divergence, limit, alarm, divergence / limit)
@@ -183,7 +183,7 @@ def _binned(scores: Floats, bins: Ints) -> Floats:
 
 
 def _bins(scores: Floats) -> Ints:
-    """The bin of each score bucket, [SCORE_BUCKETS]: neighbours joined until they hold _SCORE_BIN_SHARE of all."""
+    """The bin of each score bucket, [SCORE_BUCKETS]: neighbours are joined up to a share of _SCORE_BIN_SHARE."""
     before = np.concatenate([[0.0], np.cumsum(scores)[:-1]]) / max(1.0, scores.sum())
     _, bins = np.unique((before / _SCORE_BIN_SHARE).astype(np.int64), return_inverse=True)
     return bins

@@ -1,4 +1,4 @@
-"""What the features of one day look like: counts that can be compared with those of any other day."""
+"""Profiles of the features of a day: histograms that can be compared with those of any other day."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,7 @@ class FeatureProfile:
     """One feature over the impressions of a day.
 
     Attributes:
-        kind: the kind of feature; says what is counted of a value.
+        kind: the kind of feature, which defines what is counted per value.
         missing: impressions without a value.
         total: sum of the numbers; 0 for categories.
         counts: values by bucket, [NUMBER_BUCKETS] or [CATEGORY_BUCKETS].
@@ -38,7 +38,7 @@ class FeatureProfile:
 
     @property
     def of_numbers(self) -> bool:
-        """Whether buckets are of numbers, in their order, and not of categories."""
+        """Whether buckets are of numbers, in ascending order, and not of categories."""
         return self.kind.profiled_as == "numbers"
 
     def add(self, lists: pa.ListArray) -> None:
@@ -68,6 +68,12 @@ class DayProfile:
 
     Args:
         features: the feature columns.
+
+    Example:
+        >>> profile = DayProfile(Features(numeric=("age_hours",)))
+        >>> profile.add(pa.RecordBatch.from_pydict({"age_hours": pa.array([[0.5], None], pa.list_(pa.float32()))}))
+        >>> profile.rows, profile.features["age_hours"].missing
+        (2, 1)
     """
 
     def __init__(self, features: Features) -> None:
@@ -77,7 +83,7 @@ class DayProfile:
         }
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Adds a batch of impressions, each column as lists of the three types a tf.Example knows."""
+        """Adds a batch of impressions, each column as lists of one of the three types of a tf.Example."""
         self.rows += batch.num_rows
         for name, profile in self.features.items():
             profile.add(batch.column(name))

@@ -1,4 +1,4 @@
-"""The health of a day on record: what the page draws, and what a scheduler can read."""
+"""The record of a day's health, which the page draws and a scheduler can read."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ class DayRecord:
     Attributes:
         day: YYYY-MM-DD.
         source: a training run that evaluated on the day, or the monitor.
-        version: of the model whose predictions are compared with the outcomes; "" for one that was not pushed.
+        version: of the model whose predictions are compared with the outcomes; "" for a model that was not pushed.
         rows: impressions.
         confidence: level of the intervals.
         outcomes: every objective over all impressions and on every slice.
-        features: every feature; empty where there was no training day to compare with.
+        features: every feature; empty without a training day to compare with.
         scores: every objective.
-        notes: what could not be judged, and why.
+        notes: the checks that were not possible, with the reasons.
     """
 
     day: str
@@ -41,10 +41,10 @@ class DayRecord:
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """One line per feature or objective that left its limits, causes before effects and the worst first.
+        """One line per feature or objective beyond its limits, causes before effects and the most severe first.
 
-        An objective's alarms are one line, which names the slice that lies farthest out: a fault on one slice drags
-        along others that share its impressions.
+        All alarms of an objective are one line, which names its worst slice: a fault on one slice also shows on others
+        that share its impressions.
         """
         features = sorted((f for f in self.features if f.alarm), key=lambda f: -f.weight)
         scores = sorted((s for s in self.scores if s.alarm), key=lambda s: -s.weight)
@@ -55,12 +55,12 @@ class DayRecord:
         )
 
     def to_json(self) -> str:
-        """All of it as JSON, in one line."""
+        """The record as one line of JSON."""
         return write_json(self)
 
     @staticmethod
     def from_json(text: str, name: str = "day.json") -> "DayRecord":
-        """What `to_json` gave.
+        """Reads the output of `to_json`.
 
         Args:
             text: the content of the file.

@@ -1,4 +1,4 @@
-"""A day's feature profile as a file: the buckets that hold anything, and the data that they were counted on."""
+"""A day's feature profile as a file: the occupied buckets, and the fingerprint of the data."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from ranker.documents import Number, format_of, read_json, write_json
 from ranker.monitoring.profile import DayProfile, FeatureProfile
 
 FORMAT = 1
-"""Raised whenever a field changes, or a value is counted in another bucket."""
+"""Raised whenever a field changes, or values are assigned to other buckets."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class StoredFeature:
         kind: the name of its kind.
         missing: impressions without a value.
         total: sum of the numbers; 0 for categories.
-        buckets: the buckets that hold anything, [buckets].
+        buckets: the occupied buckets, [buckets].
         counts: values in each of them, [buckets].
         names: a category's name by bucket.
     """
@@ -51,7 +51,7 @@ class StoredProfile:
 
     @staticmethod
     def of(profile: DayProfile, source_fingerprint: str) -> "StoredProfile":
-        """What is kept of a profile."""
+        """The stored form of a profile."""
         return StoredProfile(
             source_fingerprint=source_fingerprint,
             rows=profile.rows,
@@ -59,7 +59,7 @@ class StoredProfile:
         )
 
     def profile(self, features: Features) -> DayProfile | None:
-        """The profile, or None where it is of other features than these."""
+        """The profile, or None if it has other features than these."""
         profile = DayProfile(features)
         kinds = {name: _kind(feature) for name, feature in profile.features.items()}
         if {name: stored.kind for name, stored in self.features.items()} != kinds:
@@ -72,12 +72,12 @@ class StoredProfile:
         return profile
 
     def to_json(self) -> str:
-        """All of it as JSON, in one line."""
+        """The profile as one line of JSON."""
         return write_json(self)
 
     @staticmethod
     def from_json(text: str, name: str = "profile.json") -> "StoredProfile | None":
-        """What `to_json` gave, or None for a file of another format, which has to be made again.
+        """Reads the output of `to_json`; None for a file of another format, which has to be computed again.
 
         Args:
             text: the content of the file.

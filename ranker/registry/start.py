@@ -51,6 +51,10 @@ class StartPlan:
         return self.start == "cold"
 
 
+REQUESTED_COLD_START = StartPlan("cold", "a cold start was requested")
+"""The plan for the version "none"."""
+
+
 def find_parent(push_destination: str, day: date) -> str | None:
     """The newest version that was trained for a day before `day`, or None.
 
@@ -77,7 +81,7 @@ def make_plan(
         version: the version to continue from; "none" requests a cold start, "" searches for a parent.
     """
     if version == NO_VERSION:
-        return StartPlan("cold", "a cold start was requested")
+        return REQUESTED_COLD_START
     if retraining.start == "cold":
         return StartPlan("cold", "retraining.start is cold")
     version = version or find_parent(push_destination, day) or ""

@@ -1,4 +1,4 @@
-"""The HTML pages' templates, which every report fills in."""
+"""The Jinja environment and templates that all reports share."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_OBJECTIVES = 20
-"""Objectives with figures of their own; the tables hold all."""
+"""Maximum number of objectives with figures; the tables list all."""
 
 
 def environment() -> Environment:

@@ -1,4 +1,4 @@
-"""Tables as data, for the page's template to lay out and its script to sort."""
+"""Tables as data; the page's template renders them, and its script sorts them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ class TableCell:
     """One cell.
 
     Attributes:
-        text: what stands there.
-        order: what the column is sorted by; None sorts last.
+        text: the text.
+        order: the sort key; None sorts last.
         note: a second, smaller text.
-        tone: how it is coloured.
-        bar: a share of 1 drawn behind the text, or None.
+        tone: the colour.
+        bar: length of a bar behind the text, as a share of 1, or None.
     """
 
     text: str
@@ -29,8 +29,8 @@ class TableCell:
 
 
 @dataclass(frozen=True)
-class Column:
-    """One column; `meaning` is shown where a pointer rests on its title."""
+class TableColumn:
+    """One column; `meaning` is the tooltip of its title."""
 
     title: str
     meaning: str = ""
@@ -39,10 +39,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A sortable table; `left_out` rows did not fit."""
+    """A sortable table; `left_out` is the number of omitted rows."""
 
     name: str
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     rows: tuple[tuple[TableCell, ...], ...]
     left_out: int = 0
 
@@ -53,10 +53,12 @@ class Table:
 
 
 def text_cell(text: str, tone: Tone = "") -> TableCell:
-    """A cell of words, sorted by them."""
+    """A text cell, sorted by its text."""
     return TableCell(text, text, tone=tone)
 
 
-def limited(name: str, columns: Sequence[Column], rows: Sequence[tuple[TableCell, ...]], most: int = MAX_ROWS) -> Table:
-    """A table of the first `most` rows, which says how many are missing: a page must stay small."""
+def limited(
+    name: str, columns: Sequence[TableColumn], rows: Sequence[tuple[TableCell, ...]], most: int = MAX_ROWS
+) -> Table:
+    """A table of the first `most` rows, with the number of omitted rows, so that the page stays small."""
     return Table(name, tuple(columns), tuple(rows[:most]), max(0, len(rows) - most))

@@ -1,7 +1,7 @@
 """matplotlib figures as inline SVG that follows the page's theme.
 
-A figure is drawn once, but a page is read in light, in dark and on paper. So figures are drawn in stand-in colours, and
-each is replaced by a CSS variable of the page. Text stays text, in the page's own font.
+A figure is drawn once, but the page has a light, a dark and a print theme. So figures are drawn in placeholder colours,
+and each is replaced by a CSS variable of the page. Text remains text, in the page's font.
 """
 
 import io
@@ -21,14 +21,14 @@ _VARIABLES = (
     *(f"oe{step}" for step in range(OE_STEPS)),
 )
 _STAND_IN = re.compile(r"#0e1f([0-9a-f]{2})")
-_TAG = re.compile(r"<[^>]*>")  # what stands between tags is text, such as a tick's label, and stays as it is
-_DECIMALS = re.compile(r"-?\d+\.\d{3,}")  # of coordinates; a hundredth of a point is less than anyone sees
+_TAG = re.compile(r"<[^>]*>")  # numbers between tags are text, such as a tick's label, and are not rounded
+_DECIMALS = re.compile(r"-?\d+\.\d{3,}")  # of coordinates; a hundredth of a point is not visible
 _PIXELS_PER_POINT = 4 / 3
 
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "feed-ranker",
-    "font.family": ["DejaVu Sans"],  # what widths are measured in; the page's own font replaces it
+    "font.family": ["DejaVu Sans"],  # the font for measuring widths; the page's font replaces it
     "font.size": 8.5,
     "axes.titlesize": 8.5,
     "axes.labelsize": 8.5,
@@ -48,7 +48,7 @@ _STYLE = {
 
 
 def colour(variable: str) -> str:
-    """The stand-in for a CSS variable of the page, as a colour that matplotlib takes.
+    """The placeholder for a CSS variable of the page, as a matplotlib colour.
 
     Raises:
         ValueError: the page has no such variable.
@@ -63,9 +63,9 @@ def render(name: str, label: str, size: tuple[int, int], draw: Callable[[Figure]
 
     Args:
         name: unique on the page; prefixes the ids inside the SVG.
-        label: what the figure shows, for a reader who does not see it.
+        label: description of the figure, for screen readers.
         size: width and height in CSS pixels.
-        draw: fills the figure, which has a constrained layout.
+        draw: draws into the figure, which has a constrained layout.
     """
     settings: Any = {
         **_STYLE,
@@ -86,7 +86,7 @@ def render(name: str, label: str, size: tuple[int, int], draw: Callable[[Figure]
 
 
 def _inline(text: str, name: str, label: str, size: tuple[int, int]) -> Markup:
-    """The element alone, in the page's colours, with no id but those that something refers to."""
+    """The `<svg>` element without metadata, in the page's colours, with only the ids that are referenced."""
     body = text[text.index("<svg") :]
     opening = re.match(r"<svg[^>]*>", body)
     view_box = re.search(r'viewBox="[^"]*"', body)

@@ -19,7 +19,7 @@ from pipeline_config import FEED, KUAIRAND
 from research.kuairand import converted_kuairand
 from research.quality.ceiling import BayesOptimum
 from research.quality.drawing import draw
-from research.quality.models import MODELS, Model, features_alone
+from research.quality.models import MODELS, ComparedModel, features_alone
 from research.quality.page import CEILING, figures, markdown, title
 from research.quality.study import Feed, compare
 
@@ -31,26 +31,26 @@ _QUICK_TREES = 60
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the benchmark."""
     parser = argparse.ArgumentParser(
-        description="Our model's quality compared with what a user would pick instead, on the same rows and features.",
+        description="Our model's quality compared with the usual alternatives, on the same rows and features.",
         epilog="A stopped run continues from the predictions in the work folder.",
     )
-    parser.add_argument("--quick", action="store_true", help="a small feed, one seed: shows that it runs")
+    parser.add_argument("--quick", action="store_true", help="a small feed, one seed: a smoke test")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument(
         "--page",
         type=page_of("research.quality"),
         metavar="FILE",
-        help="write the tables into this page, and a picture beside it",
+        help="write the tables into this page, and a picture into its folder",
     )
     parser.add_argument("--data", choices=("kuairand", "feed"), default="kuairand", help="the feed log (kuairand)")
     parser.add_argument(
-        "--seeds", type=positive, metavar="N", help="trainings of each model for each day (5; 1 if quick)"
+        "--seeds", type=positive, metavar="N", help="trainings of each model per day (5; 1 with --quick)"
     )
     parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS), help="only these models")
     parser.add_argument(
         "--processes", type=positive, default=1, metavar="N", help="seeds at a time, one thread each (1)"
     )
-    parser.add_argument("--work", type=Path, metavar="DIR", help="keep what was made there (a temporary folder)")
+    parser.add_argument("--work", type=Path, metavar="DIR", help="folder for intermediate results (a temporary folder)")
     options = parser.parse_args(arguments)
     if "ours" not in options.models or len(options.models) < 2:
         parser.error("--models: name `ours` and at least one other, as differences are ours minus another's")
@@ -61,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         work = options.work or Path(temporary)
         if options.data == "feed" or options.quick:
             feed = _built_in(work, options.quick)
-            models[CEILING] = Model(BayesOptimum(feed.days[0][0]), ("research.quality.ceiling",), features_alone)
+            models[CEILING] = ComparedModel(
+                BayesOptimum(feed.days[0][0]), ("research.quality.ceiling",), features_alone
+            )
         elif log := converted_kuairand(work, console):
             feed = Feed("kuairand", KUAIRAND, tuple((log, day) for day in _KUAIRAND_DAYS))
         else:

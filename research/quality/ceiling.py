@@ -1,4 +1,4 @@
-"""The Bayes optimum on the built-in feed: the probabilities that labels were drawn with, which no model can beat."""
+"""The Bayes optimum on the built-in feed: the true probabilities of the labels, which no model can beat."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,9 @@ from research.quality.rows import HeldOutDay
 
 @dataclass(frozen=True)
 class BayesOptimum:
-    """The true probabilities that lie beside a feed log, as a model.
+    """The true probabilities stored with a feed log, as a model.
 
-    Transform keeps no ids, so rows are found by their numeric features; rows that share all of them share the mean.
+    Transform keeps no ids, so rows are matched by their numeric features; rows with equal features get the mean.
 
     Attributes:
         log: the feed log's folder.
@@ -28,7 +28,7 @@ class BayesOptimum:
         """The true probabilities of the held-out rows [rows, objectives].
 
         Raises:
-            ValueError: a row that the log does not have.
+            ValueError: a row is not in the log.
         """
         numeric, objectives = list(day.config.features.numeric), list(day.config.objective_names)
         known = _keys(_columns(day_folder(self.log, day.day), numeric))
@@ -49,6 +49,6 @@ def _columns(folder: Path, names: list[str]) -> NDArray[np.float32]:
 
 
 def _keys(numeric: NDArray[np.float32]) -> NDArray[np.void]:
-    """One comparable value for each row; every NaN is the same one, and every zero."""
+    """One comparable value per row; all NaNs are equal, and so are 0 and -0."""
     plain = np.ascontiguousarray(np.where(np.isnan(numeric), np.float32(np.nan), numeric) + np.float32(0))
     return plain.view(f"V{plain.dtype.itemsize * plain.shape[1]}").reshape(-1)

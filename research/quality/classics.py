@@ -1,6 +1,6 @@
-"""What a feed team would run without a network: XGBoost for each objective, or logistic regressions on leaves.
+"""Models without a network: XGBoost per objective, and logistic regressions on leaves.
 
-Settings are chosen once for each held-out day; with them, each seed is trained on all rows of the days before.
+Settings are chosen once per held-out day; with them, each seed is trained on all rows of the days before.
 """
 
 from dataclasses import replace
@@ -25,7 +25,7 @@ _TUNING_SEED = 0
 
 
 def tuned_xgboost(day: HeldOutDay) -> list[dict[str, float]]:
-    """Depth, rate and rounds for each objective: those that do best on held-out viewers of the training days."""
+    """Depth, rate and rounds per objective: the best on held-out viewers of the training days."""
     held_out = day.validation
     features, labels = _with_dense(day, day.train), day.train.labels
     fitted = xgb.QuantileDMatrix(features[~held_out])
@@ -50,7 +50,7 @@ def tuned_xgboost(day: HeldOutDay) -> list[dict[str, float]]:
 
 
 def xgboost_per_objective(day: HeldOutDay, seed: int, tuned: list[dict[str, float]]) -> Probabilities:
-    """XGBoost for each objective alone, on the forest's features and the dense embeddings."""
+    """One XGBoost model per objective, on the forest's features and the dense embeddings."""
     train = xgb.QuantileDMatrix(_with_dense(day, day.train))
     test = xgb.DMatrix(_with_dense(day, day.test))
     columns = []
@@ -75,7 +75,7 @@ def _xgboost_parameters(parameters: dict[str, float], seed: int) -> dict[str, An
 
 
 def tuned_former_setup(day: HeldOutDay) -> list[float]:
-    """The penalty's inverse for each objective: the one that does best on held-out viewers of the training days."""
+    """The inverse of the penalty per objective: the best on held-out viewers of the training days."""
     train, _ = _former_inputs(day, _TUNING_SEED)
     held_out = day.validation
     fitted, validation = train[~held_out], train[held_out]
@@ -90,9 +90,9 @@ def tuned_former_setup(day: HeldOutDay) -> list[float]:
 
 
 def former_setup(day: HeldOutDay, seed: int, tuned: list[float]) -> Probabilities:
-    """A logistic regression for each objective on the leaves of a superset-objective forest and the numeric features.
+    """A logistic regression per objective on the leaves of a superset-objective forest and the numeric features.
 
-    What LinkedIn ran before the networks.
+    LinkedIn's model before the networks.
     """
     train, test = _former_inputs(day, seed)
     columns = [
@@ -103,7 +103,7 @@ def former_setup(day: HeldOutDay, seed: int, tuned: list[float]) -> Probabilitie
 
 
 def _former_inputs(day: HeldOutDay, seed: int) -> tuple[scipy.sparse.csr_matrix, scipy.sparse.csr_matrix]:
-    """Of the training rows and of the held-out day."""
+    """Inputs for the training rows and for the held-out day."""
     config = replace(day.config.forest, target="any", trees=300)
     forest, (train, test) = grown_forest(day, config, seed)
     return _one_hot(forest, train, day.train), _one_hot(forest, test, day.test)
@@ -119,12 +119,12 @@ def _with_dense(day: HeldOutDay, rows: Rows) -> NDArray[np.float32]:
 
 
 def _one_hot(forest: Forest, leaves: NDArray[np.int32], rows: Rows) -> scipy.sparse.csr_matrix:
-    """The leaves as 0/1 columns, and the normalised numeric features beside them."""
+    """The leaves as 0/1 columns, and the normalised numeric features."""
     ends = np.arange(len(leaves) + 1) * forest.trees
     hot = scipy.sparse.csr_matrix(
         (np.ones(leaves.size, np.float32), leaves.reshape(-1), ends), shape=(len(leaves), forest.leaves)
     )
-    # What is no float is a code and no number.
+    # Columns of other types than float are codes, not numbers.
     dense = [scipy.sparse.csr_matrix(values) for values in rows.towers.values() if values.dtype.kind == "f"]
     return scipy.sparse.hstack([hot, *dense], format="csr")
 

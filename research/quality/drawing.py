@@ -6,11 +6,11 @@ import numpy as np
 
 from benchmarks.drawing import save_svg
 from research.quality.page import OURS
-from research.quality.study import Results
+from research.quality.study import QualityResults
 
 
-def draw(results: Results, file: Path) -> None:
-    """Ours minus each model's AUC with its interval, one panel for each objective."""
+def draw(results: QualityResults, file: Path) -> None:
+    """Our AUC minus each model's, with its interval, one panel per objective."""
     from matplotlib import pyplot
 
     models = [name for name in results.judged if name != OURS]

@@ -1,4 +1,4 @@
-"""The forest of a held-out day, and the leaves that it encodes the rows as."""
+"""The forest of a held-out day, and the rows' leaves."""
 
 from dataclasses import replace
 from functools import lru_cache

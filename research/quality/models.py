@@ -1,6 +1,6 @@
-"""What is compared: each model turns a held-out day and a seed into probabilities [test rows, objectives].
+"""The compared models: each maps a held-out day and a seed to probabilities [test rows, objectives].
 
-All read the same features; those with leaves, but for the former setup, read the same forest.
+All read the same features; all models on leaves, except the former setup, use the same forest.
 """
 
 import hashlib
@@ -23,15 +23,15 @@ _EXPERTS = ("research.quality.experts",)
 
 
 @dataclass(frozen=True)
-class Model:
-    """A model, and what its predictions depend on besides day and seed, so that no predictions are made twice.
+class ComparedModel:
+    """A model, and the code and config that its predictions depend on, so that no predictions are computed twice.
 
     Attributes:
-        predict: held-out day, seed, and settings where it has any → probabilities float32 [test rows, objectives].
+        predict: held-out day, seed, and settings if it has any → probabilities float32 [test rows, objectives].
         code: the modules that it runs.
-        reads: the parts of the config that it takes anything from.
-        tune: held-out day → the settings that do best on held-out viewers of the training days, as JSON can hold them,
-            for all seeds; None where there is nothing to choose.
+        reads: config → the parts that it uses.
+        tune: held-out day → the best settings on held-out viewers of the training days, as JSON values, for all
+            seeds; None if there are no settings.
     """
 
     predict: Callable[..., Probabilities]
@@ -40,7 +40,7 @@ class Model:
     tune: Callable[[HeldOutDay], Any] | None = None
 
     def fingerprint(self, day: HeldOutDay) -> str:
-        """Another for everything that would change what it predicts of the day."""
+        """A fingerprint of everything that its predictions of the day depend on."""
         parts = (to_json(part) for part in self.reads(day.config))
         text = "\0".join((day.digest, *day.config.objective_names, *parts, code_fingerprint(*self.code, _ROWS)))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -65,18 +65,18 @@ def _forest(config: PipelineConfig) -> tuple[object, ...]:
 
 
 def features_alone(config: PipelineConfig) -> tuple[object, ...]:
-    """What a model takes from the config that reads the features in its own way."""
-    # The share of viewers that settings are chosen on is the forest's.
+    """The parts of the config for a model that uses the features only, without our forest and towers."""
+    # The share of viewers for choosing settings is in the forest's config.
     return config.features, config.forest.validation_fraction
 
 
 MODELS = {
-    "ours": Model(ours, _NETWORKS, _all),
-    "two towers alone": Model(towers_alone, _NETWORKS, _labels_alone),
-    "joint network": Model(joint_network, _NETWORKS, _labels_alone),
-    "network per objective": Model(network_per_objective, _NETWORKS, _labels_alone),
-    "XGBoost per objective": Model(xgboost_per_objective, _CLASSICS, features_alone, tuned_xgboost),
-    "LR on leaves": Model(former_setup, ("ranker.forest", *_CLASSICS), _forest, tuned_former_setup),
-    "MMoE": Model(mmoe, _EXPERTS, features_alone, tuned_mmoe),
-    "PLE": Model(ple, _EXPERTS, features_alone, tuned_ple),
+    "ours": ComparedModel(ours, _NETWORKS, _all),
+    "two towers alone": ComparedModel(towers_alone, _NETWORKS, _labels_alone),
+    "joint network": ComparedModel(joint_network, _NETWORKS, _labels_alone),
+    "network per objective": ComparedModel(network_per_objective, _NETWORKS, _labels_alone),
+    "XGBoost per objective": ComparedModel(xgboost_per_objective, _CLASSICS, features_alone, tuned_xgboost),
+    "LR on leaves": ComparedModel(former_setup, ("ranker.forest", *_CLASSICS), _forest, tuned_former_setup),
+    "MMoE": ComparedModel(mmoe, _EXPERTS, features_alone, tuned_mmoe),
+    "PLE": ComparedModel(ple, _EXPERTS, features_alone, tuned_ple),
 }

@@ -1,4 +1,4 @@
-"""Networks on the forest's leaves: ours, and what the source tried before and ended with."""
+"""Networks on the forest's leaves: ours, and the source's earlier and final ones."""
 
 from dataclasses import replace
 
@@ -20,21 +20,21 @@ def ours(day: HeldOutDay, seed: int) -> Probabilities:
 
 
 def towers_alone(day: HeldOutDay, seed: int) -> Probabilities:
-    """The source's final model: two towers on leaves, numeric features and dense embeddings, without a teacher."""
+    """The source's final model: two towers on leaves, numeric features and dense embeddings, without distillation."""
     forest, leaves = grown_forest(day, day.config.forest, seed)
     towers = replace(day.config.towers, categorical_embedding_size=0, cross_rank=0)
     return _sigmoid(tower_logits(day, towers, _untaught(day), day.config.objectives, forest, leaves, seed))
 
 
 def joint_network(day: HeldOutDay, seed: int) -> Probabilities:
-    """One tower for all objectives, the source's first attempt, on everything that ours reads."""
+    """One tower for all objectives, the source's first attempt, on all inputs of ours."""
     forest, leaves = grown_forest(day, day.config.forest, seed)
     towers = replace(day.config.towers, shared=True)
     return _sigmoid(tower_logits(day, towers, _untaught(day), day.config.objectives, forest, leaves, seed))
 
 
 def network_per_objective(day: HeldOutDay, seed: int) -> Probabilities:
-    """A network of its own for each objective, on everything that ours reads."""
+    """One network per objective, on all inputs of ours."""
     forest, leaves = grown_forest(day, day.config.forest, seed)
     logits = [
         tower_logits(_only(day, index), day.config.towers, _untaught(day), (objective,), forest, leaves, seed)
@@ -44,7 +44,7 @@ def network_per_objective(day: HeldOutDay, seed: int) -> Probabilities:
 
 
 def _untaught(day: HeldOutDay) -> Training:
-    """The config's training on what happened alone."""
+    """The config's training on labels only, without distillation."""
     return replace(day.config.training, distillation=0.0)
 
 

@@ -1,4 +1,4 @@
-"""The results as figures for the JSON, and as a page's tables."""
+"""Figures for the JSON and tables for the page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Literal
 from benchmarks import pages
 from benchmarks.harness import Figure
 from benchmarks.pages import Column, words
-from research.intervals import Estimate
+from research.intervals import SeedEstimate
 from research.quality.slices import LEAST_POSITIVES, Cell
 from research.quality.statistics import Judged
-from research.quality.study import Results
+from research.quality.study import QualityResults
 
 OURS = "ours"
 CEILING = "Bayes optimum"
@@ -19,12 +19,12 @@ _SLICE_LIMITS = (0.9, 1.1)
 
 
 def title(feed: str) -> str:
-    """Of a new page."""
+    """The title of a new page."""
     return f"Quality: {feed}"
 
 
-def figures(results: Results) -> list[Figure]:
-    """Of every objective, our AUC and normalized entropy compared with the best rival's, and with the ceiling's."""
+def figures(results: QualityResults) -> list[Figure]:
+    """Our AUC and normalized entropy per objective, compared with the best rival's and with the ceiling's."""
     made = []
     data = results.feed.name
     for row in _summary(results):
@@ -71,13 +71,13 @@ def _beside_the_truth(name: str, ours: Judged, truth: Judged) -> list[Figure]:
     ]
 
 
-def markdown(results: Results, command: str, picture: str | None = None) -> str:
+def markdown(results: QualityResults, command: str, picture: str | None = None) -> str:
     """A summary, one table per objective with every model and its paired difference from ours, and O/E by slice.
 
     Args:
-        results: what was found.
-        command: that found it.
-        picture: file name of the picture by `drawing.draw`, beside the page.
+        results: of one feed.
+        command: the command of the run.
+        picture: file name of the picture by `drawing.draw`, in the page's folder.
     """
     days = ", ".join(str(day) for _, day in results.feed.days)
     blocks = [
@@ -102,7 +102,7 @@ def markdown(results: Results, command: str, picture: str | None = None) -> str:
 
 @dataclass(frozen=True)
 class _Model:
-    """A model's results for one objective, with ours."""
+    """A model's results for one objective, together with ours."""
 
     name: str
     judged: Judged
@@ -111,7 +111,7 @@ class _Model:
 
 @dataclass(frozen=True)
 class _Objective:
-    """Our results for one objective, with the best other model's by either metric."""
+    """Our results for one objective, with the best other model per metric."""
 
     index: int
     objective: str
@@ -130,16 +130,16 @@ class _Calibration:
 
     @property
     def within(self) -> int:
-        """How many are within the limits."""
+        """The number of cells with O/E within the limits."""
         return sum(_SLICE_LIMITS[0] <= ratio <= _SLICE_LIMITS[1] for ratio in self.ratios)
 
 
-def _models(results: Results, index: int) -> list[_Model]:
+def _models(results: QualityResults, index: int) -> list[_Model]:
     ours = results.judged[OURS][index]
     return [_Model(name, judged[index], ours) for name, judged in results.judged.items()]
 
 
-def _summary(results: Results) -> list[_Objective]:
+def _summary(results: QualityResults) -> list[_Objective]:
     made = []
     for index, objective in enumerate(results.feed.config.objective_names):
         rivals = [model for model in _models(results, index) if model.name not in (OURS, CEILING)]
@@ -153,8 +153,8 @@ def _best(rivals: Sequence[_Model], metric: Literal["auc", "normalized_entropy"]
     return max(rivals, key=lambda model: sign * getattr(model.judged, metric).value)
 
 
-def _by_slice(results: Results) -> list[str]:
-    """O/E of ours, and of the truth where it is known: its distance from 1 is the labels' noise and nothing else."""
+def _by_slice(results: QualityResults) -> list[str]:
+    """O/E of ours, and of the true probabilities if known: their distance from 1 is only the labels' noise."""
     shown = [name for name in (OURS, CEILING) if name in results.judged]
     low, high = _SLICE_LIMITS
     overall: list[Column[_Calibration]] = [
@@ -181,16 +181,16 @@ def _by_slice(results: Results) -> list[str]:
     ]
 
 
-def _with_interval(estimate: Estimate, digits: int) -> str:
+def _with_interval(estimate: SeedEstimate, digits: int) -> str:
     return pages.with_interval(estimate.value, estimate.interval, digits)
 
 
-def _difference(estimate: Estimate) -> str:
+def _difference(estimate: SeedEstimate) -> str:
     return pages.with_interval(estimate.value, estimate.interval, 4, signed=True)
 
 
 def _less(model: _Model, metric: Literal["auc", "normalized_entropy"]) -> str:
-    """Ours minus the model's; nothing in the line of ours."""
+    """Ours minus the model's; empty for ours."""
     if model.name == OURS:
         return pages.NONE
     return _difference(getattr(model.ours, metric) - getattr(model.judged, metric))

@@ -1,4 +1,4 @@
-"""The rows that all models are trained and judged on: what Transform wrote for a held-out day and the days before."""
+"""The rows that all models are trained and evaluated on: Transform's outputs for a held-out day and the days before."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -30,9 +30,9 @@ class Rows:
     """Impressions as Transform wrote them.
 
     Attributes:
-        features: float32 [rows, features], the forest's, NaN where missing.
-        towers: what the towers read beside the leaves: `numeric` float32 [rows, columns], each dense embedding, and the
-            keys of a calibration by a feature, where there is one.
+        features: float32 [rows, features], the forest's, NaN if missing.
+        towers: the towers' inputs except the leaves: `numeric` float32 [rows, columns], each dense embedding, and the
+            keys of a calibration by a feature, if there is one.
         labels: float32 [rows, objectives].
         buckets: int64 [rows], each viewer's hash bucket.
     """
@@ -43,7 +43,7 @@ class Rows:
     buckets: NDArray[np.int64]
 
     def batches(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]]:
-        """As `train_forest` reads them."""
+        """Batches for `train_forest`."""
         for begin in range(0, len(self.labels), _BATCH):
             end = begin + _BATCH
             yield self.features[begin:end], self.labels[begin:end], self.buckets[begin:end]
@@ -51,7 +51,7 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class HeldOutDay:
-    """A day to predict and what may be learnt from.
+    """A day to predict, and its training data.
 
     Attributes:
         config: of the pipeline that made the rows.
@@ -59,7 +59,7 @@ class HeldOutDay:
         source: the folder of the transformed examples.
         train: the days before.
         test: the held-out day's impressions.
-        vocabularies: the values of each categorical feature that slices are cut by, in the order of their codes.
+        vocabularies: the values of each categorical feature that slices use, in the order of their codes.
     """
 
     config: PipelineConfig
@@ -71,7 +71,7 @@ class HeldOutDay:
 
     @cached_property
     def digest(self) -> str:
-        """Another for other numbers in any column, whichever run of the pipeline wrote them."""
+        """A digest of the content of all columns; it does not depend on the run that wrote them."""
         digest = hashlib.sha256()
         for rows in (self.train, self.test):
             floats = [name for name in sorted(rows.towers) if rows.towers[name].dtype.kind == "f"]
@@ -83,12 +83,12 @@ class HeldOutDay:
 
     @property
     def validation(self) -> NDArray[np.bool_]:
-        """Bool [train rows]: the viewers that the forest holds out, for every model to choose its settings on."""
+        """Bool [train rows]: rows of the forest's held-out viewers, on which every model chooses its settings."""
         return are_held_out(self.train.buckets, self.config.forest)
 
 
 def held_out_day(config: PipelineConfig, feed_log: Path, day: date, work: Path, console: Console) -> HeldOutDay:
-    """Runs the pipeline up to Transform, unless `work` has that run already, and reads what it wrote.
+    """Runs the pipeline up to Transform, unless `work` has that run already, and reads its outputs.
 
     Raises:
         RuntimeError: a component failed.
@@ -110,7 +110,7 @@ def read_rows(folder: Path, spec: dict[str, Any]) -> Rows:
 
     Args:
         folder: one split of transformed examples.
-        spec: as `TFTransformOutput.transformed_feature_spec()` gives it.
+        spec: from `TFTransformOutput.transformed_feature_spec()`.
     """
     parts = list(parsed_batches(example_files(str(folder)), spec, _BATCH))
     columns = {name: np.concatenate([part[name] for part in parts]) for name in spec}
@@ -120,7 +120,7 @@ def read_rows(folder: Path, spec: dict[str, Any]) -> Rows:
 
 
 def shuffled_batches(rows: dict[str, NDArray[Any]], batch_size: int, epochs: int, seed: int) -> tf.data.Dataset:
-    """Batches of each epoch's rows in random order; an epoch's last one may be smaller."""
+    """Batches of each epoch's rows in random order; an epoch's last batch may be smaller."""
     tensors = {name: tf.constant(values) for name, values in rows.items()}
     count = len(rows[keys.LABELS])
     starts = range(0, count, batch_size)

@@ -1,4 +1,4 @@
-"""How well calibrated the models are on each slice that the config names."""
+"""Calibration of the models on each slice that the config names."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Cell:
     """One objective on one slice.
 
     Attributes:
-        slice: `feature=value`, or several of them joined by `, `.
+        slice: `feature=value`, several joined by `, `.
         objective: its name.
         positives: in the slice.
         o_over_e: model → O/E, the mean over its seeds.
@@ -30,7 +30,7 @@ class Cell:
 
 
 def slices_of(day: HeldOutDay) -> dict[tuple[str, ...], NDArray[np.str_]]:
-    """For each of the config's slices, the one that every held-out row is in; [test rows]."""
+    """Columns of each of the config's slices → the slice of every held-out row, [test rows]."""
     return {columns: _joined([_values(day, column) for column in columns], columns) for columns in day.config.slices}
 
 
@@ -40,11 +40,11 @@ def cells(
     labels: NDArray[np.float32],
     predictions: Mapping[str, NDArray[np.float32]],
 ) -> list[Cell]:
-    """All cells with enough positives to say something.
+    """All cells with enough positives.
 
     Args:
-        slices: as `slices_of` gives them.
-        objectives: one for each column of the labels.
+        slices: from `slices_of`.
+        objectives: one per column of the labels.
         labels: [rows, objectives].
         predictions: model → [seeds, rows, objectives].
     """
@@ -76,7 +76,7 @@ def _joined(values: Sequence[NDArray[np.str_]], columns: Sequence[str]) -> NDArr
 
 
 def _values(day: HeldOutDay, column: str) -> NDArray[np.str_]:
-    """The held-out rows' values of a categorical feature, back from their codes."""
+    """The held-out rows' values of a categorical feature, decoded from their codes."""
     features = day.config.features
     codes = day.test.features[:, len(features.numeric) + [f.name for f in features.categorical].index(column)]
     known = day.vocabularies[column]

@@ -1,8 +1,8 @@
-"""Metrics of predictions over several seeds, with what their intervals are made of.
+"""Metrics of predictions over several seeds and bootstrap draws.
 
-The viewers' share of an interval comes from a bootstrap: the impressions of one viewer are not independent of each
-other, so all of them are drawn together. Every model is judged on the same draws, which pairs differences between
-models. `research.intervals` adds the seeds' share.
+The bootstrap draws viewers: the impressions of one viewer are not independent, so they are drawn together. Every model
+is evaluated on the same draws, so differences between models are paired. `research.intervals` adds the variance over
+the seeds.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranker.keys import VIEWER_BUCKETS
-from research.intervals import Estimate
+from research.intervals import SeedEstimate
 
 DRAWS = 400
 _BINS = 20
@@ -21,25 +21,25 @@ _SMALLEST = 1e-7
 
 @dataclass(frozen=True)
 class Judged:
-    """One model's predictions for one objective, over several seeds.
+    """Metrics of one model for one objective, over several seeds.
 
     Attributes:
         auc: area under the ROC curve.
         normalized_entropy: cross entropy over that of the base rate.
         o_over_e: observed over expected positives.
-        calibration_error: expected calibration error, over 20 bins of equally many rows. Noise makes it larger in a
-            draw than over all rows, so its draws are shifted to have the latter as their mean.
+        calibration_error: expected calibration error, over 20 bins with the same number of rows. Noise makes it larger
+            in a draw than over all rows, so its draws are shifted to the mean over all rows.
     """
 
-    auc: Estimate
-    normalized_entropy: Estimate
-    o_over_e: Estimate
-    calibration_error: Estimate
+    auc: SeedEstimate
+    normalized_entropy: SeedEstimate
+    o_over_e: SeedEstimate
+    calibration_error: SeedEstimate
 
 
 @dataclass(frozen=True)
 class Measures:
-    """One prediction's metrics for one objective; as in `Judged`."""
+    """Metrics of the predictions of one seed for one objective; see `Judged`."""
 
     auc: float
     normalized_entropy: float
@@ -48,7 +48,7 @@ class Measures:
 
 
 def measure(labels: NDArray[np.float32], predictions: NDArray[np.float32]) -> Measures:
-    """Metrics of predictions [rows] of labels [rows]."""
+    """Metrics of predictions [rows] for labels [rows]."""
     positive, once = labels > 0, np.ones(len(labels))
     bins = _bins(predictions)
     return Measures(
@@ -60,7 +60,7 @@ def measure(labels: NDArray[np.float32], predictions: NDArray[np.float32]) -> Me
 
 
 def bootstrap_weights(seed: int = 1, draws: int = DRAWS) -> NDArray[np.float64]:
-    """How often each viewer bucket is drawn; [draws, VIEWER_BUCKETS]."""
+    """The number of times that each viewer bucket is drawn, [draws, VIEWER_BUCKETS]."""
     rng = np.random.default_rng(seed)
     return rng.multinomial(VIEWER_BUCKETS, np.full(VIEWER_BUCKETS, 1 / VIEWER_BUCKETS), draws).astype(np.float64)
 
@@ -71,17 +71,17 @@ def judge(
     predictions: NDArray[np.float32],
     weights: NDArray[np.float64],
 ) -> Judged:
-    """Judges predictions [seeds, rows] of labels [rows], whose viewers are in `buckets` [rows]."""
+    """Metrics of predictions [seeds, rows] for labels [rows], with viewer buckets [rows]."""
     measured = [measure(labels, p) for p in predictions]
     drawn = [_drawn(labels > 0, buckets, p, weights) for p in predictions]
     auc, entropy, o_over_e, error = (np.mean(of_seeds, axis=0) for of_seeds in zip(*drawn, strict=True))
     errors = np.array([found.calibration_error for found in measured])
     noise = error.mean() - errors.mean() if len(error) else 0.0
     return Judged(
-        auc=Estimate(np.array([found.auc for found in measured]), auc),
-        normalized_entropy=Estimate(np.array([found.normalized_entropy for found in measured]), entropy),
-        o_over_e=Estimate(np.array([found.o_over_e for found in measured]), o_over_e),
-        calibration_error=Estimate(errors, error - noise),
+        auc=SeedEstimate(np.array([found.auc for found in measured]), auc),
+        normalized_entropy=SeedEstimate(np.array([found.normalized_entropy for found in measured]), entropy),
+        o_over_e=SeedEstimate(np.array([found.o_over_e for found in measured]), o_over_e),
+        calibration_error=SeedEstimate(errors, error - noise),
     )
 
 
@@ -115,7 +115,7 @@ def _losses(positive: NDArray[np.bool_], predictions: NDArray[np.float32]) -> ND
 
 
 def _auc(ranks: NDArray[np.int64], positive: NDArray[np.bool_], weights: NDArray[np.float64]) -> float:
-    """Area under the ROC curve, rows of one rank counting as ties; NaN without positives or without negatives."""
+    """Area under the ROC curve; rows with the same rank are ties; NaN without positives or without negatives."""
     won = np.bincount(ranks, weights * positive)
     lost = np.bincount(ranks, weights * ~positive)
     pairs = won.sum() * lost.sum()
@@ -123,7 +123,7 @@ def _auc(ranks: NDArray[np.int64], positive: NDArray[np.bool_], weights: NDArray
 
 
 def _entropy(losses: NDArray[Any], positives: NDArray[Any], rows: NDArray[Any]) -> float:
-    """Normalized entropy from sums by any grouping of the rows; NaN where all outcomes are the same."""
+    """Normalized entropy from sums over groups of rows; NaN if all outcomes are the same."""
     rate = positives.sum() / rows.sum()
     if rate in (0.0, 1.0):
         return float("nan")
@@ -131,7 +131,7 @@ def _entropy(losses: NDArray[Any], positives: NDArray[Any], rows: NDArray[Any]) 
 
 
 def _bins(p: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Which of the bins of equally many rows each row is in, from the least predictions to the largest."""
+    """The bin of each row, by ascending prediction; all bins have the same number of rows."""
     bins = np.empty(len(p), np.int64)
     bins[np.argsort(p, kind="stable")] = np.arange(len(p)) * _BINS // len(p)
     return bins

@@ -1,4 +1,4 @@
-"""Trains every model for every held-out day and seed, and keeps what it predicted."""
+"""Trains every model for every held-out day and seed, and stores its predictions."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from ranker.config.pipeline import PipelineConfig
 from ranker.files import atomic_file, write_text
 from research.quality.encoded import grown_forest
-from research.quality.models import Model
+from research.quality.models import ComparedModel
 from research.quality.rows import HeldOutDay, held_out_day
 from research.quality.slices import Cell, cells, slices_of
 from research.quality.statistics import Judged, bootstrap_weights, judge
@@ -32,7 +32,7 @@ class Feed:
 
     Attributes:
         name: of the feed.
-        config: what is learnt from which columns.
+        config: of the pipeline.
         days: each held-out day with the folder of its feed log.
     """
 
@@ -42,12 +42,12 @@ class Feed:
 
 
 @dataclass(frozen=True)
-class Results:
-    """Every model's predictions judged, objective by objective.
+class QualityResults:
+    """Metrics of every model's predictions, per objective.
 
     Attributes:
-        feed: what was predicted.
-        seeds: how often each model was trained for each day.
+        feed: the feed.
+        seeds: number of trainings of each model per day.
         rows: impressions of the held-out days.
         positives: of each objective.
         judged: model name → one `Judged` per objective.
@@ -69,11 +69,11 @@ class _Training:
     Attributes:
         model, name: of the model.
         seed: of the training.
-        settings: where the model's settings for the day are kept.
-        file: where the predictions go.
+        settings: file of the model's settings for the day.
+        file: file of the predictions.
     """
 
-    model: Model
+    model: ComparedModel
     name: str
     seed: int
     settings: Path
@@ -81,17 +81,17 @@ class _Training:
 
 
 def compare(
-    feed: Feed, models: Mapping[str, Model], seeds: Sequence[int], work: Path, processes: int, console: Console
-) -> Results:
-    """Predicts all held-out days with all models, pools the days, and judges.
+    feed: Feed, models: Mapping[str, ComparedModel], seeds: Sequence[int], work: Path, processes: int, console: Console
+) -> QualityResults:
+    """Predicts all held-out days with all models, pools the days, and computes the metrics.
 
     Args:
         feed: the feed logs and days.
-        models: name → model, a function of a module, which other processes can find.
-        seeds: each model is trained once for each.
-        work: where predictions are kept; those that are there are not made again.
-        processes: days and seeds that are trained at a time, each on one thread.
-        console: where progress goes.
+        models: name → model; its functions must be importable by other processes.
+        seeds: each model is trained once per seed.
+        work: folder for predictions; existing ones are not computed again.
+        processes: number of days and seeds that are trained at a time, each on one thread.
+        console: shows progress.
     """
     predictions: dict[str, list[list[NDArray[np.float32]]]] = {name: [[] for _ in seeds] for name in models}
     labels, buckets, slices = [], [], []
@@ -100,7 +100,7 @@ def compare(
         labels.append(prepared.test.labels)
         buckets.append(prepared.test.buckets)
         slices.append(slices_of(prepared))
-        # Named once: a name depends on the code, which may be edited while a long run trains.
+        # Computed once: the file names depend on the code, which may be edited during a long run.
         trainings = [
             _Training(
                 *(model, name, seed),
@@ -126,7 +126,7 @@ def compare(
     positives = tuple(int(n) for n in pooled_labels.sum(axis=0))
     pooled_slices = {columns: np.concatenate([of[columns] for of in slices]) for columns in feed.config.slices}
     by_slice = cells(pooled_slices, feed.config.objective_names, pooled_labels, pooled)
-    return Results(feed, len(seeds), len(pooled_labels), positives, judged, by_slice)
+    return QualityResults(feed, len(seeds), len(pooled_labels), positives, judged, by_slice)
 
 
 def _predict_missing(day: HeldOutDay, trainings: Sequence[_Training], processes: int, console: Console) -> None:
@@ -144,7 +144,7 @@ def _predict_missing(day: HeldOutDay, trainings: Sequence[_Training], processes:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_on_one_thread) as pool:
         tuning = {pool.submit(_limited, _tune, day, training): name for name, training in to_tune.items()}
-        # Those of one seed that have nothing to tune share a forest.
+        # Trainings of one seed that have nothing to tune share a forest.
         together = [[t for t in trainings if t.seed == seed and not t.model.tune] for seed in seeds]
         started = {pool.submit(_limited, _predict, day, some): some for some in together if some}
         for future in as_completed(tuning):
@@ -172,10 +172,10 @@ def _predict(day: HeldOutDay, trainings: Sequence[_Training]) -> None:
 
 
 def _limited(function: Callable[..., None], *arguments: Any) -> None:
-    # XGBoost and scikit-learn would otherwise start as many threads as there are cores in every process.
+    # Otherwise XGBoost and scikit-learn would start one thread per core in every process.
     with threadpool_limits(1):
         function(*arguments)
-    # The next task has a copy of the day of its own, and the leaves of this one would only take up memory.
+    # The next task has its own copy of the day, so the leaves of this copy would only take up memory.
     grown_forest.cache_clear()
 
 
@@ -186,16 +186,16 @@ def _on_one_thread() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def _file(work: Path, day: HeldOutDay, name: str, model: Model, seed: int) -> Path:
-    """Where predictions are kept: the name holds all that they depend on."""
+def _file(work: Path, day: HeldOutDay, name: str, model: ComparedModel, seed: int) -> Path:
+    """The file of predictions; its name contains everything that they depend on."""
     return work / "predictions" / f"{name.replace(' ', '_')}-{day.day}-{seed}-{model.fingerprint(day)}.npy"
 
 
-def _settings_file(work: Path, day: HeldOutDay, name: str, model: Model) -> Path:
+def _settings_file(work: Path, day: HeldOutDay, name: str, model: ComparedModel) -> Path:
     return work / "settings" / f"{name.replace(' ', '_')}-{day.day}-{model.fingerprint(day)}.json"
 
 
 def keep(file: Path, predictions: NDArray[np.float32]) -> None:
-    # NumPy would add its own ending to the name of a temporary file.
+    # np.save adds the suffix .npy to a path, but not to an open file.
     with atomic_file(file) as path, path.open("wb") as opened:
         np.save(opened, predictions)

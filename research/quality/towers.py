@@ -1,4 +1,4 @@
-"""The towers of a config on rows in memory, trained and scored as the pipeline does it from files."""
+"""Trains and scores a config's towers on rows in memory, as the pipeline does from files."""
 
 import gc
 from dataclasses import replace
@@ -36,16 +36,16 @@ def tower_logits(
     leaves: Leaves,
     seed: int,
 ) -> NDArray[np.float32]:
-    """Trains towers on the training days and gives their logits of the held-out rows [rows, objectives].
+    """Trains towers on the training days and returns their logits of the held-out rows [rows, objectives].
 
     Args:
-        day: its training labels are those of the objectives, in their order.
-        towers: the network's shape.
-        training: how it is fitted; with a distillation of 0 the forest teaches nothing.
-        objectives: what is learnt.
-        forest: that encoded the leaves.
+        day: its training labels are those of the objectives, in the same order.
+        towers: the network's config.
+        training: the training's config; a distillation of 0 disables distillation.
+        objectives: the objectives.
+        forest: the forest that encoded the leaves.
         leaves: of the training rows and of the held-out rows.
-        seed: in place of the config's.
+        seed: replaces the config's.
     """
     inputs = _inputs(day, towers, forest)
     training = replace(training, seed=seed)
@@ -56,7 +56,7 @@ def tower_logits(
         batches = mixed_labels(batches, ForestMargins(forest), teacher_shares(training, counts))
     network = train_towers(batches, counts, inputs, objectives, towers, training).network
     logits = scored(network, {keys.LEAVES: leaves[1], **_read_by_towers(day.test, inputs)})
-    # Compiled functions and what they hold are in reference cycles: the rows of one training would outlive the next.
+    # Compiled functions are in reference cycles: otherwise their rows would stay in memory during the next training.
     del batches, network
     gc.collect()
     return logits

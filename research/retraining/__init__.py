@@ -2,7 +2,7 @@
 
     uv run python -m research.retraining [--quick] [--data kuairand|feed] [--work DIR] [--json FILE] [--page FILE]
 
-Replays the last days of a log. Every strategy starts from the same first model, trains as it would have each day, and
-predicts the next one, which nothing has seen. Nothing is mocked: rows come out of the pipeline's own components, up to
-Transform, and forests and towers are trained by the functions that the pipeline calls.
+Replays the last days of a log. Every strategy starts from the same first model, trains every day, and predicts the next
+day, which no model has seen. Nothing is mocked: rows come from the pipeline's own components, up to Transform, and
+forests and towers are trained by the functions that the pipeline calls.
 """

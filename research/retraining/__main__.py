@@ -18,7 +18,7 @@ from pipeline_config import FEED, KUAIRAND
 from research.kuairand import converted_kuairand
 from research.retraining.days import Replay, replay_days
 from research.retraining.drawing import draw
-from research.retraining.judging import Results, judge_all
+from research.retraining.judging import RetrainingResults, judge_all
 from research.retraining.page import figures, markdown, title
 from research.retraining.strategies import STRATEGIES, DayResult, first_model
 
@@ -30,19 +30,17 @@ _QUICK_DAYS, _QUICK_TRAIN_DAYS, _QUICK_ROWS_PER_DAY, _QUICK_TREES = 3, 2, 2_000,
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the benchmark."""
     parser = argparse.ArgumentParser(
-        description="Cost and quality of continuing from yesterday's model, compared with training anew every day."
+        description="Cost and quality of continuing from yesterday's model, compared with a cold start every day."
     )
-    parser.add_argument("--quick", action="store_true", help="a small feed and three days: shows that it runs")
+    parser.add_argument("--quick", action="store_true", help="a small feed and three days: a smoke test")
     parser.add_argument("--data", choices=("kuairand", "feed"), default="kuairand", help="the feed log (kuairand)")
-    parser.add_argument(
-        "--seeds", type=positive, metavar="N", help="times that every strategy is run (3; 1 with --quick)"
-    )
+    parser.add_argument("--seeds", type=positive, metavar="N", help="runs of every strategy (3; 1 with --quick)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument(
         "--page",
         type=page_of("research.retraining"),
         metavar="FILE",
-        help="write the tables into this page, and a drawing beside it",
+        help="write the tables into this page, and a drawing into its folder",
     )
     parser.add_argument("--work", type=Path, metavar="DIR", help="keep the transformed rows there (a temporary folder)")
     options = parser.parse_args(arguments)
@@ -81,10 +79,10 @@ def _replay(data: str, quick: bool, work: Path, console: Console) -> Replay | No
     return replay_days("feed", config, log, made[-1].day, days, work, console)
 
 
-def _compare(replay: Replay, seeds: int, console: Console) -> Results:
+def _compare(replay: Replay, seeds: int, console: Console) -> RetrainingResults:
     runs: list[dict[str, list[DayResult]]] = []
     for seed in range(1, seeds + 1):
-        # With what an incremental update needs; a warm start makes no use of it.
+        # With the state that an incremental update needs; a warm start ignores it.
         first, _ = first_model(replay, "incremental", seed)
         runs.append({})
         for name, strategy in STRATEGIES.items():

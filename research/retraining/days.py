@@ -1,4 +1,4 @@
-"""The days of a replay: the rows that a cold start reads on each, and those that a continued model reads."""
+"""The days of a replay: the rows that a cold start reads per day, and those that a continued model reads."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -27,10 +27,10 @@ class ReplayDay:
 
     Attributes:
         day: the day to predict.
-        window: the training days before it, by a Transform graph analysed on them, as a cold start reads them.
-        test: the day itself, by the same graph.
-        test_by_first: the day itself by the first day's graph, which a continued model keeps; the next day trains on
-            these rows.
+        window: the training days before it, transformed by a graph analysed on them, for a cold start.
+        test: the day itself, transformed by the same graph.
+        test_by_first: the day itself, transformed by the first day's graph, which a continued model keeps. The next
+            day's training of a continued model reads these rows.
     """
 
     day: date
@@ -45,9 +45,10 @@ class Replay:
 
     Attributes:
         name: of the feed.
-        config: what is learnt from which columns.
-        days: oldest first; on the first one every strategy starts cold.
-        seen: days of the first one's window that later days train on again, by the first day's graph, oldest first.
+        config: of the pipeline.
+        days: oldest first; on the first day every strategy starts cold.
+        seen: days of the first day's window that later days train on again, transformed by the first day's graph,
+            oldest first.
     """
 
     name: str
@@ -59,16 +60,16 @@ class Replay:
 def replay_days(
     name: str, config: PipelineConfig, feed_log: Path, last: date, count: int, work: Path, console: Console
 ) -> Replay:
-    """Takes the days through the pipeline up to Transform, unless `work` has them already.
+    """Runs the pipeline up to Transform for the days, unless `work` has them already.
 
     Args:
         name: of the feed.
-        config: the pipeline's; its windows are cut off where the log begins.
+        config: the pipeline's; its windows are truncated at the start of the log.
         feed_log: the log.
         last: the last day to predict.
-        count: days to predict.
+        count: number of days to predict.
         work: a folder for artifacts.
-        console: where the components' times go.
+        console: shows the components' times.
 
     Raises:
         RuntimeError: a component failed.
@@ -94,18 +95,18 @@ def replay_days(
 
 
 def replay_count(config: PipelineConfig) -> int:
-    """Days that a model continued from the day before trains on again, where the log has them."""
+    """Number of days that a model continued from the day before trains on again, if the log has them."""
     return min(config.retraining.replay_days, config.train_days - 1)
 
 
 def _days_to_replay(config: PipelineConfig, feed_log: Path, first: date) -> list[date]:
-    """The newest days that the first model has seen; the log's oldest is left out, as it can be no run's eval day."""
+    """The newest days that the first model has seen, without the log's oldest day, which cannot be an eval day."""
     oldest = first - timedelta(days=replay_count(config))
     return [day for day in list_days(feed_log)[1:] if oldest <= day < first]
 
 
 def _by_first(graph: Path, made: dict[str, Path], folder: Path) -> Rows:
-    """The eval day of a run by another graph, unless the folder holds it already."""
+    """The eval day of a run, transformed by another graph unless the folder has it already."""
     if not folder.is_dir():
         _transform_eval(graph, made, folder)
     return _read(graph, folder)

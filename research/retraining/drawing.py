@@ -1,4 +1,4 @@
-"""The drawing of the page: normalized entropy day by day, and the seconds of training."""
+"""The drawing of the page: normalized entropy per day, and the seconds of training."""
 
 from pathlib import Path
 
@@ -7,14 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from benchmarks.drawing import save_svg
-from research.retraining.judging import REFERENCE, Results
+from research.retraining.judging import REFERENCE, RetrainingResults
 
 _COLOURS = {"frozen": "#8c8c8c", "cold": "#1f77b4", "warm": "#d95f02", "incremental": "#1b9e77"}
 _COLUMNS = 4
 
 
-def draw(results: Results, path: Path) -> None:
-    """Draws each objective's normalized entropy day by day, minus a cold start's, and the seconds spent on training."""
+def draw(results: RetrainingResults, path: Path) -> None:
+    """Draws each objective's normalized entropy per day, minus a cold start's, and the seconds of training."""
     panels = len(results.objectives) + 2
     rows = -(-panels // _COLUMNS)
     drawing = Drawing(figsize=(3.2 * _COLUMNS, 2.6 * rows), layout="constrained")
@@ -29,7 +29,7 @@ def draw(results: Results, path: Path) -> None:
     save_svg(drawing, path)
 
 
-def _draw_entropy(axis: Axes, results: Results, chosen: list[int], title: str) -> None:
+def _draw_entropy(axis: Axes, results: RetrainingResults, chosen: list[int], title: str) -> None:
     cold = results.outcomes[REFERENCE]
     for name, outcome in results.outcomes.items():
         gaps = [
@@ -42,7 +42,7 @@ def _draw_entropy(axis: Axes, results: Results, chosen: list[int], title: str) -
     axis.tick_params(labelsize=7)
 
 
-def _draw_seconds(axis: Axes, results: Results) -> None:
+def _draw_seconds(axis: Axes, results: RetrainingResults) -> None:
     for name, outcome in results.outcomes.items():
         if any(outcome.seconds):
             axis.plot(_ticks(results), outcome.seconds, color=_COLOURS[name], marker="o", markersize=3, linewidth=1.4)
@@ -51,5 +51,5 @@ def _draw_seconds(axis: Axes, results: Results) -> None:
     axis.tick_params(labelsize=7)
 
 
-def _ticks(results: Results) -> list[str]:
+def _ticks(results: RetrainingResults) -> list[str]:
     return [f"{day:%d %b}" for day in results.days]

@@ -1,4 +1,4 @@
-"""How good each strategy was, day by day and over all days."""
+"""The quality of each strategy, per day and over all days."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from research.intervals import Estimate, mean_of
+from research.intervals import SeedEstimate, mean_of
 from research.quality.statistics import Judged, bootstrap_weights, judge
 from research.retraining.days import Replay
 from research.retraining.strategies import DayResult
@@ -19,12 +19,12 @@ SeedResults = Mapping[str, Sequence[DayResult]]
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """One strategy over the days that it predicted, averaged over the seeds.
+    """The results of one strategy over its predicted days and the seeds.
 
     Attributes:
         by_day: [days][objectives].
         pooled: [objectives], all days together.
-        spent: seconds of training [seeds, days], by what they were spent on.
+        spent: seconds of training [seeds, days], by part.
     """
 
     by_day: tuple[tuple[Judged, ...], ...]
@@ -33,7 +33,7 @@ class Outcome:
 
     @property
     def parts(self) -> dict[str, float]:
-        """Seconds over all days by what they were spent on; of each day the median over the seeds."""
+        """Seconds summed over all days, by part; the seconds of a day are the median over the seeds."""
         return {part: float(np.median(seconds, axis=0).sum()) for part, seconds in self.spent.items()}
 
     @property
@@ -43,28 +43,28 @@ class Outcome:
 
     @property
     def seconds(self) -> tuple[float, ...]:
-        """[days], the same day by day."""
+        """The same per day, [days]."""
         medians = [np.median(seconds, axis=0) for seconds in self.spent.values()]
         return tuple(np.sum(medians, axis=0).tolist()) if medians else len(self.by_day) * (0.0,)
 
     @property
     def seconds_by_seed(self) -> tuple[float, ...]:
-        """[seeds], over all days; empty where nothing was trained."""
+        """Seconds per seed over all days, [seeds]; empty if nothing was trained."""
         if not self.spent:
             return ()
         return tuple(np.sum([seconds.sum(axis=1) for seconds in self.spent.values()], axis=0).tolist())
 
 
 @dataclass(frozen=True, eq=False)
-class Results:
+class RetrainingResults:
     """All strategies on one log.
 
     Attributes:
         name: of the feed.
         objectives: their names.
-        days: the days predicted after the first, which all strategies share.
+        days: the predicted days without the first, which all strategies share.
         rows: impressions of those days.
-        seeds: how often each strategy was run.
+        seeds: number of runs of each strategy.
         outcomes: by strategy.
     """
 
@@ -75,31 +75,31 @@ class Results:
     seeds: int
     outcomes: dict[str, Outcome]
 
-    def entropy_gap(self, strategy: str, objective: int | None = None) -> Estimate:
+    def entropy_gap(self, strategy: str, objective: int | None = None) -> SeedEstimate:
         """The strategy's normalized entropy minus that of a cold start every day, paired.
 
         Args:
-            strategy: whose.
-            objective: its number; None takes the mean over all.
+            strategy: name of the strategy.
+            objective: index of the objective; None for the mean over all.
         """
         chosen = range(len(self.objectives)) if objective is None else [objective]
         ours, cold = (self.outcomes[name].pooled for name in (strategy, REFERENCE))
         return mean_of([ours[i].normalized_entropy - cold[i].normalized_entropy for i in chosen])
 
 
-def judge_all(replay: Replay, seeds: Sequence[SeedResults]) -> Results:
-    """Judges every strategy by what it predicted for the days after the first.
+def judge_all(replay: Replay, seeds: Sequence[SeedResults]) -> RetrainingResults:
+    """Evaluates every strategy's predictions for the days after the first.
 
     Args:
-        replay: what was replayed.
-        seeds: for each seed, each strategy's days.
+        replay: the replay.
+        seeds: the results per seed, by strategy and day.
     """
     days = replay.days[1:]
     weights = bootstrap_weights()
     outcomes = {}
     for name in seeds[0]:
         runs = [list(of_seed[name]) for of_seed in seeds]
-        # Strategies may see a day's rows in different orders, but a viewer's are in the same bucket for all of them.
+        # The order of a day's rows may differ between strategies, but a viewer's bucket is the same.
         rows = [result.rows for result in runs[0]]
         predicted = [np.stack([run[i].probabilities for run in runs]) for i in range(len(days))]
         by_day = tuple(_judged(r.labels, r.buckets, p, weights[:0]) for r, p in zip(rows, predicted, strict=True))
@@ -110,7 +110,7 @@ def judge_all(replay: Replay, seeds: Sequence[SeedResults]) -> Results:
             weights,
         )
         outcomes[name] = Outcome(by_day, pooled, _spent(runs))
-    return Results(
+    return RetrainingResults(
         replay.name,
         replay.config.objective_names,
         tuple(day.day for day in days),

@@ -1,4 +1,4 @@
-"""The results as figures for the JSON, and as a page's tables."""
+"""Figures for the JSON and tables for the page."""
 
 import numpy as np
 
@@ -6,22 +6,22 @@ from benchmarks import pages
 from benchmarks.harness import Figure
 from benchmarks.pages import Column, words
 from research.quality.statistics import Judged
-from research.retraining.judging import REFERENCE, Results
+from research.retraining.judging import REFERENCE, RetrainingResults
 
 CHEAPER_TARGET = 4.0
 
 
 def title(feed: str) -> str:
-    """Of a new page."""
+    """The title of a new page."""
     return f"Retraining: {feed}"
 
 
-def figures(results: Results, with_targets: bool) -> list[Figure]:
-    """The cost of daily cold starts over that of warm starts, and each normalized entropy over a cold start's.
+def figures(results: RetrainingResults, with_targets: bool) -> list[Figure]:
+    """The ratio of the costs of daily cold and warm starts, and normalized entropies divided by a cold start's.
 
     Args:
         results: of one feed.
-        with_targets: whether the run is large enough for its figures to have targets.
+        with_targets: whether the figures have targets, which a small run does not reach.
     """
     cold, warm = results.outcomes[REFERENCE], results.outcomes["warm"]
     by_seed = ", ".join(f"{ratio:.2f}" for ratio in _ratios(results))
@@ -41,8 +41,8 @@ def figures(results: Results, with_targets: bool) -> list[Figure]:
     return made
 
 
-def _entropy(results: Results, strategy: str, objective: int | None) -> Figure:
-    """A strategy's normalized entropy compared with a cold start's; of one objective, or the mean over all."""
+def _entropy(results: RetrainingResults, strategy: str, objective: int | None) -> Figure:
+    """A strategy's normalized entropy compared with a cold start's, for one objective or the mean over all."""
     ours, cold = (
         [judged.normalized_entropy.value for judged in results.outcomes[name].pooled] for name in (strategy, REFERENCE)
     )
@@ -57,13 +57,13 @@ def _entropy(results: Results, strategy: str, objective: int | None) -> Figure:
     )
 
 
-def markdown(results: Results, command: str, drawing: str) -> str:
-    """The tables: cost, normalized entropy day by day, and every objective of every strategy.
+def markdown(results: RetrainingResults, command: str, drawing: str) -> str:
+    """The tables: cost, normalized entropy per day, and every objective of every strategy.
 
     Args:
         results: of one feed.
-        command: that made them.
-        drawing: where the drawing lies, seen from the page.
+        command: the command of the run.
+        drawing: path of the drawing, relative to the page.
     """
     strategies, objectives = list(results.outcomes), range(len(results.objectives))
     return pages.join(
@@ -83,8 +83,8 @@ def markdown(results: Results, command: str, drawing: str) -> str:
     )
 
 
-def _cost(results: Results) -> list[Column[str]]:
-    """Of a strategy."""
+def _cost(results: RetrainingResults) -> list[Column[str]]:
+    """The columns of the cost table, with one row per strategy."""
     return [
         words("strategy", lambda name: name),
         Column("seconds of training", lambda name: pages.decimal(results.outcomes[name].total_seconds, 1)),
@@ -93,8 +93,8 @@ def _cost(results: Results) -> list[Column[str]]:
     ]
 
 
-def _ratio_columns(results: Results) -> list[Column[str]]:
-    """A cold start's seconds over a warm one's: of the medians, and of each seed."""
+def _ratio_columns(results: RetrainingResults) -> list[Column[str]]:
+    """A cold start's seconds divided by a warm start's: of the medians, and per seed."""
     cold, warm = results.outcomes[REFERENCE], results.outcomes["warm"]
     ratios = {"medians over the seeds": cold.total_seconds / warm.total_seconds}
     ratios |= {f"seed {seed}": ratio for seed, ratio in enumerate(_ratios(results), start=1)}
@@ -105,8 +105,8 @@ def _ratio_columns(results: Results) -> list[Column[str]]:
     return [words("seconds of training", lambda name: name), *(column(*ratio) for ratio in ratios.items())]
 
 
-def _days(results: Results) -> list[Column[str]]:
-    """Of a strategy, day by day."""
+def _days(results: RetrainingResults) -> list[Column[str]]:
+    """The columns of the table per day, with one row per strategy."""
 
     def column(index: int) -> Column[str]:
         def cell(name: str) -> str:
@@ -118,8 +118,8 @@ def _days(results: Results) -> list[Column[str]]:
     return [words("mean normalized entropy", lambda name: name), *(column(i) for i in range(len(results.days)))]
 
 
-def _objectives(results: Results) -> list[Column[tuple[int, str]]]:
-    """Of an objective, by its place, and a strategy."""
+def _objectives(results: RetrainingResults) -> list[Column[tuple[int, str]]]:
+    """The columns of the table with one row per objective, given by its index, and strategy."""
 
     def of(row: tuple[int, str]) -> Judged:
         return results.outcomes[row[1]].pooled[row[0]]
@@ -134,8 +134,8 @@ def _objectives(results: Results) -> list[Column[tuple[int, str]]]:
     ]
 
 
-def _gap(results: Results, strategy: str, objective: int | None) -> str:
-    """Its normalized entropy minus a cold start's; nothing for the cold start itself."""
+def _gap(results: RetrainingResults, strategy: str, objective: int | None) -> str:
+    """The strategy's normalized entropy minus a cold start's; empty for the cold start itself."""
     if strategy == REFERENCE:
         return pages.NONE
     gap = results.entropy_gap(strategy, objective)
@@ -146,7 +146,7 @@ def _parts(parts: dict[str, float]) -> str:
     return ", ".join(f"{name} {seconds:,.1f} s" for name, seconds in parts.items())
 
 
-def _ratios(results: Results) -> list[float]:
-    """A cold start's seconds over a warm one's, of each seed."""
+def _ratios(results: RetrainingResults) -> list[float]:
+    """A cold start's seconds divided by a warm start's, per seed."""
     cold, warm = (results.outcomes[name].seconds_by_seed for name in (REFERENCE, "warm"))
     return [ours / theirs for ours, theirs in zip(cold, warm, strict=True)]

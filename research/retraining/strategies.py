@@ -1,4 +1,4 @@
-"""What a team could do each day, and what that costs."""
+"""The daily retraining strategies, and their cost."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,8 +29,8 @@ _SCORE_ROWS = 4096
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
-    """A trained model and what the next day continues from."""
+class DayModel:
+    """A trained model, and the state that the next day continues from."""
 
     forest: Forest
     network: TwoTowerNetwork
@@ -39,12 +39,12 @@ class Model:
 
 @dataclass(frozen=True)
 class DayResult:
-    """A strategy's day.
+    """The result of a strategy on one day.
 
     Attributes:
-        rows: the day's impressions, in the order that they were predicted in.
+        rows: the day's impressions, in the order of the predictions.
         probabilities: float32 [rows, objectives].
-        seconds: what was spent on training for that day, by its part; empty where nothing was trained.
+        seconds: seconds of training for that day, by part; empty if nothing was trained.
     """
 
     rows: Rows
@@ -53,48 +53,48 @@ class DayResult:
 
     @property
     def total_seconds(self) -> float:
-        """Of all parts."""
+        """The sum over all parts."""
         return sum(self.seconds.values())
 
 
-Strategy = Callable[[Replay, Model, int], Iterator[DayResult]]
+Strategy = Callable[[Replay, DayModel, int], Iterator[DayResult]]
 
 
-def first_model(replay: Replay, start: Start, seed: int) -> tuple[Model, DayResult]:
-    """The cold start of the first day, which every strategy shares.
+def first_model(replay: Replay, start: Start, seed: int) -> tuple[DayModel, DayResult]:
+    """The cold start of the first day, which all strategies share.
 
     Args:
-        start: how later days continue, which decides what the model has to carry.
+        start: the start of later days, which determines the state in the model.
     """
     return _cold(replay.config, replay.days[0], start, seed)
 
 
-def frozen(replay: Replay, first: Model, seed: int) -> Iterator[DayResult]:
-    """Trains nothing after the first day."""
+def frozen(replay: Replay, first: DayModel, seed: int) -> Iterator[DayResult]:
+    """No training after the first day."""
     for day in replay.days[1:]:
         yield _predicted(replay.config, first, day.test_by_first, {})
 
 
-def cold(replay: Replay, first: Model, seed: int) -> Iterator[DayResult]:
-    """Fits everything anew to the whole window every day."""
+def cold(replay: Replay, first: DayModel, seed: int) -> Iterator[DayResult]:
+    """Fits everything from scratch on the full window every day."""
     for day in replay.days[1:]:
         yield _cold(replay.config, day, "cold", seed)[1]
 
 
-def warm(replay: Replay, first: Model, seed: int) -> Iterator[DayResult]:
-    """Refreshes the first day's forest with the newest day, and trains on it and the days replayed before it."""
-    return _going_on(replay, first, "warm", seed)
+def warm(replay: Replay, first: DayModel, seed: int) -> Iterator[DayResult]:
+    """Refreshes the first day's forest with the newest day, and trains on that day and the replayed days before it."""
+    return _continued(replay, first, "warm", seed)
 
 
-def incremental(replay: Replay, first: Model, seed: int) -> Iterator[DayResult]:
-    """The same, pulled towards the weights of the day before and of the cold start."""
-    return _going_on(replay, first, "incremental", seed)
+def incremental(replay: Replay, first: DayModel, seed: int) -> Iterator[DayResult]:
+    """The same, regularised towards the weights of the day before and of the cold start."""
+    return _continued(replay, first, "incremental", seed)
 
 
 STRATEGIES: dict[str, Strategy] = {"frozen": frozen, "cold": cold, "warm": warm, "incremental": incremental}
 
 
-def _cold(config: PipelineConfig, day: ReplayDay, start: Start, seed: int) -> tuple[Model, DayResult]:
+def _cold(config: PipelineConfig, day: ReplayDay, start: Start, seed: int) -> tuple[DayModel, DayResult]:
     seconds: dict[str, float] = {}
     with _timed(seconds, "forest"):
         forest, _ = train_forest(
@@ -107,7 +107,7 @@ def _cold(config: PipelineConfig, day: ReplayDay, start: Start, seed: int) -> tu
     return model, _predicted(config, model, day.test, seconds)
 
 
-def _going_on(replay: Replay, first: Model, start: Start, seed: int) -> Iterator[DayResult]:
+def _continued(replay: Replay, first: DayModel, start: Start, seed: int) -> Iterator[DayResult]:
     model, config = first, replay.config
     seen = list(replay.seen)
     for before, day in zip(replay.days[:-1], replay.days[1:], strict=True):
@@ -144,7 +144,7 @@ def _towers(
     parent: TowerState | None,
     seed: int,
     seconds: dict[str, float],
-) -> Model:
+) -> DayModel:
     with _timed(seconds, "leaves"):
         leaves = Traversal(forest)(rows.features).astype(np.int32)
     batch = {keys.LEAVES: leaves, **_read_by_towers(config, rows), keys.LABELS: rows.labels}
@@ -165,7 +165,7 @@ def _towers(
 
     with _timed(seconds, "towers"):
         trained, state = retrain(start, task, batches, parent)
-    return Model(forest, trained.network, state)
+    return DayModel(forest, trained.network, state)
 
 
 def _inputs(config: PipelineConfig, forest: Forest, rows: Rows) -> TowerInputs:
@@ -180,7 +180,7 @@ def _read_by_towers(config: PipelineConfig, rows: Rows) -> dict[str, NDArray[np.
     return {name: x for name, x in rows.towers.items() if name != keys.NUMERIC or config.towers.numeric_input}
 
 
-def _predicted(config: PipelineConfig, model: Model, rows: Rows, seconds: dict[str, float]) -> DayResult:
+def _predicted(config: PipelineConfig, model: DayModel, rows: Rows, seconds: dict[str, float]) -> DayResult:
     leaves = Traversal(model.forest)(rows.features).astype(np.int32)
     tensors = {keys.LEAVES: leaves, **_read_by_towers(config, rows)}
     parts = []

@@ -24,8 +24,8 @@ from research.studies.comparisons import comparison
 from research.studies.measuring import measured
 from research.studies.page import draw, markdown
 from research.studies.preparing import load, prepare
-from research.studies.results import Results
-from research.studies.running import Training, run
+from research.studies.results import StudyResults
+from research.studies.running import VariantTraining, run
 from research.studies.studies import STUDIES, Study
 
 _KUAIRAND_DAYS = tuple(date(2022, 5, day) for day in (1, 2, 3, 4))
@@ -36,25 +36,23 @@ _QUICK_TREES, _QUICK_SEEDS = 60, 2
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a study."""
     parser = argparse.ArgumentParser(
-        description="How much one choice in the towers' training matters, over several seeds, on the same forest.",
+        description="The effect of single choices in the towers' training, over several seeds, on the same forest.",
         epilog="A stopped run continues from the predictions in the work folder.",
     )
-    parser.add_argument("study", choices=list(STUDIES), help="what is compared")
-    parser.add_argument("--data", nargs="+", choices=("kuairand", "feed"), help="the feed logs (all that make sense)")
+    parser.add_argument("study", choices=list(STUDIES), help="name of the study")
+    parser.add_argument("--data", nargs="+", choices=("kuairand", "feed"), help="the feed logs (all supported)")
     parser.add_argument(
         "--seeds", type=positive, metavar="N", help="trainings of each variant (the study's own number)"
     )
-    parser.add_argument(
-        "--quick", action="store_true", help="a small feed, two seeds if none are given: shows that it runs"
-    )
+    parser.add_argument("--quick", action="store_true", help="a small feed, two seeds if none are given: a smoke test")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument(
         "--page",
         type=page_of("research.studies"),
         metavar="FILE",
-        help="write the tables into this page, and pictures beside it",
+        help="write the tables into this page, and pictures into its folder",
     )
-    parser.add_argument("--work", type=Path, metavar="DIR", help="keep what was made there (a temporary folder)")
+    parser.add_argument("--work", type=Path, metavar="DIR", help="folder for intermediate results (a temporary folder)")
     parser.add_argument(
         "--processes", type=positive, default=os.cpu_count() or 1, metavar="N", help="trainings at a time"
     )
@@ -62,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     study = STUDIES[options.study]
     wanted = ("feed",) if options.quick else tuple(options.data or study.data)
     if unfit := sorted(set(wanted) - set(study.data)):
-        parser.error(f"--data: {study.name} makes no sense on {unfit}, only on {list(study.data)}")
+        parser.error(f"--data: {study.name} does not support {unfit}, only {list(study.data)}")
     seeds = options.seeds or (_QUICK_SEEDS if options.quick else study.seeds)
     console = Console()
     with tempfile.TemporaryDirectory(prefix="studies-benchmark-") as temporary:
@@ -91,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _data(
     study: Study, data: str, quick: bool, work: Path, console: Console
 ) -> list[tuple[PipelineConfig, Path, tuple[date, ...]]]:
-    """The data set's config, feed log and held-out days; nothing where it is not there."""
+    """The data set's config, feed log and held-out days; None if it is not on this machine."""
     if data == "kuairand":
         log = converted_kuairand(work, console)
         return [(KUAIRAND, log, _KUAIRAND_DAYS[-study.kuairand_days :])] if log else []
@@ -112,10 +110,10 @@ def _study(
     work: Path,
     processes: int,
     console: Console,
-) -> Results:
+) -> StudyResults:
     variants = study.variants(data)
     rows_config = study.prepared_by(data)(config)
-    # Most variants leave the forest alone and share its days; the rows are the same for every forest.
+    # Most variants do not change the forest and share its prepared days; the rows are the same for every forest.
     forests = {to_json(grown_by): grown_by for grown_by in (variant.forest(config) for variant in variants)}
     prepared = {
         key: [prepare(grown_by, rows_config, log, day, work / data, console) for day in days]
@@ -125,7 +123,7 @@ def _study(
     labels = np.concatenate([load(folder).day.test.labels for folder in folders[study.base]])
     trainings = {
         (variant.name, seed): [
-            Training(study.name, data, variant.name, folder, seed, variant.forest(config))
+            VariantTraining(study.name, data, variant.name, folder, seed, variant.forest(config))
             for folder in folders[variant.name]
         ]
         for variant in variants
@@ -136,7 +134,7 @@ def _study(
     def pooled(variant: str, seed: int) -> np.ndarray:
         return np.concatenate([predictions[training] for training in trainings[variant, seed]])
 
-    return Results(
+    return StudyResults(
         study,
         data,
         tuple(day.isoformat() for day in days),

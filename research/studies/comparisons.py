@@ -1,4 +1,4 @@
-"""What a study compares: each variant with its base, as a table for the page and as figures for the JSON."""
+"""The comparisons of a study: each variant with its base, as a table for the page and as figures for the JSON."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from benchmarks import pages
 from benchmarks.harness import Figure
 from benchmarks.pages import Column, words
 from research.studies.measuring import Measured, Spread, spread
-from research.studies.results import Comparison, Results
+from research.studies.results import StudyComparison, StudyResults
 from research.studies.studies import LABELS_ALONE
 from research.studies.variance import variance
 
 
-def comparison(results: Results) -> Comparison:
-    """The comparison that the study was made for."""
+def comparison(results: StudyResults) -> StudyComparison:
+    """The comparison of the study."""
     return _COMPARISONS[results.study.name](results)
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """A variant and the one that it is compared with, by name."""
+    """A variant and its base."""
 
     variant: str
     base: str
@@ -37,8 +37,8 @@ class _Pair:
         return self.other.mean_less(self.ours, metric)
 
 
-def _pairs(results: Results, base_of: Callable[[str], str]) -> list[_Pair]:
-    """Every variant but the bases themselves."""
+def _pairs(results: StudyResults, base_of: Callable[[str], str]) -> list[_Pair]:
+    """Every variant except the bases, with its base."""
     names = [(name, base_of(name)) for name in results.variants]
     return [_Pair(name, base, results.variants[name], results.variants[base]) for name, base in names if name != base]
 
@@ -47,8 +47,8 @@ def _columns() -> list[Column[_Pair]]:
     return [words("variant", lambda pair: pair.variant), words("base", lambda pair: pair.base)]
 
 
-def _choices(results: Results) -> Comparison:
-    """What the base has more or less than each variant."""
+def _choices(results: StudyResults) -> StudyComparison:
+    """The base's metrics minus each variant's."""
     pairs = _pairs(results, lambda name: LABELS_ALONE if name.startswith(f"{LABELS_ALONE},") else results.study.base)
     columns = [
         *_columns(),
@@ -66,11 +66,11 @@ def _choices(results: Results) -> Comparison:
         )
         for pair in pairs
     ]
-    return Comparison(figures, [pages.table(columns, pairs)])
+    return StudyComparison(figures, [pages.table(columns, pairs)])
 
 
-def _isotonic(results: Results) -> Comparison:
-    """What calibration changes."""
+def _isotonic(results: StudyResults) -> StudyComparison:
+    """The effect of calibration."""
     pairs = _pairs(
         results, lambda name: f"{LABELS_ALONE}, none" if name.startswith(LABELS_ALONE) else results.study.base
     )
@@ -93,11 +93,11 @@ def _isotonic(results: Results) -> Comparison:
         )
         for pair in pairs
     ]
-    return Comparison(figures, [pages.table(columns, pairs)])
+    return StudyComparison(figures, [pages.table(columns, pairs)])
 
 
-def _sampling(results: Results) -> Comparison:
-    """What sampling does to O/E, objective by objective."""
+def _sampling(results: StudyResults) -> StudyComparison:
+    """The effect of sampling on O/E, per objective."""
     pairs = _pairs(results, lambda name: "default, no sampling" if name.startswith("default") else results.study.base)
 
     def ratio_of(index: int, objective: str) -> Column[_Pair]:
@@ -125,16 +125,16 @@ def _sampling(results: Results) -> Comparison:
                 f"normalized entropy, mean over the objectives: {pair.less('normalized_entropy').text(4, signed=True)}",
             )
         )
-    return Comparison(figures, [pages.table(columns, pairs)])
+    return StudyComparison(figures, [pages.table(columns, pairs)])
 
 
 def _ratios(pair: _Pair) -> list[Spread]:
-    """The variant's O/E over the base's, of each objective."""
+    """The variant's O/E divided by the base's, per objective."""
     return [spread(ratio) for ratio in (pair.ours.values["o_over_e"] / pair.other.values["o_over_e"]).T]
 
 
-def _dense(results: Results) -> Comparison:
-    """What a scale of 100 does to each form of the dense input."""
+def _dense(results: StudyResults) -> StudyComparison:
+    """The effect of a scale of 100 on each form of the dense input."""
     names = [name.removesuffix(", × 1") for name in results.variants if name.endswith(", × 1")]
     pairs = [
         _Pair(name, f"{name}, × 1", results.variants[f"{name}, × 100"], results.variants[f"{name}, × 1"])
@@ -157,10 +157,10 @@ def _dense(results: Results) -> Comparison:
         )
         for pair in pairs
     ]
-    return Comparison(figures, [pages.table(columns, pairs)])
+    return StudyComparison(figures, [pages.table(columns, pairs)])
 
 
-_COMPARISONS: Mapping[str, Callable[[Results], Comparison]] = {
+_COMPARISONS: Mapping[str, Callable[[StudyResults], StudyComparison]] = {
     "variance": variance,
     "choices": _choices,
     "finalists": _choices,

@@ -1,4 +1,4 @@
-"""Metrics of a variant, and how far they move from seed to seed."""
+"""Metrics of a variant, and their standard deviation over the seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -20,8 +20,8 @@ class Spread:
 
     Attributes:
         mean: over the seeds.
-        deviation: standard deviation between seeds; 0 with one seed.
-        half_width: of the 95 % interval of the mean, by Student's t; NaN with one seed, which gives none.
+        deviation: standard deviation over the seeds; 0 with one seed.
+        half_width: of the 95 % interval of the mean, by Student's t; NaN with one seed, which has no interval.
     """
 
     mean: float
@@ -44,16 +44,16 @@ class Measured:
     values: Mapping[str, NDArray[np.float64]]
 
     def spread(self, metric: str, objective: int) -> Spread:
-        """Of one metric and objective."""
+        """The spread of one metric and objective."""
         return spread(self.values[metric][:, objective])
 
     def mean_less(self, other: "Measured", metric: str) -> Spread:
-        """Its mean over the objectives minus another's, seed by seed, so that what both owe to the seed falls out."""
+        """Its mean over the objectives minus another's, paired by seed, so that common effects of the seed cancel."""
         return spread(self.values[metric].mean(axis=1) - other.values[metric].mean(axis=1))
 
 
 def measured(labels: NDArray[np.float32], predictions: Sequence[Probabilities]) -> Measured:
-    """Measures each seed's predictions [rows, objectives] of labels [rows, objectives]."""
+    """Metrics of each seed's predictions [rows, objectives] for labels [rows, objectives]."""
     found = [
         [measure(labels[:, objective], p[:, objective]) for objective in range(labels.shape[1])] for p in predictions
     ]
@@ -61,6 +61,6 @@ def measured(labels: NDArray[np.float32], predictions: Sequence[Probabilities]) 
 
 
 def spread(values: NDArray[np.float64]) -> Spread:
-    """Of values [seeds]."""
+    """The spread of values [seeds]."""
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
     return Spread(float(np.mean(values)), deviation, student_half_width(values))

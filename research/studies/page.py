@@ -1,4 +1,4 @@
-"""A study as a page's tables, and the picture of the variance study."""
+"""The tables of a study's page, and the picture of the variance study."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from benchmarks.drawing import save_svg
 from benchmarks.pages import Column, words
 from research.studies.comparisons import comparison
 from research.studies.measuring import Measured
-from research.studies.results import Results
+from research.studies.results import StudyResults
 from research.studies.studies import WARMUPS, warmup_name
 
 _METRICS = {
@@ -26,13 +26,13 @@ _INTERVALS = (
 _Variant = tuple[str, Measured]
 
 
-def markdown(found: Sequence[Results], command: str, pictures: dict[str, str]) -> str:
+def markdown(found: Sequence[StudyResults], command: str, pictures: dict[str, str]) -> str:
     """All data sets of one study on a page.
 
     Args:
-        found: one for each data set.
-        command: that made them.
-        pictures: data set → the picture's file name, where there is one.
+        found: results, one per data set.
+        command: the command of the run.
+        pictures: data set → the picture's file name, if there is one.
     """
     blocks = [found[0].study.about, pages.origin(command), _INTERVALS]
     for results in found:
@@ -51,8 +51,8 @@ def markdown(found: Sequence[Results], command: str, pictures: dict[str, str]) -
     return pages.join(blocks)
 
 
-def draw(results: Results, file: Path) -> None:
-    """The variance study: each objective's standard deviation of the AUC against the warm-up, by optimizer."""
+def draw(results: StudyResults, file: Path) -> None:
+    """Draws the variance study: each objective's standard deviation of the AUC by warm-up and optimizer."""
     from matplotlib import pyplot
 
     names = list(results.objectives)
@@ -72,8 +72,8 @@ def draw(results: Results, file: Path) -> None:
     pyplot.close(figure)
 
 
-def _table(results: Results, metric: str, digits: int) -> str:
-    """Each variant's mean of every objective, with the standard deviation between seeds."""
+def _table(results: StudyResults, metric: str, digits: int) -> str:
+    """Mean per variant and objective, with the standard deviation over the seeds."""
 
     def column(index: int, objective: str) -> Column[_Variant]:
         def cell(variant: _Variant) -> str:

@@ -26,13 +26,13 @@ _SPLITS = ("train", "test")
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """A held-out day as the towers see it; the forest's features are not kept.
+class PreparedDay:
+    """A held-out day with the towers' inputs, without the forest's features.
 
     Attributes:
         day: config and rows.
-        forest: one, whatever the towers' seed.
-        before_calibration: the same with leaf values that know nothing of the held-out viewers.
+        forest: the forest; the same for all seeds of the towers.
+        before_calibration: the same forest with leaf values that are fitted without the held-out viewers.
         leaves: of the training rows and of the held-out rows.
     """
 
@@ -45,15 +45,15 @@ class Prepared:
 def prepare(
     config: PipelineConfig, rows_config: PipelineConfig, log: Path, day: date, work: Path, console: Console
 ) -> Path:
-    """The folder of a day that is ready to be loaded.
+    """Prepares a day, unless `work` has it already; returns its folder, for `load`.
 
     Args:
-        config: that the forest is grown with, and that the variants change.
-        rows_config: that the rows are made with; the same for all forests of a study, which share them.
+        config: for the forest; the variants change it.
+        rows_config: for the rows; the same for all forests of a study, which share the rows.
         log: the feed log.
-        day: to hold out.
+        day: the held-out day.
         work: folder of pipeline runs and prepared days.
-        console: where progress goes.
+        console: shows progress.
 
     Raises:
         RuntimeError: a component failed.
@@ -63,7 +63,7 @@ def prepare(
     folder = work / "prepared" / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     if (folder / _DONE).exists():
         return folder
-    console.print(f"{day}: growing the forest")
+    console.print(f"{day}: training the forest")
     names, objectives = config.features.forest_names, config.objective_names
     forest, _ = train_forest(held_out.train.batches(), config.forest, names, objectives)
     traversal = Traversal(forest)
@@ -80,15 +80,15 @@ def prepare(
 
 
 def without_held_out(forest: Forest, day: HeldOutDay, scratch: Path) -> Forest:
-    """The forest with leaf values of the training rows of all viewers but those held out."""
+    """The forest with leaf values fitted on the training rows without the held-out viewers."""
     others = ~day.validation
     rows = [(day.train.features[others], day.train.labels[others])]
     return refitted(forest, rows, day.config.forest.learning_rate, scratch)
 
 
 @lru_cache(maxsize=1)
-def load(folder: Path) -> Prepared:
-    """What `prepare` wrote."""
+def load(folder: Path) -> PreparedDay:
+    """Reads the folder that `prepare` wrote."""
     config = from_json(PipelineConfig, (folder / _CONFIG).read_text())
     rows, leaves = [], []
     for name in _SPLITS:
@@ -99,7 +99,7 @@ def load(folder: Path) -> Prepared:
             leaves.append(arrays["leaves"])
     day = HeldOutDay(config, date.fromisoformat((folder / _DONE).read_text()), folder, rows[0], rows[1])
     forest, before = (Forest.load(str(folder / name)) for name in (_FOREST, _BEFORE_CALIBRATION))
-    return Prepared(day, forest, before, (leaves[0], leaves[1]))
+    return PreparedDay(day, forest, before, (leaves[0], leaves[1]))
 
 
 def scaled(day: HeldOutDay, scale: float) -> HeldOutDay:

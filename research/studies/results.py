@@ -1,4 +1,4 @@
-"""What a study found on one data set, and what it compares there."""
+"""The results and the comparison of a study on one data set."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from research.studies.studies import Study
 
 
 @dataclass(frozen=True, eq=False)
-class Results:
+class StudyResults:
     """Attributes:
-    study: what was compared.
+    study: the study.
     data: the data set's name.
-    days: that were predicted, pooled.
+    days: the predicted days, pooled.
     seeds: trainings of each variant.
     rows: impressions of those days.
     objectives: name → positives.
@@ -30,13 +30,13 @@ class Results:
 
     @property
     def rarest(self) -> int:
-        """The objective with the fewest positives, by its place."""
+        """The index of the objective with the fewest positives."""
         positives = list(self.objectives.values())
         return positives.index(min(positives))
 
 
 @dataclass(frozen=True)
-class Comparison:
+class StudyComparison:
     """A study's comparison on one data set.
 
     Attributes:

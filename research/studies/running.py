@@ -1,4 +1,4 @@
-"""All trainings of a study, in several processes; predictions are kept, so that a stopped run continues from them."""
+"""All trainings of a study, in several processes; predictions are stored, so that a stopped run continues from them."""
 
 import hashlib
 import logging
@@ -24,7 +24,7 @@ from research.studies.training import Probabilities, predict
 
 
 @dataclass(frozen=True)
-class Training:
+class VariantTraining:
     """One training of a study.
 
     Attributes:
@@ -42,7 +42,7 @@ class Training:
     config: PipelineConfig = field(compare=False)
 
     def file(self, work: Path) -> Path:
-        """Where its predictions are kept: the name holds all that they depend on."""
+        """The file of its predictions; its name contains everything that they depend on."""
         [variant] = [v for v in STUDIES[self.study].variants(self.data) if v.name == self.variant]
         changed = to_json(variant.change(self.config))
         code = code_fingerprint("ranker.towers", "research.quality.towers", "research.studies.training")
@@ -51,13 +51,13 @@ class Training:
 
 
 def run(
-    trainings: Sequence[Training], work: Path, processes: int, console: Console
-) -> Mapping[Training, Probabilities]:
-    """Predictions of all trainings; each process uses one thread, which trains more in the same time than two do."""
-    # Named once: a name depends on the code, which may be edited while a long run trains.
+    trainings: Sequence[VariantTraining], work: Path, processes: int, console: Console
+) -> Mapping[VariantTraining, Probabilities]:
+    """Predictions of all trainings. Each process uses one thread, which gives a higher throughput than two."""
+    # Computed once: the file names depend on the code, which may be edited during a long run.
     files = {training: training.file(work) for training in trainings}
     missing = [training for training in trainings if not files[training].is_file()]
-    # One after the other for each day, so that a process seldom has to load another.
+    # Sorted by day, so that a process rarely has to load another day.
     missing.sort(key=lambda training: str(training.day))
     if missing:
         context = multiprocessing.get_context("spawn")
@@ -75,6 +75,6 @@ def _quiet_and_single() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def _train(training: Training, file: Path) -> None:
+def _train(training: VariantTraining, file: Path) -> None:
     [variant] = [v for v in STUDIES[training.study].variants(training.data) if v.name == training.variant]
     keep(file, predict(load(training.day), variant, training.seed))

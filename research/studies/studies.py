@@ -1,4 +1,4 @@
-"""What is compared in each study."""
+"""The variants of each study."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ Change = Callable[[PipelineConfig], PipelineConfig]
 
 LABELS_ALONE = "labels alone"
 WARMUPS = (0.0, 0.05, 0.1, 0.5)
-# Adagrad divides by all that it has seen, and its steps grow ever shorter: it needs a larger rate.
+# Adagrad divides by the sum of all squared gradients, so its steps become smaller: it needs a larger rate.
 _RATES = {"adam": 2e-3, "adamw": 2e-3, "adagrad": 3e-2}
 _ADAMW_DECAY = 1e-2
 DEFAULT_BY_ADAGRAD = "default, adagrad, warm-up 10%"
@@ -44,9 +44,9 @@ class Variant:
     Attributes:
         name: in the tables.
         change: of the data set's config.
-        dense_scale: the dense embeddings are multiplied by it, when training and afterwards.
-        post_hoc: an isotonic regression per objective, fitted on held-out viewers, follows the model.
-        forest: change of the config that the forest is grown with, before the other one.
+        dense_scale: factor of the dense embeddings, in training and prediction.
+        post_hoc: whether an isotonic regression per objective, fitted on held-out viewers, follows the model.
+        forest: change of the forest's config, applied before `change`.
     """
 
     name: str
@@ -67,15 +67,15 @@ class Study:
     Attributes:
         name: on the command line.
         title: of its page.
-        about: what is compared, in a sentence or two.
-        variants: a function of the data set's name.
+        about: description of the comparison, in a sentence or two.
+        variants: name of the data set → the variants.
         base: the variant that the others are compared with.
         seeds: trainings of each variant.
-        kuairand_days: how many of KuaiRand's held-out days are pooled, the newest.
-        feed_days: the same of the built-in feed.
-        feed_rows: impressions of the built-in feed, those of the first held-out day among them.
-        data: the data sets that it makes sense on.
-        prepared_by: change of the config that the rows are prepared with.
+        kuairand_days: number of KuaiRand's newest held-out days that are pooled.
+        feed_days: the same for the built-in feed.
+        feed_rows: impressions of the built-in feed, including the first held-out day's.
+        data: the data sets that it is meaningful for.
+        prepared_by: change of the config for preparing the rows.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Study:
 
 
 def labels_alone(config: PipelineConfig) -> PipelineConfig:
-    """The source's way: towers that learn from what happened, and are served by themselves."""
+    """As in the source: towers that learn from labels only, and are served without the forest's prediction."""
     return _with(config, replace(config.training, distillation=0.0), replace(config.towers, forest_share=0.0))
 
 

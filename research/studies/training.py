@@ -10,13 +10,13 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.forest.model import Forest
 from research.quality.rows import HeldOutDay, Rows
 from research.quality.towers import Leaves, tower_logits
-from research.studies.preparing import Prepared, scaled
+from research.studies.preparing import PreparedDay, scaled
 from research.studies.studies import Variant
 
 Probabilities = NDArray[np.float32]
 
 
-def predict(prepared: Prepared, variant: Variant, seed: int) -> Probabilities:
+def predict(prepared: PreparedDay, variant: Variant, seed: int) -> Probabilities:
     """Trains the variant's towers and predicts the held-out day; [rows, objectives]."""
     day = scaled(prepared.day, variant.dense_scale)
     config = variant.change(day.config)
@@ -34,13 +34,13 @@ def _probabilities(day: HeldOutDay, config: PipelineConfig, forest: Forest, leav
 
 
 def _calibrated(day: HeldOutDay, config: PipelineConfig, forest: Forest, leaves: Leaves, seed: int) -> Probabilities:
-    """The held-out viewers of the training days are kept for an isotonic regression of each objective."""
+    """Trains without the held-out viewers of the training days; fits an isotonic regression per objective on them."""
     held_out = day.validation
     kept = replace(day, train=_some(day.train, ~held_out), test=_joined(_some(day.train, held_out), day.test))
     both = (leaves[0][~held_out], np.concatenate([leaves[0][held_out], leaves[1]]))
     p = _probabilities(kept, config, forest, both, seed)
     fitted, labels = int(held_out.sum()), day.train.labels[held_out]
-    # Where it saw no positive it would predict 0, and the first positive there would cost more than all else together.
+    # Unclipped, it would predict 0 for a range without positives, and one positive there would dominate the loss.
     least = 0.5 / fitted
     columns = [
         IsotonicRegression(y_min=least, y_max=1 - least, out_of_bounds="clip")

@@ -1,4 +1,4 @@
-"""How far the AUC moves from seed to seed: with and without warm-up, by setting, and of the default."""
+"""Standard deviation of the AUC over the seeds: with and without warm-up, by setting, and of the default."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -9,7 +9,7 @@ from benchmarks import pages
 from benchmarks.harness import Figure
 from benchmarks.pages import Column, words
 from research.studies.measuring import Measured, Spread
-from research.studies.results import Comparison, Results
+from research.studies.results import StudyComparison, StudyResults
 from research.studies.studies import DEFAULT_BY_ADAGRAD, WARMUPS, warmup_name
 
 _DEFAULT_WARMUP = 0.1
@@ -17,15 +17,15 @@ _OPTIMIZERS = ("adam", "adamw", "adagrad")
 _DEFAULT = f"default, warm-up {_DEFAULT_WARMUP:.0%}"
 
 
-def variance(results: Results) -> Comparison:
-    """How far the AUC moves from seed to seed: by warm-up, by setting, and of the default."""
+def variance(results: StudyResults) -> StudyComparison:
+    """Standard deviation of the AUC over the seeds: by warm-up, by setting, and of the default."""
     changed, steadiest = _default_changed(results), _steadiest(results)
     figures = [*_warmups(results), steadiest.figure(results), *(row.figure(results) for row in changed)]
-    return Comparison(figures, [*steadiest.tables(), pages.table(_CHANGED, changed)])
+    return StudyComparison(figures, [*steadiest.tables(), pages.table(_CHANGED, changed)])
 
 
-def _warmups(results: Results) -> list[Figure]:
-    """Each optimizer with and without warm-up, and the default with and without the forest; the rarest objective."""
+def _warmups(results: StudyResults) -> list[Figure]:
+    """For the rarest objective: each optimizer with and without warm-up, the default with and without the forest."""
     objective = list(results.objectives)[results.rarest]
     alone = warmup_name("adam", _DEFAULT_WARMUP)
     pairs = {name: (warmup_name(name, _DEFAULT_WARMUP), warmup_name(name, 0.0)) for name in _OPTIMIZERS}
@@ -52,10 +52,10 @@ class _Setting:
     """A setting's AUC, mean over the objectives.
 
     Attributes:
-        role: why it is in the table.
+        role: its role in the table.
         name: of the variant.
         mean: AUC.
-        deviation: standard deviation between seeds, mean over the objectives.
+        deviation: standard deviation over the seeds, mean over the objectives.
     """
 
     role: str
@@ -66,12 +66,12 @@ class _Setting:
 
 @dataclass(frozen=True)
 class _Steadiest:
-    """The settings of towers that learn from the labels alone, compared by their mean AUC and its deviation.
+    """The settings of towers that learn from the labels only, compared by their mean AUC and its deviation.
 
     Attributes:
-        best: has the highest mean AUC.
-        least: has the least deviation of those in `good`.
-        default: the default's optimizer and warm-up.
+        best: the setting with the highest mean AUC.
+        least: the setting with the lowest deviation of those in `good`.
+        default: the setting with the default's optimizer and warm-up.
         good: the settings whose mean AUC is not significantly below the best's.
     """
 
@@ -80,8 +80,8 @@ class _Steadiest:
     default: _Setting
     good: list[str]
 
-    def figure(self, results: Results) -> Figure:
-        """The default's deviation compared with the least."""
+    def figure(self, results: StudyResults) -> Figure:
+        """The default's deviation compared with the lowest."""
         return Figure(
             f"{results.data}.auc_deviation.least",
             self.default.deviation,
@@ -92,7 +92,7 @@ class _Steadiest:
         )
 
     def tables(self) -> list[str]:
-        """The three settings, and the names of the good ones."""
+        """The table of the three settings, and the names of the settings in `good`."""
         columns: list[Column[_Setting]] = [
             words("of the settings that learn from labels alone", lambda row: row.role),
             words("setting", lambda row: row.name),
@@ -105,7 +105,7 @@ class _Steadiest:
         ]
 
 
-def _steadiest(results: Results) -> _Steadiest:
+def _steadiest(results: StudyResults) -> _Steadiest:
     alone = {name: results.variants[name] for name in (warmup_name(*pair) for pair in product(_OPTIMIZERS, WARMUPS))}
 
     def mean(name: str) -> float:
@@ -116,7 +116,7 @@ def _steadiest(results: Results) -> _Steadiest:
 
     best = max(alone, key=mean)
     behind = {name: alone[best].mean_less(variant, "auc") for name, variant in alone.items()}
-    # With one seed the half width is NaN, and nothing is significant.
+    # With one seed the half width is NaN, and no difference is significant.
     good = [name for name, less in behind.items() if not less.mean > less.half_width]
     least = min(good, key=lambda name: _mean_deviation(alone[name], len(results.objectives)))
     return _Steadiest(
@@ -129,11 +129,11 @@ def _steadiest(results: Results) -> _Steadiest:
 
 @dataclass(frozen=True)
 class _Changed:
-    """The default compared with another variant of it.
+    """The default compared with a changed default.
 
     Attributes:
-        change: in words.
-        default, changed: mean over the objectives of the AUC's standard deviation between seeds.
+        change: description of the change.
+        default, changed: mean over the objectives of the AUC's standard deviation over the seeds.
         auc, entropy: the default's minus the other's, mean over the objectives.
     """
 
@@ -143,7 +143,7 @@ class _Changed:
     auc: Spread
     entropy: Spread
 
-    def figure(self, results: Results) -> Figure:
+    def figure(self, results: StudyResults) -> Figure:
         """The deviations compared."""
         return Figure(
             f"{results.data}.auc_deviation.default, {self.change}",
@@ -164,7 +164,7 @@ _CHANGED: list[Column[_Changed]] = [
 ]
 
 
-def _default_changed(results: Results) -> list[_Changed]:
+def _default_changed(results: StudyResults) -> list[_Changed]:
     default, objectives = results.variants[_DEFAULT], len(results.objectives)
     made = []
     for name, change in (("default, warm-up 0%", "without warm-up"), (DEFAULT_BY_ADAGRAD, "trained by Adagrad")):

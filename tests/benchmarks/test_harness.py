@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.harness import Figure, Machine, Options, Results, alternate, parse_options, positive, report
+from benchmarks.harness import BenchmarkResults, Figure, Machine, Options, alternate, parse_options, positive, report
 from ranker.documents import DocumentError
 from ranker.identity.code import PROJECT_ROOT
 
@@ -40,14 +40,14 @@ def test_the_json_holds_every_figure_under_its_name(tmp_path: Path) -> None:
 
 
 def test_results_survive_their_file() -> None:
-    results = Results(
+    results = BenchmarkResults(
         "evaluation", False, Machine(2, "x86_64", "3.11.7"), (FAST, HEAVY, Figure("plain", 1.0, 2.0, "s"))
     )
-    assert Results.from_json(results.to_json()) == results
-    nothing = Results("nothing", True, Machine(None, "arm64", "3.11.7"), ())
-    assert Results.from_json(nothing.to_json()) == nothing
+    assert BenchmarkResults.from_json(results.to_json()) == results
+    nothing = BenchmarkResults("nothing", True, Machine(None, "arm64", "3.11.7"), ())
+    assert BenchmarkResults.from_json(nothing.to_json()) == nothing
     undefined = replace(results, figures=(Figure("undefined", math.nan, 1.0, "AUC"),))
-    [figure] = Results.from_json(undefined.to_json()).figures
+    [figure] = BenchmarkResults.from_json(undefined.to_json()).figures
     assert math.isnan(figure.ours)
     assert figure.rival == 1.0
 
@@ -55,15 +55,15 @@ def test_results_survive_their_file() -> None:
 @pytest.mark.parametrize("file", sorted((PROJECT_ROOT / "docs").glob("**/*.json")), ids=lambda file: file.name)
 def test_the_results_in_the_docs_are_read_and_written_again_as_they_are(file: Path) -> None:
     text = file.read_text()
-    results = Results.from_json(text, str(file))
+    results = BenchmarkResults.from_json(text, str(file))
     assert results.figures
     assert json.loads(results.to_json()) == json.loads(text)
 
 
 def test_a_damaged_file_is_named_with_the_field() -> None:
-    text = Results("evaluation", False, Machine(2, "x86_64", "3.11.7"), (FAST,)).to_json()
+    text = BenchmarkResults("evaluation", False, Machine(2, "x86_64", "3.11.7"), (FAST,)).to_json()
     with pytest.raises(DocumentError, match=r"^old\.json: figures\.evaluator\.ours: "):
-        Results.from_json(text.replace("8000.0", '"fast"'), "old.json")
+        BenchmarkResults.from_json(text.replace("8000.0", '"fast"'), "old.json")
 
 
 def test_runs_are_taken_in_turns() -> None:

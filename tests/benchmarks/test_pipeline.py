@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from rich.console import Console
 
-from benchmarks.component_speed import Prepared, feed_log_gen, in_memory, leaf_encoder, tower_trainer
+from benchmarks.component_speed import PreparedFeed, feed_log_gen, in_memory, leaf_encoder, tower_trainer
 from benchmarks.pipeline import prepare
 from pipeline_config import FEED
 
@@ -25,13 +25,13 @@ def test_batches_from_memory_are_those_that_were_read() -> None:
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """What the pipeline makes of a small feed."""
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedFeed:
+    """The pipeline's artifacts of a small feed."""
     return prepare(4000, FEED, tmp_path_factory.mktemp("prepared"), Console(file=io.StringIO()))
 
 
 @pytest.mark.slow
-def test_every_figure_is_measured_on_the_rows_of_the_feed(prepared: Prepared, tmp_path: Path) -> None:
+def test_every_figure_is_measured_on_the_rows_of_the_feed(prepared: PreparedFeed, tmp_path: Path) -> None:
     figures = [feed_log_gen(prepared, tmp_path), leaf_encoder(prepared, tmp_path, 1), tower_trainer(prepared, 1)]
 
     assert [figure.name for figure in figures] == ["feed_log_gen", "leaf_encoder", "tower_trainer"]

@@ -1,4 +1,4 @@
-"""Examples as Transform materialises them, for the components after it."""
+"""Examples in Transform's format, for the components after it."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def tensors_of(rows: int, seed: int) -> dict[str, np.ndarray]:
 
 
 def write_examples(path: Path, tensors: dict[str, np.ndarray]) -> None:
-    """Writes the tensors' rows as tf.Examples, gzipped where the name ends in .gz."""
+    """Writes the tensors' rows as tf.Examples, gzipped if the name ends in .gz."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(path), "GZIP" if path.suffix == ".gz" else "") as writer:
         for i in range(len(next(iter(tensors.values())))):

@@ -83,7 +83,7 @@ def killed_run(small_feed: Path, workdir: Path) -> str:
 
 @pytest.fixture(scope="session")
 def first_run(small_feed: Path, workdir: Path, killed_run: str) -> FinishedRun:
-    """The run that goes on where the killed one stopped, to a pushed model."""
+    """The run that continues where the killed run stopped, up to a pushed model."""
     return run_locally(workdir, "--feed-log", str(small_feed))
 
 

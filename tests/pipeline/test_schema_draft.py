@@ -1,4 +1,4 @@
-"""Infers a schema from a small log, and checks that other days of it fit and broken ones do not."""
+"""Drafts a schema from a small log, and checks that other days of it are valid and broken ones are not."""
 
 from datetime import date
 from pathlib import Path
@@ -29,7 +29,7 @@ def feed_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for day, table in tables.items():
         folder = root / f"day-{day}"
         folder.mkdir()
-        # Nearly the same all day long, and another the next day.
+        # Almost constant within a day, and different the next day.
         weekday = pa.array([f"{day:%A}"] * (ROWS - 3) + ["Sunday"] * 3)
         pq.write_table(replaced(table, "cohort", weekday), folder / "part-0.parquet")
     return root

@@ -1,4 +1,4 @@
-"""The docs' result pages: each has a part that its program writes, and conclusions that a person wrote."""
+"""The docs' result pages: each has a generated part and handwritten conclusions."""
 
 import re
 from pathlib import Path

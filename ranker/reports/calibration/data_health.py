@@ -1,4 +1,4 @@
-"""What TFDV found, read from its protos."""
+"""TFDV's statistics and anomalies, read from its protos."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -24,13 +24,13 @@ def by_name(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str
 def compare_features(
     names: Iterable[str], train: Features, held_out: Features, anomalies: anomalies_pb2.Anomalies
 ) -> tuple[FeatureComparison, ...]:
-    """One entry per feature that either split has statistics of.
+    """One entry per feature that has statistics in at least one split.
 
     Args:
         names: the features, in the order of the result.
         train: statistics of the training window.
         held_out: statistics of the held-out day.
-        anomalies: of the held-out day, with the drift that the schema's limits had measured.
+        anomalies: of the held-out day, with the drift measured for the schema's limits.
     """
     drifts = {info.path.step[0]: info.drift_measurements for info in anomalies.drift_skew_info if info.path.step}
     found = []
@@ -57,7 +57,7 @@ def compare_features(
 
 
 def positive_rates(objectives: Sequence[str], train: Features) -> dict[str, float]:
-    """The share of positives of each objective, whose column holds 0 and 1."""
+    """The share of positives of each objective: the mean of its 0/1 column."""
     return {name: train[name].num_stats.mean for name in objectives if name in train}
 
 
@@ -91,7 +91,7 @@ def _missing(feature: statistics_pb2.FeatureNameStatistics | None) -> float | No
 def _typical(
     before: statistics_pb2.FeatureNameStatistics | None, after: statistics_pb2.FeatureNameStatistics | None
 ) -> tuple[float | None, float | None]:
-    """The means of a number; of a category the shares of the value that was the most frequent in training."""
+    """The means of a number; for a category, the shares of the value that is most frequent in training."""
     split = [feature for feature in (before, after) if feature is not None]
     if any(feature.HasField("string_stats") for feature in split):
         buckets = [bucket for feature in split for bucket in feature.string_stats.rank_histogram.buckets[:1]]

@@ -1,4 +1,4 @@
-"""The verdict in a sentence, and notes on it."""
+"""The verdict as a sentence, and its notes."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Headline:
-    """What the page opens with."""
+    """The headline of the page."""
 
     blessed: bool
     sentence: str
@@ -26,7 +26,7 @@ class Headline:
 
 
 def verdict(inputs: ReportInputs) -> Headline:
-    """Says whether the model is published and why; every gate that failed is a note with its value and limit."""
+    """Whether the model is published, and why; every failed gate is a note with its value and limit."""
     evaluation = inputs.evaluation
     refusing = [v.text for v in evaluation.verdicts if v.refuses]
     informing = [v.text for v in evaluation.verdicts if v.outcome == "failed" and not v.blocking]
@@ -45,18 +45,18 @@ def verdict(inputs: ReportInputs) -> Headline:
 def _sentence(inputs: ReportInputs, refusing: list[str]) -> str:
     evaluation = inputs.evaluation
     if refusing:
-        return f"Not blessed: {plural(len(refusing), 'gate')} failed, and the model serving before goes on."
+        return f"Not blessed: {plural(len(refusing), 'gate')} failed, and the previous model continues to serve."
     overall = sum(1 for v in evaluation.verdicts if not v.slice and v.passed)
     on_slices = evaluation.slice_verdicts.get("passed", 0)
-    held = plural(overall, "gate") + (f" and {on_slices:,} on slices" if on_slices else "")
+    passed = plural(overall, "gate") + (f" and {on_slices:,} on slices" if on_slices else "")
     pushed = f" and pushed as version {inputs.pushed_version}" if inputs.pushed_version else ""
-    return f"Blessed{pushed}: {held} held."
+    return f"Blessed{pushed}: {passed} passed."
 
 
 def _baseline_note(evaluation: Evaluation) -> Note:
     version, dropped = evaluation.baseline.version, evaluation.baseline.dropped
     if version is None:
-        return Note("No model was serving before, so the gates against it were left out.")
+        return Note("No model was serving before, so the gates that compare with it were skipped.")
     if dropped:
         return Note(f"Not compared with the model now serving, version {version}: {dropped}", "warn")
     return Note(f"Compared with the model now serving, version {version}, on the same impressions.")

@@ -1,4 +1,4 @@
-"""What a report is made of: what a component reads from artifacts."""
+"""The inputs of a report, which the component reads from artifacts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Anomaly:
         split: train or eval.
         feature: the feature, or "all features".
         severity: whether it fails a run.
-        text: what is wrong.
+        text: description of the problem.
     """
 
     split: str
@@ -33,12 +33,12 @@ class FeatureComparison:
 
     Attributes:
         feature: its column.
-        missing: share of impressions without a value, in training and on the day; None where a split lacks it.
+        missing: share of impressions without a value, in training and on the day; None if the split lacks the feature.
         typical: the mean of a number, the share of the most frequent value of a category; in training and on the day.
-        what: what `typical` is, in words.
-        measure: how its drift is measured; "" where the schema sets no limit.
-        drift: how far the day is from the training window.
-        limit: the schema's limit on that.
+        what: description of `typical`.
+        measure: the measure of drift; "" if the schema sets no limit.
+        drift: distance of the day from the training window.
+        limit: the schema's drift limit.
     """
 
     feature: str
@@ -55,19 +55,19 @@ class ReportInputs:
     """Everything on the page.
 
     Attributes:
-        evaluation: what the Evaluator found.
+        evaluation: the Evaluator's document.
         manifest: of the model.
-        forest_curve: the loss of the forest; None where the run grew none, but took over the forest of its parent.
+        forest_curve: the loss of the forest; None if the run did not train one but reused its parent's forest.
         tower_history: the loss of the towers.
-        anomalies: findings in both splits.
+        anomalies: of both splits.
         features: every feature that has statistics.
         base_rates: share of positives in training, by objective.
         rows_per_day: impressions by day, oldest first; the last day is held out.
         missing_days: days of the training window without a folder.
-        fingerprints: what names the data, the training and the forest.
+        fingerprints: of the data, the training and the forest.
         versions: versions of the libraries that the run used.
         gates: the gates' config, as JSON values.
-        pushed_version: the version that the model was pushed as, or None where it was not.
+        pushed_version: the version that the model was pushed as, or None if it was not pushed.
     """
 
     evaluation: Evaluation
@@ -86,10 +86,10 @@ class ReportInputs:
 
     @property
     def objectives(self) -> tuple[str, ...]:
-        """Objectives in their order."""
+        """The objectives in the config's order."""
         return tuple(self.evaluation.objectives)
 
     @property
     def compared(self) -> bool:
-        """Whether the serving model was evaluated beside the candidate."""
+        """Whether the serving model was evaluated together with the candidate."""
         return self.evaluation.compared

@@ -1,4 +1,4 @@
-"""Puts figures and tables into the page."""
+"""Renders the page with its figures and tables."""
 
 from ranker.reports.calibration import tables as content
 from ranker.reports.calibration.headline import verdict
@@ -14,11 +14,11 @@ from ranker.reports.html_table import MAX_ROWS
 from ranker.reports.svg import OE_STEPS
 
 MOST_DRIFTED = 10
-"""Features shown at once; the others are folded away."""
+"""Number of features shown at first; the others are folded."""
 
 
 def report_page(inputs: ReportInputs) -> str:
-    """The calibration report as one HTML document that needs nothing else."""
+    """The calibration report as one self-contained HTML document."""
     evaluation = inputs.evaluation
     drawn = inputs.objectives[:MAX_OBJECTIVES]
     least_auc = {v.objective: v.limit[0] for v in evaluation.verdicts if v.metric == "auc"}

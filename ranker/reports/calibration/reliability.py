@@ -1,4 +1,4 @@
-"""Reliability diagrams: what share of impressions had the outcome, where the model expected which."""
+"""Reliability diagrams: observed rate of the outcome by predicted probability."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,7 +10,7 @@ from ranker.reports.svg import colour, render
 from ranker.reports.text import plural
 
 MIN_EXPECTED = 5
-"""Outcomes expected in a bin; with fewer, a rare objective's diagram would show noise."""
+"""Minimum of expected outcomes per bin; with fewer, a rare objective's diagram would show noise."""
 
 _SIZE = (340, 340)
 
@@ -20,7 +20,7 @@ def reliability_diagram(objective: str, curves: ObjectiveCurves, confidence: flo
 
     Args:
         objective: its name.
-        curves: of the candidate and, where there is one, of the baseline.
+        curves: of the candidate and, if there is one, of the baseline.
         confidence: level of the intervals on the observed rates.
     """
 
@@ -69,10 +69,10 @@ def reliability_diagram(objective: str, curves: ObjectiveCurves, confidence: flo
 
 
 def merged(curve: Reliability) -> tuple[Floats, Floats, Floats, Floats]:
-    """The bins of a curve, neighbours joined until each expects MIN_EXPECTED outcomes or is the only one.
+    """The bins of a curve; neighbours are joined until each has MIN_EXPECTED expected outcomes or one bin is left.
 
     Returns:
-        The least prediction of each bin, impressions, positives and summed predictions, [bins] each.
+        The lowest prediction of each bin, impressions, positives and summed predictions, [bins] each.
     """
     edges, impressions, positives, predicted = (
         np.array(values) for values in (curve.edges, curve.impressions, curve.positives, curve.predicted)
@@ -95,7 +95,7 @@ def merged(curve: Reliability) -> tuple[Floats, Floats, Floats, Floats]:
 
 
 def _points(curve: Reliability, confidence: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """Mean prediction, observed rate and the ends of its interval, of each bin that holds impressions."""
+    """Mean prediction, observed rate and the ends of its interval, of each bin that has impressions."""
     _, impressions, positives, predicted = merged(curve)
     held = impressions > 0
     impressions, positives, predicted = impressions[held], positives[held], predicted[held]
@@ -103,7 +103,7 @@ def _points(curve: Reliability, confidence: float) -> tuple[Floats, Floats, Floa
 
 
 def _range(curves: ObjectiveCurves) -> tuple[float, float]:
-    """What both axes show: every mean prediction and every observed rate above zero, with some air."""
+    """The range of both axes: every mean prediction and every observed rate above zero, with a margin."""
     values = []
     for model in (curves.candidate, curves.baseline):
         if model is not None:

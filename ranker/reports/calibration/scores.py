@@ -1,4 +1,4 @@
-"""How the scores of the candidate are distributed, and how those of the model now serving."""
+"""The score distributions of the candidate and of the serving model."""
 
 from matplotlib.figure import Figure
 
@@ -14,7 +14,7 @@ def score_distribution(objective: str, curves: ObjectiveCurves) -> Drawing:
 
     Args:
         objective: its name.
-        curves: of the candidate and, where there is one, of the baseline.
+        curves: of the candidate and, if there is one, of the baseline.
     """
 
     def draw(figure: Figure) -> None:

@@ -12,12 +12,12 @@ _WIDTH, _ROW, _AXIS = 340, 17, 62  # CSS pixels
 
 
 def auc_by_slice(objective: str, evaluation: Evaluation, gate: float | None) -> Drawing:
-    """A dot with its interval per slice, the serving model's beside it, all impressions on top.
+    """A dot with its interval per slice, next to the serving model's; all impressions at the top.
 
     Args:
         objective: its name.
         evaluation: of the candidate.
-        gate: the least AUC over all impressions, or None where there is no such gate.
+        gate: the lowest allowed AUC over all impressions, or None without such a gate.
     """
     rows, _ = slice_rows(evaluation)
     evaluated = evaluation.objectives[objective].candidate
@@ -59,13 +59,13 @@ def _dots(axes: Axes, by_row: dict[int, ObjectiveEvaluation]) -> None:
     low, value, high = ([getattr(auc, end) for auc in measured.values()] for end in ("lower", "value", "upper"))
     axes.hlines(list(measured), low, high, colors=colour("candidate"), linewidth=1.2)
     axes.plot(value, list(measured), marker="o", markersize=3.5, linestyle="none", color=colour("candidate"))
-    across = axes.get_yaxis_transform()  # the whole width, whatever the limits
+    across = axes.get_yaxis_transform()  # the full width, whatever the limits
     for y in by_row.keys() - measured.keys():
         axes.text(0.5, y, "undefined", ha="center", va="center", color=colour("muted"), fontsize=7, transform=across)
 
 
 def _limits(entries: list[ObjectiveEvaluation], gate: float | None) -> tuple[float, float]:
-    """From the lowest to the highest value that is drawn; the interval of a tiny slice may run out of the figure."""
+    """From the lowest to the highest value that is drawn; the interval of a tiny slice may exceed the figure."""
     overall = entries[0].candidate.auc
     drawn = [entry.candidate.auc.value for entry in entries]
     drawn += [entry.baseline.auc.value for entry in entries if entry.baseline is not None]

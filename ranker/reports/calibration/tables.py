@@ -9,32 +9,32 @@ from ranker.evaluation.gates import Limit
 from ranker.evaluation.intervals import UNDEFINED, Estimate
 from ranker.reports.calibration.inputs import FeatureComparison, ReportInputs
 from ranker.reports.calibration.reliability import merged
-from ranker.reports.html_table import Column, Table, TableCell, Tone, limited, text_cell
+from ranker.reports.html_table import Table, TableCell, TableColumn, Tone, limited, text_cell
 from ranker.reports.text import count, defined, interval, number, percent, significant, weekday
 
-_NE = Column(
+_NE = TableColumn(
     "NE", "normalized entropy: log loss over the entropy of the base rate; below 1 is better than the base rate"
 )
-_ECE = Column("ECE", "expected calibration error: mean gap of the reliability diagram")
+_ECE = TableColumn("ECE", "expected calibration error: mean gap of the reliability diagram")
 _SERVING = (
-    Column("serving AUC", "of the model now serving; below it by how much the candidate's is lower"),
-    Column("serving O/E", "of the model now serving; below it by how much the candidate's |log O/E| is larger"),
-    Column("serving NE", "of the model now serving"),
+    TableColumn("serving AUC", "of the model now serving; below it the candidate's AUC drop"),
+    TableColumn("serving O/E", "of the model now serving; below it the candidate's increase of |log O/E|"),
+    TableColumn("serving NE", "of the model now serving"),
 )
 
 
 def objectives_table(inputs: ReportInputs) -> Table:
-    """One row per objective: metrics with intervals, the serving model's beside them, and the gate."""
+    """One row per objective: metrics with intervals, those of the serving model, and the gate."""
     towers = {o["name"]: o["tower"] for o in inputs.manifest.config.get("objectives", [])}
     columns = [
-        Column("objective", numeric=False),
-        Column("AUC", "area under the ROC curve; below it the interval over viewers"),
-        Column("O/E", "outcomes observed per outcome expected; below it the interval over viewers"),
-        Column("gates", "over all impressions", numeric=False),
+        TableColumn("objective", numeric=False),
+        TableColumn("AUC", "area under the ROC curve; below it the interval over viewers"),
+        TableColumn("O/E", "outcomes observed per outcome expected; below it the interval over viewers"),
+        TableColumn("gates", "over all impressions", numeric=False),
         _NE,
         *(_SERVING if inputs.compared else ()),
-        Column("positives", "impressions with the outcome on the held-out day"),
-        Column("base rate", "share of positives on the held-out day; below it the share in training"),
+        TableColumn("positives", "impressions with the outcome on the held-out day"),
+        TableColumn("base rate", "share of positives on the held-out day; below it the share in training"),
         _ECE,
     ]
     rows = []
@@ -66,13 +66,13 @@ def objectives_table(inputs: ReportInputs) -> Table:
 def bins_table(inputs: ReportInputs) -> Table:
     """One row per bin of every reliability diagram."""
     columns = [
-        Column("objective", numeric=False),
-        Column("predicted from", "least prediction of the bin"),
-        Column("impressions"),
-        Column("positives"),
-        Column("expected", "sum of the predictions"),
-        Column("mean predicted"),
-        Column("observed", "share of positives"),
+        TableColumn("objective", numeric=False),
+        TableColumn("predicted from", "lowest prediction of the bin"),
+        TableColumn("impressions"),
+        TableColumn("positives"),
+        TableColumn("expected", "sum of the predictions"),
+        TableColumn("mean predicted"),
+        TableColumn("observed", "share of positives"),
     ]
     rows = []
     for name, curves in inputs.evaluation.curves.items():
@@ -93,16 +93,16 @@ def bins_table(inputs: ReportInputs) -> Table:
 
 
 def slices_table(inputs: ReportInputs) -> Table:
-    """One row per objective and slice, those with the most positives first."""
+    """One row per objective and slice, by descending number of positives."""
     columns = [
-        Column("slice", numeric=False),
-        Column("objective", numeric=False),
-        Column("impressions"),
-        Column("positives"),
-        Column("AUC"),
-        *([Column("serving AUC")] if inputs.compared else []),
-        Column("O/E"),
-        *([Column("serving O/E")] if inputs.compared else []),
+        TableColumn("slice", numeric=False),
+        TableColumn("objective", numeric=False),
+        TableColumn("impressions"),
+        TableColumn("positives"),
+        TableColumn("AUC"),
+        *([TableColumn("serving AUC")] if inputs.compared else []),
+        TableColumn("O/E"),
+        *([TableColumn("serving O/E")] if inputs.compared else []),
         _NE,
         _ECE,
     ]
@@ -133,19 +133,19 @@ def slices_table(inputs: ReportInputs) -> Table:
 
 
 def gates_table(inputs: ReportInputs) -> Table:
-    """Every verdict over all impressions, and those on slices that failed."""
+    """Every verdict over all impressions, and the failed verdicts on slices."""
     columns = [
-        Column("objective", numeric=False),
-        Column("slice", numeric=False),
-        Column("metric", numeric=False),
-        Column("value"),
-        Column("limit", numeric=False),
-        Column("outcome", numeric=False),
+        TableColumn("objective", numeric=False),
+        TableColumn("slice", numeric=False),
+        TableColumn("metric", numeric=False),
+        TableColumn("value"),
+        TableColumn("limit", numeric=False),
+        TableColumn("outcome", numeric=False),
     ]
     rows = []
     for v in inputs.evaluation.verdicts:
         tone: Tone = "bad" if v.refuses else "good" if v.passed else "warn"
-        outcome = f"{v.outcome}, informs only" if v.outcome == "failed" and not v.blocking else v.outcome
+        outcome = f"{v.outcome}, reported only" if v.outcome == "failed" and not v.blocking else v.outcome
         rows.append(
             (
                 text_cell(v.objective),
@@ -160,27 +160,27 @@ def gates_table(inputs: ReportInputs) -> Table:
 
 
 def features_table(inputs: ReportInputs, name: str, most: int) -> Table:
-    """One row per feature, those nearest to their drift limit first, at most `most` of them."""
+    """At most `most` rows, one per feature, by descending share of the drift limit."""
     columns = [
-        Column("feature", numeric=False),
-        Column("missing", "share of impressions without a value: training → held-out day"),
-        Column("typical value", "mean, or share of the most frequent value: training → held-out day"),
-        Column("drift", "distance of the held-out day from the training window"),
-        Column("limit", "the schema's"),
-        Column("share of limit", "drift over its limit"),
-        Column("measure", numeric=False),
+        TableColumn("feature", numeric=False),
+        TableColumn("missing", "share of impressions without a value: training → held-out day"),
+        TableColumn("typical value", "mean, or share of the most frequent value: training → held-out day"),
+        TableColumn("drift", "distance of the held-out day from the training window"),
+        TableColumn("limit", "the schema's"),
+        TableColumn("share of limit", "drift over its limit"),
+        TableColumn("measure", numeric=False),
     ]
     features = sorted(inputs.features, key=lambda f: -(_share_of_limit(f) or 0.0))
     return limited(name, columns, [_feature_row(f) for f in features], most)
 
 
 def days_table(rows_per_day: Mapping[str, int]) -> Table:
-    """Rows of every day, the held-out one last."""
+    """Rows per day, the held-out day last."""
     columns = [
-        Column("day", numeric=False),
-        Column("weekday", numeric=False),
-        Column("impressions"),
-        Column("use", numeric=False),
+        TableColumn("day", numeric=False),
+        TableColumn("weekday", numeric=False),
+        TableColumn("impressions"),
+        TableColumn("use", numeric=False),
     ]
     last = max(rows_per_day, default="")
     rows = [
@@ -196,7 +196,7 @@ def days_table(rows_per_day: Mapping[str, int]) -> Table:
 
 
 def settings(inputs: ReportInputs) -> Iterator[tuple[str, str]]:
-    """Title and JSON text of every part of the config."""
+    """Title and JSON text of each part of the config."""
     for part, values in {**inputs.manifest.config, "gates": inputs.gates}.items():
         if values:
             yield part, json.dumps(values, indent=1)
@@ -238,7 +238,7 @@ def _bounded(estimate: Estimate) -> TableCell:
 
 
 def _serving_cells(evaluated: ObjectiveEvaluation) -> tuple[TableCell, TableCell, TableCell]:
-    """The serving model's AUC, O/E and normalized entropy, and how the candidate differs."""
+    """The serving model's AUC, O/E and normalized entropy, with the candidate's differences."""
     serving, comparison = evaluated.baseline, evaluated.comparison
     drop = comparison.auc_drop if comparison else UNDEFINED
     growth = comparison.calibration_worsening if comparison else UNDEFINED

@@ -1,4 +1,4 @@
-"""How the loss of the forest and of the towers fell, and the days that they were trained on."""
+"""The training loss of the forest and of the towers, and the days that they were trained on."""
 
 import math
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ _SERIES = ("candidate", "serving", "good", "bad", "warn", "ink", "muted")
 
 
 def forest_curve(curve: TrainingCurve) -> Drawing:
-    """Log loss after each round, on the rows that trees were grown on and on the viewers held out."""
+    """Log loss after each round, on the training rows and on the held-out viewers."""
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         for losses, variable, label in (
-            (curve.train, "serving", "rows trained on"),
-            (curve.validation, "candidate", "viewers held out"),
+            (curve.train, "serving", "training rows"),
+            (curve.validation, "candidate", "held-out viewers"),
         ):
             if losses:
                 axes.plot(np.arange(1, len(losses) + 1), losses, color=colour(variable), label=label)
@@ -33,13 +33,13 @@ def forest_curve(curve: TrainingCurve) -> Drawing:
         figure.legend(loc="outside upper right", ncols=2)
 
     grown = len(curve.train)
-    caption = f"{plural(grown, 'round')} grown, {curve.kept_rounds} kept (dashed line)"
+    caption = f"{plural(grown, 'round')} trained, {curve.kept_rounds} kept (dashed line)"
     label = f"Log loss of the forest over {plural(grown, 'round')}"
     return Drawing(render("forest-curve", label, SMALL, draw), "Forest", caption)
 
 
 def tower_loss(history: TrainingHistory) -> Drawing:
-    """The towers' summed loss over the impressions seen, compared with a model that predicts base rates."""
+    """The towers' summed loss by impressions seen, compared with a model that predicts base rates."""
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
@@ -55,7 +55,7 @@ def tower_loss(history: TrainingHistory) -> Drawing:
 
 
 def tower_objectives(history: TrainingHistory, base_rates: Mapping[str, float], towers: Mapping[str, str]) -> Drawing:
-    """Each objective's loss over the entropy of its base rate: 1 is no better than predicting that rate.
+    """Each objective's loss divided by the entropy of its base rate: 1 is no better than predicting that rate.
 
     Args:
         history: of the towers' training.
@@ -93,7 +93,7 @@ def tower_objectives(history: TrainingHistory, base_rates: Mapping[str, float], 
 
 
 def learning_rate(history: TrainingHistory) -> Drawing:
-    """The learning rate over the steps."""
+    """The learning rate per step."""
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
@@ -107,7 +107,7 @@ def learning_rate(history: TrainingHistory) -> Drawing:
 
 
 def rows_per_day(rows: Mapping[str, int]) -> Drawing:
-    """Impressions by day, the held-out day in another colour."""
+    """Impressions per day, the held-out day in another colour."""
     days = list(rows)
 
     def draw(figure: Figure) -> None:

@@ -1,4 +1,4 @@
-"""A finished figure, and what several figures share."""
+"""A finished figure, and helpers that several figures share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from ranker.reports.svg import colour
 
 Floats = npt.NDArray[np.float64]
 
-SMALL = (340, 250)  # CSS pixels: fits a phone, and three stand side by side on a desktop
+SMALL = (340, 250)  # CSS pixels: fits a phone; a desktop shows three side by side
 MAX_SLICES = 30
-"""Slices in a figure; the tables hold more."""
+"""Maximum number of slices in a figure; the tables list more."""
 
-_LEAST_EDGE = 1e-8  # stands for 0 on a logarithmic axis
+_LEAST_EDGE = 1e-8  # replaces 0 on a logarithmic axis
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class SliceRow:
     """One row of a figure that lists slices.
 
     Attributes:
-        label: all impressions, the columns of a kind of slice as a heading, or one slice's values.
+        label: "all impressions", the columns of a kind of slice as a heading, or one slice's values.
         objectives: metrics by objective; None for a heading.
     """
 
@@ -47,11 +47,11 @@ class SliceRow:
 
 
 def slice_rows(evaluation: Evaluation, most: int = MAX_SLICES) -> tuple[list[SliceRow], int]:
-    """All impressions and the slices with the most impressions, under a heading for each kind; how many are left out.
+    """All impressions and the slices with the most impressions, under a heading per kind; number of omitted slices.
 
     Args:
-        evaluation: what the slices are of.
-        most: most slices.
+        evaluation: with the slices.
+        most: maximum number of slices.
     """
     by_size = sorted(evaluation.slices, key=lambda entry: -entry.impressions)
     kept = {entry.name for entry in by_size[:most]}
@@ -67,7 +67,7 @@ def slice_rows(evaluation: Evaluation, most: int = MAX_SLICES) -> tuple[list[Sli
 
 
 def label_rows(axes: Axes, labels: Sequence[str], headings: Sequence[bool]) -> None:
-    """Names the rows of a figure from the top down, headings in bold."""
+    """Labels the rows of a figure from top to bottom, headings in bold."""
     axes.set_yticks(range(len(labels)), [shortened(label) for label in labels])
     for text, heading in zip(axes.get_yticklabels(), headings, strict=True):
         text.set_fontweight("bold" if heading else "normal")
@@ -77,14 +77,14 @@ def label_rows(axes: Axes, labels: Sequence[str], headings: Sequence[bool]) -> N
 
 
 def shortened(label: str, most: int = 28) -> str:
-    """A label of at most so many characters."""
+    """A label of at most `most` characters."""
     return label if len(label) <= most else f"{label[: most - 1]}…"
 
 
 def score_density(scores: ScoreHistogram) -> tuple[Floats, Floats]:
     """The edges of a score histogram's buckets, [buckets + 1], and its impressions per factor of two, [buckets].
 
-    Buckets differ in width, so a drawing of the counts alone would look like a saw.
+    Buckets differ in width, so the plain counts would give a jagged curve.
     """
     edges = np.maximum(np.array(scores.edges), _LEAST_EDGE)
     return edges, np.array(scores.impressions) / np.diff(np.log2(edges))
@@ -103,7 +103,7 @@ def wilson(positives: Floats, impressions: Floats, confidence: float) -> tuple[F
 
 
 def probability_axis(axes: Axes, which: str, low: float, high: float) -> None:
-    """A logarithmic axis of probabilities, labelled in percent at powers of ten and, on a short one, between them."""
+    """A logarithmic axis of probabilities, labelled in percent at powers of ten, and in between if it is short."""
     getattr(axes, f"set_{which}scale")("log")
     getattr(axes, f"set_{which}lim")(low, high)
     axis = getattr(axes, f"{which}axis")

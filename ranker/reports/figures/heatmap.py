@@ -1,4 +1,4 @@
-"""O/E of every objective on every slice at a glance."""
+"""Heat map of O/E by objective and slice."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -16,8 +16,8 @@ from ranker.reports.svg import OE_STEPS, colour, render
 from ranker.reports.text import NOTHING, defined
 
 _ROW, _COLUMN, _LABELS, _HEADER = 25, 78, 150, 62  # CSS pixels
-_STEPS = (0.05, 0.1, 0.2, 0.4)  # |log O/E| at which the colour deepens
-_CERTAIN, _VAGUE = 0.1, 0.7  # half widths of the interval of log O/E, for full colour and for the faintest
+_STEPS = (0.05, 0.1, 0.2, 0.4)  # |log O/E| from which the colour is one step darker
+_CERTAIN, _VAGUE = 0.1, 0.7  # half widths of the interval of log O/E for full colour and for the faintest
 _FAINTEST = 0.2
 
 
@@ -42,7 +42,7 @@ def heat_map(evaluation: Evaluation) -> Drawing:
 
     width = _LABELS + _COLUMN * len(objectives)
     height = _HEADER + _ROW * len(rows)
-    caption = "Bold: the interval leaves out 1. The wider the interval, the fainter the cell." + (
+    caption = "Bold: the interval does not contain 1. The wider the interval, the fainter the cell." + (
         f" The {left_out} smallest slices are in the table only." if left_out else ""
     )
     label = f"Heat map of O/E for {len(objectives)} objectives on all impressions and their slices"
@@ -57,10 +57,10 @@ class HeatMapCell:
         x: its column.
         y: its row, from the top.
         shade: one of the O/E colours, from 0 to OE_STEPS - 1; None for no colour.
-        text: what stands there.
-        strength: from 1, fully visible, down to faint.
-        bold: whether the text is.
-        flagged: whether a red frame is around it.
+        text: the text.
+        strength: opacity; 1 is fully visible.
+        bold: whether the text is bold.
+        flagged: whether the cell has a red frame.
     """
 
     x: int
@@ -75,7 +75,7 @@ class HeatMapCell:
 def ratio_cell(
     x: int, y: int, value: float | None, bounds: tuple[float | None, float | None], flagged: bool = False
 ) -> HeatMapCell:
-    """The cell of an O/E and the ends of its interval: bold where that leaves out 1, faint where it is wide."""
+    """The cell of an O/E and the ends of its interval: bold if the interval does not contain 1, faint if it is wide."""
     if value is None:
         return HeatMapCell(x, y, None, NOTHING)
     lower, upper = bounds[0] or 0.0, math.inf if bounds[1] is None else bounds[1]
@@ -84,7 +84,7 @@ def ratio_cell(
 
 
 def draw_cells(axes: Axes, cells: Iterable[HeatMapCell]) -> None:
-    """Draws all cells at once; their texts are left out of the figure's layout, as measuring them is slow."""
+    """Draws all cells at once; their texts are excluded from the figure's layout, as measuring them is slow."""
     cells = list(cells)
     filled = [cell for cell in cells if cell.shade is not None]
     axes.add_collection(
@@ -109,7 +109,7 @@ def draw_cells(axes: Axes, cells: Iterable[HeatMapCell]) -> None:
 
 
 def frame(axes: Axes, columns: Sequence[str]) -> None:
-    """Column titles above the cells, and nothing else around them."""
+    """Column titles above the cells, without axis lines and grid."""
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.xaxis.tick_top()
     axes.set_xticks(range(len(columns)), [shortened(column, 18) for column in columns], rotation=20, ha="left")
@@ -119,7 +119,7 @@ def frame(axes: Axes, columns: Sequence[str]) -> None:
 
 
 def step(value: float) -> int:
-    """The colour of an O/E, from 0 (far fewer than expected) over the middle (about 1) to OE_STEPS - 1."""
+    """The colour of an O/E, from 0 (far fewer than expected) to OE_STEPS - 1 (far more); the middle is about 1."""
     if value <= 0.0:
         return 0
     distance = math.log(value)
@@ -128,7 +128,7 @@ def step(value: float) -> int:
 
 
 def certainty(lower: float, upper: float) -> float:
-    """How strongly a cell is drawn: 1 where its interval is narrow, _FAINTEST where it says little."""
+    """The opacity of a cell: 1 for a narrow interval, _FAINTEST for an uninformative one."""
     if lower <= 0.0 or not math.isfinite(upper):
         return _FAINTEST
     half = 0.5 * math.log(upper / lower)

@@ -1,4 +1,4 @@
-"""What the monitor's page draws: series over days, with the limits of each day and what left them."""
+"""The figures of the monitor's page: series over days, with the limits and alarms of each day."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,16 +16,16 @@ from ranker.reports.svg import OE_STEPS, colour, render
 from ranker.reports.text import NOTHING, plural
 
 MAX_DAYS = 30
-"""Days in a figure, the newest."""
+"""Maximum number of days in a figure, the newest."""
 MAX_COLUMNS = 14
 MAX_ROWS = 30
 
 _LABELS, _COLUMN, _ROW, _HEADER = 170, 50, 24, 50  # CSS pixels
-_SHADES = (0.25, 0.5, 0.75, 1.0)  # shares of a limit at which a cell's colour deepens
+_SHADES = (0.25, 0.5, 0.75, 1.0)  # shares of a limit from which a cell's colour is one step darker
 
 
 def outcome_series(objective: str, records: Sequence[DayRecord]) -> Drawing:
-    """O/E over all impressions, day by day, with its interval and its limits."""
+    """O/E over all impressions per day, with its interval and its limits."""
     records = records[-MAX_DAYS:]
     series = [_outcome(record, objective) for record in records]
     measured = [
@@ -67,7 +67,7 @@ def outcome_series(objective: str, records: Sequence[DayRecord]) -> Drawing:
 
 
 def score_series(objective: str, records: Sequence[DayRecord]) -> Drawing:
-    """The divergence of each day's scores from those of the serving model on its own day, with its limit."""
+    """The divergence of each day's scores from those of the day that the model was evaluated on, with its limit."""
     records = records[-MAX_DAYS:]
     series = [next((s for s in record.scores if s.objective == objective), None) for record in records]
 
@@ -111,7 +111,7 @@ def feature_series(feature: str, records: Sequence[DayRecord]) -> Drawing:
 
 
 def outcome_map(objective: str, records: Sequence[DayRecord]) -> Drawing | None:
-    """O/E of one objective by slice and day; None where there are no slices."""
+    """O/E of one objective by slice and day; None without slices."""
     records = records[-MAX_COLUMNS:]
     cells: dict[str, dict[int, OutcomeHealth]] = {}
     for x, record in enumerate(records):
@@ -136,7 +136,7 @@ def outcome_map(objective: str, records: Sequence[DayRecord]) -> Drawing | None:
 
 
 def feature_map(records: Sequence[DayRecord]) -> Drawing | None:
-    """Each feature's drift as a share of its limit, by day; those nearest to it; None without any drift."""
+    """Drift as a share of its limit, by feature and day, for the features with the largest; None without drift."""
     records = records[-MAX_COLUMNS:]
     cells: dict[str, dict[int, FeatureHealth]] = {}
     for x, record in enumerate(records):
@@ -200,7 +200,7 @@ def _limits(axes: Axes, limits: Sequence[float | None]) -> None:
 
 
 def _days(axes: Axes, records: Sequence[DayRecord]) -> None:
-    """Dates below, and a thin line where another model began to serve."""
+    """Dates on the x axis, and a thin line where the serving model changed."""
     every = max(1, -(-len(records) // 7))
     shown = list(range((len(records) - 1) % every, len(records), every))
     axes.set_xticks(shown, [shortened(records[i].day[5:]) for i in shown])

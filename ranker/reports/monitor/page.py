@@ -5,17 +5,17 @@ from collections.abc import Iterator, Sequence
 from ranker.monitoring.drift import FeatureHealth
 from ranker.monitoring.record import DayRecord
 from ranker.reports.html import MAX_OBJECTIVES, environment
-from ranker.reports.html_table import Column, Table, TableCell, Tone, limited, text_cell
+from ranker.reports.html_table import Table, TableCell, TableColumn, Tone, limited, text_cell
 from ranker.reports.monitor import figures
 from ranker.reports.text import count, number, percent, plural, significant
 
 MOST_DRIFTED = 10
 MAX_SERIES = 12
-"""Features with a series of their own: those beyond their limits."""
+"""Maximum number of features with a series: those beyond their limits."""
 
 
 def monitor_page(name: str, records: Sequence[DayRecord]) -> str:
-    """One HTML document that needs nothing else.
+    """One self-contained HTML document.
 
     Args:
         name: of the config.
@@ -49,16 +49,16 @@ def monitor_page(name: str, records: Sequence[DayRecord]) -> str:
 
 
 def outcome_table(record: DayRecord) -> Table:
-    """Every objective on every slice of a day, alarms first and then those with the most outcomes."""
+    """Every objective on every slice of a day: alarms first, then by descending number of outcomes."""
     columns = [
-        Column("objective", numeric=False),
-        Column("slice", numeric=False),
-        Column("impressions"),
-        Column("observed"),
-        Column("expected"),
-        Column("O/E"),
-        Column("limits", numeric=False),
-        Column("state", numeric=False),
+        TableColumn("objective", numeric=False),
+        TableColumn("slice", numeric=False),
+        TableColumn("impressions"),
+        TableColumn("observed"),
+        TableColumn("expected"),
+        TableColumn("O/E"),
+        TableColumn("limits", numeric=False),
+        TableColumn("state", numeric=False),
     ]
     outcomes = sorted(record.outcomes, key=lambda o: (-o.weight, -o.observed))
     rows = [
@@ -78,15 +78,15 @@ def outcome_table(record: DayRecord) -> Table:
 
 
 def feature_table(record: DayRecord, name: str, most: int) -> Table:
-    """The features of a day, alarms first and then those nearest to their limit."""
+    """The features of a day: alarms first, then by descending share of their limit."""
     columns = [
-        Column("feature", numeric=False),
-        Column("missing", "share of impressions without a value: training window → day"),
-        Column("typical value", "training window → day"),
-        Column("10, 50, 90 %", "quantiles of the day", numeric=False),
-        Column("drift", "Jensen–Shannon divergence from the training window, in bits"),
-        Column("limit"),
-        Column("share of limit"),
+        TableColumn("feature", numeric=False),
+        TableColumn("missing", "share of impressions without a value: training window → day"),
+        TableColumn("typical value", "training window → day"),
+        TableColumn("10, 50, 90 %", "quantiles of the day", numeric=False),
+        TableColumn("drift", "Jensen–Shannon divergence from the training window, in bits"),
+        TableColumn("limit"),
+        TableColumn("share of limit"),
     ]
     features = sorted(record.features, key=lambda f: (-f.weight, -_share(f)))
     return limited(name, columns, [tuple(_feature_cells(f)) for f in features], max(1, most))
@@ -95,12 +95,12 @@ def feature_table(record: DayRecord, name: str, most: int) -> Table:
 def days_table(records: Sequence[DayRecord]) -> Table:
     """All days, the newest first."""
     columns = [
-        Column("day", numeric=False),
-        Column("recorded by", numeric=False),
-        Column("model", numeric=False),
-        Column("impressions"),
-        Column("alarms"),
-        Column("what", numeric=False),
+        TableColumn("day", numeric=False),
+        TableColumn("recorded by", numeric=False),
+        TableColumn("model", numeric=False),
+        TableColumn("impressions"),
+        TableColumn("alarms"),
+        TableColumn("what", numeric=False),
     ]
     rows = [
         (

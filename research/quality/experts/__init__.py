@@ -1,1 +1,1 @@
-"""Rivals from torch-rechub, in an environment of their own: PyTorch is nothing that the project needs."""
+"""Rivals from torch-rechub, in a separate environment, because the project does not depend on PyTorch."""

@@ -1,4 +1,4 @@
-"""The environment that torch-rechub runs in, beside the project's own."""
+"""The environment of torch-rechub, separate from the project's own."""
 
 import hashlib
 import shutil
@@ -12,16 +12,16 @@ _STAMP = "requirements.sha256"
 
 
 def is_there(parent: Path | None = None) -> bool:
-    """Whether it has been installed as the requirements ask for it now."""
+    """Whether it is installed with the current requirements."""
     stamp = _folder(parent) / _STAMP
     return stamp.is_file() and stamp.read_text() == _wanted()
 
 
 def python(parent: Path | None = None) -> Path:
-    """The environment's interpreter; the environment is made if it is not there or its requirements have changed.
+    """The environment's interpreter; the environment is created if it is missing or its requirements have changed.
 
     Args:
-        parent: folder to make it in; that of the project's own environment, if None.
+        parent: folder for the environment; None uses that of the project's own environment.
 
     Raises:
         RuntimeError: it could not be installed.

@@ -1,4 +1,4 @@
-"""What the rivals read: the same features as ours, as a network without a forest takes them."""
+"""The rivals' inputs: the same features as ours, for a network without a forest."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from ranker import keys
 from ranker.config.columns import Features
 from research.quality.rows import HeldOutDay, Rows
 
-# A network needs its inputs near one; a handful of values further off are cut.
+# A network needs inputs of order one; a few larger values are clipped.
 _MOST = 10.0
 
 
@@ -25,15 +25,16 @@ class Inputs:
 
 
 def vocabularies(features: Features) -> list[int]:
-    """How many codes each categorical column has: those kept, one for all others, one for a missing value."""
+    """The number of codes per categorical column: the vocabulary, one for all other values, one for a missing value."""
     return [feature.vocabulary_size + 2 for feature in features.categorical]
 
 
 def train_and_test(day: HeldOutDay) -> tuple[Inputs, Inputs]:
     """The rows of the training days and of the held-out day.
 
-    Dense are the normalised numeric features, a column for each that says where it is missing, the multi-hot columns
-    with the logarithm of how many values there are, and the content embeddings; all standardised by the training days.
+    Dense inputs are the normalised numeric features, a column per feature that marks missing values, the multi-hot
+    columns with the logarithm of the number of values, and the content embeddings; all standardised by the training
+    days.
     """
     raw = [_dense(rows, day.config.features) for rows in (day.train, day.test)]
     mean, deviation = raw[0].mean(axis=0), raw[0].std(axis=0)

@@ -24,22 +24,22 @@ _TUNING_SEED = 0
 
 
 def tuned_mmoe(day: HeldOutDay) -> dict[str, int]:
-    """How many epochs do best on held-out viewers of the training days."""
+    """The number of epochs: the best on held-out viewers of the training days."""
     return _tuned("mmoe", day, python())
 
 
 def mmoe(day: HeldOutDay, seed: int, tuned: dict[str, int]) -> NDArray[np.float32]:
-    """Multi-gate mixture of experts: experts shared by all objectives, a gate and a tower for each."""
+    """Multi-gate mixture of experts: experts shared by all objectives, a gate and a tower per objective."""
     return _trained("mmoe", day, seed, tuned, python())
 
 
 def tuned_ple(day: HeldOutDay) -> dict[str, int]:
-    """How many epochs do best on held-out viewers of the training days."""
+    """The number of epochs: the best on held-out viewers of the training days."""
     return _tuned("ple", day, python())
 
 
 def ple(day: HeldOutDay, seed: int, tuned: dict[str, int]) -> NDArray[np.float32]:
-    """Progressive layered extraction: shared experts and experts of each objective, in two levels."""
+    """Progressive layered extraction: shared experts and experts per objective, in two levels."""
     return _trained("ple", day, seed, tuned, python())
 
 
@@ -56,7 +56,7 @@ def _trained(kind: Kind, day: HeldOutDay, seed: int, tuned: dict[str, int], inte
 
 
 def _run(kind: Kind, day: HeldOutDay, options: dict[str, Any], interpreter: Path, output: str) -> bytes:
-    """What `train.py` writes."""
+    """The output of `train.py`."""
     train, test = train_and_test(day)
     with tempfile.TemporaryDirectory(prefix="experts-") as folder:
         rows = Path(folder, "rows.npz")

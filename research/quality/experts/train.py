@@ -3,9 +3,9 @@
     python train.py ROWS.npz SETTINGS.json '{"kind": "mmoe", "seed": 0, "vocabularies": [12, 5]}'
     python train.py ROWS.npz PROBABILITIES.npy '{"kind": "mmoe", "seed": 1, "vocabularies": [12, 5], "epochs": 3}'
 
-Without a number of epochs it is looked for: the one with the lowest cross entropy on the held-out viewers; each
-objective's is divided by that of its base rate, so that rare ones count as much as frequent ones. With one, all rows
-are trained on.
+Without `epochs`, the best number is searched: that with the lowest cross entropy on the held-out viewers. Each
+objective's cross entropy is divided by that of its base rate, so that rare and frequent objectives have the same
+weight. With `epochs`, the model is trained on all rows.
 """
 
 import itertools
@@ -34,8 +34,8 @@ _PLE_LEVELS, _PLE_SHARED, _PLE_SPECIFIC = 2, 2, 1
 
 
 @dataclass(frozen=True)
-class Batches:
-    """Batches of rows in a new random order each time, as torch-rechub's trainer takes them."""
+class ShuffledBatches:
+    """Batches of rows for torch-rechub's trainer, in a new random order in each iteration."""
 
     dense: torch.Tensor
     codes: torch.Tensor
@@ -82,7 +82,7 @@ def normalized_entropy(probabilities: torch.Tensor, labels: torch.Tensor) -> flo
 
 
 def best_epochs(model: torch.nn.Module, rows: dict[str, torch.Tensor], seed: int, folder: str) -> int:
-    """Trains without the held-out viewers until their rows are predicted no better; the epochs that predicted best."""
+    """Trains without the held-out viewers until the loss on them stops improving; returns the best number of epochs."""
     held_out = rows["held_out"]
     dense, codes, labels = (rows[name][held_out] for name in ("dense", "codes", "labels"))
     best, epochs = float("inf"), 0
@@ -96,9 +96,9 @@ def best_epochs(model: torch.nn.Module, rows: dict[str, torch.Tensor], seed: int
 
 
 def trained(model: torch.nn.Module, rows: dict[str, torch.Tensor], seed: int, folder: str) -> Iterator[torch.nn.Module]:
-    """Trains on, and gives the model after each epoch."""
+    """Trains the model, and yields it after each epoch."""
     generator = torch.Generator().manual_seed(seed)
-    batches = Batches(rows["dense"], rows["codes"], rows["labels"], generator)
+    batches = ShuffledBatches(rows["dense"], rows["codes"], rows["labels"], generator)
     trainer = MTLTrainer(
         model,
         ["classification"] * rows["labels"].shape[1],
@@ -112,8 +112,8 @@ def trained(model: torch.nn.Module, rows: dict[str, torch.Tensor], seed: int, fo
 
 
 def main(rows_file: str, output: str, options: dict[str, Any]) -> None:
-    """Reads the rows, trains, and writes the epochs to train for, or the test rows' probabilities."""
-    # Batches are small, and other seeds may be training beside this one.
+    """Reads the rows, trains, and writes the best number of epochs or the test rows' probabilities."""
+    # Batches are small, and other seeds may be trained at the same time.
     torch.set_num_threads(1)
     seed = options["seed"]
     torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""The former setup predicts what its forests and regressions say."""
+"""The former setup's predictions are those of its forests and regressions."""
 
 import numpy as np
 import pytest

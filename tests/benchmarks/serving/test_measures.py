@@ -1,4 +1,4 @@
-"""What the serving benchmark computes around its clocks."""
+"""The serving benchmark's figures and tables, from given measurements."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from benchmarks.harness import Figure
 from benchmarks.serving import forests, objectives
 from benchmarks.serving.forests import ForestCost
 from benchmarks.serving.objectives import ObjectiveCost
-from benchmarks.serving.page import Results, markdown
+from benchmarks.serving.page import ServingResults, markdown
 from benchmarks.serving.progression import Stage, StringFeatures
 from benchmarks.serving.quality import aucs
 from benchmarks.serving.trace import op_times
@@ -82,7 +82,7 @@ def test_growth_and_saving_come_from_the_right_counts() -> None:
 
     assert by_name["objectives_12_over_1"].ratio == pytest.approx(11.2 / 10.1)
     assert by_name["former_setup_at_8"].ratio == pytest.approx(160 / 10.8)
-    assert "written for speed 1.48 times" in by_name["former_setup_at_8"].note
+    assert "written for speed: 1.48 times" in by_name["former_setup_at_8"].note
     assert by_name["networks_at_8"].ratio == pytest.approx(80 / 10.8)
 
 
@@ -99,7 +99,9 @@ def test_the_profile_names_the_ops_that_ran() -> None:
 
 
 def test_the_page_has_every_section_and_what_was_measured() -> None:
-    results = Results(stages=[Stage("string features", 0.030, 0.040), Stage("leaves as a dense tensor", 0.002, 0.012)])
+    results = ServingResults(
+        stages=[Stage("string features", 0.030, 0.040), Stage("leaves as a dense tensor", 0.002, 0.012)]
+    )
 
     figures = [
         Figure("load", 1.5, 3.0, "s", 1.0, target_is_least=False, note="a note"),

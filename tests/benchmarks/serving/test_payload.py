@@ -1,4 +1,4 @@
-"""Payloads are the bytes of requests that hold what they say."""
+"""Payloads are the sizes of the requests that they describe."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The source's progression, on a network as the pipeline makes it."""
+"""The source's progression, on a network of the pipeline."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -56,7 +56,7 @@ def test_every_stage_runs_through_the_network_and_is_timed() -> None:
         "leaves as a dense tensor",
         "leaves as one byte a tree",
     ]
-    assert all(stage.conversion > 0 and stage.whole > 0 for stage in stages)
-    conversion, whole = figures(stages)
+    assert all(stage.conversion > 0 and stage.total > 0 for stage in stages)
+    conversion, total = figures(stages)
     assert conversion.ours == 1000 * stages[-1].conversion
-    assert whole.rival == 1000 * stages[0].whole
+    assert total.rival == 1000 * stages[0].total

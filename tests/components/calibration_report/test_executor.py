@@ -1,4 +1,4 @@
-"""The page from artifacts as the other components leave them."""
+"""The page from artifacts with the layout of the other components' outputs."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx.types import channel_utils, standard_artifacts
 
-# TFDV imports a module that tfx_bsl no longer has; importing TFX first puts a stand-in there.
+# TFDV imports a module that tfx_bsl no longer has; TFX, imported first, adds a replacement.
 import tensorflow_data_validation as tfdv  # isort: skip
 
 from components.artifacts import ForestArtifact
@@ -58,7 +58,7 @@ def component() -> CalibrationReport:
 
 
 def artifacts(root: Path, inputs: ReportInputs) -> dict[str, list[types.Artifact]]:
-    """Artifacts that hold what `inputs` does, with statistics of a few rows."""
+    """Artifacts with the content of `inputs`, and statistics of a few rows."""
     made = {name: kind() for name, kind in TYPES.items()}
     for name, artifact in made.items():
         artifact.uri = str(root / name)
@@ -120,10 +120,10 @@ def execute(inputs: dict[str, list[types.Artifact]], root: Path) -> str:
     return (Path(report.uri) / "report.html").read_text()
 
 
-def test_the_page_is_made_of_every_artifact(tmp_path: Path) -> None:
+def test_the_page_uses_every_artifact(tmp_path: Path) -> None:
     page = execute(artifacts(tmp_path, blessed_inputs()), tmp_path)
     assert "Blessed and pushed as version 1700000001" in page
-    assert "eval: age: " in page  # the anomaly: it drifted further than the schema allows
+    assert "eval: age: " in page  # the anomaly: drift beyond the schema's threshold
     assert "trained 25.00 %" in page  # the base rate of click
     assert "49.5 → 99.5" in page  # the mean of age
     assert "the feed log has no 2026-01-09" in page
@@ -146,20 +146,20 @@ def test_it_runs_without_the_pusher(tmp_path: Path) -> None:
     assert '<h1 class="good">Blessed: ' in page
 
 
-def test_a_run_that_grew_no_forest_says_whose_it_went_on_with(tmp_path: Path) -> None:
+def test_a_run_without_a_new_forest_names_the_reused_one(tmp_path: Path) -> None:
     inputs = blessed_inputs()
     lineage = Lineage("warm", "1699999999", "2026-01-05", fisher=False, parts={})
     made = artifacts(tmp_path, replace(inputs, manifest=replace(inputs.manifest, lineage=lineage)))
     (tmp_path / "forest" / "training_curve.json").unlink()
     page = execute(made, tmp_path)
-    assert "The run grew no forest: it went on with that of 2026-01-05." in page
+    assert "The run trained no forest: it continued with the forest of 2026-01-05." in page
     assert "warm from version 1699999999" in page
 
 
 def test_a_missing_file_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     inputs = artifacts(tmp_path, blessed_inputs())
     (tmp_path / "model_run" / "history.json").unlink()
-    with pytest.raises(ValueError, match=r"model_run/history\.json was expected"):
+    with pytest.raises(ValueError, match=r"model_run/history\.json is missing"):
         execute(inputs, tmp_path)
     assert not (tmp_path / "report" / "report.html").exists()
 

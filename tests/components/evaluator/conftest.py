@@ -25,7 +25,7 @@ GATES = Gates(
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What an execution left behind."""
+    """The outputs of an execution."""
 
     uri: str
     evaluation: Evaluation
@@ -63,7 +63,7 @@ def _examples_artifact(root: Path) -> standard_artifacts.Examples:
 
 
 def model_artifact(path: Path, version: str | None = None) -> standard_artifacts.Model:
-    """A Model artifact; with a version it stands for the model now serving."""
+    """A Model artifact; with a version, it is the serving model."""
     artifact = standard_artifacts.Model()
     artifact.uri = str(path)
     if version is not None:
@@ -74,7 +74,7 @@ def model_artifact(path: Path, version: str | None = None) -> standard_artifacts
 
 @pytest.fixture
 def evaluate(examples: standard_artifacts.Examples, tmp_path: Path) -> Callable[..., Evaluated]:
-    """Runs the executor on a candidate's and, perhaps, a serving model's artifact."""
+    """Runs the executor on a candidate's and, optionally, a serving model's artifact."""
 
     def run(
         candidate: Path,

@@ -1,4 +1,4 @@
-"""The component carries its part of the config and notices when that or its code changes."""
+"""The component's parameters contain its part of the config and a fingerprint of its code."""
 
 import json
 from dataclasses import replace

@@ -128,7 +128,7 @@ def test_a_candidate_without_an_objective_is_an_error(evaluate: Evaluate, tmp_pa
 def test_an_empty_split_is_an_error(
     evaluate: Evaluate, good_model: Path, empty_examples: standard_artifacts.Examples
 ) -> None:
-    with pytest.raises(ValueError, match="holds no impressions"):
+    with pytest.raises(ValueError, match="has no impressions"):
         evaluate(good_model, on=empty_examples)
 
 

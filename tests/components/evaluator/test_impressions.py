@@ -1,4 +1,4 @@
-"""What an evaluation reads, and what TFMA is told of it."""
+"""The columns that an evaluation reads, and TFMA's config for it."""
 
 from components.evaluator.eval_config import EvaluationSpec, eval_config
 from components.evaluator.impressions import impression_schema
@@ -11,7 +11,7 @@ def test_only_what_is_needed_is_decoded() -> None:
     assert [feature.name for feature in impression_schema(SETTINGS).feature] == ["click", "viewer", "device", "country"]
 
 
-def test_tfma_is_told_of_both_models_and_all_slices() -> None:
+def test_tfmas_config_has_both_models_and_all_slices() -> None:
     config = eval_config(SETTINGS)
     assert [(spec.name, spec.is_baseline) for spec in config.model_specs] == [("candidate", False), ("baseline", True)]
     assert [list(spec.feature_keys) for spec in config.slicing_specs] == [[], ["device"], ["device", "country"]]

@@ -1,4 +1,4 @@
-"""Our numbers are those of TFMA's own metrics on the same predictions."""
+"""Our metrics equal TFMA's own on the same predictions."""
 
 import json
 from collections.abc import Callable

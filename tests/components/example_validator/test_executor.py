@@ -1,4 +1,4 @@
-"""Whole runs of the executor, on statistics that TFDV computes from a few hundred rows."""
+"""Complete runs of the executor, on statistics that TFDV computes from a few hundred rows."""
 
 import logging
 from pathlib import Path
@@ -28,7 +28,7 @@ feature { name: "viewer_id" type: BYTES value_count { min: 1 max: 1 } }
 
 
 def rows(web: int = 50, age: float = 0.0, click: int = 1) -> pd.DataFrame:
-    """200 rows, of which `web` per cent are on the web; ages are 100 numbers from `age` up."""
+    """200 rows, of which `web` percent are on the web; ages are 100 consecutive numbers from `age`."""
     return pd.DataFrame(
         {
             "device": ["web"] * 2 * web + ["ios"] * (200 - 2 * web),
@@ -81,7 +81,7 @@ def test_errors_fail_the_run_with_their_text(tmp_path: Path) -> None:
     with pytest.raises(DataAnomalyError) as raised:
         run(tmp_path, train=rows(click=2), eval=bad)
     lines = str(raised.value).splitlines()
-    assert lines[0] == "the data is not what the schema says:"
+    assert lines[0] == "the data does not match the schema:"
     assert any(line.startswith("  train: click: ") and "2" in line for line in lines)
     assert any(line.startswith("  eval: click: ") and "3" in line for line in lines)
     assert any(line.startswith("  eval: device: ") and "fridge" in line for line in lines)
@@ -102,7 +102,7 @@ def test_drift_beyond_the_threshold_is_an_error_of_the_eval_day(tmp_path: Path) 
     assert "train:" not in text
 
 
-def test_drift_without_a_threshold_is_none(tmp_path: Path) -> None:
+def test_drift_without_a_threshold_is_no_anomaly(tmp_path: Path) -> None:
     schema = "\n".join(line for line in SCHEMA.splitlines() if "drift" not in line)
     run(tmp_path, schema + 'feature { name: "age_hours" type: FLOAT }', train=rows(web=20), eval=rows(web=80))
 

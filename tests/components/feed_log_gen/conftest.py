@@ -1,4 +1,4 @@
-"""The feed log that `ranker.feed_log` is tested on."""
+"""The feed log of the tests of `ranker.feed_log`."""
 
 from tests.ranker.feed_log.conftest import columns, feed_log, write_day
 

@@ -56,14 +56,14 @@ def read(examples: standard_artifacts.Examples, split: str) -> list[dict[str, li
     rows = []
     for record in tf.data.TFRecordDataset([str(path) for path in paths]):
         features = tf.train.Example.FromString(record.numpy()).features.feature
-        # A feature without a list is a missing value, as one that is not there.
+        # A feature without a list is a missing value, like an absent feature.
         kinds = {name: feature.WhichOneof("kind") for name, feature in features.items()}
         rows.append({name: list(getattr(features[name], kind).value) for name, kind in kinds.items() if kind})
     return rows
 
 
 def expected(table: pa.Table) -> list[dict[str, list[Any]]]:
-    """What the contract says about each row, worked out cell by cell."""
+    """The expected features of each row, computed cell by cell from the contract."""
     rows = []
     for row in table.to_pylist():
         texts = {
@@ -103,7 +103,7 @@ def test_examples_are_the_rows_of_the_log(tmp_path: Path, columns: LogColumns) -
 
 
 @pytest.mark.usefixtures("feed_log")
-def test_the_artifact_says_what_it_holds(tmp_path: Path, columns: LogColumns) -> None:
+def test_the_artifact_has_its_properties(tmp_path: Path, columns: LogColumns) -> None:
     examples = run(tmp_path, columns, train_days=5)
     assert examples.splits == ["train", "eval"]
     assert examples.span == 19786
@@ -169,7 +169,7 @@ def test_bad_values_fail_the_run_with_the_oldest_row(tmp_path: Path, write_day: 
 
 
 @pytest.mark.usefixtures("feed_log")
-def test_what_footers_show_fails_before_anything_is_written(
+def test_problems_in_the_footers_are_raised_before_anything_is_written(
     tmp_path: Path, write_day: WriteDay, columns: LogColumns
 ) -> None:
     write_day(0, replaced(day_table(40), "device", pa.array([1.5] * 40)))

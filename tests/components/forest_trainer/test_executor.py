@@ -1,4 +1,4 @@
-"""ForestTrainer's executor on examples as Transform writes them."""
+"""ForestTrainer's executor on examples in Transform's format."""
 
 import json
 import shutil
@@ -105,7 +105,7 @@ def test_the_component_carries_its_settings_and_its_code(tmp_path: Path) -> None
 
 
 def warm_start(folder: Path, forest: Path, refresh: bool = True) -> TrainingStartArtifact:
-    """A training start that goes on with that forest."""
+    """A training start that continues with that forest."""
     artifact = TrainingStartArtifact()
     artifact.uri = str(folder)
     shutil.copytree(forest, folder / "state" / "forest")
@@ -116,7 +116,7 @@ def warm_start(folder: Path, forest: Path, refresh: bool = True) -> TrainingStar
 
 
 @pytest.mark.parametrize("refresh", [True, False])
-def test_a_warm_start_takes_over_the_forest_and_refreshes_its_values(tmp_path: Path, refresh: bool) -> None:
+def test_a_warm_start_reuses_the_forest_and_refreshes_its_leaf_values(tmp_path: Path, refresh: bool) -> None:
     monday = examples_artifact(tmp_path / "monday", {"train": {"a": tensors_of(1500, seed=1)}})
     grown = run(component(monday), monday, tmp_path / "grown")
     rows = tensors_of(1500, seed=2)
@@ -138,9 +138,9 @@ def test_a_warm_start_takes_over_the_forest_and_refreshes_its_values(tmp_path: P
     assert curves[0] == curves[1]
 
 
-def test_a_forest_of_other_features_is_not_taken_over(tmp_path: Path) -> None:
+def test_a_forest_with_other_features_is_refused(tmp_path: Path) -> None:
     examples = examples_artifact(tmp_path / "examples", {"train": {"a": tensors_of(1500, seed=1)}})
     run(component(examples), examples, tmp_path / "grown")
     start = warm_start(tmp_path / "start", tmp_path / "grown")
-    with pytest.raises(ValueError, match=r"version 7 has a forest of the features .* takes a cold start"):
+    with pytest.raises(ValueError, match=r"version 7 has a forest of the features .* to change them, start cold"):
         run(component(examples, feature_names=FEATURES[:-1]), examples, tmp_path / "forest", start)

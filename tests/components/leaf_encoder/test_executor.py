@@ -1,4 +1,4 @@
-"""LeafEncoder's executor on Beam, from examples as Transform writes them to what TowerTrainer reads."""
+"""LeafEncoder's executor on Beam, from Transform's examples to TowerTrainer's inputs."""
 
 from pathlib import Path
 
@@ -90,7 +90,7 @@ def test_a_missing_tensor_is_named(forest: Forest, tmp_path: Path) -> None:
         run(examples, forest, tmp_path)
 
 
-def test_a_shard_damaged_at_its_end_leaves_nothing_that_looks_whole(forest: Forest, tmp_path: Path) -> None:
+def test_a_shard_damaged_at_its_end_leaves_no_output_that_looks_complete(forest: Forest, tmp_path: Path) -> None:
     examples = examples_artifact(tmp_path / "examples", {"train": {"shard": tensors_of(3000, seed=1)}})
     file = tmp_path / "examples" / "Split-train" / "shard"
     file.write_bytes(file.read_bytes()[:-7])

@@ -65,7 +65,7 @@ def test_a_run_that_pushed_and_was_stopped_does_not_push_again(tmp_path: Path) -
     assert os.listdir(tmp_path / "serving") == [versions[0]]
 
 
-def test_old_versions_go_when_a_new_one_is_there(tmp_path: Path) -> None:
+def test_old_versions_are_removed_after_a_push(tmp_path: Path) -> None:
     pushed = [run(tmp_path, True, name, name) for name in ("monday", "tuesday", "wednesday")]
     versions = [artifact.get_string_custom_property("pushed_version") for artifact in pushed]
     assert sorted(os.listdir(tmp_path / "serving")) == versions[1:]

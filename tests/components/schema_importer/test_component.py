@@ -27,7 +27,7 @@ def test_the_parameters_hold_no_path_of_this_machine() -> None:
     }
 
 
-def test_a_schema_that_is_not_there_says_how_to_make_one() -> None:
+def test_the_error_of_a_missing_schema_says_how_to_infer_one() -> None:
     with pytest.raises(FileNotFoundError, match=r"schemas/no.pbtxt: there is no such schema.*infer_schema"):
         SchemaImporter("schemas/no.pbtxt", COLUMNS)
 

@@ -38,18 +38,18 @@ def described(model: standard_artifacts.Model) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("version", ["", "none"])
-def test_without_a_model_the_artifact_says_so(tmp_path: Path, version: str) -> None:
+def test_without_a_model_the_artifact_is_marked_empty(tmp_path: Path, version: str) -> None:
     model = run(tmp_path, version)
     assert described(model) == (0, "none")
     assert list(Path(model.uri).iterdir()) == []
 
 
-def test_none_means_none_even_where_one_serves(tmp_path: Path) -> None:
+def test_version_none_emits_no_model_even_if_one_serves(tmp_path: Path) -> None:
     push(tmp_path / "serving", "7")
     assert described(run(tmp_path, "none")) == (0, "none")
 
 
-def test_the_version_asked_for_is_copied_complete(tmp_path: Path) -> None:
+def test_the_requested_version_is_copied_completely(tmp_path: Path) -> None:
     push(tmp_path / "serving", "7", of_training("monday"))
     push(tmp_path / "serving", "8")
     model = run(tmp_path, "7")
@@ -61,26 +61,24 @@ def test_the_version_asked_for_is_copied_complete(tmp_path: Path) -> None:
     assert [path.name for path in Path(model.uri).iterdir()] == ["Format-Serving"]
 
 
-def test_a_repeated_run_passes_over_the_model_that_it_pushed_before(tmp_path: Path) -> None:
+def test_a_repeated_run_skips_the_model_that_it_pushed_before(tmp_path: Path) -> None:
     push(tmp_path / "serving", "7", of_training("monday"))
     push(tmp_path / "serving", "8", of_training(COLD.fingerprint))
     assert described(run(tmp_path, "")) == (1, "7")
 
 
 def test_a_refit_is_compared_with_the_warm_model_of_the_same_day(tmp_path: Path) -> None:
-    """The two trainings differ in their start, so the one that serves is not passed over."""
+    """The two trainings differ in their start, so the serving one is not skipped."""
     push(tmp_path / "serving", "7", of_training("monday"))
     push(tmp_path / "serving", "8", of_training(WARM.fingerprint))
     warm = StartPlan("warm", "", "7", 1, "2026-03-08", parent_training="beef")
-    assert described(run(tmp_path, "", StartPlan("cold", "a refit was asked for"))) == (1, "8")
+    assert described(run(tmp_path, "", StartPlan("cold", "a refit was requested"))) == (1, "8")
     (tmp_path / "again").mkdir()
     push(tmp_path / "again" / "serving", "7", of_training("monday"))
     push(tmp_path / "again" / "serving", "8", of_training(WARM.fingerprint))
     assert described(run(tmp_path / "again", "", warm)) == (1, "7")
 
 
-def test_a_version_that_is_gone_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(
-        FileNotFoundError, match=r"serving/7: version 7 was to be compared with, and has no saved_model"
-    ):
+def test_a_missing_version_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"serving/7: version 7 has no saved_model\.pb to compare with"):
         run(tmp_path, "7")

@@ -1,4 +1,4 @@
-"""TowerTrainer's executor on real artifacts: what LeafEncoder encoded, a real forest and a real Transform graph."""
+"""TowerTrainer's executor on real artifacts: encoded leaves, a forest and a Transform graph."""
 
 import json
 import shutil
@@ -58,7 +58,7 @@ PARTS = {"towers": "abcd"}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Holds everything that the tests of this module read."""
+    """The inputs of the tests of this module."""
     return tmp_path_factory.mktemp("tower_trainer")
 
 
@@ -81,8 +81,8 @@ def _inputs(feed: TinyFeed, folder: Path) -> dict[str, list[Artifact]]:
     (folder / "leaf_examples" / "Split-train").mkdir(exist_ok=True)
     for i, file in enumerate(sorted(folder.glob("transformed-*"))):
         target = folder / "leaf_examples" / "Split-train" / f"leaf_examples-{i:05d}"
-        (folder / "aside").mkdir(exist_ok=True)
-        encode_shard(Shard(str(file), str(target), str(folder / "aside")), Traversal(feed.forest))
+        (folder / "temporary").mkdir(exist_ok=True)
+        encode_shard(Shard(str(file), str(target), str(folder / "temporary")), Traversal(feed.forest))
     forest = _artifact(ForestArtifact, folder / "forest")
     feed.forest.save(forest.uri)
     graph = _artifact(standard_artifacts.TransformGraph, feed.graph)
@@ -121,7 +121,7 @@ def inputs(feed: TinyFeed, folder: Path) -> dict[str, list[Artifact]]:
 
 @pytest.fixture(scope="module")
 def trained(inputs: dict[str, list[Artifact]], folder: Path) -> Path:
-    """Holds the output artifacts of one run."""
+    """The output artifacts of one run."""
     return _run(inputs, folder / "out")
 
 
@@ -223,14 +223,14 @@ def test_leaves_of_another_forest_are_refused(
 
 
 def _start_from(model: Path, folder: Path) -> Artifact:
-    """A training start that goes on from an exported model."""
+    """A training start that continues from an exported model."""
     start = _artifact(TrainingStartArtifact, folder)
     shutil.copytree(model / "Format-Serving" / STATE, folder / "state")
     write_plan(start.uri, StartPlan("warm", "", parent="7", train_days=1, forest_day="2024-05-01"))
     return start
 
 
-def test_a_model_carries_what_a_later_training_goes_on_from(feed: TinyFeed, trained: Path) -> None:
+def test_a_model_contains_the_state_that_a_later_training_continues_from(feed: TinyFeed, trained: Path) -> None:
     serving = trained / "model" / "Format-Serving"
     manifest = json.loads((serving / MANIFEST).read_text())
     assert from_json(Lineage, json.dumps(manifest["lineage"])) == Lineage(
@@ -242,7 +242,7 @@ def test_a_model_carries_what_a_later_training_goes_on_from(feed: TinyFeed, trai
     assert TowerState.load(str(serving / STATE / "towers")).forest_fingerprint == feed.forest.fingerprint
 
 
-def test_a_warm_start_goes_on_where_its_parent_ended(
+def test_a_warm_start_continues_where_its_parent_ended(
     inputs: dict[str, list[Artifact]], feed: TinyFeed, trained: Path, tmp_path: Path
 ) -> None:
     still = replace(CONFIG, training=replace(CONFIG.training, epochs=1, learning_rate=1e-12))

@@ -28,7 +28,7 @@ def with_state(tmp_path: Path, version: str) -> None:
     (folder / "forest" / "forest.json").write_text(f"forest of {version}")
 
 
-def test_what_the_parent_carries_is_copied(tmp_path: Path) -> None:
+def test_the_parents_training_state_is_copied(tmp_path: Path) -> None:
     push_model(tmp_path / "serving", "7", "2026-03-08")
     with_state(tmp_path, "7")
     artifact = run(tmp_path)
@@ -40,7 +40,7 @@ def test_what_the_parent_carries_is_copied(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["", "none"])
-def test_a_cold_start_brings_nothing_along(tmp_path: Path, version: str) -> None:
+def test_a_cold_start_copies_no_state(tmp_path: Path, version: str) -> None:
     artifact = run(tmp_path, version)
     plan, state = start_of({"training_start": [artifact]})
     assert plan.is_cold
@@ -50,12 +50,12 @@ def test_a_cold_start_brings_nothing_along(tmp_path: Path, version: str) -> None
 
 def test_a_parent_that_lost_its_state_is_an_error(tmp_path: Path) -> None:
     push_model(tmp_path / "serving", "7", "2026-03-08", replace(LINEAGE, forest_day="2026-03-08"))
-    with pytest.raises(FileNotFoundError, match=r"7/assets\.extra/training_state: version 7 was to be continued from"):
+    with pytest.raises(FileNotFoundError, match=r"7/assets\.extra/training_state: missing, but .* from version 7"):
         run(tmp_path)
     assert not (tmp_path / "start" / "plan.json").exists()
 
 
-def test_one_cold_start_is_as_good_as_another_for_the_cache(tmp_path: Path) -> None:
+def test_all_requested_cold_starts_have_the_same_cache_key(tmp_path: Path) -> None:
     monday = component(tmp_path, "none").exec_properties
     tuesday = TrainingStart(str(tmp_path), "2026-03-10", Retraining(start="cold"), {}, "none").exec_properties
     assert dict(monday) == dict(tuesday)

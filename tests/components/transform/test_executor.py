@@ -1,4 +1,4 @@
-"""Transform by a graph that was analysed before, beside what it wrote for the rows that it was analysed on."""
+"""Transform with an existing graph, compared with the outputs for the rows that the graph was analysed on."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,7 @@ def artifact(kind: type[Artifact], folder: Path) -> Artifact:
 
 
 def examples(folder: Path, rows: list[Row]) -> Artifact:
-    """The same rows in both splits, but for the order."""
+    """The same rows in both splits, in different order."""
     made = artifact(standard_artifacts.Examples, folder)
     made.split_names = json.dumps(["train", "eval"])
     for split, order in (("train", rows), ("eval", rows[::-1])):
@@ -56,7 +56,7 @@ def examples(folder: Path, rows: list[Row]) -> Artifact:
 
 
 def run(folder: Path, rows: list[Row], plan: StartPlan) -> Path:
-    """Runs the component in `folder`, where `start/state` holds the graph to go on with, if any."""
+    """Runs the component in `folder`, in which `start/state` has the graph to reuse, if any."""
     schema = artifact(standard_artifacts.Schema, folder / "schema")
     (folder / "schema" / "schema.pbtxt").write_text(text_format.MessageToString(SCHEMA))
     start = artifact(TrainingStartArtifact, folder / "start")
@@ -98,14 +98,14 @@ def cold(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory: pytest.TempPathFactory, cold: Path) -> Path:
-    """A run over later rows that goes on with that graph."""
+    """A run on later rows that reuses that graph."""
     folder = tmp_path_factory.mktemp("warm")
     (folder / "start" / "state").mkdir(parents=True)
     (folder / "start" / "state" / "transform_graph").symlink_to(cold / "graph")
     return run(folder, LATER_ROWS, WARM)
 
 
-def test_the_same_rows_come_out_as_they_did(cold: Path, tmp_path: Path) -> None:
+def test_the_same_rows_are_transformed_to_the_same_values(cold: Path, tmp_path: Path) -> None:
     (tmp_path / "start" / "state").mkdir(parents=True)
     (tmp_path / "start" / "state" / "transform_graph").symlink_to(cold / "graph")
     again = run(tmp_path, ROWS, WARM)
@@ -115,19 +115,19 @@ def test_the_same_rows_come_out_as_they_did(cold: Path, tmp_path: Path) -> None:
             np.testing.assert_allclose(values, expected[name], rtol=1e-6, atol=1e-6, err_msg=name)
 
 
-def test_later_rows_are_measured_by_the_earlier_ones(cold: Path, warm: Path) -> None:
+def test_later_rows_are_transformed_with_the_earlier_graph(cold: Path, warm: Path) -> None:
     later = tensors(warm, "train")
     assert len(later[keys.LABELS]) == len(LATER_ROWS)
-    # By its own moments a constant column would be all zeros.
+    # With its own moments, a constant column would be all zeros.
     votes = np.array([(row["votes"] or [np.nan])[0] for row in ROWS])
     logs = np.log1p(np.minimum(votes[~np.isnan(votes)], np.finfo(np.float32).max))
     np.testing.assert_allclose(later[keys.NUMERIC][:, 1], (np.log1p(1_000.0) - logs.mean()) / logs.std(), rtol=1e-3)
-    # A value that the vocabulary does not have is the last rank; the later rows' own vocabulary would have had it.
+    # A value outside the vocabulary has the last rank; it would be in the later rows' own vocabulary.
     device = list(FEATURES.forest_names).index("device")
     assert set(later[keys.FOREST_FEATURES][:, device]) == {3.0}
 
 
-def test_the_graph_is_handed_on(cold: Path, warm: Path) -> None:
+def test_the_graph_is_copied_to_the_output(cold: Path, warm: Path) -> None:
     def content(folder: Path) -> dict[str, bytes]:
         return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 

@@ -1,4 +1,4 @@
-"""A real, if simple, pushed model without a pipeline: one logistic regression per objective, on two feature columns."""
+"""A simple but real pushed model without a pipeline: one logistic regression per objective, on two feature columns."""
 
 import json
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class Regressions(tf.Module):
 
 
 def push(feed_log: Path, days: Sequence[date], eval_day: date, objectives: Sequence[str], destination: Path) -> str:
-    """Fits to the days of a feed log, pushes as a version that was evaluated on `eval_day`, and returns the version."""
+    """Fits the model on the days of a feed log, pushes it as evaluated on `eval_day`, and returns the version."""
     tables = [pq.read_table(feed_log / f"day-{day}") for day in days]
     features = np.concatenate(
         [

@@ -1,4 +1,4 @@
-"""The replay of a schedule, with days that only pretend to train."""
+"""The replay of a schedule, with fake runs of the days."""
 
 import io
 import json
@@ -28,7 +28,7 @@ MONDAY, FRIDAY = date(2026, 3, 9), date(2026, 3, 13)
 
 
 class Days:
-    """Stands in for the runs of single days: what each was asked for, and what becomes of it."""
+    """Fakes the runs of single days, and records their arguments and outcomes."""
 
     def __init__(self, root: Path) -> None:
         self.workdir = Workdir(root / "workdir")
@@ -45,10 +45,10 @@ class Days:
         return SimpleNamespace(day=day, training=training, start=start)
 
     def start(self, day: date, refit: bool) -> StartPlan:
-        """Warm from the newest model of an earlier day, as the push destination leads to it."""
+        """Warm from the newest model of an earlier day at the push destination."""
         parent = find_parent(str(self.workdir.serving_model), day)
         if refit or parent is None:
-            return StartPlan("cold", "a refit was asked for" if refit else "it is Monday")
+            return StartPlan("cold", "a refit was requested" if refit else "it is Monday")
         manifest = read_manifest(str(self.workdir.serving_model), parent)
         assert manifest is not None
         return StartPlan("warm", "", parent, 1, "2026-03-08", parent_training=manifest.training_fingerprint)
@@ -109,7 +109,7 @@ def test_every_day_runs_in_order_with_a_line_and_a_row_each(days: Days) -> None:
     assert status == DONE
     assert days.ran == march(9, 10, 11, 12, 13)
     lines = text.splitlines()
-    assert lines[0] == "2026-03-09  blessed  42 s, cold, as it is Monday"
+    assert lines[0] == "2026-03-09  blessed  42 s, cold: it is Monday"
     assert lines[1] == "2026-03-10  blessed  42 s, warm"
     assert lines[5].split() == ["day", "start", "rows", "click", "like"]
     assert lines[6].split() == ["2026-03-09", "cold", "3,000", "0.875", "–", "blessed"]
@@ -125,7 +125,7 @@ def test_a_days_alarms_follow_its_line(days: Days) -> None:
     assert text.count("alarm:") == 2
 
 
-def test_it_goes_on_where_it_stopped(days: Days) -> None:
+def test_it_continues_where_it_stopped(days: Days) -> None:
     days.failing = {march(11)[0]}
     status, text = replay(days)
     assert status == FAILED
@@ -141,12 +141,12 @@ def test_it_goes_on_where_it_stopped(days: Days) -> None:
     assert text.count("0.875") == 5
 
 
-def test_a_model_that_is_held_back_does_not_stop_the_days_after_it(days: Days) -> None:
+def test_a_model_that_is_not_blessed_does_not_stop_the_days_after_it(days: Days) -> None:
     days.held_back = {march(10)[0]}
     status, text = replay(days)
     assert status == NOT_BLESSED
     assert days.ran == march(9, 10, 11, 12, 13)
-    assert "2026-03-10  held back" in text
+    assert "2026-03-10  not blessed" in text
 
 
 def test_a_day_that_the_log_lacks_is_skipped(days: Days) -> None:
@@ -163,7 +163,7 @@ def test_a_range_without_any_day_is_refused(days: Days) -> None:
 
 
 def test_an_earlier_day_never_replaces_a_later_days_model(days: Days) -> None:
-    """After a change of the config, say, every day of a finished replay would be another training."""
+    """For example, after a change of the config every day of a finished replay would be a different training."""
     replay(days)
     days.recipe = "another recipe"
     with pytest.raises(FeedLogError, match=r"trained for 2026-03-13, and a model for 2026-03-09 would replace it\. If"):

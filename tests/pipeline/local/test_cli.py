@@ -1,4 +1,4 @@
-"""The command line: what it says and how it exits before any work is done."""
+"""The command line: its messages and exit status before any work is done."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ def test_help_names_every_option_and_exit_status(capsys: pytest.CaptureFixture[s
         assert expected in text
 
 
-def test_an_unknown_config_is_told_which_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_error_of_an_unknown_config_lists_the_configs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--config", "nope", "--workdir", str(tmp_path / "w")]) == cli.USAGE
     assert capsys.readouterr().err == f"error: --config nope: pipeline_config.py has {', '.join(sorted(CONFIGS))}\n"
     assert not (tmp_path / "w").exists()
@@ -43,15 +43,13 @@ def test_only_the_built_in_feed_is_made(tmp_path: Path, capsys: pytest.CaptureFi
     assert "--feed-log" in capsys.readouterr().err
 
 
-def test_a_feed_log_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_feed_log_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     missing = tmp_path / "nowhere"
     assert cli.main(["--feed-log", str(missing), "--workdir", str(tmp_path / "w")]) == cli.USAGE
     assert str(missing) in capsys.readouterr().err
 
 
-def test_a_day_that_the_log_does_not_have_is_told_which_it_has(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_error_of_a_missing_day_gives_the_range_of_days(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "log"
     (log / "day-2026-01-12").mkdir(parents=True)
     arguments = ["--feed-log", str(log), "--day", "2026-02-01", "--workdir", str(tmp_path / "w")]
@@ -59,7 +57,7 @@ def test_a_day_that_the_log_does_not_have_is_told_which_it_has(
     assert "there is no folder for 2026-02-01; it has 2026-01-12 to 2026-01-12" in capsys.readouterr().err
 
 
-def test_a_config_without_its_schema_is_told_to_infer_one(
+def test_the_error_of_a_config_without_a_schema_says_how_to_infer_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(CONFIGS, "shop", replace(CONFIGS["feed"], name="shop", schema="schemas/shop.pbtxt"))
@@ -71,7 +69,7 @@ def test_a_config_without_its_schema_is_told_to_infer_one(
 
 
 def test_a_busy_workdir_is_not_touched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    # flock counts per open file, so a second lock in this process meets the first.
+    # flock is per open file, so a second lock in this process conflicts with the first.
     with Workdir(tmp_path.resolve()).lock():
         assert cli.main(["--workdir", str(tmp_path)]) == cli.USAGE
     assert "is writing here" in capsys.readouterr().err
@@ -110,7 +108,7 @@ def test_a_rollback_needs_no_feed_log_and_runs_nothing(tmp_path: Path, capsys: p
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_rollback_waits_for_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_rollback_during_a_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     push(tmp_path / "serving_model", "7")
     push(tmp_path / "serving_model", "8")
     with Workdir(tmp_path.resolve()).lock():
@@ -119,9 +117,7 @@ def test_a_rollback_waits_for_no_run(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert find_serving_version(str(tmp_path / "serving_model")) == "8"
 
 
-def test_there_is_nothing_to_monitor_with_before_a_model_serves(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_monitoring_before_the_first_push_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--workdir", str(tmp_path), "--monitor", "2026-01-12"]) == cli.USAGE
     assert "no model is serving yet; run without --monitor to train one" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()

@@ -1,4 +1,4 @@
-"""What a run prints where there is no terminal, which is what ends up in a scheduler's log."""
+"""The output of a run without a terminal, as in a scheduler's log."""
 
 import io
 import logging
@@ -61,7 +61,7 @@ def a_gate(text: str, outcome: Outcome, blocking: bool) -> GateSummary:
     return GateSummary("click", "", "auc", 0.7, 0.6, 0.8, limit, outcome, outcome == "passed", blocking, text)
 
 
-def test_the_table_tells_gates_and_what_could_not_be_measured() -> None:
+def test_the_table_shows_gates_and_undefined_metrics() -> None:
     metrics = CLICK
     undefined = ObjectiveSummary(impressions=10_000, positives=0, gate="o_over_e device=tv")
     target, file = console()
@@ -76,10 +76,10 @@ def test_the_table_tells_gates_and_what_could_not_be_measured() -> None:
     assert reshare == ["reshare", "0", "–", "–", "–", "o_over_e"]
 
 
-def test_every_failed_gate_and_whatever_was_not_judged_is_a_line() -> None:
+def test_every_failed_gate_and_every_skipped_check_is_a_line() -> None:
     blocking = "click on device=ios: O/E is 3.1 [2.8, 3.4], beyond the limit of 0.5 to 2"
     informing = (
-        "share on device=tv: O/E is 4 [2.1, 7], beyond the limit of 0.5 to 2; informs only, with 3 of 100 positives"
+        "share on device=tv: O/E is 4 [2.1, 7], beyond the limit of 0.5 to 2; reported only, with 3 of 100 positives"
     )
     nothing = RunSummary("run", "feed", "2026-01-12", "log", "complete")
     summary = replace(

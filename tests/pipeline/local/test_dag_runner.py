@@ -1,4 +1,4 @@
-"""A real two-component pipeline: what is reported when it runs, comes from the cache, fails, and is started again."""
+"""Reports of a real two-component pipeline: run, cached, failed and restarted."""
 
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def test_a_second_run_comes_from_the_cache_with_the_same_outputs(tmp_path: Path)
     assert Path(artifact.uri).read_text() == "hello"
 
 
-def test_a_failure_ends_the_run_and_the_next_goes_on_from_there(tmp_path: Path) -> None:
+def test_a_failure_ends_the_run_and_the_next_run_continues_from_there(tmp_path: Path) -> None:
     _, first = run(tmp_path, "bad!")
     assert states(first) == [("Write", State.RAN), ("Check", State.FAILED)]
     assert first[1].error == "found '!'"
@@ -79,7 +79,7 @@ def test_a_failure_ends_the_run_and_the_next_goes_on_from_there(tmp_path: Path) 
         ),
     ],
 )
-def test_the_message_is_told_from_its_wrapping(text: str, message: str) -> None:
+def test_the_message_is_extracted_from_its_wrapping(text: str, message: str) -> None:
     assert describe(RuntimeError(text)) == message
 
 

@@ -1,4 +1,4 @@
-"""The built-in feed with injected faults, seen by `--monitor`: the right feature or slice is named, and no other."""
+"""`--monitor` on the built-in feed with injected faults: it names the faulty feature or slice, and no other."""
 
 import io
 import json
@@ -28,7 +28,7 @@ from ranker.monitoring.history import HealthHistory
 from ranker.monitoring.record import DayRecord
 from tests.pipeline.local.pushed_model import push
 
-# A part of the built-in config, enough for every kind of feature; what is left out only costs time.
+# A part of the built-in config with every kind of feature; the other features would only take time.
 CONFIG = replace(
     CONFIGS["feed"],
     objectives=tuple(o for o in CONFIGS["feed"].objectives if o.name in ("click", "like")),
@@ -53,7 +53,7 @@ RUN = RunSummary("run", CONFIG.name, EVAL_DAY.isoformat(), "log", "complete")
 
 @pytest.fixture(scope="module")
 def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six days, of which three are trained on and one is evaluated on."""
+    """Six days: three training days, one eval day and two later days."""
     root = tmp_path_factory.mktemp("feed")
     generate(root, days=len(DAYS), impressions_per_day=3_000, seed=4, start=START)
     return root
@@ -69,7 +69,7 @@ def serving(feed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def workdir(serving: Path, tmp_path: Path) -> Workdir:
-    """A working folder where that model serves."""
+    """A working folder in which that model is pushed."""
     found = Workdir(tmp_path / "workdir")
     found.root.mkdir()
     found.serving_model.symlink_to(serving)
@@ -92,7 +92,7 @@ def replaced(table: pa.Table, name: str, values: Any) -> pa.Table:
 
 
 def monitor(workdir: Workdir, feed: Path, day: date) -> tuple[int, str]:
-    """The exit status of monitoring a day, and what the terminal showed."""
+    """The exit status of monitoring a day, and its terminal output."""
     file = io.StringIO()
     return monitor_day(CONFIG, workdir, feed, day, Console(file=file, width=200)), file.getvalue()
 
@@ -155,7 +155,7 @@ def test_a_label_that_one_device_does_not_log_is_named_with_the_device(
     assert [bool(record.alarms) for record in recorded(workdir).values()] == [False, True, True]
 
 
-def test_what_is_recorded_is_what_the_log_holds(feed: Path, workdir: Workdir) -> None:
+def test_the_record_matches_the_log(feed: Path, workdir: Workdir) -> None:
     monitor(workdir, feed, FIRST_FAULT)
     table = pq.read_table(feed / f"day-{FIRST_FAULT}")
     record = recorded(workdir)[FIRST_FAULT.isoformat()]
@@ -183,7 +183,7 @@ def test_the_same_day_again_replaces_it_and_reads_no_training_day_again(
     assert recorded(workdir) == before
 
 
-def test_a_training_day_that_was_cleared_away_is_known_from_the_record(
+def test_the_profile_of_a_removed_training_day_is_read_from_the_record(
     feed: Path, workdir: Workdir, tmp_path: Path
 ) -> None:
     monitor(workdir, feed, EVAL_DAY)
@@ -195,7 +195,7 @@ def test_a_training_day_that_was_cleared_away_is_known_from_the_record(
     assert all(f.limit is not None for f in record.features)
 
 
-def test_a_day_that_the_model_may_have_seen_says_so(feed: Path, workdir: Workdir) -> None:
+def test_a_day_that_the_model_may_have_seen_has_a_note(feed: Path, workdir: Workdir) -> None:
     said = f"the model was evaluated on {EVAL_DAY}, so it may have seen {DAYS[1]}"
     _, shown = monitor(workdir, feed, DAYS[1])
     assert f"warning: {said}\n" in shown
@@ -204,8 +204,8 @@ def test_a_day_that_the_model_may_have_seen_says_so(feed: Path, workdir: Workdir
     assert "warning" not in shown
 
 
-def test_scores_are_held_against_those_of_the_run_that_pushed_the_model(feed: Path, workdir: Workdir) -> None:
-    """A run records its model's scores; a model that then predicts otherwise on the same log is told."""
+def test_scores_are_compared_with_those_of_the_run_that_pushed_the_model(feed: Path, workdir: Workdir) -> None:
+    """A run records its model's scores; if the model later predicts differently on the same log, there is an alarm."""
     evaluation = evaluated(feed, workdir)
     version = next(iter(workdir.serving_model.iterdir())).name
     summary = replace(
@@ -227,14 +227,14 @@ def test_scores_are_held_against_those_of_the_run_that_pushed_the_model(feed: Pa
     stored.write_text(json.dumps(usual))
     status, shown = monitor(workdir, feed, FIRST_FAULT)
     assert status == ALARM
-    assert f"alarm: {FIRST_FAULT}: click: scores lie 0." in shown
+    assert f"alarm: {FIRST_FAULT}: click: scores diverge by 0." in shown
 
 
 @pytest.mark.parametrize("is_new", [True, False])
 def test_a_run_compares_scores_with_those_of_the_same_model_only(feed: Path, workdir: Workdir, is_new: bool) -> None:
     evaluation = with_baseline(evaluated(feed, workdir))
     version = next(iter(workdir.serving_model.iterdir())).name
-    # What the model serving before is on record with, far from what either model predicts now.
+    # The recorded scores of the serving model, far from the predictions of both models now.
     usual = {name: curves.candidate.scores for name, curves in evaluation.curves.items()}
     usual["click"] = replace(usual["click"], first_bucket=usual["click"].first_bucket - 12)
     HealthHistory(workdir.monitoring).write_scores("f", usual)
@@ -256,10 +256,10 @@ def test_a_run_compares_scores_with_those_of_the_same_model_only(feed: Path, wor
         assert record.version == version
         assert [alarm.split(": ")[0] for alarm in record.alarms] == ["click"]
         assert scores["like"].divergence == 0.0
-        assert "compared with none" not in " ".join(record.notes)
+        assert "not compared" not in " ".join(record.notes)
 
 
-def test_a_run_that_pushed_nothing_records_the_model_that_goes_on_serving(feed: Path, workdir: Workdir) -> None:
+def test_a_run_without_a_push_records_the_model_that_continues_to_serve(feed: Path, workdir: Workdir) -> None:
     evaluation = with_baseline(evaluated(feed, workdir))
     click = evaluation.objectives["click"]
     low = replace(click.candidate, mean_prediction=0.01, o_over_e=Estimate(21.0, 20.0, 22.0))
@@ -279,7 +279,7 @@ def evaluated(feed: Path, workdir: Workdir) -> Evaluation:
 
 
 def with_baseline(evaluation: Evaluation) -> Evaluation:
-    """The same, with a serving model beside the candidate that predicts what the candidate does."""
+    """The same, with a serving model with the candidate's predictions."""
 
     def twice(objectives: dict[str, ObjectiveEvaluation]) -> dict[str, ObjectiveEvaluation]:
         return {name: replace(found, baseline=found.candidate) for name, found in objectives.items()}

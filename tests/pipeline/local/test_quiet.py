@@ -1,4 +1,4 @@
-"""Everything that is printed below Python too lands in the file, and the terminal gets only what is meant for it."""
+"""All output, including that of C++ libraries, goes to the file; the terminal shows only ours."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What stays of old runs, after real runs of a small pipeline."""
+"""The artifacts that are kept after real runs of a small pipeline."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def test_the_newest_runs_artifacts_stay(three_runs: Path) -> None:
     assert states(again) == [("Write", State.CACHED), ("Check", State.CACHED)]
 
 
-def test_what_was_removed_is_made_again_and_not_taken_from_the_cache(three_runs: Path) -> None:
+def test_removed_artifacts_are_computed_again_and_not_taken_from_the_cache(three_runs: Path) -> None:
     tidy(three_runs, keep=1)
     _, again = run(three_runs, "one")
     assert states(again) == [("Write", State.RAN), ("Check", State.RAN)]
@@ -51,14 +51,14 @@ def test_an_old_artifact_that_a_new_run_took_from_the_cache_stays(three_runs: Pa
     assert folders(three_runs) == ["Write/out/1"]
 
 
-def test_what_a_stopped_run_left_goes_with_it(three_runs: Path) -> None:
+def test_leftovers_of_a_stopped_run_are_removed_with_it(three_runs: Path) -> None:
     (three_runs / "artifacts" / "Write" / "out" / "2").mkdir()
     (three_runs / "artifacts" / "Write" / "out" / "99").mkdir()
     tidy(three_runs, keep=1)
-    # 99 is newer than anything, so it may belong to a run that is not known yet.
+    # 99 is newer than all runs, so it may belong to a run that is not registered yet.
     assert folders(three_runs) == ["Write/out/5", "Write/out/99"]
 
 
-def test_with_few_runs_everything_stays(three_runs: Path) -> None:
+def test_with_few_runs_all_artifacts_are_kept(three_runs: Path) -> None:
     assert tidy(three_runs, keep=3) == 0
     assert len(folders(three_runs)) == 3

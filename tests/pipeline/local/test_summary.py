@@ -1,4 +1,4 @@
-"""The run summary, from what the components left behind."""
+"""The run summary, from the components' outputs."""
 
 import json
 from dataclasses import replace
@@ -65,7 +65,7 @@ def summary(runs: list[ComponentRun]) -> RunSummary:
     return summarise("run", CONFIGS["feed"], date(2026, 1, 12), Path("log"), runs)
 
 
-def test_gates_are_told_per_objective_and_only_where_they_block(runs: list[ComponentRun]) -> None:
+def test_gates_are_reported_per_objective_and_only_if_they_block(runs: list[ComponentRun]) -> None:
     result = summary(runs)
     gates = {name: metrics.gate for name, metrics in result.objectives.items()}
     assert gates == {"click": "passed", "like": "o_over_e tv", "reply": "auc not evaluated"}
@@ -96,7 +96,7 @@ def test_gates_are_told_per_objective_and_only_where_they_block(runs: list[Compo
     assert result.pushed_model is None
 
 
-def test_metrics_are_told_with_their_intervals_and_what_is_undefined_is_none(runs: list[ComponentRun]) -> None:
+def test_metrics_have_their_intervals_and_undefined_values_are_none(runs: list[ComponentRun]) -> None:
     click, like, reply = summary(runs).objectives.values()
     assert (click.auc, click.auc_lower, click.auc_upper) == (0.7512, 0.74, 0.7625)
     assert (click.positives, click.normalized_entropy) == (2_000, 0.9)
@@ -114,7 +114,7 @@ def test_a_damaged_evaluation_is_named(tmp_path: Path, runs: list[ComponentRun])
         summary(runs)
 
 
-def test_rows_days_and_cache_are_told(runs: list[ComponentRun]) -> None:
+def test_rows_days_and_cache_are_reported(runs: list[ComponentRun]) -> None:
     result = summary(runs)
     assert result.status == "complete"
     assert result.rows == {"train": 70, "eval": 10}
@@ -123,7 +123,7 @@ def test_rows_days_and_cache_are_told(runs: list[ComponentRun]) -> None:
     assert [component.rows for component in result.components] == [80, 10, None]
 
 
-def test_replayed_rows_are_told_where_there_are_any(runs: list[ComponentRun]) -> None:
+def test_replayed_rows_are_reported_if_there_are_any(runs: list[ComponentRun]) -> None:
     examples = runs[0].outputs["examples"][0]
     replayed = OutputArtifact("examples", {**examples.properties, "replay_rows": 30})
     result = summary([ComponentRun("FeedLogGen", State.RAN, 0.1, {"examples": [replayed]})])
@@ -148,14 +148,14 @@ def test_the_report_is_copied_to_the_runs_folder(tmp_path: Path, runs: list[Comp
     assert summarise("run", CONFIGS["feed"], date(2026, 1, 12), Path("log"), runs, path).report == str(path)
 
 
-def test_a_failure_is_told_and_nothing_is_made_up(runs: list[ComponentRun]) -> None:
+def test_a_failure_is_reported_without_other_results(runs: list[ComponentRun]) -> None:
     result = summary([ComponentRun("FeedLogGen", State.FAILED, 1.0, error="no such day")])
     assert result.status == "failed"
     assert result.failure == Failure("FeedLogGen", "no such day")
     assert (result.rows, result.objectives, result.blessed, result.pushed_model) == ({}, {}, None, None)
 
 
-def test_the_file_appears_whole(tmp_path: Path, runs: list[ComponentRun]) -> None:
+def test_the_file_is_written_atomically(tmp_path: Path, runs: list[ComponentRun]) -> None:
     path = write_summary(tmp_path / "runs" / "run", summary(runs))
     assert RunSummary.from_json(path.read_text()) == summary(runs)
     assert [file.name for file in path.parent.iterdir()] == ["summary.json"]
@@ -176,7 +176,7 @@ def test_the_file_has_flat_keys_for_scripts(tmp_path: Path, runs: list[Component
     assert content["slices_dropped"] == [["author"]]
 
 
-def test_a_finished_run_survives_its_file(runs: list[ComponentRun]) -> None:
+def test_a_finished_run_is_equal_after_a_round_trip_through_its_file(runs: list[ComponentRun]) -> None:
     finished = replace(
         summarise(
             "run", CONFIGS["feed"], date(2026, 1, 12), Path("log"), runs, None, StartPlan("cold", "first"), TRAINING

@@ -18,7 +18,7 @@ with Workdir(Path(sys.argv[1])).lock():
 """
 
 
-def test_a_second_run_is_refused_and_told_who_holds_the_folder(tmp_path: Path) -> None:
+def test_a_second_run_is_refused_and_the_error_names_the_process(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _HOLD, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None

@@ -1,4 +1,4 @@
-"""Evaluations put together by hand, of every kind that a run can leave behind."""
+"""Handmade evaluations of every kind that a run can write."""
 
 import math
 
@@ -91,7 +91,7 @@ def first() -> Evaluation:
 
 
 def compared() -> Evaluation:
-    """A refused candidate beside a baseline, with slices whose names hold characters of HTML."""
+    """A refused candidate with a baseline, and slices whose names contain HTML characters."""
     evaluated = ObjectiveEvaluation(MEASURED, ONE_VIEWER, COMPARISON)
     return Evaluation(
         blessed=False,

@@ -1,4 +1,4 @@
-"""A real SavedModel that scores an impression by the logits in its example, and examples that carry them."""
+"""A real SavedModel that scores an impression by the logits in its example, and examples with logits."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.ranker.evaluation.simulated import OBJECTIVES, Simulated
 
 
 class LogitModel(tf.Module):
-    """Scores an impression by the logits that its example carries, times `scale` plus `shift`."""
+    """Scores an impression by the logits in its example, times `scale` plus `shift`."""
 
     def __init__(self, objectives: tuple[str, ...], scale: float, shift: float, needs: str | None) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ def save_model(
     needs: str | None = None,
     signature: str = "serving_default",
 ) -> None:
-    """Writes a LogitModel below `path`, as a Model artifact holds it."""
+    """Writes a LogitModel into `path`, with the layout of a Model artifact."""
     model = LogitModel(objectives, scale, shift, needs)
     tf.saved_model.save(model, str(path / "Format-Serving"), signatures={signature: model.serve})
 

@@ -29,14 +29,14 @@ class Simulated:
 
 
 def simulate(rows: int, seed: int, viewer_spread: float = 0.5, viewers: int = 400) -> Simulated:
-    """Outcomes drawn from probabilities that depend on the impression, and on a taste of the viewer no model sees."""
+    """Outcomes drawn from probabilities that depend on the impression and on a latent taste of the viewer."""
     random = np.random.default_rng(seed)
     viewer = random.integers(viewers, size=rows)
     taste = random.normal(0.0, viewer_spread, size=viewers)[viewer]
     seen = random.normal(0.0, 1.0, size=(len(OBJECTIVES), rows))
     base = np.array([[logit(BASE_RATES[name])] for name in OBJECTIVES])
     truth = expit(base + seen + taste)
-    # A calibrated prediction averages over the taste; this is the usual probit-like approximation of that average.
+    # A calibrated prediction is the average over the taste, here by the usual probit approximation.
     predicted = expit((base + seen) / np.sqrt(1.0 + np.pi * viewer_spread**2 / 8.0))
     columns = {
         "device": np.array([b"ios", b"android", b""], dtype=object)[random.choice(3, p=[0.5, 0.4, 0.1], size=rows)],

@@ -1,4 +1,4 @@
-"""The accumulator agrees with scikit-learn on every slice, and does not mind how the rows reach it."""
+"""The accumulator agrees with scikit-learn on every slice, and does not depend on batches and merges."""
 
 import numpy as np
 import pytest
@@ -87,7 +87,7 @@ def _merged(*parts: Accumulator) -> Accumulator:
 
 def test_merging_is_associative_and_commutative() -> None:
     data = simulate(rows=6000, seed=5)
-    # The parts meet the slice values in different orders, so their numbering differs.
+    # The slice values are in a different order in each part, so their numbering differs.
     parts = [slice(0, 10), slice(10, 3000), slice(3000, None)]
     whole = list(summarize(_part(data, slice(None))))
     a, b, c = (_part(data, rows) for rows in parts)
@@ -100,7 +100,7 @@ def test_merging_different_evaluations_is_refused() -> None:
         Accumulator(["candidate"], ["click"]).merge(Accumulator(["candidate"], ["share"]))
 
 
-def test_what_is_no_probability_is_counted_and_left_out(data: Simulated) -> None:
+def test_predictions_that_are_not_probabilities_are_counted_and_skipped(data: Simulated) -> None:
     broken = data.probabilities.copy()
     broken[1, :3] = [np.nan, -0.1, 1.5]
     accumulator = accumulate(data, {"candidate": broken}, slices=())
@@ -110,7 +110,7 @@ def test_what_is_no_probability_is_counted_and_left_out(data: Simulated) -> None
     assert overall.candidate["click"].impressions == data.rows
 
 
-def test_a_slice_column_with_too_many_values_is_dropped_also_when_only_the_merge_shows_it() -> None:
+def test_a_slice_column_with_too_many_values_is_dropped_even_if_only_the_merge_exceeds_the_limit() -> None:
     data = simulate(rows=2000, seed=6)
     data.columns["viewer"] = data.viewers
     models = {"candidate": data.probabilities}

@@ -1,4 +1,4 @@
-"""Columns leave the Arrow batch whole, and what does not fit is an error that names the column."""
+"""Columns are read from Arrow batches, and an invalid column is an error that names it."""
 
 import pyarrow as pa
 import pytest
@@ -33,6 +33,6 @@ def test_a_label_that_is_missing_or_not_0_or_1_is_an_error(rows: list[list[int] 
         read_labels(batch, ["click"])
 
 
-def test_a_column_that_is_not_there_is_an_error() -> None:
+def test_a_missing_column_is_an_error() -> None:
     with pytest.raises(ValueError, match="no column 'share', only \\['click'\\]"):
         read_labels(_batch(click=pa.array([[1]], pa.large_list(pa.int64()))), ["share"])

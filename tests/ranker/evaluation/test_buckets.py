@@ -45,7 +45,7 @@ def test_rare_probabilities_and_those_near_one_are_resolved_within_half_a_percen
 def test_edges_bound_their_buckets() -> None:
     edges = lower_edges()
     assert edges.shape == (FINE_BUCKETS,)
-    # The bucket of one half holds nothing else, so it shares its edge with the next.
+    # The bucket of one half contains only this value, so it has the same lower edge as the next.
     assert np.flatnonzero(np.diff(edges) <= 0).tolist() == [FINE_BUCKETS // 2]
     sample = np.random.default_rng(0).random(10_000) ** 3
     bucket = fine_bucket(sample)
@@ -64,7 +64,7 @@ def test_score_buckets_hold_the_impressions_between_their_edges() -> None:
     assert score_counts(counts).tolist() == expected.tolist()
 
 
-def test_a_viewer_has_one_group_whatever_stands_beside_it() -> None:
+def test_a_viewers_group_does_not_depend_on_the_batch() -> None:
     viewers = np.array([b"a", b"b", b"a", b"\xff"], dtype=object)
     groups = viewer_groups(viewers)
     assert groups[0] == groups[2]

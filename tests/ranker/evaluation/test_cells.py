@@ -1,4 +1,4 @@
-"""The sparse table adds up like a dictionary does, in whatever pieces it is fed."""
+"""The sparse table sums like a dictionary, for any batches and merges."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The evaluation holds every metric and the verdicts that matter, survives its file, and shows as a table."""
+"""The evaluation has every metric and the relevant verdicts, can be stored as a file, and prints as a table."""
 
 import json
 import math
@@ -90,7 +90,7 @@ def test_a_slice_gate_that_failed_is_listed_and_one_that_passed_is_only_counted(
 
 
 @pytest.mark.parametrize("make", [first, compared, dropped])
-def test_it_survives_its_file(make: Callable[[], Evaluation]) -> None:
+def test_it_is_equal_after_a_round_trip_through_its_file(make: Callable[[], Evaluation]) -> None:
     evaluation = make()
     text = evaluation.to_json()
     json.loads(text, parse_constant=pytest.fail)  # NaN and infinity are not JSON
@@ -101,7 +101,7 @@ def test_it_survives_its_file(make: Callable[[], Evaluation]) -> None:
     assert next(iter(evaluation.to_dict().items())) == ("format", FORMAT)
 
 
-def test_what_is_undefined_or_unbounded_is_null_and_comes_back() -> None:
+def test_undefined_and_unbounded_values_are_null_in_the_file_and_restored() -> None:
     evaluation = compared()
     written = evaluation.to_dict()["objectives"]["a<b"]
     assert written["candidate"]["o_over_e"] == {"value": 2.0, "lower": 0.0, "upper": None}
@@ -162,7 +162,7 @@ def test_a_damaged_or_older_file_is_one_error_that_names_file_and_field(
 
 
 @pytest.mark.parametrize(("text", "message"), [("{", "not JSON"), ("[1]", "not a JSON object"), ("", "not JSON")])
-def test_a_file_that_is_no_object_is_an_error(text: str, message: str) -> None:
+def test_a_file_without_an_object_is_an_error(text: str, message: str) -> None:
     with pytest.raises(DocumentError, match=rf"^gates\.json: {message}"):
         Evaluation.from_json(text)
 

@@ -1,4 +1,4 @@
-"""Gates refuse what is broken, bless what is good, and do not mistake noise for either."""
+"""Gates refuse broken candidates, bless good ones, and do not fail because of noise."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def _with_share(data: Simulated, share: np.ndarray) -> np.ndarray:
     return np.stack([data.probabilities[0], share])
 
 
-def test_a_calibrated_candidate_is_blessed_against_itself_and_alone(data: Simulated) -> None:
+def test_a_calibrated_candidate_is_blessed_with_itself_as_baseline_and_without_one(data: Simulated) -> None:
     against_itself = _verdicts(data, data.probabilities, data.probabilities)
     assert blessed(against_itself)
     assert {v.metric for v in against_itself} == {"auc", "o_over_e", "auc_drop", "calibration_worsening"}
@@ -62,7 +62,7 @@ def test_a_miscalibrated_candidate_is_refused_for_that_objective_only(data: Simu
 def test_a_candidate_broken_on_one_slice_is_refused_and_the_slice_is_named(data: Simulated) -> None:
     broken = data.probabilities.copy()
     android = data.columns["device"] == b"android"
-    # Half the impressions three times too low and half too high keep the sum over all slices as it was.
+    # Half of the impressions three times too low and half too high: the sum over all slices is unchanged.
     broken[0, android] = expit(logit(broken[0, android]) - 1.6)
     ios = data.columns["device"] == b"ios"
     broken[0, ios] *= 1.0 + (data.probabilities[0, android] - broken[0, android]).sum() / broken[0, ios].sum()
@@ -81,7 +81,9 @@ def test_a_candidate_with_shuffled_labels_is_refused(data: Simulated) -> None:
     assert {("click", "", "auc_drop"), ("share", "", "auc_drop")} <= compared
 
 
-def test_a_candidate_worse_than_the_serving_model_is_refused_though_it_is_good_enough_alone(data: Simulated) -> None:
+def test_a_candidate_worse_than_the_serving_model_is_refused_even_if_it_passes_the_absolute_gates(
+    data: Simulated,
+) -> None:
     noise = np.random.default_rng(1).normal(0, 0.8, data.probabilities.shape)
     worse = expit(logit(data.probabilities) + noise)
     worse *= data.probabilities.sum(axis=1, keepdims=True) / worse.sum(axis=1, keepdims=True)
@@ -90,7 +92,7 @@ def test_a_candidate_worse_than_the_serving_model_is_refused_though_it_is_good_e
     assert blessed(_verdicts(data, data.probabilities, worse))
 
 
-def test_calibration_that_grew_worse_than_the_serving_models_is_refused(data: Simulated) -> None:
+def test_calibration_worse_than_the_serving_models_is_refused(data: Simulated) -> None:
     drifted = np.stack([data.probabilities[0] * 1.2, data.probabilities[1]])
     assert blessed(_verdicts(data, drifted))
     assert _failed(_verdicts(data, drifted, data.probabilities)) == {("click", "", "calibration_worsening")}
@@ -105,11 +107,11 @@ def test_a_gate_does_not_fire_on_noise() -> None:
     assert "by no more than noise" in ratio.text
 
 
-def test_a_slice_with_few_positives_informs_but_does_not_block(data: Simulated) -> None:
+def test_a_slice_with_few_positives_is_reported_but_does_not_block(data: Simulated) -> None:
     broken = np.minimum(1.0, data.probabilities * np.array([[1.0], [6.0]]))
     gates = Gates(objective=Gate(), slice=GATES.slice, slice_min_positives=10_000)
     verdicts = _verdicts(data, broken, gates=gates)
-    assert any(v.outcome == "failed" and not v.blocking and "informs only" in v.text for v in verdicts)
+    assert any(v.outcome == "failed" and not v.blocking and "reported only" in v.text for v in verdicts)
     assert blessed(verdicts)
     assert not blessed(_verdicts(data, broken, gates=Gates(objective=Gate(), slice=GATES.slice)))
 

@@ -1,4 +1,4 @@
-"""Intervals cover the truth about as often as they say, and stay wide where there is little to go by."""
+"""Intervals have about their nominal coverage, and are wide with few outcomes."""
 
 import math
 
@@ -22,7 +22,7 @@ from tests.ranker.evaluation.simulated import accumulate, simulate
 
 
 def test_intervals_cover_the_truth_where_viewers_differ() -> None:
-    """Viewers with tastes of their own make impressions dependent; an interval that ignores that covers too rarely."""
+    """Viewers' tastes make their impressions dependent; an interval that ignores this has too low a coverage."""
     big = simulate(rows=400_000, seed=0, viewer_spread=0.8, viewers=100_000)
     true_auc = roc_auc_score(big.labels[0], big.probabilities[0])
     true_ratio = big.labels[0].sum() / big.probabilities[0].sum()
@@ -39,7 +39,7 @@ def test_intervals_cover_the_truth_where_viewers_differ() -> None:
     assert naive_hits / runs < 0.75
 
 
-def test_nothing_observed_still_has_the_poisson_upper_end() -> None:
+def test_o_over_e_without_observed_outcomes_has_the_poisson_upper_end() -> None:
     groups = 32
     interval = o_over_e_interval(outcome_counts(np.zeros(groups), np.full(groups, 0.5), np.full(groups, 100.0)), 0.95)
     assert interval.value == 0.0
@@ -48,14 +48,14 @@ def test_nothing_observed_still_has_the_poisson_upper_end() -> None:
 
 
 def test_rare_independent_outcomes_get_the_exact_poisson_interval() -> None:
-    # One outcome in each of ten groups: as even as can be, so the floor and not the jackknife decides.
+    # One outcome in each of ten groups: the jackknife's variance is minimal, so the lower bound applies.
     positives = np.concatenate([np.ones(10), np.zeros(0)])
     interval = o_over_e_interval(outcome_counts(positives, np.full(10, 1.0), np.full(10, 1e6)), 0.95)
     assert interval.lower == pytest.approx(0.5 * chi2.ppf(0.025, 20) / 10.0, rel=1e-3)
     assert interval.upper == pytest.approx(0.5 * chi2.ppf(0.975, 22) / 10.0, rel=1e-3)
 
 
-def test_one_group_of_viewers_says_nothing() -> None:
+def test_the_interval_of_one_group_of_viewers_is_uninformative() -> None:
     one = np.zeros(32)
     one[3] = 5.0
     interval = o_over_e_interval(outcome_counts(one, one, one * 10), 0.95)
@@ -64,7 +64,7 @@ def test_one_group_of_viewers_says_nothing() -> None:
     assert (auc.lower, auc.upper) == (0.0, 1.0)
 
 
-def test_an_auc_from_two_positives_is_hardly_known_even_if_both_agree() -> None:
+def test_an_auc_from_two_positives_has_a_wide_interval_even_if_both_agree() -> None:
     positives = np.zeros(32)
     positives[:2] = 1.0
     perfect = auc_interval(1.0, np.ones(32), positives, np.full(32, 50.0), 0.95)
@@ -74,13 +74,13 @@ def test_an_auc_from_two_positives_is_hardly_known_even_if_both_agree() -> None:
     assert zero.upper > 0.5
 
 
-def test_a_single_impression_does_not_look_certain() -> None:
+def test_the_interval_of_a_single_impression_is_wide() -> None:
     positives = np.array([1.0, 0.0])
     interval = o_over_e_interval(outcome_counts(positives, np.array([0.05, 0.05]), np.array([1.0, 1.0])), 0.95)
     assert interval.lower < 5.0
 
 
-def test_identical_models_differ_by_exactly_nothing() -> None:
+def test_the_difference_of_identical_models_is_exactly_zero() -> None:
     same = difference_interval(0.0, np.zeros(32), np.ones(32, bool), 32, 0.95)
     assert (same.lower, same.upper) == (0.0, 0.0)
 
@@ -105,7 +105,7 @@ def test_calibration_worsening_is_certain_only_where_the_starting_point_is() -> 
     assert unsure.upper == pytest.approx(0.3)
 
 
-def test_calibration_worsening_bounds_every_possibility_in_its_box() -> None:
+def test_the_interval_of_calibration_worsening_covers_all_combinations_of_its_inputs() -> None:
     random = np.random.default_rng(2)
     for _ in range(200):
         low, high = np.sort(random.normal(0, 0.3, 2))
@@ -122,12 +122,12 @@ def test_calibration_worsening_bounds_every_possibility_in_its_box() -> None:
         assert worse.max() <= bound.upper + 1e-12
 
 
-def test_nothing_observed_leaves_the_worsening_undefined() -> None:
+def test_without_observed_outcomes_the_calibration_worsening_is_undefined() -> None:
     nothing = Estimate(0.0, 0.0, 3.0)
     assert not calibration_worsening(nothing, nothing, Estimate(0.1, 0.0, 0.2)).defined
 
 
-def test_wider_confidence_is_wider() -> None:
+def test_a_higher_confidence_gives_a_wider_interval() -> None:
     random = np.random.default_rng(3)
     positives, predicted = random.poisson(5, 32).astype(float), expit(random.normal(size=32)) * 10
     narrow = o_over_e_interval(outcome_counts(positives, predicted, np.full(32, 100.0)), 0.8)

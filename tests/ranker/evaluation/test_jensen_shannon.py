@@ -1,4 +1,4 @@
-"""The divergence of two histograms, and what chance alone makes of it."""
+"""The divergence of two histograms, and its expectation by chance."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from scipy.spatial.distance import jensenshannon
 from ranker.evaluation.jensen_shannon import expected_divergence, jensen_shannon
 
 
-def test_the_divergence_is_scipys() -> None:
+def test_the_divergence_equals_scipys() -> None:
     one, other = np.array([5.0, 0.0, 3.0, 2.0]), np.array([1.0, 4.0, 5.0, 0.0])
     assert jensen_shannon(one, other) == pytest.approx(jensenshannon(one, other, base=2) ** 2)
     assert jensen_shannon(one, one * 7) == pytest.approx(0.0, abs=1e-12)

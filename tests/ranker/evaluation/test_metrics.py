@@ -15,7 +15,7 @@ def test_auc_counts_ties_as_half() -> None:
     assert auc(np.array([[2.0, 0.0], [0.0, 3.0]])) == 1.0
 
 
-def test_auc_of_one_class_is_undefined_and_leaves_its_neighbours_alone() -> None:
+def test_auc_of_one_class_is_undefined_and_does_not_affect_other_rows() -> None:
     both = np.array([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0], [0.0, 0.0]]])
     values = auc(both)
     assert values[0] == 1.0
@@ -37,7 +37,7 @@ def _histogram(probabilities: np.ndarray, outcomes: np.ndarray) -> tuple[np.ndar
     return counts, predicted
 
 
-def test_reliability_bins_hold_equally_many_impressions_and_lose_none() -> None:
+def test_reliability_bins_have_the_same_number_of_impressions_and_lose_none() -> None:
     random = np.random.default_rng(1)
     probabilities = random.beta(1, 30, size=20_000)
     outcomes = random.random(20_000) < probabilities

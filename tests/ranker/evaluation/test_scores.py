@@ -1,4 +1,4 @@
-"""Score histograms keep the buckets between the first and the last that hold anything, and lose no impression."""
+"""Score histograms keep the buckets from the first to the last occupied one, and lose no impression."""
 
 import numpy as np
 

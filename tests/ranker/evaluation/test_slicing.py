@@ -1,4 +1,4 @@
-"""Slices are named and numbered by the values that turn up."""
+"""Slices are named and numbered by the values in the impressions."""
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def test_a_value_keeps_its_number_in_later_batches() -> None:
     assert len(set(first.tolist()) | set(later.tolist())) == 3
 
 
-def test_a_spec_with_too_many_values_is_given_up_whatever_the_order() -> None:
+def test_a_spec_with_too_many_values_is_dropped_in_any_order() -> None:
     values = _column(*(str(i).encode() for i in range(6)))
     for batches in ([values], [values[:3], values[3:]], [values[::-1][:5], values[::-1][5:]]):
         index = SliceIndex([("author",), ("device",)], max_values=5)
@@ -45,11 +45,11 @@ def test_a_spec_with_too_many_values_is_given_up_whatever_the_order() -> None:
         assert set(index.keys()) == {OVERALL, (("device", "ios"),)}
 
 
-def test_absorbing_another_index_gives_up_what_overflows_together() -> None:
+def test_adding_another_index_drops_the_specs_that_exceed_the_limit_together() -> None:
     one, other = SliceIndex([("author",)], max_values=3), SliceIndex([("author",)], max_values=3)
     one.memberships({"author": _column(b"a", b"b")}, 2)
     other.memberships({"author": _column(b"c", b"d")}, 2)
-    kept = one.absorb(other.keys())
+    kept = one.add(other.keys())
     assert kept == {OVERALL: 0}
     assert one.too_many == (("author",),)
 

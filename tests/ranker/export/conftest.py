@@ -17,7 +17,7 @@ def feed(tmp_path_factory: pytest.TempPathFactory) -> TinyFeed:
 
 @pytest.fixture(scope="package")
 def manifest(feed: TinyFeed) -> Manifest:
-    """Of the exported model."""
+    """The manifest of the exported model."""
     return Manifest(
         objectives=[o.name for o in OBJECTIVES],
         trees=feed.forest.trees,

@@ -1,4 +1,4 @@
-"""A tiny feed taken through a real Transform graph and a real forest, with towers of random weights behind it."""
+"""A tiny feed with a real Transform graph, a real forest and towers with random weights."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -66,7 +66,7 @@ CURATED = text_format.Parse(
 
 
 def imported(curated: schema_pb2.Schema, features: Features) -> schema_pb2.Schema:
-    """The schema as SchemaImporter hands it on."""
+    """The schema, as SchemaImporter writes it."""
     schema = schema_pb2.Schema()
     schema.CopyFrom(curated)
     add_tensor_representations(schema, [kind.log_column for _, kind in feature_kinds(features)])
@@ -75,7 +75,7 @@ def imported(curated: schema_pb2.Schema, features: Features) -> schema_pb2.Schem
 
 SCHEMA = imported(CURATED, FEATURES)
 
-MAX_ROWS = 1000  # candidates of a request
+MAX_ROWS = 1000  # maximum number of candidates in a request
 Row = dict[str, list[Any]]
 
 
@@ -119,7 +119,7 @@ def serialized(rows: list[Row], columns: tuple[str, ...] | None = None) -> list[
 
 
 def dense_tensors(rows: list[Row]) -> dict[str, tf.Tensor]:
-    """The same rows as `score_features` takes them."""
+    """The same rows as inputs of `score_features`."""
     width = max(len(row["topics"]) for row in rows) + 1
     return {
         "hours_old": tf.constant([(row["hours-old"] or [np.nan])[0] for row in rows], tf.float32),
@@ -167,7 +167,7 @@ class TinyFeed:
         )
 
     def probabilities(self) -> np.ndarray:
-        """What the model should give, from what Beam transformed and the forest's own traversal and booster."""
+        """The expected probabilities, from Beam's transformed rows and the forest's own traversal and booster."""
         towers = self.network(self.batch()).numpy()
         features = xgb.DMatrix(self.transformed[keys.FOREST_FEATURES])
         margins = self.forest.booster.predict(features, output_margin=True)
@@ -175,17 +175,17 @@ class TinyFeed:
         return tf.sigmoid((1 - share) * towers + share * margins).numpy()
 
     def batch(self) -> dict[str, np.ndarray]:
-        """What the towers are trained on, without the labels."""
+        """The towers' training inputs, without the labels."""
         return {name: {**self.transformed, keys.LEAVES: self.leaves}[name] for name in self.inputs.tensor_specs()}
 
     def calibrated(self) -> "TinyFeed":
-        """The same with towers whose calibration differs by device."""
+        """The same with towers that are calibrated by device."""
         inputs, network = make_towers(self.graph, self.forest, CALIBRATED_TOWERS, self.transformed[keys.LABELS])
         return replace(self, inputs=inputs, network=network)
 
 
 def make_feed(folder: Path, count: int = 400) -> TinyFeed:
-    """Analyses and transforms the rows in Beam, grows a small forest and builds a network with nothing at zero."""
+    """Analyses and transforms the rows in Beam, trains a small forest and builds a network without zero weights."""
     rows = feed_rows(count, seed=1)
     graph = transform_graph(folder, rows)
     transformed = _read_back(folder / "transformed", rows)
@@ -197,7 +197,7 @@ def make_feed(folder: Path, count: int = 400) -> TinyFeed:
 
 
 def make_towers(graph: Path, forest: Forest, towers: Towers, labels: np.ndarray) -> tuple[TowerInputs, TwoTowerNetwork]:
-    """Towers with nothing at zero."""
+    """Towers without zero weights."""
     spec = tft.TFTransformOutput(str(graph)).transformed_feature_spec()
     inputs = tower_inputs(spec, FEATURES, towers, forest.trees, forest.leaves)
     network = TwoTowerNetwork(inputs, towers, OBJECTIVES, labels.mean(axis=0), seed=1)
@@ -218,7 +218,7 @@ def transform_graph(folder: Path, rows: list[Row]) -> Path:
     }
     metadata = DatasetMetadata(SCHEMA)
     with tft_beam.Context(temp_dir=str(folder / "tmp")), beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        # TFT's encoder of rows knows no default for a dense column.
+        # TFT's row encoder supports no default for a dense column.
         gaps = {name: [float("nan")] for name in FEATURES.numeric}
         data = pipeline | beam.Create([row | {n: gap for n, gap in gaps.items() if not row[n]} for row in rows])
         analyse = tft_beam.AnalyzeAndTransformDataset(partial(preprocessing_fn, custom_config=config))

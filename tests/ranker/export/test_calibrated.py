@@ -1,4 +1,4 @@
-"""A model whose calibration differs by a feature: every way into it applies the function of the row's own value."""
+"""A model with a calibration by a feature: every signature applies the function of the row's value."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +26,7 @@ def calibrated(feed: TinyFeed) -> TinyFeed:
 
 @pytest.fixture(scope="module")
 def model(calibrated: TinyFeed, manifest: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Exported and loaded again."""
+    """The model, exported and loaded."""
     folder: Path = tmp_path_factory.mktemp("calibrated") / "model"
     export_saved_model(calibrated.module(), manifest, str(folder))
     return tf.saved_model.load(str(folder))
@@ -42,7 +42,7 @@ def _scores(model: Any, signature: str, tensors: Mapping[str, Any]) -> np.ndarra
     return np.stack([scores[o.name] for o in OBJECTIVES], axis=1)
 
 
-def test_rows_have_every_kind_of_key_and_it_tells(calibrated: TinyFeed, expected: np.ndarray) -> None:
+def test_rows_have_every_kind_of_key_and_the_key_matters(calibrated: TinyFeed, expected: np.ndarray) -> None:
     codes = calibrated.transformed[keys.CALIBRATION_KEY][:, 0]
     assert set(codes) == set(range(DEVICE.missing_code + 1))
     assert {bool(row["device"]) for row, code in zip(calibrated.rows, codes, strict=True) if code == 4} == {False}
@@ -86,7 +86,7 @@ def test_ranking_weighs_calibrated_probabilities(
     )
 
 
-def test_a_value_never_seen_is_calibrated_as_those_not_kept(calibrated: TinyFeed, model: Any) -> None:
+def test_an_unseen_value_is_calibrated_like_values_outside_the_vocabulary(calibrated: TinyFeed, model: Any) -> None:
     kept = {b"ios", b"android", b"web", b"tv"}
     rows = feed_rows(60, seed=9)
     for row in rows:

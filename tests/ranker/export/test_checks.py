@@ -1,4 +1,4 @@
-"""What a signature refuses, whatever server runs it, and how it says so."""
+"""Requests that a signature refuses on any server, and its messages."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ SCALARS = {"alpha": tf.constant(0.5), "lambda_": tf.constant(0.1)}
 
 @pytest.fixture(scope="module")
 def model(saved_model: Path) -> Any:
-    """The loaded model, which has to live as long as its signatures are called."""
+    """The loaded model, which must be referenced as long as its signatures are called."""
     return tf.saved_model.load(str(saved_model))
 
 
@@ -36,7 +36,7 @@ def test_a_column_with_fewer_rows_is_named(feed: TinyFeed, model: Any, signature
     _refused(model, signature, {**tensors, **scalars}, f"fewer rows than the others.*{column}")
 
 
-def test_a_single_row_is_not_stretched_over_the_others(feed: TinyFeed, model: Any) -> None:
+def test_a_single_row_is_not_broadcast_to_the_others(feed: TinyFeed, model: Any) -> None:
     tensors = dense_tensors(feed.rows[:5])
     tensors["votes"] = tensors["votes"][:1]
 
@@ -121,7 +121,7 @@ def test_a_trade_off_out_of_range_is_refused(feed: TinyFeed, model: Any, name: s
     _refused(model, "rank_weighted", {**dense_tensors(feed.rows[:5]), **trade_off}, f"{name}: must lie between")
 
 
-def test_two_values_in_an_example_where_one_is_due_are_refused(feed: TinyFeed, model: Any) -> None:
+def test_two_values_in_an_example_of_a_single_valued_feature_are_refused(feed: TinyFeed, model: Any) -> None:
     row = {**feed.rows[0], "votes": [1.0, 2.0]}
 
     with pytest.raises(tf.errors.InvalidArgumentError):
@@ -140,5 +140,5 @@ def test_an_example_with_another_type_is_refused(feed: TinyFeed, model: Any) -> 
     _refused(model, "serving_default", {"examples": serialized([row])}, "votes.*Data types don't match")
 
 
-def test_bytes_that_are_no_example_are_refused(model: Any) -> None:
+def test_bytes_that_are_not_an_example_are_refused(model: Any) -> None:
     _refused(model, "serving_default", {"examples": [b"not an example"]}, "Could not parse example")

@@ -1,4 +1,4 @@
-"""What cannot be evaluated is told from what can, with the reason."""
+"""Models that cannot be evaluated are recognised, with the reason."""
 
 import re
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_a_model_with_the_objectives_has_no_problem(tmp_path: Path, examples: st
         ("objectives", r"it predicts \['click', 'follow'\] and not \['click', 'share'\]"),
     ],
 )
-def test_a_model_that_does_not_fit_says_why(tmp_path: Path, damage: str, reason: str) -> None:
+def test_a_model_that_does_not_match_gives_the_reason(tmp_path: Path, damage: str, reason: str) -> None:
     save_model(
         tmp_path,
         objectives=("click", "follow") if damage == "objectives" else OBJECTIVES,
@@ -88,7 +88,7 @@ def test_first_examples_reads_plain_and_gzipped_shards_up_to_the_count(tmp_path:
     assert first_examples([f"{tmp_path}/*"], 5) == [b"a0", b"a1", b"a2", b"b.gz0", b"b.gz1"]
 
 
-def test_an_error_in_short_stays_on_one_line() -> None:
+def test_a_shortened_error_is_one_line() -> None:
     text = in_short(ValueError("first\n\n  second " + "word " * 200))
     assert text.startswith("ValueError: first second word")
     assert "\n" not in text

@@ -1,4 +1,4 @@
-"""Other forms of the leaf table score as the trained one does, within what they promise."""
+"""Other forms of the leaf table give the scores of the trained one, within their error bounds."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_quantising_changes_a_score_a_little(feed: TinyFeed) -> None:
 
 def test_quantised_numbers_are_off_by_half_a_step() -> None:
     vectors = np.random.default_rng(0).normal(size=(500, 8)).astype(np.float32)
-    vectors[3] = 0.25  # a vector without a range
+    vectors[3] = 0.25  # a constant vector
 
     codes, steps = quantise(vectors)
 
@@ -49,7 +49,7 @@ def test_quantised_numbers_are_off_by_half_a_step() -> None:
 
 
 @pytest.mark.parametrize(("table", "share"), [("int8", 0.6), ("folded", 8.5)])
-def test_only_the_form_asked_for_is_kept(feed: TinyFeed, table: str, share: float) -> None:
+def test_only_the_requested_form_is_stored(feed: TinyFeed, table: str, share: float) -> None:
     logits = make_logits(feed.network, table, feed.forest.first_leaf)  # type: ignore[arg-type]
 
     first = feed.network.first_layer

@@ -1,6 +1,6 @@
 """Empty strings, nulls, NaN and padding mean the same in a feed log, in an Example and in dense tensors.
 
-A row of a feed log goes through FeedLogGen's conversion, which is what training reads. The same row in every other
+A row of a feed log is converted by FeedLogGen, whose output training reads. The same row in every other
 spelling is then scored by every signature of raw features.
 """
 
@@ -27,11 +27,11 @@ ABSENT = None  # an Example without the feature
 
 @dataclass(frozen=True)
 class Case:
-    """One value of a column, and the ways in which it can be written.
+    """One value of a column, and its equivalent spellings.
 
     Attributes:
         column: its name; every other column is that of BASE.
-        logged: Parquet values, as Arrow takes them.
+        logged: Parquet values, as Arrow values.
         examples: lists of values in a tf.Example.
         dense: values in a request's tensor.
     """
@@ -79,7 +79,7 @@ def logged_example(column: str, value: Any) -> bytes:
 
 
 def raw_example(column: str, values: list[Any] | None) -> bytes:
-    """An Example of BASE with other values of a column, written as they are."""
+    """An Example of BASE with other values of a column, without conversion."""
     row = {name: value for name, value in BASE.items() if name != column}
     [example] = serialized([row if values is None else row | {column: values}])
     return example

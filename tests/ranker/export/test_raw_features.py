@@ -1,4 +1,4 @@
-"""Dense tensors become what the parser makes of the equivalent examples."""
+"""Dense tensors are converted to the parser's output for the equivalent examples."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from ranker.export.raw_features import RawFeatures
 from tests.ranker.export.feed import FEATURES, SCHEMA, dense_tensors, feed_rows, serialized
 
 
-def test_from_dense_gives_the_very_tensors_that_parse_gives() -> None:
+def test_from_dense_gives_the_same_tensors_as_parse() -> None:
     rows = feed_rows(60, seed=3)
     raw = RawFeatures(FEATURES, SCHEMA)
 
@@ -52,5 +52,5 @@ def test_gaps_in_the_padding_of_a_multi_valued_column_close() -> None:
 def test_a_column_that_the_schema_lacks_is_named() -> None:
     features = Features(numeric=("votes", "depth"), dense=(DenseEmbedding("sound", 2),))
 
-    with pytest.raises(ValueError, match=r"lacks the feature columns \['depth', 'sound'\]"):
+    with pytest.raises(ValueError, match=r"the feature columns \['depth', 'sound'\] are missing"):
         RawFeatures(features, SCHEMA)

@@ -1,4 +1,4 @@
-"""The exported folder: whole, described, and enough by itself."""
+"""The exported folder: complete, described by its manifest, and self-contained."""
 
 import json
 import subprocess
@@ -81,7 +81,7 @@ def test_a_folder_that_exists_is_left_alone(feed: TinyFeed, manifest: Manifest, 
     assert not list((tmp_path / "model").iterdir())
 
 
-def test_a_failed_export_leaves_nothing_that_looks_whole(
+def test_a_failed_export_leaves_no_model_that_looks_complete(
     feed: TinyFeed, manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = feed.module()
@@ -93,7 +93,7 @@ def test_a_failed_export_leaves_nothing_that_looks_whole(
     assert not (tmp_path / "model").exists()
 
 
-def test_what_a_killed_export_left_does_not_matter(feed: TinyFeed, manifest: Manifest, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_export_do_not_matter(feed: TinyFeed, manifest: Manifest, tmp_path: Path) -> None:
     (tmp_path / ".model.0123.tmp").mkdir()
     (tmp_path / ".model.0123.tmp" / "rest").touch()
 

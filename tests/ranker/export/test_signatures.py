@@ -1,4 +1,4 @@
-"""Every way into the model gives the same probabilities, and they are those that training sees."""
+"""All signatures give the same probabilities, which are those of training."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ NAMES = [o.name for o in OBJECTIVES]
 
 @pytest.fixture(scope="module")
 def model(saved_model: Path) -> Any:
-    """The loaded model, which has to live as long as its signatures are called."""
+    """The loaded model, which must be referenced as long as its signatures are called."""
     return tf.saved_model.load(str(saved_model))
 
 
@@ -28,7 +28,7 @@ def signatures(model: Any) -> Signatures:
 
 @pytest.fixture(scope="module")
 def expected(feed: TinyFeed) -> np.ndarray:
-    """From what Beam transformed and the forest's own traversal encoded; [rows, objectives]."""
+    """The expected probabilities [rows, objectives], from Beam's transformed rows and the forest's own traversal."""
     return feed.probabilities()
 
 
@@ -97,7 +97,7 @@ def test_a_value_never_seen_in_training_scores_alike_everywhere(signatures: Sign
     np.testing.assert_allclose(_stacked(raw), _stacked(signatures["score_features"](**dense_tensors(rows))), atol=1e-6)
 
 
-def test_a_row_of_nothing_but_its_embedding_is_scored(signatures: Signatures) -> None:
+def test_a_row_with_only_its_embedding_is_scored(signatures: Signatures) -> None:
     row = {"hours-old": [], "votes": [], "device": [], "topics": [], "picture": [0.1, 0.2, 0.3]}
 
     raw = _stacked(signatures["serving_default"](examples=tf.constant(serialized([row]))))
@@ -126,9 +126,7 @@ def test_rank_weighs_the_groups(
     assert np.all(np.diff(ranked["score"].numpy()[order]) <= 0)
 
 
-def test_weights_of_a_request_take_the_place_of_the_configs(
-    feed: TinyFeed, signatures: Signatures, expected: np.ndarray
-) -> None:
+def test_weights_of_a_request_replace_the_configs(feed: TinyFeed, signatures: Signatures, expected: np.ndarray) -> None:
     weights = {"weight_like": 0.5, "weight_click": 2.0, "weight_answer": 0.0}
     trade_off = {"alpha": 0.25, "lambda_": 4.0, **weights}
     ranked = signatures["rank_weighted"](
@@ -145,7 +143,7 @@ def test_ties_keep_the_order_of_the_request(feed: TinyFeed, signatures: Signatur
     np.testing.assert_array_equal(ranked["order"], np.arange(5))
 
 
-def test_signatures_say_what_they_take(feed: TinyFeed, signatures: Signatures) -> None:
+def test_signatures_have_the_expected_inputs(feed: TinyFeed, signatures: Signatures) -> None:
     inputs = {
         name: {key: (spec.dtype, spec.shape.as_list()) for key, spec in signature.structured_input_signature[1].items()}
         for name, signature in signatures.items()

@@ -1,4 +1,4 @@
-"""Categorical columns: conversion, schema, and how serving reads them."""
+"""Categorical columns: conversion, schema and serving."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from ranker.config.columns import Categorical
 from ranker.features.categorical import CategoricalKind
 from ranker.features.drafting import Seen
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from tests.ranker.features.columns import assert_accepts, converted
 
 STRINGS = pa.dictionary(pa.int32(), pa.string())
@@ -44,7 +44,7 @@ def test_accepted_types() -> None:
 
 
 def test_a_draft_is_an_optional_string_with_its_domain() -> None:
-    column = Column("device", "categorical")
+    column = LogColumn("device", "categorical")
     drafted = CategoricalKind.draft(column, Seen(present=1.0, varies=True, domain=["ios", "web"]))
     assert (drafted.type, drafted.value_count.min, drafted.value_count.max) == (schema_pb2.BYTES, 1, 1)
     assert list(drafted.string_domain.value) == ["ios", "web"]

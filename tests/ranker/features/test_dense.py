@@ -1,4 +1,4 @@
-"""Dense embeddings: conversion, schema, profile, and how serving reads them."""
+"""Dense embeddings: conversion, schema, profile and serving."""
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +9,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from ranker.config.columns import DenseEmbedding
 from ranker.features.dense import DenseKind
 from ranker.features.drafting import Seen
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from tests.ranker.features.columns import INF, assert_accepts, assert_refused, converted
 
 
@@ -49,14 +49,14 @@ def test_accepted_types() -> None:
 
 
 def test_a_draft_is_a_vector_in_every_example() -> None:
-    drafted = DenseKind.draft(Column("content", "dense", 3), Seen())
+    drafted = DenseKind.draft(LogColumn("content", "dense", 3), Seen())
     assert (drafted.type, [dim.size for dim in drafted.shape.dim]) == (schema_pb2.FLOAT, [3])
     assert (drafted.presence.min_fraction, drafted.presence.min_count) == (1.0, 1)
 
 
 def test_a_request_is_read_as_the_schema_says() -> None:
     kind = DenseKind(DenseEmbedding("content", size=2))
-    assert kind.log_column == Column("content", "dense", 2)
+    assert kind.log_column == LogColumn("content", "dense", 2)
     assert kind.tensor_spec("content") == tf.TensorSpec([None, 2], tf.float32, name="content")
     vectors = tf.constant([[1.0, 2.0], [0.0, 0.0]])
     np.testing.assert_array_equal(kind.from_dense(vectors, tf.io.FixedLenFeature([2], tf.float32)), vectors)

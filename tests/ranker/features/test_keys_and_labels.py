@@ -8,8 +8,8 @@ import pytest
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.features.drafting import Seen
-from ranker.features.keys_and_labels import Id, Objective, Timestamp
-from ranker.features.log_column import Column
+from ranker.features.keys_and_labels import IdKind, ObjectiveKind, TimestampKind
+from ranker.features.log_column import LogColumn
 from tests.ranker.features.columns import NAN, assert_accepts, assert_refused, converted
 
 STRINGS = pa.dictionary(pa.int32(), pa.string())
@@ -65,11 +65,11 @@ def test_accepted_types() -> None:
 
 
 def test_drafts() -> None:
-    click = Objective.draft(Column("click", "objective"), Seen())
+    click = ObjectiveKind.draft(LogColumn("click", "objective"), Seen())
     assert (click.type, click.int_domain.min, click.int_domain.max) == (schema_pb2.INT, 0, 1)
     assert (click.presence.min_fraction, [dim.size for dim in click.shape.dim]) == (1.0, [1])
-    for kind, schema_type in ((Id, schema_pb2.BYTES), (Timestamp, schema_pb2.INT)):
-        key = kind.draft(Column("key", kind.name), Seen())
+    for kind, schema_type in ((IdKind, schema_pb2.BYTES), (TimestampKind, schema_pb2.INT)):
+        key = kind.draft(LogColumn("key", kind.name), Seen())
         assert (key.type, key.value_count.min, key.value_count.max) == (schema_type, 1, 1)
         # A request to a model has no keys.
         assert not key.presence.HasField("min_fraction")

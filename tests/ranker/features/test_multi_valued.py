@@ -1,4 +1,4 @@
-"""Multi-valued columns: conversion, schema, and how serving reads them."""
+"""Multi-valued columns: conversion, schema and serving."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.config.columns import MultiValued
 from ranker.features.drafting import Seen
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.features.multi_valued import MultiValuedKind
 from tests.ranker.features.columns import assert_accepts, converted
 
@@ -41,7 +41,7 @@ def test_accepted_types() -> None:
 
 
 def test_a_draft_is_optional_strings_of_any_number() -> None:
-    drafted = MultiValuedKind.draft(Column("topics", "multi_valued"), Seen(present=0.5, varies=True, domain=["a"]))
+    drafted = MultiValuedKind.draft(LogColumn("topics", "multi_valued"), Seen(present=0.5, varies=True, domain=["a"]))
     assert (drafted.type, drafted.value_count.min) == (schema_pb2.BYTES, 1)
     assert not drafted.value_count.HasField("max")
     assert list(drafted.string_domain.value) == ["a"]

@@ -1,4 +1,4 @@
-"""Numeric columns: conversion, schema, and what Transform and serving make of them."""
+"""Numeric columns: conversion, schema, Transform and serving."""
 
 import decimal
 from typing import Any
@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.config.columns import Numeric
 from ranker.features.drafting import Seen
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.features.numeric import NumericKind
 from tests.ranker.features.columns import INF, NAN, assert_accepts, converted
 
@@ -44,7 +44,7 @@ def test_accepted_types() -> None:
 
 
 def test_a_draft_is_an_optional_number_with_a_drift_threshold_where_it_varies() -> None:
-    column = Column("age", "numeric")
+    column = LogColumn("age", "numeric")
     drafted = NumericKind.draft(column, Seen(present=0.9, varies=True))
     assert (drafted.type, drafted.value_count.min, drafted.value_count.max) == (schema_pb2.FLOAT, 1, 1)
     assert drafted.presence.min_fraction == pytest.approx(0.45)

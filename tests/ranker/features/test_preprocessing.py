@@ -165,7 +165,9 @@ def test_serving_needs_neither_labels_nor_viewer(transformed: tuple[dict[str, np
         np.testing.assert_array_equal(served[name].numpy(), outputs[name])
 
 
-def test_an_unseen_value_shares_the_rank_of_those_not_kept(transformed: tuple[dict[str, np.ndarray], Path]) -> None:
+def test_an_unseen_value_shares_the_rank_of_values_outside_the_vocabulary(
+    transformed: tuple[dict[str, np.ndarray], Path],
+) -> None:
     _, graph = transformed
     unseen = {**ROWS[0], "device": ["never seen"], "topics": ["never seen"], "viewer_id": ["v"]}
     forest = _apply(graph, [unseen])[keys.FOREST_FEATURES][0]

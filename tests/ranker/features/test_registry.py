@@ -14,6 +14,6 @@ def test_every_feature_has_its_kind_in_the_order_of_the_names() -> None:
     assert all(column_kind(kind.name) is type(kind) for _, kind in kinds)
 
 
-def test_an_unknown_kind_is_named_with_those_that_there_are() -> None:
-    with pytest.raises(ValueError, match="'hashed' is none of id, timestamp, objective, numeric, categorical"):
+def test_an_unknown_kind_is_an_error_that_lists_the_kinds() -> None:
+    with pytest.raises(ValueError, match="'hashed' is not one of id, timestamp, objective, numeric, categorical"):
         column_kind("hashed")

@@ -1,4 +1,4 @@
-"""Which columns are read as dense tensors, by what TFX makes of the schema."""
+"""The columns that TFX reads as dense tensors with the schema."""
 
 import numpy as np
 import pytest
@@ -6,13 +6,13 @@ import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.features.registry import feature_kinds
 from ranker.features.representation import add_tensor_representations
 from tests.ranker.export.feed import CURATED, FEATURES
 
 
-def test_numeric_columns_are_dense_with_nan_for_a_gap_and_others_as_their_shape_says() -> None:
+def test_numeric_columns_are_dense_with_nan_if_missing_and_others_depend_on_their_shape() -> None:
     schema = schema_pb2.Schema()
     schema.CopyFrom(CURATED)
     before = schema_utils.schema_as_feature_spec(schema).feature_spec
@@ -30,12 +30,12 @@ def test_numeric_columns_are_dense_with_nan_for_a_gap_and_others_as_their_shape_
 @pytest.mark.parametrize(
     ("column", "expected", "found"),
     [
-        (Column("device", "numeric"), "FLOAT", "BYTES"),
-        (Column("votes", "categorical"), "BYTES", "FLOAT"),
-        (Column("depth", "numeric"), "FLOAT", "no such column"),
+        (LogColumn("device", "numeric"), "FLOAT", "BYTES"),
+        (LogColumn("votes", "categorical"), "BYTES", "FLOAT"),
+        (LogColumn("depth", "numeric"), "FLOAT", "no such column"),
     ],
 )
-def test_a_column_of_another_type_is_named(column: Column, expected: str, found: str) -> None:
+def test_a_column_of_another_type_is_named(column: LogColumn, expected: str, found: str) -> None:
     message = f"the {column.kind} column '{column.name}' should have type {expected}, found {found}"
     with pytest.raises(ValueError, match=message):
         add_tensor_representations(CURATED, [column])
@@ -46,6 +46,6 @@ def test_keys_and_objectives_are_read_as_the_schema_says() -> None:
     schema.CopyFrom(CURATED)
     before = schema_utils.schema_as_feature_spec(schema).feature_spec
 
-    add_tensor_representations(schema, [Column("viewer_id", "id"), Column("like", "objective")])
+    add_tensor_representations(schema, [LogColumn("viewer_id", "id"), LogColumn("like", "objective")])
 
     assert schema_utils.schema_as_feature_spec(schema).feature_spec == before

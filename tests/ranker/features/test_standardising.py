@@ -29,11 +29,11 @@ SERVED = [-3.0, 0.0, 0.1, 5.0, 1.7e9, 3e38, float("inf"), float("-inf"), float("
 
 
 def columns() -> dict[str, np.ndarray]:
-    """Column → float32 [ROWS], NaN where missing."""
+    """Column → float32 [ROWS], NaN if missing."""
     random = np.random.default_rng(1)
     gaps = random.lognormal(3, 1, ROWS)
     gaps[random.random(ROWS) < 0.98] = np.nan
-    # A batch without any value, and a batch of nothing but values.
+    # A batch without values, and a batch without missing values.
     gaps[:2_100], gaps[-2_100:] = np.nan, 7.0
     constant_with_gaps = np.where(random.random(ROWS) < 0.5, np.nan, 0.1)
     counts = random.pareto(0.5, ROWS) * random.choice([-1, 1], ROWS)
@@ -59,7 +59,7 @@ NEVER_VARIES = ("missing", "constant", "constant_with_gaps", "zero")
 
 
 def expected(name: str, values: np.ndarray) -> np.ndarray:
-    """By numpy, in float64, with the moments of the analysed rows."""
+    """The expected output by numpy, in float64, with the moments of the analysed rows."""
     analysed, logs = _logs(COLUMNS[name]), _logs(values)
     scores = (logs - np.nanmean(analysed)) / np.sqrt(np.nanvar(analysed))
     return np.nan_to_num(np.clip(scores, -LARGEST, LARGEST))
@@ -135,7 +135,7 @@ def _example(values: dict[str, float], row: int) -> bytes:
 
 
 def _serve(folder: Path, schema: schema_pb2.Schema) -> np.ndarray:
-    """Exports raw features and Transform's graph as a model has them, loads that and asks for SERVED."""
+    """Exports raw features and Transform's graph as a model does, loads the export and transforms SERVED."""
     raw = RawFeatures(FEATURES, schema)
     module = tf.Module()
     module.transform = tft.TFTransformOutput(str(folder / "graph")).transform_features_layer()
@@ -168,7 +168,7 @@ def test_what_was_analysed_has_mean_0_and_variance_1(graph: Graph, name: str) ->
 
 
 @pytest.mark.parametrize("name", NEVER_VARIES)
-def test_a_column_that_never_varied_is_0_whatever_is_served(graph: Graph, name: str) -> None:
+def test_a_constant_column_is_0_for_any_served_value(graph: Graph, name: str) -> None:
     at = list(COLUMNS).index(name)
     assert not graph.transformed[:, at].any()
     assert not graph.served[:, at].any()
@@ -179,5 +179,5 @@ def test_no_served_value_lies_beyond_the_limit(graph: Graph) -> None:
     assert np.abs(graph.served).max() == LARGEST
     narrow = graph.served[:, list(COLUMNS).index("narrow")]
     np.testing.assert_array_equal(narrow, [-LARGEST] * 4 + [LARGEST] * 3 + [-LARGEST, 0.0])
-    # A flag of one row in 2,000 lies 45 standard deviations from its mean.
+    # A flag of one row in 2,000 is 45 standard deviations from its mean.
     assert graph.transformed[:, list(COLUMNS).index("rare")].max() == LARGEST

@@ -3,7 +3,7 @@ import pytest
 
 from ranker.config.columns import Categorical, Features, Keys
 from ranker.config.documents import from_json, to_json
-from ranker.features.log_column import Column
+from ranker.features.log_column import LogColumn
 from ranker.feed_log.columns import LogColumns, check_schema, columns_of
 from ranker.feed_log.layout import FeedLogError
 
@@ -34,7 +34,7 @@ def test_what_only_modelling_reads_does_not_change_the_columns() -> None:
 
 def test_missing_columns_are_listed_with_a_suggestion() -> None:
     schema = pa.schema({"Click": pa.int8(), "age_hour": pa.float32(), "x": pa.int8()})
-    wanted = [Column("click", "objective"), Column("age_hours", "numeric"), Column("device", "categorical")]
+    wanted = [LogColumn("click", "objective"), LogColumn("age_hours", "numeric"), LogColumn("device", "categorical")]
     with pytest.raises(FeedLogError) as raised:
         check_schema("log/a.parquet", schema, wanted)
     assert str(raised.value) == (
@@ -44,7 +44,7 @@ def test_missing_columns_are_listed_with_a_suggestion() -> None:
 
 
 def test_a_long_list_of_missing_columns_is_cut() -> None:
-    wanted = [Column(f"feature_{i}", "numeric") for i in range(7)]
+    wanted = [LogColumn(f"feature_{i}", "numeric") for i in range(7)]
     with pytest.raises(FeedLogError, match=r"no column 'feature_0', .*, 'feature_4' and 2 others; it has x"):
         check_schema("a.parquet", pa.schema({"x": pa.int8()}), wanted)
 
@@ -52,14 +52,14 @@ def test_a_long_list_of_missing_columns_is_cut() -> None:
 def test_a_name_that_stands_twice_is_refused() -> None:
     schema = pa.schema([("click", pa.int8()), ("click", pa.int8())])
     with pytest.raises(FeedLogError, match=r"a\.parquet: column 'click' stands there more than once"):
-        check_schema("a.parquet", schema, [Column("click", "objective")])
+        check_schema("a.parquet", schema, [LogColumn("click", "objective")])
 
 
 def test_a_column_of_a_type_that_its_kind_does_not_accept_is_named() -> None:
     schema = pa.schema({"age_hours": pa.string(), "click": pa.int8()})
-    check_schema("a.parquet", schema, [Column("click", "objective")])
+    check_schema("a.parquet", schema, [LogColumn("click", "objective")])
     with pytest.raises(FeedLogError) as raised:
-        check_schema("a.parquet", schema, [Column("click", "objective"), Column("age_hours", "numeric")])
+        check_schema("a.parquet", schema, [LogColumn("click", "objective"), LogColumn("age_hours", "numeric")])
     assert str(raised.value) == (
         "a.parquet: numeric column 'age_hours' is string; accepted are bool, integers, floats and decimals"
     )

@@ -10,7 +10,7 @@ from ranker.forest.curve import TrainingCurve
 CURVE = TrainingCurve((0.5, 0.4, 0.35), (0.5, 0.42, 0.43), 3, {"click": 3, "like": 2})
 
 
-def test_it_survives_its_file() -> None:
+def test_it_is_equal_after_a_round_trip_through_its_file() -> None:
     assert TrainingCurve.from_json(CURVE.to_json()) == CURVE
     unvalidated = TrainingCurve((0.5,), (), 1, {"any engagement": 1})
     assert TrainingCurve.from_json(unvalidated.to_json()) == unvalidated

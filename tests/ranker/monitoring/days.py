@@ -1,4 +1,4 @@
-"""Days of impressions as batches of lists, which is how monitoring sees a feed log."""
+"""Days of impressions as batches of lists, the form that monitoring reads."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,7 +36,7 @@ def batch(columns: Mapping[str, Any]) -> pa.RecordBatch:
 
 
 def profile(*batches: pa.RecordBatch) -> DayProfile:
-    """The profile of a day that comes in these batches."""
+    """The profile of a day with these batches."""
     found = DayProfile(FEATURES)
     for one in batches:
         found.add(one)

@@ -1,4 +1,4 @@
-"""Days of a history, healthy and otherwise."""
+"""Healthy and faulty days of a history."""
 
 from dataclasses import replace
 
@@ -57,6 +57,6 @@ def broken(day: str) -> DayRecord:
             feature("device"),
             feature("topic", 0.7, "frozen: 0 in all 5,000 impressions", 1e6),
         ),
-        scores=(ScoreHealth("click", 0.3, 0.2, 0.05, "scores lie 0.200 bits", 4.0), base.scores[1]),
+        scores=(ScoreHealth("click", 0.3, 0.2, 0.05, "scores diverge by 0.200 bits", 4.0), base.scores[1]),
         notes=("slices by author were left out: too many values",),
     )

@@ -1,4 +1,4 @@
-"""Buckets of numbers keep their order and need no range; buckets of categories are the same everywhere."""
+"""Buckets of numbers keep their order and need no range; buckets of categories are the same in every process."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_a_number_lies_between_its_bucket_s_edges(value: float) -> None:
 
 
 @pytest.mark.parametrize("value", [1e-6, 0.3, 17.0, 4e5])
-def test_seven_percent_apart_are_told_apart(value: float) -> None:
+def test_numbers_seven_percent_apart_are_in_different_buckets(value: float) -> None:
     apart = number_bucket(np.array([value, value * 1.07, -value, -value * 1.07], np.float32))
     assert len(set(apart.tolist())) == 4
 
@@ -41,7 +41,7 @@ def test_both_zeros_are_one() -> None:
     assert len(set(number_bucket(np.array([0.0, -0.0], np.float32)).tolist())) == 1
 
 
-def test_a_category_has_one_bucket_whatever_stands_beside_it() -> None:
+def test_a_categorys_bucket_does_not_depend_on_the_batch() -> None:
     values = np.array([b"ios", b"web", b"ios", b"\xff"], dtype=object)
     buckets, names = category_bucket(values)
     assert buckets[0] == buckets[2] != buckets[1]

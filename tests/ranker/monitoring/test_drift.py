@@ -1,4 +1,4 @@
-"""What is frozen, missing or shifted is named; what always moves is not."""
+"""Frozen, missing and shifted features are alarms; features that change every day are not."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ def test_a_feature_frozen_to_its_default_is_named_and_no_other(
     assert found[name].startswith(said)
 
 
-def test_values_that_go_missing_are_told(window: list[DayProfile]) -> None:
+def test_values_that_go_missing_are_an_alarm(window: list[DayProfile]) -> None:
     random = np.random.default_rng(4)
     ages = [[value] if random.random() > 0.3 else None for value in random.lognormal(size=2000)]
     found = alarms(judged(window, age=ages))
@@ -68,7 +68,7 @@ def test_values_that_go_missing_are_told(window: list[DayProfile]) -> None:
     assert "in training in 9" in found["age"] or "in training in 1" in found["age"]
 
 
-def test_a_shifted_distribution_is_told_with_what_moved(window: list[DayProfile]) -> None:
+def test_a_shifted_distribution_is_an_alarm_with_the_change(window: list[DayProfile]) -> None:
     random = np.random.default_rng(5)
     devices = [[value] for value in random.choice([b"ios", b"web", b"fridge"], 2000, p=[0.2, 0.3, 0.5])]
     ages = [[value] for value in random.lognormal(mean=1.5, size=2000)]
@@ -78,15 +78,15 @@ def test_a_shifted_distribution_is_told_with_what_moved(window: list[DayProfile]
     assert "beyond the limit of 0.05" in found["device"]
 
 
-def test_what_is_another_value_every_day_is_no_drift() -> None:
+def test_a_value_that_changes_every_day_is_not_drift() -> None:
     window = [profile(day(seed=i, device=[[b"day-%d" % i]] * 2000, age=[[100.0 + i]] * 2000)) for i in range(5)]
     found = judged(window, device=[[b"day-5"]] * 2000, age=[[105.0]] * 2000)
     assert found["device"].distance == pytest.approx(1.0)
     assert alarms(found) == {}
 
 
-def test_values_that_all_move_a_little_are_no_drift(window: list[DayProfile]) -> None:
-    """Three values 20 % apart that grow by 1 % a day: a fixed grid would see new values when one crosses a line."""
+def test_a_small_shift_of_all_values_is_not_drift(window: list[DayProfile]) -> None:
+    """Three values 20 % apart that grow by 1 % per day: with fixed bins, a value that crosses an edge would be new."""
     random = np.random.default_rng(6)
 
     def ages(days: int) -> list[list[float]]:
@@ -96,7 +96,7 @@ def test_values_that_all_move_a_little_are_no_drift(window: list[DayProfile]) ->
     assert "age" not in alarms(judged(moving, age=ages(7)))
 
 
-def test_a_small_day_may_lie_farther_out(window: list[DayProfile]) -> None:
+def test_a_small_day_has_a_larger_limit(window: list[DayProfile]) -> None:
     small = {f.feature: f for f in feature_health(profile(day(rows=100, seed=7)), window, LIMITS)}
     large = judged(window)
     assert alarms(small) == {}
@@ -105,14 +105,14 @@ def test_a_small_day_may_lie_farther_out(window: list[DayProfile]) -> None:
         assert feature.limit > (large[name].limit or 0.0)
 
 
-def test_one_training_day_sets_no_limit_but_shows_what_froze(window: list[DayProfile]) -> None:
+def test_one_training_day_gives_no_limit_but_shows_frozen_features(window: list[DayProfile]) -> None:
     found = judged(window[:1], device=[[b"ios"]] * 2000, age=[[1e9]] * 2000)
     assert found["age"].limit is None
     assert set(alarms(found)) == {"age", "device"}
     assert all(alarm.startswith("frozen") for alarm in alarms(found).values())
 
 
-def test_without_a_day_or_an_impression_there_is_nothing_to_judge(window: list[DayProfile]) -> None:
+def test_a_comparison_without_days_or_impressions_is_an_error(window: list[DayProfile]) -> None:
     with pytest.raises(ValueError, match="at least one training day"):
         feature_health(window[0], [], LIMITS)
     with pytest.raises(ValueError, match="each needs impressions"):

@@ -1,4 +1,4 @@
-"""The history on disk: a day is there once, whole, and what is damaged is named."""
+"""The history on disk: each day has one complete file, and a damaged file is named."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""O/E beyond its limits is told with the slice, the numbers and the interval; noise is not."""
+"""O/E beyond its limits is an alarm with the slice, the numbers and the interval; noise is not."""
 
 import numpy as np
 import pytest
@@ -46,12 +46,12 @@ def test_a_label_that_is_not_logged_on_one_slice_names_that_slice(data: Simulate
     assert all(objective == "click" for objective, _ in alarms(found))
 
 
-def test_expecting_too_little_is_told_as_well(data: Simulated) -> None:
+def test_expecting_too_few_outcomes_is_an_alarm_too(data: Simulated) -> None:
     found = outcome_health(evaluated(data, data.probabilities / 2), "candidate", LIMITS)
     assert "above the range of 0.8 to 1.25" in alarms(found)["click", ""]
 
 
-def test_the_serving_model_is_judged_where_it_is_asked_for(data: Simulated) -> None:
+def test_the_baseline_is_judged_on_request(data: Simulated) -> None:
     evaluation = evaluated(data, data.probabilities, baseline=data.probabilities / 2)
     assert alarms(outcome_health(evaluation, "candidate", LIMITS)) == {}
     assert ("click", "") in alarms(outcome_health(evaluation, "baseline", LIMITS))
@@ -62,7 +62,7 @@ def test_a_baseline_that_was_not_evaluated_cannot_be_judged(data: Simulated) -> 
         outcome_health(evaluated(data, data.probabilities), "baseline", LIMITS)
 
 
-def test_few_outcomes_and_unwanted_slices_are_not_judged(data: Simulated) -> None:
+def test_few_outcomes_and_disabled_slices_are_not_judged(data: Simulated) -> None:
     evaluation = evaluated(data, data.probabilities / 100)
     found = outcome_health(evaluation, "candidate", Monitoring(min_outcomes=10_000))
     assert all(o.limit is None and not o.alarm for o in found)
@@ -70,8 +70,8 @@ def test_few_outcomes_and_unwanted_slices_are_not_judged(data: Simulated) -> Non
     assert {o.slice for o in found if o.limit} == {""}
 
 
-def test_false_alarms_are_as_rare_as_asked_for_however_many_slices_there_are() -> None:
-    """Healthy days, each with 38 intervals whose limits leave no room beside 1."""
+def test_the_false_alarm_rate_does_not_depend_on_the_number_of_slices() -> None:
+    """Healthy days, each with 38 intervals and limits of exactly 1."""
     limits = Monitoring(o_over_e=(1.0, 1.0), slice_o_over_e=(1.0, 1.0), false_alarm_rate=0.1)
     days = 0
     for seed in range(40):
@@ -81,7 +81,7 @@ def test_false_alarms_are_as_rare_as_asked_for_however_many_slices_there_are() -
 
 
 def test_the_alarm_s_interval_is_wider_than_the_day_s(data: Simulated) -> None:
-    """Just beyond the limit by its own interval, and within it by the one that counts how many there are."""
+    """Just beyond the limit with its own interval, and within it with the interval corrected for multiple testing."""
     evaluation = evaluated(data, data.probabilities * 0.8)
     click = outcome_health(evaluation, "candidate", LIMITS)[0]
     assert click.lower is not None
@@ -102,6 +102,6 @@ def test_scores_are_compared_with_those_of_an_earlier_day(data: Simulated) -> No
     assert healthy[0].mean == pytest.approx(later.probabilities[0].mean())
     flat = np.full_like(later.probabilities, 0.05)
     shifted = score_health(evaluated(later, flat), "candidate", usual, LIMITS)
-    assert all(s.alarm.startswith("scores lie 0.") for s in shifted)
+    assert all(s.alarm.startswith("scores diverge by 0.") for s in shifted)
     unknown = score_health(evaluated(later, flat), "candidate", None, LIMITS)
     assert all(s.divergence is None and s.limit is None and not s.alarm for s in unknown)

@@ -1,4 +1,4 @@
-"""A profile counts every value once, however the day is cut into batches."""
+"""A profile counts every value once, for any division of the day into batches."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from ranker.monitoring.buckets import category_bucket, number_bucket
 from tests.ranker.monitoring.days import batch, day, profile
 
 
-def test_each_kind_is_counted_as_it_should_be() -> None:
+def test_every_kind_is_counted_correctly() -> None:
     found = profile(
         batch(
             {

@@ -1,4 +1,4 @@
-"""A day's alarms in the order in which they should be looked at, and its file."""
+"""A day's alarms, in order of importance, and its file."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def test_causes_come_before_effects_and_the_worst_slice_is_named_first() -> None
         "feature topic: frozen: 0 in all 5,000 impressions",
         "feature age: drifted 0.090 bits",
         "like on device=ios: O/E is 0.000 [0.000, 0.050], below; also beyond its limit: all impressions",
-        "click: scores lie 0.200 bits",
+        "click: scores diverge by 0.200 bits",
     )
     assert healthy("2026-01-12").alarms == ()
 
@@ -25,7 +25,7 @@ def test_many_slices_of_one_objective_are_one_line() -> None:
     )
 
 
-def test_a_day_survives_its_file() -> None:
+def test_a_day_is_equal_after_a_round_trip_through_its_file() -> None:
     for record in (healthy("2026-01-11"), broken("2026-01-12")):
         assert DayRecord.from_json(record.to_json()) == record
 

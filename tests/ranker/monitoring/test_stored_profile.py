@@ -10,7 +10,7 @@ from ranker.monitoring.stored_profile import StoredProfile
 from tests.ranker.monitoring.days import FEATURES, day, profile
 
 
-def test_a_profile_survives_its_file() -> None:
+def test_a_profile_is_equal_after_a_round_trip_through_its_file() -> None:
     found = profile(day(seed=3))
     stored = StoredProfile.of(found, "abc")
     read = StoredProfile.from_json(stored.to_json())

@@ -1,4 +1,4 @@
-"""A headless Chromium for tests, where the machine has one."""
+"""A headless Chromium for tests, if the machine has one."""
 
 import shutil
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ return [...document.querySelectorAll("svg")].map((svg) => {
 
 @contextmanager
 def browser(profile: Path) -> Iterator[Any]:
-    """A driver with a profile of its own; skips the test where there is no chromedriver or no Chromium."""
+    """A driver with its own profile; skips the test without chromedriver or Chromium."""
     driver = shutil.which("chromedriver")
     binary = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
     if driver is None or binary is None:
@@ -52,7 +52,7 @@ def browser(profile: Path) -> Iterator[Any]:
 
 
 def show(driver: Any, page: Path, width: int, scheme: str = "light") -> None:
-    """Loads a page at a width in CSS pixels, as a phone does below 600."""
+    """Loads a page at a width in CSS pixels; below 600, as a phone does."""
     screen = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     feature = {"name": "prefers-color-scheme", "value": scheme}
@@ -61,7 +61,7 @@ def show(driver: Any, page: Path, width: int, scheme: str = "light") -> None:
 
 
 def show_printed(driver: Any, page: Path) -> None:
-    """Loads a page as it is laid out on A4 with margins of a centimetre."""
+    """Loads a page with the print layout of A4 with margins of one centimetre."""
     screen = {"width": 718, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": []})
@@ -69,7 +69,7 @@ def show_printed(driver: Any, page: Path) -> None:
 
 
 def assert_sound(driver: Any, figures: int) -> None:
-    """Nothing on the console, every figure drawn, and nothing sticks out of the page, opened details included."""
+    """No console messages, every figure is drawn, and nothing overflows the page, also with opened details."""
     assert driver.get_log("browser") == []
     drawn = driver.execute_script(_FIGURES)
     assert len(drawn) == figures

@@ -1,4 +1,4 @@
-"""Inputs and pages that several tests look at."""
+"""Inputs and pages that several tests share."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.ranker.reports.documents import blessed_inputs
 
 @pytest.fixture(scope="package")
 def inputs() -> ReportInputs:
-    """Of a blessed model beside a serving one."""
+    """The inputs of a blessed model with a serving model."""
     return blessed_inputs()
 
 

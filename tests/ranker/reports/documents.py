@@ -1,4 +1,4 @@
-"""Report inputs made of a real evaluation of simulated impressions."""
+"""Report inputs with a real evaluation of simulated impressions."""
 
 from dataclasses import replace
 from typing import Any
@@ -33,7 +33,7 @@ def evaluated(
 
 
 def report_inputs(evaluation: Evaluation, **changes: Any) -> ReportInputs:
-    """Inputs around an evaluation, with a plausible training behind it."""
+    """Inputs with an evaluation and a plausible training."""
     steps = [10, 20, 30, 34]
     rng = np.random.default_rng(3)
     inputs = ReportInputs(
@@ -78,7 +78,7 @@ def report_inputs(evaluation: Evaluation, **changes: Any) -> ReportInputs:
 
 
 def blessed_inputs() -> ReportInputs:
-    """A good model beside a serving model that over-predicts."""
+    """A good model, and a serving model that over-predicts."""
     data = simulate(rows=6000, seed=61)
     evaluation = evaluated(data, data.probabilities, np.minimum(data.probabilities * 1.4, 0.99), Baseline("1700000000"))
     return report_inputs(evaluation)
@@ -93,7 +93,7 @@ def refused_inputs() -> ReportInputs:
 
 
 def bare_inputs() -> ReportInputs:
-    """What there is least of: no slices, no outcome of one objective, no statistics, one day."""
+    """Minimal inputs: no slices, no outcome of one objective, no statistics, one day."""
     data = simulate(rows=300, seed=63)
     data.labels[1] = False
     return report_inputs(

@@ -34,13 +34,13 @@ def test_it_opens_without_an_error_a_gap_or_an_overflow(driver: Any, report: Pat
     assert_sound(driver, FIGURES)
 
 
-def test_on_paper_nothing_is_cut_off(driver: Any, report: Path) -> None:
+def test_nothing_is_cut_off_in_print(driver: Any, report: Path) -> None:
     show_printed(driver, report)
     assert_sound(driver, FIGURES)
     assert not driver.find_element(By.TAG_NAME, "nav").is_displayed()
 
 
-def test_pages_of_a_refused_model_and_of_next_to_nothing_open_too(driver: Any, tmp_path: Path) -> None:
+def test_pages_of_a_refused_model_and_of_almost_no_data_open_too(driver: Any, tmp_path: Path) -> None:
     for name, inputs, figures in (("refused", refused_inputs(), FIGURES), ("bare", bare_inputs(), 9)):
         path = tmp_path / f"{name}.html"
         path.write_text(report_page(inputs))
@@ -63,7 +63,7 @@ def test_figures_follow_the_colour_scheme(driver: Any, report: Path) -> None:
     assert colours["dark"][1] != "rgb(255, 255, 255)"
 
 
-def test_a_title_sorts_its_column_and_leaves_what_is_undefined_last(driver: Any, report: Path) -> None:
+def test_a_title_sorts_its_column_with_undefined_values_last(driver: Any, report: Path) -> None:
     show(driver, report, 1280)
     driver.execute_script("document.querySelectorAll('details').forEach((details) => { details.open = true; });")
     table = driver.find_element(By.ID, "table-features")

@@ -1,4 +1,4 @@
-"""Figures follow the page's colours and can stand side by side on one page."""
+"""Figures use the page's colours, and several can be on one page."""
 
 import re
 import xml.etree.ElementTree as ElementTree
@@ -15,7 +15,7 @@ def draw(figure: Figure) -> None:
     axes.set_title("<title> & more")
 
 
-def test_the_svg_is_whole_and_says_what_it_shows() -> None:
+def test_the_svg_is_complete_and_has_a_label() -> None:
     svg = render("one", 'curve of "a" < b', (340, 250), draw)
     root = ElementTree.fromstring(svg)
     assert (root.get("width"), root.get("height"), root.get("role")) == ("340", "250", "img")

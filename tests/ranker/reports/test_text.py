@@ -1,4 +1,4 @@
-"""Numbers read well, and what is undefined is a dash."""
+"""Numbers are formatted for readers, and undefined values are a dash."""
 
 import math
 
@@ -6,7 +6,7 @@ from ranker.evaluation.intervals import UNDEFINED, Estimate
 from ranker.reports import text
 
 
-def test_numbers_have_a_real_minus_and_no_negative_zero() -> None:
+def test_numbers_have_a_typographic_minus_and_no_negative_zero() -> None:
     assert text.number(0.12345) == "0.123"
     assert text.number(-0.5, 1) == "−0.5"
     assert text.number(-0.0001) == "0.000"

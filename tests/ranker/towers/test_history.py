@@ -20,7 +20,7 @@ HISTORY = TrainingHistory(
 )
 
 
-def test_it_survives_its_file() -> None:
+def test_it_is_equal_after_a_round_trip_through_its_file() -> None:
     assert TrainingHistory.from_json(HISTORY.to_json()) == HISTORY
     empty = TrainingHistory(objectives=[], base_rate_loss=0.0)
     assert TrainingHistory.from_json(empty.to_json()) == empty

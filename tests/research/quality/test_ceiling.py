@@ -1,4 +1,4 @@
-"""The Bayes optimum finds each row's true probabilities again, whatever order the rows are in."""
+"""The Bayes optimum finds each row's true probabilities, in any order of the rows."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def day(log: Path) -> HeldOutDay:
-    """A day's rows as Transform would turn them out, in another order."""
+    """A day's rows as in Transform's output, in another order."""
     [made] = generate(log, days=1, impressions_per_day=2_000, seed=3)
     folder = day_folder(log, made.day)
     table = parquet.read_table(folder)

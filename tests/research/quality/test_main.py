@@ -1,4 +1,4 @@
-"""The whole benchmark on a small feed: the pipeline up to Transform, three models, tables, picture and figures."""
+"""The complete program on a small feed: the pipeline up to Transform, three models, tables, picture and figures."""
 
 import json
 from datetime import date

@@ -1,4 +1,4 @@
-"""Every model learns a small feed that can be learnt."""
+"""Every model learns a small, learnable feed."""
 
 import json
 from dataclasses import replace
@@ -55,7 +55,7 @@ def _model(name: str) -> object:
 @pytest.mark.parametrize("name", [_model(name) for name in MODELS])
 def test_it_predicts_both_objectives(name: str, day: HeldOutDay) -> None:
     model = MODELS[name]
-    # As they are kept in a file.
+    # As they are stored in a file.
     settings = () if model.tune is None else (json.loads(json.dumps(model.tune(day))),)
     predicted = model.predict(day, 1, *settings)
     assert predicted.shape == day.test.labels.shape
@@ -74,19 +74,19 @@ def test_an_epoch_has_every_row_once_in_another_order() -> None:
     assert first.tolist() != second.tolist() != numbers.tolist()
 
 
-def test_predictions_are_made_anew_only_where_something_that_they_depend_on_has_changed(day: HeldOutDay) -> None:
+def test_predictions_are_computed_again_only_if_something_that_they_depend_on_changed(day: HeldOutDay) -> None:
     def with_config(**changes: object) -> HeldOutDay:
         return replace(day, config=replace(CONFIG, **changes))  # type: ignore[arg-type]
 
-    def anew(other: HeldOutDay) -> set[str]:
+    def retrained(other: HeldOutDay) -> set[str]:
         return {name for name, model in MODELS.items() if model.fingerprint(other) != model.fingerprint(day)}
 
     networks = {"ours", "two towers alone", "joint network", "network per objective"}
-    assert anew(day) == set()
-    assert anew(with_config(name="other", train_days=3)) == set()
-    assert anew(with_config(training=replace(CONFIG.training, distillation=0.1))) == {"ours"}
-    assert anew(with_config(towers=replace(CONFIG.towers, hidden=(8,)))) == networks
-    assert anew(with_config(forest=replace(CONFIG.forest, depth=2))) == {*networks, "LR on leaves"}
-    assert anew(with_config(forest=replace(CONFIG.forest, validation_fraction=0.2))) == set(MODELS)
-    assert anew(replace(day, source=Path("elsewhere"))) == set()
-    assert anew(replace(day, test=rows(3000, 4))) == set(MODELS)
+    assert retrained(day) == set()
+    assert retrained(with_config(name="other", train_days=3)) == set()
+    assert retrained(with_config(training=replace(CONFIG.training, distillation=0.1))) == {"ours"}
+    assert retrained(with_config(towers=replace(CONFIG.towers, hidden=(8,)))) == networks
+    assert retrained(with_config(forest=replace(CONFIG.forest, depth=2))) == {*networks, "LR on leaves"}
+    assert retrained(with_config(forest=replace(CONFIG.forest, validation_fraction=0.2))) == set(MODELS)
+    assert retrained(replace(day, source=Path("elsewhere"))) == set()
+    assert retrained(replace(day, test=rows(3000, 4))) == set(MODELS)

@@ -1,4 +1,4 @@
-"""What the page says of predictions whose quality is known."""
+"""The page's tables for predictions of known quality."""
 
 from datetime import date
 from pathlib import Path
@@ -14,7 +14,7 @@ from research.quality.drawing import draw
 from research.quality.page import figures, markdown
 from research.quality.slices import Cell
 from research.quality.statistics import bootstrap_weights, judge
-from research.quality.study import Feed, Results
+from research.quality.study import Feed, QualityResults
 
 CONFIG = PipelineConfig(
     name="tiny",
@@ -25,8 +25,8 @@ CONFIG = PipelineConfig(
 
 
 @pytest.fixture(scope="module")
-def results() -> Results:
-    """The truth, ours which is near it, and two rivals, the second of which knows nothing."""
+def results() -> QualityResults:
+    """The true probabilities, ours close to them, and two rivals, the second of which is uninformative."""
     rng = np.random.default_rng(1)
     truth = rng.beta(1, 4, (4_000, 2)).astype(np.float32)
     labels = (rng.random(truth.shape) < truth).astype(np.float32)
@@ -47,10 +47,10 @@ def results() -> Results:
         Cell("device=desktop", "click", 250, {"ours": 1.2, "near": 2.0, "Bayes optimum": 0.99}),
     ]
     feed = Feed("tiny", CONFIG, ((Path("log"), date(2026, 1, 2)),))
-    return Results(feed, 1, len(labels), tuple(int(n) for n in labels.sum(axis=0)), judged, cells)
+    return QualityResults(feed, 1, len(labels), tuple(int(n) for n in labels.sum(axis=0)), judged, cells)
 
 
-def test_the_best_rival_is_named_and_the_ceiling_is_no_rival(results: Results) -> None:
+def test_the_best_rival_is_named_and_the_ceiling_is_no_rival(results: QualityResults) -> None:
     found = {figure.name: figure for figure in figures(results)}
     for objective in ("click", "like"):
         assert "the best rival is near" in found[f"tiny.auc.{objective}"].note
@@ -61,7 +61,7 @@ def test_the_best_rival_is_named_and_the_ceiling_is_no_rival(results: Results) -
     assert f"the true probabilities over ours: {click.ours / click.rival:.4f}" == click.note
 
 
-def test_the_page_has_a_summary_every_model_and_the_slices(results: Results) -> None:
+def test_the_page_has_a_summary_every_model_and_the_slices(results: QualityResults) -> None:
     page = markdown(results, "make this page", "tiny.svg")
     summary, click, like, slices = page.split("\n## ")
     assert "From `make this page`." in summary
@@ -76,7 +76,7 @@ def test_the_page_has_a_summary_every_model_and_the_slices(results: Results) -> 
     assert "| device=desktop | click | 250 | 1.200 | 0.990 |" in slices
 
 
-def test_the_picture_has_a_panel_for_each_objective(results: Results, tmp_path: Path) -> None:
+def test_the_picture_has_a_panel_for_each_objective(results: QualityResults, tmp_path: Path) -> None:
     draw(results, tmp_path / "tiny.svg")
     picture = (tmp_path / "tiny.svg").read_text()
     assert all(f"{name} (" in picture for name in CONFIG.objective_names)

@@ -1,4 +1,4 @@
-"""O/E by slice, from the codes that Transform wrote."""
+"""O/E by slice, from Transform's codes."""
 
 from datetime import date
 from pathlib import Path

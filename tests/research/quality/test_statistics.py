@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn, and a bootstrap that knows what it does not know."""
+"""Metrics compared with scikit-learn's, and a bootstrap over viewers."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from research.quality.statistics import bootstrap_weights, judge
 
 
 def drawn(rows: int = 6000, seed: int = 0) -> tuple[Any, Any, Any]:
-    """Labels, buckets, and the probabilities that the labels were drawn with, many of them equal."""
+    """Labels, buckets, and the true probabilities of the labels, with many ties."""
     rng = np.random.default_rng(seed)
     p = np.round(rng.beta(1, 6, rows), 2).astype(np.float32) + np.float32(0.005)
     return (rng.random(rows) < p).astype(np.float32), rng.integers(0, VIEWER_BUCKETS, rows), p
@@ -51,8 +51,8 @@ def test_a_better_model_is_significantly_better_and_an_equal_one_is_not() -> Non
     assert (true.normalized_entropy - worse.normalized_entropy).interval[1] < 0
 
 
-def test_viewers_are_drawn_whole() -> None:
-    """A feed whose rows are each there ten times under one viewer is no surer than the feed itself."""
+def test_all_impressions_of_a_viewer_are_drawn_together() -> None:
+    """A feed with each row repeated ten times for the same viewer has the same intervals as the feed itself."""
     labels, buckets, p = drawn(1500)
     weights = bootstrap_weights()
     once = judge(labels, buckets, p[None], weights)
@@ -67,7 +67,7 @@ def test_every_metric_lies_in_its_interval_and_the_interval_is_as_wide_as_chance
     for estimate in (judged.auc, judged.normalized_entropy, judged.o_over_e, judged.calibration_error):
         low, high = estimate.interval
         assert low < estimate.value < high
-    # Impressions of other viewers are independent of each other, and here no viewer has many.
+    # Impressions of different viewers are independent, and no viewer has many here.
     assert judged.o_over_e.draws.std() == pytest.approx(np.sqrt(((labels - p) ** 2).sum()) / p.sum(), rel=0.15)
 
 

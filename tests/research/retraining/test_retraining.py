@@ -1,4 +1,4 @@
-"""The strategies and their judgement on rows that drift, without a pipeline before them."""
+"""The strategies and their evaluation on rows with drift, without a pipeline."""
 
 import json
 from dataclasses import replace
@@ -13,7 +13,7 @@ from ranker import keys
 from research.quality.rows import Rows
 from research.retraining.days import Replay, ReplayDay, replay_count
 from research.retraining.drawing import draw
-from research.retraining.judging import Results, judge_all
+from research.retraining.judging import RetrainingResults, judge_all
 from research.retraining.page import figures, markdown
 from research.retraining.strategies import STRATEGIES, DayResult, first_model
 from tests.research.quality.test_models import CONFIG, FEATURES
@@ -24,7 +24,7 @@ DAYS, ROWS_PER_DAY = 4, 1_500
 
 
 def drifting_rows(day: int, seed: int) -> Rows:
-    """What raises the odds of a click turns around within a few days."""
+    """The effect of a feature on the odds of a click changes its sign within a few days."""
     rng = np.random.default_rng(seed)
     features = rng.standard_normal((ROWS_PER_DAY, len(FEATURES))).astype(np.float32)
     turn = np.cos(day * np.pi / 4)
@@ -56,14 +56,14 @@ def replay() -> Replay:
 
 @pytest.fixture(scope="module")
 def runs(replay: Replay) -> dict[str, list[DayResult]]:
-    """Every strategy's days, one seed."""
+    """Every strategy's days, with one seed."""
     first, _ = first_model(replay, "incremental", seed=1)
     return {name: list(strategy(replay, first, 1)) for name, strategy in STRATEGIES.items()}
 
 
 @pytest.fixture(scope="module")
-def results(replay: Replay, runs: dict[str, list[DayResult]]) -> Results:
-    """The same, judged."""
+def results(replay: Replay, runs: dict[str, list[DayResult]]) -> RetrainingResults:
+    """The evaluation of these results."""
     return judge_all(replay, [runs])
 
 
@@ -84,7 +84,7 @@ def test_only_what_is_trained_costs_something(runs: dict[str, list[DayResult]]) 
     }
 
 
-def test_a_frozen_model_decays_and_the_others_follow_the_drift(results: Results) -> None:
+def test_a_frozen_model_decays_and_the_others_follow_the_drift(results: RetrainingResults) -> None:
     click = {
         name: [judged[0].normalized_entropy.value for judged in outcome.by_day]
         for name, outcome in results.outcomes.items()
@@ -96,7 +96,7 @@ def test_a_frozen_model_decays_and_the_others_follow_the_drift(results: Results)
     assert 0 < low < gap.value < high
 
 
-def test_a_gap_is_paired_and_zero_to_itself(results: Results) -> None:
+def test_a_gap_is_paired_and_zero_to_itself(results: RetrainingResults) -> None:
     itself = results.entropy_gap("cold")
     assert (itself.value, *itself.interval) == (0.0, 0.0, 0.0)
     assert results.rows == (DAYS - 1) * ROWS_PER_DAY
@@ -104,7 +104,7 @@ def test_a_gap_is_paired_and_zero_to_itself(results: Results) -> None:
     assert results.entropy_gap("warm").value == pytest.approx(mean)
 
 
-def test_the_page_and_the_figures_tell_the_same(results: Results, tmp_path: Path) -> None:
+def test_the_page_and_the_figures_tell_the_same(results: RetrainingResults, tmp_path: Path) -> None:
     page = markdown(results, "command", "drawing.svg")
     draw(results, tmp_path / "drawing.svg")
     assert (tmp_path / "drawing.svg").read_text().count("seconds of training") >= 1
@@ -129,7 +129,7 @@ def test_the_page_and_the_figures_tell_the_same(results: Results, tmp_path: Path
     assert f"| cold ÷ warm | {ratio:.2f} | {ratio:.2f} |" in page
 
 
-def test_seconds_are_each_days_median_over_the_seeds_and_ratios_those_of_one_seed(results: Results) -> None:
+def test_seconds_are_each_days_median_over_the_seeds_and_ratios_those_of_one_seed(results: RetrainingResults) -> None:
     spent = {
         "cold": {"forest": np.array([[6.0, 8, 1], [4, 9, 1]]), "towers": np.array([[2.0, 4, 1], [2, 4, 1]])},
         "warm": {"towers": np.array([[2.0, 3, 0.5], [1, 2, 1]])},

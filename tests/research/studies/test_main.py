@@ -1,4 +1,4 @@
-"""A whole study on a small feed: the pipeline up to Transform, a forest for each variant, page and figures."""
+"""A complete study on a small feed: the pipeline up to Transform, a forest per variant, page and figures."""
 
 import json
 from pathlib import Path

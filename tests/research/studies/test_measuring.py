@@ -1,4 +1,4 @@
-"""Metrics over seeds, against plain numbers."""
+"""Metrics over seeds, compared with known numbers."""
 
 import numpy as np
 import pytest

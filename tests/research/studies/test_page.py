@@ -1,4 +1,4 @@
-"""Tables and figures of numbers that are known."""
+"""Tables and figures of known numbers."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,21 +10,21 @@ from benchmarks.harness import Figure
 from research.studies.comparisons import comparison
 from research.studies.measuring import METRICS, Measured
 from research.studies.page import draw, markdown
-from research.studies.results import Results
+from research.studies.results import StudyResults
 from research.studies.studies import STUDIES
 
 
-def results(study: str, **values: dict[str, list[list[float]]]) -> Results:
-    """Three seeds and two objectives; what `values` does not say of a variant is 0.5."""
+def results(study: str, **values: dict[str, list[list[float]]]) -> StudyResults:
+    """Three seeds and two objectives; the default of variants that are not in `values` is 0.5."""
     plain = np.full([3, 2], 0.5)
     variants = {
         v.name: Measured({metric: np.array(values.get(metric, {}).get(v.name, plain)) for metric in METRICS})
         for v in STUDIES[study].variants("feed")
     }
-    return Results(STUDIES[study], "feed", ("2026-01-02",), 3, 1_000, {"click": 200, "reply": 3}, variants)
+    return StudyResults(STUDIES[study], "feed", ("2026-01-02",), 3, 1_000, {"click": 200, "reply": 3}, variants)
 
 
-def figures(found: Results) -> list[Figure]:
+def figures(found: StudyResults) -> list[Figure]:
     return comparison(found).figures
 
 
@@ -51,8 +51,8 @@ def test_the_steadiest_setting_is_one_of_those_that_are_as_good_as_the_best() ->
         auc={
             "adam, warm-up 10%": [[0.68, 0.68], [0.72, 0.72], [0.70, 0.70]],
             "adam, warm-up 50%": [[0.70, 0.72], [0.72, 0.74], [0.71, 0.73]],  # the best
-            "adamw, warm-up 5%": [[0.70, 0.70], [0.71, 0.71], [0.72, 0.72]],  # 0.01 behind it, within noise
-            "adagrad, warm-up 0%": 3 * [[0.6, 0.6]],  # steadier, and worse
+            "adamw, warm-up 5%": [[0.70, 0.70], [0.71, 0.71], [0.72, 0.72]],  # lower by 0.01, not significant
+            "adagrad, warm-up 0%": 3 * [[0.6, 0.6]],  # lower deviation, and worse
         },
     )
     [figure] = [f for f in figures(found) if f.name == "feed.auc_deviation.least"]

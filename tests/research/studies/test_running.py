@@ -1,4 +1,4 @@
-"""Trainings in other processes, kept on disk."""
+"""Trainings in other processes, with predictions stored on disk."""
 
 from itertools import count
 from pathlib import Path
@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ranker.config.documents import to_json
 from research.studies import preparing, running
-from research.studies.running import Training, run
+from research.studies.running import VariantTraining, run
 from tests.research.studies.tiny import CONFIG, prepared
 
 pytestmark = pytest.mark.slow
@@ -32,11 +32,11 @@ def written(folder: Path) -> Path:
 def test_what_was_predicted_is_not_predicted_again(tmp_path: Path) -> None:
     day = written(tmp_path)
     assert preparing.load(day).day.test.labels.shape == (4_000, 2)
-    trainings = [Training("dense", "feed", "none, × 1", day, seed, CONFIG) for seed in (1, 2)]
+    trainings = [VariantTraining("dense", "feed", "none, × 1", day, seed, CONFIG) for seed in (1, 2)]
     found = run(trainings, tmp_path, 2, Console(quiet=True))
     assert [found[training].shape for training in trainings] == 2 * [(4_000, 2)]
     assert np.abs(found[trainings[0]] - found[trainings[1]]).max() > 1e-3
-    # Without processes nothing could be trained, so what comes back was kept.
+    # Without processes nothing can be trained, so these predictions are the stored ones.
     again = run(trainings, tmp_path, 0, Console(quiet=True))
     np.testing.assert_array_equal(again[trainings[1]], found[trainings[1]])
 
@@ -46,5 +46,5 @@ def test_code_that_is_edited_while_a_run_trains_does_not_lose_it(
 ) -> None:
     edits = count()
     monkeypatch.setattr(running, "code_fingerprint", lambda *modules: str(next(edits)))
-    training = Training("dense", "feed", "none, × 1", written(tmp_path), 1, CONFIG)
+    training = VariantTraining("dense", "feed", "none, × 1", written(tmp_path), 1, CONFIG)
     assert run([training], tmp_path, 1, Console(quiet=True))[training].shape == (4_000, 2)

@@ -1,4 +1,4 @@
-"""What is compared."""
+"""The variants of the studies."""
 
 from dataclasses import replace
 

@@ -17,7 +17,7 @@ from ranker.config.training import Training
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
 from research.quality.rows import HeldOutDay, Rows
-from research.studies.preparing import Prepared, without_held_out
+from research.studies.preparing import PreparedDay, without_held_out
 
 NUMERIC = tuple(f"f{i}" for i in range(4))
 SURFACES = 3
@@ -54,7 +54,7 @@ def rows(count: int, seed: int) -> Rows:
     return Rows(features, towers, labels, rng.integers(0, keys.VIEWER_BUCKETS, count))
 
 
-def prepared() -> Prepared:
+def prepared() -> PreparedDay:
     """Eight thousand rows to train on and half as many to predict."""
     day = HeldOutDay(CONFIG, date(2026, 1, 2), Path("tiny"), rows(8_000, 1), rows(4_000, 2))
     forest, _ = train_forest(day.train.batches(), CONFIG.forest, CONFIG.features.forest_names, CONFIG.objective_names)
@@ -62,4 +62,4 @@ def prepared() -> Prepared:
         before_calibration = without_held_out(forest, day, Path(scratch))
     traversal = Traversal(forest)
     leaves = tuple(traversal(rows.features).astype(np.int32) for rows in (day.train, day.test))
-    return Prepared(day, forest, before_calibration, (leaves[0], leaves[1]))
+    return PreparedDay(day, forest, before_calibration, (leaves[0], leaves[1]))

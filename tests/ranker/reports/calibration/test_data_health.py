@@ -1,4 +1,4 @@
-"""What TFDV says, in plain data."""
+"""TFDV's results as plain data."""
 
 import tfx  # noqa: F401 # isort: skip
 from typing import Any
@@ -40,7 +40,7 @@ def found() -> Found:
     return by_name(train), by_name(day), anomalies
 
 
-def test_each_feature_tells_what_is_missing_typical_and_drifted(found: Found) -> None:
+def test_each_feature_has_its_missing_share_typical_value_and_drift(found: Found) -> None:
     age, device = compare_features(("age", "device", "no_such"), *found)
     assert age.missing == (0.25, 0.0)
     assert age.typical == pytest.approx((2.0, 6.0))
@@ -53,7 +53,7 @@ def test_each_feature_tells_what_is_missing_typical_and_drifted(found: Found) ->
     assert device.limit == pytest.approx(0.2)
 
 
-def test_a_feature_that_one_split_lacks_is_told_of(found: Found) -> None:
+def test_a_feature_that_one_split_lacks_is_listed(found: Found) -> None:
     train, _, anomalies = found
     [age] = compare_features(("age",), train, {}, anomalies)
     assert age.missing == (0.25, None)

@@ -1,4 +1,4 @@
-"""What the figures compute before they draw."""
+"""The data that the figures compute before drawing."""
 
 import math
 
@@ -28,7 +28,7 @@ def test_bins_of_a_rare_objective_are_joined_and_nothing_is_lost(inputs: ReportI
         assert np.all(np.diff(edges) > 0)
 
 
-def test_a_curve_that_expects_next_to_nothing_is_one_bin() -> None:
+def test_a_curve_with_few_expected_outcomes_is_one_bin() -> None:
     curve = Reliability((0.0, 0.1, 1.0), impressions=(5.0, 5.0), positives=(0.0, 1.0), predicted=(0.1, 0.6))
     assert [values.tolist() for values in merged(curve)] == [[0.0], [10.0], [1.0], [0.7]]
 
@@ -53,7 +53,7 @@ def test_the_wider_the_interval_the_fainter_the_cell() -> None:
     assert certainty(0.0, 3.0) == certainty(0.5, math.inf) == widths[-1] < 0.3
 
 
-def test_slices_stand_under_a_heading_for_each_kind(inputs: ReportInputs) -> None:
+def test_slices_are_listed_under_a_heading_per_kind(inputs: ReportInputs) -> None:
     rows, left_out = slice_rows(inputs.evaluation)
     labels = [row.label for row in rows]
     assert labels[0] == "all impressions"

@@ -1,4 +1,4 @@
-"""The sentence that a reader sees first."""
+"""The headline of the page."""
 
 from dataclasses import replace
 
@@ -7,11 +7,11 @@ from ranker.reports.calibration.inputs import ReportInputs
 from tests.ranker.reports.documents import bare_inputs, refused_inputs
 
 
-def test_a_blessed_model_names_its_version_and_how_much_was_held_to(inputs: ReportInputs) -> None:
+def test_a_blessed_model_is_reported_with_its_version_and_number_of_gates(inputs: ReportInputs) -> None:
     said = verdict(inputs)
     on_slices = inputs.evaluation.slice_verdicts["passed"]
     assert said.blessed
-    assert said.sentence == f"Blessed and pushed as version 1700000001: 6 gates and {on_slices} on slices held."
+    assert said.sentence == f"Blessed and pushed as version 1700000001: 6 gates and {on_slices} on slices passed."
     texts = [note.text for note in said.notes]
     assert "Compared with the model now serving, version 1700000000, on the same impressions." in texts
     assert "the feed log has no 2026-01-09; trained without it" in texts
@@ -27,10 +27,11 @@ def test_a_refused_model_names_objective_slice_value_interval_and_limit() -> Non
     assert note.tone == "bad"
     assert f"O/E is {failed.value:.3f} [{failed.lower:.3f}, {failed.upper:.3f}]" in note.text
     assert "beyond the limit of 0.5 to 2" in note.text
-    assert "No model was serving before, so the gates against it were left out." in [n.text for n in said.notes]
+    texts = [n.text for n in said.notes]
+    assert "No model was serving before, so the gates that compare with it were skipped." in texts
 
 
-def test_what_was_not_judged_is_told() -> None:
+def test_checks_that_were_skipped_are_reported() -> None:
     inputs = bare_inputs()
     inputs = replace(inputs, evaluation=replace(inputs.evaluation, slices_dropped=(("author", "device"),)))
     notes = {note.text: note.tone for note in verdict(inputs).notes}

@@ -1,4 +1,4 @@
-"""The page as text: everything is on it, in order, it needs nothing else, and it stays small."""
+"""The page as text: complete, in order, self-contained and small."""
 
 import re
 from dataclasses import replace
@@ -13,7 +13,7 @@ from tests.ranker.reports.documents import bare_inputs, refused_inputs
 MAX_BYTES = 3_000_000
 
 
-def test_sections_stand_in_their_order(page: str) -> None:
+def test_sections_are_in_order(page: str) -> None:
     ids = re.findall(r'<section id="([a-z]+)"', page)
     assert ids == ["objectives", "reliability", "calibration", "auc", "scores", "training", "features", "provenance"]
     assert page.index("Blessed and pushed as version 1700000001") < page.index('<section id="objectives"')
@@ -33,7 +33,7 @@ def test_the_page_needs_no_network_and_is_small(page: str) -> None:
     assert len(page.encode()) < MAX_BYTES
 
 
-def test_what_is_shown_is_what_was_measured(inputs: ReportInputs, page: str) -> None:
+def test_the_page_shows_the_measured_values(inputs: ReportInputs, page: str) -> None:
     evaluated = inputs.evaluation.objectives["share"]
     share = evaluated.candidate
     assert evaluated.baseline is not None
@@ -64,7 +64,7 @@ def test_a_refused_model_has_a_page_with_the_gate_that_failed() -> None:
     assert "serving AUC" not in page
 
 
-def test_a_page_of_next_to_nothing_is_still_a_page() -> None:
+def test_a_page_of_almost_no_data_renders() -> None:
     page = report_page(bare_inputs())
     assert page.count("The config names no slices.") == 2
     assert "it predicts [&#39;other&#39;]" in page
@@ -84,4 +84,4 @@ def test_thousands_of_slices_and_many_objectives_stay_under_the_limit(inputs: Re
     )
     page = report_page(replace(inputs, evaluation=large))
     assert len(page.encode()) < MAX_BYTES
-    assert "more rows are left out here" in page
+    assert "more rows are omitted" in page

@@ -1,4 +1,4 @@
-"""The monitor's page: what is beyond its limits is marked, and it opens in a browser."""
+"""The monitor's page: values beyond their limits are marked, and it opens in a browser."""
 
 import re
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def svg(page: str, label: str) -> str:
     return found
 
 
-def test_the_newest_day_s_alarms_stand_on_top(page: str) -> None:
+def test_the_newest_days_alarms_are_at_the_top(page: str) -> None:
     head = page[: page.index("<main>")]
     assert '<h1 class="bad">2026-01-12: 4 alarms.</h1>' in head
     assert head.count('<li class="bad">') == 4
@@ -36,7 +36,7 @@ def test_the_newest_day_s_alarms_stand_on_top(page: str) -> None:
     assert "slices by author were left out" in head
 
 
-def test_what_left_its_limits_is_marked_and_nothing_else(page: str) -> None:
+def test_only_values_beyond_their_limits_are_marked(page: str) -> None:
     frames = r"stroke: var\(--bad\); stroke-width: 1\.6"
     assert len(re.findall(frames, svg(page, "O/E of like by slice and day"))) == 1
     assert len(re.findall(frames, svg(page, "O/E of click by slice and day"))) == 0
@@ -56,7 +56,7 @@ def test_a_day_without_slices_features_or_outcomes_has_a_page() -> None:
     bare = DayRecord("2026-01-12", "monitor", "", 10, 0.95, (outcome("click"),))
     page = monitor_page("feed", [bare])
     assert "The config names no slices." in page
-    assert "No day of a training window was there to compare with." in page
+    assert "There was no day of a training window to compare with." in page
     assert "scored by a model that was not pushed" in page
 
 

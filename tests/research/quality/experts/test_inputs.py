@@ -1,4 +1,4 @@
-"""The rivals without a forest read the same features, each value in its place."""
+"""The rivals without a forest read the same features, in the expected order."""
 
 from datetime import date
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_a_missing_category_has_a_code_of_its_own() -> None:
 
 def test_numbers_are_standardised_and_constants_left_out() -> None:
     train, _ = train_and_test(day())
-    # Left out: whether age is missing, which it never is, and the picture's first number.
+    # Not included: the missing flag of age, which is constant, and the picture's first number.
     assert train.dense.shape == (4, 1 + 3 + 1 + 2)
     np.testing.assert_allclose(train.dense.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(train.dense.std(axis=0), 1, rtol=1e-5)
