@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
-from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.accumulator import Accumulator
@@ -20,6 +19,7 @@ from ranker.export.names import SERVING_DEFAULT
 from ranker.feed_log.columns import columns_of
 from ranker.feed_log.planning import plan_day
 from ranker.feed_log.reading import read_unit
+from ranker.feed_log.tf_example import encode_examples
 from ranker.monitoring.profile import DayProfile
 from ranker.progress import ProgressReporter
 
@@ -84,11 +84,9 @@ def _scorer(config: PipelineConfig, model: Path) -> Any:
     if predicted != set(config.objective_names):
         raise ModelError(f"{model}: it predicts {sorted(predicted)} and not {sorted(config.objective_names)}")
 
-    encoder = RecordBatchToExamplesEncoder()
-
     def score(batch: pa.RecordBatch) -> np.ndarray:
-        examples = encoder.encode(batch)
-        outputs = signature(tf.constant(examples, tf.string))
+        examples = encode_examples(batch).to_numpy(zero_copy_only=False)
+        outputs = signature(tf.constant(examples))
         rows = len(examples)
         return np.stack([[outputs[name].numpy().reshape(rows).astype(np.float64) for name in config.objective_names]])
 

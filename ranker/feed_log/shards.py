@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import pyarrow as pa
 import tensorflow as tf
-from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from ranker.features.log_column import LogColumn
 from ranker.feed_log.planning import WorkUnit
 from ranker.feed_log.reading import read_unit
+from ranker.feed_log.tf_example import encode_examples
 from ranker.files import atomic_file
 from ranker.storage import join
 
@@ -31,8 +32,7 @@ def write_unit(unit: WorkUnit, columns: Sequence[LogColumn], split_folder: str, 
     Raises:
         FeedLogError: as `read_unit`.
     """
-    encoder = RecordBatchToExamplesEncoder()
-    encoded = _one_ahead(map(encoder.encode, read_unit(unit, columns)))
+    encoded = _one_ahead(map(encode_examples, read_unit(unit, columns)))
     pending = next(encoded)
     for i in range(unit.shards):
         name = shard_name(unit.first_shard + i, unit.shards_in_split)
@@ -44,12 +44,16 @@ def write_unit(unit: WorkUnit, columns: Sequence[LogColumn], split_folder: str, 
             tf.io.TFRecordWriter(str(path)) as writer,
         ):
             while wanted:
-                if not pending:
+                if not len(pending):
                     pending = next(encoded)
                 now, pending = pending[:wanted], pending[wanted:]
-                for example in now:
-                    writer.write(example)
+                _write(writer, now)
                 wanted -= len(now)
+
+
+def _write(writer: tf.io.TFRecordWriter, examples: pa.BinaryArray) -> None:
+    for example in examples.to_pylist():
+        writer.write(example)
 
 
 def _one_ahead(items: Iterator[T]) -> Iterator[T]:
