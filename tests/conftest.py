@@ -25,14 +25,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneProcessPe
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One thread per process where several processes run tests, and in what they start.
+    """One OpenMP thread per process where several processes run tests, and in what they start.
 
-    Each numerical library would otherwise start a thread per core in every process, and XGBoost's threads wait for each
-    other in busy loops. The variables count only before a library is loaded.
+    XGBoost would otherwise start a thread per core in every process, and its threads wait for each other in busy loops.
+    The variable counts only before the library is loaded.
     """
     if os.environ.get("PYTEST_XDIST_WORKER"):
-        for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
-            os.environ.setdefault(variable, "1")
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
