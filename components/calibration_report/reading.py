@@ -17,7 +17,7 @@ from components.artifacts import EVALUATION_FILE, HISTORY_FILE, SOURCE_FINGERPRI
 from ranker.evaluation.evaluation import Evaluation
 from ranker.forest.curve import TrainingCurve
 from ranker.registry.layout import MANIFEST
-from ranker.registry.manifest import Manifest, ManifestError
+from ranker.registry.manifest import Manifest
 from ranker.reports.calibration.data_health import by_name, compare_features, listed_anomalies, positive_rates
 from ranker.reports.calibration.inputs import ReportInputs
 from ranker.towers.history import TrainingHistory
@@ -35,7 +35,8 @@ def read_inputs(inputs: Artifacts, parameters: dict[str, Any]) -> ReportInputs:
     """
     evaluation_file = os.path.join(_uri(inputs, "evaluation"), EVALUATION_FILE)
     evaluation = Evaluation.from_json(_text(evaluation_file), evaluation_file)
-    manifest = _manifest(os.path.join(path_utils.serving_model_dir(_uri(inputs, "model")), MANIFEST))
+    manifest_file = os.path.join(path_utils.serving_model_dir(_uri(inputs, "model")), MANIFEST)
+    manifest = Manifest.from_json(_text(manifest_file), manifest_file)
     history_file = os.path.join(_uri(inputs, "model_run"), HISTORY_FILE)
     statistics = artifact_utils.get_single_instance(inputs["statistics"])
     train, held_out = (
@@ -69,13 +70,6 @@ def read_inputs(inputs: Artifacts, parameters: dict[str, Any]) -> ReportInputs:
 
 def _uri(inputs: Artifacts, name: str) -> str:
     return artifact_utils.get_single_uri(inputs[name])
-
-
-def _manifest(path: str) -> Manifest:
-    try:
-        return Manifest.from_json(_text(path))
-    except ManifestError as error:
-        raise ManifestError(f"{path}: {error}") from None
 
 
 def _text(path: str) -> str:

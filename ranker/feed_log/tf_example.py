@@ -6,9 +6,9 @@ column's name and on how many bytes of values follow, and then the values. Heade
 pieces of a row are joined in one pass of an Arrow kernel, which needs no Python per row and not the interpreter's lock.
 https://protobuf.dev/programming-guides/encoding/ describes the format.
 
-tfx_bsl's `RecordBatchToExamplesEncoder` does the same. But protobuf writes the entries of a map in an order that differs
-from process to process, so that two workers write different bytes for the same rows. It is slower, too: on 80,000 rows
-of the built-in feed FeedLogGen takes 3.7 s with it and 2.4 s with this module; TFX's Parquet ExampleGen takes 48 s.
+tfx_bsl's `RecordBatchToExamplesEncoder` does the same. But protobuf writes the entries of a map in an order that is
+another one in every process, so that two workers write different bytes for the same rows. It is slower, too: on 80,000
+rows of the built-in feed FeedLogGen takes 3.7 s with it and 2.4 s with this module; TFX's Parquet ExampleGen 48 s.
 """
 
 from collections.abc import Callable

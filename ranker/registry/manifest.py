@@ -1,19 +1,16 @@
 """The manifest of a pushed model's version: `assets.extra/feed_ranker.json` in the SavedModel's folder."""
 
 import json
-from typing import Any, Self
+from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from ranker.config.retraining import Start
+from ranker.documents import read_json
 from ranker.identity.training import TrainingIdentity
 
 _FORMAT = 2
-
-
-class ManifestError(ValueError):
-    """A file is not a manifest of this project; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,8 @@ class Manifest:
     input_names: dict[str, str] = Field(default_factory=dict)
     config: dict[str, Any] = Field(default_factory=dict)
     training: TrainingIdentity | None = None
-    lineage: Lineage | None = None
+    # An empty object is what the first format wrote where nothing was known.
+    lineage: Annotated[Lineage | None, BeforeValidator(lambda value: value or None)] = None
     rollback: Republished | None = None
 
     def to_json(self) -> str:
@@ -87,17 +85,15 @@ class Manifest:
         content = TypeAdapter(Manifest).dump_python(self, mode="json", exclude_none=True)
         return json.dumps({"format": _FORMAT, **content}, indent=1)
 
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Reads what `to_json` returned, also that of an earlier version of this project.
+    @staticmethod
+    def from_json(text: str, name: str = "feed_ranker.json") -> "Manifest":
+        """Reads what `to_json` returned, here or in an earlier version of this project.
+
+        Args:
+            text: the content of the file.
+            name: its path, for the message.
 
         Raises:
-            ManifestError: the text is something else.
+            DocumentError: the text is something else.
         """
-        try:
-            return TypeAdapter(cls).validate_python(json.loads(text))
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise ManifestError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-        except ValueError as error:
-            raise ManifestError(f"not JSON: {error}") from None
+        return read_json(Manifest, text, name)

@@ -4,8 +4,9 @@ import logging
 
 from pyarrow import fs
 
+from ranker.documents import DocumentError
 from ranker.registry.layout import MANIFEST, SAVED_MODEL
-from ranker.registry.manifest import Manifest, ManifestError
+from ranker.registry.manifest import Manifest
 from ranker.storage import filesystem_of, join
 
 _logger = logging.getLogger(__name__)
@@ -46,9 +47,9 @@ def read_manifest(push_destination: str, version: str) -> Manifest | None:
         return None
     with filesystem.open_input_file(path) as file:
         try:
-            return Manifest.from_json(file.read())
-        except ManifestError as error:
-            _logger.warning("%s: not a manifest: %s", join(push_destination, version, MANIFEST), error)
+            return Manifest.from_json(file.read().decode("utf-8", "replace"), join(push_destination, version, MANIFEST))
+        except DocumentError as error:
+            _logger.warning("not a manifest: %s", error)
             return None
 
 
