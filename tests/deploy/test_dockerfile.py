@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import apache_beam
@@ -11,6 +9,7 @@ import pytest
 
 from pipeline_config import FEED
 from tests.pipeline.kubeflow.launcher import ROOT
+from tests.processes import run_python
 
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 IGNORED = DOCKERFILE.with_name("Dockerfile.dockerignore")
@@ -66,9 +65,9 @@ def test_every_executor_can_be_imported_from_what_is_copied(tmp_path: Path) -> N
             shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
         else:
             shutil.copy(ROOT / name, tmp_path / name)
-    # Isolated from this project: neither its folder nor the user's packages are on the path.
-    command = [sys.executable, "-s", "-c", IMPORT_ALL]
-    done = subprocess.run(command, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "components.tower_trainer.executor" in done.stdout.splitlines()
+    (tmp_path / "import_all.py").write_text(IMPORT_ALL)
+    # Isolated from this project: its folder is not on the path.
+    done = run_python(["import_all.py"], tmp_path, {"PATH": ""})
+    assert done.status == 0, done.output
+    assert "components.tower_trainer.executor" in done.output.splitlines()
     assert (tmp_path / FEED.schema).is_file()

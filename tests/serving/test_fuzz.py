@@ -17,6 +17,8 @@ from serving.protos import predict_request
 from tests.ranker.export.feed import MAX_ROWS, OBJECTIVES, TinyFeed, dense_tensors, serialized
 from tests.serving.conftest import MODEL
 
+pytestmark = pytest.mark.slow
+
 ROWS = 4
 FUZZ = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TYPES = (tf.float32, tf.float64, tf.int32, tf.int64, tf.uint8, tf.bool, tf.string, tf.half, tf.complex64)

@@ -17,6 +17,8 @@ from tests.components.evaluator.conftest import Evaluated, labels_and_scores, mo
 from tests.ranker.evaluation.logit_model import save_model
 from tests.ranker.evaluation.simulated import OBJECTIVES, Simulated
 
+pytestmark = pytest.mark.slow
+
 Evaluate = Callable[..., Evaluated]
 
 

@@ -15,6 +15,8 @@ from ranker.export.saved_model import export_saved_model
 from ranker.registry.manifest import Manifest
 from tests.ranker.export.feed import FEATURES, OBJECTIVES, TinyFeed, dense_tensors, feed_rows, serialized
 
+pytestmark = pytest.mark.slow
+
 [DEVICE] = FEATURES.categorical
 ALPHA, LAMBDA = 0.4, 0.2
 

@@ -12,6 +12,8 @@ from ranker import keys
 from ranker.export.checks import check_scores
 from tests.ranker.export.feed import MAX_ROWS, TinyFeed, dense_tensors, serialized
 
+pytestmark = pytest.mark.slow
+
 SCALARS = {"alpha": tf.constant(0.5), "lambda_": tf.constant(0.1)}
 
 

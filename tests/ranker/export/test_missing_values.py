@@ -20,6 +20,8 @@ from ranker.features.registry import feature_kinds
 from ranker.feed_log.conversion import to_lists
 from tests.ranker.export.feed import FEATURES, OBJECTIVES, SCHEMA, Row, TinyFeed, dense_tensors, serialized
 
+pytestmark = pytest.mark.slow
+
 NAN = float("nan")
 BASE: Row = {"hours-old": [2.0], "votes": [9.0], "device": [b"ios"], "topics": [b"art"], "picture": [0.1, 0.2, 0.3]}
 ABSENT = None  # an Example without the feature

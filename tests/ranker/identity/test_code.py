@@ -1,14 +1,13 @@
 """The fingerprint changes with the import closure and with nothing else."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from components import artifacts
 from ranker.identity.code import PROJECT_ROOT, code_fingerprint, import_closure
+from tests.processes import run_python
 
 COMPONENTS = sorted(file.parent.name for file in Path(artifacts.__file__).parent.glob("*/component.py"))
 
@@ -87,11 +86,13 @@ print(json.dumps(found))
 
 
 @pytest.fixture(scope="module")
-def loaded() -> dict[str, list[str]]:
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """Executor → the project's files that Python loads with it, in a separate process."""
-    command = [sys.executable, "-W", "ignore", "-c", LOADED, *COMPONENTS]
-    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+    script = tmp_path_factory.mktemp("script") / "loaded.py"
+    script.write_text(LOADED)
+    done = run_python([str(script), *COMPONENTS], PROJECT_ROOT)
+    assert done.status == 0, done.output
+    return json.loads(done.output.splitlines()[-1])
 
 
 @pytest.mark.slow

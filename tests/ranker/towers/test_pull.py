@@ -14,6 +14,8 @@ from ranker.towers.state import Snapshot, TowerState, snapshot
 from ranker.towers.train import train_towers
 from tests.ranker.towers.planted import INPUTS, OBJECTIVES, impressions
 
+pytestmark = pytest.mark.slow
+
 STRENGTH, ALPHA = 3.0, 0.25
 TOWERS = Towers(leaf_embedding_size=3, hidden=(8,), dense_projection_size=2)
 TRAINING = Training(batch_size=64, learning_rate=1e-2, warmup_fraction=0.0)

@@ -15,6 +15,8 @@ from ranker.towers.retrain import Task, retrain
 from ranker.towers.state import TowerState
 from tests.ranker.towers.planted import INPUTS, OBJECTIVES, Impressions, impressions
 
+pytestmark = pytest.mark.slow
+
 TOWERS = Towers(leaf_embedding_size=3, hidden=(8,), dense_projection_size=2)
 TRAINING = Training(epochs=4, batch_size=64, learning_rate=1e-2)
 DAYS = [impressions(600, seed=day) for day in range(3)]

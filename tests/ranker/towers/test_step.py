@@ -12,6 +12,8 @@ from ranker.towers.schedule import make_schedule
 from ranker.towers.step import ChunkReport, float_inputs, make_chunk, make_step
 from tests.ranker.towers.planted import INPUTS, KEYED_INPUTS, OBJECTIVES, impressions
 
+pytestmark = pytest.mark.slow
+
 STEPS = 12
 
 

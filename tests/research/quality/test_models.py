@@ -20,6 +20,8 @@ from research.quality.experts import environment
 from research.quality.models import MODELS
 from research.quality.rows import HeldOutDay, Rows, shuffled_batches
 
+pytestmark = pytest.mark.slow
+
 EXPERTS = ("MMoE", "PLE")
 FEATURES = tuple(f"f{i}" for i in range(6))
 CONFIG = PipelineConfig(
