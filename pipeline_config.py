@@ -11,6 +11,8 @@ from pipeline.config import (
     DenseEmbedding,
     Features,
     Forest,
+    Gate,
+    Gates,
     MultiValued,
     Objective,
     PipelineConfig,
@@ -80,6 +82,10 @@ FEED = PipelineConfig(
     ),
     schema="schemas/feed.pbtxt",
     slices=(("device",), ("content_type",), ("connection_degree",)),
+    gates=Gates(
+        objective=Gate(min_auc=0.55, o_over_e=(0.8, 1.25), max_auc_drop=0.01, max_calibration_worsening=0.1),
+        slice=Gate(o_over_e=(0.5, 2.0), max_auc_drop=0.05),
+    ),
 )
 """The built-in feed, which `python -m datasets.synthetic` simulates."""
 

@@ -3,8 +3,10 @@
 Each type has a namespace, because TFX does not compile custom artifact types without one for Kubeflow.
 """
 
+import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 
 from tfx.types.artifact import Artifact
 
@@ -17,6 +19,10 @@ HISTORY_FILE = "history.json"
 REPORT_FILE = "report.html"
 TRAINING_CURVE_FILE = "training_curve.json"
 
+ROWS_PER_DAY, MISSING_DAYS = "rows_per_day", "missing_days"
+"""Custom properties of FeedLogGen's examples; `rows_of` and `days_of` read them."""
+PRESENT, VERSION = "present", "version"
+"""Custom properties of ServingModel's model: 1 where a model serves, and its version."""
 SOURCE_FINGERPRINT = "source_fingerprint"
 """Custom property of FeedLogGen's examples: the fingerprint of the content of the days of the window."""
 
@@ -69,3 +75,29 @@ def training_of(input_dict: Mapping[str, Sequence[Artifact]], day: str, recipe: 
     plan, _ = start_of(input_dict)
     data = input_dict["examples"][0].get_string_custom_property(SOURCE_FINGERPRINT)
     return identify(resolve_day(day), recipe, data, plan.start, plan.parent_training)
+
+
+def rows_property(split: str) -> str:
+    """The custom property of FeedLogGen's examples that counts the rows of a split."""
+    return f"{split}_rows"
+
+
+def rows_text(rows: Mapping[date, int]) -> str:
+    """The value of `ROWS_PER_DAY`."""
+    return json.dumps({day.isoformat(): count for day, count in rows.items()})
+
+
+def rows_of(text: str) -> dict[str, int]:
+    """Rows by day, oldest first, of the value of `ROWS_PER_DAY`; empty where it was not set."""
+    rows: dict[str, int] = json.loads(text or "{}")
+    return rows
+
+
+def days_text(days: Iterable[date]) -> str:
+    """The value of `MISSING_DAYS`."""
+    return ",".join(day.isoformat() for day in days)
+
+
+def days_of(text: str) -> tuple[str, ...]:
+    """The days of the value of `MISSING_DAYS`."""
+    return tuple(day for day in text.split(",") if day)

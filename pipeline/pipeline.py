@@ -36,6 +36,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 # The code that a model depends on; that of gates, reports and publishing is not included.
 _MODEL_MAKERS = (
     "components.feed_log_gen.executor",
+    "components.schema_importer.executor",
     "components.transform.executor",
     "ranker.features.preprocessing",
     "components.forest_trainer.executor",

@@ -13,7 +13,16 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.artifacts import EVALUATION_FILE, HISTORY_FILE, SOURCE_FINGERPRINT, TRAINING_CURVE_FILE
+from components.artifacts import (
+    EVALUATION_FILE,
+    HISTORY_FILE,
+    MISSING_DAYS,
+    ROWS_PER_DAY,
+    SOURCE_FINGERPRINT,
+    TRAINING_CURVE_FILE,
+    days_of,
+    rows_of,
+)
 from ranker.evaluation.evaluation import Evaluation
 from ranker.forest.curve import TrainingCurve
 from ranker.registry.layout import MANIFEST
@@ -44,7 +53,6 @@ def read_inputs(inputs: Artifacts, parameters: dict[str, Any]) -> ReportInputs:
     )
     anomalies = {split: _anomalies(inputs["anomalies"], split) for split in ("train", "eval")}
     examples = artifact_utils.get_single_instance(inputs["examples"])
-    missing_days = examples.get_string_custom_property("missing_days")
     names = json.loads(parameters["features"])
     curve_file = os.path.join(_uri(inputs, "forest"), TRAINING_CURVE_FILE)
     return ReportInputs(
@@ -55,8 +63,8 @@ def read_inputs(inputs: Artifacts, parameters: dict[str, Any]) -> ReportInputs:
         anomalies=tuple(found for split in anomalies for found in listed_anomalies(split, anomalies[split])),
         features=compare_features(names, train, held_out, anomalies["eval"]),
         base_rates=positive_rates(list(evaluation.objectives), train),
-        rows_per_day=json.loads(examples.get_string_custom_property("rows_per_day") or "{}"),
-        missing_days=tuple(day for day in missing_days.split(",") if day),
+        rows_per_day=rows_of(examples.get_string_custom_property(ROWS_PER_DAY)),
+        missing_days=days_of(examples.get_string_custom_property(MISSING_DAYS)),
         fingerprints={
             "training": manifest.training_fingerprint,
             "forest's booster": manifest.forest_fingerprint,

@@ -17,7 +17,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 from tfx_bsl.tfxio import tf_example_record
 
-from components.artifacts import EVALUATION_FILE
+from components.artifacts import EVALUATION_FILE, PRESENT, VERSION
 from components.evaluator.eval_config import EvaluationSpec, eval_config
 from components.evaluator.impressions import impression_schema
 from components.evaluator.tfma_extension import feed_evaluator, gates_writer, impressions_extractor
@@ -134,12 +134,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 def _served(input_dict: dict[str, list[types.Artifact]]) -> types.Artifact | None:
     """The serving model, or None before the first push."""
     served = input_dict.get("baseline_model") or []
-    return served[0] if served and served[0].get_int_custom_property("present") == 1 else None
+    return served[0] if served and served[0].get_int_custom_property(PRESENT) == 1 else None
 
 
 def _with_baseline(settings: EvaluationSpec, served: types.Artifact, path: str, patterns: list[str]) -> EvaluationSpec:
     """Settings with the serving model as the baseline, or with the reason why it is dropped."""
-    version = served.get_string_custom_property("version")
+    version = served.get_string_custom_property(VERSION)
     problem = models.signature_problem(path, settings.objectives) or models.scoring_problem(
         path, models.first_examples(patterns)
     )

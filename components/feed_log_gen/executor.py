@@ -1,6 +1,5 @@
 """FeedLogGen's executor: plans the window, writes its shards with Beam, and sets the artifact's properties."""
 
-import json
 import os
 import uuid
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,15 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from components.artifacts import SOURCE_FINGERPRINT, start_of
+from components.artifacts import (
+    MISSING_DAYS,
+    ROWS_PER_DAY,
+    SOURCE_FINGERPRINT,
+    days_text,
+    rows_property,
+    rows_text,
+    start_of,
+)
 from ranker.config.documents import from_json
 from ranker.features.log_column import LogColumn
 from ranker.feed_log.columns import LogColumns
@@ -123,9 +130,8 @@ def _describe(examples: types.Artifact, plan: WindowPlan, eval_day: date, finger
     examples.version = 0
     # TFX has no file format name for uncompressed TFRecords; without one it uses the suffix of the files.
     examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
-    rows_per_day = {day.isoformat(): rows for day, rows in plan.rows_per_day.items()}
-    examples.set_string_custom_property("rows_per_day", json.dumps(rows_per_day))
+    examples.set_string_custom_property(ROWS_PER_DAY, rows_text(plan.rows_per_day))
     for split in plan.splits:
-        examples.set_int_custom_property(f"{split}_rows", plan.rows(split))
-    examples.set_string_custom_property("missing_days", ",".join(day.isoformat() for day in plan.missing_days))
+        examples.set_int_custom_property(rows_property(split), plan.rows(split))
+    examples.set_string_custom_property(MISSING_DAYS, days_text(plan.missing_days))
     examples.set_string_custom_property(SOURCE_FINGERPRINT, fingerprint)

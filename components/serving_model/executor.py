@@ -9,7 +9,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.artifacts import training_of
+from components.artifacts import PRESENT, VERSION, training_of
 from ranker.files import atomic_folder
 from ranker.registry.layout import SAVED_MODEL
 from ranker.registry.start import NO_VERSION
@@ -39,8 +39,8 @@ class Executor(base_executor.BaseExecutor):
             # A repeated run must not compare its model with the version that it pushed before.
             own = training_of(input_dict, exec_properties["day"], exec_properties["recipe"])
             version = find_serving_version(destination, own.fingerprint) or NO_VERSION
-        model.set_int_custom_property("present", int(version != NO_VERSION))
-        model.set_string_custom_property("version", version)
+        model.set_int_custom_property(PRESENT, int(version != NO_VERSION))
+        model.set_string_custom_property(VERSION, version)
         if version == NO_VERSION:
             logging.info("There is no model at %s yet", destination)
             return

@@ -57,7 +57,7 @@ def compile_pipeline(
 
     Args:
         config: what to learn, and what to ask of the cluster.
-        image: the container image that every component runs in; see `settings.check_image`.
+        image: the container image that every component runs in; see `pipeline.kubeflow.image.check_image`.
         feed_log: the default of the parameter `feed_log`, a path in the containers or a URI.
         day: the default of the parameter `day`; None makes it a required one.
         cache: reuse what components wrote before, where the cluster's cache can see all that they read.

@@ -1,11 +1,18 @@
 """Makes the run summary from what the components left, and writes it and the report into the folder of the run."""
 
-import json
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from components.artifacts import EVALUATION_FILE, REPORT_FILE
+from components.artifacts import (
+    EVALUATION_FILE,
+    MISSING_DAYS,
+    REPORT_FILE,
+    ROWS_PER_DAY,
+    days_of,
+    rows_of,
+    rows_property,
+)
 from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
 from pipeline.local.run_summary import ComponentSummary, Failure, RunSummary, summarise_gates, summarise_objectives
 from ranker.config.pipeline import PipelineConfig
@@ -37,7 +44,7 @@ def split_rows(runs: Sequence[ComponentRun]) -> dict[str, int]:
     artifact = _output(runs, "FeedLogGen", "examples")
     if artifact is None:
         return {}
-    counted = {split: artifact.properties.get(f"{split}_rows") for split in ("replay", "train", "eval")}
+    counted = {split: artifact.properties.get(rows_property(split)) for split in ("replay", "train", "eval")}
     return {split: int(rows) for split, rows in counted.items() if rows is not None}
 
 
@@ -73,7 +80,7 @@ def summarise(
         start=start,
         failure=Failure(failed.component, failed.error) if failed else None,
         rows=rows,
-        rows_per_day=json.loads(str(examples.properties.get("rows_per_day", "{}"))) if examples else {},
+        rows_per_day=rows_of(str(examples.properties.get(ROWS_PER_DAY, ""))) if examples else {},
         missing_days=_missing_days(examples),
         objectives=summarise_objectives(evaluation) if evaluation else {},
         gates=summarise_gates(evaluation.verdicts) if evaluation else (),
@@ -121,8 +128,8 @@ def _output(runs: Sequence[ComponentRun], component: str, key: str) -> OutputArt
 
 
 def _missing_days(examples: OutputArtifact | None) -> tuple[str, ...]:
-    listed = str(examples.properties.get("missing_days", "")) if examples else ""
-    return tuple(day for day in listed.split(",") if day)
+    listed = str(examples.properties.get(MISSING_DAYS, "")) if examples else ""
+    return days_of(listed)
 
 
 def evaluation_of(runs: Sequence[ComponentRun]) -> Evaluation | None:

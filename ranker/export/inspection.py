@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from ranker.export.names import SERVING_DEFAULT
+from ranker.registry.layout import SAVED_MODEL
 
 _LONGEST_REASON = 400  # characters
 
@@ -26,7 +27,7 @@ def first_examples(file_patterns: Sequence[str], count: int = 32) -> list[bytes]
 
 def signature_problem(path: str, objectives: Sequence[str]) -> str | None:
     """Why a SavedModel does not predict these objectives, or None; reads the signature without loading the model."""
-    file = os.path.join(path, "saved_model.pb")
+    file = os.path.join(path, SAVED_MODEL)
     if not tf.io.gfile.exists(file):
         return f"there is no SavedModel at {path}"
     try:

@@ -26,7 +26,7 @@ def warm_start_parts(config: PipelineConfig, schema: str) -> dict[str, str]:
         "forest": to_json(config.forest),
         "towers": to_json(config.towers),
         "schema": schema,
-        "the code of Transform": code_fingerprint("ranker.features.preprocessing"),
+        "the code of Transform": code_fingerprint("ranker.features.preprocessing", "ranker.features.representation"),
         "the code of the towers": code_fingerprint("ranker.towers.isotonic", "ranker.towers.network"),
         "the code that saves a model's state": code_fingerprint(
             "ranker.forest.model", "ranker.export.training_state", "ranker.towers.state"

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from ranker.config.retraining import Start
-from ranker.documents import read_json
+from ranker.documents import DocumentError, format_of, read_json
 from ranker.identity.training import TrainingIdentity
 
 _FORMAT = 2
@@ -94,6 +94,9 @@ class Manifest:
             name: its path, for the message.
 
         Raises:
-            DocumentError: the text is something else.
+            DocumentError: the text is something else, or of a newer version of this project.
         """
+        found = format_of(text, name)
+        if isinstance(found, int) and found > _FORMAT:
+            raise DocumentError(f"{name}: format: it is {found}, and this version reads no newer one than {_FORMAT}")
         return read_json(Manifest, text, name)

@@ -9,8 +9,8 @@ from datetime import date
 
 from pydantic.dataclasses import dataclass
 
-from ranker.config.documents import from_json, to_json
 from ranker.config.retraining import Retraining, Start
+from ranker.documents import read_json, write_json
 from ranker.files import write_text
 from ranker.registry.manifest import Manifest
 from ranker.registry.versions import complete_versions, read_manifest
@@ -92,14 +92,15 @@ def make_plan(
 
 def write_plan(folder: str, plan: StartPlan) -> None:
     """Writes the plan into a folder, a path or URI, atomically."""
-    write_text(join(folder, PLAN_FILE), to_json(plan))
+    write_text(join(folder, PLAN_FILE), write_json(plan))
 
 
 def read_plan(folder: str) -> StartPlan:
-    """Reads what `write_plan` wrote."""
-    filesystem, path = filesystem_of(join(folder, PLAN_FILE))
-    with filesystem.open_input_file(path) as file:
-        return from_json(StartPlan, file.read().decode())
+    """Reads what `write_plan` wrote; raises DocumentError where the file is damaged."""
+    file = join(folder, PLAN_FILE)
+    filesystem, path = filesystem_of(file)
+    with filesystem.open_input_file(path) as opened:
+        return read_json(StartPlan, opened.read().decode("utf-8", "replace"), file)
 
 
 def _from_parent(

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from ranker.config.documents import from_json, to_json
 from ranker.config.pipeline import PipelineConfig
+from ranker.files import atomic_folder
 from ranker.forest.model import Forest
 from ranker.forest.refit import refitted
 from ranker.forest.train import train_forest
@@ -59,7 +60,7 @@ def prepare(
         RuntimeError: a component failed.
     """
     held_out = replace(held_out_day(rows_config, log, day, work / f"{config.name}-{day}", console), config=config)
-    parts = (str(held_out.source), to_json(config), code_fingerprint("ranker.forest", "research.studies.preparing"))
+    parts = (str(held_out.source), to_json(config), code_fingerprint("research.studies.preparing"))
     folder = work / "prepared" / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     if (folder / _DONE).exists():
         return folder
@@ -67,15 +68,15 @@ def prepare(
     names, objectives = config.features.forest_names, config.objective_names
     forest, _ = train_forest(held_out.train.batches(), config.forest, names, objectives)
     traversal = Traversal(forest)
-    folder.mkdir(parents=True, exist_ok=True)
-    forest.save(str(folder / _FOREST))
-    without_held_out(forest, held_out, folder).save(str(folder / _BEFORE_CALIBRATION))
-    for name, rows in zip(_SPLITS, (held_out.train, held_out.test), strict=True):
-        leaves = traversal(rows.features).astype(np.int32)
-        arrays: dict[str, Any] = {f"towers.{tensor}": values for tensor, values in rows.towers.items()}
-        np.savez(folder / f"{name}.npz", leaves=leaves, labels=rows.labels, buckets=rows.buckets, **arrays)
-    (folder / _CONFIG).write_text(to_json(config))
-    (folder / _DONE).write_text(day.isoformat())
+    with atomic_folder(folder, replace=True) as made:
+        forest.save(str(made / _FOREST))
+        without_held_out(forest, held_out, made).save(str(made / _BEFORE_CALIBRATION))
+        for name, rows in zip(_SPLITS, (held_out.train, held_out.test), strict=True):
+            leaves = traversal(rows.features).astype(np.int32)
+            arrays: dict[str, Any] = {f"towers.{tensor}": values for tensor, values in rows.towers.items()}
+            np.savez(made / f"{name}.npz", leaves=leaves, labels=rows.labels, buckets=rows.buckets, **arrays)
+        (made / _CONFIG).write_text(to_json(config))
+        (made / _DONE).write_text(day.isoformat())
     return folder
 
 

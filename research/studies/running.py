@@ -45,7 +45,7 @@ class VariantTraining:
         """The file of its predictions; its name contains everything that they depend on."""
         [variant] = [v for v in STUDIES[self.study].variants(self.data) if v.name == self.variant]
         changed = to_json(variant.change(self.config))
-        code = code_fingerprint("ranker.towers", "research.quality.towers", "research.studies.training")
+        code = code_fingerprint("research.quality.towers", "research.studies.training")
         parts = (self.day.name, changed, code, str(variant.dense_scale), str(variant.post_hoc), str(self.seed))
         return work / "studied" / f"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:24]}.npy"
 

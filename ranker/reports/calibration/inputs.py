@@ -85,6 +85,11 @@ class ReportInputs:
     pushed_version: str | None = None
 
     @property
+    def towers(self) -> dict[str, str]:
+        """The tower that predicts each objective."""
+        return {objective["name"]: objective["tower"] for objective in self.manifest.config.get("objectives", [])}
+
+    @property
     def objectives(self) -> tuple[str, ...]:
         """The objectives in the config's order."""
         return tuple(self.evaluation.objectives)

@@ -51,10 +51,9 @@ def report_page(inputs: ReportInputs) -> str:
 
 def _training(inputs: ReportInputs) -> list[Drawing]:
     history = inputs.tower_history
-    towers = {o["name"]: o["tower"] for o in inputs.manifest.config.get("objectives", [])}
     return [
         *([forest_curve(inputs.forest_curve)] if inputs.forest_curve else []),
         tower_loss(history),
-        tower_objectives(history, inputs.base_rates, towers),
+        tower_objectives(history, inputs.base_rates, inputs.towers),
         learning_rate(history),
     ]

@@ -25,7 +25,6 @@ _SERVING = (
 
 def objectives_table(inputs: ReportInputs) -> Table:
     """One row per objective: metrics with intervals, those of the serving model, and the gate."""
-    towers = {o["name"]: o["tower"] for o in inputs.manifest.config.get("objectives", [])}
     columns = [
         TableColumn("objective", numeric=False),
         TableColumn("AUC", "area under the ROC curve; below it the interval over viewers"),
@@ -45,7 +44,7 @@ def objectives_table(inputs: ReportInputs) -> Table:
         gate, tone = _gate(inputs.evaluation, name)
         rows.append(
             (
-                TableCell(name, name, f"{towers[name]} tower" if name in towers else ""),
+                TableCell(name, name, f"{inputs.towers[name]} tower" if name in inputs.towers else ""),
                 _bounded(metrics.auc),
                 _bounded(metrics.o_over_e),
                 text_cell(gate, tone),

@@ -45,9 +45,10 @@ def test_a_manifest_of_the_first_format_is_understood() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("half a manif", r"^7/m\.json: Invalid JSON"),
+        ("half a manif", r"^7/m\.json: not JSON"),
         ("[]", r"^7/m\.json: .*(dictionary|object)"),
         ('{"trees": "many"}', "trees: "),
+        ('{"format": 3}', r"^7/m\.json: format: it is 3, and this version reads no newer one than 2"),
         ('{"lineage": {"start": "hot"}}', r"lineage\.start: "),
     ],
 )

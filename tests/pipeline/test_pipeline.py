@@ -1,0 +1,51 @@
+"""The DAG, and what the identity of a training covers of it."""
+
+from datetime import date
+
+import pytest
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.orchestration.pipeline import Pipeline
+
+from pipeline.pipeline import _MODEL_MAKERS, create_pipeline
+from pipeline_config import FEED
+from ranker.identity.code import PROJECT_ROOT, import_closure
+
+
+@pytest.fixture(scope="module")
+def dag() -> Pipeline:
+    return create_pipeline(
+        FEED, feed_log="/feed_log", day=date(2026, 3, 9), pipeline_root="/artifacts", push_destination="/models"
+    )
+
+
+def shaping(dag: Pipeline, last: str) -> set[str]:
+    """The ids of a component and of everything whose outputs reach it."""
+    components = {component.id: component for component in dag.components}
+    found, pending = set(), [last]
+    while pending:
+        component = pending.pop()
+        if component not in found:
+            found.add(component)
+            pending += [channel.producer_component_id for channel in components[component].inputs.values()]
+    return found
+
+
+def executor_of(component: BaseComponent) -> str:
+    return component.executor_spec.executor_class.__module__
+
+
+def test_the_recipe_covers_every_component_whose_output_reaches_the_model(dag: Pipeline) -> None:
+    """But TrainingStart, whose decision is a part of the identity by itself."""
+    reaching = shaping(dag, "TowerTrainer") - {"TrainingStart"}
+    assert reaching == {"FeedLogGen", "SchemaImporter", "Transform", "ForestTrainer", "LeafEncoder", "TowerTrainer"}
+    executors = {executor_of(component) for component in dag.components if component.id in reaching}
+    assert executors <= set(_MODEL_MAKERS)
+
+
+def test_the_recipe_covers_how_transform_reads_columns() -> None:
+    assert PROJECT_ROOT / "ranker" / "features" / "representation.py" in import_closure(*_MODEL_MAKERS)
+
+
+def test_no_node_is_a_resolver(dag: Pipeline) -> None:
+    """Kubeflow cannot run those."""
+    assert all(isinstance(component, BaseComponent) for component in dag.components)
