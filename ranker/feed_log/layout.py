@@ -52,6 +52,11 @@ def parse_day(text: str) -> date:
     return day
 
 
+def day_folder_name(day: date) -> str:
+    """The name of the folder of a day."""
+    return f"day-{day.isoformat()}"
+
+
 def window_days(eval_day: date, train_days: int) -> list[date]:
     """The `train_days` days before `eval_day` and that day itself, oldest first."""
     return [eval_day - timedelta(days=back) for back in range(train_days, -1, -1)]
@@ -87,7 +92,7 @@ def day_files(root: str | Path, day: date) -> list[LogFile] | None:
     Raises:
         FeedLogError: the folder contains something other than Parquet files.
     """
-    folder = join(root, f"day-{day.isoformat()}")
+    folder = join(root, day_folder_name(day))
     filesystem, path = filesystem_of(folder)
     if filesystem.get_file_info(path).type == fs.FileType.NotFound:
         return None

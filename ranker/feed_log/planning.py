@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from ranker.feed_log.columns import LogColumns, check_schema
 from ranker.feed_log.duplicates import refuse_copies
-from ranker.feed_log.layout import FeedLogError, LogFile, day_files, list_days, open_all, window_days
+from ranker.feed_log.layout import FeedLogError, LogFile, day_files, day_folder_name, list_days, open_all, window_days
+from ranker.storage import join
 
 Split = Literal["replay", "train", "eval"]
 SPLITS: tuple[Split, ...] = ("replay", "train", "eval")  # from the oldest days to the newest
@@ -102,7 +103,7 @@ def plan_window(
     if eval_day in missing:
         there = _described(list_days(root))
         raise FeedLogError(
-            f"feed log {root}: the eval day {eval_day} has no folder day-{eval_day}; days there: {there}"
+            f"feed log {root}: the eval day {eval_day} has no folder {day_folder_name(eval_day)}; days there: {there}"
         )
     if len(missing) == train_days:
         raise FeedLogError(
@@ -128,7 +129,9 @@ def plan_day(root: str | Path, day: date, columns: LogColumns) -> tuple[WorkUnit
     """The work units of a single day, planned like an eval day; raises FeedLogError as `plan_window` does."""
     files = day_files(root, day)
     if files is None:
-        raise FeedLogError(f"feed log {root}: no folder day-{day}; days there: {_described(list_days(root))}")
+        raise FeedLogError(
+            f"feed log {root}: no folder {day_folder_name(day)}; days there: {_described(list_days(root))}"
+        )
     return tuple(_units("eval", _checked_footers(root, {day: files}, columns)))
 
 
@@ -148,7 +151,7 @@ def _checked_footers(
     for day, of_day in files.items():
         if not any(footers[file].num_rows for file in of_day):
             raise FeedLogError(
-                f"{root}/day-{day}: a day's folder needs Parquet files with at least one row, and has none"
+                f"{join(root, day_folder_name(day))}: a day's folder needs Parquet files with at least one row, and has none"
             )
     for file, footer in footers.items():
         # Writers that infer types from values cannot do so for an empty file.

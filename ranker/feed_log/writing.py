@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ranker.feed_log.layout import day_folder_name
 from ranker.files import atomic_folder
 
 ROWS_PER_FILE = 1_000_000
@@ -19,7 +20,7 @@ ROWS_PER_GROUP = 65_536
 
 def day_folder(root: Path, day: date) -> Path:
     """The folder of one day of the feed log at `root`."""
-    return root / f"day-{day.isoformat()}"
+    return root / day_folder_name(day)
 
 
 def write_day(
