@@ -151,8 +151,8 @@ def _checked_footers(
     for day, of_day in files.items():
         if not any(footers[file].num_rows for file in of_day):
             raise FeedLogError(
-                f"{join(root, day_folder_name(day))}: a day's folder needs Parquet files with at least one row, and has "
-                "none"
+                f"{join(root, day_folder_name(day))}: a day's folder needs Parquet files with at least one row, and "
+                "has none"
             )
     for file, footer in footers.items():
         # Writers that infer types from values cannot do so for an empty file.
