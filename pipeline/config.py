@@ -18,6 +18,7 @@ from ranker.config.retraining import Retraining
 from ranker.config.serving import Serving
 from ranker.config.towers import Isotonic, Towers
 from ranker.config.training import Sampling, Training
+from ranker.config.utility import Utility
 
 __all__ = [
     "Categorical",
@@ -43,5 +44,6 @@ __all__ = [
     "Serving",
     "Towers",
     "Training",
+    "Utility",
     "Volume",
 ]

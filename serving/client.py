@@ -116,23 +116,24 @@ class FeedRankerClient:
     def rank(
         self,
         features: Mapping[str, Any],
-        alpha: float,
-        lambda_: float,
+        alpha: float | None = None,
+        lambda_: float | None = None,
         weights: Mapping[str, float] = MappingProxyType({}),
     ) -> Ranking:
         """Ranks a session's candidates by `alpha * f_p + (1 - alpha) * f_a + lambda * f_o`.
 
         Args:
             features: as for `score_features`, for all candidates of the session.
-            alpha: weight of passive consumption, from 0 to 1; active consumption has weight 1 - alpha.
-            lambda_: weight of the other objectives.
+            alpha: weight of passive consumption, from 0 to 1; active consumption has weight 1 - alpha. None uses the
+                value of the model's config.
+            lambda_: weight of the other objectives; None uses the value of the model's config.
             weights: objective → its weight in this request; the other objectives keep the config's weights.
 
         Raises:
             InvalidRequestError: an input is missing, or does not match the model's signature.
             ServingError: the server did not answer in time, or answered with an error.
         """
-        trade_off = {ALPHA: alpha, LAMBDA: lambda_}
+        trade_off = {name: value for name, value in ((ALPHA, alpha), (LAMBDA, lambda_)) if value is not None}
         if not weights:
             ranked = self._call("rank", {**features, **trade_off})
         else:

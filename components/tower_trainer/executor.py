@@ -19,6 +19,7 @@ from ranker.config.retraining import Retraining
 from ranker.config.serving import Serving
 from ranker.config.towers import Towers
 from ranker.config.training import Training
+from ranker.config.utility import Utility
 from ranker.examples import example_files
 from ranker.export.module import FeedRanker
 from ranker.export.raw_features import RawFeatures
@@ -125,7 +126,7 @@ class Executor(base_executor.BaseExecutor):
             input_names=raw.input_names,
             config={
                 part: json.loads(exec_properties[part])
-                for part in ("objectives", "features", "towers", "training", "serving")
+                for part in ("objectives", "features", "towers", "training", "utility", "serving")
             },
             training=identity,
             lineage=Lineage(
@@ -149,6 +150,7 @@ class Executor(base_executor.BaseExecutor):
             leaf_table=serving.leaf_table,
             xla_forest=ForestLeaves(forest, xla=True) if serving.xla else None,
             max_rows=serving.max_rows,
+            utility=from_json(Utility, exec_properties["utility"]),
         )
         export_saved_model(
             module,

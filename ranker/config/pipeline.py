@@ -17,6 +17,7 @@ from ranker.config.retraining import Retraining
 from ranker.config.serving import Serving
 from ranker.config.towers import Towers
 from ranker.config.training import Training
+from ranker.config.utility import Utility
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -32,6 +33,7 @@ class PipelineConfig:
             several for their cross.
         train_days: number of days before the evaluation day that the model is trained on.
         keys: the columns that identify an impression.
+        utility: the trade-off between objectives that models are judged by; a request may name another one.
         beam_pipeline_args: arguments for every Beam component, such as another runner; they are added to the defaults
             of `pipeline.beam`.
         kubeflow: how the pipeline runs on a Kubeflow cluster.
@@ -48,6 +50,7 @@ class PipelineConfig:
     towers: Towers = Towers()
     training: Training = Training()
     retraining: Retraining = Retraining()
+    utility: Utility = Utility()
     serving: Serving = Serving()
     retention: Retention = Retention()
     gates: Gates = Gates()

@@ -10,6 +10,7 @@ import tensorflow as tf
 from ranker import keys
 from ranker.config.objectives import Objective
 from ranker.config.serving import LeafTable, Serving
+from ranker.config.utility import Utility
 from ranker.export.checks import check_codes, check_finite, check_leaves, check_range, check_scores, check_shapes
 from ranker.export.leaf_tables import make_logits
 from ranker.export.names import ALPHA, EXAMPLES, LAMBDA, SERVING_DEFAULT, input_names, weight_name
@@ -46,6 +47,7 @@ class FeedRanker(tf.Module):
         leaf_table: the form of the leaf embedding table.
         xla_forest: the same forest in the form for XLA; None omits the compiled signatures.
         max_rows: maximum number of candidates in a request.
+        utility: the trade-off of a request that names none; None uses the default of a config.
 
     Example:
         >>> ranker = FeedRanker(raw, transform, ForestLeaves(forest), network, inputs, objectives)
@@ -68,6 +70,7 @@ class FeedRanker(tf.Module):
         leaf_table: LeafTable = "float32",
         xla_forest: ForestLeaves | None = None,
         max_rows: int = MAX_ROWS,
+        utility: Utility | None = None,
     ) -> None:
         super().__init__(name="feed_ranker")
         self._raw = raw
@@ -80,6 +83,7 @@ class FeedRanker(tf.Module):
         self._margins = margins
         self._forest_share = forest_share
         self._max_rows = max_rows
+        self._utility = utility or Utility()
         self._tower_names = input_names([keys.LEAVES, *(name for name in inputs.tensor_specs() if name != keys.LEAVES)])
         weights = {weight_name(objective.name) for objective in objectives}
         if taken := sorted(weights & {name.lower() for name in raw.input_names.values()}):
@@ -95,8 +99,8 @@ class FeedRanker(tf.Module):
           the forest itself.
         - `score_local_leaves`: the same with `leaves` numbered within each tree, in the smallest sufficient unsigned
           type: one byte per tree if no tree has more than 256 leaves.
-        - `rank`: the tensors of `score_features`, scalars `alpha` and `lambda_` → `score` [batch] and `order` int32
-          [batch], the rows by descending score; ties keep their order.
+        - `rank`: the tensors of `score_features`, scalars `alpha` and `lambda_`, by default the config's → `score`
+          [batch] and `order` int32 [batch], the rows by descending score; ties keep their order.
         - `rank_weighted`: the same with a scalar `weight_<objective>` per objective; the default is the config's.
         - `score_features_xla`, `rank_xla`: the same, with forest and towers compiled; only with an `xla_forest`.
         """
@@ -122,7 +126,10 @@ class FeedRanker(tf.Module):
 
     def defaults(self) -> dict[str, dict[str, float]]:
         """Signature → input → its default value for requests without it."""
-        return {"rank_weighted": {weight_name(o.name): o.utility_weight for o in self._objectives}}
+        rank = {ALPHA: self._utility.alpha, LAMBDA: self._utility.lambda_}
+        weights = {weight_name(o.name): o.utility_weight for o in self._objectives}
+        defaults = {"rank": rank, "rank_weighted": {**rank, **weights}}
+        return {**defaults, "rank_xla": rank} if self._xla_forest is not None else defaults
 
     def _signature(self, score: Callable[[Tensors], Scores], specs: Specs) -> Any:
         """A concrete function of tensors with the given specs."""

@@ -17,7 +17,7 @@ def recipe_fingerprint(config: PipelineConfig, schema: str, code: str) -> str:
     """
     shaping = (
         *(config.features, config.keys, config.forest, config.towers),
-        *(config.training, config.retraining, config.serving),
+        *(config.training, config.retraining, config.utility, config.serving),
     )
     return short_digest(
         (

@@ -64,6 +64,15 @@ def test_rank_follows_the_trade_off_of_the_request(feed: TinyFeed, client: FeedR
     assert sorted(ranking.order) == list(range(len(feed.rows)))
 
 
+def test_a_request_without_a_trade_off_has_the_configs(feed: TinyFeed, client: FeedRankerClient) -> None:
+    like, click, answer = feed.probabilities().T
+
+    ranking = client.rank(features_of(feed))
+    np.testing.assert_allclose(ranking.score, 0.5 * click + 0.5 * 3.0 * like + 0.1 * 2.0 * answer, atol=5e-6)
+    ranking = client.rank(features_of(feed), lambda_=2.0, weights={"click": 4.0})
+    np.testing.assert_allclose(ranking.score, 0.5 * 4.0 * click + 0.5 * 3.0 * like + 2.0 * 2.0 * answer, atol=5e-6)
+
+
 def test_weights_missing_from_a_request_are_those_of_the_config(feed: TinyFeed, client: FeedRankerClient) -> None:
     like, click, answer = feed.probabilities().T
 

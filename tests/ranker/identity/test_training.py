@@ -14,6 +14,7 @@ from ranker.config.retention import Retention
 from ranker.config.retraining import Retraining
 from ranker.config.serving import Serving
 from ranker.config.training import Training
+from ranker.config.utility import Utility
 from ranker.identity.recipe import recipe_fingerprint
 from ranker.identity.training import TrainingIdentity, identify
 
@@ -50,6 +51,7 @@ def test_a_cold_start_has_no_parent() -> None:
         replace(FEED, training=Training(seed=2)),
         replace(FEED, retraining=Retraining(replay_days=0)),
         replace(FEED, serving=Serving(leaf_table="int8")),
+        replace(FEED, utility=Utility(alpha=0.4)),
         replace(FEED, objectives=(replace(FEED.objectives[0], utility_weight=9.0), *FEED.objectives[1:])),
         replace(FEED, train_days=3),
         replace(FEED, name="another"),
