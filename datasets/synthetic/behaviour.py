@@ -2,7 +2,8 @@
 
 An impression is first examined or not; without examination there is no reaction. Given examination, all objectives
 except the last happen independently with the probability of their log-odds. An author replies only to a comment. So
-p = examined * sigmoid(log-odds), and p(creator_reply) = p(comment) * p(reply given a comment), exactly.
+p = examined * sigmoid(log-odds), and p(creator_reply) = p(comment) * p(reply given a comment), exactly. The probability
+given examination is called relevance here; it does not depend on the order in which a session is shown.
 """
 
 from collections.abc import Callable
@@ -29,34 +30,34 @@ def log_odds(s: Signals, mood: Mood) -> Floats:
     return odds + mood.intercepts[:, None]
 
 
-def ranked(rng: np.random.Generator, rows: Impressions, log_odds: Floats) -> Ints:
-    """The order in which a production ranker shows the impressions within each session.
-
-    The ranker sees noisy log-odds, so position and relevance are correlated but not identical.
-    """
-    click, like = log_odds[words.OBJECTIVES.index("click")], log_odds[words.OBJECTIVES.index("like")]
-    score = click + 0.4 * like + 0.9 * rng.standard_normal(len(rows), np.float32)
-    return np.lexsort((-score, rows.session))
+def patience(world: World, sessions: Sessions, rows: Impressions) -> Floats:
+    """[impressions], cards after which the viewer examines only every second one."""
+    usual = np.array(_PATIENCE, np.float32)[sessions.device[rows.session]]
+    return usual * world.viewers.scroll[rows.viewer] / np.float32(_USUAL_SCROLL)
 
 
-def probabilities(world: World, sessions: Sessions, rows: Impressions, log_odds: Floats) -> tuple[Floats, Floats]:
-    """The probabilities of examination, [impressions], and of every objective, [objectives, impressions]."""
-    patience = np.array(_PATIENCE, np.float32)[sessions.device[rows.session]]
-    patience *= world.viewers.scroll[rows.viewer] / _USUAL_SCROLL
-    examined = 1 / (1 + (rows.position - 1).astype(np.float32) / patience)
+def examination(patience: Floats, position: Ints) -> Floats:
+    """The probability that an impression at that position, from 1, is examined."""
+    return 1 / (1 + (position - 1).astype(np.float32) / patience)
+
+
+def relevance(log_odds: Floats) -> Floats:
+    """[objectives, impressions], the probability of every objective given that the impression is examined."""
     given_examined = sigmoid(log_odds)
     given_examined[CREATOR_REPLY] *= given_examined[COMMENT]
-    return examined, examined * given_examined
+    return given_examined
 
 
-def draw_labels(rng: np.random.Generator, examined: Floats, probability: Floats) -> Bools:
-    """[objectives, impressions] outcomes with exactly their probabilities, and jointly as described at the top."""
+def draw_labels(rng: np.random.Generator, examined: Floats, relevance: Floats) -> Bools:
+    """[objectives, impressions] outcomes with the probabilities examined * relevance, and jointly as described above.
+
+    Every impression has its own random numbers, by its place in the arrays. So with an equal generator its outcomes
+    depend on its own probabilities only, and none is lost when it is examined more often.
+    """
     seen = rng.random(len(examined)) < examined
-    chance = rng.random(probability.shape)
-    labels = seen & (chance * examined < probability)
-    labels[CREATOR_REPLY] = labels[COMMENT] & (
-        chance[CREATOR_REPLY] * probability[COMMENT] < probability[CREATOR_REPLY]
-    )
+    chance = rng.random(relevance.shape)
+    labels = seen & (chance < relevance)
+    labels[CREATOR_REPLY] = labels[COMMENT] & (chance[CREATOR_REPLY] * relevance[COMMENT] < relevance[CREATOR_REPLY])
     return labels
 
 

@@ -13,6 +13,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from datasets.synthetic.feed import DEFAULT_START, TRUTH, DaySummary, generate
+from datasets.synthetic.parameters import (
+    DEFAULT_DRIFT,
+    DEFAULT_RANKER_NOISE,
+    DEFAULT_RANKER_TASTES,
+    DEFAULT_TASTES,
+)
 from datasets.synthetic.vocabulary import OBJECTIVES
 from ranker import progress
 
@@ -20,7 +26,8 @@ _DESCRIPTION = f"""\
 Simulates the homepage feed of a professional network: one row per impression in OUT/day-YYYY-MM-DD/*.parquet, with
 features and {len(OBJECTIVES)} objectives: {", ".join(OBJECTIVES)}.
 
-OUT/{TRUTH} holds, row for row, the true probability of every objective: what a perfect model would predict.
+OUT/{TRUTH} holds, row for row, the true probability of every objective, given everything and with the viewer's hidden
+tastes averaged out: what a perfect model would predict that knows the viewer, and one that knows the logged columns.
 The same settings give the same feed. Existing days are kept: an interrupted run continues, and a run with more
 days adds the missing ones.
 """
@@ -41,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 options.start,
                 options.drift,
                 options.overwrite,
+                tastes=options.tastes,
+                ranker_noise=options.ranker_noise,
+                ranker_tastes=options.ranker_tastes,
             )
     except (ValueError, OSError) as error:
         console.print(f"error: {error}", style="red", markup=False)
@@ -78,10 +88,33 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--drift",
         type=float,
-        default=1.0,
+        default=DEFAULT_DRIFT,
         metavar="X",
-        help="how much tastes, topics and base rates drift from day to day: 0 not at all, 1 mildly "
+        help="how much the tastes of groups, topics and base rates drift from day to day: 0 not at all, 1 mildly "
         "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--tastes",
+        type=float,
+        default=DEFAULT_TASTES,
+        metavar="X",
+        help="hidden tastes, lasting preferences of each viewer for styles and authors that no column shows: their "
+        "standard deviation in log-odds, 0 for none (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--ranker-noise",
+        type=float,
+        default=DEFAULT_RANKER_NOISE,
+        metavar="X",
+        help="the production ranker orders each session by true log-odds plus noise with this standard deviation "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--ranker-tastes",
+        type=float,
+        default=DEFAULT_RANKER_TASTES,
+        metavar="SHARE",
+        help="share of the hidden tastes that the production ranker knows, from 0 to 1 (default: %(default)s)",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="delete a feed that was simulated into DIR before, and start again"

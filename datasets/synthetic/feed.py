@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from datasets.synthetic.parameters import FeedParameters, saved_settings
+from datasets.synthetic.parameters import (
+    DEFAULT_DRIFT,
+    DEFAULT_RANKER_NOISE,
+    DEFAULT_RANKER_TASTES,
+    DEFAULT_TASTES,
+    FeedParameters,
+    saved_settings,
+)
 from datasets.synthetic.simulator import Simulator
 from datasets.synthetic.vocabulary import OBJECTIVES
 from ranker.feed_log.writing import day_folder, day_writer
@@ -41,12 +48,18 @@ def generate(
     impressions_per_day: int,
     seed: int,
     start: date = DEFAULT_START,
-    drift: float = 1.0,
+    drift: float = DEFAULT_DRIFT,
     overwrite: bool = False,
+    *,
+    tastes: float = DEFAULT_TASTES,
+    ranker_noise: float = DEFAULT_RANKER_NOISE,
+    ranker_tastes: float = DEFAULT_RANKER_TASTES,
 ) -> list[DaySummary]:
     """Generates `<out>/day-YYYY-MM-DD/*.parquet` and, row for row, `<out>/truth/day-YYYY-MM-DD/*.parquet`.
 
-    The truth has session_id, item_id and, for every objective, the probability with which its label was sampled.
+    The truth has session_id, item_id, `examined` (the probability that the viewer looks) and two probabilities per
+    objective: the one with which its label was sampled (column `click`, …), and the one with the viewer's hidden tastes
+    averaged out (`click_tastes_averaged_out`, …), which is all that the logged columns can tell.
     Existing days are kept. So an interrupted call can be continued, and a later call may add days. A day depends only
     on the settings and its date.
 
@@ -55,6 +68,7 @@ def generate(
         days: number of days from `start`.
         impressions_per_day, seed, start, drift: see FeedParameters.
         overwrite: delete the feed at `out`, whatever its settings, and start again.
+        tastes, ranker_noise, ranker_tastes: see FeedParameters.
 
     Raises:
         ValueError: a setting is out of range, or `feed.json` is corrupt.
@@ -66,7 +80,7 @@ def generate(
         >>> [summary.rows for summary in summaries]  # doctest: +SKIP
         [1000, 1000]
     """
-    settings = FeedParameters(impressions_per_day, seed, start, drift)
+    settings = FeedParameters(impressions_per_day, seed, start, drift, tastes, ranker_noise, ranker_tastes)
     if days < 1:
         raise ValueError(f"days: needs at least 1, got {days}")
     _claim(out, settings, overwrite)
@@ -111,9 +125,9 @@ def _write_day(
         day_writer(out, day, overwrite=True) as log,
         day_writer(out / TRUTH, day, overwrite=True) as truth,
     ):
-        for batch in simulator.day(number):
-            log.write(batch.log)
-            truth.write(batch.truth)
+        for shown in simulator.day(number):
+            log.write(shown.log)
+            truth.write(shown.truth)
             progress.update(rows_before + log.rows, day.isoformat())
 
 

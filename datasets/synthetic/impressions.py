@@ -1,6 +1,6 @@
 """Sessions of viewers, and the items offered in each, before they are ranked."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +39,9 @@ class Sessions:
 
 @dataclass(frozen=True)
 class Impressions:
-    """One entry per impression; the first four attributes are indices into Sessions, Viewers, Items and Authors.
+    """One entry per item offered; the first four attributes are indices into Sessions, Viewers, Items and Authors.
 
     Attributes:
-        position: position in the session, from 1.
         match: cosine between the interests of the viewer and the topics of the item.
         degree: how the viewer knows the author, an index into DEGREES.
         interactions: times that the viewer reacted to the author in the last 90 days.
@@ -54,7 +53,6 @@ class Impressions:
     viewer: Ints
     item: Ints
     author: Ints
-    position: Ints
     age_hours: Floats
     match: Floats
     degree: Ints
@@ -65,11 +63,6 @@ class Impressions:
 
     def __len__(self) -> int:
         return len(self.session)
-
-    def reordered(self, order: Ints) -> "Impressions":
-        """The impressions in another order within their sessions; the positions are not reordered."""
-        columns = {field.name: getattr(self, field.name)[order] for field in fields(self)}
-        return Impressions(**{**columns, "position": self.position})
 
 
 def draw_sessions(
@@ -134,7 +127,6 @@ def draw_impressions(
         viewer=viewer,
         item=item,
         author=author,
-        position=place + 1,
         age_hours=((start - items.published[item]) * 24).astype(np.float32),
         match=np.where(second, matches[1], matches[0]),
         degree=degree,

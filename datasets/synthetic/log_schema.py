@@ -1,4 +1,4 @@
-"""Impressions as Arrow: the columns of the feed log and of the truth."""
+"""Arrow tables: the candidates of sessions, the feed log and the truth."""
 
 from datetime import date
 
@@ -13,7 +13,11 @@ from datasets.synthetic.today import Today
 from datasets.synthetic.vocabulary import Bools, Floats, Ints
 from datasets.synthetic.world import World, numbered
 
+TASTES_AVERAGED_OUT = "_tastes_averaged_out"
+"""The end of the truth's column for an objective with the hidden tastes averaged out, such as click's."""
+
 _MS_PER_DAY = 86_400_000
+_MS_PER_CARD = 1000 * SECONDS_PER_CARD
 _COUNTERS_LAG_HOURS = 0.75
 _GROWTH_HOURS = 12.0
 
@@ -23,25 +27,18 @@ def session_ids(day: date, chunk: int, sessions: Sessions) -> pa.StringArray:
     return numbered(f"s{day:%Y%m%d}-{chunk:04d}-", len(sessions))
 
 
-def log_batch(
-    world: World,
-    today: Today,
-    sessions: Sessions,
-    rows: Impressions,
-    labels: Bools,
-    ids: pa.StringArray,
+def candidate_batch(
+    world: World, today: Today, sessions: Sessions, rows: Impressions, ids: pa.StringArray
 ) -> pa.RecordBatch:
-    """The rows of the feed log, from impressions, labels [objectives, impressions] and session ids."""
+    """The columns of the feed log that are known before a session is ranked; the timestamp is that of its start."""
     viewers, authors, items = world.viewers, world.authors, today.items
     session, viewer, item = (pa.array(index) for index in (rows.session, rows.viewer, rows.item))
     since_midnight = (sessions.start[rows.session] - today.number) * _MS_PER_DAY
-    shown_ms = since_midnight + 1000 * SECONDS_PER_CARD * (rows.position - 1)
     columns: dict[str, pa.Array] = {
         "session_id": ids.take(session),
         "viewer_id": viewers.ids.take(viewer),
         "item_id": items.ids.take(item),
-        "timestamp": pa.array(today.midnight_ms + shown_ms.astype(np.int64)),
-        "position": _count(rows.position),
+        "timestamp": pa.array(today.midnight_ms + since_midnight.astype(np.int64)),
         "hour_local": _count(sessions.hour_local[rows.session]),
         "hours_since_last_visit": _real(sessions.hours_since_last_visit[rows.session]),
         "viewer_connections": _count(viewers.connections[rows.viewer]),
@@ -77,18 +74,38 @@ def log_batch(
         "content_embedding": pa.FixedSizeListArray.from_arrays(
             pa.array(items.embedding[rows.item].reshape(-1)), EMBEDDING_SIZE
         ),
-        **{name: _flag(happened) for name, happened in zip(words.OBJECTIVES, labels, strict=True)},
     }
     return pa.RecordBatch.from_pydict(columns)
 
 
-def truth_batch(items: Items, rows: Impressions, probability: Floats, ids: pa.StringArray) -> pa.RecordBatch:
-    """Keys and the true probability of every objective, in the order of the feed log's rows."""
+def log_batch(shown: pa.RecordBatch, position: Ints, labels: Bools) -> pa.RecordBatch:
+    """The rows of the feed log, from candidates in the order shown, positions and labels [objectives, impressions]."""
+    columns = dict(zip(shown.schema.names, shown.columns, strict=True))
+    keys = {name: columns.pop(name) for name in ("session_id", "viewer_id", "item_id")}
+    shown_ms = columns.pop("timestamp").to_numpy() + _MS_PER_CARD * (position - 1)
     return pa.RecordBatch.from_pydict(
         {
-            "session_id": ids.take(pa.array(rows.session)),
-            "item_id": items.ids.take(pa.array(rows.item)),
-            **{name: pa.array(values) for name, values in zip(words.OBJECTIVES, probability, strict=True)},
+            **keys,
+            "timestamp": pa.array(shown_ms),
+            "position": _count(position),
+            **columns,
+            **{name: _flag(happened) for name, happened in zip(words.OBJECTIVES, labels, strict=True)},
+        }
+    )
+
+
+def truth_batch(
+    shown: pa.RecordBatch, examined: Floats, given_everything: Floats, tastes_averaged_out: Floats
+) -> pa.RecordBatch:
+    """Keys, the probability of examination, and both expectations of every objective, row for row with the log."""
+    averaged = (f"{name}{TASTES_AVERAGED_OUT}" for name in words.OBJECTIVES)
+    return pa.RecordBatch.from_pydict(
+        {
+            "session_id": shown["session_id"],
+            "item_id": shown["item_id"],
+            "examined": _real(examined),
+            **{name: _real(values) for name, values in zip(words.OBJECTIVES, given_everything, strict=True)},
+            **{name: _real(values) for name, values in zip(averaged, tastes_averaged_out, strict=True)},
         }
     )
 

@@ -8,21 +8,34 @@ from typing import Any
 
 from ranker.files import write_text
 
-VERSION = 1  # increase it when the same settings would give other rows
+VERSION = 2  # increase it when the same settings would give other rows
+
+DEFAULT_DRIFT = 1.0
+DEFAULT_TASTES = 0.5
+DEFAULT_RANKER_NOISE = 0.9
+DEFAULT_RANKER_TASTES = 0.3
 
 _FILE = "feed.json"
 _MAX_SEED = 2**32
+_MAX_TASTES = 2.0
 
 
 @dataclass(frozen=True)
 class FeedParameters:
     """Settings of a feed.
 
+    With `tastes` 0 and `ranker_noise` 0.9 the feed has the distribution of version 1, which had neither knob.
+
     Attributes:
         impressions_per_day: rows per day; the population grows with them.
         seed: from 0 to 2**32 - 1.
         start: the first day.
         drift: how much the network changes from day to day; 0 not at all, 1 mildly.
+        tastes: how much viewers differ in hidden tastes, which no column of the log shows: the standard deviation, in
+            log-odds, of what they add to an outcome of a usual item; from 0 to 2.
+        ranker_noise: standard deviation of the noise in the score by which the production ranker orders a session. The
+            rest of its score is made of true log-odds.
+        ranker_tastes: share of the tastes that the production ranker knows: 0 nothing, 1 everything.
         version: of the simulator.
 
     Raises:
@@ -32,7 +45,10 @@ class FeedParameters:
     impressions_per_day: int
     seed: int
     start: date
-    drift: float
+    drift: float = DEFAULT_DRIFT
+    tastes: float = DEFAULT_TASTES
+    ranker_noise: float = DEFAULT_RANKER_NOISE
+    ranker_tastes: float = DEFAULT_RANKER_TASTES
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -42,6 +58,12 @@ class FeedParameters:
             raise ValueError(f"seed: needs a number from 0 to {_MAX_SEED - 1}, got {self.seed}")
         if not 0 <= self.drift < float("inf"):
             raise ValueError(f"drift: needs a finite number, 0 or more, got {self.drift}")
+        if not 0 <= self.tastes <= _MAX_TASTES:
+            raise ValueError(f"tastes: needs a number from 0 to {_MAX_TASTES:g}, got {self.tastes}")
+        if not 0 <= self.ranker_noise < float("inf"):
+            raise ValueError(f"ranker_noise: needs a finite number, 0 or more, got {self.ranker_noise}")
+        if not 0 <= self.ranker_tastes <= 1:
+            raise ValueError(f"ranker_tastes: needs a number from 0 to 1, got {self.ranker_tastes}")
 
     def save(self, root: Path) -> None:
         """Writes the settings to the root of the feed."""

@@ -1,34 +1,40 @@
-"""Simulates one day of the feed, from the mood of the network to labels."""
+"""The simulator: the sessions of a day, to be ranked by anybody, and what happens when they are shown.
+
+Example: the utility of an order of your own, compared with the production ranker's on the same sessions.
+
+    >>> from datetime import date
+    >>> import numpy as np
+    >>> from datasets.synthetic.parameters import FeedParameters
+    >>> from datasets.synthetic.simulator import Simulator
+    >>> simulator = Simulator(FeedParameters(impressions_per_day=1_000, seed=1, start=date(2026, 1, 5)))
+    >>> [candidates] = simulator.sessions(day=0)  # an iterator of batches; a large day has many
+    >>> candidates.table.num_rows, int(candidates.offsets[-1])  # rows with keys and features; where sessions begin
+    (1000, 1000)
+    >>> scores = candidates.table["viewer_topic_match"].to_numpy(zero_copy_only=False)
+    >>> order = candidates.best_first(np.nan_to_num(scores))  # [rows]; each session from position 1 on
+    >>> shown = candidates.show(order)  # outcomes are drawn with the same random numbers for every order
+    >>> shown.log["position"][0].as_py(), shown.log.num_rows == shown.truth.num_rows
+    (1, True)
+    >>> truth = candidates.expectations(order)  # true probabilities, [objectives, rows] in the order shown
+    >>> truth.given_everything.shape, truth.tastes_averaged_out.shape
+    ((6, 1000), (6, 1000))
+    >>> control = candidates.expectations(candidates.production_order())
+    >>> bool(control.given_everything[0].sum() > candidates.expectations(candidates.random_order())
+    ...      .given_everything[0].sum())
+    True
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
-import pyarrow as pa
-
-from datasets.synthetic.behaviour import draw_labels, log_odds, probabilities, ranked
+from datasets.synthetic.candidates import Candidates, Shown
 from datasets.synthetic.drift import seeded
-from datasets.synthetic.impressions import draw_impressions, draw_sessions
-from datasets.synthetic.log_schema import log_batch, session_ids, truth_batch
 from datasets.synthetic.parameters import FeedParameters
-from datasets.synthetic.signals import signals
-from datasets.synthetic.today import Today, make_today
+from datasets.synthetic.tastes import make_tastes
+from datasets.synthetic.today import make_today
 from datasets.synthetic.world import make_world
 
 _ROWS_PER_BATCH = 32_768
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Consecutive impressions of a day.
-
-    Attributes:
-        log: the rows of the feed log.
-        truth: the same rows with their keys and the true probability of every objective.
-    """
-
-    log: pa.RecordBatch
-    truth: pa.RecordBatch
 
 
 class Simulator:
@@ -41,29 +47,20 @@ class Simulator:
     def __init__(self, settings: FeedParameters) -> None:
         self._settings = settings
         self._world = make_world(seeded(settings.seed, "world"), settings.impressions_per_day)
+        self._tastes = make_tastes(self._world, settings.seed)
 
-    def day(self, day: int) -> Iterator[Batch]:
-        """The impressions of a day, counted from the start, ordered by time; only one batch is in memory at a time."""
+    def sessions(self, day: int) -> Iterator[Candidates]:
+        """The sessions of a day, counted from the start, ordered by time; only one batch is in memory at a time."""
         today = make_today(self._world, self._settings, day)
         ends = _split(self._settings.impressions_per_day)
         for chunk, (begin, end) in enumerate(pairwise([0, *ends])):
             part = (chunk / len(ends), (chunk + 1) / len(ends))
-            yield self._batch(today, chunk, end - begin, part)
+            yield Candidates(self._world, self._tastes, today, self._settings, chunk, end - begin, part)
 
-    def _batch(self, today: Today, chunk: int, rows: int, day_part: tuple[float, float]) -> Batch:
-        rng = seeded(self._settings.seed, "day", today.number, chunk)
-        sessions = draw_sessions(rng, self._world.viewers, today, rows, day_part)
-        offered = draw_impressions(rng, self._world, today, sessions, self._settings.seed)
-        odds = log_odds(signals(self._world, today, sessions, offered), today.mood)
-        order = ranked(rng, offered, odds)
-        shown = offered.reordered(order)
-        examined, probability = probabilities(self._world, sessions, shown, odds[:, order])
-        labels = draw_labels(rng, examined, probability)
-        ids = session_ids(today.date, chunk, sessions)
-        return Batch(
-            log_batch(self._world, today, sessions, shown, labels, ids),
-            truth_batch(today.items, shown, probability, ids),
-        )
+    def day(self, day: int) -> Iterator[Shown]:
+        """The same sessions as the production ranker shows them."""
+        for candidates in self.sessions(day):
+            yield candidates.show(candidates.production_order())
 
 
 def _split(rows: int) -> list[int]:

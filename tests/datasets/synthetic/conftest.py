@@ -37,6 +37,11 @@ class Feed:
     def probabilities(self) -> NDArray[np.float64]:
         return np.array([self.truth[name].to_numpy() for name in OBJECTIVES], np.float64)
 
+    @property
+    def averaged(self) -> NDArray[np.float64]:
+        """The probabilities with the hidden tastes averaged out."""
+        return np.array([self.truth[f"{name}_tastes_averaged_out"].to_numpy() for name in OBJECTIVES], np.float64)
+
 
 def read_days(root: Path, days: list[date]) -> pa.Table:
     return pa.concat_tables([pq.read_table(day_folder(root, day)) for day in days])

@@ -17,10 +17,12 @@ def deviations(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def test_truth_and_log_agree_row_for_row(feed: Feed) -> None:
-    assert feed.truth.column_names == ["session_id", "item_id", *OBJECTIVES]
+    averaged = [f"{name}_tastes_averaged_out" for name in OBJECTIVES]
+    assert feed.truth.column_names == ["session_id", "item_id", "examined", *OBJECTIVES, *averaged]
     assert feed.truth["session_id"] == feed.log["session_id"]
     assert feed.truth["item_id"] == feed.log["item_id"]
-    assert ((feed.probabilities > 0) & (feed.probabilities < 1)).all()
+    for probabilities in (feed.probabilities, feed.averaged):
+        assert ((probabilities > 0) & (probabilities < feed.truth["examined"].to_numpy())).all()
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -77,7 +79,7 @@ def test_labels_are_sampled_with_the_given_probabilities() -> None:
     rows = 200_000
     examined = np.full(rows, 0.5)
     probability = np.repeat([[0.3], [0.1], [0.02], [0.2], [0.05], [0.15]], rows, axis=1)
-    labels = draw_labels(rng, examined, probability)
+    labels = draw_labels(rng, examined, probability / examined)
     assert labels.mean(axis=1) == pytest.approx(probability[:, 0], rel=0.05)
     assert (labels[:3].any(axis=0) | labels[3]).mean() < 0.5
     assert not (labels[5] & ~labels[3]).any()

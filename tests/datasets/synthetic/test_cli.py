@@ -1,5 +1,6 @@
 """`python -m datasets.synthetic`."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,20 @@ def test_an_invalid_start_day_is_reported(capsys: pytest.CaptureFixture[str]) ->
         cli.main(["--out", "x", "--start", "2026-13-01"])
     assert stop.value.code == 2
     assert "expected a day as YYYY-MM-DD, got '2026-13-01'" in capsys.readouterr().err
+
+
+def test_help_shows_every_knob_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    options = " ".join(capsys.readouterr().out.split()).partition(" options: ")[2]
+    for knob, default in (("--drift", 1.0), ("--tastes", 0.5), ("--ranker-noise", 0.9), ("--ranker-tastes", 0.3)):
+        described = options.split(f" {knob} ")[1]
+        assert f"(default: {default})" in described.split(" --")[0]
+
+
+def test_knobs_reach_the_feed(tmp_path: Path) -> None:
+    knobs = {"tastes": 0.0, "ranker_noise": 1.5, "ranker_tastes": 1.0}
+    flags = [text for name, value in knobs.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    assert cli.main([*ARGUMENTS, "--out", str(tmp_path), *flags]) == 0
+    saved = json.loads((tmp_path / "feed.json").read_text())
+    assert {name: saved[name] for name in knobs} == knobs

@@ -120,6 +120,10 @@ def test_a_corrupt_settings_file_is_named(tmp_path: Path, content: str) -> None:
         ({"seed": -1}, "seed: needs a number from 0"),
         ({"drift": -0.1}, "drift: needs a finite number"),
         ({"drift": float("nan")}, "drift: needs a finite number"),
+        ({"tastes": 2.1}, "tastes: needs a number from 0 to 2, got 2.1"),
+        ({"tastes": float("nan")}, "tastes: needs a number from 0 to 2"),
+        ({"ranker_noise": -1.0}, "ranker_noise: needs a finite number"),
+        ({"ranker_tastes": 1.5}, "ranker_tastes: needs a number from 0 to 1, got 1.5"),
     ],
 )
 def test_settings_out_of_range_name_the_field(tmp_path: Path, arguments: dict[str, float], message: str) -> None:

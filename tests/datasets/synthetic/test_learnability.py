@@ -1,4 +1,4 @@
-"""What can be learnt from the feed: trees get close to the true probabilities, a linear model does not."""
+"""What can be learnt from the feed: trees get close to what the columns can tell, a linear model does not."""
 
 import numpy as np
 import pyarrow as pa
@@ -32,7 +32,7 @@ def test_trees_approach_the_truth_and_a_linear_model_does_not(
     feed: Feed, numeric: NDArray[np.float32], one_hot: NDArray[np.float32], objective: str
 ) -> None:
     row = OBJECTIVES.index(objective)
-    labels, truth = feed.labels[row], feed.probabilities[row]
+    labels, truth = feed.labels[row], feed.averaged[row]
     features = np.hstack([numeric, one_hot])
     trees = xgb.train(
         {"objective": "binary:logistic", "max_depth": 4, "eta": 0.12, "min_child_weight": 20, "max_bin": 64, "seed": 1},
