@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from datasets.kuairand.conversion import feed_log_days
-from datasets.kuairand.files import LOGS, USERS, VIDEOS, RawDataError, find_raw_files
+from datasets.kuairand.files import LOGS, RANDOM_LOGS, USERS, VIDEOS, RawDataError, find_raw_files
 from datasets.kuairand.histories import PRIOR_STRENGTH
 from datasets.kuairand.raw import OBJECTIVES, RawTables, read_raw
 from ranker.feed_log.writing import day_folder, write_day
@@ -24,6 +24,8 @@ earlier days among them, and {len(OBJECTIVES)} objectives: {", ".join(OBJECTIVES
 
 RAW holds {LOGS} (all of them are read), {USERS} and
 {VIDEOS}, plain or with .gz: the `data` folder of the published archive (Zenodo, kuairand.com).
+{RANDOM_LOGS}, impressions of videos drawn at random, are read too where they are there. The feed log then has the
+columns is_randomised and propensity.
 """
 
 

@@ -1,10 +1,10 @@
 """Finds the official KuaiRand-Pure files in a folder."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 LOGS = "log_standard_*.csv"
+RANDOM_LOGS = "log_random_*.csv"
 USERS = "user_features_pure.csv"
 VIDEOS = "video_features_basic_pure.csv"
 
@@ -17,9 +17,16 @@ class RawDataError(ValueError):
 
 @dataclass(frozen=True)
 class RawFiles:
-    """The input files of a conversion: the logs ordered by name, the users and the videos."""
+    """The input files of a conversion: the logs ordered by name, the users and the videos.
+
+    Attributes:
+        logs: impressions that the app's recommender chose.
+        random_logs: impressions of videos drawn at random in their place; there may be none.
+        users, videos: features.
+    """
 
     logs: tuple[Path, ...]
+    random_logs: tuple[Path, ...]
     users: Path
     videos: Path
 
@@ -33,13 +40,16 @@ def find_raw_files(folder: Path) -> RawFiles:
     if not folder.is_dir():
         raise RawDataError(f"{folder}: there is no such folder; expected the files of KuaiRand-Pure ({WHERE_FROM})")
     return RawFiles(
-        logs=tuple(_matching(folder, LOGS)), users=_matching(folder, USERS)[0], videos=_matching(folder, VIDEOS)[0]
+        logs=_matching(folder, LOGS),
+        random_logs=_matching(folder, RANDOM_LOGS, required=False),
+        users=_matching(folder, USERS)[0],
+        videos=_matching(folder, VIDEOS)[0],
     )
 
 
-def _matching(folder: Path, pattern: str) -> Sequence[Path]:
-    found = sorted([*folder.glob(pattern), *folder.glob(f"{pattern}.gz")])
-    if not found:
+def _matching(folder: Path, pattern: str, required: bool = True) -> tuple[Path, ...]:
+    found = tuple(sorted([*folder.glob(pattern), *folder.glob(f"{pattern}.gz")]))
+    if required and not found:
         raise RawDataError(f"{folder}: no file matches {pattern} or {pattern}.gz; {WHERE_FROM}")
     for path in found:
         if path.with_name(f"{path.name}.gz") in found:

@@ -25,6 +25,7 @@ OBJECTIVES = {
     "forward": "is_forward",
 }
 HATE = "is_hate"
+RANDOM = "is_rand"
 
 USER_CATEGORIES = (
     "user_active_degree", "is_live_streamer", "is_video_author", *(f"onehot_feat{i}" for i in range(18)),
@@ -52,16 +53,19 @@ class RawTables:
     """The content of the raw files.
 
     Attributes:
-        log: one row per impression, by day and, within it, by time; `day` counts from 0 in the order of `days`.
+        log: one row per impression, by day and, within it, by time; `day` counts from 0 in the order of `days`, and
+            `is_rand` is 1 where the video was drawn at random.
         users: one row per user, by `user_id`.
         videos: one row per video, by `video_id`; `upload_day` in days since 1970.
         days: the days of the log, ascending.
+        has_random_logs: whether a log of random impressions was among the files.
     """
 
     log: pd.DataFrame
     users: pa.Table
     videos: pa.Table
     days: tuple[date, ...]
+    has_random_logs: bool = False
 
 
 def read_raw(files: RawFiles) -> RawTables:
@@ -70,7 +74,9 @@ def read_raw(files: RawFiles) -> RawTables:
     Raises:
         RawDataError: a file or a value in it is invalid; the message names the file and the column.
     """
-    log = pd.concat([_read_log(path) for path in files.logs], ignore_index=True)
+    ranked = [_read_log(path, _LOG).assign(**{RANDOM: np.int8(0)}) for path in files.logs]
+    random = [_read_log(path, {**_LOG, RANDOM: pa.int64()}) for path in files.random_logs]
+    log = pd.concat([*ranked, *random], ignore_index=True)
     if log.empty:
         raise RawDataError(f"{files.logs[0]}: the log holds no impression")
     log = log.sort_values(["date", "time_ms"], kind="stable", ignore_index=True)
@@ -80,6 +86,7 @@ def read_raw(files: RawFiles) -> RawTables:
         users=_read_users(files.users),
         videos=_read_videos(files.videos),
         days=tuple(pd.Timestamp(day).date() for day in dates),
+        has_random_logs=bool(files.random_logs),
     )
 
 
@@ -91,14 +98,15 @@ def rows_of(table: pa.Table, key: str, wanted: npt.NDArray[np.int64]) -> pa.Tabl
     return table.take(pa.array(at, mask=missing))
 
 
-def _read_log(path: Path) -> pd.DataFrame:
-    table = read_csv(path, _LOG, frozenset(_LOG))
-    for column in (*OBJECTIVES.values(), HATE):
+def _read_log(path: Path, columns: Mapping[str, pa.DataType]) -> pd.DataFrame:
+    table = read_csv(path, columns, frozenset(columns))
+    flags = [name for name in (*OBJECTIVES.values(), HATE, RANDOM) if name in columns]
+    for column in flags:
         _check_flag(path, column, table[column])
     log = table.to_pandas()
     days = pd.to_datetime(log["date"].astype(str), format="%Y%m%d", errors="coerce")
     check_values(path, "date", days.isna(), lambda row: f"expected a day as YYYYMMDD, got {log['date'].iloc[row]}")
-    return log.assign(date=days, **{c: log[c].astype(np.int8) for c in (*OBJECTIVES.values(), HATE)})
+    return log.assign(date=days, **{column: log[column].astype(np.int8) for column in flags})
 
 
 def _check_flag(path: Path, column: str, values: pa.ChunkedArray) -> None:

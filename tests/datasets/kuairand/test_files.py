@@ -7,10 +7,12 @@ from tests.datasets.kuairand.handmade import write_raw
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_finds_every_standard_log_in_order(tmp_path: Path, suffix: str) -> None:
+def test_finds_every_log_in_order(tmp_path: Path, suffix: str) -> None:
     write_raw(tmp_path, suffix=suffix)
-    (tmp_path / "log_random_4_22_to_5_08_pure.csv").touch()
+    assert find_raw_files(tmp_path).random_logs == ()
+    (tmp_path / f"log_random_4_22_to_5_08_pure.csv{suffix}").touch()
     files = find_raw_files(tmp_path)
+    assert [path.name for path in files.random_logs] == [f"log_random_4_22_to_5_08_pure.csv{suffix}"]
     assert [path.name for path in files.logs] == [
         f"log_standard_4_08_to_4_26_pure.csv{suffix}",
         f"log_standard_4_27_to_5_08_pure.csv{suffix}",
