@@ -21,6 +21,8 @@ TRAINING_CURVE_FILE = "training_curve.json"
 
 ROWS_PER_DAY, MISSING_DAYS = "rows_per_day", "missing_days"
 """Custom properties of FeedLogGen's examples; `rows_of` and `days_of` read them."""
+FEED_LOG_WARNINGS = "feed_log_warnings"
+"""Custom property of FeedLogGen's examples: what is unusual about the rows, one line per warning."""
 PRESENT, VERSION = "present", "version"
 """Custom properties of ServingModel's model: 1 where a model serves, and its version."""
 SOURCE_FINGERPRINT = "source_fingerprint"

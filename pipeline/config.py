@@ -16,6 +16,7 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.config.retention import Retention
 from ranker.config.retraining import Retraining
 from ranker.config.serving import Serving
+from ranker.config.timestamps import Timestamps
 from ranker.config.towers import Isotonic, Towers
 from ranker.config.training import Sampling, Training
 from ranker.config.utility import Utility
@@ -42,6 +43,7 @@ __all__ = [
     "Sampling",
     "Secret",
     "Serving",
+    "Timestamps",
     "Towers",
     "Training",
     "Utility",

@@ -25,10 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if out.exists() and not options.force:
             raise FileExistsError(f"{out} is already there; --force replaces it, --out FILE writes elsewhere")
         day = parse_day(options.day) if options.day else latest_day(options.feed_log)
-        columns = columns_of(config.objective_names, config.features, config.keys)
-        statistics = statistics_of(options.feed_log, [day], columns)
+        columns = columns_of(config.objective_names, config.features, config.keys, config.timestamps)
+        statistics = statistics_of(options.feed_log, [day], columns, _warn)
         before = sorted(set(window_days(day, config.train_days)[:-1]) & set(list_days(options.feed_log)))
-        schema = draft_schema(columns, statistics, statistics_of(options.feed_log, before, columns) if before else None)
+        earlier = statistics_of(options.feed_log, before, columns, _warn) if before else None
+        schema = draft_schema(columns, statistics, earlier)
     except (FeedLogError, FileExistsError, ConfigError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -38,6 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"  {point}")
     print("  drift_comparator thresholds, min_fraction and min_domain_mass: tighten them once you know your data")
     return 0
+
+
+def _warn(warning: str) -> None:
+    print(f"warning: {warning}", file=sys.stderr)
 
 
 def _write(schema: schema_pb2.Schema, out: Path, day: date) -> None:

@@ -103,11 +103,13 @@ def create_pipeline(
         objectives=config.objective_names,
         features=config.features,
         keys=config.keys,
+        timestamps=config.timestamps,
         source_fingerprint=source_fingerprint,
         training_start=start.outputs["training_start"],
     )
     schema = SchemaImporter(
-        schema_file=config.schema, columns=columns_of(config.objective_names, config.features, config.keys)
+        schema_file=config.schema,
+        columns=columns_of(config.objective_names, config.features, config.keys, config.timestamps),
     )
     # FeedLogGen runs first: for a column that is missing in the log, its error names the file.
     schema.add_upstream_node(examples)

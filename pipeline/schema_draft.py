@@ -5,9 +5,10 @@ categorical column, the share of missing values, the distance of a day from the 
 the user to tighten.
 """
 
+import logging
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -31,17 +32,22 @@ NO_DRIFT_THRESHOLD_BEYOND = 0.9  # both measures lie between 0 and 1
 MOST_OF_ONE_VALUE = 0.95  # below 1, as a day may have some rows of the next day in another time zone
 MOST_IN_ONE_BUCKET = 0.8  # TFDV assumes uniform numbers inside a bucket, which is wrong for one full bucket and a tail
 
+_LOG = logging.getLogger(__name__)
+
 
 def statistics_of(
-    root: str | Path, days: Iterable[date], columns: LogColumns
+    root: str | Path, days: Iterable[date], columns: LogColumns, warn: Callable[[str], None] = _LOG.warning
 ) -> statistics_pb2.DatasetFeatureStatisticsList:
     """TFDV's statistics of the features and objectives of some days together, computed by Beam in this process.
+
+    Args:
+        warn: called with a sentence per day that has rows of another day, but too few for an error.
 
     Raises:
         FeedLogError: a day is missing, or a part of it cannot be read.
     """
     read = [column for column in columns.columns if not column_kind(column.kind).is_key]
-    units = [unit for day in days for unit in plan_day(root, day, columns)]
+    units = [unit for day in days for unit in plan_day(root, day, columns, warn)]
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "statistics.pb")
         with beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])) as pipeline:

@@ -1,6 +1,6 @@
 """Days of a feed log with every kind of column, small enough to compare cell by cell."""
 
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,8 @@ FEATURES = Features(
 )
 
 
-def day_table(rows: int, seed: int = 0) -> pa.Table:
-    """Rows of every kind of column, with what may be missing missing here and there."""
+def day_table(rows: int, seed: int = 0, day: date = EVAL_DAY) -> pa.Table:
+    """Rows of every kind of column, one second apart from 08:00 on; optional values are missing in some rows."""
     rng = np.random.default_rng(seed)
     gaps = rng.random(rows) < 0.3
     topics = [[f"t{t}" for t in rng.integers(0, 5, rng.integers(0, 4))] for _ in range(rows)]
@@ -29,7 +29,7 @@ def day_table(rows: int, seed: int = 0) -> pa.Table:
             "session_id": [f"s{seed}-{i // 3}" for i in range(rows)],
             "viewer_id": pa.array(rng.integers(0, 9, rows)),
             "item_id": pa.array([f"i{i}" for i in range(rows)], pa.large_string()),
-            "timestamp": pa.array(np.arange(rows) * 1_000_000 + 1_700_000_000_000_000, pa.timestamp("us")),
+            "timestamp": times(rows, day),
             "age_hours": pa.array(rng.lognormal(size=rows), mask=gaps),
             "impressions": pa.array(rng.integers(0, 1000, rows), mask=gaps),
             "device": pa.array(rng.choice(["ios", "web"], rows), mask=gaps).dictionary_encode(),
@@ -41,6 +41,12 @@ def day_table(rows: int, seed: int = 0) -> pa.Table:
             "dwell_ms": pa.array(rng.integers(0, 9999, rows)),
         }
     )
+
+
+def times(rows: int, day: date) -> pa.Array:
+    """Timestamps of a day, one second apart from 08:00 on."""
+    began_us = int(datetime.combine(day, time(8), UTC).timestamp()) * 1_000_000
+    return pa.array(np.arange(rows) * 1_000_000 + began_us, pa.timestamp("us"))
 
 
 def replaced(table: pa.Table, name: str, values: Any) -> pa.Table:

@@ -15,6 +15,7 @@ from tfx.utils import path_utils
 
 from components.artifacts import (
     EVALUATION_FILE,
+    FEED_LOG_WARNINGS,
     HISTORY_FILE,
     MISSING_DAYS,
     ROWS_PER_DAY,
@@ -65,6 +66,7 @@ def read_inputs(inputs: Artifacts, parameters: dict[str, Any]) -> ReportInputs:
         base_rates=positive_rates(list(evaluation.objectives), train),
         rows_per_day=rows_of(examples.get_string_custom_property(ROWS_PER_DAY)),
         missing_days=days_of(examples.get_string_custom_property(MISSING_DAYS)),
+        feed_log_warnings=tuple(examples.get_string_custom_property(FEED_LOG_WARNINGS).splitlines()),
         fingerprints={
             "training": manifest.training_fingerprint,
             "forest's booster": manifest.forest_fingerprint,

@@ -10,6 +10,7 @@ from components.artifacts import TrainingStartArtifact
 from components.feed_log_gen.executor import Executor
 from ranker.config.columns import Features, Keys
 from ranker.config.documents import to_json
+from ranker.config.timestamps import Timestamps
 from ranker.feed_log.columns import columns_of
 from ranker.identity.code import code_fingerprint
 
@@ -40,8 +41,8 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
     has seen and on which only the towers are trained again.
 
     The artifact's span is the eval day in days since 1970. Its custom properties `rows_per_day` (JSON), `train_rows`,
-    `eval_rows`, `replay_rows` (only with that split) and `missing_days` (comma-separated, empty if the window is
-    complete) describe the rows, and `source_fingerprint` their content.
+    `eval_rows`, `replay_rows` (only with that split), `missing_days` (comma-separated, empty if the window is complete)
+    and `feed_log_warnings` (one per line) describe the rows, and `source_fingerprint` their content.
 
     Args:
         feed_log: path or URI of the folder of day folders.
@@ -51,6 +52,7 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
         objectives: the names of the 0/1 columns.
         features: the feature columns.
         keys: the key columns.
+        timestamps: which timestamps the rows of a day's folder may have.
         source_fingerprint: fingerprint of the days of a cold start by `ranker.feed_log.fingerprint`, so that the cache
             key changes with the data. With "" the component computes it at run time. Then the cache key does not
             contain it, and the cache must be disabled.
@@ -71,13 +73,14 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
         keys: Keys,
         source_fingerprint: str | RuntimeParameter = "",
         training_start: channel.BaseChannel | None = None,
+        timestamps: Timestamps | None = None,
     ) -> None:
         super().__init__(
             FeedLogGenSpec(
                 feed_log=feed_log,
                 eval_day=eval_day,
                 train_days=train_days,
-                columns=to_json(columns_of(objectives, features, keys)),
+                columns=to_json(columns_of(objectives, features, keys, timestamps)),
                 source_fingerprint=source_fingerprint,
                 training_start=training_start,
                 code_fingerprint=code_fingerprint("components.feed_log_gen.executor"),

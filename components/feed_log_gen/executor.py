@@ -15,6 +15,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.artifacts import (
+    FEED_LOG_WARNINGS,
     MISSING_DAYS,
     ROWS_PER_DAY,
     SOURCE_FINGERPRINT,
@@ -134,4 +135,5 @@ def _describe(examples: types.Artifact, plan: WindowPlan, eval_day: date, finger
     for split in plan.splits:
         examples.set_int_custom_property(rows_property(split), plan.rows(split))
     examples.set_string_custom_property(MISSING_DAYS, days_text(plan.missing_days))
+    examples.set_string_custom_property(FEED_LOG_WARNINGS, "\n".join(plan.warnings))
     examples.set_string_custom_property(SOURCE_FINGERPRINT, fingerprint)

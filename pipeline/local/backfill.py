@@ -143,6 +143,8 @@ def _one_day(
     console.print(f"{day}  {_verdict(summary)}  {seconds:,.0f} s, {escape(start)}", soft_wrap=True, highlight=False)
     for missing in summary.missing_days:
         console.print(f"            trained without {missing}, which is missing in the feed log", highlight=False)
+    for warning in summary.feed_log_warnings:
+        console.print(f"            {escape(warning)}", soft_wrap=True, highlight=False)
     if summary.failure is not None:
         failed, error = summary.failure.component, escape(summary.failure.error)
         console.print(f"            {failed}: {error}", soft_wrap=True, highlight=False)

@@ -1,6 +1,7 @@
 """One day of a feed log in a single pass: the profile of its features, and the evaluation of a model."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from ranker.feed_log.tf_example import encode_examples
 from ranker.monitoring.profile import DayProfile
 from ranker.progress import ProgressReporter
 
+_LOG = logging.getLogger(__name__)
+
 
 class ModelError(ValueError):
     """A pushed model cannot be monitored; the message says why."""
@@ -35,16 +38,20 @@ def profile_day(config: PipelineConfig, feed_log: Path, day: date) -> DayProfile
         FeedLogError: the day is missing or invalid.
     """
     profile = DayProfile(config.features)
-    for batch in _batches(config, feed_log, day, f"reading {day}"):
+    # A training day; FeedLogGen warned of its rows.
+    for batch in _batches(config, feed_log, day, f"reading {day}", lambda _: None):
         profile.add(batch)
     return profile
 
 
-def score_day(config: PipelineConfig, feed_log: Path, day: date, model: Path) -> tuple[DayProfile, Evaluation]:
+def score_day(
+    config: PipelineConfig, feed_log: Path, day: date, model: Path, warn: Callable[[str], None] = _LOG.warning
+) -> tuple[DayProfile, Evaluation]:
     """The profile of a day's features, and the evaluation of a pushed model on the day.
 
     Args:
         model: folder of the SavedModel.
+        warn: called with a sentence if the day has rows of another day, but too few for an error.
 
     Returns:
         The profile, and an evaluation without gates, with the model as the candidate.
@@ -57,7 +64,7 @@ def score_day(config: PipelineConfig, feed_log: Path, day: date, model: Path) ->
     profile = DayProfile(config.features)
     accumulator = Accumulator((CANDIDATE,), config.objective_names, config.slices)
     columns = tuple(dict.fromkeys(column for spec in config.slices for column in spec))
-    for batch in _batches(config, feed_log, day, f"scoring {day}"):
+    for batch in _batches(config, feed_log, day, f"scoring {day}", warn):
         profile.add(batch)
         labels = read_labels(batch, config.objective_names)
         accumulator.add(
@@ -93,9 +100,11 @@ def _scorer(config: PipelineConfig, model: Path) -> Any:
     return score
 
 
-def _batches(config: PipelineConfig, feed_log: Path, day: date, what: str) -> Iterator[pa.RecordBatch]:
-    columns = columns_of(config.objective_names, config.features, config.keys)
-    units = plan_day(feed_log, day, columns)
+def _batches(
+    config: PipelineConfig, feed_log: Path, day: date, what: str, warn: Callable[[str], None]
+) -> Iterator[pa.RecordBatch]:
+    columns = columns_of(config.objective_names, config.features, config.keys, config.timestamps)
+    units = plan_day(feed_log, day, columns, warn)
     progress = ProgressReporter(what, sum(unit.rows for unit in units))
     done = 0
     for unit in units:

@@ -52,20 +52,23 @@ def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: d
         raise ModelError(f"{workdir.serving_model / version}: there is no manifest with its day and training")
     evaluated_on = date.fromisoformat(manifest.eval_day)
     with console.status(f"scoring {day} with version {version}"):
-        profile, evaluation = score_day(config, feed_log, day, workdir.serving_model / version)
+        warnings: list[str] = []
+        profile, evaluation = score_day(config, feed_log, day, workdir.serving_model / version, warnings.append)
         digests = KnownDigests.load(workdir.digests)
         history.write_profile(day, profile, source_fingerprint(feed_log, [day], digests))
         window = _window(config, history, feed_log, digests, evaluated_on, day)
     seen = f"the model was evaluated on {evaluated_on}, so it may have seen {day}" if day < evaluated_on else ""
-    notes = [seen] if seen else []
+    if seen:
+        warnings.append(seen)
+    notes = list(warnings)
     usual = history.scores(manifest.training_fingerprint)
     if usual is None:
         notes.append(_NO_SCORES)
     record = _record(config, day, "monitor", version, (evaluation, CANDIDATE), profile, window, usual, notes)
     _keep(config, history, record)
     _print_alarms(record.day, record.alarms, console)
-    if seen:
-        console.print(f"[yellow]warning:[/] {seen}", soft_wrap=True, highlight=False)
+    for warning in warnings:
+        console.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True, highlight=False)
     if not record.alarms:
         console.print(f"[green]in order:[/] {day}, {record.rows:,} impressions, version {version}", highlight=False)
     console.print(f"monitor: {history.page}", soft_wrap=True, highlight=False)

@@ -71,6 +71,8 @@ def run_pipeline(
     folder = workdir.run(run_id)
     for missing in summary.missing_days:
         console.print(f"[yellow]warning:[/] the feed log has no {missing}; trained without it")
+    for warning in summary.feed_log_warnings:
+        console.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True, highlight=False)
     if summary.failure is not None:
         failed, error = summary.failure.component, escape(summary.failure.error)
         console.print(f"[red]{failed} failed:[/] {error}", soft_wrap=True, highlight=False)

@@ -131,6 +131,7 @@ class RunSummary:
         rows: per split; `replay` only if days were replayed.
         rows_per_day: by day, oldest first.
         missing_days: days of the window without a folder.
+        feed_log_warnings: what is unusual about the rows of the feed log.
         objectives: metrics over all impressions of the held-out day; empty without an evaluation.
         gates: every verdict over all impressions, and the failed verdicts on slices.
         slice_gates: outcome → number of gates on slices with it.
@@ -155,6 +156,7 @@ class RunSummary:
     rows: dict[str, int] = field(default_factory=dict)
     rows_per_day: dict[str, int] = field(default_factory=dict)
     missing_days: tuple[str, ...] = ()
+    feed_log_warnings: tuple[str, ...] = ()
     objectives: dict[str, ObjectiveSummary] = field(default_factory=dict)
     gates: tuple[GateSummary, ...] = ()
     slice_gates: dict[Outcome, int] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from components.artifacts import (
     EVALUATION_FILE,
+    FEED_LOG_WARNINGS,
     MISSING_DAYS,
     REPORT_FILE,
     ROWS_PER_DAY,
@@ -82,6 +83,7 @@ def summarise(
         rows=rows,
         rows_per_day=rows_of(str(examples.properties.get(ROWS_PER_DAY, ""))) if examples else {},
         missing_days=_missing_days(examples),
+        feed_log_warnings=tuple(str(examples.properties.get(FEED_LOG_WARNINGS, "")).splitlines()) if examples else (),
         objectives=summarise_objectives(evaluation) if evaluation else {},
         gates=summarise_gates(evaluation.verdicts) if evaluation else (),
         slice_gates=evaluation.slice_verdicts if evaluation else {},

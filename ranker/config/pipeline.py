@@ -15,6 +15,7 @@ from ranker.config.objectives import Objective
 from ranker.config.retention import Retention
 from ranker.config.retraining import Retraining
 from ranker.config.serving import Serving
+from ranker.config.timestamps import Timestamps
 from ranker.config.towers import Towers
 from ranker.config.training import Training
 from ranker.config.utility import Utility
@@ -34,6 +35,7 @@ class PipelineConfig:
         train_days: number of days before the evaluation day that the model is trained on.
         keys: the columns that identify an impression.
         utility: the trade-off between objectives that models are judged by; a request may name another one.
+        timestamps: which timestamps the rows of a day's folder may have.
         beam_pipeline_args: arguments for every Beam component, such as another runner; they are added to the defaults
             of `pipeline.beam`.
         kubeflow: how the pipeline runs on a Kubeflow cluster.
@@ -46,6 +48,7 @@ class PipelineConfig:
     slices: tuple[tuple[ColumnName, ...], ...] = ()
     train_days: PositiveInt = 7
     keys: Keys = Keys()
+    timestamps: Timestamps = Timestamps()
     forest: Forest = Forest()
     towers: Towers = Towers()
     training: Training = Training()

@@ -7,6 +7,7 @@ import pyarrow as pa
 from pydantic.dataclasses import dataclass
 
 from ranker.config.columns import Features, Keys
+from ranker.config.timestamps import Timestamps
 from ranker.features.keys_and_labels import IdKind, ObjectiveKind, TimestampKind
 from ranker.features.log_column import LogColumn
 from ranker.features.registry import column_kind, feature_kinds
@@ -17,12 +18,20 @@ _MOST_MISSING_SHOWN = 5
 
 @dataclass(frozen=True)
 class LogColumns:
-    """The columns to read, as a component parameter."""
+    """The columns to read, as a component parameter.
+
+    Attributes:
+        columns: keys, features, objectives.
+        timestamps: which timestamps the rows of a day's folder may have.
+    """
 
     columns: tuple[LogColumn, ...]
+    timestamps: Timestamps = Timestamps()
 
 
-def columns_of(objective_names: Sequence[str], features: Features, keys: Keys) -> LogColumns:
+def columns_of(
+    objective_names: Sequence[str], features: Features, keys: Keys, timestamps: Timestamps | None = None
+) -> LogColumns:
     """The columns that a config asks for: keys, features, objectives."""
     return LogColumns(
         (
@@ -30,7 +39,8 @@ def columns_of(objective_names: Sequence[str], features: Features, keys: Keys) -
             LogColumn(keys.timestamp, TimestampKind.name),
             *(kind.log_column for _, kind in feature_kinds(features)),
             *(LogColumn(name, ObjectiveKind.name) for name in objective_names),
-        )
+        ),
+        timestamps or Timestamps(),
     )
 
 

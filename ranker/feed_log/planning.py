@@ -1,7 +1,7 @@
 """Plans FeedLogGen's work before anything is written: which rows of which file become which shards."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -9,9 +9,12 @@ from typing import Literal
 
 import pyarrow.parquet as pq
 
+from ranker.features.keys_and_labels import TimestampKind
+from ranker.features.log_column import LogColumn
 from ranker.feed_log.columns import LogColumns, check_schema
 from ranker.feed_log.duplicates import refuse_copies
 from ranker.feed_log.layout import FeedLogError, LogFile, day_files, day_folder_name, list_days, open_all, window_days
+from ranker.feed_log.timestamps import check_days, check_type
 from ranker.storage import join
 
 Split = Literal["replay", "train", "eval"]
@@ -53,11 +56,13 @@ class WindowPlan:
     Attributes:
         rows_per_day: rows of each existing day, oldest first: replayed days, train days, eval day.
         missing_days: train days without a folder, oldest first.
+        warnings: a sentence per day with rows that are not of that day, but too few for an error.
     """
 
     units: tuple[WorkUnit, ...]
     rows_per_day: dict[date, int]
     missing_days: tuple[date, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def splits(self) -> tuple[Split, ...]:
@@ -94,8 +99,8 @@ def plan_window(
         replay_days: number of days before those that become the split replay; missing ones are skipped.
 
     Raises:
-        FeedLogError: the eval day or all train days are missing, a day has no rows, a file is not Parquet or is a copy
-            of another, or a column is missing or has a wrong type.
+        FeedLogError: the eval day or all train days are missing, a day has no rows or too many rows of another day, a
+            file is not Parquet or is a copy of another, or a column is missing or has a wrong type.
     """
     days = window_days(eval_day, train_days)
     files = {day: found for day in days if (found := day_files(root, day)) is not None}
@@ -117,22 +122,37 @@ def plan_window(
     earlier = {day: found for day in replayed if (found := day_files(root, day))}
     footers = _checked_footers(root, earlier | files, columns)
     refuse_copies(footers)
+    warnings = _check_times(footers, columns)
+    for warning in warnings:
+        _logger.warning("%s", warning)
     rows_per_day = {day: sum(footers[file].num_rows for file in of_day) for day, of_day in (earlier | files).items()}
     units: list[WorkUnit] = []
     for split in SPLITS:
         of_split = {file: footer for file, footer in footers.items() if _split_of(file.day, days) == split}
         units += _units(split, of_split)
-    return WindowPlan(tuple(units), rows_per_day, missing)
+    return WindowPlan(tuple(units), rows_per_day, missing, warnings)
 
 
-def plan_day(root: str | Path, day: date, columns: LogColumns) -> tuple[WorkUnit, ...]:
-    """The work units of a single day, planned like an eval day; raises FeedLogError as `plan_window` does."""
+def plan_day(
+    root: str | Path, day: date, columns: LogColumns, warn: Callable[[str], None] = _logger.warning
+) -> tuple[WorkUnit, ...]:
+    """The work units of a single day, planned like an eval day.
+
+    Args:
+        warn: called with a sentence if the day has rows of another day, but too few for an error.
+
+    Raises:
+        FeedLogError: as `plan_window`.
+    """
     files = day_files(root, day)
     if files is None:
         raise FeedLogError(
             f"feed log {root}: no folder {day_folder_name(day)}; days there: {_described(list_days(root))}"
         )
-    return tuple(_units("eval", _checked_footers(root, {day: files}, columns)))
+    footers = _checked_footers(root, {day: files}, columns)
+    for warning in _check_times(footers, columns):
+        warn(warning)
+    return tuple(_units("eval", footers))
 
 
 def _split_of(day: date, window: Sequence[date]) -> Split:
@@ -157,8 +177,28 @@ def _checked_footers(
     for file, footer in footers.items():
         # Writers that infer types from values cannot do so for an empty file.
         if footer.num_rows:
-            check_schema(file.path, footer.schema.to_arrow_schema(), columns.columns)
+            schema = footer.schema.to_arrow_schema()
+            for column in _timestamps(columns):
+                check_type(file.path, schema, column)
+            check_schema(file.path, schema, columns.columns)
     return footers
+
+
+def _check_times(footers: Mapping[LogFile, pq.FileMetaData], columns: LogColumns) -> tuple[str, ...]:
+    """Checks that the rows of every day are of that day; the warnings of `timestamps.check_days`."""
+    files: dict[date, list[LogFile]] = {}
+    for file, footer in footers.items():
+        if footer.num_rows:
+            files.setdefault(file.day, []).append(file)
+    return tuple(
+        warning
+        for column in _timestamps(columns)
+        for warning in check_days(dict(sorted(files.items())), column, columns.timestamps)
+    )
+
+
+def _timestamps(columns: LogColumns) -> list[LogColumn]:
+    return [column for column in columns.columns if column.kind == TimestampKind.name]
 
 
 def _units(split: Split, files: Mapping[LogFile, pq.FileMetaData]) -> list[WorkUnit]:

@@ -69,9 +69,10 @@ def test_two_processes_work_and_import_tfx_first(tmp_path: Path) -> None:
 
 def test_feed_log_gen_writes_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for back in range(TRAIN_DAYS + 1):
-        folder = tmp_path / "log" / f"day-{EVAL_DAY.replace(day=EVAL_DAY.day - back)}"
+        day = EVAL_DAY.replace(day=EVAL_DAY.day - back)
+        folder = tmp_path / "log" / f"day-{day}"
         folder.mkdir(parents=True)
-        pq.write_table(day_table(2_400, seed=back), folder / "part-0.parquet", row_group_size=500)
+        pq.write_table(day_table(2_400, back, day), folder / "part-0.parquet", row_group_size=500)
     properties = {
         "feed_log": str(tmp_path / "log"),
         "eval_day": EVAL_DAY.isoformat(),

@@ -3,6 +3,7 @@
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from google.protobuf import text_format
@@ -15,7 +16,7 @@ from ranker.config.columns import Keys
 from ranker.config.objectives import Objective
 from ranker.config.pipeline import PipelineConfig
 from ranker.feed_log.columns import columns_of
-from tests.small_feed_log import EVAL_DAY, FEATURES, OBJECTIVES, day_table
+from tests.small_feed_log import EVAL_DAY, FEATURES, OBJECTIVES, day_table, replaced
 
 DAY_BEFORE = date(2024, 3, 3)
 
@@ -26,7 +27,7 @@ def feed_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed, day in enumerate((DAY_BEFORE, EVAL_DAY)):
         folder = root / f"day-{day}"
         folder.mkdir()
-        pq.write_table(day_table(300, seed), folder / "part-0.parquet")
+        pq.write_table(day_table(300, seed, day), folder / "part-0.parquet")
     return root
 
 
@@ -78,3 +79,26 @@ def test_what_cannot_be_used_is_one_line(
     error = capsys.readouterr().err
     assert problem in error
     assert error.count("\n") == 1
+
+
+def test_rows_of_another_day_are_a_warning_or_an_error(
+    tmp_path: Path, small_config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "log" / f"day-{EVAL_DAY}"
+    folder.mkdir(parents=True)
+    times = day_table(300)["timestamp"].cast(pa.int64()).to_numpy() // 1000
+    times[[3, 4]] //= 1000
+    pq.write_table(replaced(day_table(300), "timestamp", pa.array(times)), folder / "part-0.parquet")
+    assert main(["--config", "small", "--feed-log", str(tmp_path / "log")]) == 0
+    said = (
+        f"{folder}/part-0.parquet: timestamp column 'timestamp': 2 of the 300 rows of the day are outside of {EVAL_DAY}"
+    )
+    assert f"warning: {said}, the first in row 3: " in capsys.readouterr().err
+
+    small_config.unlink()
+    pq.write_table(replaced(day_table(300), "timestamp", pa.array(times // 1000)), folder / "part-0.parquet")
+    assert main(["--config", "small", "--feed-log", str(tmp_path / "log")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {folder}/part-0.parquet: timestamp column 'timestamp': all 300 rows of the day")
+    assert "looks like seconds since 1970" in error
+    assert not small_config.exists()

@@ -23,9 +23,9 @@ ROWS = 400
 @pytest.fixture(scope="module")
 def feed_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("log")
-    broken = replaced(day_table(ROWS, seed=3), "device", pa.array(["fridge"] * ROWS))
+    broken = replaced(day_table(ROWS, 3, BROKEN_DAY), "device", pa.array(["fridge"] * ROWS))
     broken = replaced(broken, "impressions", pa.nulls(ROWS))
-    tables = {EVAL_DAY: day_table(ROWS, seed=1), OTHER_DAY: day_table(ROWS, seed=2), BROKEN_DAY: broken}
+    tables = {EVAL_DAY: day_table(ROWS, 1, EVAL_DAY), OTHER_DAY: day_table(ROWS, 2, OTHER_DAY), BROKEN_DAY: broken}
     for day, table in tables.items():
         folder = root / f"day-{day}"
         folder.mkdir()

@@ -38,6 +38,7 @@ def verdict(inputs: ReportInputs) -> Headline:
         _baseline_note(evaluation),
         *_slice_notes(evaluation),
         *(Note(f"the feed log has no {day}; trained without it", "warn") for day in inputs.missing_days),
+        *(Note(warning, "warn") for warning in inputs.feed_log_warnings),
     ]
     return Headline(evaluation.blessed, _sentence(inputs, refusing), tuple(notes))
 

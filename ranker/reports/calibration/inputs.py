@@ -64,6 +64,7 @@ class ReportInputs:
         base_rates: share of positives in training, by objective.
         rows_per_day: impressions by day, oldest first; the last day is held out.
         missing_days: days of the training window without a folder.
+        feed_log_warnings: what is unusual about the rows of the feed log.
         fingerprints: of the data, the training and the forest.
         versions: versions of the libraries that the run used.
         gates: the gates' config, as JSON values.
@@ -79,6 +80,7 @@ class ReportInputs:
     base_rates: Mapping[str, float] = field(default_factory=dict)
     rows_per_day: Mapping[str, int] = field(default_factory=dict)
     missing_days: tuple[str, ...] = ()
+    feed_log_warnings: tuple[str, ...] = ()
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     gates: Mapping[str, Any] = field(default_factory=dict)

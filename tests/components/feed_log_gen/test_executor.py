@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,11 @@ def read(examples: standard_artifacts.Examples, split: str) -> list[dict[str, li
     return rows
 
 
+def earlier(days_back: int) -> pa.Table:
+    """What the fixture `feed_log` has for a day."""
+    return day_table(40 + 10 * days_back, days_back, EVAL_DAY - timedelta(days=days_back))
+
+
 def expected(table: pa.Table) -> list[dict[str, list[Any]]]:
     """The expected features of each row, computed cell by cell from the contract."""
     rows = []
@@ -94,7 +100,7 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_examples_are_the_rows_of_the_log(tmp_path: Path, columns: LogColumns) -> None:
     examples = run(tmp_path, columns)
     assert read(examples, "eval") == expected(day_table(40))
-    train = [row for seed in (3, 2, 1) for row in expected(day_table(40 + 10 * seed, seed))]
+    train = [row for seed in (3, 2, 1) for row in expected(earlier(seed))]
     assert read(examples, "train") == train
 
     names = sorted(path.name for path in Path(examples.path(split="eval")).iterdir())
@@ -121,14 +127,34 @@ def test_the_artifact_has_its_properties(tmp_path: Path, columns: LogColumns) ->
 
 
 @pytest.mark.usefixtures("feed_log")
+def test_rows_of_another_day_are_a_property_or_an_error(
+    tmp_path: Path, columns: LogColumns, write_day: WriteDay
+) -> None:
+    good = run(tmp_path / "good", columns, feed_log=str(tmp_path / "log"))
+    assert good.get_string_custom_property("feed_log_warnings") == ""
+    table = earlier(1)
+    late = table["timestamp"].to_numpy().copy()
+    late[17] += np.timedelta64(3, "D")
+    path = write_day(1, replaced(table, "timestamp", pa.array(late)))
+    examples = run(tmp_path / "warned", columns, feed_log=str(tmp_path / "log"))
+    warning = examples.get_string_custom_property("feed_log_warnings")
+    assert warning.startswith(f"{path}: timestamp column 'timestamp': 1 of the 50 rows of the day is outside of 2024-")
+    assert "the first in row 17: " in warning
+    write_day(1, replaced(table, "timestamp", table["timestamp"].cast(pa.int64())))
+    with pytest.raises(FeedLogError, match=r"all 50 rows of the day .*, which looks like microseconds since 1970"):
+        run(tmp_path / "refused", columns, feed_log=str(tmp_path / "log"))
+    assert not (tmp_path / "refused" / "examples").exists()
+
+
+@pytest.mark.usefixtures("feed_log")
 @pytest.mark.parametrize(("train_days", "replayed"), [(3, [3, 2]), (2, [2])])
 def test_a_later_day_has_days_to_replay_within_the_window(
     tmp_path: Path, columns: LogColumns, train_days: int, replayed: list[int]
 ) -> None:
     examples = run(tmp_path, columns, StartPlan("warm", "", "7", 1, replay_days=5), train_days=train_days)
     assert examples.splits == ["replay", "train", "eval"]
-    assert read(examples, "replay") == [row for seed in replayed for row in expected(day_table(40 + 10 * seed, seed))]
-    assert read(examples, "train") == expected(day_table(50, 1))
+    assert read(examples, "replay") == [row for seed in replayed for row in expected(earlier(seed))]
+    assert read(examples, "train") == expected(earlier(1))
     assert examples.get_int_custom_property("replay_rows") == sum(40 + 10 * seed for seed in replayed)
     assert examples.get_int_custom_property("train_rows") == 50
     days = [*(f"2024-03-{4 - seed:02}" for seed in replayed), "2024-03-03", "2024-03-04"]
@@ -159,7 +185,7 @@ def test_tfx_reads_it(tmp_path: Path, columns: LogColumns) -> None:
 def test_bad_values_fail_the_run_with_the_oldest_row(tmp_path: Path, write_day: WriteDay, columns: LogColumns) -> None:
     ids = [f"i{i}" for i in range(50)]
     write_day(0, replaced(day_table(40), "content", pa.array([[1.0, 2.0]] * 40)))
-    path = write_day(1, replaced(day_table(50), "item_id", pa.array([*ids[:33], None, *ids[34:]])))
+    path = write_day(1, replaced(earlier(1), "item_id", pa.array([*ids[:33], None, *ids[34:]])))
     with pytest.raises(FeedLogError) as raised:
         run(tmp_path, columns)
     assert str(raised.value) == (

@@ -195,6 +195,24 @@ def test_the_profile_of_a_removed_training_day_is_read_from_the_record(
     assert all(f.limit is not None for f in record.features)
 
 
+def test_rows_of_another_day_are_a_note_or_an_error(feed: Path, workdir: Workdir, tmp_path: Path) -> None:
+    table = pq.read_table(feed / f"day-{EVAL_DAY}")
+    times = table["timestamp"].to_numpy().copy()
+    times[5] += 3 * 86_400_000
+    index = table.schema.get_field_index("timestamp")
+    path = tmp_path / "log" / f"day-{EVAL_DAY}" / "part-0.parquet"
+    path.parent.mkdir(parents=True)
+    pq.write_table(table.set_column(index, "timestamp", pa.array(times)), path)
+    said = f"{path}: timestamp column 'timestamp': 1 of the 3,000 rows of the day is outside of {EVAL_DAY}"
+    _, shown = monitor(workdir, path.parent.parent, EVAL_DAY)
+    assert f"warning: {said}, the first in row 5" in shown
+    assert any(note.startswith(said) for note in recorded(workdir)[EVAL_DAY.isoformat()].notes)
+
+    pq.write_table(table.set_column(index, "timestamp", pa.array(times // 1000)), path)
+    with pytest.raises(FeedLogError, match="looks like seconds since 1970"):
+        monitor(workdir, path.parent.parent, EVAL_DAY)
+
+
 def test_a_day_that_the_model_may_have_seen_has_a_note(feed: Path, workdir: Workdir) -> None:
     said = f"the model was evaluated on {EVAL_DAY}, so it may have seen {DAYS[1]}"
     _, shown = monitor(workdir, feed, DAYS[1])

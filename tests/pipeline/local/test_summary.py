@@ -49,6 +49,7 @@ def runs(tmp_path: Path) -> list[ComponentRun]:
             "eval_rows": 10,
             "rows_per_day": '{"2026-01-05": 70}',
             "missing_days": "2026-01-06,2026-01-07",
+            "feed_log_warnings": "a.parquet: 2 rows\nb.parquet: 3 rows",
         },
     )
     return [
@@ -119,6 +120,7 @@ def test_rows_days_and_cache_are_reported(runs: list[ComponentRun]) -> None:
     assert result.status == "complete"
     assert result.rows == {"train": 70, "eval": 10}
     assert result.missing_days == ("2026-01-06", "2026-01-07")
+    assert result.feed_log_warnings == ("a.parquet: 2 rows", "b.parquet: 3 rows")
     assert result.components[0] == ComponentSummary("FeedLogGen", "cached", cached=True, seconds=0.123, rows=80)
     assert [component.rows for component in result.components] == [80, 10, None]
 

@@ -37,5 +37,5 @@ def write_day(tmp_path: Path) -> WriteDay:
 def feed_log(tmp_path: Path, write_day: WriteDay) -> Path:
     """The eval day and the three days before it, 40 to 70 rows each."""
     for days_back in range(TRAIN_DAYS + 1):
-        write_day(days_back, day_table(40 + 10 * days_back, seed=days_back))
+        write_day(days_back, day_table(40 + 10 * days_back, days_back, EVAL_DAY - timedelta(days=days_back)))
     return tmp_path / "log"

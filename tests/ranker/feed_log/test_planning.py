@@ -66,7 +66,7 @@ def test_rows_and_row_groups_are_divided_into_shards(
 ) -> None:
     monkeypatch.setattr(planning, "MIN_SHARD_ROWS", 10)
     monkeypatch.setattr(planning, "MAX_SHARD_ROWS", 25)
-    write_day(1, day_table(100), row_group_size=10)
+    write_day(1, day_table(100, day=EVAL_DAY - timedelta(days=1)), row_group_size=10)
     write_day(0, day_table(90), row_group_size=60)
     plan = plan_window(tmp_path / "log", EVAL_DAY, 1, columns)
     described = [

@@ -69,6 +69,7 @@ def report_inputs(evaluation: Evaluation, **changes: Any) -> ReportInputs:
         base_rates={"click": 0.21, "share": 0.02},
         rows_per_day={"2026-01-10": 8000, "2026-01-11": 9408, "2026-01-12": 6000},
         missing_days=("2026-01-09",),
+        feed_log_warnings=("part-0.parquet: 2 of the 8,000 rows",),
         fingerprints={"training": "0123456789abcdef"},
         versions={"tfx": "1.21.0"},
         gates={"objective": {"min_auc": 0.55}},

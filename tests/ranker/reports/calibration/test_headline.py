@@ -15,6 +15,7 @@ def test_a_blessed_model_is_reported_with_its_version_and_number_of_gates(inputs
     texts = [note.text for note in said.notes]
     assert "Compared with the model now serving, version 1700000000, on the same impressions." in texts
     assert "the feed log has no 2026-01-09; trained without it" in texts
+    assert "part-0.parquet: 2 of the 8,000 rows" in texts
 
 
 def test_a_refused_model_names_objective_slice_value_interval_and_limit() -> None:
