@@ -192,7 +192,7 @@ def create_pipeline(
         config=config,
     )
     return Pipeline(
-        pipeline_name=f"feed-ranker-{config.name}",
+        pipeline_name=local_name(config),
         pipeline_root=pipeline_root,
         components=[
             start,
@@ -213,6 +213,11 @@ def create_pipeline(
         beam_pipeline_args=list(beam_pipeline_args),
         enable_cache=enable_cache,
     )
+
+
+def local_name(config: PipelineConfig) -> str:
+    """The pipeline's name in ML Metadata."""
+    return f"feed-ranker-{config.name}"
 
 
 def plan_start(config: PipelineConfig, push_destination: str, day: date, refit: bool = False) -> StartPlan:

@@ -1,17 +1,24 @@
-"""Names of the tensors that one pipeline step writes and another reads."""
+"""Names of the tensors that one pipeline step writes and another reads.
+
+The strings are those of `ranker.config.names`, because a config refuses columns with these names.
+"""
+
+from ranker.config import names
 
 # Written by Transform.
-FOREST_FEATURES = "forest_features"  # float32 [batch, forest features]; NaN where missing
-NUMERIC = "numeric"  # float32 [batch, numeric features], standardised and bounded; 0 where missing; absent where none
-CATEGORICAL = "categorical"  # int64 [batch, categorical features], codes; absent where the towers read none
-LABELS = "labels"  # float32 [batch, objectives], in the order of the config
-VIEWER_BUCKET = "viewer_bucket"  # int64 [batch, 1], a hash of the viewer in [0, VIEWER_BUCKETS)
+FOREST_FEATURES = names.FOREST_FEATURES  # float32 [batch, forest features]; NaN where missing
+NUMERIC = (
+    names.NUMERIC
+)  # float32 [batch, numeric features], standardised and bounded; 0 where missing; absent where none
+CATEGORICAL = names.CATEGORICAL  # int64 [batch, categorical features], codes; absent where the towers read none
+LABELS = names.LABELS  # float32 [batch, objectives], in the order of the config
+VIEWER_BUCKET = names.VIEWER_BUCKET  # int64 [batch, 1], a hash of the viewer in [0, VIEWER_BUCKETS)
 VIEWER_BUCKETS = 1000
-CALIBRATION_KEY = "calibration_key"  # int64 [batch, 1], the value's code; absent if calibration has no key
+CALIBRATION_KEY = names.CALIBRATION_KEY  # int64 [batch, 1], the value's code; absent if calibration has no key
 
 # Written by LeafEncoder in place of FOREST_FEATURES.
-LEAVES = "leaves"  # bytes [batch, 1]: one little-endian uint16 (uint32 above 65,536 leaves) per tree
+LEAVES = names.LEAVES  # bytes [batch, 1]: one little-endian uint16 (uint32 above 65,536 leaves) per tree
 
 # Added to a batch of training rows where the config drops negatives.
-LOSS_WEIGHTS = "loss_weights"  # float32 [batch, objectives], the weight of each cross entropy; 1 on average
-LOGIT_OFFSET = "logit_offset"  # float32 [batch, objectives], what dropping negatives adds to the log-odds
+LOSS_WEIGHTS = names.LOSS_WEIGHTS  # float32 [batch, objectives], the weight of each cross entropy; 1 on average
+LOGIT_OFFSET = names.LOGIT_OFFSET  # float32 [batch, objectives], what dropping negatives adds to the log-odds

@@ -22,7 +22,8 @@ from pipeline.kubeflow.spec import (
     set_resources,
     switch_caching_off,
 )
-from pipeline.pipeline import create_pipeline
+from pipeline.pipeline import create_pipeline, local_name
+from ranker.config.kubeflow import MAX_PIPELINE_NAME
 from ranker.config.pipeline import PipelineConfig
 from ranker.files import write_text
 
@@ -84,6 +85,7 @@ def compile_pipeline(
         DAY: Parameter("The day to evaluate on, YYYY-MM-DD.", day.isoformat() if day else None),
         FEED_LOG: Parameter("The folder of day folders, a path in the containers or a URI.", feed_log),
     }
+    spec["pipelineInfo"]["name"] = pipeline_name(config)
     describe_parameters(spec, parameters)
     name_artifact_classes(spec, _artifact_classes(pipeline))
     switch_caching_off(spec, _reading_beyond_inputs(pipeline))
@@ -93,6 +95,12 @@ def compile_pipeline(
     if kubeflow.pipeline_root:
         spec["defaultPipelineRoot"] = kubeflow.pipeline_root
     return Compiled(spec, platform_spec(kubeflow, [component.id for component in pipeline.components]))
+
+
+def pipeline_name(config: PipelineConfig) -> str:
+    """The pipeline's name on the cluster: the local one, or the config's alone if that would be too long for pods."""
+    name = local_name(config)
+    return name if len(name) <= MAX_PIPELINE_NAME else config.name
 
 
 def with_overrides(config: PipelineConfig, push_destination: str | None, pipeline_root: str | None) -> PipelineConfig:

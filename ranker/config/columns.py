@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, ColumnName, check_names
+from ranker.config.fields import CHECKED, ColumnName, Units
+from ranker.config.names import check_forest_names, check_names, check_reserved, input_names
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -56,7 +57,7 @@ class Categorical(FeatureColumn):
         vocabulary_size: values kept, most frequent first; the others share one code.
     """
 
-    vocabulary_size: PositiveInt = 1000
+    vocabulary_size: Annotated[int, Field(gt=0, le=10_000_000)] = 1000
 
     @property
     def forest_names(self) -> tuple[str, ...]:
@@ -94,7 +95,7 @@ class MultiValued(FeatureColumn):
 class DenseEmbedding(FeatureColumn):
     """A column with a fixed-size float vector per impression (text, image, …); it goes to the towers directly."""
 
-    size: PositiveInt
+    size: Units
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -108,6 +109,9 @@ class Features:
 
     def __post_init__(self) -> None:
         check_names("features", self.names)
+        check_reserved("features", self.names)
+        input_names(self.names)
+        check_forest_names("features", {column.name: column.forest_names for column in self.columns})
         if not self.forest_names:
             raise ValueError("features: the forest needs at least one numeric, categorical or multi_valued column")
 

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, Fraction
+from ranker.config.fields import CHECKED, Fraction, Rate, Seed
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -19,7 +19,7 @@ class Dask:
             `workers` processes on this machine.
     """
 
-    workers: PositiveInt = 2
+    workers: Annotated[int, Field(gt=0, le=10_000)] = 2
     scheduler: Annotated[str, Field(pattern=r"^(tcp|tls|ucx|ws|wss)://[^\s/]+$")] | None = None
 
 
@@ -54,16 +54,16 @@ class Forest:
     """
 
     target: Literal["any", "each"] = "each"
-    trees: PositiveInt = 900
+    trees: Annotated[int, Field(gt=0, le=100_000)] = 900
     depth: Annotated[int, Field(ge=1, le=12)] = 4
-    learning_rate: PositiveFloat = 0.1
+    learning_rate: Rate = 0.1
     max_bin: Annotated[int, Field(ge=2, le=65535)] = 256
-    min_child_weight: Annotated[float, Field(ge=0.0)] = 5.0
-    subsample: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8
-    colsample: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8
-    early_stopping_rounds: Annotated[int, Field(ge=0)] = 20
+    min_child_weight: Annotated[float, Field(ge=0.0, le=1e9)] = 5.0
+    subsample: Annotated[float, Field(ge=0.001, le=1.0)] = 0.8
+    colsample: Annotated[float, Field(ge=0.001, le=1.0)] = 0.8
+    early_stopping_rounds: Annotated[int, Field(ge=0, le=100_000)] = 20
     validation_fraction: Fraction = 0.1
     device: Literal["cpu", "cuda"] = "cpu"
     dask: Dask | None = None
     external_memory: bool = False
-    seed: int = 1
+    seed: Seed = 1

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED
+from ranker.config.fields import CHECKED, Count, Ratio
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -20,9 +20,9 @@ class Gate:
     """
 
     min_auc: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
-    o_over_e: tuple[PositiveFloat, PositiveFloat] | None = None
-    max_auc_drop: Annotated[float, Field(ge=0.0)] | None = None
-    max_calibration_worsening: Annotated[float, Field(ge=0.0)] | None = None
+    o_over_e: tuple[Ratio, Ratio] | None = None
+    max_auc_drop: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    max_calibration_worsening: Annotated[float, Field(ge=0.0, le=10.0)] | None = None
 
     def __post_init__(self) -> None:
         if self.o_over_e is not None and self.o_over_e[0] > self.o_over_e[1]:
@@ -56,8 +56,8 @@ class Gates:
     objective: Gate = Gate(min_auc=0.55, o_over_e=(0.8, 1.25), max_auc_drop=0.01, max_calibration_worsening=0.1)
     overrides: dict[str, Gate] = Field(default_factory=dict)
     slice: Gate | None = Gate(o_over_e=(0.5, 2.0), max_auc_drop=0.05)
-    slice_min_positives: PositiveInt = 100
-    confidence: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.95
+    slice_min_positives: Count = 100
+    confidence: Annotated[float, Field(ge=0.5, le=0.9999)] = 0.95
 
     def of(self, objective: str) -> Gate:
         """The gate of one objective over all impressions."""

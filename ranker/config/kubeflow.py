@@ -9,10 +9,18 @@ from ranker.config.fields import CHECKED
 
 _DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 
+MAX_PIPELINE_NAME = 22
+"""Characters of a pipeline's name. Argo adds up to 41 to it, such as `-8bzv4-system-container-driver-4040758857`, and a
+pod's host name has 63 at most; Kubeflow Pipelines looks pods up by it (kubeflow/pipelines#11235).
+"""
+
+_MAX_LABEL = 63  # of a DNS label; a pod's volume has the name of its claim or Secret
+
 KubernetesName = Annotated[str, Field(pattern=_DNS_LABEL, max_length=253)]
+VolumeName = Annotated[str, Field(pattern=_DNS_LABEL, max_length=_MAX_LABEL)]
 Folder = Annotated[str, Field(pattern=r"^/[^\s]*[^\s/]$")]
 Memory = Annotated[str, Field(pattern=r"^\d+(\.\d+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$")]
-Cores = Annotated[float, Field(gt=0.0)]
+Cores = Annotated[float, Field(gt=0.0, le=10_000.0)]
 
 EVERY_COMPONENT = "*"
 
@@ -35,7 +43,7 @@ class Resources:
     cpu_limit: Cores | None = None
     memory_request: Memory | None = None
     memory_limit: Memory | None = None
-    gpus: Annotated[int, Field(ge=0)] = 0
+    gpus: Annotated[int, Field(ge=0, le=1_000)] = 0
     gpu_resource: str = "nvidia.com/gpu"
     node_selector: dict[str, str] = Field(default_factory=dict)
 
@@ -51,7 +59,7 @@ class Volume:
         components: the components that mount it; empty for all.
     """
 
-    claim: KubernetesName
+    claim: VolumeName
     path: Folder
     components: tuple[str, ...] = ()
 
@@ -76,6 +84,11 @@ class Secret:
     def _seen(self) -> Self:
         if not self.env and self.path is None:
             raise ValueError(f"secret {self.name}: name environment variables in env, a folder in path, or both")
+        if self.path is not None and len(self.name) > _MAX_LABEL:
+            raise ValueError(
+                f"secret {self.name}: a Secret with a path is a volume of the pod, whose name has at most "
+                f"{_MAX_LABEL} characters"
+            )
         return self
 
 
@@ -89,7 +102,7 @@ class Notification:
         on: whether to report every run or only failed ones.
     """
 
-    secret: KubernetesName
+    secret: VolumeName
     key: str = "url"
     on: Literal["failure", "always"] = "failure"
 
@@ -131,7 +144,7 @@ class Kubeflow:
             EVERY_COMPONENT: Resources(cpu_request=2, memory_request="8Gi", memory_limit="8Gi"),
         }
     )
-    retries: Annotated[int, Field(ge=0)] = 0
+    retries: Annotated[int, Field(ge=0, le=100)] = 0
     notification: Notification | None = None
 
     def resources_of(self, component: str) -> Resources:

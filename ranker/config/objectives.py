@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED
+from ranker.config.fields import CHECKED, Weight
 
 Tower = Literal["passive", "active"]
 UtilityGroup = Literal["passive", "active", "other"]
@@ -31,7 +31,7 @@ class Objective:
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
     tower: Tower
     utility_group: UtilityGroup | None = None
-    utility_weight: Annotated[float, Field(ge=0.0)] = 1.0
+    utility_weight: Weight = 1.0
 
     @property
     def group(self) -> UtilityGroup:

@@ -2,15 +2,16 @@
 
 from typing import Annotated
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ranker.config.columns import Features, Keys
-from ranker.config.fields import CHECKED, ColumnName, check_names
+from ranker.config.fields import CHECKED, ColumnName, Days
 from ranker.config.forest import Forest
 from ranker.config.gates import Gates
-from ranker.config.kubeflow import Kubeflow
+from ranker.config.kubeflow import MAX_PIPELINE_NAME, Kubeflow
 from ranker.config.monitoring import Monitoring
+from ranker.config.names import check_names, check_reserved
 from ranker.config.objectives import Objective
 from ranker.config.retention import Retention
 from ranker.config.retraining import Retraining
@@ -26,7 +27,8 @@ class PipelineConfig:
     """The complete config of a pipeline. `pipeline_config.py` holds the instances.
 
     Attributes:
-        name: name of the pipeline, its metadata and its pushed model.
+        name: name of the pipeline, its metadata and its pushed model; at most 22 characters, because pods on Kubeflow
+            are named after it.
         objectives: at least one; a tower without objectives is left out of the network.
         features: the columns known before the impression.
         schema: the curated TFMD schema, a path relative to the project's root.
@@ -41,12 +43,12 @@ class PipelineConfig:
         kubeflow: how the pipeline runs on a Kubeflow cluster.
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=MAX_PIPELINE_NAME)]
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1)]
     features: Features
-    schema: str
+    schema: Annotated[str, Field(min_length=1)]
     slices: tuple[tuple[ColumnName, ...], ...] = ()
-    train_days: PositiveInt = 7
+    train_days: Days = 7
     keys: Keys = Keys()
     timestamps: Timestamps = Timestamps()
     forest: Forest = Forest()
@@ -62,15 +64,28 @@ class PipelineConfig:
     kubeflow: Kubeflow = Kubeflow()
 
     def __post_init__(self) -> None:
+        try:
+            self._check_names()
+            self._check_shares()
+            self._check_days()
+            self._check_slices()
+        except ValueError as error:
+            raise ValueError(f"config {self.name!r}: {error}") from None
+
+    def _check_names(self) -> None:
         check_names("objectives", self.objective_names)
         keys = (self.keys.session, self.keys.viewer, self.keys.item, self.keys.timestamp)
         check_names("objectives, features and keys", (*self.objective_names, *self.features.names, *keys))
+        for field, names in (("objectives", self.objective_names), ("features", self.features.names), ("keys", keys)):
+            check_reserved(field, names, self.objective_names)
         if unknown := sorted(set(self.gates.overrides) - set(self.objective_names)):
             raise ValueError(f"gates.overrides: {unknown} are not among the objectives {list(self.objective_names)}")
         if unknown := sorted(set(self.training.sampling.negatives) - set(self.objective_names)):
             raise ValueError(
                 f"training.sampling.negatives: {unknown} are not among the objectives {list(self.objective_names)}"
             )
+
+    def _check_shares(self) -> None:
         if self.forest.target == "any":
             for field, share in (
                 ("towers.forest_share", self.towers.forest_share),
@@ -81,13 +96,34 @@ class PipelineConfig:
                         f"{field}: {share} should come from the forest's predictions, but with forest.target "
                         '"any" it predicts no single objective; set it to 0'
                     )
+
+    def _check_days(self) -> None:
+        unseen = self.retraining.most_unseen_days
+        if self.retraining.start != "cold" and unseen > self.train_days:
+            raise ValueError(
+                f"retraining.most_unseen_days: {unseen} is more than train_days, {self.train_days}; a warm start "
+                "trains on every day that the pushed model has not seen, and the window holds no more than train_days"
+            )
+
+    def _check_slices(self) -> None:
         sliceable = {f.name for f in self.features.categorical}
         by = self.towers.isotonic.by if self.towers.isotonic else None
         if by is not None and by not in sliceable:
             raise ValueError(f"towers.isotonic.by: {by!r} is not among the categorical features {sorted(sliceable)}")
+        seen: set[frozenset[str]] = set()
         for columns in self.slices:
+            if not columns:
+                raise ValueError(
+                    "slices: an entry is empty; each names one or more categorical features, and all impressions are "
+                    "evaluated in any case"
+                )
             if unknown := sorted(set(columns) - sliceable):
                 raise ValueError(f"slices: {unknown} are not among the categorical features {sorted(sliceable)}")
+            if len(set(columns)) < len(columns):
+                raise ValueError(f"slices: {columns} names a column twice; name it once")
+            if frozenset(columns) in seen:
+                raise ValueError(f"slices: {columns} occurs twice; name each slice, or cross of columns, once")
+            seen.add(frozenset(columns))
 
     @property
     def objective_names(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ranker.config.fields import CHECKED
@@ -17,5 +17,5 @@ class Retention:
         runs: number of newest runs of the local runner whose artifacts are kept on disk.
     """
 
-    models: Annotated[int, Field(ge=2)] = 10
-    runs: PositiveInt = 7
+    models: Annotated[int, Field(ge=2, le=10_000)] = 10
+    runs: Annotated[int, Field(gt=0, le=10_000)] = 7

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED
+from ranker.config.fields import CHECKED, Count, Days, Share, Weight
 
 Start = Literal["cold", "warm", "incremental"]
 
@@ -38,11 +38,11 @@ class Retraining:
     """
 
     start: Start = "warm"
-    refit_forest_days: PositiveInt = 7
-    most_unseen_days: PositiveInt = 2
+    refit_forest_days: Days = 7
+    most_unseen_days: Days = 2
     refresh_forest: bool = True
-    replay_days: NonNegativeInt = 2
-    learning_rate_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.3
-    fisher_strength: Annotated[float, Field(ge=0.0)] = 10.0
+    replay_days: Annotated[int, Field(ge=0, le=3_650)] = 2
+    learning_rate_fraction: Share = 0.3
+    fisher_strength: Weight = 10.0
     cold_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
-    fisher_rows: PositiveInt = 20_000
+    fisher_rows: Count = 20_000

@@ -1,8 +1,8 @@
 """How a model is exported for serving."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import PositiveInt
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ranker.config.fields import CHECKED
@@ -26,6 +26,6 @@ class Serving:
         >>> compact = Serving(max_rows=2000, leaf_table="int8")
     """
 
-    max_rows: PositiveInt = 8192
+    max_rows: Annotated[int, Field(gt=0, le=1_000_000)] = 8192
     leaf_table: LeafTable = "float32"
     xla: bool = False

@@ -2,11 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ranker.config.columns import Categorical, Features
-from ranker.config.fields import CHECKED, ColumnName, Fraction
+from ranker.config.fields import CHECKED, ColumnName, Fraction, Units
+
+LogOdds = Annotated[float, Field(ge=-100.0, le=100.0)]
+Width = Annotated[int, Field(ge=0, le=4_096)]  # 0 for none
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -20,9 +23,9 @@ class Isotonic:
         by: a categorical feature, each value of which has its own function; None uses one function for all.
     """
 
-    buckets: PositiveInt = 12
-    low: FiniteFloat = -8.0
-    high: FiniteFloat = 4.0
+    buckets: Annotated[int, Field(gt=0, le=1_000)] = 12
+    low: LogOdds = -8.0
+    high: LogOdds = 4.0
     by: ColumnName | None = None
 
     def __post_init__(self) -> None:
@@ -56,13 +59,13 @@ class Towers:
         >>> calibrated_by_device = Towers(isotonic=Isotonic(by="device"))
     """
 
-    leaf_embedding_size: PositiveInt = 4
-    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (128, 64)
+    leaf_embedding_size: Annotated[int, Field(gt=0, le=4_096)] = 4
+    hidden: Annotated[tuple[Units, ...], Field(min_length=1, max_length=32)] = (128, 64)
     dense_input: Literal["none", "batch_norm", "projection", "batch_norm_projection"] = "batch_norm_projection"
-    dense_projection_size: PositiveInt = 16
+    dense_projection_size: Units = 16
     numeric_input: bool = True
-    categorical_embedding_size: NonNegativeInt = 8
-    cross_rank: NonNegativeInt = 32
+    categorical_embedding_size: Width = 8
+    cross_rank: Width = 32
     dropout: Fraction = 0.0
     shared: bool = False
     forest_share: Fraction = 0.3

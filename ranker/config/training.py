@@ -2,10 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, Fraction, Share
+from ranker.config.fields import CHECKED, Count, Fraction, Rate, Seed, Share
+
+_MIN_WEIGHTED_SHARE = 1e-4
 
 Strategy = Literal["one_device", "mirrored", "multi_worker"]
 
@@ -29,6 +31,13 @@ class Sampling:
     correction: Literal["weights", "shift", "none"] = "weights"
 
     def __post_init__(self) -> None:
+        kept = {"impressions": self.impressions, **{f"negatives[{name!r}]": s for name, s in self.negatives.items()}}
+        for field, share in kept.items():
+            if self.correction == "weights" and share < _MIN_WEIGHTED_SHARE:
+                raise ValueError(
+                    f"sampling.{field}: keeping {share} gives each kept negative a weight of {1 / share:g}; with the "
+                    f"correction by weights a share is at least {_MIN_WEIGHTED_SHARE}"
+                )
         if self.correction == "shift" and self.impressions < 1:
             raise ValueError(
                 f"sampling.correction: shift is not exact where impressions are dropped ({self.impressions} of them "
@@ -70,17 +79,17 @@ class Training:
         >>> faster = Training(sampling=Sampling(impressions=0.25))
     """
 
-    epochs: PositiveInt = 1
-    batch_size: PositiveInt = 512
+    epochs: Annotated[int, Field(gt=0, le=1_000)] = 1
+    batch_size: Annotated[int, Field(gt=0, le=1_000_000)] = 512
     optimizer: Literal["adam", "adamw", "adagrad"] = "adam"
-    learning_rate: PositiveFloat = 2e-3
+    learning_rate: Rate = 2e-3
     warmup_fraction: Fraction = 0.1
     final_learning_rate_fraction: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
-    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
-    gradient_clip_norm: PositiveFloat | None = 10.0
+    weight_decay: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    gradient_clip_norm: Annotated[float, Field(gt=0.0, le=1e6)] | None = 10.0
     distillation: Fraction = 0.7
-    distillation_half_positives: PositiveInt | None = 20_000
+    distillation_half_positives: Count | None = 20_000
     sampling: Sampling = Sampling()
-    shuffle_buffer: PositiveInt = 20_000
+    shuffle_buffer: Count = 20_000
     strategy: Strategy = "one_device"
-    seed: int = 1
+    seed: Seed = 1

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED
+from ranker.config.fields import CHECKED, Count, Weight
 from ranker.config.objectives import Objective
 
 
@@ -30,8 +30,8 @@ class Utility:
     """
 
     alpha: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
-    lambda_: Annotated[float, Field(ge=0.0, le=1e6)] = 0.1
-    k: PositiveInt = 10
+    lambda_: Weight = 0.1
+    k: Count = 10
 
     def coefficients(self, objectives: Sequence[Objective]) -> tuple[float, ...]:
         """What each objective's probability is multiplied by in the utility, in the order of the objectives."""

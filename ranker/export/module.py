@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ranker import keys
+from ranker.config.fields import MAX_WEIGHT
 from ranker.config.objectives import Objective
 from ranker.config.serving import LeafTable, Serving
 from ranker.config.utility import Utility
@@ -25,7 +26,6 @@ Tensors = Mapping[str, tf.Tensor]
 Specs = Mapping[str, tf.TensorSpec]
 Scores = dict[str, tf.Tensor]
 
-_LARGE = 1e6  # the largest utility weight; with a larger one, float32 would lose the smaller terms of the score
 MAX_ROWS = Serving().max_rows
 
 
@@ -167,7 +167,7 @@ class FeedRanker(tf.Module):
     def _rank(self, tensors: Tensors, xla: bool = False) -> Scores:
         names = {objective.name: weight_name(objective.name) for objective in self._objectives}
         weights = {
-            objective: check_range(name, tensors[name], 0.0, _LARGE)
+            objective: check_range(name, tensors[name], 0.0, MAX_WEIGHT)
             for objective, name in names.items()
             if name in tensors
         }
@@ -175,7 +175,7 @@ class FeedRanker(tf.Module):
             self._score_features(tensors, xla),
             self._objectives,
             check_range(ALPHA, tensors[ALPHA], 0.0, 1.0),
-            check_range(LAMBDA, tensors[LAMBDA], 0.0, _LARGE),
+            check_range(LAMBDA, tensors[LAMBDA], 0.0, MAX_WEIGHT),
             weights,
         )
         return {"score": score, "order": tf.argsort(score, direction="DESCENDING", stable=True)}

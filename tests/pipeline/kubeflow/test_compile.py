@@ -13,9 +13,9 @@ from tfx.types.artifact import Artifact
 from tfx.utils import import_utils
 
 from pipeline.beam import beam_args
-from pipeline.kubeflow.compile import ENTRYPOINT, Compiled, compile_pipeline, with_overrides
+from pipeline.kubeflow.compile import ENTRYPOINT, Compiled, compile_pipeline, pipeline_name, with_overrides
 from pipeline.pipeline import create_pipeline
-from pipeline_config import FEED
+from pipeline_config import CONFIGS, FEED
 from ranker.config.kubeflow import Notification
 from ranker.config.pipeline import PipelineConfig
 from tests.pipeline.kubeflow.launcher import ROOT, read_package
@@ -56,6 +56,13 @@ def test_the_backend_s_schema_version_and_every_component(spec: pb.PipelineSpec,
     assert spec.schema_version == "2.1.0"
     assert spec.pipeline_info.name == "feed-ranker-feed"
     assert sorted(spec.root.dag.tasks) == sorted(components)
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+def test_pods_can_be_named_after_the_pipeline(name: str) -> None:
+    config = CONFIGS[name]
+    assert pipeline_name(config) == (config.name if name == "feed-first-pass" else f"feed-ranker-{config.name}")
+    assert len(f"{pipeline_name(config)}-8bzv4-system-container-driver-4040758857") <= 63
 
 
 def test_every_executor_is_a_container_with_our_command(executors: pb.PipelineDeploymentConfig) -> None:

@@ -1,0 +1,173 @@
+"""The names that the pipeline uses itself, and which names columns and objectives may have.
+
+A column's name becomes a key of tf.Examples, an output of Transform (dense embeddings), an input of the forest and of
+the signatures, and part of a file's name (vocabularies). All of these are checked when a config is built, so that no
+name fails hours later, or is silently confused with a tensor of the pipeline.
+"""
+
+import keyword
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from types import MappingProxyType
+
+# Tensors that one pipeline step writes and another reads; `ranker.keys` describes them.
+FOREST_FEATURES = "forest_features"
+NUMERIC = "numeric"
+CATEGORICAL = "categorical"
+LABELS = "labels"
+VIEWER_BUCKET = "viewer_bucket"
+CALIBRATION_KEY = "calibration_key"
+LEAVES = "leaves"
+LOSS_WEIGHTS = "loss_weights"
+LOGIT_OFFSET = "logit_offset"
+
+# Inputs of the signatures.
+EXAMPLES = "examples"
+ALPHA = "alpha"
+LAMBDA = "lambda_"  # `lambda` is a Python keyword
+
+RAW_RECORD = "__raw_record__"
+"""The column of TFMA that holds a serialised tf.Example while a model is evaluated."""
+
+RESERVED: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (FOREST_FEATURES, NUMERIC, CATEGORICAL, LABELS, VIEWER_BUCKET, CALIBRATION_KEY), "an output of Transform"
+        ),
+        LEAVES: "the output of LeafEncoder",
+        **dict.fromkeys((LOSS_WEIGHTS, LOGIT_OFFSET), "a tensor of the towers' training"),
+        EXAMPLES: "the input of the signature serving_default",
+        **dict.fromkeys((ALPHA, LAMBDA), "an input of the signatures rank and rank_weighted"),
+        RAW_RECORD: "a column of the evaluation",
+    }
+)
+"""Name → what it is in the pipeline; no column and no objective may have it."""
+
+MAX_LENGTH = 100
+"""Bytes of a name in UTF-8. File systems allow 255 for a file's name, and Beam adds about 100 to a vocabulary's."""
+
+_ODD = re.compile(r"[\s/,=\[\]<]")
+_ACCENTS = re.compile("[\u0300-\u036f]")  # those of Latin, Greek and Cyrillic letters; other scripts spell with marks
+
+
+def weight_name(objective: str) -> str:
+    """The input of `rank_weighted` for an objective's utility weight."""
+    return f"weight_{objective}"
+
+
+def input_name(column: str) -> str:
+    """The name of a column's tensor in a signature: the column's own name if it is valid.
+
+    Characters other than ASCII letters, digits and underscores become underscores, a name that does not start with a
+    letter gets the prefix `f_`, and a keyword of Python the suffix `_`.
+    """
+    name = re.sub(r"[^A-Za-z0-9_]", "_", column)
+    if not name[0].isalpha():
+        name = f"f_{name}"
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def folded(name: str) -> str:
+    """The name without case, accents and Unicode's alternative forms of a character.
+
+    Example:
+        >>> folded("Größe") == folded("GROSSE")
+        True
+    """
+    decomposed = unicodedata.normalize("NFKD", name.casefold())
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", decomposed)).casefold()
+
+
+def check_names(field: str, names: Iterable[str]) -> None:
+    """Checks that names are distinct and can be used as columns.
+
+    Raises:
+        ValueError: a name occurs twice, also if only case or accents differ, is too long, or contains a character that
+            slices, files or XGBoost do not allow.
+    """
+    names = tuple(names)
+    if odd := sorted(name for name in names if _ODD.search(name) or not name.isprintable()):
+        raise ValueError(
+            f"{field}: names may not hold spaces, slashes, commas, equals signs, square brackets, less-than signs or "
+            f"invisible characters, got {odd}"
+        )
+    if long := sorted(name for name in names if len(name.encode()) > MAX_LENGTH):
+        raise ValueError(f"{field}: names may hold at most {MAX_LENGTH} bytes of UTF-8, got {long}")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{field}: names must be unique, but {twice} occur more than once")
+    alike: dict[str, str] = {}
+    for name in names:
+        other = alike.setdefault(folded(name), name)
+        if other != name:
+            raise ValueError(f"{field}: names must differ in more than case and accents, got {other!r} and {name!r}")
+
+
+def check_reserved(field: str, names: Iterable[str], objectives: Iterable[str] = ()) -> None:
+    """Checks that no name is one that the pipeline uses itself.
+
+    Args:
+        field: of the config, for the error.
+        names: of columns or objectives.
+        objectives: whose weights are inputs of `rank_weighted`, too.
+
+    Raises:
+        ValueError: a name is reserved, or becomes a reserved name as the input of a signature.
+    """
+    own = {
+        **RESERVED,
+        **{weight_name(objective): "an input of the signature rank_weighted" for objective in objectives},
+    }
+    taken = {spelled: name for name in own for spelled in _spellings(name)}
+    for name in names:
+        if found := next((taken[spelled] for spelled in _spellings(name) if spelled in taken), None):
+            raise ValueError(
+                f"{field}: {name!r} is reserved, because {found!r} is {own[found]}; rename the column. Every name is "
+                f"accepted except, in any spelling, {', '.join(sorted(own))}"
+            )
+
+
+def input_names(columns: Iterable[str]) -> dict[str, str]:
+    """Column → input name in a signature.
+
+    Raises:
+        ValueError: two columns would have the same name, or one would have the name of an input of `rank`. Names that
+            differ only in case count as the same, because TensorFlow does not distinguish them.
+    """
+    names: dict[str, str] = {}
+    taken = {ALPHA: f"the signature's own input {ALPHA!r}", LAMBDA: f"the signature's own input {LAMBDA!r}"}
+    for column in columns:
+        name = input_name(column)
+        if other := taken.get(name.lower()):
+            raise ValueError(
+                f"serving: the column {column!r} would be the signature input {name!r}, which clashes with {other}; "
+                "rename the column in the feed log"
+            )
+        taken[name.lower()] = f"the column {column!r}"
+        names[column] = name
+    return names
+
+
+def check_forest_names(field: str, inputs: Mapping[str, Iterable[str]]) -> None:
+    """Checks that the forest's inputs have distinct names.
+
+    Args:
+        field: of the config, for the error.
+        inputs: column → names of its inputs.
+
+    Raises:
+        ValueError: two columns have an input of the same name, such as `topics.count`.
+    """
+    taken: dict[str, str] = {}
+    for column, name in chain.from_iterable(((column, name) for name in names) for column, names in inputs.items()):
+        if other := taken.get(name):
+            raise ValueError(
+                f"{field}: the columns {other!r} and {column!r} would both be the forest's input {name!r}; rename one"
+            )
+        taken[name] = column
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """The forms in which a name is compared with reserved ones: as a column, and as a signature's input."""
+    return folded(name), input_name(name).lower()
