@@ -31,6 +31,8 @@ _ARRAYS = (
     *("split_feature", "split_threshold", "split_default_left", "split_left", "first_leaf"),
     *("leaf_node", "leaf_value", "leaf_cover", "tree_output", "base_margin"),
 )
+# XGBoost bounds a base score that is a probability by this before it takes its log-odds.
+_LEAST_PROBABILITY = 1e-6
 
 Leaves: TypeAlias = NDArray[np.uint16 | np.uint32]
 
@@ -128,15 +130,24 @@ class Forest:
     def from_booster(booster: xgb.Booster, feature_names: Sequence[str]) -> "Forest":
         """Numbers the leaves of a trained booster.
 
+        Args:
+            booster: a `gbtree` with the objective `binary:logistic` or `reg:squarederror`.
+            feature_names: one per column of the feature matrix.
+
         Raises:
-            ValueError: names that do not fit the booster's features; a booster that is not a `gbtree` of trees with
-                one output each and numeric splits.
+            ValueError: names that do not match the booster's features; a booster that is not a `gbtree` of trees with
+                one output each and numeric splits; another objective, whose predictions start from a base score that
+                is not interpreted here.
         """
         ubj = bytes(booster.save_raw("ubj"))
         learner = json.loads(bytes(booster.save_raw("json")))["learner"]
         features = int(learner["learner_model_param"]["num_feature"])
         if features != len(feature_names):
             raise ValueError(f"forest: the booster has {features} features, but {len(feature_names)} names were given")
+        if (own := learner["feature_names"]) and own != list(feature_names):
+            raise ValueError(
+                f"forest: the booster's features are {own}, in this order, but the names are {list(feature_names)}"
+            )
         if (kind := learner["gradient_booster"]["name"]) != "gbtree":
             raise ValueError(f"forest: the booster must be a gbtree, got {kind}")
         model = learner["gradient_booster"]["model"]
@@ -244,11 +255,19 @@ class _Tree:
 
 
 def _base_margin(learner: dict[str, Any]) -> NDArray[np.float32]:
-    """What each output's sum starts from; where outputs are probabilities, XGBoost writes it as one."""
-    start = np.asarray(json.loads(learner["learner_model_param"]["base_score"]), np.float64)
-    if learner["objective"]["name"] == "binary:logistic":
-        start = np.log(start) - np.log1p(-start)
-    return start.astype(np.float32)
+    """What each output's sum starts from, computed from the base score as XGBoost does for the booster's objective."""
+    start = np.asarray(json.loads(learner["learner_model_param"]["base_score"]), np.float32).reshape(-1)
+    match learner["objective"]["name"]:
+        case "reg:squarederror":
+            return start
+        case "binary:logistic":
+            one, least = np.float32(1), np.float32(_LEAST_PROBABILITY)
+            return -np.log(one / np.clip(start, least, one - least) - one)
+        case other:
+            raise ValueError(
+                f"forest: boosters with the objective {other} are not supported, because their base score is not "
+                "interpreted here; train with binary:logistic or reg:squarederror"
+            )
 
 
 def _joined(parts: list[Any], dtype: type[np.generic]) -> NDArray[Any]:

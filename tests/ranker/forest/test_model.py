@@ -58,13 +58,60 @@ def test_splits_name_the_leaves_under_their_left_child(forest: Forest) -> None:
     assert forest.split_default_left[0] == (first.loc["0-0", "Missing"] == first.loc["0-0", "Yes"])
 
 
-@pytest.mark.parametrize("objective", ["binary:logistic", "reg:squarederror"])
-def test_margins_are_what_xgboost_predicts(objective: str) -> None:
+OBJECTIVES = (
+    *("binary:logistic", "reg:squarederror", "reg:logistic", "binary:logitraw", "binary:hinge", "count:poisson"),
+    *("reg:squaredlogerror", "reg:pseudohubererror", "reg:absoluteerror", "reg:gamma", "reg:tweedie", "survival:cox"),
+)
+SUPPORTED = ("binary:logistic", "reg:squarederror")
+
+
+@pytest.mark.parametrize("objective", SUPPORTED)
+@pytest.mark.parametrize("parameters", [{}, {"base_score": 0.2}, {"num_parallel_tree": 3}, {"base_score": 1e-9}])
+def test_margins_are_what_xgboost_predicts(objective: str, parameters: dict[str, float]) -> None:
     rng = np.random.default_rng(4)
-    forest = grow(random_features(rng, 1000, 6), 3, 4, rng, max_depth=3, objective=objective)
+    forest = grow(random_features(rng, 1000, 6), 3, 4, rng, max_depth=3, objective=objective, **parameters)
     features = random_features(rng, 200, 6)
     expected = forest.booster.predict(xgb.DMatrix(features), output_margin=True)
-    np.testing.assert_allclose(forest.margins(leaves_by_xgboost(forest, features)), expected, atol=1e-5)
+    np.testing.assert_allclose(forest.margins(leaves_by_xgboost(forest, features)), expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("label", [0.0, 1.0])
+def test_margins_of_labels_without_a_second_class_are_what_xgboost_predicts(label: float) -> None:
+    """XGBoost stores the base score 0 or 1, whose log-odds are infinite."""
+    features = random_features(np.random.default_rng(5), 100, 3)
+    booster = xgb.train({"objective": "binary:logistic"}, xgb.DMatrix(features, np.full(100, label)), 2)
+    forest = Forest.from_booster(booster, ["a", "b", "c"])
+    expected = booster.predict(xgb.DMatrix(features), output_margin=True)
+    np.testing.assert_allclose(forest.margins(leaves_by_xgboost(forest, features))[:, 0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("objective", sorted({*OBJECTIVES} - {*SUPPORTED}))
+def test_other_objectives_are_refused(objective: str) -> None:
+    """Their base score is stored in another form: reg:logistic was wrong by the log-odds of the base rate."""
+    features = random_features(np.random.default_rng(6), 200, 3)
+    labels = 1.0 + (np.nan_to_num(features[:, 0]) > 0) * (objective in ("reg:gamma", "survival:cox"))
+    if objective.startswith("binary:") or objective == "reg:logistic":
+        labels = (np.nan_to_num(features[:, 0]) > 0).astype(np.float64)
+    booster = xgb.train({"objective": objective}, xgb.DMatrix(features, labels), 2)
+    with pytest.raises(ValueError, match=f"objective {objective} are not supported.*binary:logistic"):
+        Forest.from_booster(booster, ["a", "b", "c"])
+
+
+def test_several_classes_are_refused() -> None:
+    features = random_features(np.random.default_rng(7), 200, 3)
+    matrix = xgb.DMatrix(features, np.arange(200) % 3)
+    booster = xgb.train({"objective": "multi:softprob", "num_class": 3}, matrix, 2)
+    with pytest.raises(ValueError, match="multi:softprob are not supported"):
+        Forest.from_booster(booster, ["a", "b", "c"])
+
+
+def test_names_in_another_order_than_the_boosters_are_refused() -> None:
+    features = random_features(np.random.default_rng(8), 200, 2)
+    matrix = xgb.DMatrix(features, np.arange(200) % 2, feature_names=["b", "a"])
+    booster = xgb.train({"objective": "binary:logistic"}, matrix, 1)
+    assert Forest.from_booster(booster, ["b", "a"]).feature_names == ("b", "a")
+    with pytest.raises(ValueError, match=r"features are \['b', 'a'\], in this order, but the names are \['a', 'b'\]"):
+        Forest.from_booster(booster, ["a", "b"])
 
 
 def test_the_cover_is_the_sum_of_the_rows_hessians() -> None:
@@ -150,6 +197,9 @@ def test_boosters_that_are_no_plain_forest_are_refused() -> None:
     dart = xgb.train({"booster": "dart", "max_depth": 2}, xgb.DMatrix(features, labels[:, 0]), 1)
     with pytest.raises(ValueError, match="gbtree, got dart"):
         Forest.from_booster(dart, ["a", "b", "c"])
+    linear = xgb.train({"booster": "gblinear"}, xgb.DMatrix(np.nan_to_num(features), labels[:, 0]), 1)
+    with pytest.raises(ValueError, match="gbtree, got gblinear"):
+        Forest.from_booster(linear, ["a", "b", "c"])
     categories = xgb.DMatrix(rng.integers(0, 5, (200, 1)), labels[:, 0], feature_types=["c"], enable_categorical=True)
     with pytest.raises(ValueError, match="categorical splits"):
         Forest.from_booster(xgb.train({"max_depth": 2, "min_child_weight": 0}, categories, 1), ["a"])
