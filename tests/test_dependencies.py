@@ -1,23 +1,43 @@
 """What the code imports is declared in pyproject.toml, and what is declared is imported."""
 
 import ast
+import functools
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from ranker.identity.code import PROJECT_ROOT
 
 SHIPPED = ("ranker", "components", "pipeline", "serving", "datasets")
-OURS = {*SHIPPED, "benchmarks", "research", "pipeline_config"}
+OURS = {*SHIPPED, "benchmarks", "research", "tests", "pipeline_config"}
 
 NEVER_IMPORTED = {
     "tzdata": "zoneinfo reads it where the system has no time zones",
 }
 NOT_DECLARED = {
     "distributed": "only a forest that is grown on a Dask cluster needs it; the error there says so",
+    "torch": "research/quality/experts runs in an environment of its own",
+    "torch_rechub": "research/quality/experts runs in an environment of its own",
+}
+# Commands rather than imports, and where they are called.
+TOOLS = {
+    "import-linter": ("lint-imports", ".ci/run"),
+    "mypy": ("mypy", ".ci/run"),
+    "ruff": ("ruff check", ".ci/run"),
+    "pytest": ("pytest", ".ci/run"),
+    "mkdocs-material": ("name: material", "mkdocs.yml"),
+}
+# Which folders may import what a dependency group declares; everything may import the project's own dependencies.
+GROUPS = {
+    ("benchmarks", "research"): ("research",),
+    ("tests",): ("dev", "research"),
 }
 # A namespace that many distributions share.
 WITHIN_GOOGLE = {"google.protobuf": "protobuf"}
@@ -33,9 +53,15 @@ def imported(files: Iterable[Path]) -> Iterator[tuple[str, Path]]:
                 yield node.module, file
 
 
+@functools.cache
+def installed() -> Mapping[str, list[str]]:
+    """Top-level module → the installed distributions that have it."""
+    return packages_distributions()
+
+
 def third_party(files: Iterable[Path]) -> dict[str, tuple[set[str], Path]]:
     """Imported top-level module → the distributions that it may come from, and a file that imports it."""
-    distributions = packages_distributions()
+    distributions = installed()
     found: dict[str, tuple[set[str], Path]] = {}
     for name, file in imported(files):
         top = name.partition(".")[0]
@@ -56,29 +82,67 @@ def normalized(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", match.group()).lower()
 
 
-def declared() -> set[str]:
-    project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]
-    return {normalized(requirement) for requirement in project["dependencies"]}
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())
+
+
+def declared(*groups: str) -> set[str]:
+    """The project's own dependencies, and those of some groups without the groups that these include."""
+    content = pyproject()
+    listed = [*content["project"]["dependencies"]]
+    for group in groups:
+        listed += [entry for entry in content["dependency-groups"][group] if isinstance(entry, str)]
+    return {normalized(requirement) for requirement in listed}
+
+
+def files_of(folders: Iterable[str]) -> list[Path]:
+    return [file for folder in folders for file in (PROJECT_ROOT / folder).rglob("*.py")]
 
 
 def shipped_files() -> list[Path]:
-    return [file for folder in SHIPPED for file in (PROJECT_ROOT / folder).rglob("*.py")] + [*PROJECT_ROOT.glob("*.py")]
+    return [*files_of(SHIPPED), *PROJECT_ROOT.glob("*.py")]
+
+
+def undeclared(files: Iterable[Path], allowed: set[str]) -> set[str]:
+    return {
+        f"{module} ({file.relative_to(PROJECT_ROOT)})"
+        for module, (distributions, file) in third_party(files).items()
+        if not distributions & allowed and module not in NOT_DECLARED
+    }
+
+
+def used(files: Iterable[Path]) -> set[str]:
+    return {distribution for distributions, _ in third_party(files).values() for distribution in distributions}
 
 
 def test_what_is_imported_is_declared() -> None:
-    missing = {
-        f"{module} ({file.relative_to(PROJECT_ROOT)})"
-        for module, (distributions, file) in third_party(shipped_files()).items()
-        if not distributions & declared() and module not in NOT_DECLARED
-    }
-    assert missing == set()
+    assert undeclared(shipped_files(), declared()) == set()
+
+
+@pytest.mark.parametrize("folders", GROUPS)
+def test_what_only_some_folders_import_is_declared_in_their_group(folders: tuple[str, ...]) -> None:
+    assert undeclared(files_of(folders), declared(*GROUPS[folders])) == set()
 
 
 def test_what_is_declared_is_imported() -> None:
-    used = {
-        distribution for distributions, _ in third_party(shipped_files()).values() for distribution in distributions
-    }
-    assert declared() - used == set(NEVER_IMPORTED)
+    assert declared() - used(shipped_files()) == set(NEVER_IMPORTED)
+
+
+def test_what_a_group_declares_is_imported_or_called() -> None:
+    imports = used(files_of(("benchmarks", "research", "tests")))
+    groups = pyproject()["dependency-groups"]
+    assert declared(*groups) - declared() - imports - set(TOOLS) == set()
+    for tool, (command, file) in TOOLS.items():
+        assert tool in declared(*groups)
+        assert command in (PROJECT_ROOT / file).read_text()
+
+
+def test_no_dependency_is_declared_twice() -> None:
+    groups = pyproject()["dependency-groups"]
+    counts = Counter(name for group in groups for name in declared(group) - declared())
+    assert [name for name, count in counts.items() if count > 1] == []
+    in_groups = [entry for entries in groups.values() for entry in entries if isinstance(entry, str)]
+    assert {normalized(entry) for entry in in_groups} & declared() == set()
 
 
 def test_an_undeclared_import_would_be_found(tmp_path: Path) -> None:

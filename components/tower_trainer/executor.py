@@ -56,6 +56,7 @@ class Executor(base_executor.BaseExecutor):
 
         Raises:
             TrainingDivergedError: the loss became NaN or infinite, or exploded.
+            StrategyError: this process lacks the devices of the config's strategy.
             ValueError: an input contains NaN or infinity, or leaf examples, forest, transform graph, schema, config and
                 training start do not belong together.
         """
@@ -64,6 +65,7 @@ class Executor(base_executor.BaseExecutor):
         objectives = from_json(tuple[Objective, ...], exec_properties["objectives"])
         towers = from_json(Towers, exec_properties["towers"])
         training = from_json(Training, exec_properties["training"])
+        strategy = make_strategy(training.strategy)
         schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
         raw = RawFeatures(features, io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri)))
         transform = tft.TFTransformOutput(artifact_utils.get_single_uri(input_dict["transform_graph"]))
@@ -106,7 +108,6 @@ class Executor(base_executor.BaseExecutor):
         # The trees of a superset-objective forest do not predict a single objective.
         margins = ForestMargins(forest) if len(forest.base_margin) == len(objectives) else None
         task = Task(counts, inputs, objectives, towers, training, retraining, forest.fingerprint, margins)
-        strategy = make_strategy(training.strategy)
         logs = os.path.join(run.uri, TENSORBOARD_DIR)
         trained, tower_state = retrain(plan.start, task, batches, parent, logs, strategy, everything)
         if not is_chief(strategy):

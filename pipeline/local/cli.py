@@ -146,13 +146,14 @@ def _run(options: argparse.Namespace, config: PipelineConfig, workdir: Workdir, 
     with console.status("loading TensorFlow and TFX"):
         from pipeline.local.backfill import Backfill, backfill, days_between
         from pipeline.local.run import FeedLogError, built_in_feed, run_pipeline
+        from ranker.towers.workers import StrategyError
     try:
         if options.backfill:
             feed_log = options.feed_log.resolve() if options.feed_log else built_in_feed(workdir, console)
             outcome = backfill(Backfill(config, workdir, feed_log, days_between(*options.backfill), run_id), console)
         else:
             outcome = run_pipeline(config, workdir, options.feed_log, options.day, run_id, console, options.refit)
-    except FeedLogError as error:
+    except (FeedLogError, StrategyError) as error:
         raise UsageError(str(error)) from None
     logging.getLogger(__name__).info("exit status %d", outcome)
     return outcome

@@ -26,6 +26,7 @@ from ranker.identity.training import TrainingIdentity, identify
 from ranker.monitoring.history import PAGE, HistoryError
 from ranker.registry.start import NO_VERSION, StartPlan
 from ranker.registry.versions import find_serving_version, read_manifest
+from ranker.towers.workers import check_strategy
 
 DONE, FAILED, NOT_BLESSED = 0, 1, 3
 
@@ -60,7 +61,9 @@ def prepare(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: date,
 
     Raises:
         FeedLogError: a file of the window is not Parquet, or incomplete.
+        StrategyError: this machine lacks the devices that the towers are trained on.
     """
+    check_strategy(config.training.strategy)
     source = source_fingerprint(feed_log, window_days(day, config.train_days), KnownDigests.load(workdir.digests))
     destination = str(workdir.serving_model)
     start = plan_start(config, destination, day, refit)

@@ -22,23 +22,41 @@ from ranker.towers.step import ChunkFunction, ChunkReport, finite_inputs, logit_
 _Totals = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
 
+class StrategyError(ValueError):
+    """The devices that `training.strategy` asks for are missing; the message says which."""
+
+
+def check_strategy(kind: Strategy) -> None:
+    """Refuses a strategy whose devices this process does not have; TensorFlow would silently use one CPU instead.
+
+    Raises:
+        StrategyError: `mirrored` without a GPU, or `multi_worker` without workers in TF_CONFIG.
+    """
+    if kind == "mirrored" and not tf.config.list_physical_devices("GPU"):
+        raise StrategyError(
+            "training.strategy: mirrored trains on all GPUs of this machine, but TensorFlow finds none; use "
+            "one_device, or install TensorFlow with CUDA on a machine with GPUs"
+        )
+    if kind == "multi_worker" and not os.environ.get("TF_CONFIG"):
+        raise StrategyError(
+            "training.strategy: multi_worker needs TF_CONFIG to name the workers, as Kubeflow's training "
+            "operator sets it; see docs/beyond_one_machine.md"
+        )
+
+
 def make_strategy(kind: Strategy) -> tf.distribute.Strategy | None:
     """The strategy of a config; None for one device.
 
     Raises:
-        ValueError: the config is for several workers, and TF_CONFIG names none.
+        StrategyError: as `check_strategy`.
     """
+    check_strategy(kind)
     match kind:
         case "one_device":
             return None
         case "mirrored":
             return tf.distribute.MirroredStrategy()
         case "multi_worker":
-            if not os.environ.get("TF_CONFIG"):
-                raise ValueError(
-                    "training.strategy: multi_worker needs TF_CONFIG to name the workers, as Kubeflow's training "
-                    "operator sets it; see docs/beyond_one_machine.md"
-                )
             return tf.distribute.MultiWorkerMirroredStrategy()
 
 

@@ -1,5 +1,7 @@
 """The compose file has the settings that the image reads."""
 
+import ipaddress
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,15 @@ def test_every_server_has_the_model_read_only_and_a_pinned_image(services: dict[
         assert image == "tensorflow/serving"
         assert tag.count(".") == 2
         assert f"/models/{service['environment']['MODEL_NAME']}:ro" in service["volumes"][0]
+
+
+def test_ports_are_open_to_this_machine_alone_unless_told_otherwise(services: dict[str, Any]) -> None:
+    ports = [port for service in services.values() for port in service["ports"]]
+    assert len(ports) == 4
+    for port in ports:
+        address, host, container = re.fullmatch(r"\$\{BIND:-(.*)\}:(\d+):(\d+)", port).groups()  # type: ignore[union-attr]
+        assert ipaddress.ip_address(address).is_loopback
+        assert (int(host), int(container)) in {(8500, 8500), (8501, 8501), (8510, 8500), (8511, 8501)}
 
 
 def test_only_single_candidates_are_merged(services: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from pipeline.local import cli
 from pipeline.local.workdir import Workdir
@@ -55,6 +56,21 @@ def test_the_error_of_a_missing_day_gives_the_range_of_days(tmp_path: Path, caps
     arguments = ["--feed-log", str(log), "--day", "2026-02-01", "--workdir", str(tmp_path / "w")]
     assert cli.main(arguments) == cli.USAGE
     assert "there is no folder for 2026-02-01; it has 2026-01-12 to 2026-01-12" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", [[], ["--backfill", "2026-01-12:2026-01-12"]])
+def test_gpus_that_are_missing_are_noticed_before_anything_is_trained(
+    what: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorFlow would train on one CPU and not say so."""
+    on_gpus = replace(CONFIGS["feed"].training, strategy="mirrored")
+    monkeypatch.setitem(CONFIGS, "feed", replace(CONFIGS["feed"], training=on_gpus))
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    log = tmp_path / "log"
+    (log / "day-2026-01-12").mkdir(parents=True)
+    assert cli.main(["--feed-log", str(log), "--workdir", str(tmp_path / "w"), *what]) == cli.USAGE
+    assert capsys.readouterr().err.startswith("error: training.strategy: mirrored trains on all GPUs")
+    assert not (tmp_path / "w" / "artifacts").exists()
 
 
 def test_the_error_of_a_config_without_a_schema_says_how_to_infer_one(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ranker.towers.workers import is_chief, make_strategy
+from ranker.towers.workers import StrategyError, is_chief, make_strategy
 from tests.ranker.towers.worker import train
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -80,12 +80,24 @@ def test_one_device_needs_no_strategy() -> None:
 
 
 def test_with_one_machine_this_process_is_the_chief() -> None:
-    strategy = make_strategy("mirrored")
-    assert isinstance(strategy, tf.distribute.MirroredStrategy)
-    assert is_chief(strategy)
+    assert is_chief(tf.distribute.MirroredStrategy(["CPU:0"]))
+
+
+def test_all_gpus_of_a_machine_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0"] if kind == "GPU" else [])
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda: "all GPUs")
+    assert make_strategy("mirrored") == "all GPUs"
+
+
+def test_mirrored_without_a_gpu_is_refused() -> None:
+    """TensorFlow would train on one CPU and not say so."""
+    if tf.config.list_physical_devices("GPU"):
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(StrategyError, match=r"training\.strategy: mirrored .* TensorFlow finds none; use one_device"):
+        make_strategy("mirrored")
 
 
 def test_missing_tf_config_is_an_error_that_explains_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    with pytest.raises(ValueError, match=r"training\.strategy: multi_worker needs TF_CONFIG to name the workers"):
+    with pytest.raises(StrategyError, match=r"training\.strategy: multi_worker needs TF_CONFIG to name the workers"):
         make_strategy("multi_worker")
