@@ -5,6 +5,7 @@ reading the tables. Regenerating the tables does not change the other parts.
 """
 
 import argparse
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import isnan
@@ -12,11 +13,16 @@ from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
 from ranker.files import write_text
+from ranker.plain_text import one_line
 
 Row = TypeVar("Row")
 
 NONE = "–"  # in a cell without a value
 _END = "<!-- end -->"
+# What HTML gives a meaning, and what not every Markdown program lets a backslash take the meaning from.
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", "~": "&#126;", "$": "&#36;"})
+# Letters on both sides of an underscore make no emphasis, and brackets make a link only with what follows them.
+_MARKUP = re.compile(r"[\\`*|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\[(?=[^\]]*\][\[(:])|^[#>+-](?= )")
 
 
 @dataclass(frozen=True)
@@ -25,18 +31,36 @@ class Column(Generic[Row]):
 
     Attributes:
         heading: its heading.
-        cell: row → text of the cell.
+        cell: row → text of the cell; it is shown as it is.
         align: right for numbers, left for text.
+        code: show the text as code.
     """
 
     heading: str
     cell: Callable[[Row], str]
     align: Literal["left", "right"] = "right"
+    code: bool = False
 
 
 def words(heading: str, cell: Callable[[Row], str]) -> Column[Row]:
     """A column of text."""
     return Column(heading, cell, "left")
+
+
+def codes(heading: str, cell: Callable[[Row], str]) -> Column[Row]:
+    """A column of names in code."""
+    return Column(heading, cell, "left", code=True)
+
+
+def escaped(text: str) -> str:
+    """A text in which Markdown sees no markup, on one line; a long one is shortened.
+
+    Example:
+        >>> print(escaped("a|b *c* long_dwell [0.8, 1.25]"))
+        a\\|b \\*c\\* long_dwell [0.8, 1.25]
+    """
+    without_html = one_line(text).translate(_ENTITIES)
+    return _MARKUP.sub(r"\\\g<0>", without_html)
 
 
 def table(columns: Sequence[Column[Row]], rows: Iterable[Row]) -> str:
@@ -49,9 +73,12 @@ def table(columns: Sequence[Column[Row]], rows: Iterable[Row]) -> str:
         | ours | 0.750 |
     """
     lines = [
-        [column.heading for column in columns],
+        [escaped(column.heading) for column in columns],
         ["---" if column.align == "left" else "---:" for column in columns],
-        *([column.cell(row).replace("|", "\\|") for column in columns] for row in rows),
+        *(
+            [_as_code(text) if column.code else escaped(text) for column in columns for text in [column.cell(row)]]
+            for row in rows
+        ),
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -85,7 +112,7 @@ def plus_minus(value: float, half_width: float, digits: int, signed: bool = Fals
 
 def heading(text: str, level: int = 2) -> str:
     """A heading; the page's title has level 1."""
-    return f"{'#' * level} {text}"
+    return f"{'#' * level} {escaped(text)}"
 
 
 def origin(command: str) -> str:
@@ -95,12 +122,18 @@ def origin(command: str) -> str:
 
 def picture(alternative: str, file: str) -> str:
     """A picture; `file` is relative to the page."""
-    return f"![{alternative}]({file})"
+    return f"![{escaped(alternative)}]({file})"
 
 
 def join(blocks: Iterable[str]) -> str:
     """Blocks of Markdown, one after the other."""
     return "\n\n".join(blocks)
+
+
+def _as_code(text: str) -> str:
+    """A name as code; a vertical bar would end the cell there as well."""
+    shown = one_line(text)
+    return escaped(text) if "`" in shown or "|" in shown or "\\" in shown else f"`{shown}`"
 
 
 @dataclass(frozen=True)

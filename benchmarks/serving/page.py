@@ -168,7 +168,7 @@ def _ops(ops: Sequence[OpTime]) -> list[Column[OpTime]]:
 
 
 _AIMS: list[Column[Figure]] = [
-    words("figure", lambda figure: f"`{figure.name}`"),
+    pages.codes("figure", lambda figure: figure.name),
     Column("ratio", lambda figure: f"{figure.ratio:.4g}"),
     Column("target", lambda figure: f"{'≥' if figure.target_is_least else '≤'} {figure.target:g}"),
     words("reached", lambda figure: "yes" if figure.reached else "no"),

@@ -22,6 +22,7 @@ from ranker.evaluation.summary import (
     SliceMetrics,
 )
 from ranker.evaluation.table import html_table, text_table
+from ranker.plain_text import sentence
 
 FORMAT = 2
 """Raised whenever a field of the file is renamed, moved or removed."""
@@ -236,10 +237,12 @@ class Evaluation:
         return self.to_json() == other.to_json() if isinstance(other, Evaluation) else NotImplemented
 
     def __str__(self) -> str:
-        return "\n".join([self._headline(), text_table(_HEADINGS, list(self._rows()), _NUMERIC), *self._notes()])
+        return "\n".join(
+            [self._headline(), text_table(_HEADINGS, list(self._rows()), _NUMERIC), *map(sentence, self._notes())]
+        )
 
     def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self._notes())
+        notes = "".join(f"<p>{escape(sentence(note))}</p>" for note in self._notes())
         return f"<p>{escape(self._headline())}</p>{html_table(_HEADINGS, list(self._rows()), _NUMERIC)}{notes}"
 
     def _headline(self) -> str:

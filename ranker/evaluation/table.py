@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from html import escape
 
+from ranker.plain_text import one_line
+
 Row = Sequence[str]
 
 
 def text_table(headings: Row, rows: Sequence[Row], right: Sequence[int] = ()) -> str:
-    """Aligned columns, two spaces apart, without a newline at the end.
+    """Aligned columns, two spaces apart, without a newline at the end; a cell is one line, and shortened if it is long.
 
     Args:
         headings: one per column.
         rows: one cell per heading.
         right: indices of the columns that are aligned to the right.
     """
-    lines = [headings, *rows]
+    lines = [[one_line(cell) for cell in line] for line in (headings, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
     return "\n".join(
         "  ".join(
@@ -30,7 +32,7 @@ def html_table(headings: Row, rows: Sequence[Row], right: Sequence[int] = ()) ->
 
     def cells(line: Row, tag: str) -> str:
         return "".join(
-            f'<{tag} style="text-align:{"right" if column in right else "left"}">{escape(cell)}</{tag}>'
+            f'<{tag} style="text-align:{"right" if column in right else "left"}">{escape(one_line(cell))}</{tag}>'
             for column, cell in enumerate(line)
         )
 

@@ -6,6 +6,7 @@ fixed, every row can count, as in XGBoost's updater `refresh`. Tree by tree in b
 Newton step over all its rows (Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD 2016, eq. 5).
 """
 
+import os
 import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
@@ -35,62 +36,105 @@ def refitted(forest: Forest, batches: Iterable[Batch], learning_rate: float, scr
         forest: a forest trained with logistic loss.
         batches: (features float32 [rows, features], labels float32 [rows, outputs] of 0 and 1); read once.
         learning_rate: the shrinkage that the forest was grown with.
-        scratch: folder for a temporary file of one byte per row and tree, two where a tree has more than 256 leaves.
+        scratch: folder for temporary files of one byte per row and tree, two where a tree has more than 256 leaves, and
+            nine bytes per row and output. The rows are read from there, one batch at a time, so memory does not grow
+            with their number.
+
+    Raises:
+        ValueError: there are no rows.
     """
     find_leaves = Traversal(forest)
-    parts = []
-    with tempfile.TemporaryFile(dir=scratch) as file:
-        columns = _LeafColumns(file, forest)
+    with tempfile.TemporaryFile(dir=scratch) as leaves, tempfile.TemporaryFile(dir=scratch) as margins:
+        rows = _Rows(forest, leaves, margins)
         for features, labels in batches:
-            columns.append(find_leaves(features))
-            parts.append(labels.astype(np.int8))
-        return _refitted(forest, columns, np.ascontiguousarray(np.concatenate(parts).T), learning_rate)
+            rows.append(find_leaves(features), labels)
+        if not rows.blocks:
+            raise ValueError("forest: there are no rows to refit the leaf values on")
+        return _refitted(forest, rows, learning_rate)
 
 
-def _refitted(forest: Forest, columns: "_LeafColumns", labels: NDArray[np.int8], learning_rate: float) -> Forest:
+def _refitted(forest: Forest, rows: "_Rows", learning_rate: float) -> Forest:
     value, cover = np.empty(forest.leaves), np.empty(forest.leaves)
-    margins = np.repeat(forest.base_margin.astype(np.float64)[:, None], labels.shape[1], axis=1)
-    for tree, output in enumerate(forest.tree_output):
+    last: dict[int, int] = {}  # output → its last tree, whose values the log-odds do not have yet
+    for tree, output in enumerate(forest.tree_output.tolist()):
         begin, end = forest.first_leaf[tree], forest.first_leaf[tree + 1]
-        leaf = columns.of_tree(tree)
         sums = np.zeros((2, end - begin))
-        _add_up(leaf, margins[output], labels[output], sums)
+        for block in range(rows.blocks):
+            margin = rows.margin(block, output)
+            if output in last:
+                before = last[output]
+                of_before = value[forest.first_leaf[before] : forest.first_leaf[before + 1]]
+                _move(rows.leaf(block, before), of_before, margin)
+                rows.put_margin(block, output, margin)
+            _add_up(rows.leaf(block, tree), margin, rows.label(block, output), sums)
         sums = total(sums.reshape(-1)).reshape(sums.shape)
         value[begin:end] = -learning_rate * sums[0] / (sums[1] + LAMBDA)
         cover[begin:end] = sums[1]
-        _move(leaf, value[begin:end], margins[output])
+        last[output] = tree
     return replace(forest, leaf_value=frozen(value), leaf_cover=frozen(cover))
 
 
-class _LeafColumns:
-    """Every row's leaf in each tree, in a file that is read one tree at a time.
+class _Rows:
+    """Leaves, labels and log-odds of all rows, on disk, in the blocks in which they were added; one block's column is
+    in memory at a time.
 
     Args:
-        file: an empty file, open for reading and writing.
-        forest: the forest of the leaves. They are stored as leaf numbers within their tree.
+        forest: the forest of the leaves.
+        leaves: an empty binary file, open for reading and writing; gets, per block, leaf numbers within their tree
+            [trees, rows] and labels int8 [outputs, rows].
+        margins: another one; gets float64 [outputs, rows] per block.
     """
 
-    def __init__(self, file: IO[bytes], forest: Forest) -> None:
-        self._file = file
-        self._first = forest.first_leaf[:-1]
+    def __init__(self, forest: Forest, leaves: IO[bytes], margins: IO[bytes]) -> None:
+        self._forest = forest
+        self._leaves = leaves
+        self._margins = margins
         self._dtype = np.dtype(np.min_scalar_type(int(np.diff(forest.first_leaf).max()) - 1))
-        self._blocks: list[tuple[int, int]] = []  # (offset in the file, rows) of each block
+        self._rows: list[int] = []
+        self._begins: list[tuple[int, int]] = []  # where each block begins, in either file
 
-    def append(self, leaves: Leaves) -> None:
-        """Adds rows: leaf ids [rows, trees], unique within the forest."""
-        self._blocks.append((self._file.tell(), len(leaves)))
-        within = (leaves - self._first.astype(leaves.dtype)).astype(self._dtype)
-        self._file.write(np.ascontiguousarray(within.T).tobytes())
+    @property
+    def blocks(self) -> int:
+        """The number of blocks."""
+        return len(self._rows)
 
-    def of_tree(self, tree: int) -> NDArray[Any]:
-        """Leaf numbers within the tree, [rows], in the order in which the rows were added."""
-        self._file.flush()
-        size = self._dtype.itemsize
-        parts = []
-        for begin, rows in self._blocks:
-            self._file.seek(begin + tree * rows * size)
-            parts.append(np.frombuffer(self._file.read(rows * size), self._dtype))
-        return np.concatenate(parts)
+    def append(self, leaves: Leaves, labels: NDArray[np.float32]) -> None:
+        """Adds a block: leaf ids [rows, trees], unique within the forest, and 0/1 labels [rows, outputs]."""
+        self._rows.append(len(leaves))
+        self._begins.append((self._leaves.seek(0, os.SEEK_END), self._margins.seek(0, os.SEEK_END)))
+        within = (leaves - self._forest.first_leaf[:-1].astype(leaves.dtype)).astype(self._dtype)
+        self._leaves.write(np.ascontiguousarray(within.T).tobytes())
+        self._leaves.write(np.ascontiguousarray(labels.T.astype(np.int8)).tobytes())
+        start = np.repeat(self._forest.base_margin.astype(np.float64)[:, None], len(leaves), axis=1)
+        self._margins.write(start.tobytes())
+
+    def leaf(self, block: int, tree: int) -> NDArray[Any]:
+        """Leaf numbers within the tree, [rows]."""
+        rows, begin = self._rows[block], self._begins[block][0]
+        return _column(self._leaves, begin + tree * rows * self._dtype.itemsize, rows, self._dtype)
+
+    def label(self, block: int, output: int) -> NDArray[np.int8]:
+        """Labels [rows]."""
+        rows, begin = self._rows[block], self._begins[block][0]
+        begin += self._forest.trees * rows * self._dtype.itemsize
+        return _column(self._leaves, begin + output * rows, rows, np.dtype(np.int8))
+
+    def margin(self, block: int, output: int) -> NDArray[np.float64]:
+        """Log-odds [rows]; changes count only once `put_margin` has written them."""
+        rows, begin = self._rows[block], self._begins[block][1]
+        dtype = np.dtype(np.float64)
+        return _column(self._margins, begin + output * rows * dtype.itemsize, rows, dtype)
+
+    def put_margin(self, block: int, output: int, margin: NDArray[np.float64]) -> None:
+        """Replaces log-odds."""
+        rows, begin = self._rows[block], self._begins[block][1]
+        self._margins.seek(begin + output * rows * margin.itemsize)
+        self._margins.write(margin.tobytes())
+
+
+def _column(file: IO[bytes], begin: int, rows: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    file.seek(begin)
+    return np.frombuffer(bytearray(file.read(rows * dtype.itemsize)), dtype)
 
 
 @compiled

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ranker.plain_text import one_line
+
 MAX_ROWS = 600
 
 Tone = Literal["", "good", "bad", "warn", "muted"]
@@ -19,6 +21,8 @@ class TableCell:
         note: a second, smaller text.
         tone: the colour.
         bar: length of a bar behind the text, as a share of 1, or None.
+
+    A long text is shortened, as is a text to sort by.
     """
 
     text: str
@@ -26,6 +30,11 @@ class TableCell:
     note: str = ""
     tone: Tone = ""
     bar: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", one_line(self.text))
+        if isinstance(self.order, str):
+            object.__setattr__(self, "order", one_line(self.order))
 
 
 @dataclass(frozen=True)

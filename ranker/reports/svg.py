@@ -4,6 +4,7 @@ A figure is drawn once, but the page has a light, a dark and a print theme. So f
 and each is replaced by a CSS variable of the page. Text remains text, in the page's font.
 """
 
+import hashlib
 import io
 import re
 from collections.abc import Callable
@@ -14,6 +15,11 @@ from markupsafe import Markup, escape
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from ranker.figure_text import plain_text
+from ranker.plain_text import sentence
+
+MAX_LABEL = 300
+_MAX_IDENTIFIER = 60
 OE_STEPS = 9  # colours of an O/E below, at and above 1; see `figures.heatmap`
 
 _VARIABLES = (
@@ -21,7 +27,7 @@ _VARIABLES = (
     *(f"oe{step}" for step in range(OE_STEPS)),
 )
 _STAND_IN = re.compile(r"#0e1f([0-9a-f]{2})")
-_TAG = re.compile(r"<[^>]*>")  # numbers between tags are text, such as a tick's label, and are not rounded
+_TAG = re.compile(r"<[^>]*>")  # what is between tags is text, and stays as it is
 _DECIMALS = re.compile(r"-?\d+\.\d{3,}")  # of coordinates; a hundredth of a point is not visible
 _PIXELS_PER_POINT = 4 / 3
 
@@ -62,7 +68,7 @@ def render(name: str, label: str, size: tuple[int, int], draw: Callable[[Figure]
     """Draws a figure and returns its `<svg>` element.
 
     Args:
-        name: unique on the page; prefixes the ids inside the SVG.
+        name: unique on the page, any text; prefixes the ids inside the SVG.
         label: description of the figure, for screen readers.
         size: width and height in CSS pixels.
         draw: draws into the figure, which has a constrained layout.
@@ -74,7 +80,7 @@ def render(name: str, label: str, size: tuple[int, int], draw: Callable[[Figure]
         "grid.color": colour("grid"),
     }
     width, height = (pixels / _PIXELS_PER_POINT / 72 for pixels in size)
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context(settings), plain_text():
         figure = Figure(figsize=(width, height), layout="constrained")
         figure.patch.set_alpha(0.0)
         draw(figure)
@@ -82,7 +88,17 @@ def render(name: str, label: str, size: tuple[int, int], draw: Callable[[Figure]
             axes.patch.set_alpha(0.0)
         file = io.StringIO()
         FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
-    return _inline(file.getvalue(), name, label, size)
+    return _inline(file.getvalue(), _identifier(name), sentence(label, MAX_LABEL), size)
+
+
+def _identifier(name: str) -> str:
+    """The name with characters that an id in XML and in CSS can have; distinct names stay distinct."""
+    plain = re.sub(r"[^A-Za-z0-9-]", lambda found: f"_{ord(found[0]):x}_", name[:_MAX_IDENTIFIER])
+    return (
+        plain
+        if len(name) <= _MAX_IDENTIFIER
+        else f"{plain}-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:16]}"
+    )
 
 
 def _inline(text: str, name: str, label: str, size: tuple[int, int]) -> Markup:
@@ -96,17 +112,22 @@ def _inline(text: str, name: str, label: str, size: tuple[int, int]) -> Markup:
     body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
     body = re.sub(r'<style type="text/css">.*?</style>', "", body, flags=re.DOTALL)
     body = re.sub(r"<!--.*?-->\s*", "", body, flags=re.DOTALL)
-    body = body.replace("xlink:href", "href")
-    referred = set(re.findall(r'(?:url\(#|href="#)([^")]+)', body))
-    body = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in referred else "", body)
-    body = re.sub(r'(url\(#|href="#)([^")]+)', rf"\1{name}-\2", body)
-    body = _STAND_IN.sub(lambda m: f"var(--{_VARIABLES[int(m[1], 16)]})", body)
-    body = body.replace("font-family: 'DejaVu Sans'; ", "")
-    body = re.sub(r'(?<=[\d.z]) ?\n(?=[LMCz"])', "", body)
-    body = _TAG.sub(lambda tag: _DECIMALS.sub(_hundredths, tag[0]), body)
+    tags = "".join(_TAG.findall(body)).replace("xlink:href", "href")
+    referred = set(re.findall(r'(?:url\(#|href="#)([^")]+)', tags))
+    body = _TAG.sub(lambda tag: _on_the_page(tag[0], name, referred), body)
     body = re.sub(r"\s*\n\s*", "\n", body)
     attributes = f'width="{size[0]}" height="{size[1]}" {view_box[0]} role="img" aria-label="{escape(label)}"'
     return Markup(f'<svg xmlns="http://www.w3.org/2000/svg" {attributes}>{body}')
+
+
+def _on_the_page(tag: str, name: str, referred: set[str]) -> str:
+    """A tag in the page's colours and font, with an id only if something refers to it."""
+    tag = tag.replace("xlink:href", "href").replace("font-family: 'DejaVu Sans'; ", "")
+    tag = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in referred else "", tag)
+    tag = re.sub(r'(url\(#|href="#)([^")]+)', lambda m: f"{m[1]}{name}-{m[2]}", tag)
+    tag = _STAND_IN.sub(lambda m: f"var(--{_VARIABLES[int(m[1], 16)]})", tag)
+    tag = re.sub(r'(?<=[\d.z]) ?\n(?=[LMCz"])', "", tag)
+    return _DECIMALS.sub(_hundredths, tag)
 
 
 def _hundredths(number: re.Match[str]) -> str:

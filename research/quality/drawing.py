@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.drawing import save_svg
+from ranker.figure_text import shortened
 from research.quality.page import OURS
 from research.quality.study import QualityResults
 
@@ -29,7 +30,7 @@ def draw(results: QualityResults, file: Path) -> None:
             axis.plot([low, high], [place, place], color=colour, linewidth=1.5)
             axis.plot(difference.value, place, "o", color=colour, markersize=4)
         axis.axvline(0, color="0.7", linewidth=0.8, zorder=0)
-        axis.set_title(f"{objective} ({results.positives[index]:,})", fontsize=9)
+        axis.set_title(f"{shortened(objective)} ({results.positives[index]:,})", fontsize=9)
         axis.set_yticks(range(len(models)), models if index % columns == 0 else [""] * len(models), fontsize=8)
         axis.set_ylim(len(models) - 0.5, -0.5)
         axis.tick_params(axis="x", labelsize=7)

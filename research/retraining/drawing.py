@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from benchmarks.drawing import save_svg
+from ranker.figure_text import shortened
 from research.retraining.judging import REFERENCE, RetrainingResults
 
 _COLOURS = {"frozen": "#8c8c8c", "cold": "#1f77b4", "warm": "#d95f02", "incremental": "#1b9e77"}
@@ -20,7 +21,7 @@ def draw(results: RetrainingResults, path: Path) -> None:
     drawing = Drawing(figsize=(3.2 * _COLUMNS, 2.6 * rows), layout="constrained")
     axes = drawing.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for index, objective in enumerate(results.objectives):
-        _draw_entropy(axes[index], results, [index], objective)
+        _draw_entropy(axes[index], results, [index], shortened(objective))
     _draw_entropy(axes[panels - 2], results, list(range(len(results.objectives))), "mean over the objectives")
     _draw_seconds(axes[panels - 1], results)
     for unused in axes[panels:]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from benchmarks import pages
 from benchmarks.drawing import save_svg
 from benchmarks.pages import Column, words
+from ranker.figure_text import shortened
 from research.studies.comparisons import comparison
 from research.studies.measuring import Measured
 from research.studies.results import StudyResults
@@ -61,7 +62,7 @@ def draw(results: StudyResults, file: Path) -> None:
         for optimizer in ("adam", "adamw", "adagrad"):
             spreads = [results.variants[warmup_name(optimizer, w)].spread("auc", index) for w in WARMUPS]
             axis.plot(range(len(WARMUPS)), [s.deviation for s in spreads], marker="o", markersize=3, label=optimizer)
-        axis.set_title(name, fontsize=9)
+        axis.set_title(shortened(name), fontsize=9)
         axis.set_xticks(range(len(WARMUPS)), [f"{w:.0%}" for w in WARMUPS], fontsize=8)
         axis.tick_params(axis="y", labelsize=8)
         axis.set_ylim(0, None)

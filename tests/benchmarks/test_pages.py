@@ -1,13 +1,17 @@
 """Tables from typed rows, and pages that keep the handwritten parts."""
 
 import argparse
+import re
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 
+import markdown
 import pytest
 
 from benchmarks import pages
 from benchmarks.pages import Column, Page, page_of, table, words
+from ranker.plain_text import one_line
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,43 @@ def test_a_table_has_a_line_for_each_row_and_numbers_to_the_right() -> None:
         r"| a\|b | 0.500 |",
     ]
     assert table(columns, []).count("\n") == 1
+
+
+HOSTILE = (
+    *(
+        "a|b",
+        "two\nlines",
+        "*bold* _it_ `code` ~~gone~~",
+        "[text](javascript:x)",
+        "![x](y)",
+        "<script>alert(1)</script>",
+    ),
+    *("back\\slash\\", "\\|", "$x$", "&lt;", "x" * 70_000, "\x1b[31m", "# title", "--- | ---"),
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_text_stays_a_text_and_its_row_stays_a_row(text: str) -> None:
+    """Rendered by the program that builds the documentation."""
+    html = markdown.markdown(
+        table([words(text, lambda row: row), Column("b", lambda row: row)], [text, text]), extensions=["tables"]
+    )
+    rows = re.findall(r"<tr>(.*?)</tr>", html, flags=re.DOTALL)
+    assert [len(re.findall(r"<t[hd]", row)) for row in rows] == [2, 2, 2]
+    cells = [unescape(cell) for row in rows for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, flags=re.DOTALL)]
+    assert [cell for cell in cells if cell != "b"] == [one_line(text)] * 5
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_heading_is_one_line(text: str) -> None:
+    assert "\n" not in pages.heading(text)
+
+
+def test_names_in_code() -> None:
+    assert table([pages.codes("figure", lambda row: row)], ["load_1", "a`b"]).splitlines()[2:] == [
+        "| `load_1` |",
+        r"| a\`b |",
+    ]
 
 
 def test_numbers_are_written_in_one_way() -> None:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from markupsafe import Markup, escape
+
 from ranker.evaluation.evaluation import Evaluation, ObjectiveEvaluation
 from ranker.evaluation.gates import Limit
 from ranker.evaluation.intervals import UNDEFINED, Estimate
@@ -194,11 +196,11 @@ def days_table(rows_per_day: Mapping[str, int]) -> Table:
     return limited("days", columns, rows)
 
 
-def settings(inputs: ReportInputs) -> Iterator[tuple[str, str]]:
-    """Title and JSON text of each part of the config."""
+def settings(inputs: ReportInputs) -> Iterator[tuple[str, Markup]]:
+    """Title and complete JSON text of each part of the config."""
     for part, values in {**inputs.manifest.config, "gates": inputs.gates}.items():
         if values:
-            yield part, json.dumps(values, indent=1)
+            yield part, escape(json.dumps(values, indent=1))
 
 
 def _feature_row(feature: FeatureComparison) -> tuple[TableCell, ...]:

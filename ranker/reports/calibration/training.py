@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
+from ranker.figure_text import legend_label
 from ranker.forest.curve import TrainingCurve
 from ranker.reports.figures.drawing import SMALL, Drawing, Floats
 from ranker.reports.svg import colour, render
@@ -76,7 +77,7 @@ def tower_objectives(history: TrainingHistory, base_rates: Mapping[str, float], 
                 color=colour(_SERIES[index % len(_SERIES)]),
                 linestyle="-" if towers.get(name) == "passive" else "--",
                 linewidth=1.1,
-                label=name,
+                label=legend_label(name),
             )
         axes.axhline(1.0, color=colour("muted"), linewidth=0.8, linestyle="--")
         axes.set_xlabel("impressions seen")

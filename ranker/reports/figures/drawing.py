@@ -12,6 +12,7 @@ from scipy import special
 
 from ranker.evaluation.evaluation import Evaluation, ObjectiveEvaluation
 from ranker.evaluation.scores import ScoreHistogram
+from ranker.figure_text import shortened
 from ranker.reports.svg import colour
 
 Floats = npt.NDArray[np.float64]
@@ -74,11 +75,6 @@ def label_rows(axes: Axes, labels: Sequence[str], headings: Sequence[bool]) -> N
         text.set_color(colour("ink"))
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.tick_params(axis="y", left=False)
-
-
-def shortened(label: str, most: int = 28) -> str:
-    """A label of at most `most` characters."""
-    return label if len(label) <= most else f"{label[: most - 1]}…"
 
 
 def score_density(scores: ScoreHistogram) -> tuple[Floats, Floats]:

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ranker.evaluation.evaluation import Evaluation, ObjectiveEvaluation
-from ranker.reports.figures.drawing import Drawing, label_rows, shortened, slice_rows
+from ranker.figure_text import shortened
+from ranker.reports.figures.drawing import Drawing, label_rows, slice_rows
 from ranker.reports.svg import OE_STEPS, colour, render
 from ranker.reports.text import NOTHING, defined
 

@@ -7,10 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ranker.figure_text import shortened
 from ranker.monitoring.drift import FeatureHealth
 from ranker.monitoring.outcomes import OutcomeHealth
 from ranker.monitoring.record import DayRecord
-from ranker.reports.figures.drawing import SMALL, Drawing, label_rows, shortened
+from ranker.reports.figures.drawing import SMALL, Drawing, label_rows
 from ranker.reports.figures.heatmap import HeatMapCell, draw_cells, frame, ratio_cell
 from ranker.reports.svg import OE_STEPS, colour, render
 from ranker.reports.text import NOTHING, plural

@@ -1,5 +1,6 @@
 """Leaf values refitted on all rows, compared with XGBoost's refresh."""
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,27 @@ def test_batch_size_does_not_change_the_values(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.leaf_value, single_batch.leaf_value)
     np.testing.assert_array_equal(found.leaf_cover, single_batch.leaf_cover)
     assert not list(tmp_path.iterdir())
+
+
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+    """Log-odds and labels of all rows were in memory, also where `external_memory` keeps everything else on disk."""
+    forest, _ = grown(CONFIG, impressions(2000, seed=7))
+
+    def peak(batches: int) -> int:
+        tracemalloc.start()
+        refitted(forest, (impressions(5000, seed)[:2] for seed in range(batches)), 0.3, tmp_path)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(1)  # compiles
+    assert peak(16) < 1.05 * peak(4)
+
+
+def test_no_rows_are_refused(tmp_path: Path) -> None:
+    forest, _ = grown(CONFIG, impressions(2000, seed=8))
+    with pytest.raises(ValueError, match="no rows to refit"):
+        refitted(forest, [], 0.3, tmp_path)
 
 
 def test_unseen_impressions_are_predicted_better() -> None:

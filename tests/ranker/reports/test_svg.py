@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from matplotlib.figure import Figure
 
+from ranker.figure_text import legend_label
 from ranker.reports.svg import colour, render
 
 
@@ -22,6 +23,57 @@ def test_the_svg_is_complete_and_has_a_label() -> None:
     assert root.get("aria-label") == 'curve of "a" < b'
     assert root.get("viewBox") == "0 0 255 187.5"
     assert "<title> & more" in [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+HOSTILE = (
+    *(
+        "$$",
+        "$_$",
+        "$10-$20",
+        r"$\frac{1}{2}$",
+        r"\$",
+        "[bold]",
+        "<script>alert(1)</script>",
+        "&lt;",
+        'x id="line2d_1" y',
+    ),
+    *(
+        "url(#a)",
+        "#0e1f00",
+        "font-family: 'DejaVu Sans'; ",
+        "xlink:href",
+        "1.23456",
+        "<!-- no -->",
+        "{{ x }}",
+        "%s",
+        "_x",
+    ),
+)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_text_is_drawn_as_it_is(hostile: str) -> None:
+    def with_text_everywhere(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.plot([1, 2], [1, 2], label=legend_label(hostile))
+        axes.set_title(hostile)
+        axes.set_xlabel(hostile)
+        axes.set_xticks([1], [hostile])
+        axes.text(1, 1, hostile)
+        figure.legend()
+
+    svg = render(hostile, hostile, (340, 250), with_text_everywhere)
+    root = ElementTree.fromstring(svg)
+    texts = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert [text.strip("\u200b ") for text in texts if text].count(hostile.strip()) == 5
+    assert root.get("aria-label") == hostile.strip()
+    ids = re.findall(r' id="([^"]*)"', "".join(re.findall(r"<[^>]*>", svg)))
+    assert all(re.fullmatch(r"[\w-]+", found) for found in ids)
+
+
+def test_a_long_label_is_shortened() -> None:
+    [label] = re.findall(r'aria-label="([^"]*)"', render("one", "x\n" * 70_000, (340, 250), draw))
+    assert len(label) <= 300
 
 
 def test_every_colour_is_one_of_the_pages() -> None:

@@ -1,14 +1,18 @@
 """The page as text: complete, in order, self-contained and small."""
 
+import json
 import re
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from ranker.evaluation.evaluation import SliceEvaluation
-from ranker.reports.calibration.inputs import ReportInputs
+from ranker.evaluation.evaluation import Evaluation, SliceEvaluation
+from ranker.reports.calibration.inputs import Anomaly, FeatureComparison, ReportInputs
 from ranker.reports.calibration.page import report_page
-from tests.ranker.reports.documents import bare_inputs, refused_inputs
+from tests.ranker.evaluation.simulated import simulate
+from tests.ranker.reports.documents import bare_inputs, evaluated, refused_inputs, report_inputs
 
 MAX_BYTES = 3_000_000
 
@@ -51,6 +55,55 @@ def test_the_page_shows_the_measured_values(inputs: ReportInputs, page: str) -> 
 def test_text_from_data_is_escaped(page: str) -> None:
     assert "&lt;fridge&gt;" in page
     assert "<fridge>" not in page
+
+
+HOSTILE = (
+    *(
+        "$$",
+        "$_$",
+        "$10-$20",
+        "[bold]",
+        "<script>alert(1)</script>",
+        "two\nlines",
+        "\x1b[31m",
+        "\u202eevil",
+        "{{ 7 * 7 }}",
+    ),
+    *("_under", "x" * 70_000, '"quoted"', "a:b=c, d"),
+)
+
+
+def test_slices_objectives_and_columns_can_have_any_text() -> None:
+    """The report of a slice value $$ failed after the push, every day."""
+    data = simulate(rows=3000, seed=64)
+    values = np.array([text.encode() for text in HOSTILE], object)
+    data.columns["device"] = values[np.arange(3000) % len(values)]
+    evaluation = evaluated(data, data.probabilities, slices=(("device",),))
+    hostile = "$_$[bold]<b>&"
+    written = json.loads(evaluation.to_json().replace('"click"', json.dumps(hostile)))
+    renamed = Evaluation.from_json(json.dumps(written))
+    features = tuple(FeatureComparison(text, (0.0, 0.1), (3.0, 4.5), text, text, 0.09, 0.3) for text in HOSTILE)
+    history = replace(report_inputs(evaluation).tower_history, objectives=[hostile, "share"])
+    page = report_page(
+        report_inputs(
+            renamed,
+            features=features,
+            base_rates={hostile: 0.2, "share": 0.02},
+            tower_history=history,
+            anomalies=tuple(Anomaly("eval", text, "warning", text) for text in HOSTILE),
+            missing_days=HOSTILE,
+        )
+    )
+    assert len(page.encode()) < MAX_BYTES
+    assert "<script>alert" not in page
+    assert not re.search(r"[\x00-\x08\x1b\u202e]", page)
+    for text in ("$$", "$_$", "$10-$20", "[bold]", "two lines", r"\x1b[31m", r"\u202eevil", "{{ 7 * 7 }}", "_under"):
+        assert page.count(f">{text}<") >= 2, text  # in a figure and in a table
+    assert "x" * 199 + "…" in page
+    assert "x" * 1_500 not in page
+    assert "$_$[bold]&lt;b&gt;&amp;" in page
+    for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
+        ElementTree.fromstring(svg)
 
 
 def test_the_same_inputs_give_the_same_page(inputs: ReportInputs, page: str) -> None:

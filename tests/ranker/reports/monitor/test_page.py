@@ -1,7 +1,9 @@
 """The monitor's page: values beyond their limits are marked, and it opens in a browser."""
 
 import re
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,35 @@ def test_only_values_beyond_their_limits_are_marked(page: str) -> None:
     assert "0 days beyond the limits" in svg(page, "O/E of click over 5 days")
     assert "Drift and missing values of topic over 5 days" in page
     assert "Drift and missing values of device" not in page
+
+
+def test_names_and_slices_can_have_any_text() -> None:
+    """The page of a slice value $$ failed after the push, every day."""
+    texts = (
+        "$$",
+        "$_$",
+        "$10-$20",
+        "[bold]",
+        "<script>alert(1)</script>",
+        "two\nlines",
+        "\x1b[31m",
+        "_x",
+        "x" * 70_000,
+    )
+    whole = replace(DAYS[-1].outcomes[0], slice="")
+    outcomes = [replace(whole, objective=text) for text in texts]
+    slices = [replace(whole, objective=text, slice=f"device={text}", alarm=f"{text}: beyond") for text in texts]
+    features = [replace(DAYS[-1].features[0], feature=text, alarm=f"{text}: frozen") for text in texts]
+    day = replace(DAYS[-1], outcomes=(*outcomes, *slices), features=tuple(features), notes=texts)
+    page = monitor_page("$_$", [DAYS[0], day])
+    assert len(page.encode()) < 3_000_000
+    assert "<script>alert" not in page
+    assert not re.search(r"[\x00-\x08\x1b]", page)
+    assert "x" * 1_500 not in page
+    for text in ("$$", "$_$", "$10-$20", "[bold]", "two lines", r"\x1b[31m", "_x"):
+        assert page.count(f">{text}<") >= 2, text  # in a figure and in a table
+    for found in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
+        ElementTree.fromstring(found)
 
 
 def test_a_healthy_history_says_so() -> None:
