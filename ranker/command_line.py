@@ -1,0 +1,223 @@
+"""What all command lines share: errors in one sentence, checks of paths and numbers, and safe text on the terminal."""
+
+import argparse
+import math
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import IO
+
+from rich.console import Console
+from rich.markup import escape
+
+from ranker.feed_log.layout import FeedLogError, parse_day
+from ranker.plain_text import sentence, visible
+
+USAGE = 2
+"""The exit status for a command, a file or a setting that cannot be used."""
+
+_GLOB = frozenset("*?[]\\")
+_MAX_PORT = 65_535
+
+
+class UsageError(ValueError):
+    """The command line or a file that it names cannot be used; the message says what to do."""
+
+
+def print_error(error: object) -> None:
+    """Prints `error: ` and the message, as one line, to standard error."""
+    print(f"error: {sentence(explained(error))}", file=sys.stderr)
+
+
+def explained(error: object) -> str:
+    """The message of an error; for one of the operating system the path and the reason, without numbers."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error) or type(error).__name__
+    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    return f"{' and '.join(names)}: {error.strerror}" if names else error.strerror
+
+
+def terminal(file: IO[str] | None = None, stderr: bool = False) -> Console:
+    """A console on which `:smile:` and numbers are text; markup in brackets is markup, see `in_markup`."""
+    return Console(file=file, stderr=stderr, emoji=False, highlight=False)
+
+
+def in_markup(text: object) -> str:
+    """A text for rich markup: as it is, on one line, and not too long."""
+    return escape(sentence(str(text)))
+
+
+def day(text: str) -> date:
+    """A day, as the type of an option."""
+    try:
+        return parse_day(text)
+    except FeedLogError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def port(text: str) -> int:
+    """The number of a TCP port, as the type of an option."""
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= _MAX_PORT and len(text) < 6):
+        raise argparse.ArgumentTypeError(f"{_quoted(text)} is not a port; ports are 1 to {_MAX_PORT}")
+    return int(text)
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """The type of an option for integers in a range."""
+
+    def read(text: str) -> int:
+        digits = text.removeprefix("-")
+        if not (digits.isascii() and digits.isdecimal() and len(digits) < 19 and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"{_quoted(text)} is not an integer from {least:,} to {most:,}")
+        return int(text)
+
+    return read
+
+
+def number(least: float, most: float, *, above: bool = False) -> Callable[[str], float]:
+    """The type of an option for finite numbers in a range; with `above`, the lower end is excluded."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (least < value if above else least <= value) or not value <= most:
+            lower = f"above {least:g}" if above else f"from {least:g}"
+            raise argparse.ArgumentTypeError(f"{_quoted(text)} is not a number {lower} to {most:g}")
+        return value
+
+    return read
+
+
+def readable_folder(what: str, path: Path) -> Path:
+    """The path of a local folder whose names can be listed.
+
+    Args:
+        what: the option or the role of the path, for the message.
+        path: the folder.
+
+    Raises:
+        UsageError: there is no such folder, or it cannot be read.
+    """
+    _check_name(what, path)
+    try:
+        if not path.is_dir():
+            raise UsageError(f"{what} {path}: {_instead_of_folder(path)}")
+        os.listdir(path)
+    except OSError as error:
+        raise UsageError(f"{what} {path}: cannot be read: {error.strerror}") from None
+    return path
+
+
+def readable_file(what: str, path: Path) -> Path:
+    """The path of a local file that can be read.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be read.
+    """
+    _check_name(what, path)
+    try:
+        if path.is_dir():
+            raise UsageError(f"{what} {path}: it is a folder, not a file")
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise UsageError(f"{what} {path}: {_missing(path, 'file')}") from None
+        raise UsageError(f"{what} {path}: cannot be read: {error.strerror}") from None
+    return path
+
+
+def readable_text(what: str, path: Path) -> str:
+    """The content of a local text file.
+
+    Raises:
+        UsageError: there is no such file, it cannot be read, or it is not UTF-8.
+    """
+    try:
+        return readable_file(what, path).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"{what} {path}: it is not text in UTF-8") from None
+
+
+def writable_folder(what: str, path: Path, *, without_globs: bool = False) -> Path:
+    """The path of a local folder in which files can be made; if it is missing, it can be made. Makes nothing.
+
+    Args:
+        what: the option or the role of the path, for the message.
+        path: the folder.
+        without_globs: refuse characters that file patterns give a meaning.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    _check_name(what, path)
+    if without_globs and (odd := sorted(_GLOB.intersection(str(path.resolve())))):
+        raise UsageError(
+            f"{what} {path}: the path must not have {' '.join(odd)}, as TFX reads its files by patterns; choose another"
+        )
+    try:
+        nearest = path
+        while not nearest.exists():
+            if nearest.is_symlink():
+                raise UsageError(f"{what} {path}: {_missing(nearest, 'folder')}")
+            # A name that is too long shows only when it is looked up in a folder that exists.
+            nearest = nearest.absolute().parent
+        if not nearest.is_dir():
+            raise UsageError(f"{what} {path}: {nearest} is a file, not a folder")
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise UsageError(f"{what} {path}: cannot be written: {error.strerror}") from None
+    return path
+
+
+def writable_file(what: str, path: Path) -> Path:
+    """The path of a local file that can be written, whether or not it exists. Writes nothing.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    _check_name(what, path)
+    try:
+        if path.is_symlink() and not path.exists():
+            raise UsageError(f"{what} {path}: {_missing(path, 'file')}")
+        if path.is_dir():
+            raise UsageError(f"{what} {path}: it is a folder, not a file")
+        if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+            raise UsageError(f"{what} {path}: it is a device, not a file")
+    except OSError as error:
+        raise UsageError(f"{what} {path}: cannot be written: {error.strerror}") from None
+    try:
+        writable_folder(what, path.absolute().parent)
+    except UsageError as error:
+        reason = str(error).removeprefix(f"{what} {path.absolute().parent}: ")
+        raise UsageError(f"{what} {path}: {reason}") from None
+    return path
+
+
+def _check_name(what: str, path: Path) -> None:
+    text = str(path)
+    if "://" in text or (text.partition(":/")[0] in ("gs", "s3", "hdfs", "http", "https") and ":/" in text):
+        raise UsageError(f"{what} {text}: it has to be a local path, not a URI")
+    if visible(text) != text or "\n" in text:
+        raise UsageError(f"{what} {text!r}: the path must not have control characters or invalid Unicode")
+
+
+def _missing(path: Path, kind: str) -> str:
+    if path.is_symlink():
+        return f"{path} is a link to {os.readlink(path)}, which does not exist"
+    return f"there is no such {kind}"
+
+
+def _instead_of_folder(path: Path) -> str:
+    return "it is a file, not a folder" if path.exists() else _missing(path, "folder")
+
+
+def _quoted(text: str) -> str:
+    return repr(sentence(text, 60))
