@@ -9,14 +9,13 @@ from matplotlib.text import Text
 
 from ranker.plain_text import one_line
 
-_PLAIN = {"text.parse_math": False, "text.usetex": False}
 _INVISIBLE = "\u200b"  # zero width space
 
 
 @contextmanager
 def plain_text() -> Iterator[None]:
     """Texts that are made inside are drawn as they are."""
-    with rc_context(_PLAIN):
+    with rc_context({"text.parse_math": False, "text.usetex": False}):
         yield
 
 

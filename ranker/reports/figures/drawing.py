@@ -12,7 +12,7 @@ from scipy import special
 
 from ranker.evaluation.evaluation import Evaluation, ObjectiveEvaluation
 from ranker.evaluation.scores import ScoreHistogram
-from ranker.figure_text import shortened
+from ranker.figure_text import shortened as shortened
 from ranker.reports.svg import colour
 
 Floats = npt.NDArray[np.float64]
