@@ -166,9 +166,9 @@ def test_names_fit_into_those_of_pods() -> None:
         config(name="a" * 23)
     long = "a" * 64
     with pytest.raises(ValidationError, match=r"claim\n.*at most 63 characters"):
-        Volume(long, "/x")
+        Volume(claim=long, path="/x")
     with pytest.raises(ValidationError, match=r"secret\n.*at most 63 characters"):
-        Notification(long)
+        Notification(secret=long)
     with pytest.raises(ValidationError, match=f"secret {long}: .* at most 63 characters"):
         Secret(long, path="/x")
     assert Secret(long, env={"A": "a"}).name == long
