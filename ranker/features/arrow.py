@@ -5,12 +5,16 @@ in the Example: statistics count it as missing, and a parser uses its default.
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
+
+_EXACT_DIGITS = {pa.float16(): 11, pa.float32(): 24, pa.float64(): 53}  # binary digits of the mantissa
+_NOT_WHOLE = "{}; a category is a text or a whole number; for fractions write text, or make the column numeric"
 
 
 class BadValueError(ValueError):
@@ -40,8 +44,8 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def is_category(kind: pa.DataType) -> bool:
-    """Whether an Arrow type can be a category: strings, bytes, integers or booleans."""
-    return is_text(kind) or pt.is_integer(decoded_type(kind)) or pt.is_boolean(decoded_type(kind))
+    """Whether an Arrow type can be a category: strings, bytes, or numbers, of which only whole ones are allowed."""
+    return is_text(kind) or is_number(kind)
 
 
 def decoded_type(kind: pa.DataType) -> pa.DataType:
@@ -64,15 +68,48 @@ def floats(values: pa.Array) -> npt.NDArray[np.float32]:
 def strings(values: pa.Array) -> tuple[npt.NDArray[np.bool_], pa.BinaryArray]:
     """Whether each row has a non-empty string, [rows], and those strings as bytes.
 
-    Integers become decimal strings, booleans "0" and "1".
+    Integers become decimal strings, booleans "0" and "1". Floats and decimals become the same strings as integers,
+    because writers such as pandas turn integers with gaps, and columns without a value, into floats; NaN is missing.
+
+    Raises:
+        BadValueError: a number is not whole, or so large that a float of its type cannot tell it from the next one.
     """
     if pt.is_boolean(values.type):
         values = values.cast(pa.uint8())
+    if pt.is_floating(values.type):
+        values = _whole_floats(values)
+    elif pt.is_decimal(values.type):
+        values = _whole_decimals(values)
     if pt.is_integer(values.type):
         values = values.cast(pa.string())
     values = values.cast(pa.binary())
     present = pc.fill_null(pc.binary_length(values), 0).to_numpy(zero_copy_only=False) > 0
     return present, values if present.all() else values.filter(pa.array(present))
+
+
+def _whole_floats(values: pa.Array) -> pa.Array:
+    """Floats as int64, NaN as null."""
+    digits = _EXACT_DIGITS[values.type]
+    floats = values.to_numpy(zero_copy_only=False).astype(np.float64)
+    missing = np.isnan(floats)
+    whole = np.where(missing, 0.0, floats)
+    check_all(np.isfinite(whole) & (np.trunc(whole) == whole), lambda row: _NOT_WHOLE.format(shown(values, row)))
+    check_all(
+        np.abs(whole) < 2.0**digits,
+        lambda row: (
+            f"{shown(values, row)}; {values.type} holds whole numbers exactly only below 2**{digits}, so that "
+            "different categories may have become the same number; write the column as integers or text"
+        ),
+    )
+    return pa.array(whole.astype(np.int64), mask=missing)
+
+
+def _whole_decimals(values: pa.Array) -> pa.Array:
+    """Decimals as their digits, without a fraction."""
+    texts = values.cast(pa.string())
+    whole = pc.fill_null(pc.match_substring_regex(texts, r"^-?\d+(\.0*)?$"), True).to_numpy(zero_copy_only=False)
+    check_all(whole, lambda row: _NOT_WHOLE.format(shown(values, row)))
+    return pc.replace_substring_regex(texts, r"\..*$", "")
 
 
 def flat(values: pa.Array) -> tuple[npt.NDArray[np.int64], pa.Array]:
@@ -109,4 +146,6 @@ def check_all(good: npt.NDArray[np.bool_], problem: Callable[[int], str]) -> Non
 def shown(values: pa.Array, row: int) -> str:
     """A value as text for an error message."""
     value = values[row].as_py()
-    return "null" if value is None else repr(value)
+    if value is None:
+        return "null"
+    return str(value) if isinstance(value, Decimal) else repr(value)

@@ -18,7 +18,7 @@ class CategoricalKind(FeatureKind[Categorical]):
     """The forest reads the value's rank by frequency, the towers embed it. Null and "" are missing."""
 
     name = "categorical"
-    accepted = "string, binary, integers and bool, dictionary-encoded or not"
+    accepted = "string, binary, integers, bool, and floats and decimals with whole numbers, dictionary-encoded or not"
     schema_type = schema_pb2.BYTES
     profiled_as = "categories"
 
@@ -29,7 +29,11 @@ class CategoricalKind(FeatureKind[Categorical]):
 
     @classmethod
     def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
-        """Lists of bytes; integers become decimal strings, booleans "0" and "1"."""
+        """Lists of bytes; whole numbers become decimal strings, booleans "0" and "1".
+
+        Raises:
+            BadValueError: a number is not whole.
+        """
         present, strings = arrow.strings(values)
         return arrow.singles(strings, present)
 

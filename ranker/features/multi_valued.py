@@ -19,7 +19,7 @@ class MultiValuedKind(FeatureKind[MultiValued]):
     """The forest reads the number of values, and one 0/1 input per value of the vocabulary. Null and "" are ignored."""
 
     name = "multi_valued"
-    accepted = "lists of strings, of binary or of integers"
+    accepted = "lists of strings, of binary, of integers, of bool, or of floats or decimals with whole numbers"
     schema_type = schema_pb2.BYTES
     profiled_as = "categories"
 
@@ -32,11 +32,19 @@ class MultiValuedKind(FeatureKind[MultiValued]):
 
     @classmethod
     def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
-        """Lists of bytes; integers become decimal strings, booleans "0" and "1"."""
+        """Lists of bytes; whole numbers become decimal strings, booleans "0" and "1".
+
+        Raises:
+            BadValueError: a number is not whole.
+        """
         if pt.is_null(values.type):
             values = values.cast(pa.list_(pa.null()))
         ends, flat = arrow.flat(values)
-        present, strings = arrow.strings(flat.dictionary_decode() if pt.is_dictionary(flat.type) else flat)
+        try:
+            present, strings = arrow.strings(flat.dictionary_decode() if pt.is_dictionary(flat.type) else flat)
+        except arrow.BadValueError as error:
+            row = int(np.searchsorted(ends, error.row, side="right")) - 1
+            raise arrow.BadValueError(row, error.problem) from None
         return arrow.lists(strings, np.concatenate([[0], np.cumsum(present)])[ends])
 
     @classmethod

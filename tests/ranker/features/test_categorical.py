@@ -1,18 +1,21 @@
 """Categorical columns: conversion, schema and serving."""
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.config.columns import Categorical
 from ranker.features.categorical import CategoricalKind
 from ranker.features.drafting import Seen
 from ranker.features.log_column import LogColumn
-from tests.ranker.features.columns import assert_accepts, converted
+from tests.ranker.features.columns import INF, NAN, assert_accepts, assert_refused, converted
 
 STRINGS = pa.dictionary(pa.int32(), pa.string())
 
@@ -26,6 +29,17 @@ STRINGS = pa.dictionary(pa.int32(), pa.string())
         (pa.array(["a", None, "a"]).dictionary_encode(), [[b"a"], None, [b"a"]]),
         (pa.array([-7, None, 2**40]), [[b"-7"], None, [b"1099511627776"]]),
         (pa.array([True, False]), [[b"1"], [b"0"]]),
+        (pa.array([True, None]), [[b"1"], None]),
+        (pa.array([1.0, None, NAN, -0.0, -7.0]), [[b"1"], None, None, [b"0"], [b"-7"]]),
+        (pa.array([2.0**53 - 1, None]), [[b"9007199254740991"], None]),
+        (pa.array([2.0**24 - 1, NAN], pa.float32()), [[b"16777215"], None]),
+        (pa.array([np.float16(3.0), None], pa.float16()), [[b"3"], None]),
+        (pa.array([None, NAN], pa.float64()), [None, None]),
+        (pa.array([7.0, None, 7.0]).dictionary_encode(), [[b"7"], None, [b"7"]]),
+        (pa.array([Decimal("12.00"), None, Decimal("-3.00")]), [[b"12"], None, [b"-3"]]),
+        (pa.array([Decimal(10**30)]), [[b"1" + b"0" * 30]]),
+        (pa.array(["1.0", "1"]), [[b"1.0"], [b"1"]]),
+        (pa.array([5.5, 1.0, None])[1:], [[b"1"], None]),
         (pa.nulls(1), [None]),
         (pa.array(["x", "a", "b"])[1:], [[b"a"], [b"b"]]),
         (pa.array(["x", None, "b"])[1:], [None, [b"b"]]),
@@ -35,11 +49,44 @@ def test_values_become_bytes(values: pa.Array, expected: list[Any]) -> None:
     assert converted("categorical", values) == expected
 
 
+@pytest.mark.parametrize(
+    ("values", "row", "problem"),
+    [
+        (
+            pa.array([1.0, None, 0.5]),
+            2,
+            "0.5; a category is a text or a whole number; for fractions write text, or make",
+        ),
+        (pa.array([None, 1e-9]), 1, "1e-09; a category is a text or a whole number"),
+        (pa.array([INF, 0.5]), 0, "inf; a category is a text or a whole number"),
+        (pa.array([-INF], pa.float32()), 0, "-inf; a category is a text or a whole number"),
+        (pa.array([2.25, 2.5]).dictionary_encode(), 0, "2.25; a category is"),
+        (pa.array([Decimal("1.00"), Decimal("1.05")]), 1, "1.05; a category is a text or a whole number"),
+        (pa.array([1.0, 2.0**53]), 1, "9007199254740992.0; double holds whole numbers exactly only below 2**53, so"),
+        (pa.array([-(2.0**24)], pa.float32()), 0, "-16777216.0; float holds whole numbers exactly only below 2**24"),
+        (pa.array([1e300]), 0, "1e+300; double holds whole numbers exactly only below 2**53"),
+    ],
+)
+def test_fractions_and_inexact_numbers_are_refused_with_the_reason(values: pa.Array, row: int, problem: str) -> None:
+    assert_refused("categorical", values, row, problem)
+
+
+@given(
+    st.lists(st.none() | st.integers(-(2**53) + 1, 2**53 - 1), min_size=1, max_size=20),
+    st.sampled_from([pa.int64(), pa.float64(), pa.decimal128(20, 2), pa.string(), pa.large_string(), pa.binary()]),
+)
+def test_a_whole_number_is_the_same_category_in_every_type(numbers: list[int | None], kind: pa.DataType) -> None:
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)
+    values = pa.array([None if n is None else str(n) if text else n for n in numbers], None if text else kind)
+    for array in (values.cast(kind), values.cast(kind).dictionary_encode()):
+        assert converted("categorical", array) == [None if n is None else [str(n).encode()] for n in numbers]
+
+
 def test_accepted_types() -> None:
     assert_accepts(
         "categorical",
-        good=[STRINGS, pa.large_binary(), pa.int16(), pa.bool_(), pa.null()],
-        bad=[pa.float32(), pa.date32()],
+        good=[STRINGS, pa.large_binary(), pa.int16(), pa.bool_(), pa.null(), pa.float32(), pa.decimal128(5, 2)],
+        bad=[pa.date32(), pa.timestamp("ms"), pa.list_(pa.string())],
     )
 
 

@@ -1,5 +1,6 @@
 """Multi-valued columns: conversion, schema and serving."""
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ranker.config.columns import MultiValued
 from ranker.features.drafting import Seen
 from ranker.features.log_column import LogColumn
 from ranker.features.multi_valued import MultiValuedKind
-from tests.ranker.features.columns import assert_accepts, converted
+from tests.ranker.features.columns import INF, NAN, assert_accepts, assert_refused, converted
 
 STRINGS = pa.dictionary(pa.int32(), pa.string())
 
@@ -25,6 +26,11 @@ STRINGS = pa.dictionary(pa.int32(), pa.string())
         (pa.array([["a", "b"], None, ["c", "d"]], pa.list_(pa.string(), 2)), [[b"a", b"b"], None, [b"c", b"d"]]),
         (pa.array([["a"], ["b", "a"]], pa.list_(pa.dictionary(pa.int8(), pa.string()))), [[b"a"], [b"b", b"a"]]),
         (pa.nulls(2), [None, None]),
+        (pa.array([[1.0, None, -0.0], None, [NAN], [7.0]]), [[b"1", b"0"], None, None, [b"7"]]),
+        (pa.array([[True, False], [None]]), [[b"1", b"0"], None]),
+        (pa.array([[Decimal("3.0")], []]), [[b"3"], None]),
+        (pa.array([[None, NAN], []], pa.list_(pa.float64())), [None, None]),
+        (pa.array([[1.0, 2.0], None], pa.list_(pa.float32(), 2)), [[b"1", b"2"], None]),
         (pa.array([["z"], ["a"], ["b"]])[1:], [[b"a"], [b"b"]]),
     ],
 )
@@ -32,11 +38,27 @@ def test_values_become_lists_of_bytes(values: pa.Array, expected: list[Any]) -> 
     assert converted("multi_valued", values) == expected
 
 
+@pytest.mark.parametrize(
+    ("values", "row", "problem"),
+    [
+        (pa.array([[1.0], None, [], [2.0, 0.5]]), 3, "0.5; a category is a text or a whole number"),
+        (pa.array([[0.5], [1.0]]), 0, "0.5; a category is a text or a whole number"),
+        (pa.array([[1.0, 2.0], None, [3.0, INF]], pa.list_(pa.float64(), 2)), 2, "inf; a category is a text or"),
+        (pa.array([[1.5], [1.0], [2.0**53]])[1:], 1, "9007199254740992.0; double holds whole numbers exactly only"),
+    ],
+)
+def test_fractions_are_refused_with_their_row(values: pa.Array, row: int, problem: str) -> None:
+    assert_refused("multi_valued", values, row, problem)
+
+
 def test_accepted_types() -> None:
     assert_accepts(
         "multi_valued",
-        good=[pa.list_(pa.string()), pa.large_list(pa.int64()), pa.list_(STRINGS), pa.list_(pa.int8(), 2)],
-        bad=[pa.string(), pa.list_(pa.float32()), pa.list_(pa.list_(pa.string()))],
+        good=[
+            *(pa.list_(pa.string()), pa.large_list(pa.int64()), pa.list_(STRINGS), pa.list_(pa.int8(), 2)),
+            *(pa.list_(pa.float32()), pa.list_(pa.decimal128(3, 1)), pa.null(), pa.list_(pa.null())),
+        ],
+        bad=[pa.string(), pa.list_(pa.date32()), pa.list_(pa.list_(pa.string()))],
     )
 
 

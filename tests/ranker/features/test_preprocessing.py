@@ -50,6 +50,13 @@ ROWS: list[dict[str, list[Any]]] = [
 def transformed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarray], Path]:
     """Every output of the graph over ROWS, stacked, and the folder of the transform graph."""
     folder = tmp_path_factory.mktemp("transform")
+    rows = [{**row, "viewer_id": [f"v{i % 3}"]} for i, row in enumerate(ROWS)]
+    out = _analysed(folder, rows)
+    return _apply(out, rows), out
+
+
+def _analysed(folder: Path, rows: list[dict[str, list[Any]]]) -> Path:
+    """Analyses rows and returns the folder of the transform graph."""
     config = {
         "features": to_json(FEATURES),
         "keys": to_json(Keys()),
@@ -58,13 +65,12 @@ def transformed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.
         "calibrated_by": "device",
     }
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(SPEC))
-    rows = [{**row, "viewer_id": [f"v{i % 3}"]} for i, row in enumerate(ROWS)]
     out = folder / "graph"
     with tft_beam.Context(temp_dir=str(folder / "tmp")), beam.Pipeline(runner=FnApiRunner()) as pipeline:
         data = pipeline | beam.Create(rows)
         transform_fn = (data, metadata) | tft_beam.AnalyzeDataset(partial(preprocessing_fn, custom_config=config))
         transform_fn | tft_beam.WriteTransformFn(str(out))
-    return _apply(out, rows), out
+    return out
 
 
 def _apply(graph: Path, rows: list[dict[str, list[Any]]]) -> dict[str, np.ndarray]:
@@ -173,3 +179,20 @@ def test_an_unseen_value_shares_the_rank_of_values_outside_the_vocabulary(
     forest = _apply(graph, [unseen])[keys.FOREST_FEATURES][0]
     assert forest[2] == 2
     np.testing.assert_array_equal(forest[3:], [1, 0, 0, 0])
+
+
+def test_columns_without_a_single_value_are_missing_and_take_any_served_value(tmp_path: Path) -> None:
+    rows = [{**row, "age": [], "device": [], "topics": [], "viewer_id": [f"v{i}"]} for i, row in enumerate(ROWS)]
+    graph = _analysed(tmp_path, rows)
+    outputs = _apply(graph, rows)
+    missing = np.tile([np.nan, np.nan, 0, 0, 0, 0], (len(ROWS), 1))
+    np.testing.assert_array_equal(np.delete(outputs[keys.FOREST_FEATURES], 1, axis=1), missing)
+    np.testing.assert_array_equal(outputs[keys.CATEGORICAL], [[3]] * len(ROWS))
+    assert not outputs[keys.NUMERIC][:, 0].any()
+
+    served = _apply(graph, [{**rows[0], "age": [5.0], "device": ["new"], "topics": ["new", "newer"]}])
+    np.testing.assert_array_equal(
+        np.delete(served[keys.FOREST_FEATURES], 1, axis=1)[0, [0, 2, 3, 4, 5]], [5, 2, 0, 0, 0]
+    )
+    assert 0 <= served[keys.CATEGORICAL][0, 0] < 3
+    assert served[keys.NUMERIC][0, 0] == 0

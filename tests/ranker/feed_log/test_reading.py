@@ -40,3 +40,41 @@ def test_a_damaged_file_is_named(feed_log: Path, columns: LogColumns) -> None:
     path.write_bytes(content)
     with pytest.raises(FeedLogError, match=f"{path}: cannot be read beyond row 0: "):
         list(read_unit(unit, columns.columns))
+
+
+def _read(root: Path, columns: LogColumns, column: str) -> list[object]:
+    units = plan_day(root, EVAL_DAY, columns)
+    return [v for unit in units for b in read_unit(unit, columns.columns) for v in b.column(column).to_pylist()]
+
+
+def test_whole_numbers_are_the_same_categories_with_and_without_gaps(
+    tmp_path: Path, write_day: WriteDay, columns: LogColumns
+) -> None:
+    """Integers with gaps, and a column without a value, leave pandas as doubles."""
+    write_day(0, replaced(day_table(3, seed=1), "cohort", pa.array([1, 2, 3])), "a.parquet")
+    write_day(0, replaced(day_table(3, seed=2), "cohort", pa.array([1.0, None, 3.0])), "b.parquet")
+    write_day(0, replaced(day_table(2, seed=3), "cohort", pa.array([None, None], pa.float64())), "c.parquet")
+    write_day(0, replaced(day_table(2, seed=4), "cohort", pa.array(["1", ""], pa.large_string())), "d.parquet")
+    assert _read(tmp_path / "log", columns, "cohort") == [
+        *([b"1"], [b"2"], [b"3"]),
+        *([b"1"], None, [b"3"]),
+        *(None, None),
+        *([b"1"], None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [("cohort", [1.0, 2.5, None]), ("topics", [[1.0], [2.5, 3.0], None])],
+)
+def test_a_fraction_is_refused_with_file_column_and_value(
+    tmp_path: Path, write_day: WriteDay, columns: LogColumns, column: str, values: list[object]
+) -> None:
+    path = write_day(0, replaced(day_table(3), column, pa.array(values)))
+    with pytest.raises(FeedLogError) as raised:
+        _read(tmp_path / "log", columns, column)
+    kind = "categorical" if column == "cohort" else "multi_valued"
+    assert str(raised.value) == (
+        f"{path}: {kind} column '{column}', row 1: 2.5; a category is a text or a whole number; for fractions "
+        "write text, or make the column numeric"
+    )
