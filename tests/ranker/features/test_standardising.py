@@ -65,7 +65,7 @@ def columns() -> dict[str, np.ndarray]:
 
 def _name(offset: float, spread: str) -> str:
     """A name that is valid as a signature's input."""
-    return f"at {offset:g} {spread}".translate(str.maketrans({" ": "_", "-": "m", "+": "p", ".": "d"}))
+    return f"at {offset:g} {spread}".translate(str.maketrans(" -+.", "_mpd"))
 
 
 def _spread(offset: np.float32, spread: str, random: np.random.Generator) -> np.ndarray:
