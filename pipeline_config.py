@@ -84,7 +84,7 @@ FEED = PipelineConfig(
     slices=(("device",), ("content_type",), ("connection_degree",)),
     gates=Gates(
         objective=Gate(min_auc=0.55, o_over_e=(0.8, 1.25), max_auc_drop=0.01, max_calibration_worsening=0.1),
-        slice=Gate(o_over_e=(0.5, 2.0), max_auc_drop=0.05),
+        slice=Gate(max_normalized_entropy=None, o_over_e=(0.5, 2.0), max_auc_drop=0.05),
     ),
 )
 """The built-in feed, which `python -m datasets.synthetic` simulates."""

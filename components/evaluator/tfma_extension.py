@@ -126,7 +126,7 @@ def conclude(accumulator: Accumulator, settings: EvaluationSpec) -> Conclusion:
         baseline = Baseline(baseline.version, f"it predicted values that are not probabilities: {problem}")
         compare = False
     slices = list(summarize(accumulator, settings.gates.confidence, compare))
-    verdicts = judge(slices, settings.gates)
+    verdicts = judge(slices, settings.gates, first=baseline.version is None)
     evaluation = Evaluation.of(slices, verdicts, baseline, settings.gates.confidence, accumulator.index.too_many)
     return Conclusion(slices, evaluation)
 
@@ -167,7 +167,7 @@ class _EvaluateFeed(beam.PTransform):
 
 
 def tfma_metrics(conclusion: Conclusion) -> Iterator[tuple[SliceKey, dict[metric_types.MetricKey, Any]]]:
-    """Each slice's metrics; AUC and O/E carry their intervals."""
+    """Each slice's metrics; AUC, O/E and normalized entropy have their intervals."""
     for slice_metrics in conclusion.slices:
         values: dict[metric_types.MetricKey, Any] = {}
         for model, objective, metrics in _by_model(slice_metrics):
@@ -204,7 +204,7 @@ def _values(metrics: ObjectiveMetrics) -> dict[str, Any]:
         "auc": _bounded(metrics.auc),
         "o_over_e": _bounded(metrics.o_over_e),
         "mean_prediction": metrics.mean_prediction,
-        "normalized_entropy": metrics.normalized_entropy,
+        "normalized_entropy": _bounded(metrics.normalized_entropy),
         "log_loss": metrics.log_loss,
         "expected_calibration_error": metrics.expected_calibration_error,
     }

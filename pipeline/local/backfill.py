@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
+from pipeline.local.console import blessing
 from pipeline.local.dag_runner import ComponentRun
 from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, DayRun, exit_status, later_model, prepare, run_day
 from pipeline.local.monitor import print_health
@@ -212,4 +213,4 @@ def _summaries(workdir: Workdir) -> Iterator[RunSummary]:
 def _verdict(summary: RunSummary) -> str:
     if summary.status == "failed":
         return "[red]failed[/]"
-    return "[green]blessed[/]" if summary.blessed else "[red]not blessed[/]"
+    return blessing(summary)

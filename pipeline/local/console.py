@@ -13,9 +13,11 @@ from rich.table import Table
 
 from pipeline.local.run_summary import ObjectiveSummary, RunSummary
 from ranker import progress
-from ranker.evaluation.evaluation import PASSED
+from ranker.evaluation.evaluation import State
+from ranker.evaluation.gates import TOO_FEW
 
 _MARKS = {"ran": "[green]✓[/]", "cached": "[blue]✓[/]", "failed": "[red]✗[/]"}
+_COLOURS: dict[State, str] = {"refused": "red", "too few": "yellow", "passed": "green", "no gate": "dim"}
 
 
 class RunDisplay:
@@ -101,25 +103,24 @@ def objectives_table(day: str, objectives: Mapping[str, ObjectiveSummary]) -> Ta
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("gate")
     for name, metrics in objectives.items():
-        gate = escape(metrics.gate)
         table.add_row(
             name,
             f"{metrics.positives:,.0f}",
             _with_interval(metrics.auc, metrics.auc_lower, metrics.auc_upper),
             _with_interval(metrics.o_over_e, metrics.o_over_e_lower, metrics.o_over_e_upper),
             _number(metrics.normalized_entropy),
-            f"[green]{gate}[/]" if gate == PASSED else f"[red]{gate}[/]",
+            f"[{_COLOURS[metrics.state]}]{escape(metrics.gate)}[/]",
         )
     table.caption = "in brackets the 95 % interval over viewers; NE: normalized entropy"
     return table
 
 
 def verdict_lines(summary: RunSummary) -> Iterator[str]:
-    """The gates of a run summary as lines of rich markup: every failed gate with objective, slice, value, interval and
-    limit, and the slices and the comparison that were left out.
+    """The gates of a run summary as lines of rich markup: every gate that did not pass with objective, slice, value,
+    interval and limit, and the slices and the comparison that were left out.
     """
     for verdict in summary.gates:
-        if verdict.outcome == "failed":
+        if not verdict.passed:
             mark = "[red]gate:[/]" if verdict.blocking else "[yellow]note:[/]"
             yield f"{mark} {escape(verdict.text)}"
     for columns in summary.slices_dropped:
@@ -130,6 +131,14 @@ def verdict_lines(summary: RunSummary) -> Iterator[str]:
             f"[yellow]warning:[/] not compared with the model now serving, version {baseline.version}: "
             f"{escape(baseline.dropped)}"
         )
+
+
+def blessing(summary: RunSummary) -> str:
+    """Whether the model is blessed as rich markup, green only if every objective passed its gates."""
+    if not summary.blessed:
+        return "[red]not blessed[/]"
+    undecided = [name for name, metrics in summary.objectives.items() if metrics.state == "too few"]
+    return f"[yellow]blessed, with {TOO_FEW} {escape(', '.join(undecided))}[/]" if undecided else "[green]blessed[/]"
 
 
 def _number(value: float | None) -> str:

@@ -116,6 +116,7 @@ def _print_verdict(summary: RunSummary, console: Console) -> None:
     for line in terminal.verdict_lines(summary):
         console.print(line, soft_wrap=True, highlight=False)
     if summary.blessed:
-        console.print(f"[green]blessed[/], pushed to {summary.pushed_model}", soft_wrap=True, highlight=False)
+        pushed = f"{terminal.blessing(summary)}, pushed to {summary.pushed_model}"
+        console.print(pushed, soft_wrap=True, highlight=False)
     else:
-        console.print("[red]not blessed[/]: nothing was pushed, the previous model continues to serve")
+        console.print(f"{terminal.blessing(summary)}: nothing was pushed, the previous model continues to serve")

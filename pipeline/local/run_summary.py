@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ranker.documents import read_json, write_json
-from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation
+from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation, State
 from ranker.evaluation.gates import Outcome, Verdict
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.summary import ObjectiveMetrics
@@ -72,6 +72,8 @@ class MetricsSummary:
     viewer_groups: int = 0
     mean_prediction: float | None = None
     normalized_entropy: float | None = None
+    normalized_entropy_lower: float | None = None
+    normalized_entropy_upper: float | None = None
     log_loss: float | None = None
     expected_calibration_error: float | None = None
 
@@ -81,17 +83,23 @@ class ObjectiveSummary(MetricsSummary):
     """One objective on the held-out day: the candidate's metrics, and the comparison with the baseline.
 
     Attributes:
-        gate: `passed`, or the gates that did not pass.
+        state: what the gates say: `refused`, `too few` positives to judge, `passed`, or `no gate`.
+        gate: the state as text, with the metrics that are refused or have too few positives.
         baseline: metrics of the serving model, or None without a comparison.
         auc_drop: the serving model's AUC minus the candidate's.
+        normalized_entropy_growth: the candidate's normalized entropy minus the serving model's.
         calibration_worsening: |log O/E| of the candidate minus that of the serving model.
     """
 
+    state: State = "no gate"
     gate: str = ""
     baseline: MetricsSummary | None = None
     auc_drop: float | None = None
     auc_drop_lower: float | None = None
     auc_drop_upper: float | None = None
+    normalized_entropy_growth: float | None = None
+    normalized_entropy_growth_lower: float | None = None
+    normalized_entropy_growth_upper: float | None = None
     calibration_worsening: float | None = None
     calibration_worsening_lower: float | None = None
     calibration_worsening_upper: float | None = None
@@ -112,6 +120,7 @@ class GateSummary:
     passed: bool
     blocking: bool
     text: str
+    positives_needed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +142,7 @@ class RunSummary:
         missing_days: days of the window without a folder.
         feed_log_warnings: what is unusual about the rows of the feed log.
         objectives: metrics over all impressions of the held-out day; empty without an evaluation.
-        gates: every verdict over all impressions, and the failed verdicts on slices.
+        gates: every verdict over all impressions, and the verdicts on slices that failed or block the model.
         slice_gates: outcome → number of gates on slices with it.
         slices_dropped: kinds of slices that were dropped because they have too many values.
         baseline: the baseline, and why it was dropped, if so; None without an evaluation.
@@ -188,7 +197,10 @@ class RunSummary:
 
 def summarise_objectives(evaluation: Evaluation) -> dict[str, ObjectiveSummary]:
     """Every objective of an evaluation, over all impressions."""
-    return {name: _objective(found, evaluation.gate(name)) for name, found in evaluation.objectives.items()}
+    return {
+        name: _objective(found, evaluation.state(name), evaluation.gate(name))
+        for name, found in evaluation.objectives.items()
+    }
 
 
 def summarise_gates(verdicts: Iterable[Verdict]) -> tuple[GateSummary, ...]:
@@ -206,18 +218,21 @@ def summarise_gates(verdicts: Iterable[Verdict]) -> tuple[GateSummary, ...]:
             passed=verdict.passed,
             blocking=verdict.blocking,
             text=verdict.text,
+            positives_needed=verdict.positives_needed,
         )
         for verdict in verdicts
     )
 
 
-def _objective(evaluated: ObjectiveEvaluation, gate: str) -> ObjectiveSummary:
+def _objective(evaluated: ObjectiveEvaluation, state: State, gate: str) -> ObjectiveSummary:
     compared: dict[str, Any] = {}
     if evaluated.comparison is not None:
         compared |= _bounded("auc_drop", evaluated.comparison.auc_drop)
+        compared |= _bounded("normalized_entropy_growth", evaluated.comparison.normalized_entropy_growth)
         compared |= _bounded("calibration_worsening", evaluated.comparison.calibration_worsening)
     return ObjectiveSummary(
         **_metrics(evaluated.candidate),
+        state=state,
         gate=gate,
         baseline=MetricsSummary(**_metrics(evaluated.baseline)) if evaluated.baseline is not None else None,
         **compared,
@@ -233,7 +248,7 @@ def _metrics(metrics: ObjectiveMetrics) -> dict[str, Any]:
         "o_over_e_variance": _finite(metrics.o_over_e_variance),
         "viewer_groups": metrics.viewer_groups,
         "mean_prediction": _finite(metrics.mean_prediction),
-        "normalized_entropy": _finite(metrics.normalized_entropy),
+        **_bounded("normalized_entropy", metrics.normalized_entropy),
         "log_loss": _finite(metrics.log_loss),
         "expected_calibration_error": _finite(metrics.expected_calibration_error),
     }

@@ -1,6 +1,6 @@
 """The limits that a candidate model must meet before it is blessed."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -14,14 +14,18 @@ class Gate:
 
     Attributes:
         min_auc: the lowest AUC.
+        max_normalized_entropy: the highest normalized entropy; 1 is that of always predicting the base rate.
         o_over_e: the range for O/E (observed over expected), lower limit first.
         max_auc_drop: the largest drop in AUC compared with the serving model.
+        max_normalized_entropy_growth: the largest increase of normalized entropy compared with the serving model.
         max_calibration_worsening: the largest increase of |log O/E| compared with the serving model.
     """
 
     min_auc: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    max_normalized_entropy: Ratio | None = 1.0
     o_over_e: tuple[Ratio, Ratio] | None = None
     max_auc_drop: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    max_normalized_entropy_growth: Annotated[float, Field(ge=0.0, le=10.0)] | None = None
     max_calibration_worsening: Annotated[float, Field(ge=0.0, le=10.0)] | None = None
 
     def __post_init__(self) -> None:
@@ -33,8 +37,10 @@ class Gate:
 class Gates:
     """The limits that a candidate model must meet before it is blessed.
 
-    A gate fails when the entire confidence interval of the metric is beyond the limit. So noise on a rare objective
-    does not block a good model.
+    An absolute limit on one side (`min_auc`, `max_normalized_entropy`) is met if the entire confidence interval of the
+    metric is within it, and fails if the entire interval is beyond it. In between, there are too few positives to
+    judge. `o_over_e` and the comparisons with the serving model fail only if the entire interval is beyond the limit.
+    So noise on a rare objective does not block a good model, and does not pass a bad one.
 
     Attributes:
         objective: the gate of every objective, over all impressions.
@@ -42,12 +48,15 @@ class Gates:
         slice: the gate of every objective on every slice; None gates no slice.
         slice_min_positives: a slice with fewer positives is reported but does not block.
         confidence: level of the confidence intervals.
+        too_few: what a gate with too few positives to judge does to the model. `pass` reports it and blesses the model,
+            `block_first` blocks the model if no model is serving yet, and `block` always blocks it.
 
     Example:
         >>> gates = Gates(
         ...     objective=Gate(min_auc=0.6, o_over_e=(0.9, 1.1)),
         ...     overrides={"comment": Gate(min_auc=0.55)},
         ...     slice=None,
+        ...     too_few="block_first",
         ... )
         >>> gates.of("comment").min_auc
         0.55
@@ -55,9 +64,11 @@ class Gates:
 
     objective: Gate = Gate(min_auc=0.55, o_over_e=(0.8, 1.25), max_auc_drop=0.01, max_calibration_worsening=0.1)
     overrides: dict[str, Gate] = Field(default_factory=dict)
-    slice: Gate | None = Gate(o_over_e=(0.5, 2.0), max_auc_drop=0.05)
+    # An O/E that the wide range for slices allows can by itself raise the normalized entropy above 1.
+    slice: Gate | None = Gate(max_normalized_entropy=None, o_over_e=(0.5, 2.0), max_auc_drop=0.05)
     slice_min_positives: Count = 100
     confidence: Annotated[float, Field(ge=0.5, le=0.9999)] = 0.95
+    too_few: Literal["pass", "block_first", "block"] = "pass"
 
     def of(self, objective: str) -> Gate:
         """The gate of one objective over all impressions."""

@@ -9,9 +9,8 @@ import numpy.typing as npt
 from ranker.evaluation import buckets
 from ranker.evaluation.buckets import COARSE_BUCKETS, FINE_BUCKETS, VIEWER_GROUPS, Floats, Ints
 from ranker.evaluation.cells import CellTable
+from ranker.evaluation.metrics import LOG_LOSS_FLOOR
 from ranker.evaluation.slicing import MAX_VALUES, SliceIndex, SliceKey, SliceSpec
-
-LOG_LOSS_FLOOR = 1e-7  # probabilities are clipped this far from 0 and 1: one wrong 0 or 1 would have an infinite loss
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 from ranker.documents import check_format, read_json, write_json
-from ranker.evaluation.gates import Outcome, Verdict, blessed
+from ranker.evaluation.gates import TOO_FEW, Outcome, Verdict, blessed
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.slicing import OVERALL, SliceSpec, slice_name
 from ranker.evaluation.summary import (
@@ -24,10 +24,11 @@ from ranker.evaluation.summary import (
 from ranker.evaluation.table import html_table, text_table
 from ranker.plain_text import sentence
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever a field of the file is renamed, moved or removed."""
 
-PASSED = "passed"
+State = Literal["refused", "too few", "passed", "no gate"]
+"""What the gates say about an objective."""
 
 _HEADINGS = ("objective", "positives", "AUC", "O/E", "NE", "gate")
 _NUMERIC = (1, 4)  # the columns without an interval
@@ -138,7 +139,7 @@ class Evaluation:
         curves: reliability curves and score histograms over all impressions, by objective.
         slices: metrics per slice.
         slices_dropped: kinds of slices that were dropped because they have too many values.
-        verdicts: of every gate over all impressions, and of the failed gates on slices.
+        verdicts: of every gate over all impressions, and of the gates on slices that failed or block the model.
         slice_verdicts: outcome → number of gates on slices with it.
     """
 
@@ -184,7 +185,7 @@ class Evaluation:
                 SliceEvaluation(dict(metrics.key), _objectives(metrics)) for metrics in slices if metrics.key != OVERALL
             ),
             slices_dropped=tuple(slices_dropped),
-            verdicts=tuple(v for v in verdicts if not v.slice or v.outcome == "failed"),
+            verdicts=tuple(v for v in verdicts if not v.slice or v.outcome == "failed" or v.refuses),
             slice_verdicts=dict(Counter(verdict.outcome for verdict in verdicts if verdict.slice)),
         )
 
@@ -198,17 +199,26 @@ class Evaluation:
         """Whether the baseline was evaluated together with the candidate."""
         return any(objective.baseline is not None for objective in self.objectives.values())
 
-    def gate(self, objective: str) -> str:
-        """The gates' result for an objective: `passed`, or each gate that blocks it or could not be evaluated.
-
-        Gates on slices that do not block are ignored.
-        """
+    def state(self, objective: str) -> State:
+        """What the gates say about an objective; gates on slices count only if they refuse it."""
         own = [verdict for verdict in self.verdicts if verdict.objective == objective]
-        if refusing := [f"{verdict.metric} {verdict.slice or 'overall'}" for verdict in own if verdict.refuses]:
-            return ", ".join(refusing)
-        if undefined := [v.metric for v in own if not v.slice and v.outcome == "not evaluated"]:
-            return f"{', '.join(undefined)} not evaluated"
-        return PASSED
+        overall = [verdict for verdict in own if not verdict.slice]
+        if any(verdict.refuses for verdict in own):
+            return "refused"
+        if any(verdict.outcome == "too few" for verdict in overall):
+            return "too few"
+        return "passed" if overall else "no gate"
+
+    def gate(self, objective: str) -> str:
+        """The state of an objective as text, with the metrics that are refused or have too few positives."""
+        state = self.state(objective)
+        own = [verdict for verdict in self.verdicts if verdict.objective == objective]
+        if state == "refused":
+            refusing = [f"{v.metric}{f' on {v.slice}' if v.slice else ''}" for v in own if v.refuses]
+            return f"refused: {', '.join(refusing)}"
+        if state == "too few":
+            return f"{TOO_FEW}: {', '.join(v.metric for v in own if not v.slice and v.outcome == 'too few')}"
+        return state
 
     def to_json(self) -> str:
         """The content of `gates.json`, indented."""
@@ -261,14 +271,14 @@ class Evaluation:
                 f"{metrics.positives:,}",
                 _with_interval(metrics.auc),
                 _with_interval(metrics.o_over_e),
-                _number(metrics.normalized_entropy),
+                _number(metrics.normalized_entropy.value),
                 self.gate(name),
             )
 
     def _notes(self) -> Iterator[str]:
         for verdict in self.verdicts:
-            if verdict.outcome == "failed":
-                yield f"failed: {verdict.text}"
+            if not verdict.passed:
+                yield f"{verdict.outcome}: {verdict.text}"
         if self.baseline.dropped:
             yield f"not compared with version {self.baseline.version}: {self.baseline.dropped}"
         for spec in self.slices_dropped:

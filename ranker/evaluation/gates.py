@@ -1,28 +1,88 @@
 """Gates: limits on a candidate's metrics, checked before it is published.
 
-A gate fails only if the entire interval of the metric is beyond the limit, so noise does not block a model. A slice
-with few positives and an undefined metric are reported but never block.
+`METRICS` lists the metrics that can be limited; a further one is one more entry. There are two rules. A floor or a
+ceiling has to be shown: the entire interval of the metric is within the limit, or the gate does not pass. A tolerance
+(O/E, and the comparisons with the serving model) passes unless the entire interval is beyond the limit. Where the
+interval cannot decide, there are too few positives to judge; `Gates.too_few` says what follows.
 """
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from ranker.config.gates import Gate, Gates
 from ranker.documents import LowerEnd, Number, UpperEnd
-from ranker.evaluation.intervals import Estimate
+from ranker.evaluation.buckets import VIEWER_GROUPS
+from ranker.evaluation.intervals import Estimate, student_quantile
 from ranker.evaluation.slicing import OVERALL, slice_name
-from ranker.evaluation.summary import SliceMetrics
+from ranker.evaluation.summary import Comparison, ObjectiveMetrics, SliceMetrics
 
-Outcome = Literal["passed", "failed", "not evaluated"]
+Outcome = Literal["passed", "failed", "too few"]
 Limit = tuple[float | None, float | None]
+Rule = Literal["to be shown", "tolerance"]
 
-_LABELS = {
-    "auc": "AUC",
-    "o_over_e": "O/E",
-    "auc_drop": "AUC drop compared with the serving model",
-    "calibration_worsening": "increase of |log O/E| compared with the serving model",
-}
+TOO_FEW = "too few positives to judge"
+
+# Without at least two positives there is no interval to plan with. With 40 positives, an AUC of 0.7 is shown to be
+# above 0.55 in about 85 of 100 draws.
+_PLANNED_POSITIVES = 40
+_MOST_TIMES = 1000  # beyond it, the estimate is close to its limit, and the number of positives needed means nothing
+
+
+@dataclass(frozen=True)
+class GatedMetric:
+    """A metric that a gate can limit.
+
+    Attributes:
+        name: its name in verdicts.
+        label: its name in sentences.
+        rule: `to be shown` for a floor or a ceiling, `tolerance` for a limit that only a significant excess fails.
+        limit: the lowest and the highest value that a gate allows; (None, None) without a limit.
+        estimate: the metric with its interval; None if there is no serving model to compare with.
+    """
+
+    name: str
+    label: str
+    rule: Rule
+    limit: Callable[[Gate], Limit]
+    estimate: Callable[[ObjectiveMetrics, Comparison | None], Estimate | None]
+
+
+METRICS: tuple[GatedMetric, ...] = (
+    GatedMetric("auc", "AUC", "to be shown", lambda gate: (gate.min_auc, None), lambda metrics, _: metrics.auc),
+    GatedMetric(
+        "normalized_entropy",
+        "normalized entropy",
+        "to be shown",
+        lambda gate: (None, gate.max_normalized_entropy),
+        lambda metrics, _: metrics.normalized_entropy,
+    ),
+    GatedMetric(
+        "o_over_e", "O/E", "tolerance", lambda gate: gate.o_over_e or (None, None), lambda metrics, _: metrics.o_over_e
+    ),
+    GatedMetric(
+        "auc_drop",
+        "AUC drop compared with the serving model",
+        "tolerance",
+        lambda gate: (None, gate.max_auc_drop),
+        lambda _, comparison: comparison.auc_drop if comparison else None,
+    ),
+    GatedMetric(
+        "normalized_entropy_growth",
+        "increase of normalized entropy compared with the serving model",
+        "tolerance",
+        lambda gate: (None, gate.max_normalized_entropy_growth),
+        lambda _, comparison: comparison.normalized_entropy_growth if comparison else None,
+    ),
+    GatedMetric(
+        "calibration_worsening",
+        "increase of |log O/E| compared with the serving model",
+        "tolerance",
+        lambda gate: (None, gate.max_calibration_worsening),
+        lambda _, comparison: comparison.calibration_worsening if comparison else None,
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -32,14 +92,15 @@ class Verdict:
     Attributes:
         objective: the objective.
         slice: the slice as text, "" for all impressions.
-        metric: auc, o_over_e, auc_drop or calibration_worsening.
+        metric: the name of one of `METRICS`.
         value: the metric; NaN where undefined.
         lower: lower end of its interval.
         upper: upper end of its interval.
         limit: the lowest and the highest allowed value; None leaves a side open.
-        outcome: `failed` if the entire interval is beyond the limit, `passed` if not, or `not evaluated`.
-        blocking: whether a failure blocks the model.
+        outcome: `passed`, `failed`, or `too few` positives to judge.
+        blocking: whether the model is blocked if this gate does not pass.
         text: all of this as a sentence.
+        positives_needed: with `too few`, about how many positives would decide if the metric stays as it is; else None.
     """
 
     objective: str
@@ -52,6 +113,7 @@ class Verdict:
     outcome: Outcome
     blocking: bool
     text: str
+    positives_needed: int | None = None
 
     @property
     def estimate(self) -> Estimate:
@@ -60,21 +122,27 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether the gate was evaluated and did not fail."""
+        """Whether the gate passed; a gate with too few positives to judge has not."""
         return self.outcome == "passed"
 
     @property
     def refuses(self) -> bool:
         """Whether this verdict blocks the model."""
-        return self.blocking and self.outcome == "failed"
+        return self.blocking and not self.passed
 
 
-def judge(slices: Iterable[SliceMetrics], gates: Gates) -> list[Verdict]:
+def judge(slices: Iterable[SliceMetrics], gates: Gates, first: bool = False) -> list[Verdict]:
     """Every gate's verdict on every slice, in the order of the slices.
 
     Without a baseline the comparisons with it are skipped: the first model is judged by the absolute limits only.
+
+    Args:
+        slices: metrics of every slice.
+        gates: the limits.
+        first: whether no model is serving yet.
     """
-    return [verdict for metrics in slices for verdict in _judge_slice(metrics, gates)]
+    few_block = gates.too_few == "block" or (gates.too_few == "block_first" and first)
+    return [verdict for metrics in slices for verdict in _judge_slice(metrics, gates, few_block)]
 
 
 def blessed(verdicts: Iterable[Verdict]) -> bool:
@@ -82,71 +150,121 @@ def blessed(verdicts: Iterable[Verdict]) -> bool:
     return not any(verdict.refuses for verdict in verdicts)
 
 
-def _judge_slice(metrics: SliceMetrics, gates: Gates) -> Iterator[Verdict]:
+def _judge_slice(metrics: SliceMetrics, gates: Gates, few_block: bool) -> Iterator[Verdict]:
+    overall = metrics.key == OVERALL
     for objective, candidate in metrics.candidate.items():
-        overall = metrics.key == OVERALL
         gate = gates.of(objective) if overall else gates.slice
         if gate is None:
             continue
-        enough = overall or candidate.positives >= gates.slice_min_positives
-        few = "" if enough else f"; reported only, with {candidate.positives} of {gates.slice_min_positives} positives"
-        comparison = metrics.comparison.get(objective)
-        estimates = {"auc": candidate.auc, "o_over_e": candidate.o_over_e}
-        if comparison is not None:
-            estimates["auc_drop"] = comparison.auc_drop
-            estimates["calibration_worsening"] = comparison.calibration_worsening
-        for metric, limit in _limits(gate).items():
-            if metric in estimates:
+        least = 0 if overall else gates.slice_min_positives
+        for metric in METRICS:
+            limit = metric.limit(gate)
+            estimate = metric.estimate(candidate, metrics.comparison.get(objective))
+            if limit != (None, None) and estimate is not None:
                 where = "" if overall else slice_name(metrics.key)
-                yield _verdict(objective, where, metric, estimates[metric], limit, enough, few)
-
-
-def _limits(gate: Gate) -> dict[str, Limit]:
-    limits: dict[str, Limit] = {}
-    if gate.min_auc is not None:
-        limits["auc"] = (gate.min_auc, None)
-    if gate.o_over_e is not None:
-        limits["o_over_e"] = gate.o_over_e
-    if gate.max_auc_drop is not None:
-        limits["auc_drop"] = (None, gate.max_auc_drop)
-    if gate.max_calibration_worsening is not None:
-        limits["calibration_worsening"] = (None, gate.max_calibration_worsening)
-    return limits
+                yield _verdict(metric, estimate, limit, candidate, (objective, where), least, few_block)
 
 
 def _verdict(
-    objective: str, where: str, metric: str, estimate: Estimate, limit: Limit, enough: bool, few: str
+    metric: GatedMetric,
+    estimate: Estimate,
+    limit: Limit,
+    metrics: ObjectiveMetrics,
+    place: tuple[str, str],
+    least: int,
+    few_block: bool,
 ) -> Verdict:
-    outcome, blocking, said = _decide(estimate, limit)
-    subject = f"{objective}{f' on {where}' if where else ''}: {_LABELS[metric]}"
+    objective, where = place
+    outcome = _outcome(metric.rule, estimate, limit, metrics)
+    needed = _positives_needed(estimate, limit, metrics) if outcome == "too few" else None
+    said = f"{_value_text(estimate)}, {_relation(outcome, estimate, limit)} {limit_text(limit)}"
+    if needed is not None:
+        said += f": {_few_text(needed, metrics)}"
+    if metrics.positives < least:
+        said += f"; reported only, with {metrics.positives} of {least} positives"
     return Verdict(
         objective=objective,
         slice=where,
-        metric=metric,
+        metric=metric.name,
         value=estimate.value,
         lower=estimate.lower,
         upper=estimate.upper,
         limit=limit,
         outcome=outcome,
-        blocking=blocking and enough,
-        text=f"{subject} {said}{few}",
+        blocking=metrics.positives >= least and (few_block or outcome != "too few"),
+        text=f"{objective}{f' on {where}' if where else ''}: {metric.label} {said}",
+        positives_needed=needed,
     )
 
 
-def _decide(estimate: Estimate, limit: Limit) -> tuple[Outcome, bool, str]:
-    """The outcome, whether it can block, and its text."""
+def _outcome(rule: Rule, estimate: Estimate, limit: Limit, metrics: ObjectiveMetrics) -> Outcome:
+    low = -math.inf if limit[0] is None else limit[0]
+    high = math.inf if limit[1] is None else limit[1]
+    if estimate.upper < low or estimate.lower > high:
+        return "failed"
+    if rule == "to be shown":
+        return "passed" if low <= estimate.lower and estimate.upper <= high else "too few"
+    # A tolerance is kept unless it is significantly exceeded, but an estimate without an interval says nothing.
+    bounded = math.isfinite(estimate.lower) and math.isfinite(estimate.upper)
+    return "passed" if bounded and 0 < metrics.positives < metrics.impressions else "too few"
+
+
+def _positives_needed(estimate: Estimate, limit: Limit, metrics: ObjectiveMetrics) -> int:
+    """About how many of the rarer outcomes would move the interval to one side of the limit, in two digits.
+
+    The width of an interval falls with the square root of their number, and with its degrees of freedom.
+    """
+    rarer = _rarer(metrics)
+    straddled = [edge for edge in limit if edge is not None and estimate.lower <= edge <= estimate.upper]
+    if rarer < 2 or not straddled or not math.isfinite(estimate.upper - estimate.lower):
+        return max(_PLANNED_POSITIVES, rarer + 1)
+    edge = straddled[0]
+    half = estimate.upper - estimate.value if estimate.value < edge else estimate.value - estimate.lower
+    distance = abs(estimate.value - edge)
+    # The ratio of two quantiles hardly depends on the level.
+    now, then = (student_quantile(0.95, min(groups, VIEWER_GROUPS)) for groups in (rarer, VIEWER_GROUPS))
+    times = min((half / distance * then / now) ** 2, _MOST_TIMES) if distance else _MOST_TIMES
+    return max(rarer + 1, _two_digits(rarer * times))
+
+
+def _two_digits(count: float) -> int:
+    """A count rounded up to two significant digits."""
+    unit = 10 ** max(0, math.floor(math.log10(count)) - 1)
+    return math.ceil(count / unit) * unit
+
+
+def _rarer(metrics: ObjectiveMetrics) -> int:
+    return min(metrics.positives, metrics.impressions - metrics.positives)
+
+
+def _few_text(needed: int, metrics: ObjectiveMetrics) -> str:
+    """`too few positives to judge (37; about 420 in 120,000 impressions would do)`."""
+    positives_are_rarer = 2 * metrics.positives <= metrics.impressions
+    few = TOO_FEW if positives_are_rarer else TOO_FEW.replace("positives", "negatives")
+    expected = metrics.mean_prediction if positives_are_rarer else 1.0 - metrics.mean_prediction
+    rate = _rarer(metrics) / metrics.impressions if _rarer(metrics) else expected
+    impressions = f" in {_two_digits(needed / rate):,} impressions" if rate > 0.0 else ""
+    return f"{few} ({_rarer(metrics):,}; about {needed:,}{impressions} would do)"
+
+
+def _value_text(estimate: Estimate) -> str:
     if not estimate.defined:
-        return "not evaluated", False, "is undefined, as all outcomes are the same: this gate was not evaluated"
+        return "is undefined, as all outcomes are the same"
+    return f"is {estimate.value:.3f} [{estimate.lower:.3f}, {estimate.upper:.3f}]"
+
+
+def _relation(outcome: Outcome, estimate: Estimate, limit: Limit) -> str:
+    if outcome == "too few":
+        return "not clearly on one side of the limit of" if estimate.defined else "and the limit is"
     low, high = limit
-    value = f"is {estimate.value:.3f} [{estimate.lower:.3f}, {estimate.upper:.3f}]"
-    if (low is not None and estimate.upper < low) or (high is not None and estimate.lower > high):
-        return "failed", True, f"{value}, beyond the limit of {_limit_text(limit)}"
-    if (low is not None and estimate.value < low) or (high is not None and estimate.value > high):
-        return "passed", True, f"{value}, beyond the limit of {_limit_text(limit)} by no more than noise"
-    return "passed", True, f"{value}, within the limit of {_limit_text(limit)}"
+    outside = (low is not None and estimate.value < low) or (high is not None and estimate.value > high)
+    if outcome == "passed" and outside:
+        return "by no more than noise beyond the limit of"
+    return f"{'beyond' if outcome == 'failed' else 'within'} the limit of"
 
 
-def _limit_text(limit: Limit) -> str:
+def limit_text(limit: Limit) -> str:
+    """A limit in words: `at least 0.55`, `at most 0.01`, `0.8 to 1.25`."""
     low, high = limit
     if low is None:
         return f"at most {high:g}"

@@ -13,6 +13,7 @@ from scipy import special
 
 from ranker.documents import LowerEnd, Number, UpperEnd
 from ranker.evaluation.buckets import Floats
+from ranker.evaluation.metrics import LOG_LOSS_FLOOR
 
 _LOG_LIMIT = 50.0  # stands for the logarithm of 0 or infinity in differences
 
@@ -109,6 +110,63 @@ def auc_interval(
     centre = special.logit(shrunk)
     lower, upper = special.expit(centre - half), special.expit(centre + half)
     return Estimate(value, min(float(lower), value), max(float(upper), value))
+
+
+def normalized_entropy_interval(
+    value: float,
+    without: Floats,
+    independent: float,
+    group_positives: Floats,
+    group_negatives: Floats,
+    confidence: float,
+) -> Estimate:
+    """The interval of a normalized entropy, symmetric in its logarithm, as the log loss of few positives is skewed.
+
+    Its variance is the jackknife's, and at least that for independent impressions. Its degrees of freedom are those of
+    the rarer class, as for AUC.
+
+    Args:
+        value: the normalized entropy of all groups.
+        without: the normalized entropy without each group, [groups].
+        independent: its variance for independent impressions, `normalized_entropy_variance`.
+        group_positives: positives per group, [groups].
+        group_negatives: negatives per group, [groups].
+        confidence: level of the interval.
+    """
+    if np.isnan(value):
+        return UNDEFINED
+    with_rarer = min(np.count_nonzero(group_positives), np.count_nonzero(group_negatives))
+    if with_rarer < 2 or value <= 0.0:
+        return Estimate(value, 0.0, float("inf"))
+    present = (group_positives + group_negatives) > 0
+    variance = max(jackknife_variance(without, present), independent)
+    half = student_quantile(confidence, int(with_rarer)) * variance**0.5 / value
+    with np.errstate(over="ignore"):
+        return Estimate(value, float(value * np.exp(-half)), float(value * np.exp(half)))
+
+
+def normalized_entropy_variance(value: float, counts: Floats, predicted: Floats) -> float:
+    """The variance of a normalized entropy for independent impressions, by linearisation (the delta method).
+
+    The normalized entropy is the mean log loss over that of the base rate. So an impression moves it by its log loss
+    minus `value` times the log loss of the base rate on it. One more impression of the rarer class is added, with the
+    prediction of the base rate: otherwise few impressions that happen to agree would have no variance.
+
+    Args:
+        value: the normalized entropy.
+        counts: negative [0] and positive [1] impressions by bucket of the prediction, [2, buckets].
+        predicted: sum of the predictions by bucket, [buckets].
+    """
+    negatives, positives = float(counts[0].sum()), float(counts[1].sum())
+    if min(positives, negatives) == 0.0:
+        return float("inf")
+    occupied = np.flatnonzero(counts.sum(axis=0))
+    probability = (predicted[occupied] / counts[:, occupied].sum(axis=0)).clip(LOG_LOSS_FLOOR, 1.0 - LOG_LOSS_FLOOR)
+    rate = positives / (positives + negatives)
+    of_rate = -np.log([1.0 - rate, rate])
+    moved = -np.log(np.stack([1.0 - probability, probability])) - value * of_rate[:, None]
+    squares = float((counts[:, occupied] * moved**2).sum()) + ((1.0 - value) * of_rate.max()) ** 2
+    return squares / float(of_rate @ [negatives, positives]) ** 2
 
 
 def _hanley_mcneil(auc: float, positives: float, negatives: float) -> float:

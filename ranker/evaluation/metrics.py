@@ -8,6 +8,7 @@ import numpy.typing as npt
 from ranker.evaluation.buckets import Floats, lower_edges
 
 RELIABILITY_BINS = 20
+LOG_LOSS_FLOOR = 1e-7  # probabilities are clipped this far from 0 and 1: one wrong 0 or 1 would have an infinite loss
 
 
 def auc(counts: Floats) -> Floats:

@@ -33,7 +33,7 @@ class ObjectiveMetrics:
         o_over_e_variance: of O/E, over groups of viewers; infinite for fewer than two groups.
         viewer_groups: groups of viewers with any impression.
         mean_prediction: mean predicted probability.
-        normalized_entropy: log loss over the entropy of the base rate.
+        normalized_entropy: log loss over the entropy of the base rate; see `metrics.normalized_entropy`.
         log_loss: mean log loss in nats.
         expected_calibration_error: mean gap of the reliability curve.
     """
@@ -45,7 +45,7 @@ class ObjectiveMetrics:
     o_over_e_variance: Variance
     viewer_groups: int
     mean_prediction: Number
-    normalized_entropy: Number
+    normalized_entropy: Estimate
     log_loss: Number
     expected_calibration_error: Number
 
@@ -85,10 +85,12 @@ class Comparison:
 
     Attributes:
         auc_drop: the baseline's AUC minus the candidate's.
+        normalized_entropy_growth: the candidate's normalized entropy minus the baseline's.
         calibration_worsening: |log O/E| of the candidate minus that of the baseline.
     """
 
     auc_drop: Estimate
+    normalized_entropy_growth: Estimate
     calibration_worsening: Estimate
 
 
@@ -140,6 +142,7 @@ def summarize(
         comparison = {
             name: Comparison(
                 auc_drop=_auc_drop(sums[name], baseline_sums[name], confidence),
+                normalized_entropy_growth=_normalized_entropy_growth(sums[name], baseline_sums[name], confidence),
                 calibration_worsening=intervals.calibration_worsening(
                     candidate[name].o_over_e,
                     baseline[name].o_over_e,
@@ -161,6 +164,7 @@ def objective_metrics(sums: Sums, curve: Reliability, confidence: float) -> Obje
     impressions, positives = float(sums.counts.sum()), float(sums.counts[1].sum())
     predicted, log_loss = float(sums.group_predicted.sum()), float(sums.group_log_loss.sum())
     group_negatives, group_positives = sums.group_counts[:, 0].sum(axis=-1), sums.group_counts[:, 1].sum(axis=-1)
+    entropy = float(metrics.normalized_entropy(log_loss, positives, impressions))
     outcomes = intervals.outcome_counts(group_positives, sums.group_predicted, group_positives + group_negatives)
     return ObjectiveMetrics(
         impressions=int(impressions),
@@ -172,7 +176,14 @@ def objective_metrics(sums: Sums, curve: Reliability, confidence: float) -> Obje
         o_over_e_variance=outcomes.variance,
         viewer_groups=outcomes.groups,
         mean_prediction=predicted / impressions if impressions else float("nan"),
-        normalized_entropy=float(metrics.normalized_entropy(log_loss, positives, impressions)),
+        normalized_entropy=intervals.normalized_entropy_interval(
+            entropy,
+            _normalized_entropy_without(sums),
+            intervals.normalized_entropy_variance(entropy, sums.counts, sums.predicted),
+            group_positives,
+            group_negatives,
+            confidence,
+        ),
         log_loss=log_loss / impressions if impressions else float("nan"),
         expected_calibration_error=curve.expected_calibration_error,
     )
@@ -180,10 +191,34 @@ def objective_metrics(sums: Sums, curve: Reliability, confidence: float) -> Obje
 
 def _auc_drop(candidate: Sums, baseline: Sums, confidence: float) -> Estimate:
     """The baseline's AUC minus the candidate's, leaving out the same viewers from both."""
-    group_positives, group_negatives = (candidate.group_counts[:, y].sum(axis=-1) for y in (1, 0))
-    return intervals.difference_interval(
+    return _difference(
         float(metrics.auc(baseline.counts) - metrics.auc(candidate.counts)),
         _auc_without(baseline) - _auc_without(candidate),
+        candidate,
+        confidence,
+    )
+
+
+def _normalized_entropy_growth(candidate: Sums, baseline: Sums, confidence: float) -> Estimate:
+    """The candidate's normalized entropy minus the baseline's, leaving out the same viewers from both."""
+    ours, theirs = (
+        metrics.normalized_entropy(sums.group_log_loss.sum(), sums.counts[1].sum(), sums.counts.sum())
+        for sums in (candidate, baseline)
+    )
+    return _difference(
+        float(ours - theirs),
+        _normalized_entropy_without(candidate) - _normalized_entropy_without(baseline),
+        candidate,
+        confidence,
+    )
+
+
+def _difference(value: float, without: Floats, candidate: Sums, confidence: float) -> Estimate:
+    """The interval of a difference between two models; its degrees of freedom are those of the rarer class."""
+    group_positives, group_negatives = (candidate.group_counts[:, y].sum(axis=-1) for y in (1, 0))
+    return intervals.difference_interval(
+        value,
+        without,
         group_positives + group_negatives > 0,
         int(min(np.count_nonzero(group_positives), np.count_nonzero(group_negatives))),
         confidence,
@@ -210,3 +245,13 @@ def _auc_without(sums: Sums) -> Floats:
     The coarse buckets shift all these AUCs by nearly the same small amount, and only their variance is used.
     """
     return metrics.auc(sums.group_counts.sum(axis=0) - sums.group_counts)
+
+
+def _normalized_entropy_without(sums: Sums) -> Floats:
+    """The normalized entropy without each group of viewers, [VIEWER_GROUPS]."""
+    group_positives, group_impressions = sums.group_counts[:, 1].sum(axis=-1), sums.group_counts.sum(axis=(1, 2))
+    return metrics.normalized_entropy(
+        sums.group_log_loss.sum() - sums.group_log_loss,
+        group_positives.sum() - group_positives,
+        group_impressions.sum() - group_impressions,
+    )

@@ -1,8 +1,10 @@
 """The verdict as a sentence, and its notes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ranker.evaluation.evaluation import Evaluation
+from ranker.evaluation.gates import TOO_FEW, Verdict
 from ranker.reports.calibration.inputs import ReportInputs
 from ranker.reports.html_table import Tone
 from ranker.reports.text import plural
@@ -18,40 +20,47 @@ class Note:
 
 @dataclass(frozen=True)
 class Headline:
-    """The headline of the page."""
+    """The headline of the page; good only if every gate over all impressions passed."""
 
-    blessed: bool
+    tone: Tone
     sentence: str
     notes: tuple[Note, ...]
 
 
 def verdict(inputs: ReportInputs) -> Headline:
-    """Whether the model is published, and why; every failed gate is a note with its value and limit."""
+    """Whether the model is published, and why; every gate that did not pass is a note with its value and limit."""
     evaluation = inputs.evaluation
-    refusing = [v.text for v in evaluation.verdicts if v.refuses]
-    informing = [v.text for v in evaluation.verdicts if v.outcome == "failed" and not v.blocking]
-    unmeasured = [v.text for v in evaluation.verdicts if v.outcome == "not evaluated" and not v.slice]
+    refusing = [v for v in evaluation.verdicts if v.refuses]
+    informing = [v for v in evaluation.verdicts if not v.passed and not v.blocking]
     notes = [
-        *(Note(text, "bad") for text in refusing),
-        *(Note(text, "warn") for text in informing),
-        *(Note(text, "warn") for text in unmeasured),
+        *(Note(v.text, "bad") for v in refusing),
+        *(Note(v.text, "warn") for v in informing),
         _baseline_note(evaluation),
         *_slice_notes(evaluation),
         *(Note(f"the feed log has no {day}; trained without it", "warn") for day in inputs.missing_days),
         *(Note(warning, "warn") for warning in inputs.feed_log_warnings),
     ]
-    return Headline(evaluation.blessed, _sentence(inputs, refusing), tuple(notes))
+    undecided = any(v.outcome == "too few" and not v.slice for v in evaluation.verdicts)
+    tone: Tone = "bad" if refusing else "warn" if undecided else "good"
+    return Headline(tone, _sentence(inputs, refusing), tuple(notes))
 
 
-def _sentence(inputs: ReportInputs, refusing: list[str]) -> str:
+def _sentence(inputs: ReportInputs, refusing: list[Verdict]) -> str:
     evaluation = inputs.evaluation
     if refusing:
-        return f"Not blessed: {plural(len(refusing), 'gate')} failed, and the previous model continues to serve."
-    overall = sum(1 for v in evaluation.verdicts if not v.slice and v.passed)
+        return f"Not blessed: {', and '.join(_counted(refusing))}, and the previous model continues to serve."
+    overall = [v for v in evaluation.verdicts if not v.slice]
     on_slices = evaluation.slice_verdicts.get("passed", 0)
-    passed = plural(overall, "gate") + (f" and {on_slices:,} on slices" if on_slices else "")
+    passed = plural(sum(v.passed for v in overall), "gate") + (f" and {on_slices:,} on slices" if on_slices else "")
     pushed = f" and pushed as version {inputs.pushed_version}" if inputs.pushed_version else ""
-    return f"Blessed{pushed}: {passed} passed."
+    return f"Blessed{pushed}: {', and '.join([f'{passed} passed', *_counted(overall)])}."
+
+
+def _counted(verdicts: list[Verdict]) -> Iterator[str]:
+    """How many gates failed, and how many had too few positives; nothing for none."""
+    for outcome, said in (("failed", "failed"), ("too few", f"had {TOO_FEW}")):
+        if number := sum(v.outcome == outcome for v in verdicts):
+            yield f"{plural(number, 'gate')} {said}"
 
 
 def _baseline_note(evaluation: Evaluation) -> Note:

@@ -6,8 +6,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from ranker.evaluation.evaluation import Evaluation, ObjectiveEvaluation
-from ranker.evaluation.gates import Limit
+from ranker.evaluation.evaluation import ObjectiveEvaluation, State
+from ranker.evaluation.gates import TOO_FEW, limit_text
 from ranker.evaluation.intervals import UNDEFINED, Estimate
 from ranker.reports.calibration.inputs import FeatureComparison, ReportInputs
 from ranker.reports.calibration.reliability import merged
@@ -17,11 +17,12 @@ from ranker.reports.text import count, defined, interval, number, percent, signi
 _NE = TableColumn(
     "NE", "normalized entropy: log loss over the entropy of the base rate; below 1 is better than the base rate"
 )
+_TONES: dict[State, Tone] = {"refused": "bad", "too few": "warn", "passed": "good", "no gate": "muted"}
 _ECE = TableColumn("ECE", "expected calibration error: mean gap of the reliability diagram")
 _SERVING = (
     TableColumn("serving AUC", "of the model now serving; below it the candidate's AUC drop"),
     TableColumn("serving O/E", "of the model now serving; below it the candidate's increase of |log O/E|"),
-    TableColumn("serving NE", "of the model now serving"),
+    TableColumn("serving NE", "of the model now serving; below it the candidate's increase of normalized entropy"),
 )
 
 
@@ -43,17 +44,16 @@ def objectives_table(inputs: ReportInputs) -> Table:
         metrics = evaluated.candidate
         rate = defined(metrics.base_rate)
         trained = inputs.base_rates.get(name)
-        gate, tone = _gate(inputs.evaluation, name)
         rows.append(
             (
                 TableCell(name, name, f"{inputs.towers[name]} tower" if name in inputs.towers else ""),
                 _bounded(metrics.auc),
                 _bounded(metrics.o_over_e),
-                text_cell(gate, tone),
+                text_cell(inputs.evaluation.gate(name), _TONES[inputs.evaluation.state(name)]),
                 TableCell(
-                    number(metrics.normalized_entropy),
-                    defined(metrics.normalized_entropy),
-                    f"{number(metrics.log_loss, 4)} nats",
+                    number(metrics.normalized_entropy.value),
+                    defined(metrics.normalized_entropy.value),
+                    f"{interval(metrics.normalized_entropy)}\n{number(metrics.log_loss, 4)} nats",
                 ),
                 *(_serving_cells(evaluated) if inputs.compared else ()),
                 TableCell(count(metrics.positives), metrics.positives),
@@ -126,7 +126,7 @@ def slices_table(inputs: ReportInputs) -> Table:
                 *((_value(serving.auc.value if serving else None),) if inputs.compared else ()),
                 _bounded(metrics.o_over_e),
                 *((_value(serving.o_over_e.value if serving else None),) if inputs.compared else ()),
-                _value(metrics.normalized_entropy),
+                _value(metrics.normalized_entropy.value),
                 _value(metrics.expected_calibration_error, 4),
             )
         )
@@ -134,7 +134,7 @@ def slices_table(inputs: ReportInputs) -> Table:
 
 
 def gates_table(inputs: ReportInputs) -> Table:
-    """Every verdict over all impressions, and the failed verdicts on slices."""
+    """Every verdict over all impressions, and the verdicts on slices that failed or block the model."""
     columns = [
         TableColumn("objective", numeric=False),
         TableColumn("slice", numeric=False),
@@ -146,14 +146,16 @@ def gates_table(inputs: ReportInputs) -> Table:
     rows = []
     for v in inputs.evaluation.verdicts:
         tone: Tone = "bad" if v.refuses else "good" if v.passed else "warn"
-        outcome = f"{v.outcome}, reported only" if v.outcome == "failed" and not v.blocking else v.outcome
+        outcome = TOO_FEW if v.outcome == "too few" else v.outcome
+        if v.outcome == "failed" and not v.blocking:
+            outcome += ", reported only"
         rows.append(
             (
                 text_cell(v.objective),
                 text_cell(v.slice or "all impressions"),
                 text_cell(v.metric),
                 _bounded(v.estimate),
-                text_cell(_limit(v.limit)),
+                text_cell(limit_text(v.limit)),
                 text_cell(outcome, tone),
             )
         )
@@ -243,10 +245,11 @@ def _serving_cells(evaluated: ObjectiveEvaluation) -> tuple[TableCell, TableCell
     serving, comparison = evaluated.baseline, evaluated.comparison
     drop = comparison.auc_drop if comparison else UNDEFINED
     growth = comparison.calibration_worsening if comparison else UNDEFINED
+    entropy_growth = comparison.normalized_entropy_growth if comparison else UNDEFINED
     return (
         _compared(serving.auc.value if serving else None, "drop", drop),
         _compared(serving.o_over_e.value if serving else None, "growth", growth),
-        _value(serving.normalized_entropy if serving else None),
+        _compared(serving.normalized_entropy.value if serving else None, "growth", entropy_growth),
     )
 
 
@@ -257,20 +260,3 @@ def _compared(value: float | None, what: str, difference: Estimate) -> TableCell
 
 def _value(value: float | None, digits: int = 3) -> TableCell:
     return TableCell(number(value, digits), defined(value))
-
-
-def _limit(limit: Limit) -> str:
-    low, high = limit
-    if low is None:
-        return f"at most {high:g}"
-    return f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
-
-
-def _gate(evaluation: Evaluation, objective: str) -> tuple[str, Tone]:
-    verdicts = [v for v in evaluation.verdicts if v.objective == objective and not v.slice]
-    failed = [v.metric for v in verdicts if v.outcome == "failed"]
-    if failed:
-        return f"failed: {', '.join(failed)}", "bad"
-    if any(v.outcome == "not evaluated" for v in verdicts):
-        return "not evaluated", "warn"
-    return ("passed", "good") if verdicts else ("none", "muted")

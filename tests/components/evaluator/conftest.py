@@ -18,7 +18,7 @@ from tests.ranker.evaluation.simulated import OBJECTIVES, SLICES, Simulated, sim
 
 GATES = Gates(
     objective=Gate(min_auc=0.55, o_over_e=(0.7, 1.4), max_auc_drop=0.02, max_calibration_worsening=0.15),
-    slice=Gate(o_over_e=(0.5, 2.0)),
+    slice=Gate(max_normalized_entropy=None, o_over_e=(0.5, 2.0)),
     slice_min_positives=50,
 )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import tensorflow_model_analysis as tfma
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 from tensorflow_model_analysis.api import dataframe
 from tfx.components.util import model_utils
 from tfx.types import standard_artifacts
@@ -33,7 +33,7 @@ def test_the_first_model_is_blessed_by_absolute_gates_and_tfma_reads_its_evaluat
     assert (Path(result.blessing.uri) / "BLESSED").exists()
     assert result.evaluation.blessed is True
     assert result.evaluation.baseline == Baseline()
-    assert {verdict.metric for verdict in result.evaluation.verdicts} == {"auc", "o_over_e"}
+    assert {verdict.metric for verdict in result.evaluation.verdicts} == {"auc", "normalized_entropy", "o_over_e"}
 
     loaded = tfma.load_eval_result(result.uri)
     overall = dict(loaded.slicing_metrics)[()]
@@ -45,6 +45,10 @@ def test_the_first_model_is_blessed_by_absolute_gates_and_tfma_reads_its_evaluat
         assert metrics["auc"]["boundedValue"]["lowerBound"] < exact < metrics["auc"]["boundedValue"]["upperBound"]
         assert metrics["o_over_e"]["boundedValue"]["value"] == pytest.approx(labels.sum() / scores.sum(), rel=1e-6)
         assert metrics["positives"]["doubleValue"] == labels.sum()
+        entropy = metrics["normalized_entropy"]["boundedValue"]
+        base = log_loss(labels, np.full(len(labels), labels.mean()))
+        assert entropy["value"] == pytest.approx(log_loss(labels, scores) / base, rel=1e-4)
+        assert entropy["lowerBound"] < entropy["value"] < entropy["upperBound"] < 1.0
 
     frame = dataframe.metrics_as_dataframes(tfma.load_metrics(result.uri)).double_value
     crosses = frame[frame[("slices", "device")].notna() & frame[("slices", "country")].notna()]
@@ -156,6 +160,6 @@ def test_batch_size_does_not_change_the_evaluation(
     for name in OBJECTIVES:
         # TensorFlow itself rounds a probability differently at the end of a vector.
         one, other = (asdict(found[name].candidate) for found in (pieces, whole))
-        for estimate in ("auc", "o_over_e"):
+        for estimate in ("auc", "normalized_entropy", "o_over_e"):
             assert one.pop(estimate) == pytest.approx(other.pop(estimate), rel=1e-6)
         assert one == pytest.approx(other, rel=1e-6)

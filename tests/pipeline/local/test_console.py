@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from pipeline.local.console import RunDisplay, objectives_table, verdict_lines
+from pipeline.local.console import RunDisplay, blessing, objectives_table, verdict_lines
 from pipeline.local.run_summary import GateSummary, ObjectiveSummary, RunSummary
 from ranker.evaluation.evaluation import Baseline
 from ranker.evaluation.gates import Outcome
@@ -52,8 +52,10 @@ CLICK = ObjectiveSummary(
     o_over_e_lower=0.97,
     o_over_e_upper=1.05,
     normalized_entropy=0.9,
+    state="passed",
     gate="passed",
 )
+FEW = ObjectiveSummary(impressions=10_000, positives=12, state="too few", gate="too few positives to judge: auc")
 
 
 def a_gate(text: str, outcome: Outcome, blocking: bool) -> GateSummary:
@@ -63,7 +65,9 @@ def a_gate(text: str, outcome: Outcome, blocking: bool) -> GateSummary:
 
 def test_the_table_shows_gates_and_undefined_metrics() -> None:
     metrics = CLICK
-    undefined = ObjectiveSummary(impressions=10_000, positives=0, gate="o_over_e device=tv")
+    undefined = ObjectiveSummary(
+        impressions=10_000, positives=0, state="refused", gate="refused: o_over_e on device=tv"
+    )
     target, file = console()
     target.print(objectives_table("2026-01-12", {"click": metrics, "reshare": undefined}))
     text = file.getvalue()
@@ -73,20 +77,41 @@ def test_the_table_shows_gates_and_undefined_metrics() -> None:
     assert "device=tv" in text
     assert "2026-01-12, held out: 10,000 impressions" in text
     [reshare] = [line.split() for line in text.splitlines() if line.startswith("reshare")]
-    assert reshare == ["reshare", "0", "–", "–", "–", "o_over_e"]
+    assert reshare == ["reshare", "0", "–", "–", "–", "refused:"]
 
 
-def test_every_failed_gate_and_every_skipped_check_is_a_line() -> None:
+def test_only_an_objective_that_passed_is_green() -> None:
+    refused = replace(FEW, state="refused", gate="refused: auc")
+    target = Console(file=io.StringIO(), width=120, force_terminal=True, color_system="standard")
+    target.print(objectives_table("2026-01-12", {"click": CLICK, "comment": FEW, "reshare": refused}))
+    text = target.file.getvalue()  # type: ignore[attr-defined]
+    green, yellow, red = ("\x1b[32m", "\x1b[33m", "\x1b[31m")
+    assert f"{green}passed" in text
+    assert f"{yellow}too few positives to judge: auc" in text
+    assert f"{red}refused: auc" in text
+
+
+def test_a_model_with_too_few_positives_to_judge_is_not_blessed_in_green() -> None:
+    summary = RunSummary("run", "feed", "2026-01-12", "log", "complete", blessed=True, objectives={"click": CLICK})
+    assert blessing(summary) == "[green]blessed[/]"
+    undecided = replace(summary, objectives={"click": CLICK, "comment": FEW})
+    assert blessing(undecided) == "[yellow]blessed, with too few positives to judge comment[/]"
+    assert blessing(replace(undecided, blessed=False)) == "[red]not blessed[/]"
+
+
+def test_every_gate_that_did_not_pass_and_every_skipped_check_is_a_line() -> None:
     blocking = "click on device=ios: O/E is 3.1 [2.8, 3.4], beyond the limit of 0.5 to 2"
     informing = (
         "share on device=tv: O/E is 4 [2.1, 7], beyond the limit of 0.5 to 2; reported only, with 3 of 100 positives"
     )
+    undecided = "like: AUC is 0.6 [0.5, 0.7], not clearly on one side of the limit of at least 0.55: too few positives"
     nothing = RunSummary("run", "feed", "2026-01-12", "log", "complete")
     summary = replace(
         nothing,
         gates=(
             a_gate(blocking, "failed", blocking=True),
             a_gate(informing, "failed", blocking=False),
+            a_gate(undecided, "too few", blocking=False),
             a_gate("click: AUC is 0.7 [0.6, 0.8], within the limit of at least 0.55", "passed", blocking=True),
         ),
         slices_dropped=(("author", "device"),),
@@ -98,6 +123,7 @@ def test_every_failed_gate_and_every_skipped_check_is_a_line() -> None:
     assert file.getvalue().splitlines() == [
         f"gate: {blocking}",
         f"note: {informing}",
+        f"note: {undecided}",
         "warning: slices by author × device were left out: they have too many values",
         "warning: not compared with the model now serving, version 7: it predicts ['follow']",
     ]

@@ -32,7 +32,7 @@ EVALUATION = Evaluation(
         verdict("click", "auc"),
         verdict("like", "o_over_e", "failed", "tv"),
         verdict("click", "o_over_e", "failed", "tv", blocking=False),
-        verdict("reply", "auc", "not evaluated", blocking=False),
+        verdict("reply", "auc", "too few", blocking=False),
     ),
     slice_verdicts={"passed": 3, "failed": 2},
 )
@@ -69,12 +69,14 @@ def summary(runs: list[ComponentRun]) -> RunSummary:
 def test_gates_are_reported_per_objective_and_only_if_they_block(runs: list[ComponentRun]) -> None:
     result = summary(runs)
     gates = {name: metrics.gate for name, metrics in result.objectives.items()}
-    assert gates == {"click": "passed", "like": "o_over_e tv", "reply": "auc not evaluated"}
+    assert gates == {"click": "passed", "like": "refused: o_over_e on tv", "reply": "too few positives to judge: auc"}
+    states = [metrics.state for metrics in result.objectives.values()]
+    assert states == ["passed", "refused", "too few"]
     assert [(gate.objective, gate.slice, gate.outcome) for gate in result.gates] == [
         ("click", "", "passed"),
         ("like", "tv", "failed"),
         ("click", "tv", "failed"),
-        ("reply", "", "not evaluated"),
+        ("reply", "", "too few"),
     ]
     assert result.gates[1] == GateSummary(
         objective="like",
@@ -101,6 +103,8 @@ def test_metrics_have_their_intervals_and_undefined_values_are_none(runs: list[C
     click, like, reply = summary(runs).objectives.values()
     assert (click.auc, click.auc_lower, click.auc_upper) == (0.7512, 0.74, 0.7625)
     assert (click.positives, click.normalized_entropy) == (2_000, 0.9)
+    assert (click.normalized_entropy_lower, click.normalized_entropy_upper) == (0.85, 0.95)
+    assert (click.normalized_entropy_growth, click.normalized_entropy_growth_lower) == (0.02, -0.01)
     assert click.baseline is not None
     assert click.baseline.o_over_e == 2.0
     assert (click.auc_drop, click.auc_drop_lower, click.calibration_worsening) == (0.01, None, None)

@@ -15,7 +15,7 @@ from ranker.evaluation.metrics import Reliability
 from ranker.evaluation.scores import ScoreHistogram
 from ranker.evaluation.summary import Comparison, Curves, ObjectiveMetrics
 
-NAN, INFINITY = math.nan, math.inf
+INFINITY = math.inf
 
 MEASURED = ObjectiveMetrics(
     impressions=10_000,
@@ -25,7 +25,7 @@ MEASURED = ObjectiveMetrics(
     o_over_e_variance=4e-4,
     viewer_groups=32,
     mean_prediction=0.198,
-    normalized_entropy=0.9,
+    normalized_entropy=Estimate(0.9, 0.85, 0.95),
     log_loss=0.45,
     expected_calibration_error=0.01,
 )
@@ -37,7 +37,7 @@ ONE_VIEWER = ObjectiveMetrics(
     o_over_e_variance=INFINITY,
     viewer_groups=1,
     mean_prediction=0.00005,
-    normalized_entropy=1.1,
+    normalized_entropy=Estimate(1.1, 0.0, INFINITY),
     log_loss=0.001,
     expected_calibration_error=0.00005,
 )
@@ -49,11 +49,15 @@ NEVER = ObjectiveMetrics(
     o_over_e_variance=0.0,
     viewer_groups=32,
     mean_prediction=0.001,
-    normalized_entropy=NAN,
+    normalized_entropy=UNDEFINED,
     log_loss=0.001,
     expected_calibration_error=0.001,
 )
-COMPARISON = Comparison(Estimate(0.01, -INFINITY, INFINITY), UNDEFINED)
+COMPARISON = Comparison(
+    auc_drop=Estimate(0.01, -INFINITY, INFINITY),
+    normalized_entropy_growth=Estimate(0.02, -0.01, 0.05),
+    calibration_worsening=UNDEFINED,
+)
 CURVES = ObjectiveCurves(
     Curves(
         Reliability((0.0, 0.2, 1.0), (6_000.0, 4_000.0), (500.0, 1_500.0), (480.5, 1_499.5)),
@@ -66,7 +70,7 @@ def verdict(
     objective: str, metric: str, outcome: Outcome = "passed", where: str = "", blocking: bool = True
 ) -> Verdict:
     """A gate on O/E or AUC."""
-    estimate = UNDEFINED if outcome == "not evaluated" else Estimate(1.0, 0.5, INFINITY)
+    estimate = UNDEFINED if outcome == "too few" else Estimate(1.0, 0.5, INFINITY)
     limit: Limit = (0.55, None) if metric == "auc" else (0.8, 1.25)
     text = f"{objective}{f' on {where}' if where else ''}: {metric} {outcome}"
     return Verdict(
@@ -85,7 +89,7 @@ def first() -> Evaluation:
         verdicts=(
             verdict("click", "auc"),
             verdict("click", "o_over_e"),
-            verdict("reply", "auc", "not evaluated", blocking=False),
+            verdict("reply", "auc", "too few", blocking=False),
         ),
     )
 

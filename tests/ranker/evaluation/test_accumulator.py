@@ -37,7 +37,7 @@ def test_every_slice_and_cross_agrees_with_scikit_learn(data: Simulated, result:
             assert ours.o_over_e.value == pytest.approx(labels.sum() / scores.sum(), abs=1e-9)
             assert ours.log_loss == pytest.approx(sk.log_loss(labels, scores), abs=1e-9)
             entropy = sk.log_loss(labels, np.full(len(labels), labels.mean()))
-            assert ours.normalized_entropy == pytest.approx(ours.log_loss / entropy, abs=1e-9)
+            assert ours.normalized_entropy.value == pytest.approx(ours.log_loss / entropy, abs=1e-9)
             assert ours.mean_prediction == pytest.approx(scores.mean(), abs=1e-12)
 
 

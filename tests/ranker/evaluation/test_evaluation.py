@@ -18,7 +18,9 @@ from ranker.evaluation.summary import BASELINE, CANDIDATE, Model, summarize
 from tests.ranker.evaluation.handmade import ONE_VIEWER, compared, dropped, first
 from tests.ranker.evaluation.simulated import OBJECTIVES, accumulate, simulate
 
-GATES = Gates(objective=Gate(min_auc=0.55, o_over_e=(0.8, 1.25)), slice=Gate(o_over_e=(0.5, 2.0)))
+GATES = Gates(
+    objective=Gate(min_auc=0.55, o_over_e=(0.8, 1.25)), slice=Gate(max_normalized_entropy=None, o_over_e=(0.5, 2.0))
+)
 
 
 def test_it_holds_metrics_of_both_models_and_every_slice() -> None:
@@ -85,7 +87,7 @@ def test_a_slice_gate_that_failed_is_listed_and_one_that_passed_is_only_counted(
     [listed] = [verdict for verdict in evaluation.verdicts if verdict.slice]
     assert (listed.objective, listed.slice, listed.limit) == ("click", "device=ios", (0.5, 2.0))
     assert evaluation.slice_verdicts == {"passed": 5, "failed": 1}
-    assert evaluation.gate("click") == "o_over_e overall, o_over_e device=ios"
+    assert evaluation.gate("click") == "refused: normalized_entropy, o_over_e, o_over_e on device=ios"
     assert evaluation.gate("share") == "passed"
 
 
@@ -115,7 +117,7 @@ def test_undefined_and_unbounded_values_are_null_in_the_file_and_restored() -> N
     assert read.baseline is not None
     assert not read.baseline.auc.defined
     assert math.isnan(read.baseline.auc.lower)
-    assert math.isnan(read.baseline.normalized_entropy)
+    assert math.isnan(read.baseline.normalized_entropy.value)
     assert read.comparison is not None
     assert (read.comparison.auc_drop.lower, read.comparison.auc_drop.upper) == (-math.inf, math.inf)
     assert not read.comparison.calibration_worsening.defined
@@ -128,11 +130,11 @@ def test_an_objective_that_was_never_observed_is_undefined() -> None:
     evaluation = Evaluation.of(slices, judge(slices, GATES), Baseline(), 0.95)
     share = Evaluation.from_json(evaluation.to_json()).objectives["share"].candidate
     assert not share.auc.defined
-    assert math.isnan(share.normalized_entropy)
+    assert math.isnan(share.normalized_entropy.value)
     assert share.o_over_e.value == 0.0
     assert share.o_over_e.upper > 0.0
     auc = next(verdict for verdict in evaluation.verdicts if verdict.objective == "share" and verdict.metric == "auc")
-    assert (auc.outcome, auc.estimate.defined) == ("not evaluated", False)
+    assert (auc.outcome, auc.estimate.defined) == ("too few", False)
 
 
 @pytest.mark.parametrize(
@@ -140,9 +142,9 @@ def test_an_objective_that_was_never_observed_is_undefined() -> None:
     [
         (
             lambda d: d.pop("format"),
-            "format: it has no format number, but this version reads format 2; evaluate the mo",
+            "format: it has no format number, but this version reads format 3; evaluate the mo",
         ),
-        (lambda d: d.update(format=1), "format: it has format 1, but this version reads format 2"),
+        (lambda d: d.update(format=2), "format: it has format 2, but this version reads format 3"),
         (lambda d: d.pop("curves"), "curves: Field required"),
         (lambda d: d["objectives"]["click"]["candidate"].pop("auc"), r"objectives\.click\.candidate\.auc: Field req"),
         (lambda d: d["verdicts"][0].update(outcome="maybe"), r"verdicts\.0\.outcome: Input should be 'passed'"),
@@ -172,13 +174,15 @@ def test_it_prints_as_a_table() -> None:
         "Blessed: 10,000 impressions, 95 % intervals over viewers, no baseline",
         "objective  positives  AUC                   O/E                      NE  gate",
         "click          2,000  0.751 [0.740, 0.762]  1.010 [0.970, 1.050]  0.900  passed",
-        "reply              0  –                     0.000 [0.000, 0.500]      –  auc not evaluated",
+        "reply              0  –                     0.000 [0.000, 0.500]      –  too few positives to judge: auc",
+        "too few: reply: auc too few",
     ]
     assert str(compared()).splitlines() == [
         "Not blessed: 10,000 impressions, 90 % intervals over viewers, compared with version 41",
         "objective  positives  AUC                   O/E                      NE  gate",
-        'click          2,000  0.751 [0.740, 0.762]  1.010 [0.970, 1.050]  0.900  o_over_e device=<tv> & "co"',
-        "a<b                1  0.600 [0.000, 1.000]  2.000 [0.000, ∞]      1.100  passed",
+        "click          2,000  0.751 [0.740, 0.762]  1.010 [0.970, 1.050]  0.900  "
+        'refused: o_over_e on device=<tv> & "co"',
+        "a<b                1  0.600 [0.000, 1.000]  2.000 [0.000, ∞]      1.100  no gate",
         'failed: click on device=<tv> & "co": o_over_e failed',
         "failed: a<b on device=ios: o_over_e failed",
         "slices by author were left out: they have too many values",
@@ -194,7 +198,7 @@ def test_it_shows_as_escaped_html_in_a_notebook() -> None:
     )
     assert '<td style="text-align:left">a&lt;b</td><td style="text-align:right">1</td>' in html
     assert '<td style="text-align:left">0.751 [0.740, 0.762]</td>' in html
-    assert "o_over_e device=&lt;tv&gt; &amp; &quot;co&quot;" in html
+    assert "o_over_e on device=&lt;tv&gt; &amp; &quot;co&quot;" in html
     assert "<p>slices by author × &lt;i&gt; were left out: they have too many values</p>" in html
     assert html.count("<tr>") == 3
     assert not any(unescaped in html for unescaped in ("<tv>", "<i>", "a<b"))

@@ -16,7 +16,10 @@ from ranker.reports.calibration.inputs import Anomaly, FeatureComparison, Report
 from ranker.towers.history import TrainingHistory
 from tests.ranker.evaluation.simulated import OBJECTIVES, SLICES, Simulated, accumulate, simulate
 
-GATES = Gates(objective=Gate(min_auc=0.55, o_over_e=(0.8, 1.25), max_auc_drop=0.05), slice=Gate(o_over_e=(0.5, 2.0)))
+GATES = Gates(
+    objective=Gate(min_auc=0.55, o_over_e=(0.8, 1.25), max_auc_drop=0.05),
+    slice=Gate(max_normalized_entropy=None, o_over_e=(0.5, 2.0)),
+)
 
 
 def evaluated(

@@ -10,8 +10,8 @@ from tests.ranker.reports.documents import bare_inputs, refused_inputs
 def test_a_blessed_model_is_reported_with_its_version_and_number_of_gates(inputs: ReportInputs) -> None:
     said = verdict(inputs)
     on_slices = inputs.evaluation.slice_verdicts["passed"]
-    assert said.blessed
-    assert said.sentence == f"Blessed and pushed as version 1700000001: 6 gates and {on_slices} on slices passed."
+    assert said.tone == "good"
+    assert said.sentence == f"Blessed and pushed as version 1700000001: 8 gates and {on_slices} on slices passed."
     texts = [note.text for note in said.notes]
     assert "Compared with the model now serving, version 1700000000, on the same impressions." in texts
     assert "the feed log has no 2026-01-09; trained without it" in texts
@@ -22,7 +22,7 @@ def test_a_refused_model_names_objective_slice_value_interval_and_limit() -> Non
     inputs = refused_inputs()
     said = verdict(inputs)
     [failed] = [v for v in inputs.evaluation.verdicts if v.refuses and v.slice == "device=ios"]
-    assert not said.blessed
+    assert said.tone == "bad"
     assert said.sentence.startswith("Not blessed: ")
     [note] = [note for note in said.notes if "click on device=ios:" in note.text]
     assert note.tone == "bad"
@@ -30,6 +30,22 @@ def test_a_refused_model_names_objective_slice_value_interval_and_limit() -> Non
     assert "beyond the limit of 0.5 to 2" in note.text
     texts = [n.text for n in said.notes]
     assert "No model was serving before, so the gates that compare with it were skipped." in texts
+
+
+def test_a_model_with_too_few_positives_to_judge_is_blessed_but_not_in_green(inputs: ReportInputs) -> None:
+    evaluation = inputs.evaluation
+    undecided = replace(evaluation.verdicts[0], outcome="too few", blocking=False)
+    inputs = replace(inputs, evaluation=replace(evaluation, verdicts=(undecided, *evaluation.verdicts[1:])))
+    said = verdict(inputs)
+    assert said.tone == "warn"
+    assert said.sentence.startswith("Blessed and pushed as version 1700000001: 7 gates and ")
+    assert said.sentence.endswith(" passed, and 1 gate had too few positives to judge.")
+    assert said.notes[0].tone == "warn"
+    blocking = replace(undecided, blocking=True)
+    refused = replace(evaluation, blessed=False, verdicts=(blocking, *evaluation.verdicts[1:]))
+    said = verdict(replace(inputs, evaluation=refused))
+    assert said.tone == "bad"
+    assert said.sentence.startswith("Not blessed: 1 gate had too few positives to judge, and the previous model")
 
 
 def test_checks_that_were_skipped_are_reported() -> None:
