@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow_model_analysis as tfma
 from sklearn.metrics import log_loss, roc_auc_score
