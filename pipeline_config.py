@@ -9,6 +9,7 @@ from dataclasses import replace
 from pipeline.config import (
     Categorical,
     DenseEmbedding,
+    Exposure,
     Features,
     Forest,
     Gate,
@@ -32,7 +33,6 @@ FEED = PipelineConfig(
     features=Features(
         numeric=(
             # context
-            "position",
             "hour_local",
             "hours_since_last_visit",
             # viewer
@@ -79,6 +79,7 @@ FEED = PipelineConfig(
         ),
         multi_valued=(MultiValued("viewer_interests"), MultiValued("item_topics")),
         dense=(DenseEmbedding("content_embedding", size=32),),
+        exposure=(Exposure("position", default=1.0),),
     ),
     schema="schemas/feed.pbtxt",
     slices=(("device",), ("content_type",), ("connection_degree",)),
@@ -112,7 +113,6 @@ KUAIRAND = PipelineConfig(
         numeric=(
             # context
             "hour",
-            "session_position",
             "hours_since_previous_session",
             # user
             "follow_user_num",
@@ -163,6 +163,8 @@ KUAIRAND = PipelineConfig(
             Categorical("music_type"),
         ),
         multi_valued=(MultiValued("tags"),),
+        # An app that ranks the whole session at once knows it only afterwards; see docs/features.md.
+        exposure=(Exposure("session_position", default=0.0),),
     ),
     schema="schemas/kuairand.pbtxt",
     slices=(("tab",), ("user_active_degree",)),

@@ -6,7 +6,7 @@ Example:
     0.1
 """
 
-from ranker.config.columns import Categorical, DenseEmbedding, Features, Keys, MultiValued
+from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Features, Keys, MultiValued
 from ranker.config.forest import Dask, Forest
 from ranker.config.gates import Gate, Gates
 from ranker.config.kubeflow import Kubeflow, Notification, Resources, Secret, Volume
@@ -25,6 +25,7 @@ __all__ = [
     "Categorical",
     "Dask",
     "DenseEmbedding",
+    "Exposure",
     "Features",
     "Forest",
     "Gate",

@@ -115,7 +115,9 @@ def create_pipeline(
     schema.add_upstream_node(examples)
     statistics = StatisticsGen(
         examples=examples.outputs["examples"],
-        stats_options=tfdv.StatsOptions(feature_allowlist=[*config.features.names, *config.objective_names]),
+        stats_options=tfdv.StatsOptions(
+            feature_allowlist=[*config.features.names, *config.features.exposure_names, *config.objective_names]
+        ),
         # The replayed days were validated when they were new, and the eval day is compared with the new days only.
         exclude_splits=["replay"],
     )

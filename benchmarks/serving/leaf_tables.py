@@ -136,4 +136,5 @@ def _by_leaves(workshop: Workshop, score: Callable[..., object], session: Sessio
     leaves = ForestLeaves(workshop.forest)(session.transformed["forest_features"])
     inputs = workshop.inputs(workshop.forest)
     others = {name: session.transformed[name] for name in inputs.tensor_specs() if name != "leaves"}
-    return lambda: score(leaves=leaves, **others)
+    exposure = workshop.exposure(len(session.examples))
+    return lambda: score(leaves=leaves, **others, **exposure)

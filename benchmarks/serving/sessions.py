@@ -80,6 +80,10 @@ class Workshop:
         examples = tf.constant([rows[i % len(rows)] for i in range(candidates)])
         return Session(examples, self._dense(examples), self.transform(examples))
 
+    def exposure(self, candidates: int) -> Tensors:
+        """The exposure columns' defaults as inputs of a signature, which a loaded signature cannot leave out."""
+        return {name: tf.fill([candidates], value) for name, value in self.raw.exposure_defaults().items()}
+
     def inputs(self, forest: Forest) -> TowerInputs:
         """Sizes of the towers' inputs with this forest."""
         spec = self._graph.transformed_feature_spec()
@@ -195,7 +199,7 @@ class Workshop:
                 shape = [len(examples), max(1, int(tensor.dense_shape[1]))]
                 tensor = tf.sparse.to_dense(tf.sparse.reset_shape(tensor, shape), default_value=missing)
             tensors[name] = tf.reshape(tensor, [len(examples), *([-1] if spec.shape.rank == 2 else [])])
-        return tensors
+        return {**tensors, **self.exposure(len(examples))}
 
 
 def _only_file(folder: str) -> str:

@@ -124,7 +124,7 @@ class Executor(base_executor.BaseExecutor):
             training_fingerprint=identity.fingerprint,
             eval_day=identity.day,
             rows=counts.rows,
-            input_names=raw.input_names,
+            input_names={**raw.input_names, **raw.exposure_names},
             config={
                 part: json.loads(exec_properties[part])
                 for part in ("objectives", "features", "towers", "training", "utility", "serving")

@@ -1,4 +1,4 @@
-"""The columns of the feed log: keys and features."""
+"""The columns of the feed log: keys, features and exposure."""
 
 from typing import Annotated
 
@@ -99,18 +99,55 @@ class DenseEmbedding(FeatureColumn):
 
 
 @dataclass(frozen=True, config=CHECKED)
+class Exposure:
+    """A column known only once a session has been ranked: position, slot, how the order was drawn.
+
+    It is the previous ranker's output, which a candidate does not have yet. So it is logged and kept in the Examples,
+    but nothing that scores a candidate reads it. A request may hold it.
+
+    Attributes:
+        name: of the column.
+        default: stands for a missing value; a number makes the column numeric, a text categorical. It should be the
+            exposure of the most attention, such as the first position.
+
+    Example:
+        >>> Exposure("position", default=1.0).column, Exposure("slot", default="feed").column
+        (Numeric(name='position'), Categorical(name='slot', vocabulary_size=1000))
+    """
+
+    name: ColumnName
+    default: float | Annotated[str, Field(min_length=1)]
+
+    @property
+    def column(self) -> Numeric | Categorical:
+        """How the column is read."""
+        return Categorical(self.name) if isinstance(self.default, str) else Numeric(self.name)
+
+
+@dataclass(frozen=True, config=CHECKED)
 class Features:
-    """The columns that are known before an impression is shown."""
+    """The columns that are known before a session is ranked, and those known only after it.
+
+    Attributes:
+        numeric: columns with one number.
+        categorical: columns with one string or integer.
+        multi_valued: columns with a list of strings or integers.
+        dense: columns with a float vector.
+        exposure: columns known only after ranking. They are no features: `columns`, `names` and `forest_names` leave
+            them out.
+    """
 
     numeric: tuple[ColumnName, ...] = ()
     categorical: tuple[Categorical, ...] = ()
     multi_valued: tuple[MultiValued, ...] = ()
     dense: tuple[DenseEmbedding, ...] = ()
+    exposure: tuple[Exposure, ...] = ()
 
     def __post_init__(self) -> None:
-        check_names("features", self.names)
-        check_reserved("features", self.names)
-        input_names(self.names)
+        names = (*self.names, *self.exposure_names)
+        check_names("features", names)
+        check_reserved("features", names)
+        input_names(names)
         check_forest_names("features", {column.name: column.forest_names for column in self.columns})
         if not self.forest_names:
             raise ValueError("features: the forest needs at least one numeric, categorical or multi_valued column")
@@ -124,6 +161,11 @@ class Features:
     def names(self) -> tuple[str, ...]:
         """The name of every feature column, in the order of `columns`."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def exposure_names(self) -> tuple[str, ...]:
+        """The name of every exposure column."""
+        return tuple(exposure.name for exposure in self.exposure)
 
     @property
     def forest_names(self) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ class PipelineConfig:
         name: name of the pipeline, its metadata and its pushed model; at most 22 characters, because pods on Kubeflow
             are named after it.
         objectives: at least one; a tower without objectives is left out of the network.
-        features: the columns known before the impression.
+        features: the columns known before a session is ranked, and the exposure columns known after it.
         schema: the curated TFMD schema, a path relative to the project's root.
         slices: slices of the metrics, in addition to all impressions. Each entry names one categorical feature, or
             several for their cross.
@@ -75,8 +75,9 @@ class PipelineConfig:
     def _check_names(self) -> None:
         check_names("objectives", self.objective_names)
         keys = (self.keys.session, self.keys.viewer, self.keys.item, self.keys.timestamp)
-        check_names("objectives, features and keys", (*self.objective_names, *self.features.names, *keys))
-        for field, names in (("objectives", self.objective_names), ("features", self.features.names), ("keys", keys)):
+        columns = (*self.features.names, *self.features.exposure_names)
+        check_names("objectives, features and keys", (*self.objective_names, *columns, *keys))
+        for field, names in (("objectives", self.objective_names), ("features", columns), ("keys", keys)):
             check_reserved(field, names, self.objective_names)
         if unknown := sorted(set(self.gates.overrides) - set(self.objective_names)):
             raise ValueError(f"gates.overrides: {unknown} are not among the objectives {list(self.objective_names)}")

@@ -4,19 +4,25 @@ Each failure is an InvalidArgumentError that names the input. The assertions cos
 need only the request, and that a server or client can make (`serving.validation`), are not repeated here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import tensorflow as tf
 
 Tensors = Mapping[str, tf.Tensor]
 
 
-def check_shapes(tensors: Tensors, specs: Mapping[str, tf.TensorSpec], max_rows: int) -> dict[str, tf.Tensor]:
+def check_shapes(
+    tensors: Tensors, specs: Mapping[str, tf.TensorSpec], max_rows: int, optional: Collection[str] = ()
+) -> dict[str, tf.Tensor]:
     """Checks that tensors have a signature's shapes and the same number of rows: at least one, at most `max_rows`.
 
-    Scalars have no rows to check.
+    Scalars have no rows to check. A tensor of `optional` with one row is repeated to the number of the others.
     """
     shaped = {name: tf.ensure_shape(tensor, specs[name].shape, name=name) for name, tensor in tensors.items()}
+    if optional:
+        required = [tensor for name, tensor in shaped.items() if specs[name].shape.rank and name not in optional]
+        candidates = tf.reduce_max(tf.stack([tf.shape(tensor)[0] for tensor in required]))
+        shaped |= {name: _repeated(shaped[name], candidates) for name in optional}
     counted = {name: tensor for name, tensor in shaped.items() if specs[name].shape.rank}
     rows = tf.stack([tf.shape(tensor)[0] for tensor in counted.values()])
     most = tf.reduce_max(rows)
@@ -77,6 +83,11 @@ def check_codes(name: str, codes: tf.Tensor, limits: Sequence[int]) -> tf.Tensor
     )
     with tf.control_dependencies([assertion]):
         return tf.identity(codes)
+
+
+def _repeated(column: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """A tensor [1] repeated to [rows]; any other number of rows is kept."""
+    return tf.repeat(column, tf.where(tf.shape(column)[0] == 1, rows, 1), axis=0)
 
 
 def _assert(condition: tf.Tensor, data: Sequence[tf.Tensor | str]) -> tf.Operation:

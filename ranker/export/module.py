@@ -86,7 +86,8 @@ class FeedRanker(tf.Module):
         self._utility = utility or Utility()
         self._tower_names = input_names([keys.LEAVES, *(name for name in inputs.tensor_specs() if name != keys.LEAVES)])
         weights = {weight_name(objective.name) for objective in objectives}
-        if taken := sorted(weights & {name.lower() for name in raw.input_names.values()}):
+        columns = (*raw.input_names.values(), *raw.exposure_names.values())
+        if taken := sorted(weights & {name.lower() for name in columns}):
             raise ValueError(f"serving: {taken} are inputs of `rank_weighted`; rename these columns in the feed log")
 
     def signatures(self) -> dict[str, Any]:
@@ -103,8 +104,14 @@ class FeedRanker(tf.Module):
           [batch] and `order` int32 [batch], the rows by descending score; ties keep their order.
         - `rank_weighted`: the same with a scalar `weight_<objective>` per objective; the default is the config's.
         - `score_features_xla`, `rank_xla`: the same, with forest and towers compiled; only with an `xla_forest`.
+
+        Each but `serving_default` also takes the tensors of `RawFeatures.exposure_specs`, with one row or one row per
+        candidate. Their values change nothing.
         """
-        features, leaves = self._raw.tensor_specs(), self._leaves_specs(tf.int32)
+        exposure = self._raw.exposure_specs()
+        features = {**self._raw.tensor_specs(), **exposure}
+        leaves = {**self._leaves_specs(tf.int32), **exposure}
+        local_leaves = {**self._leaves_specs(self._forest.local_leaf_dtype), **exposure}
         rank = {**features, **_scalars((ALPHA, LAMBDA))}
         weights = _scalars(weight_name(objective.name) for objective in self._objectives)
         signatures = {
@@ -113,9 +120,7 @@ class FeedRanker(tf.Module):
             ),
             "score_features": self._signature(self._score_features, features),
             "score_leaves": self._signature(self._score_leaves, leaves),
-            "score_local_leaves": self._signature(
-                self._score_local_leaves, self._leaves_specs(self._forest.local_leaf_dtype)
-            ),
+            "score_local_leaves": self._signature(self._score_local_leaves, local_leaves),
             "rank": self._signature(self._rank, rank),
             "rank_weighted": self._signature(self._rank, {**rank, **weights}),
         }
@@ -124,18 +129,27 @@ class FeedRanker(tf.Module):
             signatures["rank_xla"] = self._signature(partial(self._rank, xla=True), rank)
         return signatures
 
-    def defaults(self) -> dict[str, dict[str, float]]:
+    def defaults(self) -> dict[str, dict[str, tf.Tensor]]:
         """Signature → input → its default value for requests without it."""
-        rank = {ALPHA: self._utility.alpha, LAMBDA: self._utility.lambda_}
-        weights = {weight_name(o.name): o.utility_weight for o in self._objectives}
-        defaults = {"rank": rank, "rank_weighted": {**rank, **weights}}
-        return {**defaults, "rank_xla": rank} if self._xla_forest is not None else defaults
+        # One row stands for all rows: a request's number of candidates is not known here.
+        exposure = {name: tf.constant([value]) for name, value in self._raw.exposure_defaults().items()}
+        utility = {ALPHA: tf.constant(self._utility.alpha), LAMBDA: tf.constant(self._utility.lambda_)}
+        weights = {weight_name(o.name): tf.constant(o.utility_weight) for o in self._objectives}
+        score, rank = exposure, {**exposure, **utility}
+        defaults = {
+            **dict.fromkeys(("score_features", "score_leaves", "score_local_leaves"), score),
+            "rank": rank,
+            "rank_weighted": {**rank, **weights},
+        }
+        compiled = {"score_features_xla": score, "rank_xla": rank}
+        return {**defaults, **compiled} if self._xla_forest is not None else defaults
 
     def _signature(self, score: Callable[[Tensors], Scores], specs: Specs) -> Any:
         """A concrete function of tensors with the given specs."""
+        optional = [name for name in self._raw.exposure_specs() if name in specs]
 
         def checked(tensors: Tensors) -> Scores:
-            return score(check_shapes(tensors, specs, self._max_rows))
+            return score(check_shapes(tensors, specs, self._max_rows, optional))
 
         return tf.function(checked).get_concrete_function(dict(specs))
 

@@ -22,7 +22,8 @@ class RawFeatures:
         schema: the feed log's schema; its keys and objectives are ignored, since requests do not have them.
 
     Attributes:
-        input_names: column → its name in a signature.
+        input_names: feature column → its name in a signature.
+        exposure_names: exposure column → its name in a signature.
 
     Raises:
         ValueError: the schema lacks a column, or two columns would have the same name in a signature.
@@ -34,7 +35,10 @@ class RawFeatures:
             raise ValueError(f"schema: the feature columns {missing} are missing; it has {sorted(spec)}")
         self._spec = {name: spec[name] for name in features.names}
         self._kinds = feature_kinds(features)
-        self.input_names = input_names(features.names)
+        self._exposure = features.exposure
+        names = input_names((*features.names, *features.exposure_names))
+        self.input_names = {column: names[column] for column in features.names}
+        self.exposure_names = {column: names[column] for column in features.exposure_names}
 
     def parse(self, examples: tf.Tensor) -> Parsed:
         """Serialised tf.Examples, string [batch]; features other than the model's own are ignored."""
@@ -55,3 +59,16 @@ class RawFeatures:
         """
         names = self.input_names
         return {column: kind.from_dense(tensors[names[column]], self._spec[column]) for column, kind in self._kinds}
+
+    def exposure_specs(self) -> dict[str, tf.TensorSpec]:
+        """Input name → spec of an exposure column's tensor, float32 or string [batch]; no signature requires it."""
+        return {
+            self.exposure_names[one.name]: tf.TensorSpec(
+                [None], tf.string if isinstance(one.default, str) else tf.float32, name=self.exposure_names[one.name]
+            )
+            for one in self._exposure
+        }
+
+    def exposure_defaults(self) -> dict[str, float | str]:
+        """Input name → the value of all rows of a request without it."""
+        return {self.exposure_names[one.name]: one.default for one in self._exposure}

@@ -37,12 +37,12 @@ def export_saved_model(
             state.save(str(folder / STATE))
 
 
-def _write_defaults(path: Path, defaults: Mapping[str, Mapping[str, float]]) -> None:
+def _write_defaults(path: Path, defaults: Mapping[str, Mapping[str, tf.Tensor]]) -> None:
     """Adds to a SavedModel's signatures the values of inputs that a request leaves out; servers look it up there."""
     saved = saved_model_pb2.SavedModel()
     saved.ParseFromString(path.read_bytes())
     for signature, values in defaults.items():
         for name, value in values.items():
-            tensor = tf.make_tensor_proto(value, tf.float32)
+            tensor = tf.make_tensor_proto(value)
             saved.meta_graphs[0].signature_def[signature].defaults[name].CopyFrom(tensor)
     path.write_bytes(saved.SerializeToString(deterministic=True))

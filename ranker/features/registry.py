@@ -30,6 +30,19 @@ def feature_kinds(features: Features) -> tuple[tuple[str, FeatureKind[Any]], ...
     return tuple((column.name, _FEATURE_KINDS[type(column)](column)) for column in features.columns)
 
 
+def exposure_kinds(features: Features) -> tuple[tuple[str, FeatureKind[Any]], ...]:
+    """Every exposure column with the kind that reads it, in the order of the config.
+
+    Example:
+        >>> from ranker.config.columns import Exposure
+        >>> slots = Features(numeric=("age_hours",), exposure=(Exposure("slot", default="feed"),))
+        >>> [(name, kind.name) for name, kind in exposure_kinds(slots)]
+        [('slot', 'categorical')]
+    """
+    columns = (exposure.column for exposure in features.exposure)
+    return tuple((column.name, _FEATURE_KINDS[type(column)](column)) for column in columns)
+
+
 def column_kind(name: str) -> type[ColumnKind]:
     """The kind with that name.
 

@@ -10,7 +10,7 @@ from ranker.config.columns import Features, Keys
 from ranker.config.timestamps import Timestamps
 from ranker.features.keys_and_labels import IdKind, ObjectiveKind, TimestampKind
 from ranker.features.log_column import LogColumn
-from ranker.features.registry import column_kind, feature_kinds
+from ranker.features.registry import column_kind, exposure_kinds, feature_kinds
 from ranker.feed_log.layout import FeedLogError
 
 _MOST_MISSING_SHOWN = 5
@@ -32,12 +32,12 @@ class LogColumns:
 def columns_of(
     objective_names: Sequence[str], features: Features, keys: Keys, timestamps: Timestamps | None = None
 ) -> LogColumns:
-    """The columns that a config asks for: keys, features, objectives."""
+    """The columns that a config asks for: keys, features, exposure, objectives."""
     return LogColumns(
         (
             *(LogColumn(name, IdKind.name) for name in (keys.session, keys.viewer, keys.item)),
             LogColumn(keys.timestamp, TimestampKind.name),
-            *(kind.log_column for _, kind in feature_kinds(features)),
+            *(kind.log_column for _, kind in (*feature_kinds(features), *exposure_kinds(features))),
             *(LogColumn(name, ObjectiveKind.name) for name in objective_names),
         ),
         timestamps or Timestamps(),

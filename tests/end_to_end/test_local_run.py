@@ -117,6 +117,8 @@ def test_the_pushed_model_scores_raw_features_of_the_log(first_run: FinishedRun,
         features[multi_valued.name] = tf.ragged.constant(lists, dtype=tf.string).to_tensor(default_value="")
     for dense in config.features.dense:
         features[dense.name] = tf.constant(np.stack(table[dense.name].to_numpy()).astype(np.float32))
+    # A signature loaded in Python has no defaults, so exposure is given; any value does.
+    features["position"] = tf.fill([table.num_rows], 17.0)
     model = tf.saved_model.load(first_run.summary["pushed_model"])
     scores = model.signatures["score_features"](**features)
     for name in config.objective_names:

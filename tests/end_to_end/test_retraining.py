@@ -92,7 +92,7 @@ class Team:
 def small_config(folder: Path) -> PipelineConfig:
     """A few columns of the built-in feed, and a model of no size."""
     features = Features(
-        numeric=("position", "viewer_ctr_30d", "item_quality_score", "viewer_topic_match"),
+        numeric=("hour_local", "viewer_ctr_30d", "item_quality_score", "viewer_topic_match"),
         categorical=(Categorical("device"),),
     )
     objectives = FEED.objectives[:1] + FEED.objectives[2:3]

@@ -139,9 +139,16 @@ def test_the_config_names_every_column_and_nothing_that_comes_after_the_impressi
     convert: Callable[..., Days],
 ) -> None:
     keys = KUAIRAND.keys
-    named = {*KUAIRAND.features.names, *KUAIRAND.objective_names}
+    named = {*KUAIRAND.features.names, *KUAIRAND.features.exposure_names, *KUAIRAND.objective_names}
     named |= {keys.session, keys.viewer, keys.item, keys.timestamp}
     for rows in convert().values():
         assert set(rows.column_names) == named
-    afterwards = {"is_hate", "play_time_ms", "profile_stay_time", "comment_stay_time", *OBJECTIVES.values()}
+    afterwards = {
+        "is_hate",
+        "play_time_ms",
+        "profile_stay_time",
+        "comment_stay_time",
+        *OBJECTIVES.values(),
+        "session_position",
+    }
     assert not set(KUAIRAND.features.names) & afterwards

@@ -32,7 +32,7 @@ SOMETIMES_MISSING = {
 def test_the_columns_are_those_of_the_config(feed: Feed) -> None:
     keys = FEED.keys
     expected = {keys.session, keys.viewer, keys.item, keys.timestamp, *FEED.features.names, *FEED.objective_names}
-    assert set(feed.log.column_names) == expected
+    assert set(feed.log.column_names) == expected | set(FEED.features.exposure_names)
     assert FEED.objective_names == words.OBJECTIVES
 
 

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline_config import CONFIGS
-from ranker.config.columns import Categorical, DenseEmbedding, Features, MultiValued
+from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Features, MultiValued, Numeric
 from ranker.config.documents import from_json, to_json
 from ranker.config.forest import Forest
 from ranker.config.gates import Gate, Gates
@@ -47,6 +47,30 @@ def test_a_multi_valued_column_is_a_count_and_one_input_per_value() -> None:
     assert config().features.names == ("age", "device", "topics", "text")
 
 
+def test_exposure_is_no_feature() -> None:
+    features = Features(
+        numeric=("age",), exposure=(Exposure("position", default=1.0), Exposure("slot", default="feed"))
+    )
+    assert features.names == features.forest_names == ("age",)
+    assert features.exposure_names == ("position", "slot")
+    assert from_json(Features, to_json(features)) == features
+
+
+def test_the_default_says_whether_exposure_is_a_number_or_a_category() -> None:
+    assert Exposure("position", default=1).column == Numeric("position")
+    assert Exposure("slot", default="1").column == Categorical("slot")
+    for wrong in (float("nan"), float("inf"), "", None):
+        with pytest.raises(ValidationError, match="default"):
+            Exposure("position", default=wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+def test_no_shipped_config_reads_a_position(name: str) -> None:
+    features = CONFIGS[name].features
+    assert not [column for column in (*features.names, *features.forest_names) if "position" in column]
+    assert features.exposure_names in {("position",), ("session_position",)}
+
+
 def test_an_override_replaces_the_common_gate() -> None:
     gates = Gates(objective=Gate(min_auc=0.6), overrides={"reply": Gate(min_auc=0.5)})
     assert (gates.of("click").min_auc, gates.of("reply").min_auc) == (0.6, 0.5)
@@ -61,6 +85,10 @@ def test_an_override_replaces_the_common_gate() -> None:
             r"\['click'\] occur more than once",
         ),
         ({"objectives": (Objective("age", "passive"),)}, r"objectives, features and keys: .*\['age'\]"),
+        (
+            {"features": Features(numeric=("age",), exposure=(Exposure("click", default=1.0),)), "slices": ()},
+            r"objectives, features and keys: .*\['click'\]",
+        ),
         ({"slices": (("country",),)}, r"slices: \['country'\] are not among the categorical features \['device'\]"),
         ({"slices": (("age",),)}, r"slices: \['age'\] are not among"),
         ({"gates": Gates(overrides={"buy": Gate()})}, r"gates.overrides: \['buy'\] are not among the objectives"),
@@ -116,7 +144,14 @@ def test_limits_of_monitoring_are_checked() -> None:
     assert Monitoring(slice_o_over_e=None).slice_o_over_e is None
 
 
+def test_a_column_is_a_feature_or_exposure() -> None:
+    with pytest.raises(ValidationError, match=r"features: .*\['age'\] occur more than once"):
+        Features(numeric=("age",), exposure=(Exposure("age", default=1.0),))
+
+
 def test_the_forest_needs_a_column() -> None:
+    with pytest.raises(ValidationError, match="at least one numeric, categorical or multi_valued"):
+        Features(exposure=(Exposure("position", default=1.0),))
     with pytest.raises(ValidationError, match="at least one numeric, categorical or multi_valued"):
         Features(dense=(DenseEmbedding("text", 4),))
 

@@ -149,10 +149,10 @@ class TinyFeed:
     inputs: TowerInputs
     network: TwoTowerNetwork
 
-    def module(self) -> FeedRanker:
-        """The exportable model."""
+    def module(self, features: Features = FEATURES) -> FeedRanker:
+        """The exportable model; `features` may have exposure columns in addition."""
         transform = tft.TFTransformOutput(str(self.graph)).transform_features_layer()
-        raw = RawFeatures(FEATURES, SCHEMA)
+        raw = RawFeatures(features, SCHEMA)
         return FeedRanker(
             raw,
             transform,

@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from ranker.config.columns import Categorical, Features, Keys
+from ranker.config.columns import Categorical, Exposure, Features, Keys
 from ranker.config.documents import from_json, to_json
 from ranker.features.log_column import LogColumn
 from ranker.feed_log.columns import LogColumns, check_schema, columns_of
@@ -24,6 +24,17 @@ def test_columns_come_from_the_config_and_survive_json(columns: LogColumns) -> N
         ("like", "objective", 1),
     ]
     assert from_json(LogColumns, to_json(columns)) == columns
+
+
+def test_exposure_is_read_by_its_defaults_type() -> None:
+    exposure = (Exposure("position", default=1.0), Exposure("slot", default="feed"))
+    columns = columns_of(("click",), Features(numeric=("age_hours",), exposure=exposure), Keys()).columns
+    assert [(c.name, c.kind) for c in columns[4:]] == [
+        ("age_hours", "numeric"),
+        ("position", "numeric"),
+        ("slot", "categorical"),
+        ("click", "objective"),
+    ]
 
 
 def test_what_only_modelling_reads_does_not_change_the_columns() -> None:
