@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from datasets.kuairand.history import Codes, Floats, History
-from datasets.kuairand.raw import HATE, OBJECTIVES
+from datasets.kuairand.raw import OBJECTIVES
 
 PRIOR_STRENGTH = 20.0
 """Weight, in impressions, of the overall rate of the earlier days in every smoothed rate."""
@@ -15,8 +15,10 @@ PRIOR_STRENGTH = 20.0
 _MIN_DURATION_MS = 1000
 _MAX_PLAY_RATIO = 2.0
 
-_OBJECTIVES = tuple(f"{objective}_rate" for objective in OBJECTIVES)
-_ALL = (*_OBJECTIVES, "hate_rate", "mean_play_ratio")
+_RATES = tuple(f"{objective}_rate" for objective in OBJECTIVES)
+_ALL = (*_RATES, "mean_play_ratio")
+# A tab says where an impression was shown, and little about what is hated there.
+_OF_TAB = tuple(rate for rate in _RATES if rate != "hate_rate")
 # A pair has few impressions, so only the frequent outcomes are informative.
 _FREQUENT = ("click_rate", "long_view_rate", "mean_play_ratio")
 
@@ -41,7 +43,7 @@ ENTITIES = (
     Entity("video", ("video_id",), _ALL),
     Entity("author", ("author_id",), _ALL),
     Entity("tag", ("tag",), _ALL),
-    Entity("tab", ("tab",), _OBJECTIVES),
+    Entity("tab", ("tab",), _OF_TAB),
     Entity("user_author", ("user_id", "author_id"), _FREQUENT),
     Entity("user_tag", ("user_id", "tag"), _FREQUENT),
     Entity("user_tab", ("user_id", "tab"), _FREQUENT),
@@ -91,7 +93,7 @@ class Histories:
 def _outcomes(log: pd.DataFrame) -> Floats:
     """The averaged outcomes, in the order of `_ALL` [rows, outcomes]."""
     play_ratio = np.minimum(log["play_time_ms"] / log["duration_ms"].clip(lower=_MIN_DURATION_MS), _MAX_PLAY_RATIO)
-    return np.column_stack([*(log[column] for column in OBJECTIVES.values()), log[HATE], play_ratio]).astype(float)
+    return np.column_stack([*(log[column] for column in OBJECTIVES.values()), play_ratio]).astype(float)
 
 
 def _codes(keys: pd.DataFrame, columns: tuple[str, ...]) -> Codes:

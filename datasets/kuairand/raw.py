@@ -23,8 +23,8 @@ OBJECTIVES = {
     "comment": "is_comment",
     "follow": "is_follow",
     "forward": "is_forward",
+    "hate": "is_hate",
 }
-HATE = "is_hate"
 RANDOM = "is_rand"
 
 USER_CATEGORIES = (
@@ -34,7 +34,7 @@ USER_NUMBERS = ("follow_user_num", "fans_user_num", "friend_user_num", "register
 
 _LOG: Mapping[str, pa.DataType] = {
     **dict.fromkeys(("user_id", "video_id", "date", "time_ms", "duration_ms", "play_time_ms", "tab"), pa.int64()),
-    **dict.fromkeys((*OBJECTIVES.values(), HATE), pa.int64()),
+    **dict.fromkeys(OBJECTIVES.values(), pa.int64()),
 }
 _USERS: Mapping[str, pa.DataType] = {
     "user_id": pa.int64(),
@@ -100,7 +100,7 @@ def rows_of(table: pa.Table, key: str, wanted: npt.NDArray[np.int64]) -> pa.Tabl
 
 def _read_log(path: Path, columns: Mapping[str, pa.DataType]) -> pd.DataFrame:
     table = read_csv(path, columns, frozenset(columns))
-    flags = [name for name in (*OBJECTIVES.values(), HATE, RANDOM) if name in columns]
+    flags = [name for name in (*OBJECTIVES.values(), RANDOM) if name in columns]
     for column in flags:
         _check_flag(path, column, table[column])
     log = table.to_pandas()

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, Weight
+from ranker.config.fields import CHECKED, MAX_WEIGHT
 
 Tower = Literal["passive", "active"]
 UtilityGroup = Literal["passive", "active", "other"]
@@ -21,19 +21,36 @@ class Objective:
         name: the feed log's 0/1 column with the label, and the key of the probability in every signature.
         tower: the tower that predicts it.
         utility_group: the term of the ranking score that it is part of; the tower's own term by default.
-        utility_weight: its weight within that term.
+        utility_weight: its weight within that term. An outcome that is bad for the viewer, such as hiding an item, has
+            a negative weight: the more probable it is, the lower the score. With 0 the objective is predicted, and does
+            not count for the score.
 
     Example:
         >>> Objective("comment", tower="active", utility_weight=5.0).group
         'active'
+        >>> Objective("hide", tower="passive", utility_weight=-3.0).is_negative
+        True
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
     tower: Tower
     utility_group: UtilityGroup | None = None
-    utility_weight: Weight = 1.0
+    utility_weight: Annotated[float, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT)] = 1.0
 
     @property
     def group(self) -> UtilityGroup:
         """The utility group, or its default."""
         return self.utility_group or self.tower
+
+    @property
+    def is_negative(self) -> bool:
+        """Whether more of the outcome is worse."""
+        return self.utility_weight < 0
+
+    @property
+    def weight_range(self) -> tuple[float, float]:
+        """The utility weights that a request may give: those with the sign of the config, and 0.
+
+        An objective with weight 0 counts as one of which more is better.
+        """
+        return (-MAX_WEIGHT, 0.0) if self.is_negative else (0.0, MAX_WEIGHT)

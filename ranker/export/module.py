@@ -102,7 +102,8 @@ class FeedRanker(tf.Module):
           type: one byte per tree if no tree has more than 256 leaves.
         - `rank`: the tensors of `score_features`, scalars `alpha` and `lambda_`, by default the config's → `score`
           [batch] and `order` int32 [batch], the rows by descending score; ties keep their order.
-        - `rank_weighted`: the same with a scalar `weight_<objective>` per objective; the default is the config's.
+        - `rank_weighted`: the same with a scalar `weight_<objective>` per objective; the default is the config's, whose
+          sign it must have.
         - `score_features_xla`, `rank_xla`: the same, with forest and towers compiled; only with an `xla_forest`.
 
         Each but `serving_default` also takes the tensors of `RawFeatures.exposure_specs`, with one row or one row per
@@ -179,11 +180,10 @@ class FeedRanker(tf.Module):
         return self._as_scores(self._probabilities(self._checked({**batch, keys.LEAVES: leaves})))
 
     def _rank(self, tensors: Tensors, xla: bool = False) -> Scores:
-        names = {objective.name: weight_name(objective.name) for objective in self._objectives}
         weights = {
-            objective: check_range(name, tensors[name], 0.0, MAX_WEIGHT)
-            for objective, name in names.items()
-            if name in tensors
+            objective.name: check_range(name, tensors[name], *objective.weight_range)
+            for objective in self._objectives
+            if (name := weight_name(objective.name)) in tensors
         }
         score = utility_score(
             self._score_features(tensors, xla),

@@ -18,7 +18,8 @@ def utility_score(
 ) -> tf.Tensor:
     """`alpha * f_p + (1 - alpha) * f_a + lambda * f_o`, the source's multi-objective trade-off; [batch].
 
-    `f_p`, `f_a` and `f_o` are the sums of weight times probability over the passive, active and other objectives.
+    `f_p`, `f_a` and `f_o` are the sums of weight times probability over the passive, active and other objectives. An
+    objective with a negative weight lowers the score.
 
     Args:
         probabilities: objective → [batch].

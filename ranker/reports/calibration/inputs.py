@@ -92,6 +92,12 @@ class ReportInputs:
         return {objective["name"]: objective["tower"] for objective in self.manifest.config.get("objectives", [])}
 
     @property
+    def negative(self) -> frozenset[str]:
+        """The objectives with a negative utility weight, of which more is worse."""
+        objectives = self.manifest.config.get("objectives", [])
+        return frozenset(objective["name"] for objective in objectives if objective.get("utility_weight", 1.0) < 0)
+
+    @property
     def objectives(self) -> tuple[str, ...]:
         """The objectives in the config's order."""
         return tuple(self.evaluation.objectives)

@@ -46,7 +46,7 @@ def objectives_table(inputs: ReportInputs) -> Table:
         trained = inputs.base_rates.get(name)
         rows.append(
             (
-                TableCell(name, name, f"{inputs.towers[name]} tower" if name in inputs.towers else ""),
+                TableCell(name, name, _objective_note(inputs, name)),
                 _bounded(metrics.auc),
                 _bounded(metrics.o_over_e),
                 text_cell(inputs.evaluation.gate(name), _TONES[inputs.evaluation.state(name)]),
@@ -234,6 +234,12 @@ def _share_of_limit(feature: FeatureComparison) -> float | None:
     if feature.drift is None or not feature.limit:
         return None
     return feature.drift / feature.limit
+
+
+def _objective_note(inputs: ReportInputs, name: str) -> str:
+    """The objective's tower, and whether more of it is worse."""
+    tower = f"{inputs.towers[name]} tower" if name in inputs.towers else ""
+    return f"{tower}\nnegative: fewer is better" if name in inputs.negative else tower
 
 
 def _bounded(estimate: Estimate) -> TableCell:

@@ -44,6 +44,7 @@ def test_base_rates(days: dict[date, pa.Table]) -> None:
             "comment": 0.002546,
             "follow": 0.001305,
             "forward": 0.000798,
+            "hate": 0.000839,
         },
         abs=1e-6,
     )

@@ -42,6 +42,15 @@ def test_the_utility_group_defaults_to_the_tower() -> None:
     assert (click.group, reply.group) == ("passive", "other")
 
 
+def test_a_negative_objective_is_worse_the_more_of_it_there_is() -> None:
+    hide, unused, click = (Objective("o", "passive", utility_weight=weight) for weight in (-3.0, 0.0, 1.0))
+    assert [o.is_negative for o in (hide, unused, click)] == [True, False, False]
+    assert [o.weight_range for o in (hide, unused, click)] == [(-1e6, 0.0), (0.0, 1e6), (0.0, 1e6)]
+    for wrong in (float("nan"), float("-inf"), -2e6, 2e6):
+        with pytest.raises(ValidationError, match="utility_weight"):
+            Objective("o", "passive", utility_weight=wrong)
+
+
 def test_a_multi_valued_column_is_a_count_and_one_input_per_value() -> None:
     assert config().features.forest_names == ("age", "device", "topics.count", "topics.0", "topics.1")
     assert config().features.names == ("age", "device", "topics", "text")

@@ -25,8 +25,9 @@ def test_coefficients_are_the_groups_weight_times_the_objectives() -> None:
         Objective("click", "passive", utility_weight=2.0),
         Objective("comment", "active", utility_weight=5.0),
         Objective("reply", "active", utility_group="other", utility_weight=10.0),
+        Objective("hide", "passive", utility_weight=-4.0),
     )
-    assert Utility(alpha=0.25, lambda_=0.5).coefficients(objectives) == (0.5, 3.75, 5.0)
+    assert Utility(alpha=0.25, lambda_=0.5).coefficients(objectives) == (0.5, 3.75, 5.0, -1.0)
 
 
 @pytest.mark.parametrize(

@@ -149,8 +149,8 @@ class TinyFeed:
     inputs: TowerInputs
     network: TwoTowerNetwork
 
-    def module(self, features: Features = FEATURES) -> FeedRanker:
-        """The exportable model; `features` may have exposure columns in addition."""
+    def module(self, features: Features = FEATURES, objectives: tuple[Objective, ...] = OBJECTIVES) -> FeedRanker:
+        """The exportable model; `features` may have exposure columns in addition, `objectives` other weights."""
         transform = tft.TFTransformOutput(str(self.graph)).transform_features_layer()
         raw = RawFeatures(features, SCHEMA)
         return FeedRanker(
@@ -159,7 +159,7 @@ class TinyFeed:
             ForestLeaves(self.forest),
             self.network,
             self.inputs,
-            OBJECTIVES,
+            objectives,
             ForestMargins(self.forest),
             TOWERS.forest_share,
             xla_forest=ForestLeaves(self.forest, xla=True),

@@ -140,3 +140,14 @@ def test_thousands_of_slices_and_many_objectives_stay_under_the_limit(inputs: Re
     page = report_page(replace(inputs, evaluation=large))
     assert len(page.encode()) < MAX_BYTES
     assert "more rows are omitted" in page
+
+
+def test_a_negative_objective_is_marked(inputs: ReportInputs) -> None:
+    assert "fewer is better" not in report_page(inputs)
+    objectives = [
+        {"name": "click", "tower": "passive", "utility_weight": 1.0},
+        {"name": "share", "tower": "active", "utility_weight": -3.0},
+    ]
+    marked = replace(inputs, manifest=replace(inputs.manifest, config={"objectives": objectives}))
+    assert marked.negative == {"share"}
+    assert re.search(r"share<small>active tower\s+negative: fewer is better</small>", report_page(marked))
