@@ -10,14 +10,13 @@ import pytest
 import tensorflow as tf
 
 from ranker.config.columns import Exposure
-from ranker.export.raw_features import RawFeatures
 from ranker.export.saved_model import export_saved_model
 from ranker.registry.manifest import Manifest
 from serving.client import FeedRankerClient
 from serving.server import serve
 from serving.servicer import read_signatures
 from serving.validation import InvalidRequestError
-from tests.ranker.export.feed import FEATURES, MAX_ROWS, OBJECTIVES, SCHEMA, TinyFeed, dense_tensors, serialized
+from tests.ranker.export.feed import FEATURES, MAX_ROWS, OBJECTIVES, TinyFeed, dense_tensors, serialized
 
 EXPOSED = replace(FEATURES, exposure=(Exposure("shown-at", default=1.0), Exposure("slot", default="main")))
 NAMES = [o.name for o in OBJECTIVES]
@@ -106,8 +105,7 @@ def test_the_graph_refuses_exposure_of_another_length(feed: TinyFeed, folder: Pa
 
 
 def test_names_of_exposure_may_not_clash(feed: TinyFeed) -> None:
-    clashing = replace(FEATURES, exposure=(Exposure("hours_old", default=0.0),))
     with pytest.raises(ValueError, match="hours_old"):
-        RawFeatures(clashing, SCHEMA)
+        replace(FEATURES, exposure=(Exposure("hours_old", default=0.0),))
     with pytest.raises(ValueError, match="weight_like"):
         feed.module(replace(FEATURES, exposure=(Exposure("weight_like", default=0.0),)))
