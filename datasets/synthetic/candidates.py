@@ -15,7 +15,7 @@ from datasets.synthetic.parameters import FeedParameters
 from datasets.synthetic.signals import signals
 from datasets.synthetic.tastes import Tastes, relevance_averaged_over_tastes, spread, taste_for, with_tastes
 from datasets.synthetic.today import Today
-from datasets.synthetic.vocabulary import Floats, Ints
+from datasets.synthetic.vocabulary import Bools, Floats, Ints
 from datasets.synthetic.world import World
 
 _CLICK, _LIKE = words.OBJECTIVES.index("click"), words.OBJECTIVES.index("like")
@@ -26,7 +26,9 @@ class Shown:
     """What happened in a batch of sessions that were shown in some order.
 
     Attributes:
-        log: the rows of the feed log, with position and outcomes.
+        log: the rows of the feed log, with position and outcomes. `is_randomised` is 1 in sessions shown in random
+            order, and `propensity` is the chance that the item stood at its position: 1/n in these, with n candidates.
+            It is null in the others: the order is the policy's, and whatever noise it has, nobody knows the chances.
         truth: the same rows with their keys, `examined` and, for every objective, the probability of the outcome given
             everything (column `click`, …) and with the tastes averaged out (`click_tastes_averaged_out`, …).
     """
@@ -57,6 +59,7 @@ class Candidates:
         table: one row per candidate with the log's columns that are known before ranking: keys, the timestamp of the
             session's start, and features. Position and outcomes are not among them.
         offsets: [sessions + 1], where each session's rows begin; the last is the number of rows.
+        explored: [sessions], which sessions the built-in feed shows in random order.
     """
 
     def __init__(
@@ -77,6 +80,9 @@ class Candidates:
         offered = draw_impressions(rng, world, today, sessions, settings.seed)
         self.table = candidate_batch(world, today, sessions, offered, session_ids(today.date, chunk, sessions))
         self.offsets: Ints = np.concatenate(([0], np.cumsum(sessions.length)))
+        explore = seeded(settings.seed, "explore", *self._number)
+        self.explored: Bools = explore.random(len(sessions)) < settings.exploration
+        self._shuffled = best_first(explore.random(len(self)), self.offsets)
         self._patience = patience(world, sessions, offered)
         self._usual = log_odds(signals(world, today, sessions, offered), today.mood)
         self._spread = spread(today.items, offered)
@@ -116,7 +122,11 @@ class Candidates:
         rng = seeded(self._settings.seed, "shuffle", *self._number, seed)
         return self.best_first(rng.random(len(self)))
 
-    def show(self, order: Ints) -> Shown:
+    def with_exploration(self, order: Ints) -> Ints:
+        """The order with the `explored` sessions in a uniformly random one, the same for every order."""
+        return np.where(np.repeat(self.explored, np.diff(self.offsets)), self._shuffled, order)
+
+    def show(self, order: Ints, randomised: Bools | None = None) -> Shown:
         """Shows the sessions in an order and draws the outcomes.
 
         Every candidate has its own random numbers, the same for every order: its outcomes depend on its own position
@@ -124,12 +134,14 @@ class Candidates:
 
         Args:
             order: [rows], rows of the table; the part of each session from position 1 on.
+            randomised: [sessions], which sessions the order shows in uniformly random order, for the log. None: none.
 
         Returns:
             Log and truth, in the order shown.
 
         Raises:
-            ValueError: the order does not show every candidate once in its own session.
+            ValueError: the order does not show every candidate once in its own session, or `randomised` has another
+                length.
         """
         expected = self.expectations(order)
         rows = np.argsort(order)  # back to the table's order, in which the random numbers are drawn
@@ -137,9 +149,17 @@ class Candidates:
         labels = draw_labels(rng, expected.examined[rows], relevance(self._log_odds))[:, order]
         shown = self.table.take(pa.array(order))
         return Shown(
-            log_batch(shown, self.position, labels),
+            log_batch(shown, self.position, *self._exploration(randomised), labels),
             truth_batch(shown, expected.examined, expected.given_everything, expected.tastes_averaged_out),
         )
+
+    def _exploration(self, randomised: Bools | None) -> tuple[Bools, Floats]:
+        """Whether each position was drawn at random, and with what chance, NaN where not; [rows]."""
+        sizes = np.diff(self.offsets)
+        flags = np.zeros(len(sizes), bool) if randomised is None else randomised
+        if flags.shape != sizes.shape:
+            raise ValueError(f"randomised: expected one per session, [{len(sizes)}], got {list(flags.shape)}")
+        return np.repeat(flags, sizes), np.repeat(np.where(flags, 1 / sizes, np.nan), sizes)
 
     def expectations(self, order: Ints | None = None) -> Expectations:
         """The true probabilities of all outcomes.

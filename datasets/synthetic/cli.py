@@ -15,6 +15,7 @@ from rich.table import Table
 from datasets.synthetic.feed import DEFAULT_START, TRUTH, DaySummary, generate
 from datasets.synthetic.parameters import (
     DEFAULT_DRIFT,
+    DEFAULT_EXPLORATION,
     DEFAULT_RANKER_NOISE,
     DEFAULT_RANKER_TASTES,
     DEFAULT_TASTES,
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 tastes=options.tastes,
                 ranker_noise=options.ranker_noise,
                 ranker_tastes=options.ranker_tastes,
+                exploration=options.exploration,
             )
     except (ValueError, OSError) as error:
         console.print(f"error: {error}", style="red", markup=False)
@@ -115,6 +117,13 @@ def _parser() -> argparse.ArgumentParser:
         default=DEFAULT_RANKER_TASTES,
         metavar="SHARE",
         help="share of the hidden tastes that the production ranker knows, from 0 to 1 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--exploration",
+        type=float,
+        default=DEFAULT_EXPLORATION,
+        metavar="SHARE",
+        help="share of the sessions that are shown in random order, from 0 to 1 (default: %(default)s)",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="delete a feed that was simulated into DIR before, and start again"

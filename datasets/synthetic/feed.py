@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from datasets.synthetic.parameters import (
     DEFAULT_DRIFT,
+    DEFAULT_EXPLORATION,
     DEFAULT_RANKER_NOISE,
     DEFAULT_RANKER_TASTES,
     DEFAULT_TASTES,
@@ -54,6 +55,7 @@ def generate(
     tastes: float = DEFAULT_TASTES,
     ranker_noise: float = DEFAULT_RANKER_NOISE,
     ranker_tastes: float = DEFAULT_RANKER_TASTES,
+    exploration: float = DEFAULT_EXPLORATION,
 ) -> list[DaySummary]:
     """Generates `<out>/day-YYYY-MM-DD/*.parquet` and, row for row, `<out>/truth/day-YYYY-MM-DD/*.parquet`.
 
@@ -68,7 +70,7 @@ def generate(
         days: number of days from `start`.
         impressions_per_day, seed, start, drift: see FeedParameters.
         overwrite: delete the feed at `out`, whatever its settings, and start again.
-        tastes, ranker_noise, ranker_tastes: see FeedParameters.
+        tastes, ranker_noise, ranker_tastes, exploration: see FeedParameters.
 
     Raises:
         ValueError: a setting is out of range, or `feed.json` is corrupt.
@@ -80,7 +82,7 @@ def generate(
         >>> [summary.rows for summary in summaries]  # doctest: +SKIP
         [1000, 1000]
     """
-    settings = FeedParameters(impressions_per_day, seed, start, drift, tastes, ranker_noise, ranker_tastes)
+    settings = FeedParameters(impressions_per_day, seed, start, drift, tastes, ranker_noise, ranker_tastes, exploration)
     if days < 1:
         raise ValueError(f"days: needs at least 1, got {days}")
     _claim(out, settings, overwrite)

@@ -78,8 +78,10 @@ def candidate_batch(
     return pa.RecordBatch.from_pydict(columns)
 
 
-def log_batch(shown: pa.RecordBatch, position: Ints, labels: Bools) -> pa.RecordBatch:
-    """The rows of the feed log, from candidates in the order shown, positions and labels [objectives, impressions]."""
+def log_batch(
+    shown: pa.RecordBatch, position: Ints, randomised: Bools, propensity: Floats, labels: Bools
+) -> pa.RecordBatch:
+    """The rows of the feed log, from candidates in the order shown, exposure, and labels [objectives, impressions]."""
     columns = dict(zip(shown.schema.names, shown.columns, strict=True))
     keys = {name: columns.pop(name) for name in ("session_id", "viewer_id", "item_id")}
     shown_ms = columns.pop("timestamp").to_numpy() + _MS_PER_CARD * (position - 1)
@@ -88,6 +90,8 @@ def log_batch(shown: pa.RecordBatch, position: Ints, labels: Bools) -> pa.Record
             **keys,
             "timestamp": pa.array(shown_ms),
             "position": _count(position),
+            "is_randomised": _flag(randomised),
+            "propensity": _real(propensity),
             **columns,
             **{name: _flag(happened) for name, happened in zip(words.OBJECTIVES, labels, strict=True)},
         }

@@ -14,6 +14,7 @@ DEFAULT_DRIFT = 1.0
 DEFAULT_TASTES = 0.5
 DEFAULT_RANKER_NOISE = 0.9
 DEFAULT_RANKER_TASTES = 0.3
+DEFAULT_EXPLORATION = 0.05
 
 _FILE = "feed.json"
 _MAX_SEED = 2**32
@@ -24,7 +25,8 @@ _MAX_TASTES = 2.0
 class FeedParameters:
     """Settings of a feed.
 
-    With `tastes` 0 and `ranker_noise` 0.9 the feed has the distribution of version 1, which had neither knob.
+    With `tastes` 0, `ranker_noise` 0.9 and `exploration` 0 the feed has the distribution of version 1, which had none
+    of these.
 
     Attributes:
         impressions_per_day: rows per day; the population grows with them.
@@ -36,6 +38,7 @@ class FeedParameters:
         ranker_noise: standard deviation of the noise in the score by which the production ranker orders a session. The
             rest of its score is made of true log-odds.
         ranker_tastes: share of the tastes that the production ranker knows: 0 nothing, 1 everything.
+        exploration: share of the sessions that are shown in random order; from 0 to 1.
         version: of the simulator.
 
     Raises:
@@ -49,6 +52,7 @@ class FeedParameters:
     tastes: float = DEFAULT_TASTES
     ranker_noise: float = DEFAULT_RANKER_NOISE
     ranker_tastes: float = DEFAULT_RANKER_TASTES
+    exploration: float = DEFAULT_EXPLORATION
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -64,6 +68,8 @@ class FeedParameters:
             raise ValueError(f"ranker_noise: needs a finite number, 0 or more, got {self.ranker_noise}")
         if not 0 <= self.ranker_tastes <= 1:
             raise ValueError(f"ranker_tastes: needs a number from 0 to 1, got {self.ranker_tastes}")
+        if not 0 <= self.exploration <= 1:
+            raise ValueError(f"exploration: needs a number from 0 to 1, got {self.exploration}")
 
     def save(self, root: Path) -> None:
         """Writes the settings to the root of the feed."""

@@ -58,9 +58,9 @@ class Simulator:
             yield Candidates(self._world, self._tastes, today, self._settings, chunk, end - begin, part)
 
     def day(self, day: int) -> Iterator[Shown]:
-        """The same sessions as the production ranker shows them."""
+        """The same sessions as the production ranker shows them, but for those shown in random order."""
         for candidates in self.sessions(day):
-            yield candidates.show(candidates.production_order())
+            yield candidates.show(candidates.with_exploration(candidates.production_order()), candidates.explored)
 
 
 def _split(rows: int) -> list[int]:

@@ -52,13 +52,14 @@ def test_help_shows_every_knob_with_its_default(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     options = " ".join(capsys.readouterr().out.split()).partition(" options: ")[2]
-    for knob, default in (("--drift", 1.0), ("--tastes", 0.5), ("--ranker-noise", 0.9), ("--ranker-tastes", 0.3)):
-        described = options.split(f" {knob} ")[1]
+    defaults = {"drift": 1.0, "tastes": 0.5, "ranker-noise": 0.9, "ranker-tastes": 0.3, "exploration": 0.05}
+    for knob, default in defaults.items():
+        described = options.split(f" --{knob} ")[1]
         assert f"(default: {default})" in described.split(" --")[0]
 
 
 def test_knobs_reach_the_feed(tmp_path: Path) -> None:
-    knobs = {"tastes": 0.0, "ranker_noise": 1.5, "ranker_tastes": 1.0}
+    knobs = {"tastes": 0.0, "ranker_noise": 1.5, "ranker_tastes": 1.0, "exploration": 0.5}
     flags = [text for name, value in knobs.items() for text in (f"--{name.replace('_', '-')}", str(value))]
     assert cli.main([*ARGUMENTS, "--out", str(tmp_path), *flags]) == 0
     saved = json.loads((tmp_path / "feed.json").read_text())

@@ -123,6 +123,7 @@ def test_a_corrupt_settings_file_is_named(tmp_path: Path, content: str) -> None:
         ({"tastes": 2.1}, "tastes: needs a number from 0 to 2, got 2.1"),
         ({"tastes": float("nan")}, "tastes: needs a number from 0 to 2"),
         ({"ranker_noise": -1.0}, "ranker_noise: needs a finite number"),
+        ({"exploration": -0.1}, "exploration: needs a number from 0 to 1, got -0.1"),
         ({"ranker_tastes": 1.5}, "ranker_tastes: needs a number from 0 to 1, got 1.5"),
     ],
 )

@@ -113,7 +113,9 @@ def test_without_tastes_and_with_its_noise_the_feed_has_the_distribution_of_vers
     # Measured with version 1 on the same days: means of the truth by objective, and of click's by position.
     rates = {"click": 0.20339, "long_dwell": 0.09609, "like": 0.03939, "comment": 0.01195, "reshare": 0.0054}
     clicks = {1: 0.4935, 3: 0.3305, 10: 0.1772, 25: 0.0950}
-    simulator = Simulator(FeedParameters(20_000, 7, date(2026, 1, 5), 1.0, tastes=0.0, ranker_noise=0.9))
+    simulator = Simulator(
+        FeedParameters(20_000, 7, date(2026, 1, 5), 1.0, tastes=0.0, ranker_noise=0.9, exploration=0.0)
+    )
     days = [shown for day in range(2) for shown in simulator.day(day)]
     position = np.concatenate([shown.log["position"].to_numpy() for shown in days])
     for name, expected in rates.items():
