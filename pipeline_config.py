@@ -9,6 +9,7 @@ from dataclasses import replace
 from pipeline.config import (
     Categorical,
     DenseEmbedding,
+    Exploration,
     Exposure,
     Features,
     Forest,
@@ -81,6 +82,7 @@ FEED = PipelineConfig(
         dense=(DenseEmbedding("content_embedding", size=32),),
         exposure=(Exposure("position", default=1.0),),
     ),
+    exploration=Exploration(randomised="is_randomised", propensity="propensity"),
     schema="schemas/feed.pbtxt",
     slices=(("device",), ("content_type",), ("connection_degree",)),
     gates=Gates(

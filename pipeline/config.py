@@ -7,6 +7,7 @@ Example:
 """
 
 from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Features, Keys, MultiValued
+from ranker.config.exploration import Exploration
 from ranker.config.forest import Dask, Forest
 from ranker.config.gates import Gate, Gates
 from ranker.config.kubeflow import Kubeflow, Notification, Resources, Secret, Volume
@@ -25,6 +26,7 @@ __all__ = [
     "Categorical",
     "Dask",
     "DenseEmbedding",
+    "Exploration",
     "Exposure",
     "Features",
     "Forest",

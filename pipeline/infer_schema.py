@@ -25,7 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if out.exists() and not options.force:
             raise FileExistsError(f"{out} is already there; --force replaces it, --out FILE writes elsewhere")
         day = parse_day(options.day) if options.day else latest_day(options.feed_log)
-        columns = columns_of(config.objective_names, config.features, config.keys, config.timestamps)
+        columns = columns_of(
+            config.objective_names, config.features, config.keys, config.timestamps, config.exploration
+        )
         statistics = statistics_of(options.feed_log, [day], columns, _warn)
         before = sorted(set(window_days(day, config.train_days)[:-1]) & set(list_days(options.feed_log)))
         earlier = statistics_of(options.feed_log, before, columns, _warn) if before else None

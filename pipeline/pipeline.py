@@ -104,12 +104,13 @@ def create_pipeline(
         features=config.features,
         keys=config.keys,
         timestamps=config.timestamps,
+        exploration=config.exploration,
         source_fingerprint=source_fingerprint,
         training_start=start.outputs["training_start"],
     )
     schema = SchemaImporter(
         schema_file=config.schema,
-        columns=columns_of(config.objective_names, config.features, config.keys, config.timestamps),
+        columns=columns_of(config.objective_names, config.features, config.keys, config.timestamps, config.exploration),
     )
     # FeedLogGen runs first: for a column that is missing in the log, its error names the file.
     schema.add_upstream_node(examples)

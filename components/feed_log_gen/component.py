@@ -10,6 +10,7 @@ from components.artifacts import TrainingStartArtifact
 from components.feed_log_gen.executor import Executor
 from ranker.config.columns import Features, Keys
 from ranker.config.documents import to_json
+from ranker.config.exploration import Exploration
 from ranker.config.timestamps import Timestamps
 from ranker.feed_log.columns import columns_of
 from ranker.identity.code import code_fingerprint
@@ -35,7 +36,8 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
 
     An Example has per impression: a key as one string, the timestamp as int64 milliseconds since 1970, a numeric
     feature as a float or nothing, a categorical feature as a string or nothing, a multi-valued feature as any number of
-    strings, a dense embedding as floats of its size, and an objective as int64 0 or 1.
+    strings, a dense embedding as floats of its size, and an objective as int64 0 or 1. Where the log has exploration,
+    whether a position was random is int64 0 or 1, and its chance a float or nothing.
 
     If the training continues from an earlier one, there may be a third split: `replay`, days that the earlier training
     has seen and on which only the towers are trained again.
@@ -53,6 +55,7 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
         features: the feature columns.
         keys: the key columns.
         timestamps: which timestamps the rows of a day's folder may have.
+        exploration: the columns that say which impressions stood at random positions, if the log has them.
         source_fingerprint: fingerprint of the days of a cold start by `ranker.feed_log.fingerprint`, so that the cache
             key changes with the data. With "" the component computes it at run time. Then the cache key does not
             contain it, and the cache must be disabled.
@@ -74,13 +77,14 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
         source_fingerprint: str | RuntimeParameter = "",
         training_start: channel.BaseChannel | None = None,
         timestamps: Timestamps | None = None,
+        exploration: Exploration | None = None,
     ) -> None:
         super().__init__(
             FeedLogGenSpec(
                 feed_log=feed_log,
                 eval_day=eval_day,
                 train_days=train_days,
-                columns=to_json(columns_of(objectives, features, keys, timestamps)),
+                columns=to_json(columns_of(objectives, features, keys, timestamps, exploration)),
                 source_fingerprint=source_fingerprint,
                 training_start=training_start,
                 code_fingerprint=code_fingerprint("components.feed_log_gen.executor"),

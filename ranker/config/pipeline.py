@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ranker.config.columns import Features, Keys
+from ranker.config.exploration import Exploration
 from ranker.config.fields import CHECKED, ColumnName, Days
 from ranker.config.forest import Forest
 from ranker.config.gates import Gates
@@ -36,6 +37,7 @@ class PipelineConfig:
             several for their cross.
         train_days: number of days before the evaluation day that the model is trained on.
         keys: the columns that identify an impression.
+        exploration: the columns that say which impressions stood at random positions, if the log has them.
         utility: the trade-off between objectives that models are judged by; a request may name another one.
         timestamps: which timestamps the rows of a day's folder may have.
         beam_pipeline_args: arguments for every Beam component, such as another runner; they are added to the defaults
@@ -51,6 +53,7 @@ class PipelineConfig:
     train_days: Days = 7
     keys: Keys = Keys()
     timestamps: Timestamps = Timestamps()
+    exploration: Exploration | None = None
     forest: Forest = Forest()
     towers: Towers = Towers()
     training: Training = Training()
@@ -76,8 +79,15 @@ class PipelineConfig:
         check_names("objectives", self.objective_names)
         keys = (self.keys.session, self.keys.viewer, self.keys.item, self.keys.timestamp)
         columns = (*self.features.names, *self.features.exposure_names)
-        check_names("objectives, features and keys", (*self.objective_names, *columns, *keys))
-        for field, names in (("objectives", self.objective_names), ("features", columns), ("keys", keys)):
+        explored = self.exploration.names if self.exploration else ()
+        parts = "objectives, features, keys and exploration" if explored else "objectives, features and keys"
+        check_names(parts, (*self.objective_names, *columns, *keys, *explored))
+        for field, names in (
+            ("objectives", self.objective_names),
+            ("features", columns),
+            ("keys", keys),
+            ("exploration", explored),
+        ):
             check_reserved(field, names, self.objective_names)
         if unknown := sorted(set(self.gates.overrides) - set(self.objective_names)):
             raise ValueError(f"gates.overrides: {unknown} are not among the objectives {list(self.objective_names)}")

@@ -41,7 +41,7 @@ class PropensityKind(ColumnKind):
     """The chance that an item stood at its position."""
 
     name = "propensity"
-    accepted = "floats and decimals, above 0 and at most 1"
+    accepted = "bool and any number type, above 0 and at most 1"
     schema_type = schema_pb2.FLOAT
     is_key = True
 

@@ -3,7 +3,8 @@
 A kind defines everything that depends on the kind of a column, from the Parquet file to the monitor's page. The other
 modules iterate over the columns and call each column's kind. `ranker.features.registry` lists the kinds.
 
-Class methods handle a column of the feed log, which is described by a `LogColumn`; keys and objectives have only these.
+Class methods handle a column of the feed log, which is described by a `LogColumn`; columns that are no features have
+only these.
 An instance is one feature of a model, described by its part of the config.
 """
 
@@ -33,7 +34,8 @@ class ColumnKind(ABC):
         name: its name in components' parameters, error messages and the monitor's files.
         accepted: description of the Arrow types that `accepts` allows.
         schema_type: the type of its values in a tf.Example.
-        is_key: whether it identifies an impression; no statistics are computed for such a column.
+        is_key: whether it identifies an impression or says how it was drawn; no statistics are computed for such a
+            column, and a request to a model has none.
     """
 
     name: ClassVar[str]

@@ -5,6 +5,7 @@ from typing import Any
 from ranker.config.columns import Categorical, DenseEmbedding, FeatureColumn, Features, MultiValued, Numeric
 from ranker.features.categorical import CategoricalKind
 from ranker.features.dense import DenseKind
+from ranker.features.exploration import PropensityKind, RandomisedKind
 from ranker.features.keys_and_labels import IdKind, ObjectiveKind, TimestampKind
 from ranker.features.kind import ColumnKind, FeatureKind
 from ranker.features.multi_valued import MultiValuedKind
@@ -16,7 +17,10 @@ _FEATURE_KINDS: dict[type[FeatureColumn], type[FeatureKind[Any]]] = {
     MultiValued: MultiValuedKind,
     DenseEmbedding: DenseKind,
 }
-_KINDS: tuple[type[ColumnKind], ...] = (IdKind, TimestampKind, ObjectiveKind, *_FEATURE_KINDS.values())
+_KINDS: tuple[type[ColumnKind], ...] = (
+    *(IdKind, TimestampKind, ObjectiveKind, RandomisedKind, PropensityKind),
+    *_FEATURE_KINDS.values(),
+)
 _BY_NAME = {kind.name: kind for kind in _KINDS}
 
 

@@ -7,7 +7,9 @@ import pyarrow as pa
 from pydantic.dataclasses import dataclass
 
 from ranker.config.columns import Features, Keys
+from ranker.config.exploration import Exploration
 from ranker.config.timestamps import Timestamps
+from ranker.features.exploration import PropensityKind, RandomisedKind
 from ranker.features.keys_and_labels import IdKind, ObjectiveKind, TimestampKind
 from ranker.features.log_column import LogColumn
 from ranker.features.registry import column_kind, exposure_kinds, feature_kinds
@@ -21,7 +23,7 @@ class LogColumns:
     """The columns to read, as a component parameter.
 
     Attributes:
-        columns: keys, features, objectives.
+        columns: keys, exploration, features, objectives.
         timestamps: which timestamps the rows of a day's folder may have.
     """
 
@@ -30,13 +32,23 @@ class LogColumns:
 
 
 def columns_of(
-    objective_names: Sequence[str], features: Features, keys: Keys, timestamps: Timestamps | None = None
+    objective_names: Sequence[str],
+    features: Features,
+    keys: Keys,
+    timestamps: Timestamps | None = None,
+    exploration: Exploration | None = None,
 ) -> LogColumns:
-    """The columns that a config asks for: keys, features, exposure, objectives."""
+    """The columns that a config asks for: keys, exploration, features, exposure, objectives."""
+    explored = (
+        (LogColumn(exploration.randomised, RandomisedKind.name), LogColumn(exploration.propensity, PropensityKind.name))
+        if exploration
+        else ()
+    )
     return LogColumns(
         (
             *(LogColumn(name, IdKind.name) for name in (keys.session, keys.viewer, keys.item)),
             LogColumn(keys.timestamp, TimestampKind.name),
+            *explored,
             *(kind.log_column for _, kind in (*feature_kinds(features), *exposure_kinds(features))),
             *(LogColumn(name, ObjectiveKind.name) for name in objective_names),
         ),

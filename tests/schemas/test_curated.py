@@ -26,8 +26,9 @@ def curated(config: PipelineConfig) -> schema_pb2.Schema:
 @pytest.mark.parametrize("name", sorted(CONFIGS))
 def test_a_schema_has_the_columns_of_its_config(name: str) -> None:
     config: PipelineConfig = CONFIGS[name]
-    columns = columns_of(config.objective_names, config.features, config.keys).columns
+    columns = columns_of(config.objective_names, config.features, config.keys, exploration=config.exploration).columns
     types = {"numeric": "FLOAT", "dense": "FLOAT", "objective": "INT", "timestamp": "INT"}
+    types |= {"randomised": "INT", "propensity": "FLOAT"}
     found = {f.name: schema_pb2.FeatureType.Name(f.type) for f in curated(config).feature}
     assert found == {column.name: types.get(column.kind, "BYTES") for column in columns}
 
@@ -61,7 +62,7 @@ def test_another_seed_and_season_of_the_built_in_feed_has_no_anomaly(tmp_path: P
         == 0
     )
     days = [first + timedelta(days=i) for i in range(3)]
-    columns = columns_of(FEED.objective_names, FEED.features, FEED.keys)
+    columns = columns_of(FEED.objective_names, FEED.features, FEED.keys, exploration=FEED.exploration)
     statistics = {
         "train": statistics_of(tmp_path, days[:2], columns),
         "eval": statistics_of(tmp_path, days[2:], columns),

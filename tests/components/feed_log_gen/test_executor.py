@@ -16,13 +16,15 @@ from tfx_bsl.tfxio import dataset_options
 
 from components.artifacts import TrainingStartArtifact
 from components.feed_log_gen.executor import Executor
+from ranker.config.columns import Keys
 from ranker.config.documents import to_json
+from ranker.config.exploration import Exploration
 from ranker.feed_log import planning
-from ranker.feed_log.columns import LogColumns
+from ranker.feed_log.columns import LogColumns, columns_of
 from ranker.feed_log.layout import FeedLogError
 from ranker.registry.start import StartPlan, write_plan
 from tests.ranker.feed_log.conftest import WriteDay
-from tests.small_feed_log import EVAL_DAY, TRAIN_DAYS, day_table, replaced
+from tests.small_feed_log import EVAL_DAY, FEATURES, OBJECTIVES, TRAIN_DAYS, day_table, replaced
 
 
 def run(
@@ -106,6 +108,21 @@ def test_examples_are_the_rows_of_the_log(tmp_path: Path, columns: LogColumns) -
     names = sorted(path.name for path in Path(examples.path(split="eval")).iterdir())
     assert names == [f"data_tfrecord-{i:05d}-of-00003" for i in range(3)]
     assert sorted(path.name for path in tmp_path.joinpath("examples").iterdir()) == ["Split-eval", "Split-train"]
+
+
+def test_examples_say_which_positions_were_random(tmp_path: Path, write_day: WriteDay) -> None:
+    for days_back in (0, 1):
+        table = day_table(9, days_back, EVAL_DAY - timedelta(days=days_back))  # three sessions of three
+        table = table.append_column("shuffled", pa.array([0, 0, 0, 1, 1, 1, 0, 0, 0], pa.int8()))
+        write_day(days_back, table.append_column("chance", pa.array([*[None] * 3, *[1 / 3] * 3, *[None] * 3])))
+    explored = Exploration(randomised="shuffled", propensity="chance")
+    examples = run(tmp_path, columns_of(OBJECTIVES, FEATURES, Keys(), exploration=explored), train_days=1)
+    for split, days_back in (("eval", 0), ("train", 1)):
+        rows = read(examples, split)
+        assert [row.pop("shuffled") for row in rows] == [[0]] * 3 + [[1]] * 3 + [[0]] * 3
+        chances = [row.pop("chance", None) for row in rows]
+        assert chances == [None] * 3 + [[float(np.float32(1 / 3))]] * 3 + [None] * 3
+        assert rows == expected(day_table(9, days_back, EVAL_DAY - timedelta(days=days_back)))
 
 
 @pytest.mark.usefixtures("feed_log")

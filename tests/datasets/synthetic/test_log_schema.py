@@ -31,8 +31,9 @@ SOMETIMES_MISSING = {
 
 def test_the_columns_are_those_of_the_config(feed: Feed) -> None:
     keys = FEED.keys
+    assert FEED.exploration is not None
     expected = {keys.session, keys.viewer, keys.item, keys.timestamp, *FEED.features.names, *FEED.objective_names}
-    assert set(feed.log.column_names) == expected | set(FEED.features.exposure_names)
+    assert set(feed.log.column_names) == expected | {*FEED.features.exposure_names, *FEED.exploration.names}
     assert FEED.objective_names == words.OBJECTIVES
 
 
@@ -56,6 +57,7 @@ def test_labels_are_0_or_1(feed: Feed) -> None:
 
 def test_values_are_missing_where_they_can_be_unknown_and_nowhere_else(feed: Feed) -> None:
     missing = {name: feed.log[name].null_count / feed.log.num_rows for name in feed.log.column_names}
+    assert missing.pop("propensity") == 1 - feed.numbers("is_randomised").mean()
     assert {name for name, share in missing.items() if share} == SOMETIMES_MISSING
     assert all(0.001 < missing[name] < 0.8 for name in SOMETIMES_MISSING)
     floats = [field.name for field in feed.log.schema if pa.types.is_floating(field.type)]

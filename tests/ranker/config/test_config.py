@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from pipeline_config import CONFIGS
 from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Features, MultiValued, Numeric
 from ranker.config.documents import from_json, to_json
+from ranker.config.exploration import Exploration
 from ranker.config.forest import Forest
 from ranker.config.gates import Gate, Gates
 from ranker.config.monitoring import Monitoring
@@ -163,6 +164,18 @@ def test_the_forest_needs_a_column() -> None:
         Features(exposure=(Exposure("position", default=1.0),))
     with pytest.raises(ValidationError, match="at least one numeric, categorical or multi_valued"):
         Features(dense=(DenseEmbedding("text", 4),))
+
+
+def test_exploration_names_columns_of_its_own() -> None:
+    assert config().exploration is None
+    assert config(exploration=Exploration()).exploration == Exploration("is_randomised", "propensity")
+    for wrong in ("device", "click", "session_id"):
+        with pytest.raises(ValidationError, match=rf"exploration: names must be unique, but \['{wrong}'\] occur"):
+            config(exploration=Exploration(randomised=wrong))
+    with pytest.raises(ValidationError, match="exploration: 'leaves' is reserved"):
+        config(exploration=Exploration(propensity="leaves"))
+    with pytest.raises(ValidationError, match=r"names must be unique, but \['propensity'\] occur"):
+        config(exploration=Exploration(randomised="propensity"))
 
 
 def test_names_that_would_break_slices_and_files_are_refused() -> None:

@@ -3,6 +3,7 @@ import pytest
 
 from ranker.config.columns import Categorical, Exposure, Features, Keys
 from ranker.config.documents import from_json, to_json
+from ranker.config.exploration import Exploration
 from ranker.features.log_column import LogColumn
 from ranker.feed_log.columns import LogColumns, check_schema, columns_of
 from ranker.feed_log.layout import FeedLogError
@@ -41,6 +42,18 @@ def test_what_only_modelling_reads_does_not_change_the_columns() -> None:
     small = Features(categorical=(Categorical("device", vocabulary_size=10),))
     large = Features(categorical=(Categorical("device", vocabulary_size=99),))
     assert columns_of(("click",), small, Keys()) == columns_of(("click",), large, Keys())
+
+
+def test_exploration_follows_the_keys() -> None:
+    features = Features(numeric=("age_hours",))
+    explored = columns_of(("click",), features, Keys(), exploration=Exploration(randomised="shuffled"))
+    assert [(c.name, c.kind) for c in explored.columns[4:]] == [
+        ("shuffled", "randomised"),
+        ("propensity", "propensity"),
+        ("age_hours", "numeric"),
+        ("click", "objective"),
+    ]
+    assert from_json(LogColumns, to_json(explored)) == explored
 
 
 def test_missing_columns_are_listed_with_a_suggestion() -> None:
