@@ -8,14 +8,15 @@ import pytest
 
 from datasets.synthetic import FeedParameters, Simulator
 from datasets.synthetic.vocabulary import OBJECTIVES
+from ranker.evaluation.off_policy import PolicyValue
 from ranker.evaluation.random_sessions import RandomSessions, random_sessions
-from ranker.evaluation.replay import Replay, ReplayEstimate, policy_positions, replay
+from ranker.evaluation.replay import Replay, policy_positions, replay
 
 ESTIMATORS = ("ips", "self_normalised", "doubly_robust", "matched")
 WEIGHTS = np.array([0.5, 1.0, 0.5, 2.5, 4.0, 1.0])
 
 
-def estimates(found: Replay) -> dict[str, ReplayEstimate]:
+def estimates(found: Replay) -> dict[str, PolicyValue]:
     made = {name: getattr(found, name) for name in ESTIMATORS}
     return {name: estimate for name, estimate in made.items() if estimate is not None}
 
@@ -34,7 +35,7 @@ def every_order() -> tuple[RandomSessions, np.ndarray]:
     return sessions, np.tile(QUALITY, 6) * ATTENTION[position - 1]
 
 
-def of_every_order(scores: list[float], k: int, predicted: np.ndarray | None = None) -> dict[str, ReplayEstimate]:
+def of_every_order(scores: list[float], k: int, predicted: np.ndarray | None = None) -> dict[str, PolicyValue]:
     sessions, outcomes = every_order()
     return estimates(replay(sessions, np.tile(scores, 6), outcomes, k, predicted, min_effective_sessions=1))
 
