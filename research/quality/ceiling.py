@@ -16,6 +16,9 @@ from research.quality.rows import HeldOutDay
 class BayesOptimum:
     """The true probabilities stored with a feed log, as a model.
 
+    They are those given everything. A model that knows the logged columns only can at best reach the expectation over
+    the viewers' hidden tastes (the column `click_tastes_averaged_out` of the truth).
+
     Transform keeps no ids, so rows are matched by their numeric features; rows with equal features get the mean.
 
     Attributes:

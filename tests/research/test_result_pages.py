@@ -10,6 +10,7 @@ from benchmarks.pages import Page
 DOCS = Path(__file__).parents[2] / "docs"
 PROGRAMS = {
     "quality_*.md": "research.quality",
+    "replay_*.md": "research.open_bandit",
     "retraining_*.md": "research.retraining",
     "study_*.md": "research.studies",
     "serving_costs.md": "benchmarks.serving",
@@ -18,7 +19,7 @@ PAGES = [Page(file, program) for pattern, program in PROGRAMS.items() for file i
 
 
 def test_every_program_has_its_pages() -> None:
-    assert len(PAGES) == 2 + 2 + 7 + 1
+    assert len(PAGES) == 2 + 1 + 2 + 7 + 1
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.file.name)
