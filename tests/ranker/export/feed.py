@@ -224,6 +224,8 @@ def transform_graph(folder: Path, rows: list[Row]) -> Path:
         analyse = tft_beam.AnalyzeAndTransformDataset(partial(preprocessing_fn, custom_config=config))
         (transformed, transformed_metadata), transform_fn = (data, metadata) | analyse
         _ = transform_fn | tft_beam.WriteTransformFn(str(folder / "graph"))
+        raw_folder = str(folder / "graph" / tft.TFTransformOutput.RAW_METADATA_DIR)
+        _ = metadata | tft_beam.WriteMetadata(raw_folder, pipeline)
         coder = tft.coders.ExampleProtoCoder(transformed_metadata.schema)
         _ = transformed | beam.Map(coder.encode) | beam.io.WriteToTFRecord(str(folder / "transformed"))
     return folder / "graph"
