@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ranker.config.kubeflow import Kubeflow, Notification, Resources
+from ranker.config.kubeflow import Kubeflow, Notification, Resources, bytes_of
 
 Spec = dict[str, Any]
 
@@ -16,7 +16,6 @@ PIPELINE_TASK = "feed-ranker"
 NOTIFICATION_TASK = "notify"
 NOTIFICATION_FOLDER = "/secrets/notification"
 
-_UNITS = {"": 1.0, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 _LONGEST_BACKOFF = "600s"
 
 
@@ -161,7 +160,7 @@ def _resources(resources: Resources) -> Spec:
             result |= {f"cpu{kind}": cores, f"resourceCpu{kind}": f"{cores:g}"}
     for kind, memory in (("Request", resources.memory_request), ("Limit", resources.memory_limit)):
         if memory is not None:
-            result |= {f"memory{kind}": _gigabytes(memory), f"resourceMemory{kind}": memory}
+            result |= {f"memory{kind}": bytes_of(memory) / 1e9, f"resourceMemory{kind}": memory}
     if resources.gpus:
         result["accelerator"] = {
             "type": resources.gpu_resource,
@@ -170,8 +169,3 @@ def _resources(resources: Resources) -> Spec:
             "resourceCount": str(resources.gpus),
         }
     return result
-
-
-def _gigabytes(memory: str) -> float:
-    number, unit = re.fullmatch(r"([\d.]+)(\w*)", memory).groups()  # type: ignore[union-attr]
-    return float(number) * _UNITS[unit] / 1e9

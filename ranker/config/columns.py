@@ -1,5 +1,6 @@
 """The columns of the feed log: keys, features and exposure."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import Field
@@ -146,7 +147,8 @@ class Features:
     def __post_init__(self) -> None:
         names = (*self.names, *self.exposure_names)
         check_names("features", names)
-        check_reserved("features", names)
+        for field, of_field in self.names_by_field.items():
+            check_reserved(field, of_field)
         input_names(names)
         check_forest_names("features", {column.name: column.forest_names for column in self.columns})
         if not self.forest_names:
@@ -166,6 +168,18 @@ class Features:
     def exposure_names(self) -> tuple[str, ...]:
         """The name of every exposure column."""
         return tuple(exposure.name for exposure in self.exposure)
+
+    @property
+    def names_by_field(self) -> dict[str, tuple[str, ...]]:
+        """The field of a config → the names in it, for error messages."""
+        named: dict[str, Iterable[Exposure | FeatureColumn]] = {
+            "numeric": map(Numeric, self.numeric),
+            "categorical": self.categorical,
+            "multi_valued": self.multi_valued,
+            "dense": self.dense,
+            "exposure": self.exposure,
+        }
+        return {f"features.{field}": tuple(column.name for column in columns) for field, columns in named.items()}
 
     @property
     def forest_names(self) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What a pipeline requests from the Kubeflow cluster: the field `kubeflow` of a config."""
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -19,10 +20,23 @@ _MAX_LABEL = 63  # of a DNS label; a pod's volume has the name of its claim or S
 KubernetesName = Annotated[str, Field(pattern=_DNS_LABEL, max_length=253)]
 VolumeName = Annotated[str, Field(pattern=_DNS_LABEL, max_length=_MAX_LABEL)]
 Folder = Annotated[str, Field(pattern=r"^/[^\s]*[^\s/]$")]
-Memory = Annotated[str, Field(pattern=r"^\d+(\.\d+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$")]
+Memory = Annotated[str, Field(pattern=r"^(0\.\d*[1-9]\d*|[1-9]\d{0,11}(\.\d+)?)(Ki|Mi|Gi|Ti|k|M|G|T)?$")]
 Cores = Annotated[float, Field(gt=0.0, le=10_000.0)]
 
 EVERY_COMPONENT = "*"
+
+_UNITS = {"": 1.0, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+
+
+def bytes_of(memory: Memory) -> float:
+    """Kubernetes' notation of an amount of memory as a number of bytes.
+
+    Example:
+        >>> bytes_of("8Gi")
+        8589934592.0
+    """
+    number, unit = re.fullmatch(r"([\d.]+)(\w*)", memory).groups()  # type: ignore[union-attr]
+    return float(number) * _UNITS[unit]
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -46,6 +60,14 @@ class Resources:
     gpus: Annotated[int, Field(ge=0, le=1_000)] = 0
     gpu_resource: str = "nvidia.com/gpu"
     node_selector: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.cpu_request and self.cpu_limit and self.cpu_request > self.cpu_limit:
+            raise ValueError(f"cpu_limit: {self.cpu_limit:g} is below cpu_request, {self.cpu_request:g}")
+        if self.memory_request and self.memory_limit and bytes_of(self.memory_request) > bytes_of(self.memory_limit):
+            raise ValueError(f"memory_limit: {self.memory_limit} is below memory_request, {self.memory_request}")
+        return self
 
 
 @dataclass(frozen=True, config=CHECKED)

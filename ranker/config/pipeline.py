@@ -82,12 +82,13 @@ class PipelineConfig:
         explored = self.exploration.names if self.exploration else ()
         parts = "objectives, features, keys and exploration" if explored else "objectives, features and keys"
         check_names(parts, (*self.objective_names, *columns, *keys, *explored))
-        for field, names in (
-            ("objectives", self.objective_names),
-            ("features", columns),
-            ("keys", keys),
-            ("exploration", explored),
-        ):
+        named = {
+            "objectives": self.objective_names,
+            **self.features.names_by_field,
+            "keys": keys,
+            "exploration": explored,
+        }
+        for field, names in named.items():
             check_reserved(field, names, self.objective_names)
         if unknown := sorted(set(self.gates.overrides) - set(self.objective_names)):
             raise ValueError(f"gates.overrides: {unknown} are not among the objectives {list(self.objective_names)}")

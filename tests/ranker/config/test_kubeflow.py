@@ -72,3 +72,17 @@ def test_the_settings_are_part_of_a_config() -> None:
     )
     config = replace(FEED, kubeflow=kubeflow, beam_pipeline_args=("--direct_num_workers=2",))
     assert from_json(PipelineConfig, to_json(config)) == config
+
+
+@pytest.mark.parametrize("memory", ["0", "0Gi", "0.0Gi", "00.5Gi", "9999999999999Ti", "-1Gi", "infGi"])
+def test_an_impossible_amount_of_memory_is_refused(memory: str) -> None:
+    with pytest.raises(ValidationError, match="memory_limit"):
+        Resources(memory_limit=memory)
+
+
+def test_a_limit_is_not_below_the_request() -> None:
+    with pytest.raises(ValidationError, match="cpu_limit: 1 is below cpu_request, 2"):
+        Resources(cpu_request=2, cpu_limit=1)
+    with pytest.raises(ValidationError, match="memory_limit: 8G is below memory_request, 8Gi"):
+        Resources(memory_request="8Gi", memory_limit="8G")
+    assert Resources(cpu_request=2, cpu_limit=2, memory_request="0.5Gi", memory_limit="512Mi").cpu_limit == 2

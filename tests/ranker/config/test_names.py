@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from pipeline_config import CONFIGS
 from ranker import keys
-from ranker.config.columns import Categorical, DenseEmbedding, Features, Keys, MultiValued
+from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Features, Keys, MultiValued
 from ranker.config.names import MAX_LENGTH, RAW_RECORD, RESERVED, check_names, folded
 from ranker.config.objectives import Objective
 from ranker.config.pipeline import PipelineConfig
@@ -21,6 +21,7 @@ KINDS: dict[str, Callable[[str], Features]] = {
     "categorical": lambda name: Features(categorical=(Categorical(name),)),
     "multi_valued": lambda name: Features(multi_valued=(MultiValued(name),)),
     "dense": lambda name: Features(numeric=("age",), dense=(DenseEmbedding(name, size=2),)),
+    "exposure": lambda name: Features(numeric=("age",), exposure=(Exposure(name, default=1.0),)),
 }
 
 
@@ -46,7 +47,7 @@ def test_what_the_pipeline_names_is_reserved() -> None:
 def test_a_reserved_name_is_refused_for_every_kind_of_column(kind: str, name: str) -> None:
     for spelled in (name, name.upper(), name.capitalize(), name.replace("e", "é"), name.replace("_", "-")):
         with pytest.raises(
-            ValidationError, match=rf"features: {spelled!r} is reserved, because '{name}' is (an?|the) "
+            ValidationError, match=rf"features.{kind}: {spelled!r} is reserved, because '{name}' is (an?|the) "
         ):
             KINDS[kind](spelled)
 
@@ -55,10 +56,11 @@ def test_a_reserved_name_is_refused_for_every_kind_of_column(kind: str, name: st
 def test_inputs_of_rank_weighted_are_refused_with_the_config(kind: str) -> None:
     for name in ("weight_click", "Weight_Click", "weight-click"):
         with pytest.raises(
-            ValidationError, match=rf"config 'tiny': features: '{name}' is reserved, because 'weight_click' is an input"
+            ValidationError,
+            match=rf"config 'tiny': features.{kind}: '{name}' is reserved, because 'weight_click' is an input",
         ):
             config(KINDS[kind](name))
-    assert config(KINDS[kind]("weight_like")).features.names[-1] == "weight_like"
+    assert "weight_like" in config(KINDS[kind]("weight_like")).features.names_by_field[f"features.{kind}"]
 
 
 @pytest.mark.parametrize("name", sorted({*RESERVED} - {RAW_RECORD}))
