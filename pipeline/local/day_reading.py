@@ -60,7 +60,7 @@ def score_day(
         FeedLogError: the day is missing or invalid.
         ModelError: the model predicts other objectives, or values that are not probabilities.
     """
-    score = _scorer(config, model)
+    score = model_scorer(config, model)
     profile = DayProfile(config.features)
     accumulator = Accumulator((CANDIDATE,), config.objective_names, config.slices)
     columns = tuple(dict.fromkeys(column for spec in config.slices for column in spec))
@@ -81,8 +81,12 @@ def score_day(
     return profile, Evaluation.of(slices, [], Baseline(), config.gates.confidence, accumulator.index.too_many)
 
 
-def _scorer(config: PipelineConfig, model: Path) -> Any:
-    """Batch of lists → probabilities float64 [1, objectives, batch]."""
+def model_scorer(config: PipelineConfig, model: Path) -> Any:
+    """A function of a batch of columns as lists that gives the model's probabilities, float64 [1, objectives, batch].
+
+    Raises:
+        ModelError: the model cannot be loaded, or predicts other objectives.
+    """
     try:
         signature = tf.saved_model.load(str(model)).signatures[SERVING_DEFAULT]
     except (OSError, KeyError, ValueError) as error:

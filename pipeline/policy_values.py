@@ -1,0 +1,136 @@
+"""What a model's order would have been worth on logged days, compared with the logged order and a random one."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from ranker.config.exploration import Exploration
+from ranker.config.pipeline import PipelineConfig
+from ranker.evaluation.batch_columns import read_labels, read_strings
+from ranker.evaluation.buckets import Floats
+from ranker.evaluation.off_policy import PolicyValue, WeightedLog, inverse_propensity
+from ranker.evaluation.random_sessions import RandomSessions, random_sessions
+from ranker.evaluation.replay import Replay, replay
+from ranker.feed_log.columns import columns_of
+from ranker.feed_log.planning import plan_day
+from ranker.feed_log.reading import read_unit
+
+UTILITY = "utility"
+
+Scorer = Callable[[pa.RecordBatch], Floats]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The value of a session's first k positions, in one outcome.
+
+    Attributes:
+        model: of the model's order, estimated.
+        logged: of the order that the log's ranker chose, observed in the other sessions.
+        random: of a random order, observed.
+    """
+
+    model: Replay
+    logged: PolicyValue
+    random: PolicyValue
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The days' rows: keys, exposure, outcomes [objectives, rows], and probabilities [objectives, random rows]."""
+
+    session: np.ndarray
+    viewer: np.ndarray
+    position: Floats
+    randomised: np.ndarray
+    propensity: Floats
+    labels: Floats
+    probabilities: Floats
+
+
+def compare_orders(
+    config: PipelineConfig, feed_log: Path, days: Sequence[date], score: Scorer, position: str, k: int
+) -> dict[str, Compared]:
+    """Compares the model's order by utility with the logged one and a random one.
+
+    Args:
+        config: names exploration, objectives and the utility.
+        feed_log: the folder of day folders.
+        days: which days.
+        score: a batch of feature columns as lists → probabilities, [objectives, batch].
+        position: the exposure column by which a session's rows were shown.
+        k: the positions at the top that count.
+
+    Returns:
+        "utility" and every objective → its values.
+
+    Raises:
+        FeedLogError: a day is missing or invalid.
+        ValueError: the config names no exploration, or the log's exploration is inconsistent.
+    """
+    if config.exploration is None:
+        raise ValueError(f"config {config.name!r} names no exploration; set it to the columns of the log")
+    rows = _read(config, config.exploration, feed_log, days, score, position)
+    keys = rows.session, rows.viewer, rows.position
+    random = random_sessions(*keys, rows.randomised, rows.propensity)
+    ranked = random_sessions(
+        *keys, ~rows.randomised, np.ones(len(rows.position))
+    )  # by the ranker; its chances are moot
+    weights = np.array(config.utility.coefficients(config.objectives))
+    scores = weights @ rows.probabilities
+    outcomes = {UTILITY: weights, **dict(zip(config.objective_names, np.eye(len(weights)), strict=True))}
+    return {
+        name: Compared(
+            model=replay(random, scores, (of @ rows.labels)[random.rows], k, of @ rows.probabilities),
+            logged=_observed(ranked, (of @ rows.labels)[ranked.rows], k),
+            random=_observed(random, (of @ rows.labels)[random.rows], k),
+        )
+        for name, of in outcomes.items()
+    }
+
+
+def _observed(sessions: RandomSessions, outcomes: Floats, k: int) -> PolicyValue:
+    top = (sessions.position <= k).astype(np.float64)
+    return inverse_propensity(WeightedLog(sessions.session, sessions.viewer, top, outcomes))
+
+
+def _read(
+    config: PipelineConfig, exploration: Exploration, feed_log: Path, days: Sequence[date], score: Scorer, position: str
+) -> _Rows:
+    parts = [part for day in days for part in _parts(config, exploration, feed_log, day, score, position)]
+    return _Rows(**{name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]})
+
+
+def _parts(
+    config: PipelineConfig, exploration: Exploration, feed_log: Path, day: date, score: Scorer, position: str
+) -> Iterator[Mapping[str, np.ndarray]]:
+    """The attributes of `_Rows`, batch by batch; only random rows are scored."""
+    columns = columns_of(config.objective_names, config.features, config.keys, config.timestamps, exploration)
+    for unit in plan_day(feed_log, day, columns):
+        for batch in read_unit(unit, columns.columns):
+            labels = read_labels(batch, config.objective_names)
+            randomised = _number(batch, exploration.randomised) == 1
+            # Exposure is left out: the policy is asked before it is known.
+            known = batch.select(list(config.features.names)).filter(pa.array(randomised))
+            yield {
+                # Another day may have another session of the same name.
+                "session": f"{day} ".encode() + read_strings(batch, config.keys.session),
+                "viewer": read_strings(batch, config.keys.viewer),
+                "position": _number(batch, position),
+                "randomised": randomised,
+                "propensity": _number(batch, exploration.propensity),
+                "labels": np.stack([labels[name] for name in config.objective_names]).astype(np.float64),
+                "probabilities": score(known) if len(known) else np.empty((len(labels), 0)),
+            }
+
+
+def _number(batch: pa.RecordBatch, name: str) -> Floats:
+    """A column with at most one number per row, [batch]; NaN where there is none."""
+    column = batch.column(name)
+    values = np.full(len(column), np.nan)
+    values[column.is_valid().to_numpy(zero_copy_only=False)] = column.flatten().to_numpy(zero_copy_only=False)
+    return values

@@ -1,0 +1,116 @@
+"""The command line: `python -m pipeline.replay`, what a model's order would have been worth on logged days."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.configs import ConfigError, load_config
+from pipeline.local.day_reading import ModelError, model_scorer
+from pipeline.policy_values import UTILITY, Compared, compare_orders
+from ranker.config.pipeline import PipelineConfig
+from ranker.evaluation.off_policy import PolicyValue
+from ranker.feed_log.layout import FeedLogError, latest_day, parse_day
+
+_TABLE_WIDTH = 120
+_ESTIMATORS = ("doubly_robust", "self_normalised", "ips")
+
+_DESCRIPTION = """\
+Estimates what the order of a model would have been worth on logged days, from the sessions that were shown in random
+order, and compares it with the order of the log's ranker in the other sessions, and with the random order. The value is
+the expected outcome of a session's first k positions, added up; 95 % intervals over viewers.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parses the command line, prints the table, and returns the exit status: 0, or 2 if it cannot be computed."""
+    options = _parser().parse_args(arguments)
+    console = Console(highlight=False, soft_wrap=True, width=max(Console().width, _TABLE_WIDTH))
+    try:
+        config = load_config(options.config)
+        position = options.position or _position(config)
+        days = [parse_day(day) for day in options.day] if options.day else [latest_day(options.feed_log)]
+        k = options.k or config.utility.k
+        score = model_scorer(config, options.model)
+        found = compare_orders(config, options.feed_log, days, lambda batch: score(batch)[0], position, k)
+    except (ConfigError, FeedLogError, ModelError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    console.print(_table(found, options.estimator))
+    sessions = found[UTILITY].model.sessions
+    matches = found[UTILITY].model.matches
+    console.print(
+        f"{', '.join(map(str, days))}, first {k} positions; {sessions:,} sessions in random order, {matches:,} matches"
+    )
+    console.print("effective: sessions with matches, of equal weight, that would be as informative")
+    return 0
+
+
+def _position(config: PipelineConfig) -> str:
+    """The only numeric exposure column."""
+    names = [exposure.name for exposure in config.features.exposure if not isinstance(exposure.default, str)]
+    if len(names) != 1:
+        raise ConfigError(f"config {config.name}: which column holds the position? Name it by --position")
+    return names[0]
+
+
+def _table(found: dict[str, Compared], estimator: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("outcome", no_wrap=True)
+    for heading in ("model", "logged order", "random order", "effective"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, compared in found.items():
+        model = getattr(compared.model, estimator)
+        values = (_shown(value) for value in (model, compared.logged, compared.random))
+        table.add_row(name, *values, f"{model.effective_sessions:,.0f}")
+    return table
+
+
+def _shown(value: PolicyValue) -> str:
+    if value.too_few:
+        return "too few"
+    estimate = value.estimate
+    return f"{estimate.value:.3g} ({estimate.lower:.3g} to {estimate.upper:.3g})"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.replay",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", required=True, metavar="NAME", help="a config of pipeline_config.py")
+    parser.add_argument("--feed-log", type=Path, required=True, metavar="DIR", help="the folder of day folders")
+    parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="a pushed version, a SavedModel")
+    parser.add_argument(
+        "--day",
+        nargs="+",
+        metavar="YYYY-MM-DD",
+        help="days that the model was not trained on (default: the newest)",
+    )
+    parser.add_argument(
+        "--k", type=_positive, metavar="N", help="positions at the top (default: the config's utility.k)"
+    )
+    parser.add_argument(
+        "--position", metavar="NAME", help="the column with the position (default: the config's numeric exposure)"
+    )
+    parser.add_argument(
+        "--estimator",
+        choices=_ESTIMATORS,
+        default=_ESTIMATORS[0],
+        help="of the model's value; see ranker/evaluation/replay.py (default: %(default)s)",
+    )
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
