@@ -133,6 +133,8 @@ def create_pipeline(
             "objectives": list(config.objective_names),
             "categorical_input": config.towers.categorical_embedding_size > 0,
             "calibrated_by": config.towers.isotonic.by if config.towers.isotonic else None,
+            "examination": to_json(config.examination) if config.examination else None,
+            "randomised": config.exploration.randomised if config.exploration else None,
             "code_fingerprint": code_fingerprint("ranker.features.preprocessing"),
         },
         training_start=start.outputs["training_start"],

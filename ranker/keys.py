@@ -15,6 +15,10 @@ LABELS = names.LABELS  # float32 [batch, objectives], in the order of the config
 VIEWER_BUCKET = names.VIEWER_BUCKET  # int64 [batch, 1], a hash of the viewer in [0, VIEWER_BUCKETS)
 VIEWER_BUCKETS = 1000
 CALIBRATION_KEY = names.CALIBRATION_KEY  # int64 [batch, 1], the value's code; absent if calibration has no key
+# Only where the config has an examination model:
+EXPOSURE_VALUES = names.EXPOSURE_VALUES  # float32 [batch, exposure columns], numbers and hash buckets of categories
+EXAMINED_BY = names.EXAMINED_BY  # int64 [batch, features], codes; absent where examination depends on no feature
+RANDOM_SESSION = names.RANDOM_SESSION  # int64 [batch, 1], a hash of the session; -1 if its order was not random
 
 # Written by LeafEncoder in place of FOREST_FEATURES.
 LEAVES = names.LEAVES  # bytes [batch, 1]: one little-endian uint16 (uint32 above 65,536 leaves) per tree
@@ -22,3 +26,6 @@ LEAVES = names.LEAVES  # bytes [batch, 1]: one little-endian uint16 (uint32 abov
 # Added to a batch of training rows where the config drops negatives.
 LOSS_WEIGHTS = names.LOSS_WEIGHTS  # float32 [batch, objectives], the weight of each cross entropy; 1 on average
 LOGIT_OFFSET = names.LOGIT_OFFSET  # float32 [batch, objectives], what dropping negatives adds to the log-odds
+
+# Added where the config has an examination model.
+LOG_EXAMINATION = names.LOG_EXAMINATION  # float32 [batch, 1], the logarithm of examination, at most 0

@@ -24,6 +24,7 @@ class TowerTrainerSpec(component_spec.ComponentSpec):
         "towers": component_spec.ExecutionParameter(type=str),
         "training": component_spec.ExecutionParameter(type=str),
         "retraining": component_spec.ExecutionParameter(type=str),
+        "examination": component_spec.ExecutionParameter(type=str),
         "utility": component_spec.ExecutionParameter(type=str),
         "serving": component_spec.ExecutionParameter(type=str),
         "parts": component_spec.ExecutionParameter(type=str),
@@ -62,7 +63,8 @@ class TowerTrainer(base_component.BaseComponent):
         forest: the forest that encoded them.
         transform_graph: Transform's graph.
         schema: the feed log's schema.
-        config: objectives, features, towers, training, retraining, utility and serving are used.
+        config: objectives, features, towers, training, retraining, examination, utility and serving are
+            used.
         eval_day: the held-out day, YYYY-MM-DD or another form that `ranker.feed_log.day` reads; written into the
             manifest.
         recipe: fingerprint of the config, schema and code of the training (`ranker.identity.recipe`). Together with the
@@ -101,6 +103,7 @@ class TowerTrainer(base_component.BaseComponent):
                 towers=to_json(config.towers),
                 training=to_json(config.training),
                 retraining=to_json(config.retraining),
+                examination=to_json(config.examination) if config.examination else "",
                 utility=to_json(config.utility),
                 serving=to_json(config.serving),
                 parts=json.dumps(dict(parts), sort_keys=True),

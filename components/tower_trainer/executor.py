@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +16,7 @@ from tfx.utils import io_utils, path_utils
 from components.artifacts import HISTORY_FILE, start_of, training_of
 from ranker.config.columns import Features
 from ranker.config.documents import from_json
+from ranker.config.examination import Examination
 from ranker.config.objectives import Objective
 from ranker.config.retraining import Retraining
 from ranker.config.serving import Serving
@@ -31,9 +34,12 @@ from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
 from ranker.registry.layout import TOWER_STATE
 from ranker.registry.manifest import Lineage, Manifest
+from ranker.registry.start import StartPlan
 from ranker.storage import join
-from ranker.towers.data import count_labels, training_batches
+from ranker.towers.data import count_labels, random_impressions, training_batches
+from ranker.towers.examination import ExaminationModel, fit_examination
 from ranker.towers.inputs import tower_inputs
+from ranker.towers.relevance import relevance_shift
 from ranker.towers.retrain import Task, retrain
 from ranker.towers.sampling import make_sampler
 from ranker.towers.state import TowerState
@@ -87,6 +93,12 @@ class Executor(base_executor.BaseExecutor):
             for file in example_files(artifact_utils.get_split_uri(input_dict["leaf_examples"], split))
         ]
         names = [o.name for o in objectives]
+        plan, state = start_of(input_dict)
+        examination = None
+        if exec_properties["examination"]:
+            examination = _examination(
+                files, features, len(names), from_json(Examination, exec_properties["examination"]), plan, state
+            )
         sampler = make_sampler(training.sampling, names, training.seed)
         counts = count_labels(files, names, sampler)
         everything = partial(
@@ -98,16 +110,30 @@ class Executor(base_executor.BaseExecutor):
             training.shuffle_buffer,
             training.epochs,
             training.seed,
+            examination=examination,
         )
         batches = everything
         if sampler is not None and counts.weights is not None:
             batches = partial(everything, sampler=sampler.scaled(counts.rows, counts.weights))
         retraining = from_json(Retraining, exec_properties["retraining"])
-        plan, state = start_of(input_dict)
         parent = None if plan.is_cold else TowerState.load(os.path.join(state, TOWER_STATE))
         # The trees of a superset-objective forest do not predict a single objective.
         margins = ForestMargins(forest) if len(forest.base_margin) == len(objectives) else None
-        task = Task(counts, inputs, objectives, towers, training, retraining, forest.fingerprint, margins)
+        if examination is not None:
+            shift, mean = relevance_shift(everything(), margins)
+            margins = ForestMargins(forest, shift) if margins is not None else None
+            counts = replace(counts, mean_examination=mean)
+        task = Task(
+            counts,
+            inputs,
+            objectives,
+            towers,
+            training,
+            retraining,
+            forest.fingerprint,
+            margins,
+            examination=examination is not None,
+        )
         logs = os.path.join(run.uri, TENSORBOARD_DIR)
         trained, tower_state = retrain(plan.start, task, batches, parent, logs, strategy, everything)
         if not is_chief(strategy):
@@ -128,7 +154,8 @@ class Executor(base_executor.BaseExecutor):
             config={
                 part: json.loads(exec_properties[part])
                 for part in ("objectives", "features", "towers", "training", "utility", "serving")
-            },
+            }
+            | ({"examination": json.loads(text)} if (text := exec_properties["examination"]) else {}),
             training=identity,
             lineage=Lineage(
                 start=plan.start,
@@ -152,6 +179,7 @@ class Executor(base_executor.BaseExecutor):
             xla_forest=ForestLeaves(forest, xla=True) if serving.xla else None,
             max_rows=serving.max_rows,
             utility=from_json(Utility, exec_properties["utility"]),
+            examination=examination,
         )
         export_saved_model(
             module,
@@ -161,5 +189,18 @@ class Executor(base_executor.BaseExecutor):
                 artifact_utils.get_single_uri(input_dict["forest"]),
                 artifact_utils.get_single_uri(input_dict["transform_graph"]),
                 tower_state,
+                examination,
             ),
         )
+
+
+def _examination(
+    files: Sequence[str], features: Features, objectives: int, settings: Examination, plan: StartPlan, state: str
+) -> ExaminationModel:
+    """The examination model, fitted on a cold start; later trainings keep it, as their weights were fitted with it."""
+    if not plan.is_cold:
+        return ExaminationModel.load(os.path.join(state, TOWER_STATE))
+    codes = {feature.name: feature.codes for feature in features.categorical}
+    by_codes = [codes[name] for name in settings.by]
+    random = random_impressions(files, objectives, len(features.exposure), len(by_codes))
+    return fit_examination(random, features.exposure, by_codes, settings)

@@ -19,9 +19,13 @@ CATEGORICAL = "categorical"
 LABELS = "labels"
 VIEWER_BUCKET = "viewer_bucket"
 CALIBRATION_KEY = "calibration_key"
+EXPOSURE_VALUES = "exposure_values"
+EXAMINED_BY = "examined_by"
+RANDOM_SESSION = "random_session"
 LEAVES = "leaves"
 LOSS_WEIGHTS = "loss_weights"
 LOGIT_OFFSET = "logit_offset"
+LOG_EXAMINATION = "log_examination"
 
 # Inputs of the signatures.
 EXAMPLES = "examples"
@@ -36,8 +40,9 @@ RESERVED: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(
             (FOREST_FEATURES, NUMERIC, CATEGORICAL, LABELS, VIEWER_BUCKET, CALIBRATION_KEY), "an output of Transform"
         ),
+        **dict.fromkeys((EXPOSURE_VALUES, EXAMINED_BY, RANDOM_SESSION), "an output of Transform"),
         LEAVES: "the output of LeafEncoder",
-        **dict.fromkeys((LOSS_WEIGHTS, LOGIT_OFFSET), "a tensor of the towers' training"),
+        **dict.fromkeys((LOSS_WEIGHTS, LOGIT_OFFSET, LOG_EXAMINATION), "a tensor of the towers' training"),
         EXAMPLES: "the input of the signature serving_default",
         **dict.fromkeys((ALPHA, LAMBDA), "an input of the signatures rank and rank_weighted"),
         RAW_RECORD: "a column of the evaluation",

@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ranker.config.columns import Features, Keys
+from ranker.config.examination import Examination
 from ranker.config.exploration import Exploration
 from ranker.config.fields import CHECKED, ColumnName, Days
 from ranker.config.forest import Forest
@@ -56,6 +57,7 @@ class PipelineConfig:
     exploration: Exploration | None = None
     forest: Forest = Forest()
     towers: Towers = Towers()
+    examination: Examination | None = None
     training: Training = Training()
     retraining: Retraining = Retraining()
     utility: Utility = Utility()

@@ -19,6 +19,7 @@ from ranker.export.padding import in_padded_batches
 from ranker.export.raw_features import Parsed, RawFeatures
 from ranker.export.utility import utility_score
 from ranker.forest.graph import ForestLeaves
+from ranker.towers.examination import ExaminationModel
 from ranker.towers.inputs import TowerInputs
 from ranker.towers.network import TwoTowerNetwork
 
@@ -48,6 +49,7 @@ class FeedRanker(tf.Module):
         xla_forest: the same forest in the form for XLA; None omits the compiled signatures.
         max_rows: maximum number of candidates in a request.
         utility: the trade-off of a request that names none; None uses the default of a config.
+        examination: the examination model; None where exposure changes no score.
 
     Example:
         >>> ranker = FeedRanker(raw, transform, ForestLeaves(forest), network, inputs, objectives)
@@ -71,6 +73,7 @@ class FeedRanker(tf.Module):
         xla_forest: ForestLeaves | None = None,
         max_rows: int = MAX_ROWS,
         utility: Utility | None = None,
+        examination: ExaminationModel | None = None,
     ) -> None:
         super().__init__(name="feed_ranker")
         self._raw = raw
@@ -84,6 +87,7 @@ class FeedRanker(tf.Module):
         self._forest_share = forest_share
         self._max_rows = max_rows
         self._utility = utility or Utility()
+        self._examination = examination
         self._tower_names = input_names([keys.LEAVES, *(name for name in inputs.tensor_specs() if name != keys.LEAVES)])
         weights = {weight_name(objective.name) for objective in objectives}
         columns = (*raw.input_names.values(), *raw.exposure_names.values())
@@ -107,12 +111,15 @@ class FeedRanker(tf.Module):
         - `score_features_xla`, `rank_xla`: the same, with forest and towers compiled; only with an `xla_forest`.
 
         Each but `serving_default` also takes the tensors of `RawFeatures.exposure_specs`, with one row or one row per
-        candidate. Their values change nothing.
+        candidate. Their values change nothing, unless there is an examination model. Then the signatures of
+        probabilities give examination × relevance, and relevance for the default exposure; `rank` and `rank_weighted`
+        go by relevance alone. The signatures of leaves also take `examined_by` int64 [batch, features], as Transform
+        outputs it, if examination depends on features.
         """
         exposure = self._raw.exposure_specs()
         features = {**self._raw.tensor_specs(), **exposure}
-        leaves = {**self._leaves_specs(tf.int32), **exposure}
-        local_leaves = {**self._leaves_specs(self._forest.local_leaf_dtype), **exposure}
+        leaves = {**self._leaves_specs(tf.int32), **self._examined_by_spec(), **exposure}
+        local_leaves = {**leaves, **self._leaves_specs(self._forest.local_leaf_dtype)}
         rank = {**features, **_scalars((ALPHA, LAMBDA))}
         weights = _scalars(weight_name(objective.name) for objective in self._objectives)
         signatures = {
@@ -161,23 +168,37 @@ class FeedRanker(tf.Module):
             for name, spec in self._inputs.tensor_specs().items()
         }
 
+    def _examined_by_spec(self) -> dict[str, tf.TensorSpec]:
+        by = len(self._examination.by_codes) if self._examination is not None else 0
+        return {keys.EXAMINED_BY: tf.TensorSpec([None, by], tf.int64, name=keys.EXAMINED_BY)} if by else {}
+
     def _score_examples(self, tensors: Tensors) -> Scores:
-        return self._score_parsed(self._raw.parse(tensors[EXAMPLES]))
+        examples = tensors[EXAMPLES]
+        exposure = None if self._examination is None else self._raw.parse_exposure(examples)
+        return self._score_parsed(self._raw.parse(examples), exposure)
 
     def _score_features(self, tensors: Tensors, xla: bool = False) -> Scores:
-        return self._score_parsed(self._raw.from_dense(tensors), xla)
+        return self._score_parsed(self._raw.from_dense(tensors), self._raw.exposure_of(tensors), xla)
 
     def _score_leaves(self, tensors: Tensors) -> Scores:
         batch = {name: tensors[self._tower_names[name]] for name in self._inputs.tensor_specs()}
         leaves = check_leaves(batch[keys.LEAVES], self._inputs.leaves)
-        return self._as_scores(self._probabilities(self._checked({**batch, keys.LEAVES: leaves})))
+        return self._score_batch({**batch, keys.LEAVES: leaves}, tensors)
 
     def _score_local_leaves(self, tensors: Tensors) -> Scores:
         local = tf.cast(tensors[self._tower_names[keys.LEAVES]], tf.int32)
         first, leaves_of_tree = self._forest.first_leaf[:-1], np.diff(self._forest.first_leaf)
         leaves = check_leaves(local, leaves_of_tree) + first
         batch = {name: tensors[self._tower_names[name]] for name in self._inputs.tensor_specs()}
-        return self._as_scores(self._probabilities(self._checked({**batch, keys.LEAVES: leaves})))
+        return self._score_batch({**batch, keys.LEAVES: leaves}, tensors)
+
+    def _score_batch(self, batch: Tensors, tensors: Tensors) -> Scores:
+        """The scores of a request of leaves, whose towers' inputs are `batch`."""
+        relevance = self._probabilities(self._checked(batch))
+        by = tensors.get(keys.EXAMINED_BY)
+        if self._examination is not None and by is not None:
+            by = check_codes(keys.EXAMINED_BY, by, self._examination.by_codes)
+        return self._as_scores(self._examined(relevance, self._raw.exposure_of(tensors), by))
 
     def _rank(self, tensors: Tensors, xla: bool = False) -> Scores:
         weights = {
@@ -186,7 +207,7 @@ class FeedRanker(tf.Module):
             if (name := weight_name(objective.name)) in tensors
         }
         score = utility_score(
-            self._score_features(tensors, xla),
+            self._score_parsed(self._raw.from_dense(tensors), None, xla),
             self._objectives,
             check_range(ALPHA, tensors[ALPHA], 0.0, 1.0),
             check_range(LAMBDA, tensors[LAMBDA], 0.0, MAX_WEIGHT),
@@ -194,14 +215,23 @@ class FeedRanker(tf.Module):
         )
         return {"score": score, "order": tf.argsort(score, direction="DESCENDING", stable=True)}
 
-    def _score_parsed(self, parsed: Parsed, xla: bool = False) -> Scores:
+    def _score_parsed(self, parsed: Parsed, exposure: Sequence[tf.Tensor] | None, xla: bool = False) -> Scores:
+        """The scores of raw features; those of relevance if `exposure`, the exposure columns, is None."""
         transformed = self._transform(parsed)
         batch = {name: transformed[name] for name in self._inputs.tensor_specs() if name != keys.LEAVES}
         raw = {**self._checked(batch), keys.FOREST_FEATURES: transformed[keys.FOREST_FEATURES]}
         if xla and self._xla_forest is not None:
             compiled = tf.function(partial(self._with_leaves, forest=self._xla_forest), jit_compile=True)
-            return self._as_scores(in_padded_batches(compiled, raw, self._max_rows))
-        return self._as_scores(self._with_leaves(raw, self._forest))
+            relevance = in_padded_batches(compiled, raw, self._max_rows)
+        else:
+            relevance = self._with_leaves(raw, self._forest)
+        return self._as_scores(self._examined(relevance, exposure, transformed.get(keys.EXAMINED_BY)))
+
+    def _examined(self, relevance: tf.Tensor, exposure: Sequence[tf.Tensor] | None, by: tf.Tensor | None) -> tf.Tensor:
+        """Examination × relevance, [batch, objectives]."""
+        if self._examination is None or exposure is None:
+            return relevance
+        return relevance * tf.exp(self._examination(self._raw.exposure_values(exposure), by))
 
     def _with_leaves(self, raw: Tensors, forest: ForestLeaves) -> tf.Tensor:
         return self._probabilities({**raw, keys.LEAVES: forest(raw[keys.FOREST_FEATURES])})

@@ -1,6 +1,6 @@
 """Raw feature columns, from serialised examples or dense tensors, in the form that the Transform graph reads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -9,6 +9,7 @@ from tensorflow_transform.tf_metadata import schema_utils
 
 from ranker.config.columns import Features
 from ranker.export.names import input_names
+from ranker.features.exposure import exposure_values
 from ranker.features.registry import feature_kinds
 
 Parsed = dict[str, Any]  # column → tf.Tensor or tf.SparseTensor
@@ -59,6 +60,27 @@ class RawFeatures:
         """
         names = self.input_names
         return {column: kind.from_dense(tensors[names[column]], self._spec[column]) for column, kind in self._kinds}
+
+    def parse_exposure(self, examples: tf.Tensor) -> list[tf.Tensor]:
+        """The exposure columns of serialised tf.Examples, float32 or string [batch]; NaN and "" where missing."""
+        specs = self.exposure_specs()
+        spec = {column: tf.io.VarLenFeature(specs[name].dtype) for column, name in self.exposure_names.items()}
+        parsed = tf.io.parse_example(examples, spec)
+        shape = tf.stack([tf.shape(examples, tf.int64)[0], 1])
+        found = []
+        for column in self.exposure_names:
+            sparse = tf.SparseTensor(parsed[column].indices, parsed[column].values, shape)
+            missing = "" if sparse.dtype == tf.string else float("nan")
+            found.append(tf.sparse.to_dense(sparse, default_value=missing)[:, 0])
+        return found
+
+    def exposure_of(self, tensors: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
+        """The exposure columns of a request's tensors, in the order of the config."""
+        return [tensors[name] for name in self.exposure_names.values()]
+
+    def exposure_values(self, columns: Sequence[tf.Tensor]) -> tf.Tensor:
+        """What the examination model reads of the exposure columns, float32 [batch, columns]."""
+        return exposure_values(self._exposure, columns)
 
     def exposure_specs(self) -> dict[str, tf.TensorSpec]:
         """Input name → spec of an exposure column's tensor, float32 or string [batch]; no signature requires it."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from ranker.registry.layout import FOREST, TOWER_STATE, TRANSFORM_GRAPH
+from ranker.towers.examination import ExaminationModel
 from ranker.towers.state import TowerState
 
 
@@ -21,17 +22,21 @@ class TrainingState:
         forest: folder of the forest inside the model's graph, with its training curve.
         transform_graph: folder of the Transform graph inside the model's graph.
         towers: the weights.
+        examination: the examination model, if there is one.
     """
 
     forest: str
     transform_graph: str
     towers: TowerState
+    examination: ExaminationModel | None = None
 
     def save(self, folder: str) -> None:
         """Writes the state into `folder`, a path or a URI that TensorFlow can write to."""
         _copy(self.forest, os.path.join(folder, FOREST))
         _copy(self.transform_graph, os.path.join(folder, TRANSFORM_GRAPH))
         self.towers.save(os.path.join(folder, TOWER_STATE))
+        if self.examination is not None:
+            self.examination.save(os.path.join(folder, TOWER_STATE))
 
 
 def _copy(source: str, target: str) -> None:

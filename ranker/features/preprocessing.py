@@ -17,6 +17,8 @@ import tensorflow_transform as tft
 from ranker import keys
 from ranker.config.columns import Features, Keys
 from ranker.config.documents import from_json
+from ranker.config.examination import Examination
+from ranker.features.exposure import exposure_values
 from ranker.features.registry import feature_kinds
 from ranker.features.standardising import finite, standardised
 from ranker.features.tensors import RawColumns, Tensor
@@ -29,7 +31,8 @@ def preprocessing_fn(inputs: Mapping[str, Tensor], custom_config: Mapping[str, A
         inputs: the feed log's columns as parsed by the schema; a column that may be missing is sparse.
         custom_config: `features` and `keys` as JSON config parts, `objectives` as a list of names; `categorical_input`,
             whether the towers read the categorical features; `calibrated_by`, the categorical feature that is the key
-            of the calibration, if there is one.
+            of the calibration, if there is one; `examination`, the config part as JSON, and `randomised`, the column
+            that says whether a position was drawn at random, where there is an examination model.
 
     Returns:
         The tensors of `ranker/keys.py`, one row per impression.
@@ -49,10 +52,27 @@ def preprocessing_fn(inputs: Mapping[str, Tensor], custom_config: Mapping[str, A
         outputs[keys.CATEGORICAL] = tf.concat(list(codes.values()), axis=1)
     if (by := custom_config.get("calibrated_by")) in codes:
         outputs[keys.CALIBRATION_KEY] = codes[by]
+    if custom_config.get("examination"):
+        outputs.update(_for_examination(columns, features, codes, custom_config))
     labels = [columns.one(name, 0) for name in custom_config["objectives"]]
     outputs[keys.LABELS] = tf.cast(tf.concat(labels, axis=1), tf.float32)
     viewer = columns.one(from_json(Keys, custom_config["keys"]).viewer, "")
     outputs[keys.VIEWER_BUCKET] = tf.strings.to_hash_bucket_fast(viewer, keys.VIEWER_BUCKETS)
+    return outputs
+
+
+def _for_examination(
+    columns: RawColumns, features: Features, codes: Mapping[str, tf.Tensor], custom_config: Mapping[str, Any]
+) -> dict[str, tf.Tensor]:
+    """What the examination model reads: exposure, and which impressions stood at random positions."""
+    missing = {one.name: "" if isinstance(one.default, str) else float("nan") for one in features.exposure}
+    exposure = [columns.one(name, empty)[:, 0] for name, empty in missing.items()]
+    outputs = {keys.EXPOSURE_VALUES: exposure_values(features.exposure, exposure)}
+    if by := from_json(Examination, custom_config["examination"]).by:
+        outputs[keys.EXAMINED_BY] = tf.concat([codes[name] for name in by], axis=1)
+    session = columns.one(from_json(Keys, custom_config["keys"]).session, "")
+    randomised = columns.one(custom_config["randomised"], 0) > 0
+    outputs[keys.RANDOM_SESSION] = tf.where(randomised, tf.strings.to_hash_bucket_fast(session, 1 << 62), -1)
     return outputs
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from ranker.forest.model import Forest
 
@@ -11,14 +12,15 @@ class ForestMargins(tf.Module):
 
     Args:
         forest: a forest with one output per objective.
+        shift: [objectives], is added to the log-odds; None adds nothing.
     """
 
-    def __init__(self, forest: Forest) -> None:
+    def __init__(self, forest: Forest, shift: NDArray[np.float32] | None = None) -> None:
         super().__init__(name="forest_margins")
         self._values = tf.constant(forest.leaf_value)
         outputs = len(forest.base_margin)
         self._to_output = tf.constant(np.eye(outputs, dtype=np.float32)[forest.tree_output])
-        self._base = tf.constant(forest.base_margin)
+        self._base = tf.constant(forest.base_margin if shift is None else forest.base_margin + shift)
 
     def __call__(self, leaves: tf.Tensor) -> tf.Tensor:
         """Leaf ids int32 [batch, trees] → float32 [batch, outputs]."""

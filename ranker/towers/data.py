@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from ranker import keys
 from ranker.examples import parsed_batches
+from ranker.towers.examination import ExaminationModel, RandomImpressions
 from ranker.towers.inputs import TowerInputs
 from ranker.towers.sampling import Sampler
 
@@ -23,6 +24,7 @@ _EPOCH_STRIDE = 1 << 32  # blocks that an epoch cannot have
 _OPEN_SHARDS = 16
 _READ_BYTES = 1 << 20
 _U16_LEAVES = 65_536
+_MOST = 1.0 - 1e-6  # of a rate
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,14 @@ class LabelCounts:
         positives: [objectives], impressions with the objective.
         weights: [objectives], sum of the impressions' loss weights; None where each weighs 1.
         log_odds_offset: [objectives], what dropping negatives has added to the log-odds.
+        mean_examination: of the impressions; 1 without an examination model.
     """
 
     rows: int
     positives: np.ndarray
     weights: np.ndarray | None = None
     log_odds_offset: np.ndarray | float = 0.0
+    mean_examination: float = 1.0
 
     @property
     def rates_in_loss(self) -> np.ndarray:
@@ -52,10 +56,10 @@ class LabelCounts:
 
     @property
     def base_rates(self) -> np.ndarray:
-        """[objectives], the rates of positives among all impressions, including those that sampling dropped."""
+        """[objectives], the rates of positives among all impressions that are examined, sampled or not."""
         rates = self.rates_in_loss
         log_odds = np.log(rates) - np.log1p(-rates) - self.log_odds_offset
-        return 1.0 / (1.0 + np.exp(-log_odds))
+        return np.minimum(1.0 / (1.0 + np.exp(-log_odds)) / self.mean_examination, _MOST)
 
 
 def count_labels(files: Sequence[str], objectives: Sequence[str], sampler: Sampler | None = None) -> LabelCounts:
@@ -112,16 +116,20 @@ def training_batches(
     epochs: int,
     seed: int,
     sampler: Sampler | None = None,
+    examination: ExaminationModel | None = None,
 ) -> tf.data.Dataset:
     """Shuffled batches of all epochs, one after another; an epoch's last batch may be smaller.
 
     The rows are interleaved from the files, cut into blocks of `shuffle_buffer`, and shuffled within each block. The
     order depends only on the files' names, the seed and the epoch. Each element holds the tensors of
-    `TowerInputs.tensor_specs` and `labels` float32 [batch, objectives]; with a sampler, also the tensors that it adds.
+    `TowerInputs.tensor_specs` and `labels` float32 [batch, objectives]; with a sampler, also the tensors that it adds;
+    with an examination model, also `keys.LOG_EXAMINATION`.
     """
 
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
-        parsed = _records(files).batch(_PARSE_BATCH).map(lambda batch: parse_batch(batch, inputs, objectives))
+        parsed = (
+            _records(files).batch(_PARSE_BATCH).map(lambda batch: parse_batch(batch, inputs, objectives, examination))
+        )
         blocks = _sampled(parsed, sampler).rebatch(shuffle_buffer).enumerate()
         shuffled = blocks.map(lambda block, rows: _permuted(rows, tf.stack([seed, number * _EPOCH_STRIDE + block])))
         return shuffled.prefetch(1).rebatch(batch_size)
@@ -139,7 +147,9 @@ def _permuted(rows: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tenso
     return {name: tf.gather(tensor, order) for name, tensor in rows.items()}
 
 
-def parse_batch(records: tf.Tensor, inputs: TowerInputs, objectives: int) -> dict[str, tf.Tensor]:
+def parse_batch(
+    records: tf.Tensor, inputs: TowerInputs, objectives: int, examination: ExaminationModel | None = None
+) -> dict[str, tf.Tensor]:
     """Serialised leaf examples [batch] → the tensors of as many rows.
 
     Raises:
@@ -153,7 +163,12 @@ def parse_batch(records: tf.Tensor, inputs: TowerInputs, objectives: int) -> dic
     }
     spec[keys.LEAVES] = tf.io.FixedLenFeature([], tf.string)
     spec[keys.LABELS] = tf.io.FixedLenFeature([objectives], tf.float32)
+    if examination is not None:
+        spec |= examination_spec(examination.exposure, len(examination.by_codes))
     batch = tf.io.parse_example(records, spec)
+    if examination is not None:
+        values, by = batch.pop(keys.EXPOSURE_VALUES), batch.pop(keys.EXAMINED_BY, None)
+        batch[keys.LOG_EXAMINATION] = examination(values, by)
     batch[keys.LEAVES] = _decode_leaves(batch[keys.LEAVES], inputs)
     if inputs.categorical:
         batch[keys.CATEGORICAL] = _check_codes(keys.CATEGORICAL, batch[keys.CATEGORICAL], inputs.categorical)
@@ -161,6 +176,29 @@ def parse_batch(records: tf.Tensor, inputs: TowerInputs, objectives: int) -> dic
         limit = [inputs.calibration_keys]
         batch[keys.CALIBRATION_KEY] = _check_codes(keys.CALIBRATION_KEY, batch[keys.CALIBRATION_KEY], limit)
     return batch
+
+
+def random_impressions(files: Sequence[str], objectives: int, exposure: int, by: int) -> RandomImpressions:
+    """The impressions at random positions of all files.
+
+    Args:
+        files: leaf examples.
+        objectives: labels per row.
+        exposure: number of exposure columns.
+        by: number of features on whose value their effect depends.
+    """
+    spec = {
+        **examination_spec(exposure, by),
+        keys.RANDOM_SESSION: tf.io.FixedLenFeature([1], tf.int64),
+        keys.LABELS: tf.io.FixedLenFeature([objectives], tf.float32),
+    }
+    return RandomImpressions.of(parsed_batches(files, spec, _COUNT_BATCH))
+
+
+def examination_spec(exposure: int, by: int) -> dict[str, tf.io.FixedLenFeature]:
+    """The parse spec of what the examination model reads of a row."""
+    spec = {keys.EXPOSURE_VALUES: tf.io.FixedLenFeature([exposure], tf.float32)}
+    return {**spec, keys.EXAMINED_BY: tf.io.FixedLenFeature([by], tf.int64)} if by else spec
 
 
 def _decode_leaves(encoded: tf.Tensor, inputs: TowerInputs) -> tf.Tensor:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ranker import keys
 from ranker.config.training import Training
 from ranker.towers.data import LabelCounts
+from ranker.towers.relevance import examined
 
 Teacher = Callable[[tf.Tensor], tf.Tensor]
 
@@ -35,7 +36,8 @@ def mixed_labels(batches: tf.data.Dataset, teacher: Teacher, shares: NDArray[np.
 
     Args:
         batches: contain leaves int32 [batch, trees] and labels float32 [batch, objectives].
-        teacher: leaves → log-odds [batch, objectives], such as `ForestMargins`.
+        teacher: leaves → log-odds [batch, objectives], such as `ForestMargins`; with an examination model, those of
+            relevance.
         shares: [objectives], each in [0, 1); 0 leaves the labels unchanged.
     """
     if not shares.any():
@@ -43,7 +45,8 @@ def mixed_labels(batches: tf.data.Dataset, teacher: Teacher, shares: NDArray[np.
 
     def mix(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         # The teacher's log-odds refer to all impressions; with sampling, those in the loss refer to the kept ones.
-        taught = tf.sigmoid(teacher(batch[keys.LEAVES]) + batch.get(keys.LOGIT_OFFSET, 0.0))
+        log_odds = examined(teacher(batch[keys.LEAVES]), batch)
+        taught = tf.sigmoid(log_odds + batch.get(keys.LOGIT_OFFSET, 0.0))
         return {**batch, keys.LABELS: (1 - shares) * batch[keys.LABELS] + shares * taught}
 
     return batches.map(mix).prefetch(2)

@@ -23,12 +23,18 @@ from ranker.towers.blend import Blend
 from ranker.towers.inputs import TowerBatch, TowerInputs
 from ranker.towers.isotonic import IsotonicCalibration
 from ranker.towers.network import SideBySide, TwoTowerNetwork, laid_side_by_side
+from ranker.towers.relevance import examined
 
 _Pass = tuple[Any, Any, list[tf.Tensor]]  # a layer, its input, and its outputs
 
 
 def fisher_diagonal(
-    network: TwoTowerNetwork, batches: Iterable[TowerBatch], inputs: TowerInputs, rows: int, blend: Blend | None = None
+    network: TwoTowerNetwork,
+    batches: Iterable[TowerBatch],
+    inputs: TowerInputs,
+    rows: int,
+    blend: Blend | None = None,
+    examination: bool = False,
 ) -> tuple[NDArray[np.float32], ...]:
     """The diagonal for each of `network.trainable_weights`, with the same shapes.
 
@@ -40,12 +46,15 @@ def fisher_diagonal(
         inputs: sizes of the batch's tensors.
         rows: impressions to average over; all of them where the batches hold fewer.
         blend: computes the logits of the loss; None uses the towers' own logits.
+        examination: whether the batches have `keys.LOG_EXAMINATION`.
 
     Raises:
         ValueError: there is no impression.
     """
     objectives = sum(len(indices) for indices in network.tower_objectives)
     specs = {**inputs.tensor_specs(), keys.LABELS: tf.TensorSpec([None, objectives], tf.float32)}
+    if examination:
+        specs[keys.LOG_EXAMINATION] = tf.TensorSpec([None, 1], tf.float32)
     squares = tf.function(_Squares(network, blend).of_batch, input_signature=[specs], autograph=False)
     sums = [np.zeros(weight.shape) for weight in network.trainable_weights]
     seen = 0
@@ -80,6 +89,7 @@ class _Squares:
             logits = self._forward(batch, passes)
             if self._blend is not None:
                 logits = self._blend(logits, batch[keys.LEAVES])
+            logits = examined(logits, batch)
             loss = tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(batch[keys.LABELS], logits))
         outputs = [output for _, _, layer_outputs in passes for output in layer_outputs]
         slopes = iter(tape.gradient(loss, outputs))

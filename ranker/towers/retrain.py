@@ -40,7 +40,9 @@ class Task:
         retraining: how a day continues from an earlier one.
         forest_fingerprint: of the forest that encoded the leaves.
         margins: leaves → the forest's own log-odds; None where the forest has no output per objective. The towers learn
-            from them in addition to the labels, unless the forest has not seen the rows (`forest_saw_rows`).
+            from them in addition to the labels, unless the forest has not seen the rows (`forest_saw_rows`). With an
+            examination model they are the log-odds of relevance.
+        examination: whether the batches have `keys.LOG_EXAMINATION`.
     """
 
     counts: LabelCounts
@@ -51,6 +53,7 @@ class Task:
     retraining: Retraining
     forest_fingerprint: str
     margins: Margins | None
+    examination: bool = False
 
     def forest_saw_rows(self, start: Start) -> bool:
         """Whether the forest was grown on the training rows, or refreshed with them."""
@@ -107,7 +110,12 @@ def retrain(
     fisher: Arrays = ()
     if task.retraining.start == "incremental":
         fisher = fisher_diagonal(
-            trained.network, (everything or batches)(), task.inputs, task.retraining.fisher_rows, blend
+            trained.network,
+            (everything or batches)(),
+            task.inputs,
+            task.retraining.fisher_rows,
+            blend,
+            examination=task.examination,
         )
     latest = snapshot(trained.network, fisher)
     cold = None

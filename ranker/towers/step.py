@@ -16,6 +16,7 @@ from ranker import keys
 from ranker.towers.blend import Blend
 from ranker.towers.inputs import TowerBatch
 from ranker.towers.pull import Pull
+from ranker.towers.relevance import examined
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class ChunkReport:
         )
 
 
-_NO_INPUTS = (keys.LABELS, keys.LOSS_WEIGHTS, keys.LOGIT_OFFSET)
+_NO_INPUTS = (keys.LABELS, keys.LOSS_WEIGHTS, keys.LOGIT_OFFSET, keys.LOG_EXAMINATION)
 
 ChunkFunction = Callable[[Iterator[TowerBatch], int], ChunkReport]
 
@@ -60,10 +61,12 @@ def logit_losses(network: keras.Model, batch: TowerBatch, training: bool, blend:
     """The cross entropy per impression and objective; [batch, objectives], in nats.
 
     Where negatives are dropped, it is weighted or its log-odds are shifted; see `ranker.towers.sampling`.
+    With an examination model, the logits are of relevance and the loss is of examination × relevance.
     """
     logits = network(batch, training=training)
     if blend is not None:
         logits = blend(logits, batch[keys.LEAVES])
+    logits = examined(logits, batch)
     if keys.LOGIT_OFFSET not in batch:
         return tf.nn.sigmoid_cross_entropy_with_logits(batch[keys.LABELS], logits)
     losses = tf.nn.sigmoid_cross_entropy_with_logits(batch[keys.LABELS], logits + batch[keys.LOGIT_OFFSET])

@@ -1,8 +1,10 @@
 """A tiny feed with a real Transform graph, a real forest and towers with random weights."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import apache_beam as beam
@@ -30,6 +32,7 @@ from ranker.forest.graph import ForestLeaves
 from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
 from ranker.forest.traverse import Traversal
+from ranker.towers.examination import ExaminationModel
 from ranker.towers.inputs import TowerInputs, tower_inputs
 from ranker.towers.network import TwoTowerNetwork
 
@@ -149,7 +152,12 @@ class TinyFeed:
     inputs: TowerInputs
     network: TwoTowerNetwork
 
-    def module(self, features: Features = FEATURES, objectives: tuple[Objective, ...] = OBJECTIVES) -> FeedRanker:
+    def module(
+        self,
+        features: Features = FEATURES,
+        objectives: tuple[Objective, ...] = OBJECTIVES,
+        examination: ExaminationModel | None = None,
+    ) -> FeedRanker:
         """The exportable model; `features` may have exposure columns in addition, `objectives` other weights."""
         transform = tft.TFTransformOutput(str(self.graph)).transform_features_layer()
         raw = RawFeatures(features, SCHEMA)
@@ -164,6 +172,7 @@ class TinyFeed:
             TOWERS.forest_share,
             xla_forest=ForestLeaves(self.forest, xla=True),
             max_rows=MAX_ROWS,
+            examination=examination,
         )
 
     def probabilities(self) -> np.ndarray:
@@ -207,16 +216,31 @@ def make_towers(graph: Path, forest: Forest, towers: Towers, labels: np.ndarray)
     return inputs, network
 
 
-def transform_graph(folder: Path, rows: list[Row]) -> Path:
-    """Writes the graph to folder/graph and the transformed rows to folder/transformed; returns the former."""
+def transform_graph(
+    folder: Path,
+    rows: list[Row],
+    features: Features = FEATURES,
+    schema: schema_pb2.Schema = SCHEMA,
+    further: Mapping[str, str] = MappingProxyType({}),
+) -> Path:
+    """Writes the graph to folder/graph and the transformed rows to folder/transformed; returns the former.
+
+    Args:
+        folder: to write into.
+        rows: to analyse and transform.
+        features: may have exposure columns in addition.
+        schema: of the rows.
+        further: parameters of `preprocessing_fn`.
+    """
     config = {
-        "features": to_json(FEATURES),
+        "features": to_json(features),
         "keys": to_json(Keys()),
         "objectives": [o.name for o in OBJECTIVES],
         "categorical_input": True,
         "calibrated_by": "device",
+        **further,
     }
-    metadata = DatasetMetadata(SCHEMA)
+    metadata = DatasetMetadata(schema)
     with tft_beam.Context(temp_dir=str(folder / "tmp")), beam.Pipeline(runner=FnApiRunner()) as pipeline:
         # TFT's row encoder supports no default for a dense column.
         gaps = {name: [float("nan")] for name in FEATURES.numeric}
