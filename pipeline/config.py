@@ -7,6 +7,7 @@ Example:
 """
 
 from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Features, Keys, MultiValued
+from ranker.config.examination import Examination
 from ranker.config.exploration import Exploration
 from ranker.config.forest import Dask, Forest
 from ranker.config.gates import Gate, Gates
@@ -26,6 +27,7 @@ __all__ = [
     "Categorical",
     "Dask",
     "DenseEmbedding",
+    "Examination",
     "Exploration",
     "Exposure",
     "Features",

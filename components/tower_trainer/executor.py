@@ -108,8 +108,8 @@ class Executor(base_executor.BaseExecutor):
             len(objectives),
             training.batch_size,
             training.shuffle_buffer,
-            training.epochs,
-            training.seed,
+            epochs=training.epochs,
+            seed=training.seed,
             examination=examination,
         )
         batches = everything
@@ -120,7 +120,7 @@ class Executor(base_executor.BaseExecutor):
         # The trees of a superset-objective forest do not predict a single objective.
         margins = ForestMargins(forest) if len(forest.base_margin) == len(objectives) else None
         if examination is not None:
-            shift, mean = relevance_shift(everything(), margins)
+            shift, mean = relevance_shift(everything(epochs=1), margins)
             margins = ForestMargins(forest, shift) if margins is not None else None
             counts = replace(counts, mean_examination=mean)
         task = Task(

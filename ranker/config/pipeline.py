@@ -39,6 +39,8 @@ class PipelineConfig:
         train_days: number of days before the evaluation day that the model is trained on.
         keys: the columns that identify an impression.
         exploration: the columns that say which impressions stood at random positions, if the log has them.
+        examination: the exposure model, with which probabilities are examination × relevance; None, the default, scores
+            without one.
         utility: the trade-off between objectives that models are judged by; a request may name another one.
         timestamps: which timestamps the rows of a day's folder may have.
         beam_pipeline_args: arguments for every Beam component, such as another runner; they are added to the defaults
@@ -74,6 +76,7 @@ class PipelineConfig:
             self._check_shares()
             self._check_days()
             self._check_slices()
+            self._check_examination()
         except ValueError as error:
             raise ValueError(f"config {self.name!r}: {error}") from None
 
@@ -138,6 +141,22 @@ class PipelineConfig:
             if frozenset(columns) in seen:
                 raise ValueError(f"slices: {columns} occurs twice; name each slice, or cross of columns, once")
             seen.add(frozenset(columns))
+
+    def _check_examination(self) -> None:
+        if self.examination is None:
+            return
+        if not self.features.exposure:
+            raise ValueError("examination: it depends on exposure; name the columns in features.exposure")
+        if self.exploration is None:
+            raise ValueError(
+                "examination: it is fitted on impressions at random positions; name the column that says which these "
+                "are in exploration"
+            )
+        categorical = {feature.name for feature in self.features.categorical}
+        if unknown := sorted(set(self.examination.by) - categorical):
+            raise ValueError(f"examination.by: {unknown} are not among the categorical features {sorted(categorical)}")
+        if len(set(self.examination.by)) < len(self.examination.by):
+            raise ValueError(f"examination.by: {self.examination.by} names a feature twice; name it once")
 
     @property
     def objective_names(self) -> tuple[str, ...]:

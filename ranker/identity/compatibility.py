@@ -25,7 +25,7 @@ def warm_start_parts(config: PipelineConfig, schema: str) -> dict[str, str]:
         "keys": to_json(config.keys),
         "forest": to_json(config.forest),
         "towers": to_json(config.towers),
-        "examination": to_json((config.examination, config.exploration)),
+        "examination": to_json((config.examination, config.exploration if config.examination else None)),
         "schema": schema,
         "the code of Transform": code_fingerprint("ranker.features.preprocessing", "ranker.features.representation"),
         "the code of the towers": code_fingerprint("ranker.towers.isotonic", "ranker.towers.network"),

@@ -24,7 +24,7 @@ def recipe_fingerprint(config: PipelineConfig, schema: str, code: str) -> str:
             config.name,
             *(to_json(part) for part in shaping),
             *(to_json(objective) for objective in config.objectives),
-            to_json((config.examination, config.exploration)),
+            to_json((config.examination, config.exploration if config.examination else None)),
             str(config.train_days),
             schema,
             code,

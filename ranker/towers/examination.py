@@ -17,6 +17,7 @@ import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.optimize
@@ -57,9 +58,9 @@ class RandomImpressions:
     outcomes: Floats
 
     @staticmethod
-    def of(batches: Iterable[Mapping[str, NDArray[np.generic]]]) -> "RandomImpressions":
+    def of(batches: Iterable[Mapping[str, NDArray[Any]]]) -> "RandomImpressions":
         """Keeps the random ones of Transform's outputs in batches of rows."""
-        parts: list[tuple[NDArray[np.generic], ...]] = []
+        parts: list[tuple[NDArray[Any], ...]] = []
         for batch in batches:
             random = batch[keys.RANDOM_SESSION][:, 0] >= 0
             by = batch.get(keys.EXAMINED_BY, np.zeros((len(random), 0), np.int64))

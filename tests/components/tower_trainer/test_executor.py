@@ -12,6 +12,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from google.protobuf import text_format
 from sklearn.metrics import roc_auc_score
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.artifact import Artifact
 
@@ -19,8 +20,10 @@ from components.artifacts import SOURCE_FINGERPRINT, ForestArtifact, TrainingSta
 from components.tower_trainer.component import TowerTrainer
 from components.tower_trainer.executor import Executor
 from ranker.config.documents import from_json
+from ranker.config.exploration import Exploration
 from ranker.config.pipeline import PipelineConfig
 from ranker.config.training import Sampling, Training
+from ranker.features.exposure import default_values
 from ranker.forest.leaf_shards import Shard, encode_shard
 from ranker.forest.model import Forest
 from ranker.forest.traverse import Traversal
@@ -28,8 +31,10 @@ from ranker.identity.training import TrainingIdentity
 from ranker.registry.layout import MANIFEST, STATE
 from ranker.registry.manifest import Lineage
 from ranker.registry.start import StartPlan, write_plan
+from ranker.towers.examination import ExaminationModel
 from ranker.towers.history import TrainingHistory
 from ranker.towers.state import TowerState, restore
+from tests.ranker.export.exposed import EXAMINATION, EXPOSED, exposed_graph, exposed_rows, exposed_schema
 from tests.ranker.export.feed import (
     CALIBRATED_TOWERS,
     FEATURES,
@@ -75,7 +80,7 @@ def _artifact(kind: type[Artifact], path: Path) -> Artifact:
     return artifact
 
 
-def _inputs(feed: TinyFeed, folder: Path) -> dict[str, list[Artifact]]:
+def _inputs(feed: TinyFeed, folder: Path, curated: schema_pb2.Schema = SCHEMA) -> dict[str, list[Artifact]]:
     examples = _artifact(standard_artifacts.Examples, folder / "leaf_examples")
     examples.split_names = json.dumps(["train", "eval"])
     (folder / "leaf_examples" / "Split-train").mkdir(exist_ok=True)
@@ -87,7 +92,7 @@ def _inputs(feed: TinyFeed, folder: Path) -> dict[str, list[Artifact]]:
     feed.forest.save(forest.uri)
     graph = _artifact(standard_artifacts.TransformGraph, feed.graph)
     schema = _artifact(standard_artifacts.Schema, folder / "schema")
-    (folder / "schema" / "schema.pbtxt").write_text(text_format.MessageToString(SCHEMA))
+    (folder / "schema" / "schema.pbtxt").write_text(text_format.MessageToString(curated))
     read = _artifact(standard_artifacts.Examples, folder / "examples")
     read.set_string_custom_property(SOURCE_FINGERPRINT, "da7a")
     return {
@@ -293,3 +298,37 @@ def test_parameters_carry_the_config_and_the_code(inputs: dict[str, list[Artifac
     assert json.loads(properties["towers"])["hidden"] == [16, 8]
     assert len(properties["code_fingerprint"]) == 16
     assert {name for name in properties if properties[name] != other[name]} == {"training"}
+
+
+def test_an_exposure_model_is_fitted_on_a_cold_start_and_kept_on_a_warm_one(feed: TinyFeed, tmp_path: Path) -> None:
+    rows = exposed_rows(feed.rows)
+    feed = replace(feed, rows=rows, graph=exposed_graph(tmp_path, rows))
+    inputs = _inputs(feed, tmp_path, exposed_schema())
+    config = replace(
+        CONFIG,
+        features=EXPOSED,
+        exploration=Exploration(),
+        examination=EXAMINATION,
+        training=replace(CONFIG.training, epochs=2),
+    )
+    cold = _run(inputs, tmp_path / "cold", config) / "model" / "Format-Serving"
+
+    assert json.loads((cold / MANIFEST).read_text())["config"]["examination"]["by"] == ["device"]
+    fitted = ExaminationModel.load(str(cold / STATE / "towers"))
+    values = np.array([[7.0, default_values(EXPOSED.exposure)[1]]], np.float32)
+    assert fitted(values, np.array([[0]])).numpy() != 0
+    model = tf.saved_model.load(str(cold))
+    shown, hidden = (
+        model.signatures["serving_default"](examples=tf.constant(serialized(rows, names)))
+        for names in ((*FEATURES.names, "shown-at", "slot"), FEATURES.names)
+    )
+    for objective in OBJECTIVES:
+        labels = np.array([row[objective.name][0] for row in rows])
+        assert np.mean(shown[objective.name]) == pytest.approx(labels.mean(), abs=0.05)
+        assert np.all(shown[objective.name] <= hidden[objective.name])
+        assert np.any(shown[objective.name] < hidden[objective.name])
+
+    start = _start_from(tmp_path / "cold" / "model", tmp_path / "start")
+    warm = _run({**inputs, "training_start": [start]}, tmp_path / "warm", config) / "model" / "Format-Serving"
+    kept = ExaminationModel.load(str(warm / STATE / "towers"))
+    np.testing.assert_array_equal(kept(values, np.array([[0]])), fitted(values, np.array([[0]])))

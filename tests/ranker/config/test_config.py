@@ -1,11 +1,14 @@
 """What a config accepts, its error messages, and that it survives serialisation as a component parameter."""
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 
 from pipeline_config import CONFIGS
 from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Features, MultiValued, Numeric
 from ranker.config.documents import from_json, to_json
+from ranker.config.examination import Examination
 from ranker.config.exploration import Exploration
 from ranker.config.forest import Forest
 from ranker.config.gates import Gate, Gates
@@ -157,6 +160,29 @@ def test_limits_of_monitoring_are_checked() -> None:
 def test_a_column_is_a_feature_or_exposure() -> None:
     with pytest.raises(ValidationError, match=r"features: .*\['age'\] occur more than once"):
         Features(numeric=("age",), exposure=(Exposure("age", default=1.0),))
+
+
+def test_examination_needs_exposure_and_random_positions() -> None:
+    features = replace(config().features, exposure=(Exposure("position", default=1.0),))
+    explored, by_device = Exploration(), Examination(by=("device",))
+    assert config(features=features, exploration=explored, examination=by_device).examination == by_device
+    for changes, message in (
+        ({"exploration": explored, "examination": by_device}, "examination: it depends on exposure"),
+        ({"features": features, "examination": by_device}, "examination: it is fitted on impressions at random"),
+        (
+            {"features": features, "exploration": explored, "examination": Examination(by=("age",))},
+            r"examination.by: \['age'\] are not among the categorical features \['device'\]",
+        ),
+        (
+            {"features": features, "exploration": explored, "examination": Examination(by=("device", "device"))},
+            "examination.by: .* names a feature twice",
+        ),
+    ):
+        with pytest.raises(ValidationError, match=message):
+            config(**changes)
+    for wrong in ({"pieces": 0}, {"shrinkage": 0.0}, {"by": ("",)}):
+        with pytest.raises(ValidationError, match=next(iter(wrong))):
+            Examination(**wrong)  # type: ignore[arg-type]
 
 
 def test_the_forest_needs_a_column() -> None:

@@ -8,43 +8,22 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker import keys
 from ranker.config.columns import Exposure
-from ranker.config.documents import to_json
-from ranker.config.examination import Examination
+from ranker.examples import records
 from ranker.export.saved_model import export_saved_model
 from ranker.features.exposure import default_values
 from ranker.registry.manifest import Manifest
-from ranker.tfrecords import records
 from ranker.towers.examination import Basis, ExaminationModel
 from serving.client import FeedRankerClient
 from serving.server import serve
 from serving.validation import InvalidRequestError
-from tests.ranker.export.feed import (
-    CURATED,
-    FEATURES,
-    MAX_ROWS,
-    OBJECTIVES,
-    Row,
-    TinyFeed,
-    dense_tensors,
-    imported,
-    serialized,
-    transform_graph,
-)
+from tests.ranker.export.exposed import EXPOSED, exposed_graph, exposed_rows
+from tests.ranker.export.feed import FEATURES, MAX_ROWS, OBJECTIVES, Row, TinyFeed, dense_tensors, serialized
 
-EXPOSED = replace(FEATURES, exposure=(Exposure("shown-at", default=1.0), Exposure("slot", default="main")))
 NAMES = [o.name for o in OBJECTIVES]
 CODES = FEATURES.categorical[0].codes
-ADDED = """
-feature { name: "shown-at" type: FLOAT value_count { min: 1 max: 1 } }
-feature { name: "slot" type: BYTES value_count { min: 1 max: 1 } }
-feature { name: "session_id" type: BYTES value_count { min: 1 max: 1 } }
-feature { name: "is_randomised" type: INT value_count { min: 1 max: 1 } }
-"""
 
 
 @dataclass(frozen=True)
@@ -64,25 +43,13 @@ class Exposed:
     client: FeedRankerClient
 
 
-def _exposed_row(i: int, row: Row) -> Row:
-    """The row with exposure, which is missing from some."""
-    shown, slot = float(1 + i % 7), [b"main", b"rail"][i % 2]
-    return {
-        **row,
-        "shown-at": [] if i % 5 == 0 else [shown],
-        "slot": [] if i % 11 == 0 else [slot],
-        "session_id": [f"s{i // 10}".encode()],
-        "is_randomised": [int(i // 10 % 3 == 0)],
-    }
-
-
 def _model() -> ExaminationModel:
-    """Attention halves in the rail, and falls with the logarithm of the position, twice as fast on the second device."""
+    """Attention halves in the rail and falls with the position, twice as fast on the second device."""
     main, rail = (default_values([Exposure("slot", default=slot)])[0] for slot in ("main", "rail"))
     end = np.float32(np.log1p(6.0))
     bases = [Basis(True, np.array([0.0, end], np.float32), 1.0), Basis(False, np.array([rail], np.float32), main)]
     table = np.zeros((CODES, 2), np.float32)
-    table[1] = [-end, 0.0]
+    table[1, 0] = -end
     return ExaminationModel(bases, np.array([-end, np.log(0.5)], np.float32), [table])
 
 
@@ -96,19 +63,8 @@ def _truth(rows: list[Row], by: np.ndarray) -> np.ndarray:
 def exposed(feed: TinyFeed, manifest: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exposed]:
     """Impressions with exposure, transformed, and a served model."""
     folder = tmp_path_factory.mktemp("examined")
-    rows = [_exposed_row(i, row) for i, row in enumerate(feed.rows)]
-    curated = schema_pb2.Schema()
-    curated.CopyFrom(CURATED)
-    text_format.Merge(ADDED, curated)
-    examination = to_json(Examination(by=("device",)))
-    graph = transform_graph(
-        folder,
-        # TFT's row encoder supports no default for a dense column.
-        [{**row, "shown-at": row["shown-at"] or [float("nan")]} for row in rows],
-        EXPOSED,
-        imported(curated, EXPOSED),
-        {"examination": examination, "randomised": "is_randomised"},
-    )
+    rows = exposed_rows(feed.rows)
+    graph = exposed_graph(folder, rows)
     by = _by_row(folder, rows)
     feed = replace(feed, rows=rows, graph=graph)
     export_saved_model(feed.module(EXPOSED, examination=_model()), manifest, str(folder / "1"))

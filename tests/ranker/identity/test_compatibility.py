@@ -6,6 +6,8 @@ import pytest
 
 from pipeline_config import FEED
 from ranker.config.columns import Keys
+from ranker.config.examination import Examination
+from ranker.config.exploration import Exploration
 from ranker.config.forest import Forest
 from ranker.config.gates import Gate, Gates
 from ranker.config.pipeline import PipelineConfig
@@ -30,6 +32,7 @@ def changed(config: PipelineConfig, schema: str = SCHEMA) -> set[str]:
         (replace(FEED, forest=Forest(trees=12)), "forest"),
         (replace(FEED, towers=Towers(hidden=(32,))), "towers"),
         (replace(FEED, keys=Keys(viewer="member")), "keys"),
+        (replace(FEED, exploration=Exploration(), examination=Examination(by=("device",))), "examination"),
         (replace(FEED, features=replace(FEED.features, numeric=FEED.features.numeric[:-1])), "features"),
         (replace(FEED, objectives=FEED.objectives[::-1]), "objectives"),
         (replace(FEED, objectives=(replace(FEED.objectives[0], tower="active"), *FEED.objectives[1:])), "objectives"),

@@ -6,6 +6,8 @@ from datetime import date
 import pytest
 
 from pipeline_config import FEED
+from ranker.config.examination import Examination
+from ranker.config.exploration import Exploration
 from ranker.config.forest import Forest
 from ranker.config.gates import Gate, Gates
 from ranker.config.monitoring import Monitoring
@@ -52,6 +54,7 @@ def test_a_cold_start_has_no_parent() -> None:
         replace(FEED, retraining=Retraining(replay_days=0)),
         replace(FEED, serving=Serving(leaf_table="int8")),
         replace(FEED, utility=Utility(alpha=0.4)),
+        replace(FEED, exploration=Exploration(), examination=Examination(by=("device",))),
         replace(FEED, objectives=(replace(FEED.objectives[0], utility_weight=9.0), *FEED.objectives[1:])),
         replace(FEED, train_days=3),
         replace(FEED, name="another"),
