@@ -35,6 +35,15 @@ class CalibrationReportArtifact(Artifact):
     TYPE_NAME = "feed_ranker.CalibrationReport"
 
 
+class DayProfilesArtifact(Artifact):
+    """A folder with the feature profiles of the eval day and of the days that it is compared with.
+
+    There is a file `YYYY-MM-DD.json` per day, a `StoredProfile`. The eval day is the newest.
+    """
+
+    TYPE_NAME = "feed_ranker.DayProfiles"
+
+
 class ForestArtifact(Artifact):
     """A folder that `ranker.forest.model.Forest.load` reads, with the training curve.
 

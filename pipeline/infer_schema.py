@@ -10,9 +10,10 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.configs import ConfigError, load_config
-from pipeline.schema_draft import draft_schema, points_to_review, statistics_of
+from pipeline.local.day_reading import profile_day
+from pipeline.schema_draft import draft_schema, largest_drift, points_to_review, statistics_of
 from ranker.feed_log.columns import columns_of
-from ranker.feed_log.layout import FeedLogError, latest_day, list_days, parse_day, window_days
+from ranker.feed_log.layout import FeedLogError, latest_day, list_days, parse_day, reference_days
 from ranker.files import write_text
 
 
@@ -28,10 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         columns = columns_of(
             config.objective_names, config.features, config.keys, config.timestamps, config.exploration
         )
-        statistics = statistics_of(options.feed_log, [day], columns, _warn)
-        before = sorted(set(window_days(day, config.train_days)[:-1]) & set(list_days(options.feed_log)))
-        earlier = statistics_of(options.feed_log, before, columns, _warn) if before else None
-        schema = draft_schema(columns, statistics, earlier)
+        before = sorted(set(reference_days(day, config.train_days)) & set(list_days(options.feed_log)))
+        # Read in this process first: Beam would print a traceback before the error of a bad value.
+        profiles = [profile_day(config, Path(options.feed_log), one, _warn) for one in (*before, day)]
+        schema = draft_schema(columns, statistics_of(options.feed_log, [day], columns), largest_drift(profiles))
     except (FeedLogError, FileExistsError, ConfigError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -5,12 +5,12 @@ categorical column, the share of missing values, the distance of a day from the 
 the user to tighten.
 """
 
-import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 # TFDV imports a module that tfx_bsl no longer has; TFX, imported first, adds a replacement.
 import tfx  # noqa: F401 # isort: skip
@@ -25,6 +25,8 @@ from ranker.features.registry import column_kind
 from ranker.feed_log.columns import LogColumns
 from ranker.feed_log.planning import plan_day
 from ranker.feed_log.reading import read_unit
+from ranker.monitoring.drift import Drift, measure_drift
+from ranker.monitoring.profile import DayProfile
 
 MAX_DOMAIN_SIZE = 100
 DRIFT_MARGIN = 2.0
@@ -32,22 +34,17 @@ NO_DRIFT_THRESHOLD_BEYOND = 0.9  # both measures lie between 0 and 1
 MOST_OF_ONE_VALUE = 0.95  # below 1, as a day may have some rows of the next day in another time zone
 MOST_IN_ONE_BUCKET = 0.8  # TFDV assumes uniform numbers inside a bucket, which is wrong for one full bucket and a tail
 
-_LOG = logging.getLogger(__name__)
-
 
 def statistics_of(
-    root: str | Path, days: Iterable[date], columns: LogColumns, warn: Callable[[str], None] = _LOG.warning
+    root: str | Path, days: Iterable[date], columns: LogColumns
 ) -> statistics_pb2.DatasetFeatureStatisticsList:
     """TFDV's statistics of the features and objectives of some days together, computed by Beam in this process.
-
-    Args:
-        warn: called with a sentence per day that has rows of another day, but too few for an error.
 
     Raises:
         FeedLogError: a day is missing, or a part of it cannot be read.
     """
     read = [column for column in columns.columns if not column_kind(column.kind).is_key]
-    units = [unit for day in days for unit in plan_day(root, day, columns, warn)]
+    units = [unit for day in days for unit in plan_day(root, day, columns)]
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "statistics.pb")
         with beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])) as pipeline:
@@ -64,7 +61,7 @@ def statistics_of(
 def draft_schema(
     columns: LogColumns,
     statistics: statistics_pb2.DatasetFeatureStatisticsList,
-    earlier: statistics_pb2.DatasetFeatureStatisticsList | None = None,
+    drift: Mapping[str, Drift] = MappingProxyType({}),
 ) -> schema_pb2.Schema:
     """A draft of the schema.
 
@@ -72,8 +69,7 @@ def draft_schema(
     `statistics`. A categorical or multi-valued column with at most 100 values gets them as its domain; 5 % of a day's
     values may be new. Keys may be missing, as a request to a model has none.
 
-    The drift threshold of a feature is twice its distance to the earlier days, and at least 0.3. These features get no
-    threshold:
+    The drift threshold of a feature is twice `drift`, and at least 0.3. These features get no threshold:
 
     - a feature whose threshold would be close to the maximum of the measure,
     - a categorical column that is almost constant within the day, as it may be different every day, like the day of the
@@ -83,7 +79,7 @@ def draft_schema(
     Args:
         columns: the columns of the config.
         statistics: of one day.
-        earlier: of the days before it, if there are any.
+        drift: the largest drift of a healthy day, by feature; see `largest_drift`.
     """
     inferred = tfdv.infer_schema(statistics, infer_feature_shape=False, max_string_domain_size=MAX_DOMAIN_SIZE)
     domains = {domain.name: sorted(domain.value) for domain in inferred.string_domain}
@@ -91,9 +87,21 @@ def draft_schema(
     found = {feature.path.step[0]: feature for feature in statistics.datasets[0].features}
     seen = {c.name: _seen(found.get(c.name), of_column.get(c.name, [])) for c in columns.columns}
     schema = schema_pb2.Schema(feature=[column_kind(c.kind).draft(c, seen[c.name]) for c in columns.columns])
-    if earlier is not None:
-        _widen_drift(schema, statistics, earlier)
+    _widen_drift(schema, drift)
     return schema
+
+
+def largest_drift(days: Sequence[DayProfile]) -> dict[str, Drift]:
+    """The largest drift of any day from all others, by feature; empty for fewer than two days.
+
+    It includes the weekend's, if there is one among the days.
+    """
+    found: dict[str, Drift] = {}
+    for i, day in enumerate(days if len(days) > 1 else ()):
+        for name, drift in measure_drift(day, [*days[:i], *days[i + 1 :]]).items():
+            so_far = found.get(name, drift)
+            found[name] = Drift(max(so_far.distance, drift.distance), max(so_far.largest_change, drift.largest_change))
+    return found
 
 
 def points_to_review(schema: schema_pb2.Schema, columns: LogColumns) -> list[str]:
@@ -109,26 +117,17 @@ def points_to_review(schema: schema_pb2.Schema, columns: LogColumns) -> list[str
     return points
 
 
-def _widen_drift(
-    schema: schema_pb2.Schema,
-    statistics: statistics_pb2.DatasetFeatureStatisticsList,
-    earlier: statistics_pb2.DatasetFeatureStatisticsList,
-) -> None:
-    compared = tfdv.validate_statistics(statistics, schema, previous_statistics=earlier)
-    measured = {
-        info.path.step[0]: max(measurement.value for measurement in info.drift_measurements)
-        for info in compared.drift_skew_info
-        if info.drift_measurements
-    }
+def _widen_drift(schema: schema_pb2.Schema, drift: Mapping[str, Drift]) -> None:
     for feature in schema.feature:
-        threshold = round(DRIFT_MARGIN * measured.get(feature.name, 0.0), 2)
+        if not feature.HasField("drift_comparator") or feature.name not in drift:
+            continue
+        comparator, measured = feature.drift_comparator, drift[feature.name]
+        by_share = feature.type == schema_pb2.BYTES
+        threshold = round(DRIFT_MARGIN * (measured.largest_change if by_share else measured.distance), 2)
         if threshold > NO_DRIFT_THRESHOLD_BEYOND:
             feature.ClearField("drift_comparator")
         elif threshold > MIN_DRIFT_THRESHOLD:
-            comparator = feature.drift_comparator
-            measure = (
-                comparator.infinity_norm if feature.type == schema_pb2.BYTES else comparator.jensen_shannon_divergence
-            )
+            measure = comparator.infinity_norm if by_share else comparator.jensen_shannon_divergence
             measure.threshold = threshold
 
 

@@ -3,6 +3,7 @@
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import BaseChannel, channel, component_spec, standard_component_specs
 
+from components.artifacts import DayProfilesArtifact
 from components.example_validator.executor import Executor
 from ranker.identity.code import code_fingerprint
 
@@ -10,10 +11,10 @@ _STOCK = standard_component_specs.ExampleValidatorSpec
 
 
 class ExampleValidatorSpec(component_spec.ComponentSpec):
-    """The interface of TFX's ExampleValidator and a fingerprint of the code."""
+    """The interface of TFX's ExampleValidator, the profiles of the reference window, and a fingerprint of the code."""
 
     PARAMETERS = {"code_fingerprint": component_spec.ExecutionParameter(type=str)}
-    INPUTS = _STOCK.INPUTS
+    INPUTS = {**_STOCK.INPUTS, "profiles": component_spec.ChannelParameter(type=DayProfilesArtifact, optional=True)}
     OUTPUTS = _STOCK.OUTPUTS
 
 
@@ -21,21 +22,24 @@ class ExampleValidator(base_component.BaseComponent):
     """Fails the run if the data does not match the curated schema, or drifted beyond the schema's thresholds.
 
     TFX's own ExampleValidator writes the anomalies, and the run continues. This one fails the run on anomalies of
-    severity ERROR, with their text, and compares the eval day with the train days if the schema sets a drift threshold.
+    severity ERROR, with their text. It compares the eval day with the same number of days before it, whatever the
+    training starts from, and not with the split train. The drift is the number that the monitor shows.
 
     Args:
         statistics: an ExampleStatistics channel with the splits train and eval.
         schema: a Schema channel.
+        profiles: FeedLogGen's profiles of the eval day and the days before it; without them no drift is measured.
     """
 
     SPEC_CLASS = ExampleValidatorSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, statistics: BaseChannel, schema: BaseChannel) -> None:
+    def __init__(self, statistics: BaseChannel, schema: BaseChannel, profiles: BaseChannel | None = None) -> None:
         super().__init__(
             ExampleValidatorSpec(
                 statistics=statistics,
                 schema=schema,
+                profiles=profiles,
                 code_fingerprint=code_fingerprint("components.example_validator.executor"),
                 anomalies=channel.Channel(type=_STOCK.OUTPUTS[standard_component_specs.ANOMALIES_KEY].type),
             )

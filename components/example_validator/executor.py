@@ -12,11 +12,13 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, writer_utils
 
+from components.day_profiles import read_profiles
 from components.example_validator.validation import DataAnomalyError, sort_out, validate
+from ranker.monitoring.drift import Drift, measure_drift
 
 
 class Executor(base_executor.BaseExecutor):
-    """Validates the statistics of each split against the schema, and the eval day's against the train days'."""
+    """Validates the statistics of each split against the schema, and the eval day against the reference window."""
 
     def Do(
         self,
@@ -35,7 +37,9 @@ class Executor(base_executor.BaseExecutor):
         schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
         splits = artifact_utils.decode_split_names(statistics.split_names)
         found = validate(
-            {split: stats_artifact_utils.load_statistics(statistics, split).proto() for split in splits}, schema
+            {split: stats_artifact_utils.load_statistics(statistics, split).proto() for split in splits},
+            schema,
+            _drift(input_dict),
         )
 
         output = artifact_utils.get_single_instance(output_dict[specs.ANOMALIES_KEY])
@@ -55,3 +59,10 @@ class Executor(base_executor.BaseExecutor):
         if errors:
             listed = "\n".join(f"  {error}" for error in errors)
             raise DataAnomalyError(f"the data does not match the schema:\n{listed}")
+
+
+def _drift(input_dict: dict[str, list[types.Artifact]]) -> dict[str, Drift]:
+    if not input_dict.get("profiles"):
+        return {}
+    *window, day = read_profiles(artifact_utils.get_single_uri(input_dict["profiles"])).values()
+    return measure_drift(day, window)

@@ -1,13 +1,19 @@
-"""TFDV's anomalies of each split, as text."""
+"""The anomalies of each split: TFDV's, and drift from the reference window."""
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 # TFDV imports a module that tfx_bsl no longer has; TFX, imported first, adds a replacement.
 import tfx  # noqa: F401 # isort: skip
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-CURRENT_SPLIT, PREVIOUS_SPLIT = "eval", "train"
+from ranker.monitoring.drift import Drift
+
+EVAL_SPLIT = "eval"
+
+_JSD = anomalies_pb2.DriftSkewInfo.Measurement.JENSEN_SHANNON_DIVERGENCE
+_LARGEST_CHANGE = anomalies_pb2.DriftSkewInfo.Measurement.L_INFTY
 
 
 class DataAnomalyError(ValueError):
@@ -15,24 +21,73 @@ class DataAnomalyError(ValueError):
 
 
 def validate(
-    statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList], schema: schema_pb2.Schema
+    statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
+    schema: schema_pb2.Schema,
+    drift: Mapping[str, Drift] = MappingProxyType({}),
 ) -> dict[str, anomalies_pb2.Anomalies]:
     """The anomalies of each split.
 
-    The eval day is also compared with the train days, so that a `drift_comparator` in the schema detects daily drift.
+    TFDV compares each split with the schema. It does not measure drift: it would compare the eval day with the split
+    train, which has all days of the window after a cold start, and one or two after a warm start.
+
+    Args:
+        statistics: by split.
+        schema: the curated schema.
+        drift: of the eval day from the reference window, by feature. It is compared with the schema's
+            `drift_comparator`: `jensen_shannon_divergence` with `distance`, `infinity_norm` with `largest_change`.
+
+    Returns:
+        By split; `drift_skew_info` of the eval day has the distance of every feature in `drift`, with the threshold 0
+        where the schema has none.
     """
-    return {
-        split: tfdv.validate_statistics(
-            of_split,
-            schema,
-            previous_statistics=statistics.get(PREVIOUS_SPLIT) if split == CURRENT_SPLIT else None,
-        )
-        for split, of_split in statistics.items()
-    }
+    without_drift = schema_pb2.Schema()
+    without_drift.CopyFrom(schema)
+    for feature in without_drift.feature:
+        feature.ClearField("drift_comparator")
+    found = {split: tfdv.validate_statistics(of_split, without_drift) for split, of_split in statistics.items()}
+    if EVAL_SPLIT in found:
+        _add_drift(found[EVAL_SPLIT], schema, drift)
+    return found
+
+
+def _add_drift(anomalies: anomalies_pb2.Anomalies, schema: schema_pb2.Schema, drift: Mapping[str, Drift]) -> None:
+    comparators = {feature.name: feature.drift_comparator for feature in schema.feature}
+    for name, measured in drift.items():
+        limits = comparators.get(name, schema_pb2.FeatureComparator())
+        info = anomalies.drift_skew_info.add()
+        info.path.step.append(name)
+        for kind, value, limit in (
+            (_JSD, measured.distance, limits.jensen_shannon_divergence.threshold),
+            (_LARGEST_CHANGE, measured.largest_change, limits.infinity_norm.threshold),
+        ):
+            if kind == _JSD or limit:
+                info.drift_measurements.add(type=kind, value=value, threshold=limit)
+            if limit and value > limit:
+                _add_anomaly(anomalies, name, kind, value, limit)
+
+
+def _add_anomaly(anomalies: anomalies_pb2.Anomalies, feature: str, kind: int, value: float, limit: float) -> None:
+    reason = anomalies_pb2.AnomalyInfo.Reason(short_description="Drift beyond its limit")
+    if kind == _JSD:
+        reason.type = anomalies_pb2.AnomalyInfo.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH
+        measure = "Jensen-Shannon divergence from the reference window"
+    else:
+        reason.type = anomalies_pb2.AnomalyInfo.COMPARATOR_L_INFTY_HIGH
+        measure = "largest change of a share from the reference window"
+    reason.description = f"The {measure} is {value:.4g}, above the threshold {limit:.4g}."
+    info = anomalies.anomaly_info[feature]
+    if not info.reason:
+        info.path.step.append(feature)
+        info.short_description = reason.short_description
+    else:
+        info.short_description = "Multiple errors"
+    info.severity = anomalies_pb2.AnomalyInfo.ERROR
+    info.description = f"{info.description} {reason.description}".strip()
+    info.reason.append(reason)
 
 
 def sort_out(found: Mapping[str, anomalies_pb2.Anomalies]) -> tuple[list[str], list[str]]:
-    """Errors and warnings, one line each: split, feature and TFDV's description."""
+    """Errors and warnings, one line each: split, feature and description."""
     errors: list[str] = []
     warnings: list[str] = []
     for split, anomalies in found.items():

@@ -6,7 +6,7 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import channel, component_spec, standard_artifacts
 
-from components.artifacts import TrainingStartArtifact
+from components.artifacts import DayProfilesArtifact, TrainingStartArtifact
 from components.feed_log_gen.executor import Executor
 from ranker.config.columns import Features, Keys
 from ranker.config.documents import to_json
@@ -17,7 +17,7 @@ from ranker.identity.code import code_fingerprint
 
 
 class FeedLogGenSpec(component_spec.ComponentSpec):
-    """FeedLogGen's parameters and its output."""
+    """FeedLogGen's parameters and outputs."""
 
     PARAMETERS = {
         "feed_log": component_spec.ExecutionParameter(type=str),
@@ -28,7 +28,10 @@ class FeedLogGenSpec(component_spec.ComponentSpec):
         "code_fingerprint": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {"training_start": component_spec.ChannelParameter(type=TrainingStartArtifact, optional=True)}
-    OUTPUTS = {"examples": component_spec.ChannelParameter(type=standard_artifacts.Examples)}
+    OUTPUTS = {
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "profiles": component_spec.ChannelParameter(type=DayProfilesArtifact),
+    }
 
 
 class FeedLogGen(base_beam_component.BaseBeamComponent):
@@ -45,6 +48,9 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
     The artifact's span is the eval day in days since 1970. Its custom properties `rows_per_day` (JSON), `train_rows`,
     `eval_rows`, `replay_rows` (only with that split), `missing_days` (comma-separated, empty if the window is complete)
     and `feed_log_warnings` (one per line) describe the rows, and `source_fingerprint` their content.
+
+    The output `profiles` has the feature profiles of the eval day and of the `train_days` days before it, whatever the
+    training starts from: the reference window, from which the drift of the eval day is measured.
 
     Args:
         feed_log: path or URI of the folder of day folders.
@@ -89,5 +95,6 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
                 training_start=training_start,
                 code_fingerprint=code_fingerprint("components.feed_log_gen.executor"),
                 examples=channel.Channel(type=standard_artifacts.Examples),
+                profiles=channel.Channel(type=DayProfilesArtifact),
             )
         )

@@ -1,8 +1,8 @@
-"""FeedLogGen's executor: plans the window, writes its shards with Beam, and sets the artifact's properties."""
+"""FeedLogGen's executor: plans the window, writes shards and profiles with Beam, and sets the artifact's properties."""
 
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -24,20 +24,27 @@ from components.artifacts import (
     rows_text,
     start_of,
 )
+from components.day_profiles import profile_of, profile_text, write_profile
 from ranker.config.documents import from_json
 from ranker.features.log_column import LogColumn
 from ranker.feed_log.columns import LogColumns
 from ranker.feed_log.day import resolve_day
 from ranker.feed_log.fingerprint import source_fingerprint
-from ranker.feed_log.layout import FeedLogError, window_days
+from ranker.feed_log.layout import FeedLogError, reference_days, window_days
 from ranker.feed_log.planning import SPLITS, WindowPlan, WorkUnit, plan_window
+from ranker.feed_log.reading import read_unit
 from ranker.feed_log.shards import shard_name, write_unit
+from ranker.monitoring.profile import DayProfile
 
 _EPOCH = date(1970, 1, 1)
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Writes a window of the feed log as an Examples artifact with the splits train, eval and optionally replay."""
+    """Writes a window of the feed log as an Examples artifact with the splits train, eval and optionally replay.
+
+    If there is an output for them, it also profiles the features of the eval day and of the days that it is compared
+    with, some of which may be in no split.
+    """
 
     def Do(
         self,
@@ -59,7 +66,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         replay_days = max(0, min(start.replay_days, exec_properties["train_days"] - train_days))
         window = window_days(eval_day, exec_properties["train_days"])
         fingerprint = exec_properties["source_fingerprint"] or source_fingerprint(exec_properties["feed_log"], window)
-        plan = plan_window(exec_properties["feed_log"], eval_day, train_days, columns, replay_days)
+        profiles = artifact_utils.get_single_uri(output_dict["profiles"]) if output_dict.get("profiles") else None
+        reference = exec_properties["train_days"] if profiles else 0
+        plan = plan_window(exec_properties["feed_log"], eval_day, train_days, columns, replay_days, reference)
+        profiled = {eval_day, *reference_days(eval_day, reference)}
 
         examples = artifact_utils.get_single_instance(output_dict["examples"])
         examples.split_names = artifact_utils.encode_split_names(list(plan.splits))
@@ -69,12 +79,18 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         fileio.makedirs(scratch)
         try:
             with self._make_beam_pipeline() as pipeline:
-                _ = (
+                read = (
                     pipeline
-                    | "Plan" >> beam.Create(plan.units)
+                    | "Plan" >> beam.Create((*plan.units, *plan.reference))
                     | "Share" >> beam.Reshuffle()
-                    | "Write" >> beam.ParDo(_WriteUnit(columns.columns, examples.uri, scratch))
+                    | "Write" >> beam.ParDo(_WriteUnit(columns.columns, examples.uri, scratch, profiled))
                 )
+                if profiles:
+                    _ = (
+                        read
+                        | "Join" >> beam.CombinePerKey(_joined)
+                        | "WriteProfiles" >> beam.MapTuple(lambda day, text: write_profile(profiles, day, text))
+                    )
             _raise_first_problem(scratch)
         finally:
             fileio.rmtree(scratch)
@@ -83,29 +99,48 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 
 @beam.typehints.with_input_types(WorkUnit)
-@beam.typehints.with_output_types(None)
+@beam.typehints.with_output_types(tuple[str, str])
 class _WriteUnit(beam.DoFn):
-    """Writes the shards of a unit.
+    """Writes the shards of a unit, unless it is in no split, and returns the profile of its rows by day.
 
     A retry does not help with bad data, and a runner wraps an exception's text in its own. So a problem is written to a
     file, and the executor raises it.
     """
 
-    def __init__(self, columns: Sequence[LogColumn], examples_uri: str, scratch: str) -> None:
+    def __init__(
+        self, columns: Sequence[LogColumn], examples_uri: str, scratch: str, profiled: Collection[date]
+    ) -> None:
         self._columns = columns
         self._examples_uri = examples_uri
         self._scratch = scratch
+        self._profiled = profiled
 
-    def process(self, unit: WorkUnit) -> Iterator[None]:
-        split_folder = os.path.join(self._examples_uri, f"Split-{unit.split}")
+    def process(self, unit: WorkUnit) -> Iterator[tuple[str, str]]:
+        profile = DayProfile(self._columns) if unit.day in self._profiled else None
+        seen = profile.add if profile is not None else None
         try:
-            write_unit(unit, self._columns, split_folder, self._scratch)
+            if unit.split in SPLITS:
+                folder = os.path.join(self._examples_uri, f"Split-{unit.split}")
+                write_unit(unit, self._columns, folder, self._scratch, seen)
+            elif profile is not None:
+                for batch in read_unit(unit, [column for column in self._columns if column.name in profile.features]):
+                    profile.add(batch)
         except FeedLogError as error:
             # In the order of these names, the problem of the oldest rows is the first.
-            order = f"{SPLITS.index(unit.split)}-{unit.first_shard:05d}"
+            order = f"{(SPLITS.index(unit.split) if unit.split in SPLITS else -1) + 1}-{unit.first_shard:05d}"
             with fileio.open(os.path.join(self._scratch, f"problem-{order}"), "w") as file:
                 file.write(str(error))
-        yield from ()
+            return
+        if profile is not None:
+            yield unit.day.isoformat(), profile_text(profile)
+
+
+def _joined(profiles: Iterable[str]) -> str:
+    """The profiles of parts of a day as one."""
+    first, *others = (profile_of(text) for text in profiles)
+    for other in others:
+        first.merge(other)
+    return profile_text(first)
 
 
 def _raise_first_problem(scratch: str) -> None:

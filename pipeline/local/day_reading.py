@@ -31,15 +31,19 @@ class ModelError(ValueError):
     """A pushed model cannot be monitored; the message says why."""
 
 
-def profile_day(config: PipelineConfig, feed_log: Path, day: date) -> DayProfile:
+def profile_day(
+    config: PipelineConfig, feed_log: Path, day: date, warn: Callable[[str], None] = _LOG.warning
+) -> DayProfile:
     """The profile of a day's features.
+
+    Args:
+        warn: called with a sentence if the day has rows of another day, but too few for an error.
 
     Raises:
         FeedLogError: the day is missing or invalid.
     """
     profile = DayProfile(config.features)
-    # A training day; FeedLogGen warned of its rows.
-    for batch in _batches(config, feed_log, day, f"reading {day}", lambda _: None):
+    for batch in _batches(config, feed_log, day, f"reading {day}", warn):
         profile.add(batch)
     return profile
 

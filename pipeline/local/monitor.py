@@ -15,7 +15,7 @@ from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.scores import ScoreHistogram
 from ranker.evaluation.summary import BASELINE, CANDIDATE, Model
 from ranker.feed_log.fingerprint import KnownDigests, source_fingerprint
-from ranker.feed_log.layout import FeedLogError, day_files, window_days
+from ranker.feed_log.layout import FeedLogError, day_files, reference_days
 from ranker.monitoring.drift import feature_health
 from ranker.monitoring.history import HealthHistory, HistoryError
 from ranker.monitoring.outcomes import outcome_health, score_health
@@ -110,7 +110,7 @@ def record_run(
         evaluation: the Evaluator's document.
 
     Raises:
-        FeedLogError: a day of the training window is invalid.
+        FeedLogError: a day of the reference window is invalid.
         HistoryError: a file of the history is damaged.
     """
     history = HealthHistory(workdir.monitoring)
@@ -119,7 +119,9 @@ def record_run(
     pushed = Path(summary.pushed_model).name if summary.pushed_model else ""
     digests = KnownDigests.load(workdir.digests)
     profile = _profile(config, history, feed_log, digests, day)
-    window = _window(config, history, feed_log, digests, day, day)
+    # As in FeedLogGen, whose profiles the run was validated with: only days that the feed log has.
+    days = reference_days(day, config.train_days)
+    window = [_profile(config, history, feed_log, digests, d) for d in days if day_files(feed_log, d)]
     if model == CANDIDATE:
         version, usual = pushed, None
         notes = [f"the scores are not compared: the model is new, and {day} is the day it was evaluated on"]
@@ -152,7 +154,7 @@ def _record(
     limits = config.monitoring
     missing = []
     if len(window) < 2:
-        missing.append(f"drift has no limits: they need two days of the training window, and there are {len(window)}")
+        missing.append(f"drift has no limits: they need two days of the reference window, and there are {len(window)}")
     missing += [f"slices by {' × '.join(s)} were left out: too many values" for s in evaluation.slices_dropped]
     return DayRecord(
         day=day.isoformat(),
@@ -180,11 +182,11 @@ def _window(
     evaluated_on: date,
     day: date,
 ) -> list[DayProfile]:
-    """The profiles of the training window of a model evaluated on a day, without days that are neither logged nor
+    """The profiles of the reference window of a model evaluated on a day, without days that are neither logged nor
     recorded.
     """
     profiles = []
-    for training_day in window_days(evaluated_on, config.train_days)[:-1]:
+    for training_day in reference_days(evaluated_on, config.train_days):
         if training_day != day and (profile := _known(config, history, feed_log, digests, training_day)) is not None:
             profiles.append(profile)
     return profiles

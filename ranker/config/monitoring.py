@@ -20,9 +20,9 @@ class Monitoring:
             more frequent.
         min_outcomes: an objective on a slice is not checked if the larger of its observed and expected outcomes is
             below this.
-        drift: Jensen–Shannon divergence from the training window, in bits, up to which a feature never raises an alarm.
-        drift_factor: a feature's divergence from the training window may be this many times that of its most divergent
-            training day.
+        drift: Jensen–Shannon divergence from the reference window, in bits, that never raises an alarm.
+        drift_factor: a feature's divergence from the reference window may be this many times that of its most divergent
+            day.
         missing: change of a feature's share of missing values that never raises an alarm.
         score_drift: limit for the Jensen–Shannon divergence, in bits, of a day's scores from those of the model's
             evaluation day, beyond the divergence that sampling noise explains at that number of impressions.

@@ -62,6 +62,15 @@ def window_days(eval_day: date, train_days: int) -> list[date]:
     return [eval_day - timedelta(days=back) for back in range(train_days, -1, -1)]
 
 
+def reference_days(evaluated: date, train_days: int) -> list[date]:
+    """The days that an evaluated day is compared with, oldest first: the `train_days` days before it.
+
+    They are the same whatever the training starts from. A warm start trains on one or two of them; compared with those,
+    every weekend would be a drift.
+    """
+    return window_days(evaluated, train_days)[:-1]
+
+
 def list_days(root: str | Path) -> list[date]:
     """The days of the feed log, oldest first.
 

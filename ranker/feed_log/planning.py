@@ -13,12 +13,21 @@ from ranker.features.keys_and_labels import TimestampKind
 from ranker.features.log_column import LogColumn
 from ranker.feed_log.columns import LogColumns, check_schema
 from ranker.feed_log.duplicates import refuse_copies
-from ranker.feed_log.layout import FeedLogError, LogFile, day_files, day_folder_name, list_days, open_all, window_days
+from ranker.feed_log.layout import (
+    FeedLogError,
+    LogFile,
+    day_files,
+    day_folder_name,
+    list_days,
+    open_all,
+    reference_days,
+    window_days,
+)
 from ranker.feed_log.timestamps import check_days, check_type
 from ranker.storage import join
 
-Split = Literal["replay", "train", "eval"]
-SPLITS: tuple[Split, ...] = ("replay", "train", "eval")  # from the oldest days to the newest
+Split = Literal["reference", "replay", "train", "eval"]
+SPLITS: tuple[Split, ...] = ("replay", "train", "eval")  # what is written, from the oldest days to the newest
 
 MAX_SHARD_ROWS = 25_000
 MIN_SHARD_ROWS = 1_000
@@ -32,6 +41,7 @@ class WorkUnit:
     """Consecutive row groups of one file, and the shards that they become.
 
     Attributes:
+        day: of the file.
         first_row: index of the first row within the file, from 0.
         rows: rows in these row groups.
         first_shard: index of the first shard within the split.
@@ -40,6 +50,7 @@ class WorkUnit:
     """
 
     split: Split
+    day: date
     path: str
     row_groups: tuple[int, ...]
     first_row: int
@@ -56,13 +67,15 @@ class WindowPlan:
     Attributes:
         rows_per_day: rows of each existing day, oldest first: replayed days, train days, eval day.
         missing_days: train days without a folder, oldest first.
-        warnings: a sentence per day with rows that are not of that day, but too few for an error.
+        warnings: sentences on rows that are not of their day, but too few for an error.
+        reference: units of the reference days that no split holds; they are profiled and not written.
     """
 
     units: tuple[WorkUnit, ...]
     rows_per_day: dict[date, int]
     missing_days: tuple[date, ...]
     warnings: tuple[str, ...] = ()
+    reference: tuple[WorkUnit, ...] = ()
 
     @property
     def splits(self) -> tuple[Split, ...]:
@@ -78,6 +91,7 @@ class WindowPlan:
 class _Piece:
     """Consecutive row groups of one file."""
 
+    day: date
     path: str
     row_groups: tuple[int, ...]
     first_row: int
@@ -85,7 +99,12 @@ class _Piece:
 
 
 def plan_window(
-    root: str | Path, eval_day: date, train_days: int, columns: LogColumns, replay_days: int = 0
+    root: str | Path,
+    eval_day: date,
+    train_days: int,
+    columns: LogColumns,
+    replay_days: int = 0,
+    reference: int = 0,
 ) -> WindowPlan:
     """Finds the files of a window, checks every footer against the columns, and divides the rows into shards.
 
@@ -97,6 +116,7 @@ def plan_window(
         train_days: number of days before it that become the split train.
         columns: the columns that every file must have.
         replay_days: number of days before those that become the split replay; missing ones are skipped.
+        reference: number of days before `eval_day` that it is compared with; missing ones are skipped.
 
     Raises:
         FeedLogError: the eval day or all train days are missing, a day has no rows or too many rows of another day, a
@@ -120,7 +140,12 @@ def plan_window(
 
     replayed = window_days(eval_day, train_days + replay_days)[:replay_days]
     earlier = {day: found for day in replayed if (found := day_files(root, day))}
-    footers = _checked_footers(root, earlier | files, columns)
+    only_reference = {
+        day: found
+        for day in reference_days(eval_day, reference)
+        if day not in earlier | files and (found := day_files(root, day))
+    }
+    footers = _checked_footers(root, only_reference | earlier | files, columns)
     refuse_copies(footers)
     warnings = _check_times(footers, columns)
     for warning in warnings:
@@ -128,9 +153,14 @@ def plan_window(
     rows_per_day = {day: sum(footers[file].num_rows for file in of_day) for day, of_day in (earlier | files).items()}
     units: list[WorkUnit] = []
     for split in SPLITS:
-        of_split = {file: footer for file, footer in footers.items() if _split_of(file.day, days) == split}
+        of_split = {
+            file: footer
+            for file, footer in footers.items()
+            if file.day not in only_reference and _split_of(file.day, days) == split
+        }
         units += _units(split, of_split)
-    return WindowPlan(tuple(units), rows_per_day, missing, warnings)
+    others = {file: footer for file, footer in footers.items() if file.day in only_reference}
+    return WindowPlan(tuple(units), rows_per_day, missing, warnings, tuple(_units("reference", others)))
 
 
 def plan_day(
@@ -204,29 +234,37 @@ def _timestamps(columns: LogColumns) -> list[LogColumn]:
 def _units(split: Split, files: Mapping[LogFile, pq.FileMetaData]) -> list[WorkUnit]:
     rows = sum(footer.num_rows for footer in files.values())
     per_shard = min(MAX_SHARD_ROWS, max(MIN_SHARD_ROWS, _divide_up(rows, WANTED_SHARDS)))
-    pieces = [piece for file, footer in files.items() for piece in _pieces(file.path, footer, per_shard)]
+    pieces = [piece for file, footer in files.items() for piece in _pieces(file, footer, per_shard)]
     shards = [_divide_up(piece.rows, per_shard) for piece in pieces]
     return [
         WorkUnit(
-            split, piece.path, piece.row_groups, piece.first_row, piece.rows, sum(shards[:i]), shards[i], sum(shards)
+            split,
+            piece.day,
+            piece.path,
+            piece.row_groups,
+            piece.first_row,
+            piece.rows,
+            sum(shards[:i]),
+            shards[i],
+            sum(shards),
         )
         for i, piece in enumerate(pieces)
     ]
 
 
-def _pieces(path: str, footer: pq.FileMetaData, per_shard: int) -> Iterator[_Piece]:
+def _pieces(file: LogFile, footer: pq.FileMetaData, per_shard: int) -> Iterator[_Piece]:
     """Joins row groups that fit into one shard together; a larger one stays alone."""
     groups: list[int] = []
     first_row = rows = 0
     for group in range(footer.num_row_groups):
         more = footer.row_group(group).num_rows
         if rows and rows + more > per_shard:
-            yield _Piece(path, tuple(groups), first_row, rows)
+            yield _Piece(file.day, file.path, tuple(groups), first_row, rows)
             groups, first_row, rows = [], first_row + rows, 0
         groups.append(group)
         rows += more
     if rows:
-        yield _Piece(path, tuple(groups), first_row, rows)
+        yield _Piece(file.day, file.path, tuple(groups), first_row, rows)
 
 
 def _divide_up(rows: int, by: int) -> int:

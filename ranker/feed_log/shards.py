@@ -1,6 +1,6 @@
 """Writes the shards of one work unit, each atomically."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -22,17 +22,30 @@ def shard_name(shard: int, shards: int) -> str:
     return f"data_tfrecord-{shard:05d}-of-{shards:05d}"
 
 
-def write_unit(unit: WorkUnit, columns: Sequence[LogColumn], split_folder: str, scratch: str) -> None:
+def write_unit(
+    unit: WorkUnit,
+    columns: Sequence[LogColumn],
+    split_folder: str,
+    scratch: str,
+    seen: Callable[[pa.RecordBatch], None] | None = None,
+) -> None:
     """Reads the rows of a unit and writes them as uncompressed TFRecord shards of tf.Examples.
 
     Args:
         split_folder: where complete shards go.
         scratch: folder of temporary files, on the same file system. Beam reads hidden files of a split's folder too.
+        seen: called with every batch of rows, as `read_unit` returns it.
 
     Raises:
         FeedLogError: as `read_unit`.
     """
-    encoded = _one_ahead(map(encode_examples, read_unit(unit, columns)))
+
+    def encode(batch: pa.RecordBatch) -> pa.BinaryArray:
+        if seen is not None:
+            seen(batch)
+        return encode_examples(batch)
+
+    encoded = _one_ahead(map(encode, read_unit(unit, columns)))
     pending = next(encoded)
     for i in range(unit.shards):
         name = shard_name(unit.first_shard + i, unit.shards_in_split)

@@ -1,7 +1,9 @@
-"""Drift of a day's features from the training window.
+"""Drift of a day's features from the reference window.
+
+The reference window has the same number of days before the evaluated day, whatever a training starts from.
 
 The distance of two healthy days differs by feature: the day of the week is different every day, while the share of a
-device is almost constant. So a feature's limit is measured: the training days are compared with each other, and the
+device is almost constant. So a feature's limit is measured: the reference days are compared with each other, and the
 limit is a multiple of the largest distance among them.
 """
 
@@ -26,18 +28,31 @@ _FROZEN_EXPECTED = 50  # expected number of impressions with another value, from
 
 
 @dataclass(frozen=True)
+class Drift:
+    """How far one feature of a day is from the reference window.
+
+    Attributes:
+        distance: Jensen–Shannon divergence, in bits.
+        largest_change: the largest change of the share of one category, or of one bin of numbers.
+    """
+
+    distance: float
+    largest_change: float
+
+
+@dataclass(frozen=True)
 class FeatureHealth:
     """One feature on one day.
 
     Attributes:
         feature: its column.
         missing: share of impressions without a value.
-        usually_missing: the same in the training window.
+        usually_missing: the same in the reference window.
         typical: mean, or share of the window's most frequent category.
-        usually_typical: the same in the training window.
+        usually_typical: the same in the reference window.
         what: description of `typical`.
         quantiles: of numbers, the 10, 50 and 90 % quantiles to within a bucket's width; empty for categories.
-        distance: Jensen–Shannon divergence from the training window, in bits.
+        distance: Jensen–Shannon divergence from the reference window, in bits.
         limit: the largest distance of a healthy day; None if the window has fewer than two days.
         alarm: description of the problem, or "".
         weight: severity; the order of alarms.
@@ -56,20 +71,62 @@ class FeatureHealth:
     weight: float = 0.0
 
 
+def measure_drift(day: DayProfile, window: Sequence[DayProfile]) -> dict[str, Drift]:
+    """The drift of every feature of a day.
+
+    Args:
+        day: the day to compare.
+        window: one profile per reference day.
+
+    Raises:
+        ValueError: there is no reference day, or a day has no impressions.
+    """
+    _check_rows(day, window)
+    return {name: _Compared(name, day, window).drift() for name in day.features}
+
+
 def feature_health(day: DayProfile, window: Sequence[DayProfile], limits: Monitoring) -> list[FeatureHealth]:
-    """Compares every feature of a day with the training days.
+    """Compares every feature of a day with the reference days.
 
     Args:
         day: the day to check.
-        window: one profile per training day.
+        window: one profile per reference day.
         limits: the config's limits.
 
     Raises:
-        ValueError: there is no training day, or a day has no impressions.
+        ValueError: there is no reference day, or a day has no impressions.
     """
+    _check_rows(day, window)
+    return [_judge(name, day, window, limits) for name in day.features]
+
+
+def _check_rows(day: DayProfile, window: Sequence[DayProfile]) -> None:
     if not window or min(profile.rows for profile in (day, *window)) == 0:
         raise ValueError("monitoring: a day is compared with at least one training day, and each needs impressions")
-    return [_judge(name, day, window, limits) for name in day.features]
+
+
+class _Compared:
+    """One feature of a day and the same feature of all reference days together, with the bins to compare them by."""
+
+    def __init__(self, name: str, day: DayProfile, window: Sequence[DayProfile]) -> None:
+        self.profile, self.day_rows = day.features[name], day.rows
+        self.pooled = FeatureProfile(self.profile.kind)
+        for reference_day in window:
+            self.pooled.merge(reference_day.features[name])
+        self.rows = sum(reference_day.rows for reference_day in window)
+        self.bins = partitions(self.pooled)
+
+    def drift(self) -> Drift:
+        """How far the day is from the reference days."""
+        distance = _distance(self.profile, self.day_rows, self.pooled, self.rows, self.bins)
+        return Drift(distance, self._largest_change())
+
+    def _largest_change(self) -> float:
+        before, after = (
+            (np.bincount(self.bins[0], weights=p.counts) if p.of_numbers else p.counts) / max(1, int(p.counts.sum()))
+            for p in (self.pooled, self.profile)
+        )
+        return float(np.abs(after - before).max())
 
 
 def partitions(pooled: FeatureProfile) -> list[Ints]:
@@ -109,18 +166,14 @@ def histogram(profile: FeatureProfile, bins: Ints, rows: int) -> Floats:
 
 
 def _judge(name: str, day: DayProfile, window: Sequence[DayProfile], limits: Monitoring) -> FeatureHealth:
-    profile = day.features[name]
-    pooled = FeatureProfile(profile.kind)
-    for training_day in window:
-        pooled.merge(training_day.features[name])
-    rows = sum(training_day.rows for training_day in window)
-    bins = partitions(pooled)
-    distance = _distance(profile, day.rows, pooled, rows, bins)
+    compared = _Compared(name, day, window)
+    profile, pooled, rows, bins = compared.profile, compared.pooled, compared.rows, compared.bins
+    distance = compared.drift().distance
     spread = list(_spread(name, window, pooled, bins))
     limit = missing_limit = None
     if spread:
         # A smaller day has a noisier distance.
-        smaller = max(1.0, max(training_day.rows for training_day in window) / day.rows)
+        smaller = max(1.0, max(reference_day.rows for reference_day in window) / day.rows)
         noise = expected_divergence(int(bins[0].max()) + 2, day.rows, rows)
         limit = max(
             limits.drift + CLUSTERING * noise,
@@ -148,11 +201,11 @@ def _with_alarm(
     health: FeatureHealth, day: DayProfile, window: Sequence[DayProfile], missing_limit: float | None
 ) -> FeatureHealth:
     name = health.feature
-    varied = min(_varied(training_day, name) for training_day in window)
+    varied = min(_varied(reference_day, name) for reference_day in window)
     alarm, weight = "", 0.0
     if varied * day.rows >= _FROZEN_EXPECTED and _varied(day, name) == 0.0:
         alarm = (
-            f"frozen: {_only_value(day.features[name])} in all {day.rows:,} impressions; on every training day at "
+            f"frozen: {_only_value(day.features[name])} in all {day.rows:,} impressions; on every reference day at "
             f"least {100 * varied:.2g} % had another value"
         )
         weight = _FROZEN_WEIGHT
@@ -163,7 +216,7 @@ def _with_alarm(
         )
         weight = abs(health.missing - health.usually_missing) / missing_limit
     elif health.limit is not None and health.distance > health.limit:
-        alarm = f"drifted {health.distance:.3f} bits from the training window, beyond the limit of {health.limit:.3f}"
+        alarm = f"drifted {health.distance:.3f} bits from the reference window, beyond the limit of {health.limit:.3f}"
         if health.typical is not None and health.usually_typical is not None:
             alarm += f"; {health.what} {health.usually_typical:.4g} → {health.typical:.4g}"
         weight = health.distance / health.limit
@@ -177,7 +230,7 @@ class _Spread:
 
 
 def _spread(name: str, window: Sequence[DayProfile], pooled: FeatureProfile, bins: list[Ints]) -> Iterator[_Spread]:
-    """The distances between training days.
+    """The distances between reference days.
 
     Each day is compared with all others. Each day of the later half is also compared with the days before it, as a new
     day is: a feature with a slow trend is farther from the past than from the days on both sides.

@@ -1,5 +1,6 @@
 """Profiles of the features of a day: histograms that can be compared with those of any other day."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,8 @@ import pyarrow.compute as pc
 from ranker.config.columns import Features
 from ranker.evaluation.buckets import Ints
 from ranker.features.kind import FeatureKind
-from ranker.features.registry import feature_kinds
+from ranker.features.log_column import LogColumn
+from ranker.features.registry import column_kind, feature_kinds
 from ranker.monitoring.buckets import CATEGORY_BUCKETS, NUMBER_BUCKETS, category_bucket, number_bucket
 
 
@@ -26,7 +28,7 @@ class FeatureProfile:
         names: a category's name by bucket.
     """
 
-    kind: FeatureKind[Any]
+    kind: FeatureKind[Any] | type[FeatureKind[Any]]
     missing: int = 0
     total: float = 0.0
     counts: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -67,7 +69,7 @@ class DayProfile:
     """All features of one day, filled batch by batch; memory does not grow with the impressions.
 
     Args:
-        features: the feature columns.
+        features: the feature columns, as a config has them, or as they are among the columns of a feed log.
 
     Example:
         >>> profile = DayProfile(Features(numeric=("age_hours",)))
@@ -76,11 +78,9 @@ class DayProfile:
         (2, 1)
     """
 
-    def __init__(self, features: Features) -> None:
+    def __init__(self, features: Features | Iterable[LogColumn]) -> None:
         self.rows = 0
-        self.features: dict[str, FeatureProfile] = {
-            name: FeatureProfile(kind) for name, kind in feature_kinds(features)
-        }
+        self.features: dict[str, FeatureProfile] = {name: FeatureProfile(kind) for name, kind in _kinds(features)}
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Adds a batch of impressions, each column as lists of one of the three types of a tf.Example."""
@@ -93,3 +93,15 @@ class DayProfile:
         self.rows += other.rows
         for name, profile in self.features.items():
             profile.merge(other.features[name])
+
+
+def _kinds(
+    features: Features | Iterable[LogColumn],
+) -> Iterator[tuple[str, FeatureKind[Any] | type[FeatureKind[Any]]]]:
+    if isinstance(features, Features):
+        yield from feature_kinds(features)
+        return
+    for column in features:
+        kind = column_kind(column.kind)
+        if issubclass(kind, FeatureKind):
+            yield column.name, kind

@@ -6,6 +6,7 @@ import numpy as np
 
 from ranker.config.columns import Features
 from ranker.documents import Number, format_of, read_json, write_json
+from ranker.features.log_column import LogColumn
 from ranker.monitoring.profile import DayProfile, FeatureProfile
 
 FORMAT = 1
@@ -60,10 +61,12 @@ class StoredProfile:
 
     def profile(self, features: Features) -> DayProfile | None:
         """The profile, or None if it has other features than these."""
-        profile = DayProfile(features)
-        kinds = {name: _kind(feature) for name, feature in profile.features.items()}
-        if {name: stored.kind for name, stored in self.features.items()} != kinds:
-            return None
+        kinds = {name: _kind(feature) for name, feature in DayProfile(features).features.items()}
+        return self.restored() if {name: stored.kind for name, stored in self.features.items()} == kinds else None
+
+    def restored(self) -> DayProfile:
+        """The profile, with the features that it has."""
+        profile = DayProfile(LogColumn(name, stored.kind) for name, stored in self.features.items())
         profile.rows = self.rows
         for name, feature in profile.features.items():
             stored = self.features[name]

@@ -8,9 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
+from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from pipeline_config import CONFIGS
 from ranker.monitoring.history import HealthHistory
+from ranker.reports.text import number
 from tests.end_to_end.conftest import DAYS, IMPRESSIONS_PER_DAY, FinishedRun, run_locally
 from tests.ranker.reports.browser import WIDTHS, assert_sound, browser, show
 
@@ -164,3 +166,18 @@ def test_a_broken_day_is_found_without_training(
     assert any(line.startswith(f"alarm: {day}: like on device=ios: O/E is 0.000") for line in alarms)
     assert found.summary == {}
     assert len([path for path in (workdir / "serving_model").iterdir() if path.name.isdigit()]) == 1
+
+
+def test_report_and_monitor_show_the_same_drift(first_run: FinishedRun, workdir: Path) -> None:
+    """ExampleValidator writes what the report shows."""
+    [day] = [record for record in HealthHistory(workdir.joinpath("monitoring")).days() if record.source == "run"]
+    [file] = workdir.joinpath("artifacts", "ExampleValidator", "anomalies").glob("*/Split-eval/SchemaDiff.pb")
+    found = {
+        info.path.step[0]: measured.value
+        for info in anomalies_pb2.Anomalies.FromString(file.read_bytes()).drift_skew_info
+        for measured in info.drift_measurements
+        if measured.type == anomalies_pb2.DriftSkewInfo.Measurement.JENSEN_SHANNON_DIVERGENCE
+    }
+    assert found == {feature.feature: feature.distance for feature in day.features}
+    report = Path(first_run.summary["report"]).read_text()
+    assert all(number(distance, 4) in report for distance in found.values())

@@ -11,7 +11,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 import pipeline_config
 from pipeline.infer_schema import main
-from pipeline.schema_draft import draft_schema, statistics_of
+from pipeline.local.day_reading import profile_day
+from pipeline.schema_draft import draft_schema, largest_drift, statistics_of
 from ranker.config.columns import Keys
 from ranker.config.objectives import Objective
 from ranker.config.pipeline import PipelineConfig
@@ -46,8 +47,8 @@ def small_config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_the_command_writes_once(feed_log: Path, small_config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     columns = columns_of(OBJECTIVES, FEATURES, Keys())
-    days = (statistics_of(feed_log, [day], columns) for day in (EVAL_DAY, DAY_BEFORE))
-    schema = draft_schema(columns, *days)
+    profiles = [profile_day(pipeline_config.CONFIGS["small"], feed_log, day) for day in (DAY_BEFORE, EVAL_DAY)]
+    schema = draft_schema(columns, statistics_of(feed_log, [EVAL_DAY], columns), largest_drift(profiles))
     arguments = ["--config", "small", "--feed-log", str(feed_log), "--day", str(EVAL_DAY)]
     assert main(arguments) == 0
     assert text_format.Parse(small_config.read_text(), schema_pb2.Schema()) == schema

@@ -10,9 +10,13 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
 from components.example_validator.validation import sort_out, validate
-from pipeline.schema_draft import draft_schema, points_to_review, statistics_of
+from pipeline.schema_draft import draft_schema, largest_drift, points_to_review, statistics_of
 from ranker.config.columns import Keys
 from ranker.feed_log.columns import LogColumns, columns_of
+from ranker.feed_log.planning import plan_day
+from ranker.feed_log.reading import read_unit
+from ranker.monitoring.drift import Drift, measure_drift
+from ranker.monitoring.profile import DayProfile
 from tests.small_feed_log import EVAL_DAY, FEATURES, OBJECTIVES, day_table, replaced
 
 COLUMNS: LogColumns = columns_of(OBJECTIVES, FEATURES, Keys())
@@ -38,6 +42,14 @@ def feed_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def schema(feed_log: Path) -> schema_pb2.Schema:
     return draft_schema(COLUMNS, statistics_of(feed_log, [EVAL_DAY], COLUMNS))
+
+
+def profile_of(root: Path, day: date) -> DayProfile:
+    profile = DayProfile(COLUMNS.columns)
+    for unit in plan_day(root, day, COLUMNS):
+        for batch in read_unit(unit, COLUMNS.columns):
+            profile.add(batch)
+    return profile
 
 
 def feature(schema: schema_pb2.Schema, name: str) -> schema_pb2.Feature:
@@ -90,16 +102,39 @@ def test_points_to_review(schema: schema_pb2.Schema) -> None:
 
 def test_another_day_fits_and_a_broken_one_does_not(feed_log: Path, schema: schema_pb2.Schema) -> None:
     days = {day: statistics_of(feed_log, [day], COLUMNS) for day in (EVAL_DAY, OTHER_DAY, BROKEN_DAY)}
-    assert sort_out(validate({"train": days[EVAL_DAY], "eval": days[OTHER_DAY]}, schema)) == ([], [])
-    errors, _ = sort_out(validate({"train": days[EVAL_DAY], "eval": days[BROKEN_DAY]}, schema))
+    profiles = {day: profile_of(feed_log, day) for day in days}
+    drift = {day: measure_drift(profiles[day], [profiles[EVAL_DAY]]) for day in (OTHER_DAY, BROKEN_DAY)}
+    found = validate({"train": days[EVAL_DAY], "eval": days[OTHER_DAY]}, schema, drift[OTHER_DAY])
+    assert sort_out(found) == ([], [])
+    found = validate({"train": days[EVAL_DAY], "eval": days[BROKEN_DAY]}, schema, drift[BROKEN_DAY])
+    errors, _ = sort_out(found)
     assert {error.split(": ")[1] for error in errors} == {"device", "impressions"}
     assert all(error.startswith("eval: ") for error in errors)
 
 
 def test_drift_thresholds_leave_room_for_what_days_differ_by(feed_log: Path) -> None:
-    days = {day: statistics_of(feed_log, [day], COLUMNS) for day in (EVAL_DAY, BROKEN_DAY)}
-    schema = draft_schema(COLUMNS, days[EVAL_DAY], earlier=days[BROKEN_DAY])
+    broken, day = (profile_of(feed_log, day) for day in (BROKEN_DAY, EVAL_DAY))
+    statistics = statistics_of(feed_log, [EVAL_DAY], COLUMNS)
+    schema = draft_schema(COLUMNS, statistics, largest_drift([broken, day]))
     assert not feature(schema, "device").HasField("drift_comparator")
     assert feature(schema, "age_hours").drift_comparator.jensen_shannon_divergence.threshold == 0.3
-    errors, _ = sort_out(validate({"train": days[BROKEN_DAY], "eval": days[EVAL_DAY]}, schema))
-    assert not any(error.startswith("eval: ") for error in errors)
+    errors, _ = sort_out(validate({"eval": statistics}, schema, measure_drift(day, [broken])))
+    assert errors == []
+
+
+def test_the_largest_drift_is_that_of_the_day_that_differs_most(feed_log: Path) -> None:
+    broken, day, other = (profile_of(feed_log, day) for day in (BROKEN_DAY, EVAL_DAY, OTHER_DAY))
+    found = largest_drift([day, broken, other])
+    assert found["device"] == measure_drift(broken, [day, other])["device"]
+    assert found["device"].largest_change == pytest.approx(1.0)
+    assert largest_drift([day]) == {}
+
+
+def test_a_threshold_is_twice_the_largest_drift(feed_log: Path) -> None:
+    statistics = statistics_of(feed_log, [EVAL_DAY], COLUMNS)
+    schema = draft_schema(
+        COLUMNS, statistics, {"device": Drift(0.01, 0.22), "age_hours": Drift(0.21, 0.9), "topics": Drift(0.9, 0.1)}
+    )
+    assert feature(schema, "device").drift_comparator.infinity_norm.threshold == pytest.approx(0.44)
+    assert feature(schema, "age_hours").drift_comparator.jensen_shannon_divergence.threshold == pytest.approx(0.42)
+    assert feature(schema, "topics").drift_comparator.infinity_norm.threshold == pytest.approx(0.3)

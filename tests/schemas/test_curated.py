@@ -11,10 +11,12 @@ from tensorflow_transform.tf_metadata import schema_utils
 
 from components.example_validator.validation import sort_out, validate
 from datasets.synthetic.cli import main as simulate
+from pipeline.local.day_reading import profile_day
 from pipeline.schema_draft import statistics_of
 from pipeline_config import CONFIGS, FEED
 from ranker.config.pipeline import PipelineConfig
 from ranker.feed_log.columns import columns_of
+from ranker.monitoring.drift import measure_drift
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,4 +69,7 @@ def test_another_seed_and_season_of_the_built_in_feed_has_no_anomaly(tmp_path: P
         "train": statistics_of(tmp_path, days[:2], columns),
         "eval": statistics_of(tmp_path, days[2:], columns),
     }
-    assert sort_out(validate(statistics, curated(FEED))) == ([], [])
+    *window, day = (profile_day(FEED, tmp_path, day) for day in days)
+    drift = measure_drift(day, window)
+    assert set(drift) == set(FEED.features.names)
+    assert sort_out(validate(statistics, curated(FEED), drift)) == ([], [])

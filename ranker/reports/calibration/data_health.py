@@ -11,6 +11,7 @@ _MEASURES = {
     anomalies_pb2.DriftSkewInfo.Measurement.JENSEN_SHANNON_DIVERGENCE: "Jensen–Shannon divergence",
     anomalies_pb2.DriftSkewInfo.Measurement.NORMALIZED_ABSOLUTE_DIFFERENCE: "normalized absolute difference",
 }
+_DISTANCE = anomalies_pb2.DriftSkewInfo.Measurement.JENSEN_SHANNON_DIVERGENCE
 _MEAN, _SHARE = "mean", "share of most frequent"
 
 Features = Mapping[str, statistics_pb2.FeatureNameStatistics]
@@ -30,7 +31,7 @@ def compare_features(
         names: the features, in the order of the result.
         train: statistics of the training window.
         held_out: statistics of the held-out day.
-        anomalies: of the held-out day, with the drift measured for the schema's limits.
+        anomalies: of the held-out day, with its drift from the reference window.
     """
     drifts = {info.path.step[0]: info.drift_measurements for info in anomalies.drift_skew_info if info.path.step}
     found = []
@@ -41,7 +42,7 @@ def compare_features(
         some = after if after is not None else before
         assert some is not None
         measured = drifts.get(name) or ()
-        worst = max(measured, key=lambda m: m.value / m.threshold if m.threshold else 0.0, default=None)
+        worst = max((m for m in measured if m.threshold), key=lambda m: m.value / m.threshold, default=None)
         found.append(
             FeatureComparison(
                 feature=name,
@@ -51,6 +52,7 @@ def compare_features(
                 measure=_MEASURES.get(worst.type, "") if worst else "",
                 drift=worst.value if worst else None,
                 limit=worst.threshold if worst else None,
+                distance=next((m.value for m in measured if m.type == _DISTANCE), None),
             )
         )
     return tuple(found)

@@ -36,9 +36,11 @@ class FeatureComparison:
         missing: share of impressions without a value, in training and on the day; None if the split lacks the feature.
         typical: the mean of a number, the share of the most frequent value of a category; in training and on the day.
         what: description of `typical`.
-        measure: the measure of drift; "" if the schema sets no limit.
-        drift: distance of the day from the training window.
+        measure: the measure of drift that the schema limits; "" if the schema sets no limit.
+        drift: the value of that measure for the day, compared with the reference window.
         limit: the schema's drift limit.
+        distance: Jensen–Shannon divergence of the day from the reference window, in bits; the number that the monitor
+            shows. None if it was not measured.
     """
 
     feature: str
@@ -48,6 +50,7 @@ class FeatureComparison:
     measure: str = ""
     drift: float | None = None
     limit: float | None = None
+    distance: float | None = None
 
 
 @dataclass(frozen=True)

@@ -163,17 +163,21 @@ def gates_table(inputs: ReportInputs) -> Table:
 
 
 def features_table(inputs: ReportInputs, name: str, most: int) -> Table:
-    """At most `most` rows, one per feature, by descending share of the drift limit."""
+    """At most `most` rows, one per feature, by descending share of the drift limit and then by distance."""
     columns = [
         TableColumn("feature", numeric=False),
         TableColumn("missing", "share of impressions without a value: training → held-out day"),
         TableColumn("typical value", "mean, or share of the most frequent value: training → held-out day"),
-        TableColumn("drift", "distance of the held-out day from the training window"),
+        TableColumn(
+            "drift",
+            "Jensen–Shannon divergence of the held-out day from the reference window, in bits; as in the monitor",
+        ),
+        TableColumn("schema's measure", "of the held-out day, compared with the reference window"),
         TableColumn("limit", "the schema's"),
-        TableColumn("share of limit", "drift over its limit"),
+        TableColumn("share of limit", "the schema's measure over its limit"),
         TableColumn("measure", numeric=False),
     ]
-    features = sorted(inputs.features, key=lambda f: -(_share_of_limit(f) or 0.0))
+    features = sorted(inputs.features, key=lambda f: (-(_share_of_limit(f) or 0.0), -(f.distance or 0.0)))
     return limited(name, columns, [_feature_row(f) for f in features], most)
 
 
@@ -214,6 +218,7 @@ def _feature_row(feature: FeatureComparison) -> tuple[TableCell, ...]:
         text_cell(feature.feature),
         TableCell(_change(feature.missing, percent), missing_growth),
         TableCell(_change(feature.typical, show), feature.typical[1], feature.what),
+        TableCell(number(feature.distance, 4), feature.distance),
         TableCell(number(feature.drift, 4), feature.drift),
         TableCell(number(feature.limit, 2), feature.limit),
         TableCell(percent(share, 0), share, tone=tone, bar=None if share is None else min(1.0, share)),

@@ -88,7 +88,7 @@ def score_series(objective: str, records: Sequence[DayRecord]) -> Drawing:
 
 
 def feature_series(feature: str, records: Sequence[DayRecord]) -> Drawing:
-    """The divergence of one feature from the training window, with its limit, and its share of missing values."""
+    """The divergence of one feature from the reference window, with its limit, and its share of missing values."""
     records = records[-MAX_DAYS:]
     series = [next((f for f in record.features if f.feature == feature), None) for record in records]
 

@@ -81,10 +81,10 @@ def feature_table(record: DayRecord, name: str, most: int) -> Table:
     """The features of a day: alarms first, then by descending share of their limit."""
     columns = [
         TableColumn("feature", numeric=False),
-        TableColumn("missing", "share of impressions without a value: training window → day"),
-        TableColumn("typical value", "training window → day"),
+        TableColumn("missing", "share of impressions without a value: reference window → day"),
+        TableColumn("typical value", "reference window → day"),
         TableColumn("10, 50, 90 %", "quantiles of the day", numeric=False),
-        TableColumn("drift", "Jensen–Shannon divergence from the training window, in bits"),
+        TableColumn("drift", "Jensen–Shannon divergence from the reference window, in bits"),
         TableColumn("limit"),
         TableColumn("share of limit"),
     ]

@@ -2,6 +2,7 @@ from typing import Any
 
 from tfx.types import standard_artifacts
 
+from components.artifacts import DayProfilesArtifact
 from components.feed_log_gen.component import FeedLogGen
 from ranker.config.columns import Keys
 from ranker.config.documents import from_json
@@ -35,5 +36,6 @@ def test_parameters_are_what_the_executor_and_the_cache_need() -> None:
     }
 
 
-def test_it_emits_examples() -> None:
+def test_it_emits_examples_and_profiles() -> None:
     assert component().outputs["examples"].type is standard_artifacts.Examples
+    assert component().outputs["profiles"].type is DayProfilesArtifact

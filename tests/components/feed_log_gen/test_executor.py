@@ -11,10 +11,11 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.components.util import examples_utils, tfxio_utils
 from tfx.dsl.components.base import base_beam_executor
-from tfx.types import standard_artifacts
+from tfx.types import Artifact, standard_artifacts
 from tfx_bsl.tfxio import dataset_options
 
-from components.artifacts import TrainingStartArtifact
+from components.artifacts import DayProfilesArtifact, TrainingStartArtifact
+from components.day_profiles import read_profiles
 from components.feed_log_gen.executor import Executor
 from ranker.config.columns import Keys
 from ranker.config.documents import to_json
@@ -22,13 +23,19 @@ from ranker.config.exploration import Exploration
 from ranker.feed_log import planning
 from ranker.feed_log.columns import LogColumns, columns_of
 from ranker.feed_log.layout import FeedLogError
+from ranker.feed_log.reading import read_unit
+from ranker.monitoring.profile import DayProfile
 from ranker.registry.start import StartPlan, write_plan
 from tests.ranker.feed_log.conftest import WriteDay
 from tests.small_feed_log import EVAL_DAY, FEATURES, OBJECTIVES, TRAIN_DAYS, day_table, replaced
 
 
 def run(
-    tmp_path: Path, columns: LogColumns, start: StartPlan | None = None, **changed: Any
+    tmp_path: Path,
+    columns: LogColumns,
+    start: StartPlan | None = None,
+    profiles: DayProfilesArtifact | None = None,
+    **changed: Any,
 ) -> standard_artifacts.Examples:
     examples = standard_artifacts.Examples()
     examples.uri = str(tmp_path / "examples")
@@ -49,7 +56,10 @@ def run(
         "columns": to_json(columns),
         "source_fingerprint": "f00d",
     }
-    Executor(context).Do(inputs, {"examples": [examples]}, properties | changed)
+    outputs: dict[str, list[Artifact]] = {"examples": [examples]}
+    if profiles is not None:
+        outputs["profiles"] = [profiles]
+    Executor(context).Do(inputs, outputs, properties | changed)
     return examples
 
 
@@ -141,6 +151,32 @@ def test_the_artifact_has_its_properties(tmp_path: Path, columns: LogColumns) ->
     assert examples.get_int_custom_property("eval_rows") == 40
     assert examples.get_string_custom_property("missing_days") == "2024-02-28,2024-02-29"
     assert examples.get_string_custom_property("source_fingerprint") == "f00d"
+
+
+@pytest.mark.usefixtures("feed_log", "small_shards")
+@pytest.mark.parametrize("start", [None, StartPlan("warm", "", "7", 1), StartPlan("warm", "", "7", 1, replay_days=1)])
+def test_the_profiles_are_of_the_same_days_whatever_the_start(
+    tmp_path: Path, columns: LogColumns, start: StartPlan | None
+) -> None:
+    profiles = DayProfilesArtifact()
+    profiles.uri = str(tmp_path / "profiles")
+    (tmp_path / "profiles").mkdir()
+    examples = run(tmp_path, columns, start, profiles)
+    found = read_profiles(profiles.uri)
+    assert {day: profile.rows for day, profile in found.items()} == {
+        EVAL_DAY - timedelta(days=back): 40 + 10 * back for back in (3, 2, 1, 0)
+    }
+    for day, profile in found.items():
+        alone = DayProfile(columns.columns)
+        for unit in planning.plan_day(tmp_path / "log", day, columns):
+            for batch in read_unit(unit, columns.columns):
+                alone.add(batch)
+        for name, feature in profile.features.items():
+            assert feature.missing == alone.features[name].missing
+            assert feature.counts.tolist() == alone.features[name].counts.tolist()
+        assert set(profile.features) == set(alone.features) == set(FEATURES.names)
+    trained = examples.get_int_custom_property("train_rows")
+    assert trained == (180 if start is None else 50)
 
 
 @pytest.mark.usefixtures("feed_log")

@@ -65,8 +65,10 @@ def report_inputs(evaluation: Evaluation, **changes: Any) -> ReportInputs:
         ),
         anomalies=(Anomaly("eval", "device", "warning", "Unexpected string values: <fridge> (~1%)."),),
         features=(
-            FeatureComparison("age", (0.0, 0.1), (3.0, 4.5), "mean", "Jensen–Shannon divergence", 0.09, 0.3),
-            FeatureComparison("device", (0.0, 0.0), (0.5, 0.4), "share of most frequent", "largest change", 0.4, 0.3),
+            FeatureComparison("age", (0.0, 0.1), (3.0, 4.5), "mean", "Jensen–Shannon divergence", 0.09, 0.3, 0.09),
+            FeatureComparison(
+                "device", (0.0, 0.0), (0.5, 0.4), "share of most frequent", "largest change", 0.4, 0.3, 0.02
+            ),
             FeatureComparison("legacy", (0.2, None), (1.0, None), "mean"),
         ),
         base_rates={"click": 0.21, "share": 0.02},

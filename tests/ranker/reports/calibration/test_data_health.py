@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from ranker.reports.calibration.data_health import by_name, compare_features, listed_anomalies, positive_rates
 
@@ -51,6 +51,20 @@ def test_each_feature_has_its_missing_share_typical_value_and_drift(found: Found
     assert device.typical == pytest.approx((0.6, 0.2))
     assert device.drift == pytest.approx(0.8)
     assert device.limit == pytest.approx(0.2)
+
+
+def test_the_distance_is_shown_beside_the_measure_that_the_schema_limits(found: Found) -> None:
+    anomalies = anomalies_pb2.Anomalies()
+    for name, divergence, change, limit in (("age", 0.05, 0.2, 0.0), ("device", 0.02, 0.12, 0.3)):
+        info = anomalies.drift_skew_info.add()
+        info.path.step.append(name)
+        info.drift_measurements.add(type="JENSEN_SHANNON_DIVERGENCE", value=divergence)
+        if limit:
+            info.drift_measurements.add(type="L_INFTY", value=change, threshold=limit)
+    age, device = compare_features(("age", "device"), found[0], found[1], anomalies)
+    assert (age.distance, age.measure, age.drift, age.limit) == (0.05, "", None, None)
+    assert (device.distance, device.drift, device.limit) == (0.02, 0.12, 0.3)
+    assert device.measure == "largest change of a share"
 
 
 def test_a_feature_that_one_split_lacks_is_listed(found: Found) -> None:
