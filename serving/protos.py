@@ -1,6 +1,6 @@
 """Converts arrays to the protos of TensorFlow Serving's API and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,11 +25,45 @@ def as_array(name: str, values: Any, form: TensorForm) -> NDArray[Any]:
             return _as_texts(values, len(form.shape))
         return _as_numbers(np.asarray(values), form.dtype)
     except (TypeError, ValueError) as error:
-        raise InvalidRequestError(f"{name}: must be {form}: {error}") from error
+        raise InvalidRequestError(f"{name}: must be {form}: {_first_problem(values, form) or error}") from error
+
+
+def _first_problem(values: Any, form: TensorForm) -> str:
+    """The first candidate whose value cannot be converted, and why; "" if no single candidate is the cause."""
+    rows = values.tolist() if isinstance(values, np.ndarray) else values
+    if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
+        return ""
+    text = form.dtype == tf.string
+    size = form.shape[1] if len(form.shape) == 2 else None
+    expected = "text" if text else "a number"
+    missing = '""' if text else "NaN"
+    for candidate, row in enumerate(rows):
+        if len(form.shape) < 2:
+            if not _is_value(row, text):
+                return f"candidate {candidate} is {row!r:.80}, which is not {expected}; a missing value is {missing}"
+            continue
+        if not isinstance(row, list | tuple | np.ndarray):
+            return f"candidate {candidate} is {row!r:.80}, which is not a list" + (
+                "; without a value it is []" if text else ""
+            )
+        if size is not None and len(row) != size:
+            return f"candidate {candidate} has {len(row)} values, but {size} are expected"
+        for position, value in enumerate(row):
+            if not _is_value(value, text):
+                return f"candidate {candidate} has {value!r:.80} at position {position}, which is not {expected}"
+    return ""
+
+
+def _is_value(value: Any, text: bool) -> bool:
+    if text:
+        return isinstance(value, str | bytes)
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def _as_texts(values: Any, rank: int) -> NDArray[Any]:
     if rank == 2 and not isinstance(values, np.ndarray):
+        if any(isinstance(row, str | bytes | Mapping) for row in values):
+            raise TypeError("each candidate needs a list of texts")
         width = max((len(row) for row in values), default=0)
         values = [[*row, *[b""] * (width - len(row))] for row in values]
     found = np.asarray(values, object)

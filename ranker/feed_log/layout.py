@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
+from ranker.feed_log.parquet_types import WithoutArrowTypes
 from ranker.storage import filesystem_of, join
 
 _DAY_FOLDER = re.compile(r"day-(?P<day>.*)")
@@ -114,11 +115,20 @@ def day_files(root: str | Path, day: date) -> list[LogFile] | None:
     return files
 
 
-def open_parquet(path: str) -> pq.ParquetFile:
-    """Opens a Parquet file and reads its footer; raises FeedLogError if it is not a complete Parquet file."""
+def open_parquet(path: str, arrow_types: bool = True) -> pq.ParquetFile:
+    """Opens a Parquet file and reads its footer.
+
+    Args:
+        path: path or URI.
+        arrow_types: whether columns have the Arrow types that the writer noted, or those of Parquet alone.
+
+    Raises:
+        FeedLogError: it is not a complete Parquet file.
+    """
     filesystem, inner = filesystem_of(path)
     try:
-        return pq.ParquetFile(filesystem.open_input_file(inner))
+        file = filesystem.open_input_file(inner)
+        return pq.ParquetFile(file if arrow_types else WithoutArrowTypes(file))
     except (pa.ArrowInvalid, OSError) as error:
         raise FeedLogError(f"{path}: not a Parquet file, or an incomplete one: {error}") from error
 

@@ -25,14 +25,36 @@ def read_unit(unit: WorkUnit, columns: Sequence[LogColumn], batch_rows: int = BA
     names = [column.name for column in columns]
     row = unit.first_row
     try:
-        with open_parquet(unit.path) as file:
-            for batch in file.iter_batches(batch_rows, row_groups=unit.row_groups, columns=names):
-                yield pa.RecordBatch.from_arrays(
-                    [_converted(unit.path, row, column, batch.column(column.name)) for column in columns], names
-                )
-                row += batch.num_rows
-    except (pa.ArrowInvalid, OSError) as error:
+        for batch in _batches(unit, names, batch_rows):
+            yield pa.RecordBatch.from_arrays(
+                [_converted(unit.path, row, column, batch.column(column.name)) for column in columns], names
+            )
+            row += batch.num_rows
+    except (pa.ArrowException, OSError) as error:
         raise FeedLogError(f"{unit.path}: cannot be read beyond row {row}: {error}") from error
+
+
+def _batches(unit: WorkUnit, names: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+    """The rows of a unit as they are in the file.
+
+    Arrow cannot read some valid columns in the Arrow types that their writer noted: a fixed-size list that is null
+    somewhere, and lists of a dictionary-encoded type in several row groups. From such a column on, the rows are read in
+    the file's Parquet types.
+    """
+    done = 0
+    for arrow_types in (True, False):
+        skip = done
+        try:
+            with open_parquet(unit.path, arrow_types) as file:
+                for batch in file.iter_batches(batch_rows, row_groups=unit.row_groups, columns=names):
+                    if skip < batch.num_rows:
+                        yield batch.slice(skip)
+                        done += batch.num_rows - skip
+                    skip = max(0, skip - batch.num_rows)
+            return
+        except pa.ArrowException:
+            if not arrow_types:
+                raise
 
 
 def _converted(path: str, first_row: int, column: LogColumn, values: pa.Array) -> pa.ListArray:
@@ -41,3 +63,6 @@ def _converted(path: str, first_row: int, column: LogColumn, values: pa.Array) -
     except BadValueError as error:
         where = f"{path}: {column.kind} column {column.name!r}, row {first_row + error.row}"
         raise FeedLogError(f"{where}: {error.problem}") from error
+    except pa.ArrowException as error:
+        where = f"{path}: {column.kind} column {column.name!r}, rows {first_row} to {first_row + len(values) - 1}"
+        raise FeedLogError(f"{where}: {error}") from error

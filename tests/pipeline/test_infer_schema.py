@@ -1,5 +1,6 @@
 """The command, on a small log of two days."""
 
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -102,4 +103,20 @@ def test_rows_of_another_day_are_a_warning_or_an_error(
     error = capsys.readouterr().err
     assert error.startswith(f"error: {folder}/part-0.parquet: timestamp column 'timestamp': all 300 rows of the day")
     assert "looks like seconds since 1970" in error
+    assert not small_config.exists()
+
+
+@pytest.mark.parametrize("of_day", [DAY_BEFORE, EVAL_DAY])
+def test_a_bad_value_is_one_line_and_no_traceback_of_beam(
+    feed_log: Path, tmp_path: Path, small_config: Path, capfd: pytest.CaptureFixture[str], of_day: date
+) -> None:
+    root = tmp_path / "log"
+    shutil.copytree(feed_log, root)
+    path = root / f"day-{of_day}" / "part-0.parquet"
+    vectors = pa.array([[1.0, 2.0, 3.0]] * 199 + [None] + [[1.0, 2.0, 3.0]] * 100, pa.list_(pa.float32(), 3))
+    pq.write_table(replaced(pq.read_table(path), "content", vectors), path, row_group_size=100)
+    assert main(["--config", "small", "--feed-log", str(root), "--day", str(EVAL_DAY)]) == 2
+    error = capfd.readouterr().err
+    assert f"error: {path}: dense column 'content', row 199: null; every impression needs an embedding of 3" in error
+    assert "Traceback" not in error
     assert not small_config.exists()

@@ -1,10 +1,13 @@
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ranker.feed_log.columns import LogColumns
-from ranker.feed_log.layout import FeedLogError
+from ranker.feed_log.layout import FeedLogError, open_parquet
 from ranker.feed_log.planning import plan_day
 from ranker.feed_log.reading import read_unit
 from tests.ranker.feed_log.conftest import WriteDay
@@ -78,3 +81,122 @@ def test_a_fraction_is_refused_with_file_column_and_value(
         f"{path}: {kind} column '{column}', row 1: 2.5; a category is a text or a whole number; for fractions "
         "write text, or make the column numeric"
     )
+
+
+def vectors(odd: Any, row: int, kind: pa.DataType) -> pa.Array:
+    """Embeddings of 50 rows, of which one is odd."""
+    return pa.array([[1.0, 2.0, 3.0]] * row + [odd] + [[1.0, 2.0, 3.0]] * (49 - row), kind)
+
+
+def read_day(root: Path, columns: LogColumns) -> list[pa.RecordBatch]:
+    units = plan_day(root, EVAL_DAY, columns)
+    return [batch for unit in units for batch in read_unit(unit, columns.columns, batch_rows=4)]
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.large_list(pa.float64()), pa.list_(pa.float32(), 3)])
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        (None, "null; every impression needs an embedding of 3 numbers"),
+        ([1.0, None, 3.0], "null at position 1; an embedding's numbers must be finite float32"),
+        ([1.0, 2.0, float("nan")], "nan at position 2; an embedding's numbers must be finite float32"),
+        ([float("-inf"), 2.0, 3.0], "-inf at position 0; an embedding's numbers must be finite float32"),
+        ([1.0, 2.0], "an embedding of 2 numbers; the config says 3"),
+        ([], "an embedding of 0 numbers; the config says 3"),
+    ],
+)
+# pyarrow writes a null of a fixed-size list at the end of a row group alone; other writers do anywhere.
+@pytest.mark.parametrize(("row_group_size", "row"), [(7, 34), (50, 49)])
+def test_an_odd_embedding_is_told_with_its_row_in_the_file(
+    tmp_path: Path,
+    write_day: WriteDay,
+    columns: LogColumns,
+    kind: pa.DataType,
+    odd: Any,
+    said: str,
+    row_group_size: int,
+    row: int,
+) -> None:
+    if pa.types.is_fixed_size_list(kind) and odd is not None and len(odd) != 3:
+        return
+    path = write_day(0, replaced(day_table(50), "content", vectors(odd, row, kind)), row_group_size=row_group_size)
+    with pytest.raises(FeedLogError) as raised:
+        read_day(tmp_path / "log", columns)
+    assert str(raised.value) == f"{path}: dense column 'content', row {row}: {said}"
+
+
+@pytest.mark.parametrize(
+    "nested",
+    [
+        pa.list_(pa.dictionary(pa.int32(), pa.string())),
+        pa.large_list(pa.large_string()),
+        pa.list_(pa.binary()),
+        pa.list_(pa.string()),
+    ],
+)
+def test_nulls_in_lists_of_texts_are_no_values(
+    tmp_path: Path, write_day: WriteDay, columns: LogColumns, nested: pa.DataType
+) -> None:
+    """Also if the values are dictionary-encoded in several row groups, which Arrow cannot read as such."""
+    lists = [["a", None, "b"], None, [], [None], [""]] * 10
+    ends = np.cumsum([0, *(len(values or []) for values in lists)])
+    flat = pa.array([value for values in lists for value in values or []])
+    value_type = nested.value_type
+    elements = flat.dictionary_encode() if pa.types.is_dictionary(value_type) else flat.cast(value_type)
+    build = pa.LargeListArray if pa.types.is_large_list(nested) else pa.ListArray
+    offsets = pa.array(ends, pa.int64() if build is pa.LargeListArray else pa.int32())
+    topics = build.from_arrays(offsets, elements, mask=pa.array([values is None for values in lists]))
+    write_day(0, replaced(day_table(50), "topics", topics), row_group_size=7)
+    batches = read_day(tmp_path / "log", columns)
+    read = [values for batch in batches for values in batch.column("topics").to_pylist()]
+    assert read == [[b"a", b"b"], None, None, None, None] * 10
+    clicks = [value for batch in batches for [value] in batch.column("click").to_pylist()]
+    assert clicks == day_table(50)["click"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        (
+            "content",
+            pa.array([[[1.0, 2.0, 3.0]]] * 5),
+            "is list<element: list<element: double>>; accepted are lists of num",
+        ),
+        (
+            "content",
+            pa.array([{"x": 1.0, "y": 2.0}] * 5),
+            "is struct<x: double, y: double>; accepted are lists of numbers",
+        ),
+        (
+            "topics",
+            pa.array([[["a"]], [None], None, [], [[]]]),
+            "is list<element: list<element: string>>; accepted are",
+        ),
+        (
+            "topics",
+            pa.array([[{"name": "a"}]] * 5),
+            "is list<element: struct<name: string>>; accepted are lists of str",
+        ),
+        ("device", pa.array([{"name": "ios"}] * 5), "is struct<name: string>; accepted are string"),
+        ("age_hours", pa.array([[1.0], None, [], [None], [2.0]]), "is list<element: double>; accepted are bool, int"),
+    ],
+)
+def test_a_nested_type_that_is_not_accepted_is_told_with_what_is(
+    tmp_path: Path, write_day: WriteDay, columns: LogColumns, name: str, values: pa.Array, said: str
+) -> None:
+    path = write_day(0, replaced(day_table(5), name, values))
+    with pytest.raises(FeedLogError) as raised:
+        plan_day(tmp_path / "log", EVAL_DAY, columns)
+    kind = next(column.kind for column in columns.columns if column.name == name)
+    assert str(raised.value).startswith(f"{path}: {kind} column {name!r} {said}")
+
+
+def test_the_types_of_parquet_alone(tmp_path: Path) -> None:
+    path = tmp_path / "file.parquet"
+    table = pa.table({"a": pa.array([[1.0, 2.0], None], pa.list_(pa.float32(), 2)), "b": ["x", "ARROW:schema"]})
+    pq.write_table(table, path)
+    with open_parquet(str(path)) as file:
+        assert pa.types.is_fixed_size_list(file.schema_arrow.field("a").type)
+    with open_parquet(str(path), arrow_types=False) as file:
+        assert pa.types.is_list(file.schema_arrow.field("a").type)
+        assert file.read().to_pydict() == {"a": [[1.0, 2.0], None], "b": ["x", "ARROW:schema"]}
