@@ -116,15 +116,10 @@ def create_pipeline(
     schema.add_upstream_node(examples)
     statistics = StatisticsGen(
         examples=examples.outputs["examples"],
-<<<<<<< HEAD
         stats_options=tfdv.StatsOptions(
             feature_allowlist=[*config.features.names, *config.features.exposure_names, *config.objective_names]
         ),
-        # The replayed days were validated when they were new, and the eval day is compared with the new days only.
-=======
-        stats_options=tfdv.StatsOptions(feature_allowlist=[*config.features.names, *config.objective_names]),
         # The replayed days were validated when they were new.
->>>>>>> 68ffc56 (Drift is measured from one reference window, whatever the training starts from)
         exclude_splits=["replay"],
     )
     validator = ExampleValidator(

@@ -145,6 +145,22 @@ def test_the_run_records_the_health_of_its_day(first_run: FinishedRun, workdir: 
     assert list(day.alarms) == monitoring["alarms"]
 
 
+def test_report_and_monitor_show_the_same_drift(first_run: FinishedRun, workdir: Path) -> None:
+    """ExampleValidator writes what the report shows."""
+    [day] = [record for record in HealthHistory(workdir.joinpath("monitoring")).days() if record.source == "run"]
+    [file] = workdir.joinpath("artifacts", "ExampleValidator", "anomalies").glob("*/Split-eval/SchemaDiff.pb")
+    found = {
+        info.path.step[0]: measured.value
+        for info in anomalies_pb2.Anomalies.FromString(file.read_bytes()).drift_skew_info
+        for measured in info.drift_measurements
+        if measured.type == anomalies_pb2.DriftSkewInfo.Measurement.JENSEN_SHANNON_DIVERGENCE
+        and info.path.step[0] in CONFIGS["feed"].features.names
+    }
+    assert found == {feature.feature: feature.distance for feature in day.features}
+    report = Path(first_run.summary["report"]).read_text()
+    assert all(number(distance, 4) in report for distance in found.values())
+
+
 def test_a_broken_day_is_found_without_training(
     first_run: FinishedRun, small_feed: Path, workdir: Path, tmp_path: Path
 ) -> None:
@@ -166,18 +182,3 @@ def test_a_broken_day_is_found_without_training(
     assert any(line.startswith(f"alarm: {day}: like on device=ios: O/E is 0.000") for line in alarms)
     assert found.summary == {}
     assert len([path for path in (workdir / "serving_model").iterdir() if path.name.isdigit()]) == 1
-
-
-def test_report_and_monitor_show_the_same_drift(first_run: FinishedRun, workdir: Path) -> None:
-    """ExampleValidator writes what the report shows."""
-    [day] = [record for record in HealthHistory(workdir.joinpath("monitoring")).days() if record.source == "run"]
-    [file] = workdir.joinpath("artifacts", "ExampleValidator", "anomalies").glob("*/Split-eval/SchemaDiff.pb")
-    found = {
-        info.path.step[0]: measured.value
-        for info in anomalies_pb2.Anomalies.FromString(file.read_bytes()).drift_skew_info
-        for measured in info.drift_measurements
-        if measured.type == anomalies_pb2.DriftSkewInfo.Measurement.JENSEN_SHANNON_DIVERGENCE
-    }
-    assert found == {feature.feature: feature.distance for feature in day.features}
-    report = Path(first_run.summary["report"]).read_text()
-    assert all(number(distance, 4) in report for distance in found.values())
