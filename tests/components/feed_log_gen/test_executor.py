@@ -252,7 +252,9 @@ def test_problems_in_the_footers_are_raised_before_anything_is_written(
     tmp_path: Path, write_day: WriteDay, columns: LogColumns
 ) -> None:
     write_day(0, replaced(day_table(40), "device", pa.array([[1.5]] * 40)))
-    with pytest.raises(FeedLogError, match="categorical column 'device' is list<element: double>; accepted are string, binary"):
+    with pytest.raises(
+        FeedLogError, match="categorical column 'device' is list<element: double>; accepted are string, binary"
+    ):
         run(tmp_path, columns)
     assert not (tmp_path / "examples").exists()
 
