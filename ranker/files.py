@@ -68,7 +68,7 @@ def atomic_file(target: str | Path, *, scratch: str | Path | None = None, durabl
             filesystem, inner = _with_parent(target)
             fs.copy_files(str(path), inner, source_filesystem=fs.LocalFileSystem(), destination_filesystem=filesystem)
         return
-    local.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(local.parent, durable=durable)
     temporary = _temporary_name(local, (scratch and local_path(scratch)) or local.parent)
     try:
         yield temporary
@@ -110,7 +110,8 @@ def atomic_folder(target: str | Path, *, replace: bool = False, last: str = "", 
             copy_folder(folder, target, last)
         return
     temporary, replaced = _temporary_name(local, local.parent), _temporary_name(local, local.parent)
-    temporary.mkdir(parents=True)
+    make_folders(local.parent, durable=durable)
+    temporary.mkdir()
     try:
         yield temporary
         if durable:
@@ -128,6 +129,15 @@ def atomic_folder(target: str | Path, *, replace: bool = False, last: str = "", 
         shutil.rmtree(replaced, ignore_errors=True)
     if durable:
         flush(local.parent)
+
+
+def make_folders(folder: Path, *, durable: bool = True) -> None:
+    """Makes a local folder and its missing parents; `durable` waits until the name of each is on disk."""
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    if durable:
+        for made in reversed(missing):
+            flush(made.parent)
 
 
 def remove_leftovers(folder: Path) -> None:

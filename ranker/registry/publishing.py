@@ -1,19 +1,22 @@
 """Publishes a SavedModel to the push destination, so that a server never sees an incomplete version."""
 
+import contextlib
 import os
 import shutil
-import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from pyarrow import fs
 
-from ranker.files import flush, flush_folder
+from ranker.files import flush, flush_folder, make_folders
 from ranker.registry.layout import MANIFEST, SAVED_MODEL
-from ranker.registry.manifest import Manifest, Republished
-from ranker.registry.versions import complete_versions, read_manifest
-from ranker.storage import copy_folder, exists, filesystem_of, join, parent_and_name
+from ranker.registry.manifest import Republished
+from ranker.registry.numbering import claimed_version, next_version
+from ranker.registry.same_model import StoredModel, same_model
+from ranker.registry.versions import complete_versions
+from ranker.storage import copy_folder, exists, filesystem_of, join
 
 TEMPORARY_PREFIX = ".pushing-"
 
@@ -26,7 +29,8 @@ def publish(model_path: str, destination: str, rollback: Republished | None = No
 
     On a local file system the model is copied to a hidden temporary folder, which TF Serving ignores, flushed to disk,
     and then renamed atomically: a version that exists is complete, also after a loss of power. Object stores cannot
-    rename a folder atomically; there `saved_model.pb`, without which a version does not load, is copied last.
+    rename a folder atomically; there `saved_model.pb`, without which a version does not load, is copied last. Either
+    way, concurrent pushes get different versions.
 
     Args:
         model_path: path or URI of the SavedModel's folder.
@@ -39,14 +43,37 @@ def publish(model_path: str, destination: str, rollback: Republished | None = No
     if not exists(join(model_path, SAVED_MODEL)):
         raise FileNotFoundError(f"{model_path}: no model to push, as there is no {SAVED_MODEL}")
     filesystem, root = filesystem_of(destination)
-    filesystem.create_dir(root, recursive=True)
-    replaced = {MANIFEST: replace(_manifest(model_path), rollback=rollback).to_json().encode()} if rollback else {}
-    if not isinstance(filesystem, fs.LocalFileSystem):
-        version = _next_version(root, filesystem)
-        copy_folder(model_path, join(destination, version), SAVED_MODEL, replaced)
-        return version
+    manifest = StoredModel(model_path).manifest
+    replaced = {MANIFEST: replace(manifest, rollback=rollback).to_json().encode()} if rollback else {}
+    if isinstance(filesystem, fs.LocalFileSystem):
+        return _publish_by_rename(model_path, Path(root), replaced)
+    with claimed_version(root, filesystem) as version:
+        try:
+            copy_folder(model_path, join(destination, version), SAVED_MODEL, replaced)
+        except BaseException:
+            # The claim makes the folder this push's own. The original error is the one to report.
+            with contextlib.suppress(OSError):
+                filesystem.delete_dir(f"{root}/{version}")
+            raise
+    return version
+
+
+def find_published(model_path: str, destination: str) -> str | None:
+    """The serving version if it is this model.
+
+    So a push that was stopped before it was recorded is not repeated, nor is the push of a model that a rollback
+    published again.
+    """
+    newest = next(iter(complete_versions(destination)), None)
+    if newest is None or not same_model(StoredModel(model_path), StoredModel(join(destination, newest))):
+        return None
+    return newest
+
+
+def _publish_by_rename(model_path: str, root: Path, replaced: Mapping[str, bytes]) -> str:
+    make_folders(root)
     # Two pushes at once, even of one model, must not share a folder. Retention removes those of killed pushes.
-    temporary = Path(root, f"{TEMPORARY_PREFIX}{uuid.uuid4().hex[:16]}")
+    temporary = root / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex[:16]}"
     try:
         copy_folder(model_path, temporary, SAVED_MODEL, replaced)
         flush_folder(temporary)
@@ -54,27 +81,14 @@ def publish(model_path: str, destination: str, rollback: Republished | None = No
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    flush(Path(root))
+    flush(root)
     return version
 
 
-def find_published(model_path: str, destination: str) -> str | None:
-    """The serving version if it is this model: an earlier run was stopped after the push and did not record it."""
-    manifest = _manifest(model_path)
-    if not manifest.training_fingerprint:
-        return None
-    newest = next(iter(complete_versions(destination)), None)
-    return newest if newest and read_manifest(destination, newest) == manifest else None
-
-
-def _manifest(model_path: str) -> Manifest:
-    return read_manifest(*parent_and_name(model_path)) or Manifest()
-
-
-def _rename_to_next_version(temporary: Path, root: str) -> str:
+def _rename_to_next_version(temporary: Path, root: Path) -> str:
     while True:
-        version = _next_version(root, fs.LocalFileSystem())
-        target = Path(root, version)
+        version = next_version(str(root), fs.LocalFileSystem())
+        target = root / version
         try:
             # Renaming never replaces a non-empty folder: it fails if another push has taken the version.
             os.rename(temporary, target)
@@ -83,9 +97,3 @@ def _rename_to_next_version(temporary: Path, root: str) -> str:
                 raise
         else:
             return version
-
-
-def _next_version(root: str, filesystem: fs.FileSystem) -> str:
-    names = [info.base_name for info in filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True))]
-    newest = max((int(name) for name in names if name.isascii() and name.isdecimal()), default=0)
-    return str(max(int(time.time()), newest + 1))

@@ -7,6 +7,7 @@ import time
 from pyarrow import fs
 
 from ranker.registry.layout import SAVED_MODEL
+from ranker.registry.numbering import CLAIMS
 from ranker.registry.publishing import TEMPORARY_PREFIX
 from ranker.registry.versions import complete_versions
 from ranker.storage import filesystem_of
@@ -40,7 +41,17 @@ def remove_old_versions(destination: str, keep: int) -> list[str]:
             filesystem.delete_dir(f"{root}/{version}")
     if isinstance(filesystem, fs.LocalFileSystem):
         _delete_leftovers(root)
+    else:
+        _delete_abandoned_claims(root, filesystem)
     return removed
+
+
+def _delete_abandoned_claims(root: str, filesystem: fs.FileSystem) -> None:
+    abandoned_before = time.time() - _ABANDONED_AFTER_S
+    for info in filesystem.get_file_info(fs.FileSelector(f"{root}/{CLAIMS}", allow_not_found=True)):
+        # Not every store says when a file was written.
+        if info.mtime is not None and info.mtime.timestamp() < abandoned_before:
+            filesystem.delete_file(info.path)
 
 
 def _delete_leftovers(root: str) -> None:

@@ -1,7 +1,8 @@
 """Rolls back to the model that was serving before.
 
 TF Serving serves the highest version. So a rollback publishes the earlier model again as a new version. The replaced
-version stays in place, and the manifest of the new one records the rollback.
+version stays in place, and the manifest of the new one records the rollback. The model of the replaced version is
+withdrawn: a later run of the same training does not publish it again unless that is requested.
 """
 
 import argparse
@@ -11,7 +12,9 @@ from dataclasses import dataclass
 
 from ranker.registry.manifest import Republished
 from ranker.registry.publishing import publish
-from ranker.registry.versions import complete_versions, read_manifest
+from ranker.registry.same_model import StoredModel, same_model
+from ranker.registry.versions import complete_versions
+from ranker.registry.withdrawal import read_withdrawals, reinstate, withdraw
 from ranker.storage import join
 
 
@@ -35,16 +38,19 @@ class Rollback:
 
 
 def roll_back(destination: str) -> Rollback:
-    """Publishes the version before the serving one again.
+    """Withdraws the serving model, and publishes the model that was serving before it again.
 
-    Every version at a push destination was blessed. A second rollback goes back one version further; it does not return
-    to the version that the first one replaced.
+    That is the newest version before the one under which the serving model was first pushed, unless it was withdrawn.
+    Models are compared by content, so a push that was retried does not count as a version of its own. Every version at
+    a push destination was blessed. A second rollback goes back one model further; it does not return to the model that
+    the first one replaced.
 
     Args:
         destination: path or URI of the folder of versions.
 
     Raises:
-        RollbackError: there is no earlier version.
+        RollbackError: there is no earlier model.
+        DocumentError: the record of a withdrawal is damaged.
 
     Example:
         >>> done = roll_back("workdir/feed/serving_model")  # doctest: +SKIP
@@ -54,14 +60,25 @@ def roll_back(destination: str) -> Rollback:
     versions = complete_versions(destination)
     if not versions:
         raise RollbackError(f"{destination}: no model has been pushed here")
+    models = {version: StoredModel(join(destination, version)) for version in versions}
     serving = versions[0]
-    first_pushed = _origin(destination, serving)
-    earlier = next((version for version in versions if int(version) < int(first_pushed)), None)
+    own = [version for version in versions if same_model(models[version], models[serving])]
+    first_pushed = min((_origin(version, models[version]) for version in own), key=int)
+    before = [version for version in versions if int(version) < int(first_pushed)]
+    withdrawn = read_withdrawals(destination)
+    earlier = next((version for version in before if withdrawn.of(models[version]) is None), None)
     if earlier is None:
         copy = f", a copy of {first_pushed}," if first_pushed != serving else ""
-        raise RollbackError(f"{destination}: version {serving}{copy} is serving, and there is none before it")
-    republishes = _origin(destination, earlier)
-    version = publish(join(destination, earlier), destination, Republished(republishes, serving))
+        there = "none before it" if not before else "no model before it that was not withdrawn"
+        raise RollbackError(f"{destination}: version {serving}{copy} is serving, and there is {there}")
+    republishes = _origin(earlier, models[earlier])
+    # In this order a rollback that is killed in between is completed by repeating it.
+    withdraw(destination, serving)
+    try:
+        version = publish(join(destination, earlier), destination, Republished(republishes, serving))
+    except BaseException:
+        reinstate(destination, models[serving])
+        raise
     return Rollback(version, republishes, serving)
 
 
@@ -78,10 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _origin(destination: str, version: str) -> str:
+def _origin(version: str, model: StoredModel) -> str:
     """The version under which a version's model was first pushed."""
-    manifest = read_manifest(destination, version)
-    return manifest.rollback.republishes if manifest is not None and manifest.rollback is not None else version
+    rollback = model.manifest.rollback
+    return rollback.republishes if rollback is not None else version
 
 
 if __name__ == "__main__":

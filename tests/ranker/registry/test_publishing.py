@@ -1,6 +1,11 @@
 import json
 import os
+import subprocess
+import sys
+import threading
 import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,10 +13,11 @@ import pytest
 from pyarrow import fs
 
 from ranker import storage
-from ranker.registry import publishing
+from ranker.registry import numbering, publishing
 from ranker.registry.layout import MANIFEST
 from ranker.registry.manifest import Manifest, Republished
 from ranker.registry.publishing import find_published, publish
+from ranker.registry.versions import complete_versions
 
 
 @pytest.fixture
@@ -31,7 +37,7 @@ def destination(tmp_path: Path) -> Path:
 
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    monkeypatch.setattr(publishing, "time", SimpleNamespace(time=lambda: seconds))
+    monkeypatch.setattr(numbering, "time", SimpleNamespace(time=lambda: seconds))
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -131,7 +137,7 @@ def test_concurrent_pushes_get_different_versions(
     monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path
 ) -> None:
     set_clock(monkeypatch, 1000.0)
-    next_version = publishing._next_version
+    next_version = publishing.next_version
 
     def and_somebody_takes_it(where: str, filesystem: fs.FileSystem) -> str:
         version = next_version(where, filesystem)
@@ -140,7 +146,7 @@ def test_concurrent_pushes_get_different_versions(
             (destination / version / "saved_model.pb").write_text("theirs")
         return version
 
-    monkeypatch.setattr(publishing, "_next_version", and_somebody_takes_it)
+    monkeypatch.setattr(publishing, "next_version", and_somebody_takes_it)
     assert publish(str(model), str(destination)) == "1001"
     assert content(destination / "1000") == {"saved_model.pb": "theirs"}
     assert content(destination / "1001") == content(model)
@@ -165,14 +171,23 @@ def test_a_finished_push_is_found_again(model: Path, destination: Path) -> None:
     assert find_published(str(model), str(destination)) is None
     version = publish(str(model), str(destination))
     assert find_published(str(model), str(destination)) == version
-    # Not if another version is serving now, not even the same model after a rollback.
-    publish(str(model), str(destination), rollback=Republished("6", "7"))
+    # Also if a rollback published it again.
+    copy = publish(str(model), str(destination), rollback=Republished("6", "7"))
+    assert find_published(str(model), str(destination)) == copy
+    # Not if another model is serving now.
+    (model / MANIFEST).write_text('{"training_fingerprint": "tuesday"}')
+    (model / "variables" / "variables.index").write_text("other weights")
+    publish(str(model), str(destination))
+    (model / MANIFEST).write_text('{"training_fingerprint": "monday"}')
+    (model / "variables" / "variables.index").write_text("weights")
     assert find_published(str(model), str(destination)) is None
 
 
-def test_models_without_a_training_fingerprint_are_never_equal(model: Path, destination: Path) -> None:
-    (model / MANIFEST).write_text('{"training_fingerprint": ""}')
-    publish(str(model), str(destination))
+def test_a_model_without_a_training_fingerprint_is_found_by_its_content(model: Path, destination: Path) -> None:
+    (model / MANIFEST).unlink()
+    version = publish(str(model), str(destination))
+    assert find_published(str(model), str(destination)) == version
+    (model / "saved_model.pb").write_text("another graph")
     assert find_published(str(model), str(destination)) is None
 
 
@@ -203,3 +218,144 @@ def test_an_object_store_gets_saved_model_pb_last(monkeypatch: pytest.MonkeyPatc
     assert {**written, MANIFEST: ""} == {**content(model), MANIFEST: ""}
     assert Manifest.from_json(written[MANIFEST]).rollback == Republished("6", "7")
     assert copied[-1] == "models/feed/1001/saved_model.pb"
+
+
+def test_a_new_destination_is_on_disk_with_its_parents(
+    monkeypatch: pytest.MonkeyPatch, model: Path, tmp_path: Path
+) -> None:
+    flushed: list[Path] = []
+    monkeypatch.setattr("ranker.files.flush", flushed.append)
+    publish(str(model), str(tmp_path / "team" / "serving"))
+    # The names `team` and `serving` are in the folders above them.
+    assert flushed[:2] == [tmp_path, tmp_path / "team"]
+
+
+PUSHES = 6
+
+
+def _distinct_model(folder: Path, name: str) -> Path:
+    (folder / "variables").mkdir(parents=True)
+    (folder / MANIFEST).parent.mkdir()
+    (folder / MANIFEST).write_text(json.dumps({"training_fingerprint": name}))
+    for file in ("saved_model.pb", *(f"variables/shard-{i}" for i in range(4))):
+        (folder / file).write_text(name)
+    return folder
+
+
+def test_concurrent_pushes_to_an_object_store_do_not_share_a_version(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Threads that push to one fsspec store at the same second: each version has the files of one push only."""
+    set_clock(monkeypatch, 1000.0)
+    destination = f"memory://{uuid.uuid4().hex}/models"
+    models = [_distinct_model(tmp_path / f"m{i}", f"m{i}") for i in range(PUSHES)]
+    together = threading.Barrier(PUSHES)
+
+    def push(model: Path) -> list[str]:
+        versions = []
+        for _ in range(3):
+            together.wait()
+            versions.append(publish(str(model), destination))
+        return versions
+
+    with ThreadPoolExecutor(PUSHES) as pool:
+        by_model = dict(zip([model.name for model in models], pool.map(push, models), strict=True))
+    versions = [version for listed in by_model.values() for version in listed]
+    assert len(set(versions)) == 3 * PUSHES
+    assert sorted(complete_versions(destination)) == sorted(versions)
+    assert all(listed == sorted(listed, key=int) for listed in by_model.values())
+    filesystem, root = storage.filesystem_of(destination)
+    for name, listed in by_model.items():
+        for version in listed:
+            infos = filesystem.get_file_info(fs.FileSelector(f"{root}/{version}", recursive=True))
+            files = [info.path for info in infos if info.type == fs.FileType.File]
+            contents = [filesystem.open_input_file(path).read().decode() for path in files]
+            assert len(files) == 6
+            assert set(contents) == {name, json.dumps({"training_fingerprint": name})}
+    assert filesystem.get_file_info(fs.FileSelector(f"{root}/{numbering.CLAIMS}", allow_not_found=True)) == []
+
+
+_PUSH_FROM_A_PROCESS = """
+import sys, time
+from ranker.registry import numbering
+from ranker.registry.publishing import publish
+
+numbering.time = type("Clock", (), {"time": staticmethod(lambda: 1000.0)})
+model, destination, start = sys.argv[1], sys.argv[2], float(sys.argv[3])
+time.sleep(max(0.0, start - time.time()))
+print(",".join(publish(model, destination) for _ in range(4)))
+"""
+
+
+def test_concurrent_processes_do_not_share_a_version_either(tmp_path: Path) -> None:
+    """fsspec's `local` scheme is not renamed by us, so it stands for a store that several processes write to."""
+    destination = f"local://{tmp_path}/models"
+    start = time.time() + 4.0
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", _PUSH_FROM_A_PROCESS, str(model), destination, str(start)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for model in (_distinct_model(tmp_path / name, name) for name in ("one", "two"))
+    ]
+    versions = {
+        name: process.communicate(timeout=60)[0].strip().split(",")
+        for name, process in zip(("one", "two"), processes, strict=True)
+    }
+    assert all(process.returncode == 0 for process in processes)
+    assert len({*versions["one"], *versions["two"]}) == 8
+    for name, listed in versions.items():
+        for version in listed:
+            written = content(tmp_path / "models" / version)
+            assert {text for path, text in written.items() if path != MANIFEST} == {name}
+            assert len(written) == 6
+
+
+def test_a_number_that_another_push_claims_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_clock(monkeypatch, 1000.0)
+    store = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())
+    claims = tmp_path / "models" / numbering.CLAIMS
+    claims.mkdir(parents=True)
+    (claims / "1000-killed").write_text("")
+    with numbering.claimed_version("models", store) as version:
+        # Its token sorts before or after that of the other claim.
+        assert version in ("1001", "1002")
+        assert [path.name.partition("-")[0] for path in claims.iterdir() if "killed" not in path.name] == [version]
+    assert [path.name for path in claims.iterdir()] == ["1000-killed"]
+
+
+def test_a_version_that_was_completed_meanwhile_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the listing of versions and the claim, another push writes its version and removes its claim."""
+    set_clock(monkeypatch, 1000.0)
+    store = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())
+    number = numbering.next_version
+
+    def and_somebody_finishes(root: str, filesystem: fs.FileSystem) -> str:
+        version = number(root, filesystem)
+        (tmp_path / "models" / version).mkdir(parents=True, exist_ok=True)
+        monkeypatch.setattr(numbering, "next_version", number)
+        return version
+
+    monkeypatch.setattr(numbering, "next_version", and_somebody_finishes)
+    with numbering.claimed_version("models", store) as version:
+        assert version == "1001"
+
+
+def test_a_failed_push_to_an_object_store_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, model: Path
+) -> None:
+    destination = f"memory://{uuid.uuid4().hex}/models"
+    copy_files = fs.copy_files
+
+    def full(source: str, target: str, **where: fs.FileSystem) -> None:
+        if source.endswith("saved_model.pb"):
+            raise OSError(28, "No space left on device")
+        copy_files(source, target, **where)
+
+    monkeypatch.setattr(fs, "copy_files", full)
+    with pytest.raises(OSError, match="No space left"):
+        publish(str(model), destination)
+    filesystem, root = storage.filesystem_of(destination)
+    files = filesystem.get_file_info(fs.FileSelector(root, recursive=True))
+    assert [info.path for info in files if info.type == fs.FileType.File] == []

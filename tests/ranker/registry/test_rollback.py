@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -5,8 +6,14 @@ import pytest
 from ranker.registry.layout import MANIFEST
 from ranker.registry.manifest import Manifest, Republished
 from ranker.registry.rollback import Rollback, RollbackError, main, roll_back
+from ranker.registry.same_model import StoredModel, content_digest
 from ranker.registry.versions import find_serving_version
+from ranker.registry.withdrawal import WITHDRAWN, read_withdrawals, reinstate, withdraw
 from tests.ranker.registry.test_versions import of_training, push
+
+
+def content_of(root: Path, version: str) -> str:
+    return content_digest(str(root / version))
 
 
 def manifest_of(root: Path, version: str) -> Manifest:
@@ -26,14 +33,14 @@ def test_the_model_before_is_published_again_as_the_highest_version(serving: Pat
     assert (done.republishes, done.instead_of) == ("200", "300")
     assert int(done.version) > 300
     assert find_serving_version(str(serving)) == done.version
-    assert (serving / done.version / "saved_model.pb").read_bytes() == b"model"
+    assert content_of(serving, done.version) == content_of(serving, "200") != content_of(serving, "300")
     assert manifest_of(serving, done.version) == Manifest(
         training_fingerprint="tuesday", rollback=Republished(republishes="200", instead_of="300")
     )
     # The original of the copy and the replaced version are unchanged.
     assert manifest_of(serving, "200") == Manifest(training_fingerprint="tuesday")
     assert manifest_of(serving, "300") == Manifest(training_fingerprint="wednesday")
-    assert sorted(folder.name for folder in serving.iterdir()) == sorted(["100", "200", "300", done.version])
+    assert sorted(folder.name for folder in serving.iterdir()) == sorted([WITHDRAWN, "100", "200", "300", done.version])
 
 
 def test_a_second_rollback_goes_further_back(serving: Path) -> None:
@@ -70,7 +77,93 @@ def test_rollback_to_a_model_without_a_manifest(tmp_path: Path) -> None:
     push(tmp_path, "1")
     push(tmp_path, "2")
     done = roll_back(str(tmp_path))
-    assert (tmp_path / done.version / "saved_model.pb").read_bytes() == b"model"
+    assert content_of(tmp_path, done.version) == content_of(tmp_path, "1")
+
+
+def twin(root: Path, version: str, copy: str) -> None:
+    """The same model under another version, as a push that is retried writes it."""
+    shutil.copytree(root / version, root / copy)
+
+
+def test_a_push_that_was_retried_is_not_what_a_rollback_returns_to(serving: Path) -> None:
+    twin(serving, "300", "301")
+    twin(serving, "300", "302")
+    done = roll_back(str(serving))
+    assert (done.republishes, done.instead_of) == ("200", "302")
+    assert roll_back(str(serving)).republishes == "100"
+
+
+def test_a_retried_push_of_the_earlier_model_is_passed_over_too(serving: Path) -> None:
+    twin(serving, "200", "250")
+    assert roll_back(str(serving)).republishes == "250"
+    # 200 and 250 are one model: the second rollback passes over both.
+    assert roll_back(str(serving)).republishes == "100"
+
+
+def test_models_without_manifests_are_compared_by_their_files(tmp_path: Path) -> None:
+    for version in ("1", "2"):
+        push(tmp_path, version)
+    twin(tmp_path, "2", "3")
+    # TensorFlow writes another identifier into this file with every save.
+    (tmp_path / "2" / "fingerprint.pb").write_text("uuid 2")
+    (tmp_path / "3" / "fingerprint.pb").write_text("uuid 3")
+    assert roll_back(str(tmp_path)).republishes == "1"
+
+
+def test_a_retrained_model_with_the_same_files_is_the_same_model(serving: Path) -> None:
+    """Changed code makes another training of it, though what serves is equal bit for bit."""
+    twin(serving, "300", "400")
+    (serving / "400" / MANIFEST).write_text(of_training("wednesday, with a changed comment"))
+    assert roll_back(str(serving)).republishes == "200"
+
+
+def test_a_rollback_does_not_return_to_a_withdrawn_model(serving: Path) -> None:
+    roll_back(str(serving))
+    push(serving, "5000000000", of_training("thursday"))
+    twin(serving, "300", "4000000000")  # somebody copied the withdrawn model by hand
+    again = roll_back(str(serving))
+    assert again.republishes == "200"
+    assert find_serving_version(str(serving)) == again.version
+
+
+def test_a_model_published_on_request_after_its_withdrawal_is_rolled_back_like_any(serving: Path) -> None:
+    first = roll_back(str(serving))
+    wednesday = str(int(first.version) + 1)
+    twin(serving, "300", wednesday)
+    reinstate(str(serving), StoredModel(str(serving / wednesday)))
+    assert read_withdrawals(str(serving)).of_training("wednesday") is None
+    # Wednesday was first pushed as 300; the newest model before that is 200.
+    again = roll_back(str(serving))
+    assert (again.republishes, again.instead_of) == ("200", wednesday)
+    assert read_withdrawals(str(serving)).of_training("wednesday") is not None
+
+
+def test_if_all_earlier_models_were_withdrawn_nothing_is_published(tmp_path: Path) -> None:
+    for version, training in (("1", "monday"), ("2", "tuesday"), ("3", "wednesday")):
+        push(tmp_path, version, of_training(training))
+    withdraw(str(tmp_path), "1")
+    withdraw(str(tmp_path), "2")
+    with pytest.raises(RollbackError, match="version 3 is serving, and there is no model before it that was not with"):
+        roll_back(str(tmp_path))
+    assert find_serving_version(str(tmp_path)) == "3"
+    assert read_withdrawals(str(tmp_path)).of_training("wednesday") is None
+
+
+def test_a_rollback_that_fails_withdraws_nothing(serving: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ranker.registry.rollback.publish", full)
+    with pytest.raises(OSError, match="No space left"):
+        roll_back(str(serving))
+    assert find_serving_version(str(serving)) == "300"
+    assert read_withdrawals(str(serving)).of_training("wednesday") is None
+
+
+def test_a_rollback_that_is_killed_is_completed_by_repeating_it(serving: Path) -> None:
+    withdraw(str(serving), "300")  # all that it had done
+    done = roll_back(str(serving))
+    assert (done.republishes, done.instead_of) == ("200", "300")
 
 
 def test_the_command_reports_the_rollback(serving: Path, capsys: pytest.CaptureFixture[str]) -> None:

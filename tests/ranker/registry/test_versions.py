@@ -9,10 +9,13 @@ from ranker.registry.versions import find_serving_version
 
 
 def push(root: Path, version: str, manifest: str | None = None) -> None:
-    """Writes a version that looks like a pushed model, with the manifest's text if any."""
+    """Writes a version that looks like a pushed model, with the manifest's text if any.
+
+    Models of one manifest have one content, and those without a manifest differ.
+    """
     folder = root / version
     folder.mkdir(parents=True)
-    (folder / "saved_model.pb").write_bytes(b"model")
+    (folder / "saved_model.pb").write_text(f"model {manifest or version}")
     if manifest is not None:
         (folder / MANIFEST).parent.mkdir()
         (folder / MANIFEST).write_text(manifest)

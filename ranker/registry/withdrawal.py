@@ -1,0 +1,116 @@
+"""Withdrawn models: a rollback withdraws the model that served, and it is not published again unless requested.
+
+Each withdrawal is a small file in the hidden folder `.withdrawn` of the push destination, so it outlives the version.
+TensorFlow Serving ignores the folder, as its name is not a number.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyarrow import fs
+from pydantic.dataclasses import dataclass as document
+
+from ranker.documents import read_json, write_json
+from ranker.files import write_text
+from ranker.registry.same_model import Model, StoredModel, same_model
+from ranker.registry.versions import complete_versions
+from ranker.storage import filesystem_of, join
+
+WITHDRAWN = ".withdrawn"
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """A model that was withdrawn, and the version under which it served until then."""
+
+    version: str
+    model: Model
+
+
+@document(frozen=True)
+class _Record:
+    """The content of a withdrawal's file; it is a `Model` by itself."""
+
+    version: str
+    training: str
+    content: str
+
+
+class Withdrawals:
+    """The withdrawn models of a push destination.
+
+    Args:
+        withdrawals: in any order.
+    """
+
+    def __init__(self, withdrawals: Sequence[Withdrawal] = ()) -> None:
+        self._withdrawals = tuple(withdrawals)
+
+    def of(self, model: Model) -> Withdrawal | None:
+        """The withdrawal of a model, or None if it was not withdrawn."""
+        return next((found for found in self._withdrawals if same_model(found.model, model)), None)
+
+    def of_training(self, fingerprint: str) -> Withdrawal | None:
+        """The withdrawal of the model of a training, or None; for a model whose files do not exist yet."""
+        return next((found for found in self._withdrawals if fingerprint and found.model.training == fingerprint), None)
+
+
+def read_withdrawals(destination: str) -> Withdrawals:
+    """The withdrawn models of a push destination.
+
+    Earlier versions of this project recorded a rollback only in the manifest of the version that it published; such a
+    rollback withdraws too, unless the model was published again since.
+
+    Args:
+        destination: path or URI of the folder of versions; it need not exist.
+
+    Raises:
+        DocumentError: a withdrawal's file is damaged.
+    """
+    recorded = [Withdrawal(record.version, record) for record in _records(destination)]
+    known = {withdrawal.version for withdrawal in recorded}
+    versions = complete_versions(destination)
+    models = {version: StoredModel(join(destination, version)) for version in versions}
+    for version in versions:
+        rollback = models[version].manifest.rollback
+        if rollback is None or rollback.instead_of in known or rollback.instead_of not in models:
+            continue
+        model = models[rollback.instead_of]
+        if not any(int(later) > int(version) and same_model(models[later], model) for later in versions):
+            recorded.append(Withdrawal(rollback.instead_of, model))
+    return Withdrawals(recorded)
+
+
+def withdraw(destination: str, version: str) -> None:
+    """Records that the model of a version is withdrawn.
+
+    Args:
+        destination: path or URI of the folder of versions.
+        version: the serving version.
+    """
+    model = StoredModel(join(destination, version))
+    write_text(_file(destination, version), write_json(_Record(version, model.training, model.content)))
+
+
+def reinstate(destination: str, model: Model) -> None:
+    """Removes the records of a model's withdrawals."""
+    filesystem, _ = filesystem_of(destination)
+    for record in _records(destination):
+        if same_model(record, model):
+            filesystem.delete_file(filesystem_of(_file(destination, record.version))[1])
+
+
+def _records(destination: str) -> list[_Record]:
+    filesystem, root = filesystem_of(join(destination, WITHDRAWN))
+    records = []
+    for info in filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True)):
+        # What a killed process left behind is hidden.
+        if info.type == fs.FileType.File and not info.base_name.startswith("."):
+            with filesystem.open_input_file(info.path) as file:
+                text = file.read().decode("utf-8", "replace")
+            records.append(read_json(_Record, text, join(destination, WITHDRAWN, info.base_name)))
+    return records
+
+
+def _file(destination: str, version: str) -> str:
+    return join(destination, WITHDRAWN, f"{version}.json")
