@@ -23,8 +23,11 @@ ROWS_PER_DAY, MISSING_DAYS = "rows_per_day", "missing_days"
 """Custom properties of FeedLogGen's examples; `rows_of` and `days_of` read them."""
 FEED_LOG_WARNINGS = "feed_log_warnings"
 """Custom property of FeedLogGen's examples: what is unusual about the rows, one line per warning."""
-PRESENT, VERSION = "present", "version"
-"""Custom properties of ServingModel's model: 1 where a model serves, and its version."""
+PRESENT, VERSION, BASELINE_REASON = "present", "version", "baseline_reason"
+"""Custom properties of ServingModel's model: 1 if there is a baseline, its version, and why it is not the version that
+serves; see `ranker.registry.baseline.BaselineChoice`."""
+NOT_PUSHED = "not_pushed"
+"""Custom property of Pusher's pushed model: why a blessed model was not pushed; not set otherwise."""
 SOURCE_FINGERPRINT = "source_fingerprint"
 """Custom property of FeedLogGen's examples: the fingerprint of the content of the days of the window."""
 

@@ -29,7 +29,8 @@ from ranker.feed_log.columns import columns_of
 from ranker.identity.code import code_fingerprint
 from ranker.identity.compatibility import warm_start_parts
 from ranker.identity.recipe import recipe_fingerprint
-from ranker.registry.start import StartPlan, make_plan
+from ranker.registry.baseline import BaselineChoice
+from ranker.registry.start import NO_VERSION, StartPlan, make_plan
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -53,7 +54,9 @@ def create_pipeline(
     pipeline_root: str,
     push_destination: str,
     source_fingerprint: str = "",
-    serving_version: str = "",
+    baseline: BaselineChoice | None = None,
+    publish_withdrawn: str | RuntimeParameter = "false",
+    destination_state: str = "",
     parent_version: str = "",
     metadata_connection_config: metadata_store_pb2.ConnectionConfig | None = None,
     beam_pipeline_args: Sequence[str] = (),
@@ -69,7 +72,10 @@ def create_pipeline(
         pipeline_root: folder for artifacts.
         push_destination: folder for blessed models, one numbered folder per model.
         source_fingerprint: fingerprint of the content of those days, for the cache key.
-        serving_version: the pushed version to compare with; "none" compares with none, "" looks it up at run time.
+        baseline: the pushed version to compare with, if any; None chooses it at run time.
+        publish_withdrawn: "true" also publishes a model that a rollback withdrew.
+        destination_state: what the push depends on at the destination, for the cache key; see
+            `ranker.registry.withdrawal.destination_state`.
         parent_version: the pushed version to continue from; "none" starts cold, "" decides at run time.
         metadata_connection_config: the ML Metadata database, for runners that want one.
         beam_pipeline_args: passed to every Beam component.
@@ -170,7 +176,8 @@ def create_pipeline(
     serving = ServingModel(
         push_destination=push_destination,
         examples=examples.outputs["examples"],
-        version=serving_version,
+        version=(baseline.version or NO_VERSION) if baseline is not None else "",
+        reason=baseline.reason if baseline is not None else "",
         day=day_text,
         recipe=recipe(config),
         training_start=start.outputs["training_start"],
@@ -188,6 +195,8 @@ def create_pipeline(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=push_destination)
         ),
         keep_models=config.retention.models,
+        publish_withdrawn=publish_withdrawn,
+        destination_state=destination_state,
     )
     report = CalibrationReport(
         examples=examples.outputs["examples"],

@@ -18,6 +18,7 @@ from components.artifacts import (
     FEED_LOG_WARNINGS,
     HISTORY_FILE,
     MISSING_DAYS,
+    NOT_PUSHED,
     ROWS_PER_DAY,
     SOURCE_FINGERPRINT,
     TRAINING_CURVE_FILE,
@@ -75,6 +76,7 @@ def read_inputs(inputs: Artifacts, parameters: dict[str, Any]) -> ReportInputs:
         versions={library: importlib.metadata.version(library) for library in _LIBRARIES},
         gates=json.loads(parameters["gates"]),
         pushed_version=_pushed_version(inputs),
+        not_pushed=_not_pushed(inputs),
     )
 
 
@@ -100,3 +102,8 @@ def _pushed_version(inputs: Artifacts) -> str | None:
     if pushed is None or pushed.get_int_custom_property("pushed") != 1:
         return None
     return pushed.get_string_custom_property("pushed_version")
+
+
+def _not_pushed(inputs: Artifacts) -> str:
+    pushed = (inputs.get("pushed_model") or [None])[0]
+    return pushed.get_string_custom_property(NOT_PUSHED) if pushed is not None else ""

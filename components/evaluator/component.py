@@ -33,20 +33,21 @@ class EvaluatorSpec(component_spec.ComponentSpec):
 
 
 class Evaluator(base_beam_component.BaseBeamComponent):
-    """Scores the split eval with the candidate and the serving model, in one pass, and applies the gates.
+    """Scores the split eval with the candidate and the baseline, in one pass, and applies the gates.
 
     `evaluation` is an ordinary TFMA result: `tfma.load_metrics` and `tfma.load_eval_result` read it, with the models
     named `candidate` and `baseline`. It also contains `gates.json` with every metric, interval and verdict; see
     `ranker.evaluation.evaluation.Evaluation`. `blessing` has the format of TFX's own Evaluator.
 
-    If the serving model cannot be compared with (it fails to load or to score, or predicts other objectives), it is
-    dropped, with the reason in `gates.json`. The candidate is then judged by the absolute gates only, as the first
-    model is.
+    If the baseline itself is why it cannot be compared with (a signature or an input that it lacks, or files that
+    cannot be read), it is dropped, with the reason in `gates.json`. The candidate is then judged by the absolute gates
+    only, as the first model is, or blocked if `gates.baseline_required` is set. Any other failure, such as memory or
+    disk that is used up, fails the component. Objectives that both models predict are compared.
 
     Args:
         examples: FeedLogGen's examples.
         model: the candidate, with the signature `serving_default`.
-        baseline_model: the serving model; its int custom property `present` is 0 before the first push.
+        baseline_model: ServingModel's model; its int custom property `present` is 0 if there is no baseline.
         config: objectives, keys, slices and gates are used.
     """
 

@@ -20,8 +20,8 @@ class EvaluationSpec:
         viewer_key: the column that names the viewer.
         slices: the columns of each kind of slice.
         gates: limits on the candidate's metrics.
-        baseline: the serving model, and why the candidate is not compared with it.
-        compare: whether the baseline is scored together with the candidate.
+        baseline: the baseline, and why the candidate is not compared with it.
+        compared: the objectives that the baseline predicts too; empty if only the candidate is scored.
     """
 
     objectives: tuple[str, ...]
@@ -29,7 +29,12 @@ class EvaluationSpec:
     slices: tuple[SliceSpec, ...]
     gates: Gates
     baseline: Baseline = field(default_factory=Baseline)
-    compare: bool = False
+    compared: tuple[str, ...] = ()
+
+    @property
+    def compare(self) -> bool:
+        """Whether the baseline is scored together with the candidate."""
+        return bool(self.compared)
 
     @property
     def models(self) -> tuple[str, ...]:

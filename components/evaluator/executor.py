@@ -1,11 +1,13 @@
 """Runs the evaluation over the eval split and writes the blessing."""
 
+import itertools
 import json
 import logging
 import os
 from dataclasses import replace
 from typing import Any
 
+import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.extractors import predictions_extractor
 from tensorflow_model_analysis.writers import eval_config_writer, metrics_plots_and_validations_writer
@@ -17,7 +19,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 from tfx_bsl.tfxio import tf_example_record
 
-from components.artifacts import EVALUATION_FILE, PRESENT, VERSION
+from components.artifacts import BASELINE_REASON, EVALUATION_FILE, PRESENT, VERSION
 from components.evaluator.eval_config import EvaluationSpec, eval_config
 from components.evaluator.impressions import impression_schema
 from components.evaluator.tfma_extension import feed_evaluator, gates_writer, impressions_extractor
@@ -29,6 +31,7 @@ from ranker.export import inspection as models
 
 BATCH_SIZE = 2048
 SPLIT = "eval"
+_TRIED_FIRST = 32  # examples that the baseline scores before the evaluation starts
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,6 +68,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         if served is not None:
             paths[BASELINE] = path_utils.serving_model_dir(served.uri)
             settings = _with_baseline(settings, served, paths[BASELINE], patterns)
+        else:
+            settings = replace(settings, baseline=Baseline(reason=_reason(input_dict)))
         self._evaluate(settings, paths, patterns, evaluation_uri)
         written = os.path.join(evaluation_uri, EVALUATION_FILE)
         with fileio.open(written) as file:
@@ -73,23 +78,21 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             artifact_utils.get_single_instance(output_dict["blessing"]),
             evaluation.blessed,
             candidate,
-            served if evaluation.baseline.dropped is None else None,
+            served if evaluation.compared else None,
             exec_properties.get("current_component_id"),
         )
 
     def _evaluate(self, settings: EvaluationSpec, paths: dict[str, str], patterns: list[str], output: str) -> None:
-        """Evaluates with the baseline and, if that fails, again without it."""
+        """Evaluates with the baseline and, if that fails for a reason that lies in the baseline, without it."""
         try:
             self._run(settings, paths, patterns, output)
-        except Exception as error:  # the baseline may raise anything; a failure of the candidate is raised below
-            if not settings.compare:
+        except Exception as error:
+            # An error of a Beam worker does not tell which model it comes from, so the baseline is tried by itself.
+            if not settings.compare or (problem := _baseline_problem(paths[BASELINE], patterns, error)) is None:
                 raise
-            reason = f"scoring both models failed: {models.in_short(error)}"
-            _LOG.warning("the serving model is dropped from the evaluation: %s", reason)
             fileio.rmtree(output)
             fileio.makedirs(output)
-            alone = replace(settings, compare=False, baseline=replace(settings.baseline, dropped=reason))
-            self._run(alone, paths, patterns, output)
+            self._run(_without_baseline(settings, problem), paths, patterns, output)
 
     def _run(self, settings: EvaluationSpec, paths: dict[str, str], patterns: list[str], output: str) -> None:
         config = eval_config(settings)
@@ -132,20 +135,46 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 
 def _served(input_dict: dict[str, list[types.Artifact]]) -> types.Artifact | None:
-    """The serving model, or None before the first push."""
+    """The baseline, or None if there is none, as before the first push."""
     served = input_dict.get("baseline_model") or []
     return served[0] if served and served[0].get_int_custom_property(PRESENT) == 1 else None
 
 
+def _reason(input_dict: dict[str, list[types.Artifact]]) -> str | None:
+    """Why the baseline is not the serving version, or None if it is, or if nothing serves."""
+    served = input_dict.get("baseline_model") or []
+    return (served[0].get_string_custom_property(BASELINE_REASON) or None) if served else None
+
+
 def _with_baseline(settings: EvaluationSpec, served: types.Artifact, path: str, patterns: list[str]) -> EvaluationSpec:
-    """Settings with the serving model as the baseline, or with the reason why it is dropped."""
-    version = served.get_string_custom_property(VERSION)
-    problem = models.signature_problem(path, settings.objectives) or models.scoring_problem(
-        path, models.first_examples(patterns)
-    )
-    if problem:
-        _LOG.warning("the serving model is dropped from the evaluation: %s", problem)
-    return replace(settings, baseline=Baseline(version, problem), compare=problem is None)
+    """Settings with the baseline, and with the objectives that it predicts or the reason why it is dropped."""
+    reason = served.get_string_custom_property(BASELINE_REASON) or None
+    settings = replace(settings, baseline=Baseline(served.get_string_custom_property(VERSION), reason=reason))
+    try:
+        outputs = models.predicted_outputs(path)
+    except models.UnsuitableModelError as error:
+        return _without_baseline(settings, str(error))
+    compared = tuple(objective for objective in settings.objectives if objective in outputs)
+    if not compared:
+        return _without_baseline(settings, f"it predicts {sorted(outputs)} and none of {sorted(settings.objectives)}")
+    first = itertools.islice(models.example_batches(patterns, _TRIED_FIRST), 1)
+    if problem := models.scoring_problem(path, first):
+        return _without_baseline(settings, problem)
+    lacks = tuple(objective for objective in settings.objectives if objective not in outputs)
+    return replace(settings, baseline=replace(settings.baseline, lacks=lacks), compared=compared)
+
+
+def _without_baseline(settings: EvaluationSpec, problem: str) -> EvaluationSpec:
+    """Settings without a comparison, and with the reason."""
+    _LOG.warning("the baseline is dropped from the evaluation: %s", problem)
+    return replace(settings, baseline=replace(settings.baseline, dropped=problem, lacks=()), compared=())
+
+
+def _baseline_problem(path: str, patterns: list[str], error: Exception) -> str | None:
+    """Why the baseline cannot score all examples, or None if the error has another cause."""
+    if isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError)):
+        return None
+    return models.scoring_problem(path, models.example_batches(patterns, BATCH_SIZE))
 
 
 def _bless(

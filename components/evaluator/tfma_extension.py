@@ -4,8 +4,8 @@ TFMA reads, scores and writes as usual. Its own metrics would process every row 
 This evaluator takes the scored batches and sums all of them in one pass with numpy.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import apache_beam as beam
@@ -22,7 +22,7 @@ from components.evaluator.eval_config import EvaluationSpec
 from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.batch_columns import read_labels, read_strings
 from ranker.evaluation.buckets import Floats, viewer_groups
-from ranker.evaluation.evaluation import Baseline, Evaluation
+from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.gates import judge
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.metrics import Reliability
@@ -97,14 +97,16 @@ class AccumulateFn(beam.CombineFn):
 
 
 def stack_predictions(predictions: Any, settings: EvaluationSpec, rows: int) -> Floats:
-    """TFMA's predictions as float64 [models, objectives, rows].
+    """TFMA's predictions as float64 [models, objectives, rows]; NaN for objectives that the baseline does not predict.
 
     TFMA omits the level of the models if there is only one model, and the level of the outputs if there is only one.
     """
     by_model = [predictions[model] for model in settings.models] if settings.compare else [predictions]
-    stacked = np.empty((len(settings.models), len(settings.objectives), rows))
+    stacked = np.full((len(settings.models), len(settings.objectives), rows), np.nan)
     for m, outputs in enumerate(by_model):
         for o, objective in enumerate(settings.objectives):
+            if settings.models[m] == BASELINE and objective not in settings.compared:
+                continue
             values = outputs[objective] if isinstance(outputs, dict) else outputs
             stacked[m, o] = np.asarray(values).reshape(rows)
     return stacked
@@ -119,23 +121,27 @@ def conclude(accumulator: Accumulator, settings: EvaluationSpec) -> Conclusion:
     if accumulator.impressions == 0:
         raise ValueError("Evaluator: the eval split has no impressions")
     invalid = dict(zip(accumulator.models, accumulator.invalid, strict=True))
-    if problem := _invalid_predictions(invalid[CANDIDATE], settings, accumulator.impressions):
+    if problem := _invalid_predictions(invalid[CANDIDATE], settings, settings.objectives, accumulator.impressions):
         raise ValueError(f"Evaluator: the candidate predicted values that are not probabilities (NaN?): {problem}")
-    baseline, compare = settings.baseline, settings.compare
-    if compare and (problem := _invalid_predictions(invalid[BASELINE], settings, accumulator.impressions)):
-        baseline = Baseline(baseline.version, f"it predicted values that are not probabilities: {problem}")
-        compare = False
-    slices = list(summarize(accumulator, settings.gates.confidence, compare))
-    verdicts = judge(slices, settings.gates, first=baseline.version is None)
+    baseline, compared = settings.baseline, settings.compared
+    if compared and (problem := _invalid_predictions(invalid[BASELINE], settings, compared, accumulator.impressions)):
+        baseline = replace(baseline, dropped=f"it predicted values that are not probabilities: {problem}", lacks=())
+        compared = ()
+    if baseline.is_missing:
+        baseline = replace(baseline, blocks=settings.gates.baseline_required)
+    slices = list(summarize(accumulator, settings.gates.confidence, compared))
+    verdicts = judge(slices, settings.gates, first=baseline.version is None and not baseline.is_missing)
     evaluation = Evaluation.of(slices, verdicts, baseline, settings.gates.confidence, accumulator.index.too_many)
     return Conclusion(slices, evaluation)
 
 
-def _invalid_predictions(invalid: np.ndarray, settings: EvaluationSpec, impressions: int) -> str:
+def _invalid_predictions(
+    invalid: np.ndarray, settings: EvaluationSpec, predicted: Collection[str], impressions: int
+) -> str:
     return ", ".join(
         f"{objective} on {count} of {impressions} impressions"
         for objective, count in zip(settings.objectives, invalid.tolist(), strict=True)
-        if count
+        if count and objective in predicted
     )
 
 

@@ -1,4 +1,4 @@
-"""Pusher's executor: TFX's own, with an atomic push and an increasing version number."""
+"""Pusher's executor: TFX's own, with an atomic push, an increasing version number, and withdrawn models held back."""
 
 from typing import Any
 
@@ -8,13 +8,17 @@ from tfx.components.pusher import executor as stock
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
-from tfx.utils import io_utils, json_utils, proto_utils
+from tfx.utils import io_utils, proto_utils
 
+from components.artifacts import NOT_PUSHED
 from ranker.registry.publishing import find_published, publish
 from ranker.registry.retention import remove_old_versions
+from ranker.registry.same_model import StoredModel
+from ranker.registry.withdrawal import read_withdrawals, reinstate
 from ranker.storage import join
 
-KEEP_MODELS = "keep_models"
+PUBLISH_WITHDRAWN = "publish_withdrawn"
+DESTINATION_STATE = "destination_state"
 
 
 class Executor(stock.Executor):
@@ -26,12 +30,17 @@ class Executor(stock.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Pushes the model if it is blessed, and records the push on the artifact, as TFX's Pusher does.
+        """Pushes the model if it is blessed and not withdrawn, and records the push on the artifact, as TFX's does.
 
         Raises:
+            DocumentError: the record of a withdrawal is damaged.
             FileNotFoundError: the Model artifact contains no SavedModel.
+            ValueError: `publish_withdrawn` is neither "true" nor "false".
         """
         self._log_startup(input_dict, output_dict, exec_properties)
+        requested = exec_properties[PUBLISH_WITHDRAWN]
+        if requested not in ("true", "false"):
+            raise ValueError(f'{PUBLISH_WITHDRAWN}: it is "true" or "false", got {requested!r}')
         pushed = artifact_utils.get_single_instance(output_dict[specs.PUSHED_MODEL_KEY])
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed)
@@ -40,13 +49,21 @@ class Executor(stock.Executor):
         proto_utils.json_to_proto(exec_properties[specs.PUSH_DESTINATION_KEY], push_destination)
         destination = push_destination.filesystem.base_directory
         model_path = self.GetModelPath(input_dict)
+        model = StoredModel(model_path)
+        withdrawal = read_withdrawals(destination).of(model)
+        if withdrawal is not None and requested == "false":
+            logging.warning("%s: %s", destination, withdrawal.text)
+            pushed.set_string_custom_property(NOT_PUSHED, withdrawal.text)
+            self._MarkNotPushed(pushed)
+            return
 
         io_utils.copy_dir(model_path, pushed.uri)
+        if withdrawal is not None:
+            reinstate(destination, model)
         version = find_published(model_path, destination) or publish(model_path, destination)
         self._MarkPushed(pushed, pushed_destination=join(destination, version), pushed_version=version)
-        keep = json_utils.loads(exec_properties[specs.CUSTOM_CONFIG_KEY])[KEEP_MODELS]
         try:
-            remove_old_versions(destination, keep)
+            remove_old_versions(destination, exec_properties["keep_models"])
         except OSError as error:
             # The model is pushed; the next push removes the old versions.
             logging.warning("%s: old versions could not be removed: %s", destination, error)

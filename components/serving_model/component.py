@@ -1,4 +1,4 @@
-"""ServingModel: the serving model → a Model artifact, the baseline of the evaluation."""
+"""ServingModel: a pushed model → a Model artifact, the baseline of the evaluation."""
 
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
@@ -15,6 +15,7 @@ class ServingModelSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         "push_destination": component_spec.ExecutionParameter(type=str),
         "version": component_spec.ExecutionParameter(type=str),
+        "reason": component_spec.ExecutionParameter(type=str),
         "day": component_spec.ExecutionParameter(type=str),
         "recipe": component_spec.ExecutionParameter(type=str),
         "code_fingerprint": component_spec.ExecutionParameter(type=str),
@@ -30,16 +31,18 @@ class ServingModel(base_component.BaseComponent):
     """Replaces a Resolver of the latest blessed model, on orchestrators without Resolvers.
 
     The Model artifact is a copy, so it remains when the version is removed from the push destination. Its custom
-    property `present` is 1, or 0 if no model serves yet. Then the artifact's folder is empty: not every orchestrator
-    supports an output without an artifact. The property `version` is the version number, or "none".
+    property `present` is 1, or 0 if there is none. Then the artifact's folder is empty: not every orchestrator supports
+    an output without an artifact. The property `version` is the version number, or "none", and `baseline_reason` says
+    why it is not the version that serves; see `ranker.registry.baseline`.
 
     Args:
         push_destination: path or URI of the folder of versions.
-        version: the version to emit; "none" for no model, "" to look up the newest one at run time. The cache key
-            contains only what is passed here. So with the cache enabled, look it up before with
-            `ranker.registry.versions.find_serving_version`.
+        version: the version to emit; "none" for no model, "" to choose one at run time. The cache key contains only
+            what is passed here. So with the cache enabled, choose it before with
+            `ranker.registry.baseline.choose_baseline`.
+        reason: why it is not the version that serves; ignored if `version` is "".
         examples: FeedLogGen's examples; only the fingerprint of their data is read.
-        day: the held-out day. Day, recipe, data and start identify the training of this run. A look-up at run time
+        day: the held-out day. Day, recipe, data and start identify the training of this run. A choice at run time
             skips the model of this training. They are not needed if `version` names a version.
         recipe: fingerprint of config, schema and code.
         training_start: TrainingStart's channel; without it the training starts cold.
@@ -54,6 +57,7 @@ class ServingModel(base_component.BaseComponent):
         push_destination: str | RuntimeParameter,
         examples: channel.BaseChannel,
         version: str | RuntimeParameter = "",
+        reason: str = "",
         day: str | RuntimeParameter = "",
         recipe: str = "",
         training_start: channel.BaseChannel | None = None,
@@ -62,6 +66,7 @@ class ServingModel(base_component.BaseComponent):
             ServingModelSpec(
                 push_destination=push_destination,
                 version=version,
+                reason=reason,
                 day=day,
                 recipe=recipe,
                 examples=examples,

@@ -58,7 +58,7 @@ class TowerTrainer(base_component.BaseComponent):
     `model_run` contains `history.json` (see `ranker.towers.history`) and event files in the folder `tensorboard`.
 
     Args:
-        examples: FeedLogGen's examples; only the fingerprint of their data is read.
+        examples: FeedLogGen's examples; only the fingerprint and the days of their data are read.
         leaf_examples: LeafEncoder's examples.
         forest: the forest that encoded them.
         transform_graph: Transform's graph.

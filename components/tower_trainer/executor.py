@@ -13,7 +13,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.artifacts import HISTORY_FILE, start_of, training_of
+from components.artifacts import HISTORY_FILE, ROWS_PER_DAY, rows_of, start_of, training_of
 from ranker.config.columns import Features
 from ranker.config.documents import from_json
 from ranker.config.examination import Examination
@@ -149,6 +149,7 @@ class Executor(base_executor.BaseExecutor):
             forest_fingerprint=forest.fingerprint,
             training_fingerprint=identity.fingerprint,
             eval_day=identity.day,
+            trained_days=_trained_days(input_dict, plan, identity.day),
             rows=counts.rows,
             input_names={**raw.input_names, **raw.exposure_names},
             config={
@@ -204,3 +205,11 @@ def _examination(
     by_codes = [codes[name] for name in settings.by]
     random = random_impressions(files, objectives, len(features.exposure), len(by_codes))
     return fit_examination(random, features.exposure, by_codes, settings)
+
+
+def _trained_days(input_dict: dict[str, list[types.Artifact]], plan: StartPlan, eval_day: str) -> list[str]:
+    """The days of this training and of those that it continued from; empty if the latter are unknown."""
+    if not plan.is_cold and not plan.parent_days:
+        return []
+    read = rows_of(input_dict["examples"][0].get_string_custom_property(ROWS_PER_DAY))
+    return sorted({*plan.parent_days, *read} - {eval_day})

@@ -58,7 +58,12 @@ def _for_compile(parser: argparse.ArgumentParser) -> None:
 def _for_submit(parser: argparse.ArgumentParser) -> None:
     _add_package(parser)
     _add_pipeline(parser)
-    _add_run(parser, "the run's name (default: config and day)", "today, less --days-before")
+    run = _add_run(parser, "the run's name (default: config and day)", "today, less --days-before")
+    run.add_argument(
+        "--publish-withdrawn",
+        action="store_true",
+        help="publish the model even if a rollback withdrew it; by default the run publishes nothing then",
+    )
     _add_connection(parser)
 
 
@@ -105,7 +110,7 @@ def _add_pipeline(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--no-cache", dest="cache", action="store_false", help="do not reuse outputs of earlier runs")
 
 
-def _add_run(parser: argparse.ArgumentParser, name: str, day: str) -> None:
+def _add_run(parser: argparse.ArgumentParser, name: str, day: str) -> argparse._ArgumentGroup:
     group = parser.add_argument_group("the run")
     group.add_argument(
         "--day", type=date.fromisoformat, metavar="YYYY-MM-DD", help=f"the day to evaluate on (default: {day})"
@@ -123,6 +128,7 @@ def _add_run(parser: argparse.ArgumentParser, name: str, day: str) -> None:
     group.add_argument("--name", help=name)
     group.add_argument("--experiment", metavar="NAME", help="groups runs (default: feed-ranker-NAME)")
     group.add_argument("--service-account", metavar="NAME", help="service account of the pods (default: the cluster's)")
+    return group
 
 
 def _add_connection(parser: argparse.ArgumentParser) -> None:

@@ -114,6 +114,8 @@ def _job(options: argparse.Namespace, package: Path, day: str) -> Job:
     parameters = {"day": day}
     if options.feed_log:
         parameters["feed_log"] = options.feed_log
+    if getattr(options, "publish_withdrawn", False):
+        parameters["publish_withdrawn"] = "true"
     return Job(
         package=package,
         parameters=parameters,

@@ -30,6 +30,7 @@ from ranker.files import write_text
 ENTRYPOINT = ("python", "-m", "pipeline.kubeflow.entrypoint")
 DAY = "day"
 FEED_LOG = "feed_log"
+PUBLISH_WITHDRAWN = "publish_withdrawn"
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Compiled:
 def compile_pipeline(
     config: PipelineConfig, image: str, feed_log: str, day: date | None = None, cache: bool = True
 ) -> Compiled:
-    """Compiles what `create_pipeline` returns; the day and the feed log are left open as parameters of a run.
+    """Compiles what `create_pipeline` returns; a run's parameters are its day, its feed log and `publish_withdrawn`.
 
     Args:
         config: what to learn, and what to ask of the cluster.
@@ -74,6 +75,7 @@ def compile_pipeline(
         day=RuntimeParameter(DAY, str),
         pipeline_root=kubeflow.pipeline_root or "",
         push_destination=kubeflow.push_destination or f"/models/{config.name}",
+        publish_withdrawn=RuntimeParameter(PUBLISH_WITHDRAWN, str),
         beam_pipeline_args=beam_args(config.beam_pipeline_args),
         enable_cache=cache,
     )
@@ -84,6 +86,7 @@ def compile_pipeline(
     parameters = {
         DAY: Parameter("The day to evaluate on, YYYY-MM-DD.", day.isoformat() if day else None),
         FEED_LOG: Parameter("The folder of day folders, a path in the containers or a URI.", feed_log),
+        PUBLISH_WITHDRAWN: Parameter('"true" publishes the model even if a rollback withdrew it.', "false"),
     }
     spec["pipelineInfo"]["name"] = pipeline_name(config)
     describe_parameters(spec, parameters)

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
-from pipeline.local.console import blessing
+from pipeline.local.console import baseline_lines, blessing
 from pipeline.local.dag_runner import ComponentRun
 from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, DayRun, exit_status, later_model, prepare, run_day
 from pipeline.local.monitor import print_health
@@ -22,6 +22,7 @@ from ranker.config.retraining import Start
 from ranker.documents import DocumentError
 from ranker.feed_log.layout import FeedLogError, list_days
 from ranker.registry.versions import find_training
+from ranker.registry.withdrawal import read_withdrawals
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class Backfill:
         config, workdir, feed_log: as for a single run.
         days: oldest first.
         run_id: prefix of each day's run id, which ends with the day.
+        publish_withdrawn: publish models even if a rollback withdrew them.
     """
 
     config: PipelineConfig
@@ -41,12 +43,14 @@ class Backfill:
     feed_log: Path
     days: Sequence[date]
     run_id: str
+    publish_withdrawn: bool = False
 
 
 def backfill(task: Backfill, console: Console) -> int:
     """Runs each day as a daily schedule would have; each day continues from the days before it.
 
-    A day that an earlier call finished, on the same data, config and code, is not run again. A day without a folder is
+    A day that an earlier call finished, on the same data, config and code, is not run again, unless its model was
+    withdrawn since and `publish_withdrawn` is set. A day without a folder is
     skipped, as a daily schedule would have had nothing to run; the days after it train without it. A model that is not
     blessed is not pushed, and the next day continues from the version before. A day that fails ends the replay; the
     same command continues from that day.
@@ -56,7 +60,7 @@ def backfill(task: Backfill, console: Console) -> int:
         console: prints a line per day, with the alarms of its health, and a table at the end.
 
     Returns:
-        The exit status: 0 every model was blessed, 1 a day failed, 3 a model was not blessed.
+        The exit status: 0 every model was blessed, 1 a day failed, 3 a model was not blessed or is withdrawn.
 
     Raises:
         FeedLogError: none of the days has a folder, or the serving model is of a later day and must not be replaced by
@@ -79,7 +83,8 @@ def backfill(task: Backfill, console: Console) -> int:
             continue
         summary = _one_day(task, day, finished, previous, console)
         summaries.append(summary)
-        previous = summary.training_fingerprint if summary.blessed else previous
+        if summary.blessed and summary.not_pushed is None:
+            previous = summary.training_fingerprint
         if summary.status == "failed":
             break
     console.print(days_table(summaries))
@@ -130,12 +135,15 @@ def _training_rows(rows: Mapping[str, int]) -> str:
 def _one_day(
     task: Backfill, day: date, finished: Mapping[str, RunSummary], previous: str | None, console: Console
 ) -> RunSummary:
-    prepared = prepare(task.config, task.workdir, task.feed_log, day)
+    prepared = prepare(task.config, task.workdir, task.feed_log, day, publish_withdrawn=task.publish_withdrawn)
     trainings = _possible_trainings(prepared, task.workdir, previous)
     before = next((finished[training] for training in trainings if training in finished), None)
     if before is not None:
-        console.print(f"{day}  {_verdict(before)}  by {before.run_id}", highlight=False)
-        return before
+        before = _as_of_now(before, task.workdir)
+        if before.not_pushed is None or not task.publish_withdrawn:
+            console.print(f"{day}  {_verdict(before)}  by {before.run_id}", highlight=False)
+            _print_not_pushed(before, console)
+            return before
     _refuse_to_go_back(task.workdir, day)
     with console.status(f"{day}") as status:
         summary = run_day(prepared, f"{task.run_id}_{day}", _RunningComponent(status, day).start, _nothing)
@@ -150,8 +158,24 @@ def _one_day(
         failed, error = summary.failure.component, escape(summary.failure.error)
         console.print(f"            {failed}: {error}", soft_wrap=True, highlight=False)
     else:
+        for line in baseline_lines(summary):
+            console.print(f"            {line}", soft_wrap=True, highlight=False)
+        _print_not_pushed(summary, console)
         print_health(summary, console)
     return summary
+
+
+def _as_of_now(summary: RunSummary, workdir: Workdir) -> RunSummary:
+    """The summary of a finished run, with whether its model was withdrawn or published again since."""
+    if not summary.blessed:
+        return summary
+    withdrawal = read_withdrawals(str(workdir.serving_model)).of_training(summary.training_fingerprint)
+    return replace(summary, not_pushed=withdrawal.text if withdrawal is not None else None)
+
+
+def _print_not_pushed(summary: RunSummary, console: Console) -> None:
+    if summary.not_pushed is not None:
+        console.print(f"            {escape(summary.not_pushed)}", soft_wrap=True, highlight=False)
 
 
 class _RunningComponent:
@@ -213,4 +237,4 @@ def _summaries(workdir: Workdir) -> Iterator[RunSummary]:
 def _verdict(summary: RunSummary) -> str:
     if summary.status == "failed":
         return "[red]failed[/]"
-    return blessing(summary)
+    return "[yellow]withdrawn[/]" if summary.not_pushed is not None else blessing(summary)

@@ -13,6 +13,7 @@ from pipeline.configs import ConfigError, load_config
 from pipeline.local.quiet import output_to_file, output_to_terminal
 from pipeline.local.workdir import Workdir, WorkdirBusyError
 from ranker.config.pipeline import PipelineConfig
+from ranker.documents import DocumentError
 from ranker.registry.rollback import RollbackError, roll_back
 
 DONE, FAILED, USAGE, NOT_BLESSED, ALARM, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -25,7 +26,8 @@ exit status:
   0  every component ran, the summary is written, and the model is blessed and pushed
   1  a component failed; the line says why, the log has the rest
   2  the command or the feed log cannot be used
-  3  a model was trained but not blessed, because a gate failed; the previous model continues to serve
+  3  a model was trained but not published, because a gate failed or a rollback withdrew it; the previous model
+     continues to serve
   4  --monitor found a feature, an objective or a slice beyond its limits; the line names it
 
 A run that was stopped continues from the last finished component when it is started again, and a backfill from the last
@@ -41,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = workdir.run(run_id)
     try:
         config = load_config(options.config)
+        if options.publish_withdrawn and (options.rollback or options.monitor):
+            raise UsageError("--publish-withdrawn: it goes with a run that trains, not with --rollback or --monitor")
         if options.rollback:
             with workdir.lock():
                 return _roll_back(workdir)
@@ -61,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped; the same command continues from the last finished component", file=sys.stderr)
         return INTERRUPTED
-    except (UsageError, ConfigError, WorkdirBusyError, RollbackError) as error:
+    except (UsageError, ConfigError, WorkdirBusyError, RollbackError, DocumentError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE
 
@@ -120,6 +124,11 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="fit Transform graph, forest and towers from scratch, whatever the config's cadence is",
     )
+    parser.add_argument(
+        "--publish-withdrawn",
+        action="store_true",
+        help="publish the model even if a rollback withdrew it; by default the run publishes nothing and exits with 3",
+    )
     parser.add_argument("--verbose", action="store_true", help="show the log on the terminal instead of progress")
     return parser
 
@@ -150,9 +159,20 @@ def _run(options: argparse.Namespace, config: PipelineConfig, workdir: Workdir, 
     try:
         if options.backfill:
             feed_log = options.feed_log.resolve() if options.feed_log else built_in_feed(workdir, console)
-            outcome = backfill(Backfill(config, workdir, feed_log, days_between(*options.backfill), run_id), console)
+            days = days_between(*options.backfill)
+            task = Backfill(config, workdir, feed_log, days, run_id, options.publish_withdrawn)
+            outcome = backfill(task, console)
         else:
-            outcome = run_pipeline(config, workdir, options.feed_log, options.day, run_id, console, options.refit)
+            outcome = run_pipeline(
+                config,
+                workdir,
+                options.feed_log,
+                options.day,
+                run_id,
+                console,
+                options.refit,
+                options.publish_withdrawn,
+            )
     except (FeedLogError, StrategyError) as error:
         raise UsageError(str(error)) from None
     logging.getLogger(__name__).info("exit status %d", outcome)

@@ -117,7 +117,7 @@ def objectives_table(day: str, objectives: Mapping[str, ObjectiveSummary]) -> Ta
 
 def verdict_lines(summary: RunSummary) -> Iterator[str]:
     """The gates of a run summary as lines of rich markup: every gate that did not pass with objective, slice, value,
-    interval and limit, and the slices and the comparison that were left out.
+    interval and limit, the slices that were left out, and what the model was compared with.
     """
     for verdict in summary.gates:
         if not verdict.passed:
@@ -125,12 +125,20 @@ def verdict_lines(summary: RunSummary) -> Iterator[str]:
             yield f"{mark} {escape(verdict.text)}"
     for columns in summary.slices_dropped:
         yield f"[yellow]warning:[/] slices by {escape(' × '.join(columns))} were left out: they have too many values"
+    yield from baseline_lines(summary)
+    if summary.baseline is not None and summary.baseline.is_serving:
+        yield escape(summary.baseline.text)
+
+
+def baseline_lines(summary: RunSummary) -> Iterator[str]:
+    """What the model was compared with as a line of rich markup, unless that is simply the serving model."""
     baseline = summary.baseline
-    if baseline is not None and baseline.dropped:
-        yield (
-            f"[yellow]warning:[/] not compared with the model now serving, version {baseline.version}: "
-            f"{escape(baseline.dropped)}"
-        )
+    if baseline is None:
+        return
+    if baseline.blocks:
+        yield f"[red]gate:[/] {escape(baseline.text)}"
+    elif baseline.is_missing or baseline.reason or baseline.lacks:
+        yield f"[yellow]warning:[/] {escape(baseline.text)}"
 
 
 def blessing(summary: RunSummary) -> str:

@@ -1,8 +1,7 @@
 """One day's run on this machine, without terminal output: prepare, run, summarise, and remove old artifacts."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -11,24 +10,31 @@ from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
 from pipeline.beam import beam_args
-from pipeline.local.dag_runner import ComponentRun, ObservedDagRunner
+from pipeline.local.dag_runner import ComponentRun, ObservedDagRunner, describe
 from pipeline.local.monitor import record_run
 from pipeline.local.retention import remove_old_artifacts
-from pipeline.local.run_summary import MonitoringSummary, RunSummary
+from pipeline.local.run_summary import Failure, MonitoringSummary, RunSummary
 from pipeline.local.summary import copy_report, evaluation_of, summarise, write_summary
 from pipeline.local.workdir import Workdir
 from pipeline.pipeline import create_pipeline, plan_start, recipe
 from ranker.config.pipeline import PipelineConfig
-from ranker.evaluation.evaluation import Evaluation
+from ranker.documents import DocumentError
 from ranker.feed_log.fingerprint import KnownDigests, source_fingerprint
-from ranker.feed_log.layout import FeedLogError, window_days
+from ranker.feed_log.layout import window_days
 from ranker.identity.training import TrainingIdentity, identify
-from ranker.monitoring.history import PAGE, HistoryError
+from ranker.monitoring.history import PAGE
+from ranker.registry.baseline import choose_baseline
 from ranker.registry.start import NO_VERSION, StartPlan
 from ranker.registry.versions import find_serving_version, read_manifest
+from ranker.registry.withdrawal import destination_state
 from ranker.towers.workers import check_strategy
 
 DONE, FAILED, NOT_BLESSED = 0, 1, 3
+
+RUNNER = "the runner"
+"""What failed if a run stopped outside of its components."""
+
+_NOT_MONITORED = MonitoringSummary(page=None, error="the run was stopped before the health of its day was recorded")
 
 _LOG = logging.getLogger(__name__)
 
@@ -53,11 +59,19 @@ class DayRun:
     pipeline: Pipeline
 
 
-def prepare(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: date, refit: bool = False) -> DayRun:
-    """Prepares a run from the feed log and the serving model.
+def prepare(
+    config: PipelineConfig,
+    workdir: Workdir,
+    feed_log: Path,
+    day: date,
+    refit: bool = False,
+    publish_withdrawn: bool = False,
+) -> DayRun:
+    """Prepares a run from the feed log and the push destination.
 
     Args:
         refit: start cold, whatever the cadence is.
+        publish_withdrawn: publish the model even if a rollback withdrew it.
 
     Raises:
         FeedLogError: a file of the window is not Parquet, or incomplete.
@@ -75,7 +89,9 @@ def prepare(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: date,
         pipeline_root=str(workdir.artifacts),
         push_destination=destination,
         source_fingerprint=source,
-        serving_version=find_serving_version(destination, training.fingerprint) or NO_VERSION,
+        baseline=choose_baseline(destination, day, training.fingerprint),
+        publish_withdrawn="true" if publish_withdrawn else "false",
+        destination_state=destination_state(destination, training.fingerprint),
         parent_version=start.parent or NO_VERSION,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(workdir.metadata)),
         beam_pipeline_args=beam_args(config.beam_pipeline_args),
@@ -88,6 +104,8 @@ def run_day(
 ) -> RunSummary:
     """Runs a day, writes its summary, and removes the artifacts of runs that are older than the config keeps.
 
+    Whatever fails once the components run, the summary is written and says it: a model may have been pushed already.
+
     Args:
         prepared: the day.
         run_id: name of the folder for the summary and the report.
@@ -97,45 +115,94 @@ def run_day(
     Returns:
         The summary; `exit_status` gives its exit status.
     """
-    config, workdir = prepared.config, prepared.workdir
+    folder = prepared.workdir.run(run_id)
     runner = ObservedDagRunner(on_start, on_end)
-    with _bug_reports_in_log():
+    failure: Failure | None = None
+    try:
         runner.run(prepared.pipeline)
-    folder = workdir.run(run_id)
-    summary = summarise(
-        run_id,
-        config,
-        prepared.day,
-        prepared.feed_log,
-        runner.runs,
-        copy_report(folder, runner.runs),
-        prepared.start,
-        prepared.training,
-    )
+    except Exception as error:
+        _LOG.exception("the run stopped outside of its components")
+        failure = Failure(RUNNER, describe(error))
+    except BaseException as error:
+        # A model may have been pushed already, and the summary has to tell it.
+        stopped = Failure(RUNNER, f"stopped by {type(error).__name__}")
+        write_summary(folder, _summarise(prepared, run_id, runner.runs, stopped))
+        raise
+    summary = _summarise(prepared, run_id, runner.runs, failure)
     if summary.status == "complete":
-        evaluation = evaluation_of(runner.runs)
-        assert evaluation is not None, "a complete run has an evaluation"
-        summary = replace(summary, monitoring=_record_health(prepared, summary, evaluation))
+        # Written now as well, as a killed process cannot write it later.
+        write_summary(folder, replace(summary, monitoring=_NOT_MONITORED))
+        summary = replace(summary, monitoring=_record_health(prepared, summary, runner.runs))
     write_summary(folder, summary)
     if summary.status == "complete":
-        try:
-            connection = metadata.sqlite_metadata_connection_config(str(workdir.metadata))
-            remove_old_artifacts(connection, workdir.artifacts, config.retention.runs)
-        except OSError as error:
-            # The run is complete and its summary is written; the next run removes the remaining artifacts.
-            _LOG.warning("artifacts of old runs could not be removed: %s", error)
+        _remove_old_artifacts(prepared)
     return summary
 
 
-def _record_health(prepared: DayRun, summary: RunSummary, evaluation: Evaluation) -> MonitoringSummary:
-    """Adds the day to the monitor's history; an error is reported and does not fail the run."""
+def _summarise(prepared: DayRun, run_id: str, runs: Sequence[ComponentRun], failure: Failure | None) -> RunSummary:
+    """The summary of a run, whatever of its outputs can be read."""
+    problems: list[str] = []
+    report: Path | None = None
+    try:
+        report = copy_report(prepared.workdir.run(run_id), runs)
+    except OSError as error:
+        _LOG.exception("the calibration report could not be copied")
+        problems.append(f"the calibration report could not be copied: {error}")
+    try:
+        evaluation_of(runs)
+    except (DocumentError, OSError) as error:
+        _LOG.exception("the evaluation could not be read")
+        failure = failure or Failure("Evaluator", str(error))
+        runs = [replace(run, outputs={}) if run.component == "Evaluator" else run for run in runs]
+    summary = summarise(
+        run_id,
+        prepared.config,
+        prepared.day,
+        prepared.feed_log,
+        runs,
+        report,
+        prepared.start,
+        prepared.training,
+    )
+    if failure is not None and summary.failure is None:
+        summary = replace(summary, status="failed", failure=failure)
+    if summary.status == "failed" and summary.pushed_model is None:
+        # Pusher itself may have failed after the push.
+        summary = replace(summary, pushed_model=_serving_of(prepared))
+    return replace(summary, problems=tuple(problems))
+
+
+def _serving_of(prepared: DayRun) -> str | None:
+    """The path of the serving version if its model is of this training."""
+    destination = str(prepared.workdir.serving_model)
+    version = find_serving_version(destination)
+    manifest = read_manifest(destination, version) if version is not None else None
+    if manifest is None or manifest.training_fingerprint != prepared.training.fingerprint:
+        return None
+    return f"{destination}/{version}"
+
+
+def _record_health(prepared: DayRun, summary: RunSummary, runs: Sequence[ComponentRun]) -> MonitoringSummary:
+    """Adds the day to the monitor's history. The model is pushed already, so an error is reported and fails no run."""
     config, workdir, feed_log = prepared.config, prepared.workdir, prepared.feed_log
     try:
+        evaluation = evaluation_of(runs)
+        assert evaluation is not None, "a complete run has an evaluation"
         record = record_run(config, workdir, feed_log, prepared.day, summary, evaluation)
-    except (FeedLogError, HistoryError, OSError) as error:
-        _LOG.warning("the health of %s could not be recorded: %s", prepared.day, error)
-        return MonitoringSummary(page=None, error=str(error))
+    except Exception as error:
+        _LOG.exception("the health of %s could not be recorded", prepared.day)
+        return MonitoringSummary(page=None, error=describe(error))
     return MonitoringSummary(page=str(workdir.monitoring / PAGE), alarms=record.alarms)
+
+
+def _remove_old_artifacts(prepared: DayRun) -> None:
+    workdir = prepared.workdir
+    try:
+        connection = metadata.sqlite_metadata_connection_config(str(workdir.metadata))
+        remove_old_artifacts(connection, workdir.artifacts, prepared.config.retention.runs)
+    except Exception:
+        # The run is complete and its summary is written; the next run removes the remaining artifacts.
+        _LOG.exception("artifacts of old runs could not be removed")
 
 
 def later_model(workdir: Workdir, day: date) -> tuple[str, str] | None:
@@ -150,16 +217,7 @@ def later_model(workdir: Workdir, day: date) -> tuple[str, str] | None:
 
 
 def exit_status(summary: RunSummary) -> int:
-    """0 blessed and pushed, 1 a component failed, 3 not blessed."""
+    """0 blessed and pushed, 1 a component failed, 3 not blessed, or blessed but withdrawn."""
     if summary.status == "failed":
         return FAILED
-    return DONE if summary.blessed else NOT_BLESSED
-
-
-@contextmanager
-def _bug_reports_in_log() -> Iterator[None]:
-    try:
-        yield
-    except Exception:
-        _LOG.exception("the run stopped outside of its components")
-        raise
+    return DONE if summary.blessed and summary.not_pushed is None else NOT_BLESSED

@@ -11,7 +11,7 @@ from pipeline.local.day_reading import ModelError, profile_day, score_day
 from pipeline.local.run_summary import RunSummary
 from pipeline.local.workdir import Workdir
 from ranker.config.pipeline import PipelineConfig
-from ranker.evaluation.evaluation import Evaluation
+from ranker.evaluation.evaluation import Baseline, Evaluation
 from ranker.evaluation.scores import ScoreHistogram
 from ranker.evaluation.summary import BASELINE, CANDIDATE, Model
 from ranker.feed_log.fingerprint import KnownDigests, source_fingerprint
@@ -114,8 +114,11 @@ def record_run(
         HistoryError: a file of the history is damaged.
     """
     history = HealthHistory(workdir.monitoring)
-    before = (summary.baseline.version if summary.baseline else None) or ""
-    model = CANDIDATE if summary.blessed or not evaluation.compared else BASELINE
+    baseline = summary.baseline or Baseline()
+    before = baseline.version or ""
+    # The baseline is not always the model that serves; see `ranker.registry.baseline`.
+    continues = summary.pushed_model is None and evaluation.compared and baseline.reason is None
+    model = BASELINE if continues else CANDIDATE
     pushed = Path(summary.pushed_model).name if summary.pushed_model else ""
     digests = KnownDigests.load(workdir.digests)
     profile = _profile(config, history, feed_log, digests, day)

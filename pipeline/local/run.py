@@ -36,6 +36,7 @@ def run_pipeline(
     run_id: str,
     console: Console,
     refit: bool = False,
+    publish_withdrawn: bool = False,
 ) -> int:
     """Runs the pipeline and writes the run summary.
 
@@ -45,9 +46,10 @@ def run_pipeline(
         run_id: name of the folder for the summary.
         console: shows progress and the final table.
         refit: start cold, whatever the cadence is.
+        publish_withdrawn: publish the model even if a rollback withdrew it.
 
     Returns:
-        The exit status: 0 blessed and pushed, 1 a component failed, 3 not blessed.
+        The exit status: 0 blessed and pushed, 1 a component failed, 3 not blessed, or blessed but withdrawn.
 
     Raises:
         FeedLogError: the feed log has no such day.
@@ -57,7 +59,7 @@ def run_pipeline(
     if day is not None and day not in days:
         there = f"it has {days[0]} to {days[-1]}" if days else "it has no days"
         raise FeedLogError(f"feed log {feed_log}: there is no folder for {day}; {there}")
-    prepared = prepare(config, workdir, feed_log, day or latest_day(feed_log), refit)
+    prepared = prepare(config, workdir, feed_log, day or latest_day(feed_log), refit, publish_withdrawn)
     if later := later_model(workdir, prepared.day):
         version, trained_for = later
         console.print(
@@ -76,13 +78,17 @@ def run_pipeline(
     if summary.failure is not None:
         failed, error = summary.failure.component, escape(summary.failure.error)
         console.print(f"[red]{failed} failed:[/] {error}", soft_wrap=True, highlight=False)
+        _print_pushed_before(summary, console)
         console.print(f"log: {folder / 'run.log'}", soft_wrap=True, highlight=False)
         return exit_status(summary)
     console.print(terminal.objectives_table(summary.day, summary.objectives))
     _print_verdict(summary, console)
     if print_health(summary, console) and summary.monitoring is not None:
         console.print(f"monitor: {summary.monitoring.page}", soft_wrap=True, highlight=False)
-    console.print(f"report: {summary.report}", soft_wrap=True, highlight=False)
+    for problem in summary.problems:
+        console.print(f"[yellow]warning:[/] {escape(problem)}", soft_wrap=True, highlight=False)
+    if summary.report is not None:
+        console.print(f"report: {summary.report}", soft_wrap=True, highlight=False)
     console.print(f"summary: {folder / 'summary.json'}", soft_wrap=True, highlight=False)
     return exit_status(summary)
 
@@ -112,10 +118,19 @@ def _run(prepared: DayRun, run_id: str, console: Console) -> RunSummary:
         return run_day(prepared, run_id, display.start, on_end)
 
 
+def _print_pushed_before(summary: RunSummary, console: Console) -> None:
+    if summary.pushed_model is not None:
+        console.print(f"the model was pushed before that, to {summary.pushed_model}", soft_wrap=True, highlight=False)
+
+
 def _print_verdict(summary: RunSummary, console: Console) -> None:
     for line in terminal.verdict_lines(summary):
         console.print(line, soft_wrap=True, highlight=False)
-    if summary.blessed:
+    if summary.not_pushed is not None:
+        console.print(
+            f"{terminal.blessing(summary)}, but {escape(summary.not_pushed)}", soft_wrap=True, highlight=False
+        )
+    elif summary.blessed:
         pushed = f"{terminal.blessing(summary)}, pushed to {summary.pushed_model}"
         console.print(pushed, soft_wrap=True, highlight=False)
     else:

@@ -16,7 +16,12 @@ from ranker.registry.start import StartPlan
 
 @dataclass(frozen=True)
 class Failure:
-    """The component that failed, and the message of its error."""
+    """What failed, and the message of its error.
+
+    Attributes:
+        component: the component, or `the runner` if the run stopped outside of its components.
+        error: the message.
+    """
 
     component: str
     error: str
@@ -136,7 +141,7 @@ class RunSummary:
         training_fingerprint: of `training`.
         training: the identity of the training: recipe, data, day and start.
         start: how the training started and why, and the `parent` that it continued from.
-        failure: the failed component, or None.
+        failure: what failed, or None. A model may have been pushed before; `pushed_model` says so.
         rows: per split; `replay` only if days were replayed.
         rows_per_day: by day, oldest first.
         missing_days: days of the window without a folder.
@@ -145,11 +150,14 @@ class RunSummary:
         gates: every verdict over all impressions, and the verdicts on slices that failed or block the model.
         slice_gates: outcome → number of gates on slices with it.
         slices_dropped: kinds of slices that were dropped because they have too many values.
-        baseline: the baseline, and why it was dropped, if so; None without an evaluation.
+        baseline: the version that the candidate was compared with, and why it is not the serving one or was dropped, if
+            so; None without an evaluation.
         report: path of the calibration report, or None.
         blessed: whether no gate blocked the model; None without an evaluation.
         pushed_model: path of the pushed version, or None if nothing was pushed.
+        not_pushed: why a blessed model was not pushed, or None.
         monitoring: the health of the day; None for a failed run.
+        problems: what failed after the components, one line each; it does not change the exit status.
         components: in the order in which they ran.
     """
 
@@ -174,7 +182,9 @@ class RunSummary:
     report: str | None = None
     blessed: bool | None = None
     pushed_model: str | None = None
+    not_pushed: str | None = None
     monitoring: MonitoringSummary | None = None
+    problems: tuple[str, ...] = ()
     components: tuple[ComponentSummary, ...] = ()
 
     def to_json(self) -> str:

@@ -8,6 +8,7 @@ from components.artifacts import (
     EVALUATION_FILE,
     FEED_LOG_WARNINGS,
     MISSING_DAYS,
+    NOT_PUSHED,
     REPORT_FILE,
     ROWS_PER_DAY,
     days_of,
@@ -92,6 +93,7 @@ def summarise(
         report=str(report) if report else None,
         blessed=evaluation.blessed if evaluation else None,
         pushed_model=_pushed_model(runs),
+        not_pushed=_not_pushed(runs),
         components=tuple(
             ComponentSummary(
                 component=run.component,
@@ -152,3 +154,8 @@ def _pushed_model(runs: Sequence[ComponentRun]) -> str | None:
     if artifact is None or artifact.properties.get("pushed") != 1:
         return None
     return str(artifact.properties["pushed_destination"])
+
+
+def _not_pushed(runs: Sequence[ComponentRun]) -> str | None:
+    artifact = _output(runs, "Pusher", "pushed_model")
+    return str(artifact.properties.get(NOT_PUSHED) or "") or None if artifact is not None else None

@@ -16,9 +16,9 @@ class Gate:
         min_auc: the lowest AUC.
         max_normalized_entropy: the highest normalized entropy; 1 is that of always predicting the base rate.
         o_over_e: the range for O/E (observed over expected), lower limit first.
-        max_auc_drop: the largest drop in AUC compared with the serving model.
-        max_normalized_entropy_growth: the largest increase of normalized entropy compared with the serving model.
-        max_calibration_worsening: the largest increase of |log O/E| compared with the serving model.
+        max_auc_drop: the largest drop in AUC compared with the baseline.
+        max_normalized_entropy_growth: the largest increase of normalized entropy compared with the baseline.
+        max_calibration_worsening: the largest increase of |log O/E| compared with the baseline.
     """
 
     min_auc: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
@@ -50,6 +50,7 @@ class Gates:
         confidence: level of the confidence intervals.
         too_few: what a gate with too few positives to judge does to the model. `pass` reports it and blesses the model,
             `block_first` blocks the model if no model is serving yet, and `block` always blocks it.
+        baseline_required: whether a candidate is blocked if a model serves that it could not be compared with.
 
     Example:
         >>> gates = Gates(
@@ -69,6 +70,7 @@ class Gates:
     slice_min_positives: Count = 100
     confidence: Annotated[float, Field(ge=0.5, le=0.9999)] = 0.95
     too_few: Literal["pass", "block_first", "block"] = "pass"
+    baseline_required: bool = False
 
     def of(self, objective: str) -> Gate:
         """The gate of one objective over all impressions."""

@@ -37,15 +37,44 @@ _UNDEFINED = "–"
 
 @dataclass(frozen=True)
 class Baseline:
-    """The serving model.
+    """The pushed model that the candidate is compared with.
 
     Attributes:
-        version: its version, or None if no model is serving.
+        version: its version, or None if there is none.
         dropped: why the candidate was not compared with it, or None.
+        reason: why it is not the serving version, or why there is none although a model serves; otherwise None.
+        lacks: objectives that it does not predict; the candidate's were not compared.
+        blocks: whether the missing comparison blocks the candidate.
     """
 
     version: str | None = None
     dropped: str | None = None
+    reason: str | None = None
+    lacks: tuple[str, ...] = ()
+    blocks: bool = False
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether a model serves, but the candidate was compared with none."""
+        return self.dropped is not None or (self.version is None and self.reason is not None)
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether every objective was compared with the serving model."""
+        return self.version is not None and not (self.is_missing or self.reason or self.lacks)
+
+    @property
+    def text(self) -> str:
+        """What the candidate was compared with, as a sentence without its full stop."""
+        because = f"; {self.reason}" if self.reason else ""
+        blocked = "; this blocks it, as gates.baseline_required is set" if self.blocks else ""
+        if self.version is None:
+            return f"not compared with a pushed model{because or '; none was serving'}{blocked}"
+        which = f"version {self.version}" if self.reason else f"the model now serving, version {self.version}"
+        if self.dropped is not None:
+            return f"not compared with {which}: {self.dropped}{because}{blocked}"
+        lacking = f"; it does not predict {', '.join(self.lacks)}, so these were not compared" if self.lacks else ""
+        return f"compared with {which}, on the same impressions{because}{lacking}"
 
 
 @dataclass(frozen=True)
@@ -132,9 +161,9 @@ class Evaluation:
 
     Attributes:
         format: of the file.
-        blessed: whether the candidate passes: no gate blocks it.
+        blessed: whether the candidate passes: no gate blocks it, nor does a missing baseline.
         confidence: level of the intervals.
-        baseline: the serving model.
+        baseline: the model that the candidate is compared with.
         objectives: metrics over all impressions, by objective.
         curves: reliability curves and score histograms over all impressions, by objective.
         slices: metrics per slice.
@@ -167,14 +196,14 @@ class Evaluation:
         Args:
             slices: metrics of every slice, including the one of all impressions.
             verdicts: the verdicts of `gates.judge` on them.
-            baseline: the serving model.
+            baseline: the model that the candidate is compared with.
             confidence: level of the intervals.
             slices_dropped: kinds of slices that were dropped.
         """
         overall = next(metrics for metrics in slices if metrics.key == OVERALL)
         served = overall.curves.get(BASELINE, {})
         return Evaluation(
-            blessed=blessed(verdicts),
+            blessed=blessed(verdicts) and not baseline.blocks,
             confidence=confidence,
             baseline=baseline,
             objectives=_objectives(overall),
@@ -198,6 +227,16 @@ class Evaluation:
     def compared(self) -> bool:
         """Whether the baseline was evaluated together with the candidate."""
         return any(objective.baseline is not None for objective in self.objectives.values())
+
+    def predicts(self, model: Model, objective: str) -> bool:
+        """Whether a model of this evaluation predicts an objective; a baseline may lack some of the candidate's.
+
+        Raises:
+            ValueError: `model` is the baseline, and there is none.
+        """
+        if model == BASELINE and not self.compared:
+            raise ValueError("evaluation: there is no baseline")
+        return model == CANDIDATE or self.objectives[objective].baseline is not None
 
     def state(self, objective: str) -> State:
         """What the gates say about an objective; gates on slices count only if they refuse it."""
@@ -279,8 +318,8 @@ class Evaluation:
         for verdict in self.verdicts:
             if not verdict.passed:
                 yield f"{verdict.outcome}: {verdict.text}"
-        if self.baseline.dropped:
-            yield f"not compared with version {self.baseline.version}: {self.baseline.dropped}"
+        if self.baseline.is_missing or self.baseline.reason or self.baseline.lacks:
+            yield self.baseline.text
         for spec in self.slices_dropped:
             yield f"slices by {' × '.join(spec)} were left out: they have too many values"
 

@@ -1,6 +1,6 @@
 """Metrics from sums: per slice, objective and model, with intervals, and the candidate compared with the baseline."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -114,14 +114,14 @@ class SliceMetrics:
 
 
 def summarize(
-    accumulator: Accumulator, confidence: float = 0.95, compare_models: bool = True
+    accumulator: Accumulator, confidence: float = 0.95, compared: Collection[str] | None = None
 ) -> Iterator[SliceMetrics]:
     """Metrics of every slice, all impressions first.
 
     Args:
         accumulator: sums of the models `candidate` and, if there is one, `baseline`.
         confidence: level of the intervals.
-        compare_models: whether to use the baseline's sums.
+        compared: the objectives that the baseline predicts too; None stands for all.
 
     Example:
         >>> overall = next(summarize(accumulator))
@@ -131,7 +131,8 @@ def summarize(
     """
     for key, by_model in accumulator.slices():
         sums = by_model[CANDIDATE]
-        baseline_sums = by_model.get(BASELINE, {}) if compare_models else {}
+        of_baseline = by_model.get(BASELINE, {})
+        baseline_sums = {name: of_baseline[name] for name in of_baseline if compared is None or name in compared}
         curves: dict[Model, dict[str, Curves]] = {CANDIDATE: {name: objective_curves(sums[name]) for name in sums}}
         if baseline_sums:
             curves[BASELINE] = {name: objective_curves(baseline_sums[name]) for name in baseline_sums}

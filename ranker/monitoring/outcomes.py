@@ -104,6 +104,8 @@ def score_health(
     """
     found = []
     for objective, curves in evaluation.curves.items():
+        if not evaluation.predicts(model, objective):
+            continue
         mean = _or_none(evaluation.objectives[objective].of(model).mean_prediction)
         before = (usual or {}).get(objective)
         if before is None:
@@ -120,10 +122,12 @@ def score_health(
 
 def _cells(evaluation: Evaluation, model: Model) -> Iterator[tuple[str, str, ObjectiveMetrics]]:
     for objective, evaluated in evaluation.objectives.items():
-        yield objective, "", evaluated.of(model)
+        if evaluation.predicts(model, objective):
+            yield objective, "", evaluated.of(model)
     for entry in evaluation.slices:
         for objective, evaluated in entry.objectives.items():
-            yield objective, entry.name, evaluated.of(model)
+            if evaluation.predicts(model, objective):
+                yield objective, entry.name, evaluated.of(model)
 
 
 def _limit(where: str, metrics: ObjectiveMetrics, limits: Monitoring) -> tuple[float, float] | None:

@@ -58,6 +58,8 @@ class Manifest:
         forest_fingerprint: of the forest in the graph; the model cannot interpret leaves of another forest.
         training_fingerprint: of the training that fitted the model; `training.fingerprint`.
         eval_day: YYYY-MM-DD, the held-out day; the newest training day is the day before.
+        trained_days: YYYY-MM-DD, oldest first: every day that this training or one that it continued from trained on;
+            empty if unknown.
         rows: impressions trained on.
         input_names: column → input name in `score_features` and `rank`.
         config: the config parts that shaped the model, each as JSON values.
@@ -72,6 +74,7 @@ class Manifest:
     forest_fingerprint: str = ""
     training_fingerprint: str = ""
     eval_day: str = ""
+    trained_days: list[str] = Field(default_factory=list)
     rows: int = 0
     input_names: dict[str, str] = Field(default_factory=dict)
     config: dict[str, Any] = Field(default_factory=dict)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ranker.documents import DocumentError
 from ranker.registry.manifest import Republished
 from ranker.registry.publishing import publish
 from ranker.registry.same_model import StoredModel, same_model
@@ -88,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("destination", help="path or URI of the folder of versions")
     try:
         done = roll_back(parser.parse_args(arguments).destination)
-    except RollbackError as error:
+    except (RollbackError, DocumentError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"version {done.version} serves, a copy of {done.republishes}, instead of {done.instead_of}")

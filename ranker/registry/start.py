@@ -13,7 +13,9 @@ from ranker.config.retraining import Retraining, Start
 from ranker.documents import read_json, write_json
 from ranker.files import write_text
 from ranker.registry.manifest import Manifest
+from ranker.registry.same_model import StoredModel
 from ranker.registry.versions import complete_versions, read_manifest
+from ranker.registry.withdrawal import read_withdrawals
 from ranker.storage import filesystem_of, join
 
 PLAN_FILE = "plan.json"
@@ -34,6 +36,7 @@ class StartPlan:
         refresh_forest: whether the parent's forest is refreshed with the rows of `train_days`.
         replay_days: number of days before `train_days` that the towers train on again.
         parent_training: fingerprint of the parent's training; unlike the version, it does not change in a rollback.
+        parent_days: every day that the parent was trained on, YYYY-MM-DD; empty for a cold start or if unknown.
     """
 
     start: Start
@@ -44,6 +47,7 @@ class StartPlan:
     refresh_forest: bool = False
     replay_days: int = 0
     parent_training: str = ""
+    parent_days: tuple[str, ...] = ()
 
     @property
     def is_cold(self) -> bool:
@@ -56,14 +60,16 @@ REQUESTED_COLD_START = StartPlan("cold", "a cold start was requested")
 
 
 def find_parent(push_destination: str, day: date) -> str | None:
-    """The newest version that was trained for a day before `day`, or None.
+    """The newest version that was trained for a day before `day` and was not withdrawn, or None.
 
     So a day that runs again, for example with another config, has the same parent again, and not the model that its
     first run pushed.
     """
+    withdrawn = read_withdrawals(push_destination)
     for version in complete_versions(push_destination):
-        trained_for = _day(read_manifest(push_destination, version))
-        if trained_for is not None and trained_for < day:
+        model = StoredModel(join(push_destination, version))
+        trained_for = _day(model.manifest)
+        if trained_for is not None and trained_for < day and withdrawn.of(model) is None:
             return version
     return None
 
@@ -130,12 +136,13 @@ def _from_parent(
         retraining.refresh_forest,
         retraining.replay_days,
         manifest.training_fingerprint,
+        tuple(manifest.trained_days),
     )
 
 
-def _day(manifest: Manifest | None) -> date | None:
-    """The day that a model was trained for, or None if no manifest says so."""
-    return _date(manifest.eval_day) if manifest is not None else None
+def _day(manifest: Manifest) -> date | None:
+    """The day that a model was trained for, or None if its manifest does not say so."""
+    return _date(manifest.eval_day)
 
 
 def _date(text: str) -> date | None:

@@ -58,8 +58,8 @@ def find_serving_version(push_destination: str, exclude_training_fingerprint: st
 
     Args:
         push_destination: path or URI of the folder of versions; it need not exist.
-        exclude_training_fingerprint: versions whose manifest has this `training_fingerprint` are skipped. So a
-            restarted run that has already pushed its model finds the same predecessor as before; "" excludes none.
+        exclude_training_fingerprint: versions whose manifest has this `training_fingerprint` are skipped; "" skips
+            none. So a restarted run that has already pushed its model finds the same version as before.
     """
     for version in complete_versions(push_destination):
         if not exclude_training_fingerprint:

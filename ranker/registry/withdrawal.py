@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass as document
 from ranker.documents import read_json, write_json
 from ranker.files import write_text
 from ranker.registry.same_model import Model, StoredModel, same_model
-from ranker.registry.versions import complete_versions
+from ranker.registry.versions import complete_versions, find_serving_version
 from ranker.storage import filesystem_of, join
 
 WITHDRAWN = ".withdrawn"
@@ -25,6 +25,14 @@ class Withdrawal:
 
     version: str
     model: Model
+
+    @property
+    def text(self) -> str:
+        """Why the model is not published, as a sentence."""
+        return (
+            f"this model served as version {self.version} until a rollback withdrew it, so nothing was published; "
+            "--publish-withdrawn publishes it again"
+        )
 
 
 @document(frozen=True)
@@ -58,8 +66,8 @@ class Withdrawals:
 def read_withdrawals(destination: str) -> Withdrawals:
     """The withdrawn models of a push destination.
 
-    Earlier versions of this project recorded a rollback only in the manifest of the version that it published; such a
-    rollback withdraws too, unless the model was published again since.
+    A rollback of an earlier version of this project is recorded only in the manifest of the version that it published.
+    It withdraws too, unless the model was published again since.
 
     Args:
         destination: path or URI of the folder of versions; it need not exist.
@@ -67,8 +75,8 @@ def read_withdrawals(destination: str) -> Withdrawals:
     Raises:
         DocumentError: a withdrawal's file is damaged.
     """
-    recorded = [Withdrawal(record.version, record) for record in _records(destination)]
-    known = {withdrawal.version for withdrawal in recorded}
+    found: list[Withdrawal] = [Withdrawal(record.version, record) for record in _records(destination)]
+    known = {withdrawal.version for withdrawal in found}
     versions = complete_versions(destination)
     models = {version: StoredModel(join(destination, version)) for version in versions}
     for version in versions:
@@ -76,9 +84,22 @@ def read_withdrawals(destination: str) -> Withdrawals:
         if rollback is None or rollback.instead_of in known or rollback.instead_of not in models:
             continue
         model = models[rollback.instead_of]
-        if not any(int(later) > int(version) and same_model(models[later], model) for later in versions):
-            recorded.append(Withdrawal(rollback.instead_of, model))
-    return Withdrawals(recorded)
+        if not any(int(later) > int(version) and _alike(models[later], model) for later in versions):
+            found.append(Withdrawal(rollback.instead_of, model))
+    return Withdrawals(found)
+
+
+def destination_state(destination: str, training: str) -> str:
+    """What a push of a training's model depends on, for a cache key.
+
+    Args:
+        destination: path or URI of the folder of versions; it need not exist.
+        training: fingerprint of the training.
+    """
+    # The training's own versions are left out, as a repeated run of it shall find the same state.
+    others = find_serving_version(destination, training) or "none"
+    withdrawal = read_withdrawals(destination).of_training(training)
+    return f"{others}, withdrawn as {withdrawal.version}" if withdrawal is not None else others
 
 
 def withdraw(destination: str, version: str) -> None:
@@ -98,6 +119,11 @@ def reinstate(destination: str, model: Model) -> None:
     for record in _records(destination):
         if same_model(record, model):
             filesystem.delete_file(filesystem_of(_file(destination, record.version))[1])
+
+
+def _alike(one: Model, other: Model) -> bool:
+    """As `same_model`, but a model's files are read only if it has no training."""
+    return one.training == other.training if other.training else same_model(one, other)
 
 
 def _records(destination: str) -> list[_Record]:

@@ -19,7 +19,7 @@ from tfx.orchestration.portable import python_executor_operator
 from datasets.synthetic import generate
 from pipeline.local.backfill import Backfill, backfill, days_between
 from pipeline.local.dag_runner import ComponentRun
-from pipeline.local.day_run import DONE, FAILED, exit_status, prepare, run_day
+from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, exit_status, prepare, run_day
 from pipeline.local.run_summary import RunSummary
 from pipeline.local.workdir import Workdir
 from pipeline_config import FEED
@@ -30,10 +30,12 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.config.retraining import Retraining
 from ranker.config.towers import Towers
 from ranker.config.training import Training
+from ranker.evaluation.evaluation import Baseline
 from ranker.forest.model import Forest
 from ranker.registry.layout import STATE
 from ranker.registry.manifest import Lineage, Manifest, Republished
 from ranker.registry.rollback import roll_back
+from ranker.registry.same_model import content_digest
 from ranker.registry.start import StartPlan
 from ranker.registry.versions import complete_versions, read_manifest
 from tests.end_to_end.conftest import ROOT
@@ -57,7 +59,7 @@ class Team:
     workdir: Workdir
     runs: int = 0
 
-    def run(self, day: date, kill_at: str = "") -> RunSummary:
+    def run(self, day: date, kill_at: str = "", refit: bool = False, publish_withdrawn: bool = False) -> RunSummary:
         """Runs a day, or until a component has done its work and nobody knows yet."""
 
         def on_end(run: ComponentRun) -> None:
@@ -66,7 +68,7 @@ class Team:
                 raise KilledError(kill_at)
 
         self.runs += 1
-        prepared = prepare(self.config, self.workdir, self.feed_log, day)
+        prepared = prepare(self.config, self.workdir, self.feed_log, day, refit, publish_withdrawn)
         with killed_when(kill_at):
             return run_day(prepared, f"run-{self.runs:03d}", lambda component: None, on_end)
 
@@ -246,6 +248,79 @@ def test_a_day_after_a_rollback_goes_on_from_the_earlier_model(team: Team, secon
     following = prepare(team.config, team.workdir, team.feed_log, THIRD + timedelta(days=1))
     assert following.start.parent == done.version
     assert following.start.train_days == (THIRD + timedelta(days=1) - SECOND).days
+
+
+@pytest.fixture(scope="module")
+def rolled_back(team: Team, first: RunSummary, second: RunSummary, tmp_path_factory: pytest.TempPathFactory) -> Team:
+    """The same team with the models of two days, the second of which was withdrawn, and nothing in the cache."""
+    folder = tmp_path_factory.mktemp("rolled_back")
+    for version in (pushed(first), pushed(second)):
+        shutil.copytree(team.workdir.serving_model / version, folder / "serving_model" / version)
+    roll_back(str(folder / "serving_model"))
+    return Team(team.config, team.feed_log, Workdir(folder))
+
+
+@pytest.fixture(scope="module")
+def repeated(rolled_back: Team) -> RunSummary:
+    """The run of the withdrawn day again, as a scheduler retries it."""
+    return rolled_back.run(SECOND)
+
+
+@pytest.fixture(scope="module")
+def requested(rolled_back: Team, repeated: RunSummary) -> RunSummary:
+    """The same, with the request to publish it."""
+    return rolled_back.run(SECOND, publish_withdrawn=True)
+
+
+def test_a_withdrawn_day_is_trained_but_not_published_again(
+    rolled_back: Team, repeated: RunSummary, first: RunSummary, second: RunSummary
+) -> None:
+    assert exit_status(repeated) == NOT_BLESSED
+    assert repeated.training_fingerprint == second.training_fingerprint
+    assert (repeated.blessed, repeated.pushed_model) == (True, None)
+    assert (repeated.not_pushed or "").startswith(f"this model served as version {pushed(second)} until a rollback")
+    copy, *before = rolled_back.versions()[-3:]
+    assert before == [pushed(second), pushed(first)]
+    assert rolled_back.manifest(copy).training_fingerprint == first.training_fingerprint
+    # It is compared with what serves.
+    assert repeated.baseline == Baseline(copy)
+    report = Path(repeated.report or "").read_text()
+    assert "Blessed but not published" in report
+    assert "until a rollback withdrew it" in report
+
+
+def test_the_request_publishes_it_and_reuses_what_was_trained(
+    rolled_back: Team, requested: RunSummary, second: RunSummary
+) -> None:
+    assert exit_status(requested) == DONE
+    states = {component.component: component.state for component in requested.components}
+    assert [name for name, state in states.items() if state != "cached"] == ["Pusher", "CalibrationReport"]
+    assert rolled_back.versions()[0] == pushed(requested)
+    # Bit for bit the model that was withdrawn: the identity of a training stands for its content.
+    serving = rolled_back.workdir.serving_model
+    assert content_digest(str(serving / pushed(requested))) == content_digest(str(serving / pushed(second)))
+    assert exit_status(rolled_back.run(SECOND)) == DONE
+    assert rolled_back.versions()[0] == pushed(requested)
+
+
+def test_a_refit_is_compared_with_what_serves(rolled_back: Team, requested: RunSummary) -> None:
+    refitted = rolled_back.run(SECOND, refit=True)
+    assert (refitted.start or NOTHING).start == "cold"
+    assert refitted.baseline == Baseline(pushed(requested))
+    assert refitted.objectives["click"].auc_drop is not None
+
+
+def test_a_day_that_the_serving_model_was_trained_on_has_another_baseline(
+    rolled_back: Team, requested: RunSummary
+) -> None:
+    """The first day, of which only its own model knows nothing."""
+    serving = rolled_back.versions()[0]
+    assert FIRST.isoformat() in rolled_back.manifest(serving).trained_days
+    again = rolled_back.run(FIRST)
+    assert again.baseline == Baseline(
+        reason=f"version {serving} was trained on {FIRST}, and there is no earlier version that was not"
+    )
+    assert again.objectives["click"].auc_drop is None
 
 
 @pytest.fixture

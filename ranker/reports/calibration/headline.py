@@ -33,6 +33,7 @@ def verdict(inputs: ReportInputs) -> Headline:
     refusing = [v for v in evaluation.verdicts if v.refuses]
     informing = [v for v in evaluation.verdicts if not v.passed and not v.blocking]
     notes = [
+        *([Note(inputs.not_pushed, "warn")] if inputs.not_pushed else []),
         *(Note(v.text, "bad") for v in refusing),
         *(Note(v.text, "warn") for v in informing),
         _baseline_note(evaluation),
@@ -41,7 +42,7 @@ def verdict(inputs: ReportInputs) -> Headline:
         *(Note(warning, "warn") for warning in inputs.feed_log_warnings),
     ]
     undecided = any(v.outcome == "too few" and not v.slice for v in evaluation.verdicts)
-    tone: Tone = "bad" if refusing else "warn" if undecided else "good"
+    tone: Tone = "bad" if not evaluation.blessed else "warn" if undecided or inputs.not_pushed else "good"
     return Headline(tone, _sentence(inputs, refusing), tuple(notes))
 
 
@@ -49,10 +50,14 @@ def _sentence(inputs: ReportInputs, refusing: list[Verdict]) -> str:
     evaluation = inputs.evaluation
     if refusing:
         return f"Not blessed: {', and '.join(_counted(refusing))}, and the previous model continues to serve."
+    if not evaluation.blessed:
+        return "Not blessed: it was not compared with a pushed model, and the previous model continues to serve."
     overall = [v for v in evaluation.verdicts if not v.slice]
     on_slices = evaluation.slice_verdicts.get("passed", 0)
     passed = plural(sum(v.passed for v in overall), "gate") + (f" and {on_slices:,} on slices" if on_slices else "")
     pushed = f" and pushed as version {inputs.pushed_version}" if inputs.pushed_version else ""
+    if inputs.not_pushed:
+        pushed = " but not published"
     return f"Blessed{pushed}: {', and '.join([f'{passed} passed', *_counted(overall)])}."
 
 
@@ -64,12 +69,13 @@ def _counted(verdicts: list[Verdict]) -> Iterator[str]:
 
 
 def _baseline_note(evaluation: Evaluation) -> Note:
-    version, dropped = evaluation.baseline.version, evaluation.baseline.dropped
-    if version is None:
+    baseline = evaluation.baseline
+    if baseline.version is None and baseline.reason is None:
         return Note("No model was serving before, so the gates that compare with it were skipped.")
-    if dropped:
-        return Note(f"Not compared with the model now serving, version {version}: {dropped}", "warn")
-    return Note(f"Compared with the model now serving, version {version}, on the same impressions.")
+    text = f"{baseline.text[0].upper()}{baseline.text[1:]}"
+    if baseline.is_missing:
+        return Note(text, "bad" if baseline.blocks else "warn")
+    return Note(f"{text}.", "warn" if baseline.reason or baseline.lacks else "")
 
 
 def _slice_notes(evaluation: Evaluation) -> list[Note]:

@@ -72,6 +72,7 @@ class ReportInputs:
         versions: versions of the libraries that the run used.
         gates: the gates' config, as JSON values.
         pushed_version: the version that the model was pushed as, or None if it was not pushed.
+        not_pushed: why a blessed model was not pushed, or "".
     """
 
     evaluation: Evaluation
@@ -88,6 +89,7 @@ class ReportInputs:
     versions: Mapping[str, str] = field(default_factory=dict)
     gates: Mapping[str, Any] = field(default_factory=dict)
     pushed_version: str | None = None
+    not_pushed: str = ""
 
     @property
     def towers(self) -> dict[str, str]:

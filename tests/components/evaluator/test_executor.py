@@ -1,21 +1,28 @@
 """The Evaluator on real shards and real SavedModels."""
 
+import json
 import math
+import re
+import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from sklearn.metrics import log_loss, roc_auc_score
 from tensorflow_model_analysis.api import dataframe
 from tfx.components.util import model_utils
 from tfx.types import standard_artifacts
 
+from ranker.config.gates import Gate, Gates
+from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.evaluation import Baseline
-from tests.components.evaluator.conftest import Evaluated, labels_and_scores, model_artifact
-from tests.ranker.evaluation.logit_model import save_model
+from tests.components.evaluator.conftest import GATES, Evaluated, labels_and_scores, model_artifact
+from tests.ranker.evaluation.logit_model import save_model, write_examples
 from tests.ranker.evaluation.simulated import OBJECTIVES, Simulated
 
 pytestmark = pytest.mark.slow
@@ -94,12 +101,81 @@ def test_a_miscalibrated_candidate_is_not_blessed(evaluate: Evaluate, tmp_path: 
 def test_a_serving_model_with_other_objectives_is_dropped_with_the_reason(
     evaluate: Evaluate, good_model: Path, tmp_path: Path
 ) -> None:
-    save_model(tmp_path / "serving", objectives=("click", "follow"))
+    save_model(tmp_path / "serving", objectives=("comment", "follow"))
     result = evaluate(good_model, model_artifact(tmp_path / "serving", "7"))
     assert result.evaluation.baseline.version == "7"
-    assert "it predicts ['click', 'follow'] and not ['click', 'share']" in (result.evaluation.baseline.dropped or "")
+    assert "['comment', 'follow'] and none of ['click', 'share']" in (result.evaluation.baseline.dropped or "")
     assert result.evaluation.blessed is True
     assert result.evaluation.objectives["click"].baseline is None
+    assert not result.blessing.has_custom_property("baseline_model")
+
+
+@pytest.mark.parametrize("there", [("click", "follow"), ("click",), ("share", "follow", "comment")])
+def test_objectives_that_both_models_predict_are_compared(
+    evaluate: Evaluate, good_model: Path, tmp_path: Path, there: tuple[str, ...]
+) -> None:
+    save_model(tmp_path / "serving", objectives=there, shift=0.5)
+    result = evaluate(good_model, model_artifact(tmp_path / "serving", "7"))
+    shared = there[0]
+    [lacking] = set(OBJECTIVES) - {shared}
+    assert result.evaluation.baseline == Baseline("7", lacks=(lacking,))
+    comparison = result.evaluation.objectives[shared].comparison
+    assert comparison is not None
+    assert comparison.calibration_worsening.value < 0.0
+    assert result.evaluation.objectives[lacking].baseline is None
+    assert result.evaluation.objectives[lacking].comparison is None
+    assert result.evaluation.curves[lacking].baseline is None
+    compared = {(v.objective, v.metric) for v in result.evaluation.verdicts if not v.slice}
+    assert (shared, "auc_drop") in compared
+    assert (lacking, "auc_drop") not in compared
+    assert (lacking, "auc") in compared
+    assert f"it does not predict {lacking}, so these were not compared" in str(result.evaluation)
+    assert result.blessing.get_string_custom_property("baseline_model") == str(tmp_path / "serving")
+
+
+def test_a_worse_candidate_is_blocked_by_the_objective_that_both_predict(evaluate: Evaluate, tmp_path: Path) -> None:
+    save_model(tmp_path / "serving", objectives=("click", "follow"))
+    save_model(tmp_path / "candidate", shift=0.3)
+    gates = Gates(objective=Gate(max_calibration_worsening=0.05), slice=None)
+    result = evaluate(tmp_path / "candidate", model_artifact(tmp_path / "serving", "7"), gates=gates)
+    assert {(v.objective, v.metric) for v in result.evaluation.verdicts if v.refuses} == {
+        ("click", "calibration_worsening")
+    }
+
+
+def test_a_missing_baseline_blocks_if_the_gates_say_so(evaluate: Evaluate, good_model: Path, tmp_path: Path) -> None:
+    save_model(tmp_path / "serving", objectives=("comment", "follow"))
+    result = evaluate(
+        good_model, model_artifact(tmp_path / "serving", "7"), gates=replace(GATES, baseline_required=True)
+    )
+    assert result.evaluation.blessed is False
+    assert result.evaluation.baseline.blocks
+    assert not any(verdict.refuses for verdict in result.evaluation.verdicts)
+    assert not model_utils.is_model_blessed(result.blessing)
+    assert "this blocks it, as gates.baseline_required is set" in str(result.evaluation)
+
+
+@pytest.mark.parametrize("reason", ["", "version 7 was trained on 2026-03-09"])
+def test_only_the_first_model_may_lack_a_required_baseline(evaluate: Evaluate, good_model: Path, reason: str) -> None:
+    absent = standard_artifacts.Model()
+    absent.set_int_custom_property("present", 0)
+    absent.set_string_custom_property("baseline_reason", reason)
+    result = evaluate(good_model, absent, gates=replace(GATES, baseline_required=True))
+    assert result.evaluation.blessed is (reason == "")
+    assert result.evaluation.baseline == Baseline(reason=reason or None, blocks=reason != "")
+
+
+def test_the_evaluation_says_that_the_baseline_is_not_what_serves(
+    evaluate: Evaluate, good_model: Path, tmp_path: Path
+) -> None:
+    save_model(tmp_path / "older")
+    older = model_artifact(tmp_path / "older", "6")
+    older.set_string_custom_property("baseline_reason", "version 8, which is newer, was trained on 2026-03-09")
+    result = evaluate(good_model, older)
+    assert result.evaluation.compared
+    assert (
+        "compared with version 6, on the same impressions; version 8, which is newer, was trained on 2026-03-09"
+    ) in str(result.evaluation)
 
 
 def test_a_serving_model_that_predicts_nan_is_dropped(evaluate: Evaluate, good_model: Path, tmp_path: Path) -> None:
@@ -109,15 +185,75 @@ def test_a_serving_model_that_predicts_nan_is_dropped(evaluate: Evaluate, good_m
     assert result.evaluation.blessed is True
 
 
-def test_a_serving_model_that_fails_in_the_middle_is_dropped(
-    evaluate: Evaluate, good_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("damage", ["graph", "variables", "signature", "input"])
+def test_a_broken_serving_model_is_dropped_with_the_reason(
+    evaluate: Evaluate, good_model: Path, tmp_path: Path, damage: str
 ) -> None:
-    save_model(tmp_path / "serving", needs="retired_feature")
-    monkeypatch.setattr("ranker.export.inspection.scoring_problem", lambda path, examples: None)
+    save_model(
+        tmp_path / "serving",
+        needs="retired_feature" if damage == "input" else None,
+        signature="score" if damage == "signature" else "serving_default",
+    )
+    folder = tmp_path / "serving" / "Format-Serving"
+    if damage == "graph":
+        (folder / "saved_model.pb").write_bytes(b"\xff\xff not a model")
+    if damage == "variables":
+        shutil.rmtree(folder / "variables")
     result = evaluate(good_model, model_artifact(tmp_path / "serving", "7"))
-    assert "scoring both models failed" in (result.evaluation.baseline.dropped or "")
-    assert "Fail to call signature" in (result.evaluation.baseline.dropped or "")
+    reason = {
+        "graph": "saved_model.pb cannot be read",
+        "variables": "it cannot be loaded",
+        "signature": "it has no signature serving_default",
+        "input": "retired_feature",
+    }[damage]
+    assert reason in (result.evaluation.baseline.dropped or "")
     assert result.evaluation.blessed is True
+
+
+def test_a_serving_model_that_fails_on_a_later_example_is_dropped(
+    evaluate: Evaluate, good_model: Path, data: Simulated, tmp_path: Path
+) -> None:
+    """The first examples have the input that it needs, and the others lack it."""
+    save_model(tmp_path / "serving", needs="retired_feature")
+    examples = standard_artifacts.Examples()
+    examples.uri = str(tmp_path / "examples")
+    examples.split_names = json.dumps(["eval"])
+    write_examples(tmp_path / "examples" / "Split-eval", data, with_feature="retired_feature", on_rows=1000)
+    result = evaluate(good_model, model_artifact(tmp_path / "serving", "7"), on=examples)
+    assert "it fails to score today's examples: InvalidArgumentError" in (result.evaluation.baseline.dropped or "")
+    assert "retired_feature" in (result.evaluation.baseline.dropped or "")
+    assert result.evaluation.blessed is True
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("out of memory"),
+        OSError(28, "No space left on device"),
+        tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"),
+        RuntimeError("worker process was killed"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_failure_that_is_not_the_baselines_fails_the_evaluation(
+    evaluate: Evaluate, good_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """In the middle of the pass, on one batch."""
+    save_model(tmp_path / "serving")
+    add = Accumulator.add
+    calls: list[int] = []
+
+    def failing(self: Accumulator, *arguments: Any) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise error
+        add(self, *arguments)
+
+    monkeypatch.setattr(Accumulator, "add", failing)
+    monkeypatch.setattr("components.evaluator.executor.BATCH_SIZE", 500)
+    with pytest.raises((type(error), RuntimeError), match=re.escape(str(error))):
+        evaluate(good_model, model_artifact(tmp_path / "serving", "7"))
+    assert not list((tmp_path / "blessing").iterdir())
 
 
 def test_a_candidate_that_predicts_nan_is_an_error_that_names_the_objective(evaluate: Evaluate, tmp_path: Path) -> None:

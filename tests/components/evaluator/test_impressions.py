@@ -4,7 +4,7 @@ from components.evaluator.eval_config import EvaluationSpec, eval_config
 from components.evaluator.impressions import impression_schema
 from ranker.config.gates import Gates
 
-SETTINGS = EvaluationSpec(("click",), "viewer", (("device",), ("device", "country")), Gates(), compare=True)
+SETTINGS = EvaluationSpec(("click",), "viewer", (("device",), ("device", "country")), Gates(), compared=("click",))
 
 
 def test_only_what_is_needed_is_decoded() -> None:

@@ -1,4 +1,3 @@
-import json
 import os
 from pathlib import Path
 
@@ -9,6 +8,8 @@ from tfx.utils import proto_utils
 
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
+from ranker.registry.rollback import roll_back
+from ranker.registry.versions import find_serving_version
 from tests.ranker.registry.test_versions import of_training, push
 
 
@@ -16,7 +17,9 @@ def destination_of(folder: Path | str) -> pusher_pb2.PushDestination:
     return pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(folder)))
 
 
-def run(tmp_path: Path, blessed: bool, name: str = "model", training: str = "") -> standard_artifacts.PushedModel:
+def run(
+    tmp_path: Path, blessed: bool, name: str = "model", training: str = "", publish_withdrawn: str = "false"
+) -> standard_artifacts.PushedModel:
     model, blessing, pushed = (
         standard_artifacts.Model(),
         standard_artifacts.ModelBlessing(),
@@ -33,7 +36,8 @@ def run(tmp_path: Path, blessed: bool, name: str = "model", training: str = "") 
         {"pushed_model": [pushed]},
         {
             "push_destination": proto_utils.proto_to_json(destination_of(tmp_path / "serving")),
-            "custom_config": json.dumps({"keep_models": 2}),
+            "keep_models": 2,
+            "publish_withdrawn": publish_withdrawn,
         },
     )
     return pushed
@@ -42,8 +46,8 @@ def run(tmp_path: Path, blessed: bool, name: str = "model", training: str = "") 
 def test_a_blessed_model_becomes_a_version(tmp_path: Path) -> None:
     pushed = run(tmp_path, blessed=True)
     (version,) = os.listdir(tmp_path / "serving")
-    assert (tmp_path / "serving" / version / "saved_model.pb").read_text() == "model"
-    assert (Path(pushed.uri) / "saved_model.pb").read_text() == "model"
+    assert (tmp_path / "serving" / version / "saved_model.pb").read_text() == f"model {of_training('')}"
+    assert (Path(pushed.uri) / "saved_model.pb").read_text() == f"model {of_training('')}"
     assert pushed.get_int_custom_property("pushed") == 1
     assert pushed.get_string_custom_property("pushed_version") == version
     assert pushed.get_string_custom_property("pushed_destination") == str(tmp_path / "serving" / version)
@@ -73,13 +77,70 @@ def test_old_versions_are_removed_after_a_push(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path / "serving")) == versions[1:]
 
 
+def test_a_push_that_is_retried_after_a_later_rollback_is_not_repeated(tmp_path: Path) -> None:
+    run(tmp_path, True, "first", "monday")
+    run(tmp_path, True, "second", "tuesday")
+    done = roll_back(str(tmp_path / "serving"))
+    retried = run(tmp_path, True, "retried", "monday")
+    assert retried.get_string_custom_property("pushed_version") == done.version
+
+
+def test_a_withdrawn_model_is_not_published_again(tmp_path: Path) -> None:
+    serving = tmp_path / "serving"
+    run(tmp_path, True, "first", "monday")
+    withdrawn = run(tmp_path, True, "second", "tuesday").get_string_custom_property("pushed_version")
+    done = roll_back(str(serving))
+    before = sorted(os.listdir(serving))
+    again = run(tmp_path, True, "retrained", "tuesday")
+    assert again.get_int_custom_property("pushed") == 0
+    assert again.get_string_custom_property("not_pushed") == (
+        f"this model served as version {withdrawn} until a rollback withdrew it, so nothing was published; "
+        "--publish-withdrawn publishes it again"
+    )
+    assert os.listdir(again.uri) == []
+    assert sorted(os.listdir(serving)) == before
+    assert find_serving_version(str(serving)) == done.version
+    # Another training is published as always.
+    assert run(tmp_path, True, "third", "wednesday").get_int_custom_property("pushed") == 1
+
+
+def test_a_withdrawn_model_is_published_on_request_and_is_not_withdrawn_afterwards(tmp_path: Path) -> None:
+    serving = tmp_path / "serving"
+    run(tmp_path, True, "first", "monday")
+    run(tmp_path, True, "second", "tuesday")
+    done = roll_back(str(serving))
+    requested = run(tmp_path, True, "requested", "tuesday", publish_withdrawn="true")
+    version = requested.get_string_custom_property("pushed_version")
+    assert requested.get_string_custom_property("not_pushed") == ""
+    assert find_serving_version(str(serving)) == version
+    assert int(version) > int(done.version)
+    # A retry finds it, and a run without the request too.
+    for name in ("retried", "repeated"):
+        again = run(tmp_path, True, name, "tuesday")
+        assert again.get_string_custom_property("pushed_version") == version
+
+
+def test_a_withdrawn_model_that_is_not_blessed_is_not_published_on_request(tmp_path: Path) -> None:
+    run(tmp_path, True, "first", "monday")
+    run(tmp_path, True, "second", "tuesday")
+    done = roll_back(str(tmp_path / "serving"))
+    run(tmp_path, False, "refused", "tuesday", publish_withdrawn="true")
+    assert find_serving_version(str(tmp_path / "serving")) == done.version
+
+
+def test_the_request_is_true_or_false(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match='publish_withdrawn: it is "true" or "false", got \'yes\''):
+        run(tmp_path, True, publish_withdrawn="yes")
+
+
 def test_the_component_keeps_the_stock_interface() -> None:
     model = channel_utils.as_channel([standard_artifacts.Model()])
     blessing = channel_utils.as_channel([standard_artifacts.ModelBlessing()])
     pusher = Pusher(model=model, model_blessing=blessing, push_destination=destination_of("serving"), keep_models=5)
     assert pusher.outputs["pushed_model"].type is standard_artifacts.PushedModel
     assert pusher.EXECUTOR_SPEC.executor_class is Executor
-    custom = json.loads(pusher.exec_properties["custom_config"])
-    assert (custom["keep_models"], len(custom["code_fingerprint"])) == (5, 16)
+    assert pusher.exec_properties["keep_models"] == 5
+    assert pusher.exec_properties["publish_withdrawn"] == "false"
+    assert len(pusher.exec_properties["code_fingerprint"]) == 16
     with pytest.raises(ValueError, match=r"filesystem\.base_directory is needed"):
         Pusher(model=model, model_blessing=blessing, push_destination=pusher_pb2.PushDestination(), keep_models=5)

@@ -9,6 +9,7 @@ from components.artifacts import SOURCE_FINGERPRINT, TrainingStartArtifact
 from components.serving_model.component import ServingModel
 from components.serving_model.executor import Executor
 from ranker.identity.training import TrainingIdentity
+from ranker.registry.manifest import Manifest
 from ranker.registry.start import StartPlan, write_plan
 from tests.ranker.registry.test_versions import of_training, push
 
@@ -57,7 +58,10 @@ def test_the_requested_version_is_copied_completely(tmp_path: Path) -> None:
     copy = Path(path_utils.serving_model_path(model.uri))
     assert copy.name == "Format-Serving"
     files = {str(path.relative_to(copy)): path.read_text() for path in copy.rglob("*") if path.is_file()}
-    assert files == {"saved_model.pb": "model", "assets.extra/feed_ranker.json": of_training("monday")}
+    assert files == {
+        "saved_model.pb": f"model {of_training('monday')}",
+        "assets.extra/feed_ranker.json": of_training("monday"),
+    }
     assert [path.name for path in Path(model.uri).iterdir()] == ["Format-Serving"]
 
 
@@ -77,6 +81,30 @@ def test_a_refit_is_compared_with_the_warm_model_of_the_same_day(tmp_path: Path)
     push(tmp_path / "again" / "serving", "7", of_training("monday"))
     push(tmp_path / "again" / "serving", "8", of_training(WARM.fingerprint))
     assert described(run(tmp_path / "again", "", warm)) == (1, "7")
+
+
+def trained(eval_day: str, training: str) -> str:
+    return Manifest(eval_day=eval_day, training_fingerprint=training).to_json()
+
+
+def test_a_day_that_the_serving_model_was_trained_on_has_an_older_baseline(tmp_path: Path) -> None:
+    push(tmp_path / "serving", "6", trained("2026-03-08", "sunday"))
+    push(tmp_path / "serving", "7", trained("2026-03-10", "tuesday"))
+    push(tmp_path / "serving", "8", trained("2026-03-11", "wednesday"))
+    model = run(tmp_path, "")
+    assert described(model) == (1, "6")
+    assert model.get_string_custom_property("baseline_reason") == (
+        "version 8, which is newer, was trained on 2026-03-09"
+    )
+
+
+def test_without_a_model_that_has_not_seen_the_day_there_is_no_baseline(tmp_path: Path) -> None:
+    push(tmp_path / "serving", "7", trained("2026-03-10", "tuesday"))
+    model = run(tmp_path, "")
+    assert described(model) == (0, "none")
+    assert model.get_string_custom_property("baseline_reason") == (
+        "version 7 was trained on 2026-03-09, and there is no earlier version that was not"
+    )
 
 
 def test_a_missing_version_is_an_error(tmp_path: Path) -> None:

@@ -74,6 +74,12 @@ def test_a_run_is_submitted_with_all_its_settings(
     assert said == f"submitted run-1, evaluates on 2026-03-09: {server.url}/#/runs/details/run-1\n"
 
 
+def test_a_withdrawn_model_is_published_on_request(server: StubServer, package: Path) -> None:
+    assert submit(server, package, "--day", "2026-03-09", "--publish-withdrawn") == DONE
+    sent = the_only(server.sent("POST", "/runs")).body["runtime_config"]["parameters"]
+    assert sent == {"day": "2026-03-09", "publish_withdrawn": "true"}
+
+
 def test_a_run_without_a_day_evaluates_on_today_or_days_before(server: StubServer, package: Path) -> None:
     before = datetime.now(UTC).date()
     assert submit(server, package) == submit(server, package, "--days-before", "1") == DONE

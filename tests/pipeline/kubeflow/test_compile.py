@@ -73,11 +73,14 @@ def test_every_executor_is_a_container_with_our_command(executors: pb.PipelineDe
         assert not executor.container.HasField("lifecycle")  # hooks are not run
 
 
-def test_the_day_is_required_and_the_feed_log_has_its_default(spec: pb.PipelineSpec) -> None:
+def test_the_day_is_required_and_the_other_parameters_have_defaults(spec: pb.PipelineSpec) -> None:
     parameters = spec.root.input_definitions.parameters
-    assert set(parameters) == {"day", "feed_log"}
+    assert set(parameters) == {"day", "feed_log", "publish_withdrawn"}
     assert not parameters["day"].HasField("default_value")
     assert parameters["feed_log"].default_value.string_value == "/feed_log"
+    assert parameters["publish_withdrawn"].default_value.string_value == "false"
+    pusher = spec.root.dag.tasks["Pusher"].inputs.parameters["publish_withdrawn"]
+    assert pusher.component_input_parameter == "publish_withdrawn"
     days = {
         (name, parameter)
         for name, task in spec.root.dag.tasks.items()
@@ -95,7 +98,7 @@ def test_a_day_can_be_the_default() -> None:
 
 def test_caching_is_off_where_the_key_cannot_see_the_data(spec: pb.PipelineSpec) -> None:
     uncached = {name for name, task in spec.root.dag.tasks.items() if not task.caching_options.enable_cache}
-    assert uncached == {"FeedLogGen", "ServingModel", "TrainingStart"}
+    assert uncached == {"FeedLogGen", "Pusher", "ServingModel", "TrainingStart"}
 
 
 def test_caching_can_be_off_altogether() -> None:

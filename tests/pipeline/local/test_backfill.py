@@ -20,8 +20,11 @@ from pipeline_config import FEED
 from ranker.feed_log.layout import FeedLogError
 from ranker.identity.training import identify
 from ranker.registry.manifest import Manifest
+from ranker.registry.rollback import roll_back
+from ranker.registry.same_model import StoredModel
 from ranker.registry.start import StartPlan, find_parent
-from ranker.registry.versions import read_manifest
+from ranker.registry.versions import complete_versions, find_serving_version, read_manifest
+from ranker.registry.withdrawal import read_withdrawals, reinstate
 from tests.ranker.registry.test_versions import push
 
 MONDAY, FRIDAY = date(2026, 3, 9), date(2026, 3, 13)
@@ -39,10 +42,18 @@ class Days:
         self.alarms: dict[date, list[str]] = {}
         self.recipe = "recipe"
 
-    def prepare(self, config: Any, workdir: Workdir, feed_log: Path, day: date, refit: bool = False) -> SimpleNamespace:
+    def prepare(
+        self,
+        config: Any,
+        workdir: Workdir,
+        feed_log: Path,
+        day: date,
+        refit: bool = False,
+        publish_withdrawn: bool = False,
+    ) -> SimpleNamespace:
         start = self.start(day, refit)
         training = identify(day, self.recipe, "data", start.start, start.parent_training)
-        return SimpleNamespace(day=day, training=training, start=start)
+        return SimpleNamespace(day=day, training=training, start=start, publish_withdrawn=publish_withdrawn)
 
     def start(self, day: date, refit: bool) -> StartPlan:
         """Warm from the newest model of an earlier day at the push destination."""
@@ -58,6 +69,9 @@ class Days:
         on_start("Pusher")
         self.ran.append(day)
         failed, blessed = day in self.failing, day not in self.held_back
+        destination = str(self.workdir.serving_model)
+        withdrawal = read_withdrawals(destination).of_training(prepared.training.fingerprint)
+        not_pushed = withdrawal.text if withdrawal is not None and not prepared.publish_withdrawn else None
         summary = RunSummary(
             run_id=run_id,
             config="feed",
@@ -73,14 +87,17 @@ class Days:
             if failed
             else {"click": ObjectiveSummary(10, 1, normalized_entropy=0.875), "like": ObjectiveSummary(10, 0)},
             blessed=None if failed else blessed,
+            not_pushed=not_pushed,
             components=tuple(ComponentSummary("Pusher", "ran", False, seconds, None) for seconds in (30.0, 12.0)),
         )
         folder = self.workdir.run(run_id)
         folder.mkdir(parents=True)
         (folder / "summary.json").write_text(summary.to_json())
-        if blessed and not failed:
+        if blessed and not failed and not_pushed is None:
             manifest = Manifest(eval_day=day.isoformat(), training_fingerprint=prepared.training.fingerprint)
-            push(self.workdir.serving_model, f"{len(self.ran)}{day:%m%d}", manifest.to_json())
+            version = max([0, *map(int, complete_versions(destination))]) + 1
+            push(self.workdir.serving_model, str(version), manifest.to_json())
+            reinstate(destination, StoredModel(f"{destination}/{version}"))
         return summary
 
 
@@ -94,9 +111,11 @@ def days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Days:
     return made
 
 
-def replay(days: Days, start: date = MONDAY, end: date = FRIDAY, run_id: str = "first") -> tuple[int, str]:
+def replay(
+    days: Days, start: date = MONDAY, end: date = FRIDAY, run_id: str = "first", publish_withdrawn: bool = False
+) -> tuple[int, str]:
     out = io.StringIO()
-    task = Backfill(FEED, days.workdir, days.feed_log, days_between(start, end), run_id)
+    task = Backfill(FEED, days.workdir, days.feed_log, days_between(start, end), run_id, publish_withdrawn)
     return backfill(task, Console(file=out, width=100)), out.getvalue()
 
 
@@ -195,6 +214,54 @@ def test_days_whose_parents_were_removed_are_finished_all_the_same(days: Days) -
     assert status == DONE
     assert days.ran == []
     assert text.count("by first_") == 5
+
+
+def test_a_withdrawn_day_is_not_published_again_unless_requested(days: Days) -> None:
+    replay(days)
+    done = roll_back(str(days.workdir.serving_model))
+    days.ran = []
+    status, text = replay(days, run_id="second")
+    assert status == NOT_BLESSED
+    assert days.ran == []
+    assert "2026-03-13  withdrawn  by first_2026-03-13" in text
+    assert f"this model served as version {done.instead_of} until a rollback withdrew it" in text
+    [row] = [line for line in text.splitlines() if line.startswith(f"{FRIDAY} ") and "warm" in line]
+    assert row.split()[-1] == "withdrawn"
+    assert find_serving_version(str(days.workdir.serving_model)) == done.version
+    # The record of the run before is as it was.
+    assert RunSummary.from_json((days.workdir.run("first_2026-03-13") / "summary.json").read_text()).not_pushed is None
+
+    status, text = replay(days, run_id="third", publish_withdrawn=True)
+    assert status == DONE
+    assert days.ran == [FRIDAY]
+    assert "withdrawn" not in text
+    days.ran = []
+    assert replay(days, run_id="fourth")[0] == DONE
+    assert days.ran == []
+
+
+def test_a_withdrawn_day_of_which_no_run_is_known_is_held_back_by_the_run(days: Days) -> None:
+    replay(days)
+    roll_back(str(days.workdir.serving_model))
+    shutil.rmtree(days.workdir.run("first_2026-03-13"))
+    days.ran = []
+    status, text = replay(days, run_id="second")
+    assert (status, days.ran) == (NOT_BLESSED, [FRIDAY])
+    assert "2026-03-13  withdrawn  42 s, warm" in text
+    assert text.count("until a rollback withdrew it") == 1
+
+
+def test_a_day_after_a_withdrawn_one_continues_from_what_serves(days: Days) -> None:
+    replay(days, end=march(12)[0])
+    roll_back(str(days.workdir.serving_model))
+    days.ran = []
+    status, _ = replay(days, run_id="second")
+    assert (status, days.ran) == (NOT_BLESSED, [FRIDAY])
+    summary = RunSummary.from_json((days.workdir.run("second_2026-03-13") / "summary.json").read_text())
+    assert summary.start is not None
+    parent = read_manifest(str(days.workdir.serving_model), summary.start.parent)
+    assert parent is not None
+    assert parent.eval_day == "2026-03-11"
 
 
 def test_a_days_end_belongs_to_the_range() -> None:

@@ -10,6 +10,7 @@ from pipeline.local import cli
 from pipeline.local.workdir import Workdir
 from pipeline_config import CONFIGS
 from ranker.registry.versions import find_serving_version
+from ranker.registry.withdrawal import withdraw
 from tests.ranker.registry.test_versions import of_training, push
 
 
@@ -21,7 +22,7 @@ def test_help_names_every_option_and_exit_status(capsys: pytest.CaptureFixture[s
     options = (
         *("--config NAME", "--feed-log DIR", "--workdir DIR", "--day YYYY-MM-DD", "--monitor YYYY-MM-DD", "--verbose"),
     )
-    retraining = ("--backfill START:END", "--rollback", "--refit")
+    retraining = ("--backfill START:END", "--rollback", "--refit", "--publish-withdrawn")
     for expected in (*options, *retraining, "exit status"):
         assert expected in text
 
@@ -110,6 +111,15 @@ def test_a_backfill_needs_a_range_and_nothing_else_to_do(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("other", [["--rollback"], ["--monitor", "2026-01-12"]])
+def test_publishing_a_withdrawn_model_needs_a_run(
+    other: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["--workdir", str(tmp_path / "w"), "--publish-withdrawn", *other]) == cli.USAGE
+    assert "--publish-withdrawn: it goes with a run that trains" in capsys.readouterr().err
+    assert not (tmp_path / "w").exists()
+
+
 def test_a_rollback_needs_no_feed_log_and_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--config", "kuairand", "--workdir", str(tmp_path), "--rollback"]
     assert cli.main(arguments) == cli.USAGE
@@ -122,6 +132,16 @@ def test_a_rollback_needs_no_feed_log_and_runs_nothing(tmp_path: Path, capsys: p
     assert newest is not None
     assert int(newest) > 8
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_damaged_record_of_a_withdrawal_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for version in ("7", "8"):
+        push(tmp_path / "serving_model", version)
+    withdraw(str(tmp_path / "serving_model"), "8")
+    (tmp_path / "serving_model" / ".withdrawn" / "8.json").write_text("half")
+    assert cli.main(["--workdir", str(tmp_path), "--rollback"]) == cli.USAGE
+    assert ".withdrawn/8.json: Invalid JSON" in capsys.readouterr().err
+    assert find_serving_version(str(tmp_path / "serving_model")) == "8"
 
 
 def test_a_rollback_during_a_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ import io
 import logging
 from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
 from pipeline.local.console import RunDisplay, blessing, objectives_table, verdict_lines
@@ -128,6 +129,41 @@ def test_every_gate_that_did_not_pass_and_every_skipped_check_is_a_line() -> Non
         "warning: not compared with the model now serving, version 7: it predicts ['follow']",
     ]
     assert list(verdict_lines(nothing)) == []
+
+
+@pytest.mark.parametrize(
+    ("baseline", "line"),
+    [
+        (Baseline(), ""),
+        (Baseline("7"), "compared with the model now serving, version 7, on the same impressions"),
+        (
+            Baseline("5", reason="version 7, which is newer, was trained on 2026-03-09"),
+            "warning: compared with version 5, on the same impressions; version 7, which is newer, was trained on "
+            "2026-03-09",
+        ),
+        (
+            Baseline(reason="version 7 was trained on 2026-03-09, and there is no earlier version that was not"),
+            "warning: not compared with a pushed model; version 7 was trained on 2026-03-09, and there is no earlier "
+            "version that was not",
+        ),
+        (
+            Baseline("7", lacks=("share", "reply")),
+            "warning: compared with the model now serving, version 7, on the same impressions; it does not predict "
+            "share, reply, so these were not compared",
+        ),
+        (
+            Baseline("7", "it cannot be loaded", blocks=True),
+            "gate: not compared with the model now serving, version 7: it cannot be loaded; this blocks it, as "
+            "gates.baseline_required is set",
+        ),
+    ],
+)
+def test_a_line_says_what_the_model_was_compared_with(baseline: Baseline, line: str) -> None:
+    summary = RunSummary("run", "feed", "2026-01-12", "log", "complete", baseline=baseline)
+    target, file = console()
+    for text in verdict_lines(summary):
+        target.print(text, soft_wrap=True, highlight=False)
+    assert file.getvalue().strip() == line
 
 
 def test_the_table_fits_a_terminal_of_80_columns() -> None:

@@ -290,6 +290,31 @@ def test_a_run_without_a_push_records_the_model_that_continues_to_serve(feed: Pa
     assert not (workdir.monitoring / "scores").exists()
 
 
+def test_a_baseline_that_does_not_serve_is_not_recorded_as_the_serving_model(feed: Path, workdir: Workdir) -> None:
+    evaluation = with_baseline(evaluated(feed, workdir))
+    older = Baseline("1699999999", reason="version 1700000000, which is newer, was trained on the day")
+    summary = replace(RUN, blessed=False, baseline=older)
+    assert record_run(CONFIG, workdir, feed, EVAL_DAY, summary, evaluation).version == ""
+
+
+def test_objectives_that_the_serving_model_lacks_are_left_out(feed: Path, workdir: Workdir) -> None:
+    evaluation = with_baseline(evaluated(feed, workdir))
+
+    def without_like(objectives: dict[str, ObjectiveEvaluation]) -> dict[str, ObjectiveEvaluation]:
+        return {name: replace(found, baseline=None) if name == "like" else found for name, found in objectives.items()}
+
+    evaluation = replace(
+        evaluation,
+        objectives=without_like(evaluation.objectives),
+        slices=tuple(replace(entry, objectives=without_like(entry.objectives)) for entry in evaluation.slices),
+    )
+    summary = replace(RUN, blessed=False, baseline=Baseline("1699999999", lacks=("like",)))
+    record = record_run(CONFIG, workdir, feed, EVAL_DAY, summary, evaluation)
+    assert record.version == "1699999999"
+    assert {outcome.objective for outcome in record.outcomes} == {"click"}
+    assert {score.objective for score in record.scores} == {"click"}
+
+
 def evaluated(feed: Path, workdir: Workdir) -> Evaluation:
     """An evaluation of the day that the model was evaluated on."""
     version = next(iter(workdir.serving_model.iterdir()))

@@ -38,8 +38,10 @@ def save_model(
     tf.saved_model.save(model, str(path / "Format-Serving"), signatures={signature: model.serve})
 
 
-def write_examples(folder: Path, data: Simulated, shards: int = 2) -> None:
-    """Writes the impressions as uncompressed shards of tf.Examples."""
+def write_examples(
+    folder: Path, data: Simulated, shards: int = 2, with_feature: str | None = None, on_rows: int = 0
+) -> None:
+    """Writes the impressions as uncompressed shards of tf.Examples; the first `on_rows` have one more feature."""
     folder.mkdir(parents=True)
     logits = logit(data.probabilities)
     for shard in range(shards):
@@ -54,4 +56,6 @@ def write_examples(folder: Path, data: Simulated, shards: int = 2) -> None:
                 for o, name in enumerate(OBJECTIVES):
                     feature[name].int64_list.value.append(int(data.labels[o, row]))
                     feature[f"logit_{name}"].float_list.value.append(logits[o, row])
+                if with_feature is not None and row < on_rows:
+                    feature[with_feature].float_list.value.append(1.0)
                 writer.write(example.SerializeToString())

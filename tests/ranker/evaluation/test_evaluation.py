@@ -188,7 +188,9 @@ def test_it_prints_as_a_table() -> None:
         "slices by author were left out: they have too many values",
         "slices by author × <i> were left out: they have too many values",
     ]
-    assert str(dropped()).splitlines()[-1] == "not compared with version 7: it predicts ['follow'] & nothing <else>"
+    assert str(dropped()).splitlines()[-1] == (
+        "not compared with the model now serving, version 7: it predicts ['follow'] & nothing <else>"
+    )
 
 
 def test_it_shows_as_escaped_html_in_a_notebook() -> None:

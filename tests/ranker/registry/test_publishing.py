@@ -102,27 +102,39 @@ def test_two_pushes_of_one_model_do_not_share_a_folder(
         assert content(destination / version) == content(model)
 
 
+RENAME = Path("(rename)")
+
+
 def test_a_version_is_on_disk_before_it_appears(
     monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path
 ) -> None:
-    events: list[str] = []
+    (model / "assets").mkdir()
+    (model / "assets" / "vocabulary.txt").write_text("a")
+    (model / "assets.extra" / "training_state" / "forest").mkdir(parents=True)
+    (model / "assets.extra" / "training_state" / "forest" / "booster.ubj").write_text("trees")
+    events: list[Path] = []
     fsync, rename = os.fsync, os.rename
 
     def noting_fsync(descriptor: int) -> None:
-        events.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        events.append(Path(f"/proc/self/fd/{descriptor}").readlink())
         fsync(descriptor)
 
     def noting_rename(source: Path, target: Path) -> None:
-        events.append("rename")
+        events.append(RENAME)
         rename(source, target)
 
     monkeypatch.setattr(os, "fsync", noting_fsync)
     monkeypatch.setattr(os, "rename", noting_rename)
     publish(str(model), str(destination))
-    before, after = events[: events.index("rename")], events[events.index("rename") + 1 :]
-    assert {"saved_model.pb", "variables.index", "variables", "feed_ranker.json", "assets.extra"} <= {*before}
-    assert before[-1].startswith(".pushing-")
-    assert after == [destination.name]
+    before, after = events[: events.index(RENAME)], events[events.index(RENAME) + 1 :]
+    temporary = before[-1]
+    assert temporary.name.startswith(".pushing-")
+    flushed = [path.relative_to(temporary) for path in before if path.is_relative_to(temporary)]
+    everything = {path.relative_to(model) for path in model.rglob("*")} | {Path()}
+    assert {*flushed} == everything
+    # A folder's list of names is flushed after what it holds.
+    assert all(flushed.index(path) < flushed.index(path.parent) for path in everything - {Path()})
+    assert after == [destination]
 
 
 def test_a_uri_with_a_query_is_published_to_and_read(model: Path, destination: Path) -> None:
@@ -137,7 +149,7 @@ def test_concurrent_pushes_get_different_versions(
     monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path
 ) -> None:
     set_clock(monkeypatch, 1000.0)
-    next_version = publishing.next_version
+    next_version = numbering.next_version
 
     def and_somebody_takes_it(where: str, filesystem: fs.FileSystem) -> str:
         version = next_version(where, filesystem)
@@ -250,6 +262,14 @@ def test_concurrent_pushes_to_an_object_store_do_not_share_a_version(
     destination = f"memory://{uuid.uuid4().hex}/models"
     models = [_distinct_model(tmp_path / f"m{i}", f"m{i}") for i in range(PUSHES)]
     together = threading.Barrier(PUSHES)
+    number = numbering.next_version
+
+    def and_others_look_too(root: str, filesystem: fs.FileSystem) -> str:
+        version = number(root, filesystem)
+        time.sleep(0.05)
+        return version
+
+    monkeypatch.setattr(numbering, "next_version", and_others_look_too)
 
     def push(model: Path) -> list[str]:
         versions = []
@@ -281,6 +301,14 @@ from ranker.registry import numbering
 from ranker.registry.publishing import publish
 
 numbering.time = type("Clock", (), {"time": staticmethod(lambda: 1000.0)})
+number = numbering.next_version
+
+def and_the_other_looks_too(root, filesystem):
+    version = number(root, filesystem)
+    time.sleep(0.2)
+    return version
+
+numbering.next_version = and_the_other_looks_too
 model, destination, start = sys.argv[1], sys.argv[2], float(sys.argv[3])
 time.sleep(max(0.0, start - time.time()))
 print(",".join(publish(model, destination) for _ in range(4)))
@@ -300,7 +328,7 @@ def test_concurrent_processes_do_not_share_a_version_either(tmp_path: Path) -> N
         for model in (_distinct_model(tmp_path / name, name) for name in ("one", "two"))
     ]
     versions = {
-        name: process.communicate(timeout=60)[0].strip().split(",")
+        name: process.communicate(timeout=120)[0].strip().split(",")
         for name, process in zip(("one", "two"), processes, strict=True)
     }
     assert all(process.returncode == 0 for process in processes)
@@ -342,9 +370,7 @@ def test_a_version_that_was_completed_meanwhile_is_not_used(tmp_path: Path, monk
         assert version == "1001"
 
 
-def test_a_failed_push_to_an_object_store_leaves_nothing(
-    monkeypatch: pytest.MonkeyPatch, model: Path
-) -> None:
+def test_a_failed_push_to_an_object_store_leaves_nothing(monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
     destination = f"memory://{uuid.uuid4().hex}/models"
     copy_files = fs.copy_files
 

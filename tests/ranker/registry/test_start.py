@@ -8,6 +8,7 @@ import pytest
 
 from ranker.config.retraining import Retraining
 from ranker.registry.manifest import Lineage, Manifest
+from ranker.registry.rollback import roll_back
 from ranker.registry.start import StartPlan, find_parent, make_plan, read_plan, write_plan
 from tests.ranker.registry.test_versions import push
 
@@ -101,6 +102,22 @@ def test_the_parent_is_the_newest_version_for_an_earlier_day(tmp_path: Path) -> 
     push_model(tmp_path, "12", "2026-03-07")
     assert plan(tmp_path).parent == "12"
     assert plan(tmp_path).train_days == 2
+
+
+def test_a_withdrawn_model_is_not_continued_from(tmp_path: Path) -> None:
+    """Though its version stays at the destination, and though the serving copy is of a day that is not before."""
+    for version, day in (("5", "2026-03-07"), ("6", "2026-03-09"), ("7", "2026-03-08")):
+        push_model(tmp_path, version, day)
+    roll_back(str(tmp_path))  # 7 is withdrawn, and 6 serves again
+    assert find_parent(str(tmp_path), DAY) == "5"
+
+
+def test_the_days_of_the_parent_are_part_of_the_plan(tmp_path: Path) -> None:
+    days = ["2026-03-05", "2026-03-06"]
+    manifest = Manifest(eval_day="2026-03-08", training_fingerprint="t", lineage=LINEAGE, trained_days=days)
+    push(tmp_path, "7", manifest.to_json())
+    assert plan(tmp_path).parent_days == ("2026-03-05", "2026-03-06")
+    assert plan(tmp_path, version="none").parent_days == ()
 
 
 def test_a_version_or_a_cold_start_can_be_requested(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from ranker.registry.retention import remove_old_versions
 from ranker.registry.rollback import roll_back
 from ranker.registry.same_model import StoredModel
 from ranker.registry.versions import complete_versions
-from ranker.registry.withdrawal import WITHDRAWN, read_withdrawals, reinstate, withdraw
+from ranker.registry.withdrawal import WITHDRAWN, destination_state, read_withdrawals, reinstate, withdraw
+from ranker.storage import filesystem_of
 from tests.ranker.registry.test_versions import of_training, push
 
 
@@ -83,10 +84,26 @@ def test_a_reinstated_model_is_not_withdrawn_and_others_stay(serving: Path) -> N
     assert withdrawn.of_training("wednesday") is not None
 
 
+def test_a_request_that_was_killed_before_it_published_can_be_repeated(serving: Path) -> None:
+    tuesday = StoredModel(str(serving / "2"))
+    roll_back(str(serving))
+    reinstate(str(serving), tuesday)  # all that it had done
+    # The rollback's manifest still says it.
+    assert read_withdrawals(str(serving)).of(tuesday) is not None
+    publish(str(serving / "2"), str(serving))
+    assert read_withdrawals(str(serving)).of(tuesday) is None
+    roll_back(str(serving))
+    assert read_withdrawals(str(serving)).of(tuesday) is not None
+
+
+def test_a_withdrawn_model_that_is_copied_by_hand_stays_withdrawn(serving: Path) -> None:
+    roll_back(str(serving))
+    shutil.copytree(serving / "2", serving / "5000000000")
+    assert read_withdrawals(str(serving)).of_training("tuesday") is not None
+
+
 def test_withdrawals_in_an_object_store() -> None:
     """Behind a URI of fsspec."""
-    from ranker.storage import filesystem_of
-
     destination = f"memory://{uuid.uuid4().hex}"
     filesystem, root = filesystem_of(destination)
     for version, training in (("1", "monday"), ("2", "tuesday")):
@@ -99,6 +116,19 @@ def test_withdrawals_in_an_object_store() -> None:
     assert read_withdrawals(destination).of_training("tuesday") is not None
     reinstate(destination, StoredModel(f"{destination}/2"))
     assert filesystem.get_file_info(f"{root}/{WITHDRAWN}/2.json").type.name == "NotFound"
+
+
+def test_the_state_for_the_cache_key_changes_with_a_rollback_and_a_reinstatement(serving: Path) -> None:
+    destination = str(serving)
+    first = destination_state(destination, "tuesday")
+    assert first == "1"  # as before tuesday was pushed, so a repeated run finds the push in the cache
+    roll_back(destination)
+    rolled_back = destination_state(destination, "tuesday")
+    assert rolled_back.endswith(", withdrawn as 2")
+    publish(str(serving / "2"), destination)
+    reinstate(destination, StoredModel(str(serving / "2")))
+    assert destination_state(destination, "tuesday") not in (first, rolled_back)
+    assert destination_state(str(serving / "nowhere"), "tuesday") == "none"
 
 
 def test_a_damaged_record_is_an_error_that_names_the_file(serving: Path) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ranker.evaluation.evaluation import Baseline
 from ranker.reports.calibration.headline import verdict
 from ranker.reports.calibration.inputs import ReportInputs
 from tests.ranker.reports.documents import bare_inputs, refused_inputs
@@ -55,3 +56,33 @@ def test_checks_that_were_skipped_are_reported() -> None:
     assert notes["Not compared with the model now serving, version 7: it predicts ['other']"] == "warn"
     assert notes["Slices by author × device were left out: they have too many values."] == "warn"
     assert any(text.startswith("share: AUC is undefined") and tone == "warn" for text, tone in notes.items())
+
+
+def test_a_withdrawn_model_is_blessed_but_not_published(inputs: ReportInputs) -> None:
+    text = "this model served as version 17 until a rollback withdrew it"
+    said = verdict(replace(inputs, pushed_version=None, not_pushed=text))
+    assert said.tone == "warn"
+    assert said.sentence.startswith("Blessed but not published: ")
+    assert said.notes[0].text == text
+
+
+def test_the_note_says_what_the_model_was_compared_with(inputs: ReportInputs) -> None:
+    def notes(baseline: Baseline) -> dict[str, str]:
+        evaluation = replace(inputs.evaluation, baseline=baseline)
+        return {note.text: note.tone for note in verdict(replace(inputs, evaluation=evaluation)).notes}
+
+    older = notes(Baseline("5", reason="version 7, which is newer, was trained on 2026-03-09"))
+    assert older[
+        "Compared with version 5, on the same impressions; version 7, which is newer, was trained on 2026-03-09."
+    ] == ("warn")
+    partial = notes(Baseline("7", lacks=("share",)))
+    assert any(text.endswith("it does not predict share, so these were not compared.") for text in partial)
+
+
+def test_a_missing_baseline_that_blocks_is_the_verdict(inputs: ReportInputs) -> None:
+    baseline = Baseline("7", "it cannot be loaded", blocks=True)
+    said = verdict(replace(inputs, evaluation=replace(inputs.evaluation, baseline=baseline, blessed=False)))
+    assert said.tone == "bad"
+    assert said.sentence.startswith("Not blessed: it was not compared with a pushed model")
+    [note] = [note for note in said.notes if "gates.baseline_required" in note.text]
+    assert note.tone == "bad"

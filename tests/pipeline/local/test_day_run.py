@@ -1,0 +1,267 @@
+"""Whatever fails once a model may have been pushed, the summary is written and says it."""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from pipeline.local import day_run as module
+from pipeline.local import run as run_module
+from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
+from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, DayRun, exit_status, run_day
+from pipeline.local.run_summary import RunSummary
+from pipeline.local.workdir import Workdir
+from pipeline_config import FEED
+from ranker.identity.training import TrainingIdentity
+from ranker.registry.start import StartPlan
+from tests.pipeline.local.test_summary import EVALUATION
+from tests.ranker.registry.test_versions import of_training, push
+
+Properties = dict[str, int | float | str]
+
+DAY = date(2026, 3, 9)
+TRAINING = TrainingIdentity("2026-03-09", "c0de", "da7a", "cold")
+
+
+class FakeRunner:
+    """Takes the place of the runner, with the outcomes of components that the test gives."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[ComponentRun] = []
+        self.then: BaseException | None = None
+        self.runs: list[ComponentRun] = []
+
+    def __call__(self, on_start: Any, on_end: Callable[[ComponentRun], None]) -> "FakeRunner":
+        return self
+
+    def run(self, pipeline: Any) -> None:
+        self.runs = self.outcomes
+        if self.then is not None:
+            raise self.then
+
+
+@pytest.fixture
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRunner:
+    """All components ran, and the model is pushed."""
+    (tmp_path / "evaluation").mkdir()
+    (tmp_path / "evaluation" / "gates.json").write_text(replace(EVALUATION, blessed=True).to_json())
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "report.html").write_text("<p>report</p>")
+    fake = FakeRunner()
+    pushed: Properties = {"pushed": 1, "pushed_destination": str(tmp_path / "serving_model" / "17")}
+    fake.outcomes = [
+        ComponentRun("Evaluator", State.RAN, 2.0, {"evaluation": [OutputArtifact(str(tmp_path / "evaluation"))]}),
+        ComponentRun("Pusher", State.RAN, 0.5, {"pushed_model": [OutputArtifact("push", pushed)]}),
+        ComponentRun("CalibrationReport", State.RAN, 0.5, {"report": [OutputArtifact(str(tmp_path / "report"))]}),
+    ]
+    monkeypatch.setattr(module, "ObservedDagRunner", fake)
+    monkeypatch.setattr(module, "record_run", lambda *arguments: replace_alarms())
+    monkeypatch.setattr(module, "remove_old_artifacts", lambda *arguments: 0)
+    return fake
+
+
+def replace_alarms() -> Any:
+    return type("Record", (), {"alarms": ("click: O/E is 2",)})
+
+
+@pytest.fixture
+def prepared(tmp_path: Path) -> DayRun:
+    workdir = Workdir(tmp_path / "workdir")
+    pipeline: Any = type("Pipeline", (), {"components": []})
+    return DayRun(FEED, workdir, tmp_path / "log", DAY, StartPlan("cold", "first"), TRAINING, pipeline)
+
+
+def run(prepared: DayRun) -> tuple[RunSummary, RunSummary]:
+    """The summary that is returned, and the one that is written."""
+    returned = run_day(prepared, "run", lambda component: None, lambda outcome: None)
+    return returned, written(prepared)
+
+
+def written(prepared: DayRun) -> RunSummary:
+    return RunSummary.from_json((prepared.workdir.run("run") / "summary.json").read_text())
+
+
+def failing(error: BaseException) -> Callable[..., Any]:
+    def fail(*arguments: object, **keywords: object) -> Any:
+        raise error
+
+    return fail
+
+
+def test_a_run_without_failures(runner: FakeRunner, prepared: DayRun) -> None:
+    returned, stored = run(prepared)
+    assert returned == stored
+    assert exit_status(stored) == DONE
+    assert stored.pushed_model is not None
+    assert stored.problems == ()
+    assert stored.monitoring is not None
+    assert (stored.monitoring.alarms, stored.monitoring.error) == (("click: O/E is 2",), None)
+    assert (prepared.workdir.run("run") / "report.html").read_text() == "<p>report</p>"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        KeyError("click"),
+        MemoryError("out of memory"),
+        ValueError("Failed to parse text"),
+        RuntimeError("boom"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_monitor_that_fails_does_not_fail_the_run(
+    runner: FakeRunner, prepared: DayRun, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(module, "record_run", failing(error))
+    returned, stored = run(prepared)
+    assert returned == stored
+    assert exit_status(stored) == DONE
+    assert stored.status == "complete"
+    assert stored.pushed_model is not None
+    assert stored.monitoring is not None
+    assert stored.monitoring.page is None
+    assert str(error) in (stored.monitoring.error or "")
+
+
+def test_a_monitor_that_is_killed_leaves_a_summary(
+    runner: FakeRunner, prepared: DayRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "record_run", failing(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        run(prepared)
+    assert written(prepared).pushed_model is not None
+    monitoring = written(prepared).monitoring
+    assert monitoring is not None
+    assert monitoring.error == "the run was stopped before the health of its day was recorded"
+
+
+def test_a_report_that_fails_after_the_push_fails_the_run_and_the_summary_names_the_push(
+    runner: FakeRunner, prepared: DayRun
+) -> None:
+    runner.outcomes[-1] = ComponentRun("CalibrationReport", State.FAILED, 0.1, error="Expected end of text")
+    returned, stored = run(prepared)
+    assert returned == stored
+    assert exit_status(stored) == FAILED
+    assert stored.failure is not None
+    assert (stored.failure.component, stored.failure.error) == ("CalibrationReport", "Expected end of text")
+    assert stored.pushed_model is not None
+    assert stored.blessed is True
+
+
+def test_a_pusher_that_fails_after_its_rename_has_pushed(runner: FakeRunner, prepared: DayRun) -> None:
+    runner.outcomes[1:] = [ComponentRun("Pusher", State.FAILED, 0.1, error="Input/output error")]
+    assert run(prepared)[1].pushed_model is None
+    push(prepared.workdir.serving_model, "16", of_training("another"))
+    assert run(prepared)[1].pushed_model is None
+    push(prepared.workdir.serving_model, "17", of_training(TRAINING.fingerprint))
+    assert run(prepared)[1].pushed_model == str(prepared.workdir.serving_model / "17")
+
+
+def test_a_report_that_cannot_be_copied_is_a_problem_in_the_summary(
+    runner: FakeRunner, prepared: DayRun, tmp_path: Path
+) -> None:
+    (tmp_path / "report" / "report.html").unlink()
+    returned, stored = run(prepared)
+    assert returned == stored
+    assert exit_status(stored) == DONE
+    assert stored.report is None
+    assert stored.problems[0].startswith("the calibration report could not be copied: ")
+    assert stored.pushed_model is not None
+
+
+def test_an_evaluation_that_cannot_be_read_fails_the_run(runner: FakeRunner, prepared: DayRun, tmp_path: Path) -> None:
+    (tmp_path / "evaluation" / "gates.json").write_text("{")
+    _, stored = run(prepared)
+    assert exit_status(stored) == FAILED
+    assert stored.failure is not None
+    assert stored.failure.component == "Evaluator"
+    assert "gates.json: not JSON" in stored.failure.error
+    assert stored.pushed_model is not None
+    assert stored.objectives == {}
+
+
+def test_a_runner_that_fails_outside_of_its_components_leaves_a_summary(runner: FakeRunner, prepared: DayRun) -> None:
+    del runner.outcomes[-1]
+    runner.then = RuntimeError("database is locked")
+    _, stored = run(prepared)
+    assert exit_status(stored) == FAILED
+    assert stored.failure is not None
+    assert (stored.failure.component, stored.failure.error) == ("the runner", "database is locked")
+    assert stored.pushed_model is not None
+
+
+def test_a_run_that_is_stopped_after_the_push_leaves_a_summary(runner: FakeRunner, prepared: DayRun) -> None:
+    del runner.outcomes[-1]
+    runner.then = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        run(prepared)
+    stored = written(prepared)
+    assert stored.status == "failed"
+    assert stored.failure is not None
+    assert stored.failure.error == "stopped by KeyboardInterrupt"
+    assert stored.pushed_model is not None
+
+
+def test_old_artifacts_that_cannot_be_removed_change_nothing(
+    runner: FakeRunner, prepared: DayRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "remove_old_artifacts", failing(RuntimeError("database is locked")))
+    assert exit_status(run(prepared)[1]) == DONE
+
+
+def test_a_blessed_but_withdrawn_model_has_the_exit_status_of_a_model_that_is_not_published(
+    runner: FakeRunner, prepared: DayRun
+) -> None:
+    withheld: Properties = {"pushed": 0, "not_pushed": "this model served as version 17 until a rollback withdrew it"}
+    runner.outcomes[1] = ComponentRun("Pusher", State.RAN, 0.5, {"pushed_model": [OutputArtifact("push", withheld)]})
+    _, stored = run(prepared)
+    assert exit_status(stored) == NOT_BLESSED
+    assert (stored.blessed, stored.pushed_model) == (True, None)
+    assert json.loads(stored.to_json())["not_pushed"].startswith("this model served as version 17 until")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected", "status"),
+    [
+        ("nothing", "blessed, pushed to", DONE),
+        ("withdrawn", "blessed, but this model served as version 17 until a rollback withdrew it", NOT_BLESSED),
+        ("report", "the model was pushed before that, to", FAILED),
+        ("monitor", "warning: not monitored: boom", DONE),
+        ("copy", "warning: the calibration report could not be copied", DONE),
+    ],
+)
+def test_the_terminal_says_it_too(
+    runner: FakeRunner,
+    prepared: DayRun,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+    expected: str,
+    status: int,
+) -> None:
+    if change == "withdrawn":
+        withheld: Properties = {
+            "pushed": 0,
+            "not_pushed": "this model served as version 17 until a rollback withdrew it",
+        }
+        artifact = OutputArtifact("push", withheld)
+        runner.outcomes[1] = ComponentRun("Pusher", State.RAN, 0.5, {"pushed_model": [artifact]})
+    if change == "report":
+        runner.outcomes[-1] = ComponentRun("CalibrationReport", State.FAILED, 0.1, error="[bold]")
+    if change == "monitor":
+        monkeypatch.setattr(module, "record_run", failing(RuntimeError("boom")))
+    if change == "copy":
+        (tmp_path / "report" / "report.html").unlink()
+    (tmp_path / "log" / "day-2026-03-09").mkdir(parents=True)
+    monkeypatch.setattr(run_module, "prepare", lambda *arguments: prepared)
+    out = io.StringIO()
+    console = Console(file=out, width=200)
+    assert run_module.run_pipeline(FEED, prepared.workdir, tmp_path / "log", DAY, "run", console) == status
+    assert expected in out.getvalue()
