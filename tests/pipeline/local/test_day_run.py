@@ -230,8 +230,8 @@ def test_a_blessed_but_withdrawn_model_has_the_exit_status_of_a_model_that_is_no
 @pytest.mark.parametrize(
     ("change", "expected", "status"),
     [
-        ("nothing", "blessed, pushed to", DONE),
-        ("withdrawn", "blessed, but this model served as version 17 until a rollback withdrew it", NOT_BLESSED),
+        ("nothing", ", pushed to", DONE),
+        ("withdrawn", ", but this model served as version 17 until a rollback withdrew it", NOT_BLESSED),
         ("report", "the model was pushed before that, to", FAILED),
         ("monitor", "warning: not monitored: boom", DONE),
         ("copy", "warning: the calibration report could not be copied", DONE),
