@@ -197,7 +197,7 @@ def make_feed(folder: Path, count: int = 400) -> TinyFeed:
     """Analyses and transforms the rows in Beam, trains a small forest and builds a network without zero weights."""
     rows = feed_rows(count, seed=1)
     graph = transform_graph(folder, rows)
-    transformed = _read_back(folder / "transformed", rows)
+    transformed = read_back(folder / "transformed", rows)
     labels = transformed[keys.LABELS]
     forest = _grow(transformed[keys.FOREST_FEATURES], labels)
     inputs, network = make_towers(graph, forest, TOWERS, labels)
@@ -255,7 +255,7 @@ def transform_graph(
     return folder / "graph"
 
 
-def _read_back(prefix: Path, rows: list[Row]) -> dict[str, np.ndarray]:
+def read_back(prefix: Path, rows: list[Row]) -> dict[str, np.ndarray]:
     """The transformed rows in the order of the raw ones, which their embedding identifies."""
     spec = {
         keys.FOREST_FEATURES: tf.io.FixedLenFeature([len(FEATURES.forest_names)], tf.float32),

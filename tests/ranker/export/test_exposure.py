@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_transform as tft
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.config.columns import Exposure
 from ranker.export.saved_model import export_saved_model
@@ -16,7 +18,18 @@ from serving.client import FeedRankerClient
 from serving.server import serve
 from serving.servicer import read_signatures
 from serving.validation import InvalidRequestError
-from tests.ranker.export.feed import FEATURES, MAX_ROWS, OBJECTIVES, TinyFeed, dense_tensors, serialized
+from tests.ranker.export.feed import (
+    CURATED,
+    FEATURES,
+    MAX_ROWS,
+    OBJECTIVES,
+    TinyFeed,
+    dense_tensors,
+    imported,
+    read_back,
+    serialized,
+    transform_graph,
+)
 
 EXPOSED = replace(FEATURES, exposure=(Exposure("shown-at", default=1.0), Exposure("slot", default="main")))
 NAMES = [o.name for o in OBJECTIVES]
@@ -109,3 +122,21 @@ def test_names_of_exposure_may_not_clash(feed: TinyFeed) -> None:
         replace(FEATURES, exposure=(Exposure("hours_old", default=0.0),))
     with pytest.raises(ValueError, match="weight_like"):
         feed.module(replace(FEATURES, exposure=(Exposure("weight_like", default=0.0),)))
+
+
+def test_transform_passes_no_exposure_on(feed: TinyFeed, tmp_path: Path) -> None:
+    rows = [
+        {**row, "shown-at": [float(i)] if i % 3 else [float("nan")], "slot": [b"rail"]}
+        for i, row in enumerate(feed.rows)
+    ]
+    schema = schema_pb2.Schema()
+    schema.CopyFrom(CURATED)
+    schema.feature.add(name="shown-at", type=schema_pb2.FLOAT).value_count.max = 1
+    schema.feature.add(name="slot", type=schema_pb2.BYTES).value_count.max = 1
+
+    graph = transform_graph(tmp_path, rows, EXPOSED, imported(schema, EXPOSED))
+
+    assert set(tft.TFTransformOutput(str(graph)).transformed_feature_spec()) == set(feed.transformed)
+    transformed = read_back(tmp_path / "transformed", rows)
+    for name, expected in feed.transformed.items():
+        np.testing.assert_array_equal(transformed[name], expected, err_msg=name)
