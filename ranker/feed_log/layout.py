@@ -4,6 +4,7 @@ A name that starts with `.` or `_` or ends in `.tmp` is being written and is ign
 error, so that no data is silently skipped.
 """
 
+import os
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +17,11 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from ranker.feed_log.parquet_types import WithoutArrowTypes
-from ranker.storage import filesystem_of, join
+from ranker.storage import filesystem_of, join, local_path
 
 _DAY_FOLDER = re.compile(r"day-(?P<day>.*)")
+# Other spellings of a day, such as Day-2026-01-05, day_20260105, 2026-1-5 or dt=2026-01-05.
+_LIKE_A_DAY = re.compile(r"(?:day|date|dt|ds)[\W_]*\d.*|\d{4}[\W_]?\d{1,2}[\W_]?\d{1,2}", re.IGNORECASE)
 _FILES_AT_ONCE = 16
 
 
@@ -59,8 +62,16 @@ def day_folder_name(day: date) -> str:
 
 
 def window_days(eval_day: date, train_days: int) -> list[date]:
-    """The `train_days` days before `eval_day` and that day itself, oldest first."""
-    return [eval_day - timedelta(days=back) for back in range(train_days, -1, -1)]
+    """The `train_days` days before `eval_day` and that day itself, oldest first.
+
+    Raises:
+        FeedLogError: the calendar has no such days, as it begins with the year 1.
+    """
+    try:
+        first = eval_day - timedelta(days=train_days)
+    except OverflowError:
+        raise FeedLogError(f"feed log: there are no {train_days} days before {eval_day}") from None
+    return [first + timedelta(days=number) for number in range(train_days + 1)]
 
 
 def reference_days(evaluated: date, train_days: int) -> list[date]:
@@ -76,15 +87,26 @@ def list_days(root: str | Path) -> list[date]:
     """The days of the feed log, oldest first.
 
     Raises:
-        FeedLogError: there is no folder at `root`, or a `day-…` folder without a valid date in its name.
+        FeedLogError: there is no folder at `root`, a name looks like that of a day without being one, or a day is not a
+            folder.
     """
     days = []
     for info in _list_folder(root):
-        if info.type == fs.FileType.Directory and (match := _DAY_FOLDER.fullmatch(info.base_name)):
+        if match := _DAY_FOLDER.fullmatch(info.base_name):
             try:
                 days.append(parse_day(match["day"]))
             except FeedLogError as error:
                 raise FeedLogError(f"feed log {root}: folder {info.base_name!r}: {error}") from None
+            if info.type != fs.FileType.Directory:
+                raise FeedLogError(f"feed log {root}: {info.base_name!r} is a file; a day is a folder of Parquet files")
+        elif _LIKE_A_DAY.fullmatch(info.base_name):
+            raise FeedLogError(
+                f"feed log {root}: {info.base_name!r} looks like a day; rename it to day-YYYY-MM-DD, or to a name that "
+                "starts with _ to leave it out"
+            )
+    for name in _dangling_links(root):
+        if _DAY_FOLDER.fullmatch(name) or _LIKE_A_DAY.fullmatch(name):
+            raise FeedLogError(f"feed log {root}: {name!r} is a link to nothing; a day is a folder of Parquet files")
     return sorted(days)
 
 
@@ -112,6 +134,8 @@ def day_files(root: str | Path, day: date) -> list[LogFile] | None:
         if info.type != fs.FileType.File or info.extension != "parquet":
             raise FeedLogError(f"{path}: not a Parquet file; a day's folder may hold nothing else")
         files.append(LogFile(day, path, info.size, info.mtime_ns or 0))
+    if broken := _dangling_links(folder):
+        raise FeedLogError(f"{join(folder, broken[0])}: a link to nothing; a day's folder may hold Parquet files only")
     return files
 
 
@@ -147,7 +171,20 @@ def _list_folder(folder: str | Path) -> list[fs.FileInfo]:
         infos = filesystem.get_file_info(fs.FileSelector(path))
     except OSError as error:
         raise FeedLogError(f"feed log: the folder {folder} cannot be read: {error}") from error
-    return [info for info in infos if not info.base_name.startswith((".", "_")) and info.extension != "tmp"]
+    return [info for info in infos if not _is_being_written(info.base_name)]
+
+
+def _dangling_links(folder: str | Path) -> list[str]:
+    """The names of links to nothing, which pyarrow does not list; only a local folder has links."""
+    local = local_path(folder)
+    if local is None:
+        return []
+    names = sorted(entry.name for entry in os.scandir(local) if entry.is_symlink() and not os.path.exists(entry.path))
+    return [name for name in names if not _is_being_written(name)]
+
+
+def _is_being_written(name: str) -> bool:
+    return name.startswith((".", "_")) or name.endswith(".tmp")
 
 
 def _metadata(file: LogFile) -> pq.FileMetaData:

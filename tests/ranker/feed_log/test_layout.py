@@ -1,3 +1,4 @@
+import re
 from datetime import date
 from pathlib import Path
 
@@ -49,6 +50,71 @@ def test_a_day_folder_that_names_no_day_is_an_error(feed_log: Path) -> None:
     (feed_log / "day-2024-13-01").mkdir()
     with pytest.raises(FeedLogError, match="folder 'day-2024-13-01': '2024-13-01' is not a day"):
         latest_day(feed_log)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "day-2022-4-5",
+            "day-20220405",
+            "day-2022-13-01",
+            "day-2022-02-30",
+            "day-",
+            "day-2022-04-05 copy",
+            "day-\u0662",
+        ),
+        *("Day-2022-04-05", "DAY-2022-04-05", "day_2022-04-05", "day2022-04-05", "day=2022-04-05", "dt=2022-04-05"),
+        *("2022-04-05", "20220405", "2022-4-5"),
+    ],
+)
+def test_folders_that_look_like_days_are_named(feed_log: Path, name: str) -> None:
+    """Their rows were silently left out."""
+    (feed_log / name).mkdir()
+    with pytest.raises(FeedLogError, match=re.escape(repr(name))):
+        list_days(feed_log)
+
+
+@pytest.mark.parametrize("name", ["truth", "today", "notes-2022", "days", "_2022-04-05", "README.md", "2022"])
+def test_other_folders_are_left_out(feed_log: Path, name: str) -> None:
+    (feed_log / name).mkdir()
+    assert list_days(feed_log) == WINDOW
+
+
+def test_a_day_that_is_not_a_folder_is_named(feed_log: Path) -> None:
+    path = feed_log / "day-2022-04-05"
+    path.write_bytes(b"PAR1")
+    with pytest.raises(FeedLogError, match="'day-2022-04-05' is a file; a day is a folder"):
+        list_days(feed_log)
+    path.unlink()
+    path.symlink_to(feed_log / "nowhere")
+    with pytest.raises(FeedLogError, match="'day-2022-04-05' is a link to nothing"):
+        list_days(feed_log)
+    path.unlink()
+    path.symlink_to(feed_log / f"day-{EVAL_DAY}")
+    assert list_days(feed_log) == [date(2022, 4, 5), *WINDOW]
+
+
+def test_a_file_that_is_a_link_to_nothing_is_named(feed_log: Path) -> None:
+    (feed_log / f"day-{EVAL_DAY}" / "part-7.parquet").symlink_to(feed_log / "nowhere")
+    with pytest.raises(FeedLogError, match=r"part-7\.parquet: a link to nothing"):
+        day_files(feed_log, EVAL_DAY)
+
+
+def test_a_window_before_the_calendar_begins_is_refused() -> None:
+    with pytest.raises(FeedLogError, match="there are no 7 days before 0001-01-03"):
+        window_days(date(1, 1, 3), 7)
+    with pytest.raises(FeedLogError, match="there are no 10000000000 days before"):
+        window_days(date(2024, 1, 3), 10_000_000_000)
+
+
+@pytest.mark.parametrize("name", ["log [1]", "log*", "log?", "what's {this}", "back\\slash", "100%", "日本 💡"])
+def test_a_path_can_have_any_characters(feed_log: Path, tmp_path: Path, name: str) -> None:
+    log = feed_log.rename(tmp_path / name)
+    assert list_days(log) == WINDOW
+    files = day_files(log, EVAL_DAY)
+    assert files is not None
+    assert open_parquet(files[0].path).metadata.num_rows == 40
 
 
 def test_no_folder_and_no_days(tmp_path: Path) -> None:
