@@ -3,6 +3,7 @@
 import argparse
 import math
 import os
+import re
 import stat
 import sys
 import tempfile
@@ -12,15 +13,15 @@ from pathlib import Path
 from typing import IO
 
 from rich.console import Console
-from rich.markup import escape
 
 from ranker.feed_log.layout import FeedLogError, parse_day
 from ranker.plain_text import sentence, visible
 
-USAGE = 2
-"""The exit status for a command, a file or a setting that cannot be used."""
-
 _GLOB = frozenset("*?[]\\")
+# What rich gives a meaning: backslashes before a bracket (of the text, or of markup behind it), brackets, and :smile:.
+# rich.markup.escape leaves some backslashes and all names of emojis.
+_MARKUP = re.compile(r"\\+(?=\[|\Z)|\[|:(?=\S+:)")
+_NOTHING = "[none][/none]"
 _MAX_PORT = 65_535
 
 
@@ -41,14 +42,22 @@ def explained(error: object) -> str:
     return f"{' and '.join(names)}: {error.strerror}" if names else error.strerror
 
 
-def terminal(file: IO[str] | None = None, stderr: bool = False) -> Console:
+def make_console(file: IO[str] | None = None, stderr: bool = False) -> Console:
     """A console on which `:smile:` and numbers are text; markup in brackets is markup, see `in_markup`."""
     return Console(file=file, stderr=stderr, emoji=False, highlight=False)
 
 
 def in_markup(text: object) -> str:
     """A text for rich markup: as it is, on one line, and not too long."""
-    return escape(sentence(str(text)))
+    return _MARKUP.sub(_without_meaning, sentence(str(text)))
+
+
+def _without_meaning(found: re.Match[str]) -> str:
+    if found[0] == "[":
+        return r"\["
+    if found[0] == ":":
+        return f":{_NOTHING}"
+    return f"{found[0] * 2}{_NOTHING}"
 
 
 def day(text: str) -> date:

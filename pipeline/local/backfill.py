@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
@@ -17,6 +16,7 @@ from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, DayRun, exit_statu
 from pipeline.local.monitor import print_health
 from pipeline.local.run_summary import RunSummary
 from pipeline.local.workdir import Workdir
+from ranker.command_line import in_markup
 from ranker.config.pipeline import PipelineConfig
 from ranker.config.retraining import Start
 from ranker.documents import DocumentError
@@ -76,17 +76,21 @@ def backfill(task: Backfill, console: Console) -> int:
         )
     finished = _finished_runs(task.workdir, task.config.name)
     summaries: list[RunSummary] = []
+    skipped: list[date] = []
     previous: str | None = None  # the training of the newest blessed day of the replay
     for day in task.days:
         if day not in there:
-            console.print(f"{day}  [yellow]skipped[/]  the feed log has no such day", highlight=False)
+            skipped.append(day)
             continue
+        _print_skipped(skipped, console)
+        skipped = []
         summary = _one_day(task, day, finished, previous, console)
         summaries.append(summary)
         if summary.blessed and summary.not_pushed is None:
             previous = summary.training_fingerprint
         if summary.status == "failed":
             break
+    _print_skipped(skipped, console)
     console.print(days_table(summaries))
     statuses = {exit_status(summary) for summary in summaries}
     return next((status for status in (FAILED, NOT_BLESSED) if status in statuses), DONE)
@@ -105,7 +109,7 @@ def days_table(summaries: Sequence[RunSummary]) -> Table:
     table.add_column("rows", justify="right", no_wrap=True)
     objectives = list(dict.fromkeys(name for summary in summaries for name in summary.objectives))
     for name in objectives:
-        table.add_column(name.replace("_", "_\n"), justify="right", overflow="fold")
+        table.add_column(in_markup(name).replace("_", "_\n"), justify="right", overflow="fold")
     table.add_column("", no_wrap=True)
     for summary in summaries:
         entropies = [_entropy(summary, name) for name in objectives]
@@ -141,7 +145,7 @@ def _one_day(
     if before is not None:
         before = _as_of_now(before, task.workdir)
         if before.not_pushed is None or not task.publish_withdrawn:
-            console.print(f"{day}  {_verdict(before)}  by {before.run_id}", highlight=False)
+            console.print(f"{day}  {_verdict(before)}  by {in_markup(before.run_id)}", highlight=False)
             _print_not_pushed(before, console)
             return before
     _refuse_to_go_back(task.workdir, day)
@@ -149,13 +153,13 @@ def _one_day(
         summary = run_day(prepared, f"{task.run_id}_{day}", _RunningComponent(status, day).start, _nothing)
     seconds = sum(component.seconds for component in summary.components)
     start = prepared.start.start if not prepared.start.is_cold else f"cold: {prepared.start.reason}"
-    console.print(f"{day}  {_verdict(summary)}  {seconds:,.0f} s, {escape(start)}", soft_wrap=True, highlight=False)
+    console.print(f"{day}  {_verdict(summary)}  {seconds:,.0f} s, {in_markup(start)}", soft_wrap=True, highlight=False)
     for missing in summary.missing_days:
         console.print(f"            trained without {missing}, which is missing in the feed log", highlight=False)
     for warning in summary.feed_log_warnings:
-        console.print(f"            {escape(warning)}", soft_wrap=True, highlight=False)
+        console.print(f"            {in_markup(warning)}", soft_wrap=True, highlight=False)
     if summary.failure is not None:
-        failed, error = summary.failure.component, escape(summary.failure.error)
+        failed, error = summary.failure.component, in_markup(summary.failure.error)
         console.print(f"            {failed}: {error}", soft_wrap=True, highlight=False)
     else:
         for line in baseline_lines(summary):
@@ -175,7 +179,19 @@ def _as_of_now(summary: RunSummary, workdir: Workdir) -> RunSummary:
 
 def _print_not_pushed(summary: RunSummary, console: Console) -> None:
     if summary.not_pushed is not None:
-        console.print(f"            {escape(summary.not_pushed)}", soft_wrap=True, highlight=False)
+        console.print(f"            {in_markup(summary.not_pushed)}", soft_wrap=True, highlight=False)
+
+
+def _print_skipped(days: Sequence[date], console: Console) -> None:
+    """One line for consecutive days without a folder, however many they are."""
+    if len(days) == 1:
+        console.print(f"{days[0]}  [yellow]skipped[/]  the feed log has no such day", highlight=False)
+    elif days:
+        console.print(
+            f"{days[0]}  [yellow]skipped[/]  to {days[-1]}: the feed log has none of these {len(days):,} days",
+            soft_wrap=True,
+            highlight=False,
+        )
 
 
 class _RunningComponent:
@@ -230,7 +246,7 @@ def _summaries(workdir: Workdir) -> Iterator[RunSummary]:
     for file in sorted(workdir.root.glob("runs/*/summary.json")):
         try:
             yield RunSummary.from_json(file.read_text(), str(file))
-        except DocumentError as error:
+        except (DocumentError, OSError, UnicodeDecodeError) as error:
             _LOG.warning("skipped a summary that this version cannot read: %s", error)
 
 

@@ -12,8 +12,17 @@ from rich.console import Console
 from pipeline.configs import ConfigError, load_config
 from pipeline.local.quiet import output_to_file, output_to_terminal
 from pipeline.local.workdir import Workdir, WorkdirBusyError
+from ranker.command_line import (
+    UsageError,
+    day,
+    print_error,
+    readable_folder,
+    readable_text,
+    writable_folder,
+)
 from ranker.config.pipeline import PipelineConfig
 from ranker.documents import DocumentError
+from ranker.feed_log.layout import FeedLogError, parse_day
 from ranker.registry.rollback import RollbackError, roll_back
 
 DONE, FAILED, USAGE, NOT_BLESSED, ALARM, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -25,7 +34,7 @@ _EPILOG = """\
 exit status:
   0  every component ran, the summary is written, and the model is blessed and pushed
   1  a component failed; the line says why, the log has the rest
-  2  the command or the feed log cannot be used
+  2  the command, a path or the feed log cannot be used; the line says why
   3  a model was trained but not published, because a gate failed or a rollback withdrew it; the previous model
      continues to serve
   4  --monitor found a feature, an objective or a slice beyond its limits; the line names it
@@ -38,40 +47,49 @@ finished day.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parses the command line, runs, and returns the exit status."""
     options = _parser().parse_args(arguments)
-    workdir = Workdir((options.workdir or Path("workdir") / options.config).resolve())
-    run_id = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
-    folder = workdir.run(run_id)
     try:
-        config = load_config(options.config)
-        if options.publish_withdrawn and (options.rollback or options.monitor):
-            raise UsageError("--publish-withdrawn: it goes with a run that trains, not with --rollback or --monitor")
-        if options.rollback:
-            with workdir.lock():
-                return _roll_back(workdir)
-        if not (_PROJECT_ROOT / config.schema).is_file():
-            raise UsageError(
-                f"--config {options.config}: there is no schema {config.schema}; draft one with `uv run python "
-                f"-m pipeline.infer_schema --config {options.config} --feed-log DIR`, and review it"
-            )
-        if options.feed_log is None and options.config != BUILT_IN:
-            raise UsageError(f"--config {options.config}: give the folder of its feed log with --feed-log DIR")
-        with workdir.lock():
-            log = workdir.monitoring / "logs" / f"{options.monitor}.log" if options.monitor else folder / "run.log"
-            output = output_to_terminal() if options.verbose else output_to_file(log)
-            with output as console:
-                if options.monitor:
-                    return _monitor(options, config, workdir, console)
-                return _run(options, config, workdir, run_id, console)
+        return _command(options)
     except KeyboardInterrupt:
         print("stopped; the same command continues from the last finished component", file=sys.stderr)
         return INTERRUPTED
-    except (UsageError, ConfigError, WorkdirBusyError, RollbackError, DocumentError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (UsageError, ConfigError, WorkdirBusyError, RollbackError, DocumentError, OSError) as error:
+        print_error(error)
         return USAGE
 
 
-class UsageError(ValueError):
-    """The command, the config or the feed log cannot be used; the message says what to do."""
+def _command(options: argparse.Namespace) -> int:
+    config = load_config(options.config)
+    if options.publish_withdrawn and (options.rollback or options.monitor):
+        raise UsageError("--publish-withdrawn: it goes with a run that trains, not with --rollback or --monitor")
+    path = options.workdir or Path("workdir") / options.config
+    if options.rollback:
+        readable_folder("--workdir", path)
+    writable_folder("--workdir", path, without_globs=True)
+    workdir = Workdir(path.resolve())
+    workdir.check()
+    if options.rollback:
+        with workdir.lock():
+            return _roll_back(workdir)
+    schema = _PROJECT_ROOT / config.schema
+    if not schema.exists():
+        raise UsageError(
+            f"--config {options.config}: there is no schema {config.schema}; draft one with `uv run python "
+            f"-m pipeline.infer_schema --config {options.config} --feed-log DIR`, and review it"
+        )
+    readable_text(f"--config {options.config}: schema", schema)
+    if options.feed_log is not None:
+        readable_folder("--feed-log", options.feed_log)
+    elif options.config != BUILT_IN:
+        raise UsageError(f"--config {options.config}: give the folder of its feed log with --feed-log DIR")
+    run_id = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
+    with workdir.lock():
+        log = workdir.run(run_id) / "run.log"
+        if options.monitor:
+            log = workdir.monitoring / "logs" / f"{options.monitor}.log"
+        with output_to_terminal() if options.verbose else output_to_file(log) as console:
+            if options.monitor:
+                return _monitor(options, config, workdir, console)
+            return _run(options, config, workdir, run_id, console)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--day",
-        type=date.fromisoformat,
+        type=day,
         metavar="YYYY-MM-DD",
         help="the day to evaluate on; trained on the days before it (default: the newest of the feed log)",
     )
@@ -112,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     what.add_argument(
         "--monitor",
-        type=date.fromisoformat,
+        type=day,
         metavar="YYYY-MM-DD",
         help="train nothing: score this day with the serving model, and record its health",
     )
@@ -136,8 +154,8 @@ def _parser() -> argparse.ArgumentParser:
 def _days(text: str) -> tuple[date, date]:
     start, _, end = text.partition(":")
     try:
-        days = date.fromisoformat(start), date.fromisoformat(end)
-    except ValueError:
+        days = parse_day(start), parse_day(end)
+    except FeedLogError:
         raise argparse.ArgumentTypeError(f"{text!r} is not START:END, each a day as YYYY-MM-DD") from None
     if days[0] > days[1]:
         raise argparse.ArgumentTypeError(f"{text!r}: START must not come after END")

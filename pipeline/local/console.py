@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
 from pipeline.local.run_summary import ObjectiveSummary, RunSummary
 from ranker import progress
+from ranker.command_line import in_markup
 from ranker.evaluation.evaluation import State
 from ranker.evaluation.gates import TOO_FEW
+from ranker.plain_text import one_line
 
 _MARKS = {"ran": "[green]✓[/]", "cached": "[blue]✓[/]", "failed": "[red]✗[/]"}
 _COLOURS: dict[State, str] = {"refused": "red", "too few": "yellow", "passed": "green", "no gate": "dim"}
@@ -33,9 +34,9 @@ class RunDisplay:
         self._width = max(map(len, components), default=0)
         self._bars = Bars(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[detail]}"),
+            TextColumn("{task.fields[detail]}", markup=False),
             TimeElapsedColumn(),
             console=console,
             transient=True,
@@ -67,7 +68,7 @@ class RunDisplay:
         """The running component reports its progress."""
         with self._lock:
             if self._task is not None:
-                detail = escape(f"{report.what} {report.detail}".strip())
+                detail = one_line(f"{report.what} {report.detail}".strip())
                 self._bars.update(self._task, completed=report.done, total=report.total, detail=detail)
 
     def end(self, component: str, state: str, seconds: float, rows: int | None) -> None:
@@ -104,12 +105,12 @@ def objectives_table(day: str, objectives: Mapping[str, ObjectiveSummary]) -> Ta
     table.add_column("gate")
     for name, metrics in objectives.items():
         table.add_row(
-            name,
+            in_markup(name),
             f"{metrics.positives:,.0f}",
             _with_interval(metrics.auc, metrics.auc_lower, metrics.auc_upper),
             _with_interval(metrics.o_over_e, metrics.o_over_e_lower, metrics.o_over_e_upper),
             _number(metrics.normalized_entropy),
-            f"[{_COLOURS[metrics.state]}]{escape(metrics.gate)}[/]",
+            f"[{_COLOURS[metrics.state]}]{in_markup(metrics.gate)}[/]",
         )
     table.caption = "in brackets the 95 % interval over viewers; NE: normalized entropy"
     return table
@@ -122,12 +123,12 @@ def verdict_lines(summary: RunSummary) -> Iterator[str]:
     for verdict in summary.gates:
         if not verdict.passed:
             mark = "[red]gate:[/]" if verdict.blocking else "[yellow]note:[/]"
-            yield f"{mark} {escape(verdict.text)}"
+            yield f"{mark} {in_markup(verdict.text)}"
     for columns in summary.slices_dropped:
-        yield f"[yellow]warning:[/] slices by {escape(' × '.join(columns))} were left out: they have too many values"
+        yield f"[yellow]warning:[/] slices by {in_markup(' × '.join(columns))} were left out: they have too many values"
     yield from baseline_lines(summary)
     if summary.baseline is not None and summary.baseline.is_serving:
-        yield escape(summary.baseline.text)
+        yield in_markup(summary.baseline.text)
 
 
 def baseline_lines(summary: RunSummary) -> Iterator[str]:
@@ -136,9 +137,9 @@ def baseline_lines(summary: RunSummary) -> Iterator[str]:
     if baseline is None:
         return
     if baseline.blocks:
-        yield f"[red]gate:[/] {escape(baseline.text)}"
+        yield f"[red]gate:[/] {in_markup(baseline.text)}"
     elif baseline.is_missing or baseline.reason or baseline.lacks:
-        yield f"[yellow]warning:[/] {escape(baseline.text)}"
+        yield f"[yellow]warning:[/] {in_markup(baseline.text)}"
 
 
 def blessing(summary: RunSummary) -> str:

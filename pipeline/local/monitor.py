@@ -5,11 +5,11 @@ from datetime import date
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from pipeline.local.day_reading import ModelError, profile_day, score_day
 from pipeline.local.run_summary import RunSummary
 from pipeline.local.workdir import Workdir
+from ranker.command_line import in_markup
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.evaluation import Baseline, Evaluation
 from ranker.evaluation.scores import ScoreHistogram
@@ -68,17 +68,17 @@ def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: d
     _keep(config, history, record)
     _print_alarms(record.day, record.alarms, console)
     for warning in warnings:
-        console.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True, highlight=False)
+        console.print(f"[yellow]warning:[/] {in_markup(warning)}", soft_wrap=True, highlight=False)
     if not record.alarms:
         console.print(f"[green]in order:[/] {day}, {record.rows:,} impressions, version {version}", highlight=False)
-    console.print(f"monitor: {history.page}", soft_wrap=True, highlight=False)
+    console.print(f"monitor: {in_markup(history.page)}", soft_wrap=True, highlight=False)
     return ALARM if record.alarms else DONE
 
 
 def _print_alarms(day: str, alarms: Sequence[str], console: Console) -> None:
     """A line per alarm."""
     for alarm in alarms:
-        console.print(f"[red]alarm:[/] {day}: {escape(alarm)}", soft_wrap=True, highlight=False)
+        console.print(f"[red]alarm:[/] {day}: {in_markup(alarm)}", soft_wrap=True, highlight=False)
 
 
 def print_health(summary: RunSummary, console: Console) -> bool:
@@ -88,7 +88,7 @@ def print_health(summary: RunSummary, console: Console) -> bool:
         return False
     _print_alarms(summary.day, health.alarms, console)
     if health.error:
-        console.print(f"[yellow]warning:[/] not monitored: {escape(health.error)}", soft_wrap=True, highlight=False)
+        console.print(f"[yellow]warning:[/] not monitored: {in_markup(health.error)}", soft_wrap=True, highlight=False)
     return not health.error
 
 

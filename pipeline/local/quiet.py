@@ -9,6 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ranker.command_line import make_console
+
 
 @contextmanager
 def output_to_file(log: Path) -> Iterator[Console]:
@@ -29,7 +31,7 @@ def output_to_file(log: Path) -> Iterator[Console]:
             level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s", stream=file, force=True
         )
         try:
-            yield Console(file=terminal)
+            yield make_console(terminal)
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -43,4 +45,4 @@ def output_to_file(log: Path) -> Iterator[Console]:
 def output_to_terminal() -> Iterator[Console]:
     """Sends everything to the terminal, for `--verbose`."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s", force=True)
-    yield Console()
+    yield make_console()

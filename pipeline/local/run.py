@@ -4,7 +4,6 @@ from datetime import date
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from datasets.synthetic import generate
 from pipeline.beam import IN_PROCESS_ARGS
@@ -15,6 +14,7 @@ from pipeline.local.monitor import print_health
 from pipeline.local.run_summary import RunSummary
 from pipeline.local.summary import rows_read, split_rows
 from pipeline.local.workdir import Workdir
+from ranker.command_line import in_markup
 from ranker.config.pipeline import PipelineConfig
 from ranker.feed_log.layout import FeedLogError, latest_day, list_days
 
@@ -68,40 +68,47 @@ def run_pipeline(
             soft_wrap=True,
             highlight=False,
         )
-    console.print(f"{prepared.start.start} start: {escape(prepared.start.reason)}", soft_wrap=True, highlight=False)
+    console.print(f"{prepared.start.start} start: {in_markup(prepared.start.reason)}", soft_wrap=True, highlight=False)
     summary = _run(prepared, run_id, console)
     folder = workdir.run(run_id)
     for missing in summary.missing_days:
         console.print(f"[yellow]warning:[/] the feed log has no {missing}; trained without it")
     for warning in summary.feed_log_warnings:
-        console.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True, highlight=False)
+        console.print(f"[yellow]warning:[/] {in_markup(warning)}", soft_wrap=True, highlight=False)
     if summary.failure is not None:
-        failed, error = summary.failure.component, escape(summary.failure.error)
+        failed, error = summary.failure.component, in_markup(summary.failure.error)
         console.print(f"[red]{failed} failed:[/] {error}", soft_wrap=True, highlight=False)
         _print_pushed_before(summary, console)
-        console.print(f"log: {folder / 'run.log'}", soft_wrap=True, highlight=False)
+        console.print(f"log: {in_markup(folder / 'run.log')}", soft_wrap=True, highlight=False)
         return exit_status(summary)
     console.print(terminal.objectives_table(summary.day, summary.objectives))
     _print_verdict(summary, console)
     if print_health(summary, console) and summary.monitoring is not None:
-        console.print(f"monitor: {summary.monitoring.page}", soft_wrap=True, highlight=False)
+        console.print(f"monitor: {in_markup(summary.monitoring.page)}", soft_wrap=True, highlight=False)
     for problem in summary.problems:
-        console.print(f"[yellow]warning:[/] {escape(problem)}", soft_wrap=True, highlight=False)
+        console.print(f"[yellow]warning:[/] {in_markup(problem)}", soft_wrap=True, highlight=False)
     if summary.report is not None:
-        console.print(f"report: {summary.report}", soft_wrap=True, highlight=False)
-    console.print(f"summary: {folder / 'summary.json'}", soft_wrap=True, highlight=False)
+        console.print(f"report: {in_markup(summary.report)}", soft_wrap=True, highlight=False)
+    console.print(f"summary: {in_markup(folder / 'summary.json')}", soft_wrap=True, highlight=False)
     return exit_status(summary)
 
 
 def built_in_feed(workdir: Workdir, console: Console) -> Path:
-    """Generates the built-in feed inside the working folder unless it exists; returns its root."""
+    """Generates the built-in feed inside the working folder unless it exists; returns its root.
+
+    Raises:
+        FeedLogError: its folder has another feed log, or damaged settings.
+    """
     with console.status("generating the built-in feed"):
-        generate(
-            workdir.built_in_feed,
-            days=BUILT_IN_DAYS,
-            impressions_per_day=BUILT_IN_IMPRESSIONS_PER_DAY,
-            seed=BUILT_IN_SEED,
-        )
+        try:
+            generate(
+                workdir.built_in_feed,
+                days=BUILT_IN_DAYS,
+                impressions_per_day=BUILT_IN_IMPRESSIONS_PER_DAY,
+                seed=BUILT_IN_SEED,
+            )
+        except (ValueError, FileExistsError) as error:
+            raise FeedLogError(f"built-in feed: {error}") from None
     return workdir.built_in_feed
 
 
@@ -120,7 +127,7 @@ def _run(prepared: DayRun, run_id: str, console: Console) -> RunSummary:
 
 def _print_pushed_before(summary: RunSummary, console: Console) -> None:
     if summary.pushed_model is not None:
-        console.print(f"the model was pushed before that, to {summary.pushed_model}", soft_wrap=True, highlight=False)
+        console.print(f"the model was pushed before that, to {in_markup(summary.pushed_model)}", soft_wrap=True, highlight=False)
 
 
 def _print_verdict(summary: RunSummary, console: Console) -> None:
@@ -128,10 +135,10 @@ def _print_verdict(summary: RunSummary, console: Console) -> None:
         console.print(line, soft_wrap=True, highlight=False)
     if summary.not_pushed is not None:
         console.print(
-            f"{terminal.blessing(summary)}, but {escape(summary.not_pushed)}", soft_wrap=True, highlight=False
+            f"{terminal.blessing(summary)}, but {in_markup(summary.not_pushed)}", soft_wrap=True, highlight=False
         )
     elif summary.blessed:
-        pushed = f"{terminal.blessing(summary)}, pushed to {summary.pushed_model}"
+        pushed = f"{terminal.blessing(summary)}, pushed to {in_markup(summary.pushed_model)}"
         console.print(pushed, soft_wrap=True, highlight=False)
     else:
         console.print(f"{terminal.blessing(summary)}: nothing was pushed, the previous model continues to serve")

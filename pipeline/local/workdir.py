@@ -7,6 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ranker.command_line import UsageError, writable_file, writable_folder
+
+_SQLITE = b"SQLite format 3\x00"
+
 
 class WorkdirBusyError(RuntimeError):
     """Another run has locked the folder."""
@@ -56,6 +60,25 @@ class Workdir:
         """The folder of one run's log and summary."""
         return self.root / "runs" / run_id
 
+    def check(self) -> None:
+        """Checks that everything that a run writes here can be written; makes nothing.
+
+        Raises:
+            UsageError: a file stands where a folder has to be or the reverse, or something is read-only.
+        """
+        for folder in (self.artifacts, self.serving_model, self.built_in_feed, self.monitoring, self.root / "runs"):
+            writable_folder("--workdir:", folder)
+        for file in (self.metadata, self.digests, self._lock):
+            writable_file("--workdir:", file)
+        if self.metadata.exists() and self.metadata.stat().st_size:
+            with self.metadata.open("rb") as content:
+                if content.read(len(_SQLITE)) != _SQLITE:
+                    raise UsageError(f"--workdir: {self.metadata}: it is damaged, or not an SQLite database")
+
+    @property
+    def _lock(self) -> Path:
+        return self.root / ".lock"
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Locks the folder for this process; the lock is released when the process ends, however it ends.
@@ -64,7 +87,7 @@ class Workdir:
             WorkdirBusyError: another process has locked it.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".lock").open("a+") as file:
+        with self._lock.open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

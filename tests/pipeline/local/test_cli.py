@@ -1,5 +1,8 @@
 """The command line: its messages and exit status before any work is done."""
 
+import os
+import re
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,6 +52,149 @@ def test_a_missing_feed_log_is_named(tmp_path: Path, capsys: pytest.CaptureFixtu
     missing = tmp_path / "nowhere"
     assert cli.main(["--feed-log", str(missing), "--workdir", str(tmp_path / "w")]) == cli.USAGE
     assert str(missing) in capsys.readouterr().err
+
+
+def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The only line of a command that is refused before anything is done."""
+    assert cli.main(arguments) == cli.USAGE
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    [line] = printed.err.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+@pytest.mark.parametrize("what", [[], ["--monitor", "2026-01-12"], ["--backfill", "2026-01-12:2026-01-13"]])
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("file", "is a file, not a folder"),
+        ("file/below", "is a file, not a folder"),
+        ("dangling", "is a link to"),
+        ("dangling/below", "is a link to"),
+        ("x" * 300, "File name too long"),
+        ("a[b]", r"must not have \[ \]"),
+        ("a*/b?", r"must not have \* \?"),
+        ("back\\slash", r"must not have"),
+        ("gs://bucket/w", "local path, not a URI"),
+        ("two\nlines", "control characters"),
+        ("\x1b[31m", "control characters"),
+        ("/proc/w", "cannot be written"),
+        ("/dev/null", "is a file, not a folder"),
+    ],
+)
+def test_a_workdir_that_cannot_be_written_is_refused_in_a_sentence(
+    path: str,
+    reason: str,
+    what: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    Path("dangling").symlink_to("nowhere")
+    assert re.search(reason, refusal(["--workdir", path, *what], capsys))
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["dangling", "file"]
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(30, "Read-only file system")])
+def test_a_workdir_without_permission_is_refused_in_a_sentence(
+    error: OSError, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    workdir = tmp_path / "w"
+    assert f"{workdir}: cannot be written: {error.strerror}" in refusal(["--workdir", str(workdir)], capsys)
+    assert not workdir.exists()
+
+
+@pytest.mark.parametrize("name", ["artifacts", "serving_model", "feed_log", "monitoring", "runs"])
+def test_a_file_in_place_of_a_folder_of_the_workdir_is_named(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_text("")
+    assert f"{tmp_path / name} is a file, not a folder" in refusal(["--workdir", str(tmp_path)], capsys)
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["metadata.sqlite", "digests.json", ".lock"])
+def test_a_folder_in_place_of_a_file_of_the_workdir_is_named(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).mkdir()
+    assert f"{tmp_path / name}: it is a folder, not a file" in refusal(["--workdir", str(tmp_path)], capsys)
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+def test_a_damaged_database_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "metadata.sqlite").write_text("not a database")
+    assert "metadata.sqlite: it is damaged" in refusal(["--workdir", str(tmp_path)], capsys)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("file", "it is a file, not a folder"),
+        ("file/below", "no such folder"),
+        ("dangling", "is a link to"),
+        ("nowhere", "no such folder"),
+        ("gs://bucket/log", "local path, not a URI"),
+        ("two\nlines", "control characters"),
+    ],
+)
+def test_a_feed_log_that_cannot_be_read_is_refused_in_a_sentence(
+    path: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    Path("dangling").symlink_to("nowhere")
+    assert reason in refusal(["--workdir", "w", "--feed-log", path], capsys)
+    assert not Path("w").exists()
+
+
+def test_a_feed_log_without_permission_is_refused_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: object) -> list[str]:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    line = refusal(["--workdir", str(tmp_path / "w"), "--feed-log", str(tmp_path)], capsys)
+    assert line == f"error: --feed-log {tmp_path}: cannot be read: Permission denied"
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_schema_that_cannot_be_read_is_refused_in_a_sentence(
+    content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = tmp_path / "shop.pbtxt"
+    if content is None:
+        schema.mkdir()
+    else:
+        schema.write_bytes(content)
+    monkeypatch.setitem(CONFIGS, "shop", replace(CONFIGS["feed"], name="shop", schema=str(schema)))
+    arguments = ["--config", "shop", "--feed-log", str(tmp_path), "--workdir", str(tmp_path / "w")]
+    reason = "it is a folder, not a file" if content is None else "it is not text in UTF-8"
+    assert refusal(arguments, capsys) == f"error: --config shop: schema {schema}: {reason}"
+
+
+def test_a_rollback_makes_no_workdir(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "there is no such folder" in refusal(["--workdir", str(tmp_path / "typo"), "--rollback"], capsys)
+    assert not (tmp_path / "typo").exists()
+
+
+@pytest.mark.parametrize(
+    "day", ["2022-02-30", "20220205", "2022-W05-1", "2022-2-5", "", "nan", "0", "2022-02-05T00:00"]
+)
+@pytest.mark.parametrize("option", ["--day", "--monitor"])
+def test_other_spellings_of_a_day_are_refused(option: str, day: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main([option, day])
+    assert end.value.code == cli.USAGE
+    assert f"argument {option}: {day!r} is not a day; write it as YYYY-MM-DD" in capsys.readouterr().err
 
 
 def test_the_error_of_a_missing_day_gives_the_range_of_days(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
