@@ -154,22 +154,31 @@ def readable_text(what: str, path: Path) -> str:
         raise UsageError(f"{what} {path}: it is not text in UTF-8") from None
 
 
-def writable_folder(what: str, path: Path, *, without_globs: bool = False) -> Path:
+def without_patterns(what: str, path: Path) -> Path:
+    """The path of a folder whose files TFX or TensorFlow look up by patterns.
+
+    Raises:
+        UsageError: the path has a character that patterns give a meaning.
+    """
+    if odd := sorted(_GLOB.intersection(str(path.resolve()))):
+        raise UsageError(
+            f"{what} {path}: the path must not have {' '.join(odd)}, as TensorFlow looks its files up by patterns; "
+            "choose another"
+        )
+    return path
+
+
+def writable_folder(what: str, path: Path) -> Path:
     """The path of a local folder in which files can be made; if it is missing, it can be made. Makes nothing.
 
     Args:
         what: the option or the role of the path, for the message.
         path: the folder.
-        without_globs: refuse characters that file patterns give a meaning.
 
     Raises:
         UsageError: it cannot.
     """
     _check_name(what, path)
-    if without_globs and (odd := sorted(_GLOB.intersection(str(path.resolve())))):
-        raise UsageError(
-            f"{what} {path}: the path must not have {' '.join(odd)}, as TFX reads its files by patterns; choose another"
-        )
     try:
         nearest = path
         while not nearest.exists():

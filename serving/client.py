@@ -18,7 +18,6 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 
-from ranker.export.module import MAX_ROWS
 from ranker.export.names import ALPHA, EXAMPLES, LAMBDA, weight_name
 from serving.protos import Arrays, as_array, predict_request
 from serving.validation import (
@@ -29,6 +28,7 @@ from serving.validation import (
     find_signature,
     form_of,
     inputs_of,
+    max_rows_of,
 )
 
 _MOST_BYTES = 256 << 20  # per message
@@ -62,9 +62,13 @@ class FeedRankerClient:
         model: what the server calls the model.
         timeout_s: timeout of a call in seconds.
         version: a version of the model; None uses the newest.
-        max_rows: maximum number of candidates per request; a server may allow fewer.
+        max_rows: maximum number of candidates per request, if that is lower than the model's; a larger request is
+            refused without a round trip.
         mini_batch: maximum number of candidates that are scored together. A larger session is split into parts that are
-            scored concurrently. None never splits a session.
+            scored concurrently, none of them larger than a request may be. None never splits a session.
+
+    Raises:
+        ValueError: `max_rows` or `mini_batch` is below 1, or `timeout_s` is not above 0.
 
     Example:
         >>> with FeedRankerClient("localhost:8500", "feed", mini_batch=64) as client:  # doctest: +SKIP
@@ -79,9 +83,14 @@ class FeedRankerClient:
         model: str,
         timeout_s: float = 1.0,
         version: int | None = None,
-        max_rows: int = MAX_ROWS,
+        max_rows: int | None = None,
         mini_batch: int | None = None,
     ) -> None:
+        for name, least in (("max_rows", max_rows), ("mini_batch", mini_batch)):
+            if least is not None and least < 1:
+                raise ValueError(f"{name}: at least 1, got {least}")
+        if not timeout_s > 0:
+            raise ValueError(f"timeout_s: above 0, got {timeout_s}")
         self._target, self._model, self._version = target, model, version
         self._timeout_s, self._max_rows, self._mini_batch = timeout_s, max_rows, mini_batch
         limits = [("grpc.max_receive_message_length", _MOST_BYTES), ("grpc.max_send_message_length", _MOST_BYTES)]
@@ -148,9 +157,9 @@ class FeedRankerClient:
             InvalidRequestError: an input is missing, or does not match the signature.
             ServingError: the server did not answer in time, or answered with an error.
         """
-        arrays = self._checked(signature, inputs)
+        arrays = self._checked(signature, inputs, split=self._mini_batch is not None)
         rows = len(next(iter(arrays.values())))
-        step = self._mini_batch or rows
+        step = min(self._mini_batch or rows, self._max_rows_of(signature))
         calls = [
             self._start(signature, {name: array[begin : begin + step] for name, array in arrays.items()})
             for begin in range(0, rows, step)
@@ -178,14 +187,18 @@ class FeedRankerClient:
             self._known = {name: s for name, s in found.signature_def.items() if not name.startswith("__")}
         return self._known
 
-    def _checked(self, signature: str, inputs: Mapping[str, Any]) -> Arrays:
+    def _max_rows_of(self, signature: str) -> int:
+        return max_rows_of(find_signature(self.signatures(), signature), self._max_rows)
+
+    def _checked(self, signature: str, inputs: Mapping[str, Any], split: bool = False) -> Arrays:
         definition = find_signature(self.signatures(), signature)
         forms = inputs_of(definition)
         arrays = {
             name: as_array(name, values, forms[name]) if name in forms else np.asarray(values)
             for name, values in inputs.items()
         }
-        check_forms(definition, {name: form_of(array) for name, array in arrays.items()}, self._max_rows)
+        most = None if split else self._max_rows_of(signature)
+        check_forms(definition, {name: form_of(array) for name, array in arrays.items()}, most)
         check_values(arrays)
         return arrays
 

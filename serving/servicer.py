@@ -12,11 +12,17 @@ from typing import Any, TypeVar
 import grpc
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
-from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import get_model_metadata_pb2, model_pb2, predict_pb2, prediction_service_pb2_grpc
 
-from ranker.export.module import MAX_ROWS
 from serving.protos import array_of, tensor_proto
-from serving.validation import InvalidRequestError, check_forms, check_values, find_signature, form_of_proto
+from serving.validation import (
+    InvalidRequestError,
+    check_forms,
+    check_values,
+    find_signature,
+    form_of_proto,
+    max_rows_of,
+)
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -32,12 +38,12 @@ class FeedRankerServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
     Args:
         folder: the SavedModel's folder; its name is the version number.
         model_name: the model's name in requests.
-        max_rows: maximum number of candidates per request.
+        max_rows: maximum number of candidates per request, if that is lower than the model's.
     """
 
-    def __init__(self, folder: Path, model_name: str, max_rows: int = MAX_ROWS) -> None:
+    def __init__(self, folder: Path, model_name: str, max_rows: int | None = None) -> None:
         self._name = model_name
-        self._version = int(folder.name) if folder.name.isdigit() else 0
+        self._version = int(folder.name) if folder.name.isdecimal() else 0
         self._max_rows = max_rows
         self._model = tf.saved_model.load(str(folder))
         self._signatures = read_signatures(folder)
@@ -55,7 +61,7 @@ class FeedRankerServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
         return _answer(self._metadata, request, context)
 
     def _predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
-        self._check_model(request.model_spec.name)
+        self._check_model(request.model_spec)
         name = request.model_spec.signature_name or _DEFAULT_SIGNATURE
         signature = find_signature(self._signatures, name)
         wanted = list(request.output_filter) or sorted(signature.outputs)
@@ -63,7 +69,7 @@ class FeedRankerServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
             outputs = ", ".join(sorted(signature.outputs))
             raise InvalidRequestError(f"{', '.join(unknown)}: no output of {name}; it gives {outputs}")
         forms = {key: form_of_proto(key, proto) for key, proto in request.inputs.items()}
-        check_forms(signature, forms, self._max_rows)
+        check_forms(signature, forms, max_rows_of(signature, self._max_rows))
         protos = {**dict(signature.defaults.items()), **dict(request.inputs.items())}
         arrays = {key: array_of(key, proto) for key, proto in protos.items()}
         check_values(arrays)
@@ -85,7 +91,7 @@ class FeedRankerServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
     def _metadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        self._check_model(request.model_spec.name)
+        self._check_model(request.model_spec)
         if unknown := sorted(set(request.metadata_field) - {_SIGNATURE_DEF}):
             raise InvalidRequestError(f"{', '.join(unknown)}: no metadata of this model; it has {_SIGNATURE_DEF}")
         response = get_model_metadata_pb2.GetModelMetadataResponse()
@@ -96,9 +102,17 @@ class FeedRankerServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
         response.metadata[_SIGNATURE_DEF].Pack(signatures)
         return response
 
-    def _check_model(self, name: str) -> None:
-        if name != self._name:
-            raise tf.errors.NotFoundError(None, None, f"{name}: this server has the model {self._name}")
+    def _check_model(self, spec: model_pb2.ModelSpec) -> None:
+        if spec.name != self._name:
+            raise tf.errors.NotFoundError(None, None, f"{spec.name}: this server has the model {self._name}")
+        if spec.HasField("version") and spec.version.value != self._version:
+            raise tf.errors.NotFoundError(
+                None, None, f"{spec.name}: version {spec.version.value}: this server has version {self._version}"
+            )
+        if spec.version_label:
+            raise tf.errors.NotFoundError(
+                None, None, f"{spec.name}: {spec.version_label}: this server has no version labels"
+            )
 
 
 def read_signatures(folder: Path) -> dict[str, meta_graph_pb2.SignatureDef]:

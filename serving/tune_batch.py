@@ -10,24 +10,31 @@ parameters file for TensorFlow Serving; a client splits sessions with `FeedRanke
 
 import argparse
 import os
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from rich.console import Console
+from numpy.typing import NDArray
 from rich.table import Table
+from tensorflow.core.protobuf import meta_graph_pb2
 
+from ranker.command_line import UsageError, make_console, number, print_error, writable_file
 from ranker.files import write_text
+from ranker.plain_text import sentence
 from serving.samples import sample_inputs
-from serving.server import newest_version
 from serving.servicer import read_signatures
+from serving.validation import max_rows_of
+from serving.versions import load_newest
 
 SIZES = (1, 8, 32, 64, 128, 256, 512, 1024, 2048)
 _NEAR_BEST = 0.9
 _SIGNATURE = "score_features"
+_USAGE = 2
 
 
 @dataclass(frozen=True)
@@ -103,28 +110,48 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m serving.tune_batch", description="Finds the best batch size.")
     parser.add_argument("--models", type=Path, required=True, help="the push destination, a folder of versions")
-    parser.add_argument("--budget-ms", type=float, default=50.0, help="limit for the 95th percentile (default: 50)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long to measure (default: 20)")
+    parser.add_argument(
+        "--budget-ms",
+        type=number(0.0, 1e6, above=True),
+        default=50.0,
+        metavar="N",
+        help="limit for the 95th percentile (default: 50)",
+    )
+    parser.add_argument(
+        "--seconds", type=number(0.0, 86_400.0), default=20.0, metavar="N", help="how long to measure (default: 20)"
+    )
     parser.add_argument("--write", type=Path, metavar="FILE", help="a batching parameters file to write")
     options = parser.parse_args(arguments)
     try:
-        folder = newest_version(options.models)
-    except FileNotFoundError as error:
-        parser.error(str(error))
-    model = tf.saved_model.load(str(folder))
-    rows = {
-        name: tf.constant(array)
-        for name, array in sample_inputs(read_signatures(folder)[_SIGNATURE], max(SIZES)).items()
-    }
+        if options.write is not None:
+            writable_file("--write", options.write)
+        _, (model, signature) = load_newest(options.models, _load, _warn)
+        sizes = [size for size in SIZES if size <= max_rows_of(signature)]
+        _tune(model, sample_inputs(signature, max(sizes)), sizes, options)
+    except (UsageError, OSError) as error:
+        print_error(error)
+        raise SystemExit(_USAGE) from None
+
+
+def _load(folder: Path) -> tuple[Any, meta_graph_pb2.SignatureDef]:
+    return tf.saved_model.load(str(folder)), read_signatures(folder)[_SIGNATURE]
+
+
+def _tune(model: Any, inputs: Mapping[str, NDArray[Any]], sizes: Sequence[int], options: argparse.Namespace) -> None:
+    rows = {name: tf.constant(array) for name, array in inputs.items()}
 
     def score(size: int) -> object:
         return model.signatures[_SIGNATURE](**{name: tensor[:size] for name, tensor in rows.items()})
 
-    costs = measure(score, SIZES, options.seconds)
+    costs = measure(score, sizes, options.seconds)
     best = recommend(costs, options.budget_ms)
     _print(costs, best, options.budget_ms)
     if options.write is not None:
         write_text(options.write, batching_parameters(best.size, os.cpu_count() or 1))
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {sentence(text)}", file=sys.stderr)
 
 
 def _print(costs: Sequence[BatchCost], best: BatchCost, budget_ms: float) -> None:
@@ -134,7 +161,7 @@ def _print(costs: Sequence[BatchCost], best: BatchCost, budget_ms: float) -> Non
     for cost in costs:
         mark = "recommended" if cost is best else ("over the budget" if cost.p95_ms > budget_ms else "")
         table.add_row(str(cost.size), f"{cost.p50_ms:.1f}", f"{cost.p95_ms:.1f}", f"{cost.per_second:,.0f}", mark)
-    Console().print(table)
+    make_console().print(table)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from ranker.export.module import MAX_ROWS
+from ranker.export.row_limit import row_limit
 
 Signatures = Mapping[str, meta_graph_pb2.SignatureDef]
 
@@ -67,6 +68,19 @@ def inputs_of(signature: meta_graph_pb2.SignatureDef) -> dict[str, TensorForm]:
     }
 
 
+def max_rows_of(signature: meta_graph_pb2.SignatureDef, own: int | None = None) -> int:
+    """The maximum number of candidates per request: the model's, or the caller's own if that is lower.
+
+    Args:
+        signature: of a model; one that was exported without a limit has the default of a config.
+        own: the caller's limit; None for none.
+    """
+    models = row_limit(signature)
+    if models is None:
+        return MAX_ROWS if own is None else own
+    return models if own is None else min(models, own)
+
+
 def find_signature(signatures: Signatures, name: str) -> meta_graph_pb2.SignatureDef:
     """The signature with a name.
 
@@ -79,9 +93,9 @@ def find_signature(signatures: Signatures, name: str) -> meta_graph_pb2.Signatur
 
 
 def check_forms(
-    signature: meta_graph_pb2.SignatureDef, forms: Mapping[str, TensorForm], max_rows: int = MAX_ROWS
+    signature: meta_graph_pb2.SignatureDef, forms: Mapping[str, TensorForm], max_rows: int | None = MAX_ROWS
 ) -> None:
-    """Checks a request's tensors against a signature.
+    """Checks a request's tensors against a signature; `max_rows` None allows any number of candidates.
 
     Raises:
         InvalidRequestError: an input is missing, unknown, or of another type or shape; inputs have different numbers of
@@ -102,7 +116,7 @@ def check_forms(
         raise InvalidRequestError(f"{', '.join(fewer)}: fewer candidates than the other inputs, which have {most}")
     if most == 0:
         raise InvalidRequestError(f"{', '.join(rows)}: the request holds no candidates")
-    if most > max_rows:
+    if max_rows is not None and most > max_rows:
         raise InvalidRequestError(f"{', '.join(rows)}: {most} candidates, but a request holds at most {max_rows}")
 
 

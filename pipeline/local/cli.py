@@ -18,6 +18,7 @@ from ranker.command_line import (
     print_error,
     readable_folder,
     readable_text,
+    without_patterns,
     writable_folder,
 )
 from ranker.config.pipeline import PipelineConfig
@@ -64,7 +65,7 @@ def _command(options: argparse.Namespace) -> int:
     path = options.workdir or Path("workdir") / options.config
     if options.rollback:
         readable_folder("--workdir", path)
-    writable_folder("--workdir", path, without_globs=True)
+    without_patterns("--workdir", writable_folder("--workdir", path))
     workdir = Workdir(path.resolve())
     workdir.check()
     if options.rollback:

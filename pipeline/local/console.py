@@ -147,7 +147,7 @@ def blessing(summary: RunSummary) -> str:
     if not summary.blessed:
         return "[red]not blessed[/]"
     undecided = [name for name, metrics in summary.objectives.items() if metrics.state == "too few"]
-    return f"[yellow]blessed, with {TOO_FEW} {escape(', '.join(undecided))}[/]" if undecided else "[green]blessed[/]"
+    return f"[yellow]blessed, with {TOO_FEW} {in_markup(', '.join(undecided))}[/]" if undecided else "[green]blessed[/]"
 
 
 def _number(value: float | None) -> str:

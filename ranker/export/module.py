@@ -85,7 +85,7 @@ class FeedRanker(tf.Module):
         self._objectives = tuple(objectives)
         self._margins = margins
         self._forest_share = forest_share
-        self._max_rows = max_rows
+        self.max_rows = max_rows
         self._utility = utility or Utility()
         self._examination = examination
         self._tower_names = input_names([keys.LEAVES, *(name for name in inputs.tensor_specs() if name != keys.LEAVES)])
@@ -157,7 +157,7 @@ class FeedRanker(tf.Module):
         optional = [name for name in self._raw.exposure_specs() if name in specs]
 
         def checked(tensors: Tensors) -> Scores:
-            return score(check_shapes(tensors, specs, self._max_rows, optional))
+            return score(check_shapes(tensors, specs, self.max_rows, optional))
 
         return tf.function(checked).get_concrete_function(dict(specs))
 
@@ -222,7 +222,7 @@ class FeedRanker(tf.Module):
         raw = {**self._checked(batch), keys.FOREST_FEATURES: transformed[keys.FOREST_FEATURES]}
         if xla and self._xla_forest is not None:
             compiled = tf.function(partial(self._with_leaves, forest=self._xla_forest), jit_compile=True)
-            relevance = in_padded_batches(compiled, raw, self._max_rows)
+            relevance = in_padded_batches(compiled, raw, self.max_rows)
         else:
             relevance = self._with_leaves(raw, self._forest)
         return self._as_scores(self._examined(relevance, exposure, transformed.get(keys.EXAMINED_BY)))

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from ranker.export.module import FeedRanker
+from ranker.export.row_limit import write_row_limit
 from ranker.export.training_state import TrainingState
 from ranker.files import atomic_folder
 from ranker.registry.layout import MANIFEST, SAVED_MODEL, STATE
@@ -30,19 +31,23 @@ def export_saved_model(
     # A later copy to the push destination is flushed to disk; this one can be made again.
     with atomic_folder(directory, last=SAVED_MODEL, durable=False) as folder:
         tf.saved_model.save(module, str(folder), signatures=module.signatures())
-        _write_defaults(folder / SAVED_MODEL, module.defaults())
+        _complete_signatures(folder / SAVED_MODEL, module.defaults(), module.max_rows)
         (folder / MANIFEST).parent.mkdir(exist_ok=True)
         (folder / MANIFEST).write_text(manifest.to_json())
         if state is not None:
             state.save(str(folder / STATE))
 
 
-def _write_defaults(path: Path, defaults: Mapping[str, Mapping[str, tf.Tensor]]) -> None:
-    """Adds to a SavedModel's signatures the values of inputs that a request leaves out; servers look it up there."""
+def _complete_signatures(path: Path, defaults: Mapping[str, Mapping[str, tf.Tensor]], max_rows: int) -> None:
+    """Adds to a SavedModel's signatures what servers and clients look up there: the values of inputs that a request
+    leaves out, and the maximum number of candidates.
+    """
     saved = saved_model_pb2.SavedModel()
     saved.ParseFromString(path.read_bytes())
     for signature, values in defaults.items():
         for name, value in values.items():
             tensor = tf.make_tensor_proto(value)
             saved.meta_graphs[0].signature_def[signature].defaults[name].CopyFrom(tensor)
+    for name in saved.meta_graphs[0].signature_def:
+        write_row_limit(saved.meta_graphs[0].signature_def[name], max_rows)
     path.write_bytes(saved.SerializeToString(deterministic=True))
