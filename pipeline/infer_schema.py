@@ -12,9 +12,13 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from pipeline.configs import ConfigError, load_config
 from pipeline.local.day_reading import profile_day
 from pipeline.schema_draft import draft_schema, largest_drift, points_to_review, statistics_of
+from ranker.command_line import UsageError, print_error, writable_file
 from ranker.feed_log.columns import columns_of
 from ranker.feed_log.layout import FeedLogError, latest_day, list_days, parse_day, reference_days
 from ranker.files import write_text
+from ranker.plain_text import sentence
+
+_USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,29 +27,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load_config(options.config)
         out = options.out or Path(config.schema)
+        what = "--out" if options.out else f"--config {options.config}: schema"
         if out.exists() and not options.force:
             raise FileExistsError(f"{out} is already there; --force replaces it, --out FILE writes elsewhere")
-        day = parse_day(options.day) if options.day else latest_day(options.feed_log)
+        writable_file(what, out)
+        day = parse_day(options.day) if options.day is not None else latest_day(options.feed_log)
         columns = columns_of(
             config.objective_names, config.features, config.keys, config.timestamps, config.exploration
         )
         before = sorted(set(reference_days(day, config.train_days)) & set(list_days(options.feed_log)))
         # Read in this process first: Beam would print a traceback before the error of a bad value.
-        profiles = [profile_day(config, Path(options.feed_log), one, _warn) for one in (*before, day)]
+        profiles = [profile_day(config, options.feed_log, one, _warn) for one in (*before, day)]
         schema = draft_schema(columns, statistics_of(options.feed_log, [day], columns), largest_drift(profiles))
-    except (FeedLogError, FileExistsError, ConfigError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    _write(schema, out, day)
+        _write(schema, out, day)
+    except (FeedLogError, ConfigError, UsageError, OSError) as error:
+        print_error(error)
+        return _USAGE
     print(f"wrote {out}, from {day} and the {len(before)} days before it; please review it:")
     for point in points_to_review(schema, columns):
-        print(f"  {point}")
+        print(f"  {sentence(point)}")
     print("  drift_comparator thresholds, min_fraction and min_domain_mass: tighten them once you know your data")
     return 0
 
 
 def _warn(warning: str) -> None:
-    print(f"warning: {warning}", file=sys.stderr)
+    print(f"warning: {sentence(warning)}", file=sys.stderr)
 
 
 def _write(schema: schema_pb2.Schema, out: Path, day: date) -> None:

@@ -39,6 +39,9 @@ class FeedRankerServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
         folder: the SavedModel's folder; its name is the version number.
         model_name: the model's name in requests.
         max_rows: maximum number of candidates per request, if that is lower than the model's.
+
+    Raises:
+        ValueError: the SavedModel has no default signature.
     """
 
     def __init__(self, folder: Path, model_name: str, max_rows: int | None = None) -> None:
@@ -47,6 +50,8 @@ class FeedRankerServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
         self._max_rows = max_rows
         self._model = tf.saved_model.load(str(folder))
         self._signatures = read_signatures(folder)
+        if _DEFAULT_SIGNATURE not in self._signatures:
+            raise ValueError(f"it has no signature {_DEFAULT_SIGNATURE}")
 
     def Predict(  # noqa: N802, gRPC's name
         self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext

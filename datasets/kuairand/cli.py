@@ -14,8 +14,12 @@ from datasets.kuairand.conversion import feed_log_days
 from datasets.kuairand.files import LOGS, RANDOM_LOGS, USERS, VIDEOS, RawDataError, find_raw_files
 from datasets.kuairand.histories import PRIOR_STRENGTH
 from datasets.kuairand.raw import OBJECTIVES, RawTables, read_raw
+from ranker.command_line import UsageError, make_console, print_error, writable_folder
+from ranker.feed_log.layout import FeedLogError, list_days
 from ranker.feed_log.writing import day_folder, write_day
 from ranker.files import remove_leftovers
+
+_USAGE = 2
 
 _DESCRIPTION = f"""\
 Converts KuaiRand-Pure, a public log of a short-video feed (Gao et al., CIKM 2022), to a feed log: one row per
@@ -30,20 +34,23 @@ columns is_randomised and propensity.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns 0, or 1 after an error, which it prints in one line."""
+    """Runs the command line; returns 0, or 2 after an error, which it prints in one line."""
     options = _parser().parse_args(arguments)
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = make_console(stderr=True)
     try:
+        writable_folder("--out", options.out)
+        if options.out.exists():
+            list_days(options.out)  # refuses names that look like days and are none
         with console.status("Reading the raw files"):
             raw = read_raw(find_raw_files(options.raw))
         if not options.overwrite:
             _refuse_existing(options.out, raw.days)
         summary = _write(raw, options.out, options.prior_strength, options.overwrite, console)
-    except (RawDataError, OSError) as error:
-        console.print(f"error: {error}", style="red", markup=False)
-        return 1
-    Console(highlight=False).print(summary)
-    console.print(f"feed log written to {options.out}", markup=False)
+    except (RawDataError, FeedLogError, UsageError, OSError) as error:
+        print_error(error)
+        return _USAGE
+    make_console().print(summary)
+    console.print(f"feed log written to {options.out}", markup=False, soft_wrap=True)
     return 0
 
 

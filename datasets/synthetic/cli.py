@@ -22,6 +22,13 @@ from datasets.synthetic.parameters import (
 )
 from datasets.synthetic.vocabulary import OBJECTIVES
 from ranker import progress
+from ranker.command_line import make_console, number, print_error, whole_number, writable_folder
+from ranker.feed_log.layout import FeedLogError, parse_day
+
+_USAGE = 2
+_MAX_DAYS = 10_000
+_MAX_IMPRESSIONS = 100_000_000
+_MAX_STRENGTH = 100.0
 
 _DESCRIPTION = f"""\
 Simulates the homepage feed of a professional network: one row per impression in OUT/day-YYYY-MM-DD/*.parquet, with
@@ -35,12 +42,12 @@ days adds the missing ones.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns 0, or 1 after an error, which it prints in one line."""
+    """Runs the command line; returns 0, or 2 after an error, which it prints in one line."""
     options = _parser().parse_args(arguments)
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     began = time.perf_counter()
     try:
-        with _shown_progress(console):
+        writable_folder("--out", options.out)
+        with _shown_progress(make_console(stderr=True)):
             days = generate(
                 options.out,
                 options.days,
@@ -55,14 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 exploration=options.exploration,
             )
     except (ValueError, OSError) as error:
-        console.print(f"error: {error}", style="red", markup=False)
-        return 1
+        print_error(error)
+        return _USAGE
     seconds = time.perf_counter() - began
-    out = Console(highlight=False, soft_wrap=True)
-    out.print(_table(days))
+    out = make_console()
+    out.print(_table(days), soft_wrap=True)
     generated = sum(day.rows for day in days if day.generated)
     rate = f"; {generated:,} impressions generated in {seconds:.1f} s" if generated else "; nothing was missing"
-    out.print(f"feed log in {options.out}, true probabilities in {options.out / TRUTH}{rate}", markup=False)
+    where = f"feed log in {options.out}, true probabilities in {options.out / TRUTH}"
+    out.print(f"{where}{rate}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -71,15 +79,27 @@ def _parser() -> argparse.ArgumentParser:
         "python -m datasets.synthetic", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the feed log to write")
-    parser.add_argument("--days", type=int, default=8, metavar="N", help="days to generate (default: %(default)s)")
+    parser.add_argument(
+        "--days",
+        type=whole_number(1, _MAX_DAYS),
+        default=8,
+        metavar="N",
+        help="days to generate (default: %(default)s)",
+    )
     parser.add_argument(
         "--impressions-per-day",
-        type=int,
+        type=whole_number(1, _MAX_IMPRESSIONS),
         default=10_000,
         metavar="N",
         help="rows of each day; viewers, authors and items grow with them (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="another seed, another feed (default: 1)")
+    parser.add_argument(
+        "--seed",
+        type=whole_number(0, 2**32 - 1),
+        default=1,
+        metavar="N",
+        help="another seed, another feed (default: 1)",
+    )
     parser.add_argument(
         "--start",
         type=_day,
@@ -89,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--drift",
-        type=float,
+        type=number(0.0, _MAX_STRENGTH),
         default=DEFAULT_DRIFT,
         metavar="X",
         help="how much the tastes of groups, topics and base rates drift from day to day: 0 not at all, 1 mildly "
@@ -97,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--tastes",
-        type=float,
+        type=number(0.0, 2.0),
         default=DEFAULT_TASTES,
         metavar="X",
         help="hidden tastes, lasting preferences of each viewer for styles and authors that no column shows: their "
@@ -105,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--ranker-noise",
-        type=float,
+        type=number(0.0, _MAX_STRENGTH),
         default=DEFAULT_RANKER_NOISE,
         metavar="X",
         help="the production ranker orders each session by true log-odds plus noise with this standard deviation "
@@ -113,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--ranker-tastes",
-        type=float,
+        type=number(0.0, 1.0),
         default=DEFAULT_RANKER_TASTES,
         metavar="SHARE",
         help="share of the hidden tastes that the production ranker knows, from 0 to 1 (default: %(default)s)",
@@ -133,8 +153,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
-    except ValueError as error:
+        return parse_day(text)
+    except FeedLogError as error:
         raise argparse.ArgumentTypeError(f"expected a day as YYYY-MM-DD, got {text!r}") from error
 
 

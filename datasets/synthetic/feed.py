@@ -18,6 +18,7 @@ from datasets.synthetic.parameters import (
 )
 from datasets.synthetic.simulator import Simulator
 from datasets.synthetic.vocabulary import OBJECTIVES
+from ranker.feed_log.layout import list_days
 from ranker.feed_log.writing import day_folder, day_writer
 from ranker.files import remove_leftovers
 from ranker.progress import ProgressReporter
@@ -74,6 +75,7 @@ def generate(
 
     Raises:
         ValueError: a setting is out of range, or `feed.json` is corrupt.
+        FeedLogError: a name in `out` looks like that of a day without being one.
         FileExistsError: `out` has a feed with other settings and `overwrite` is false, or a feed log that was not
             simulated.
 
@@ -85,6 +87,8 @@ def generate(
     settings = FeedParameters(impressions_per_day, seed, start, drift, tastes, ranker_noise, ranker_tastes, exploration)
     if days < 1:
         raise ValueError(f"days: needs at least 1, got {days}")
+    if days - 1 > (date.max - start).days:
+        raise ValueError(f"days: the calendar ends before {days} days from {start}")
     _claim(out, settings, overwrite)
     wanted = [start + timedelta(days=day) for day in range(days)]
     missing = [day for day in wanted if not _is_complete(out, day)]
@@ -98,6 +102,8 @@ def generate(
 
 def _claim(out: Path, settings: FeedParameters, overwrite: bool) -> None:
     """Checks that `out` is empty or has a feed with these settings; with `overwrite`, deletes its days."""
+    if out.exists():
+        list_days(out)  # refuses names that look like days and are none
     there = saved_settings(out)
     if there is None and any(out.glob("day-*")):
         raise FileExistsError(f"{out} holds a feed log that was not simulated; choose another folder")

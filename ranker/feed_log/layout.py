@@ -164,7 +164,10 @@ def open_all(files: Sequence[LogFile]) -> list[pq.FileMetaData]:
 
 
 def _list_folder(folder: str | Path) -> list[fs.FileInfo]:
-    filesystem, path = filesystem_of(folder)
+    try:
+        filesystem, path = filesystem_of(folder)
+    except (ValueError, ImportError) as error:
+        raise FeedLogError(f"feed log: {folder} cannot be read: {error}") from error
     if filesystem.get_file_info(path).type != fs.FileType.Directory:
         raise FeedLogError(f"feed log: there is no folder {folder}")
     try:

@@ -120,3 +120,66 @@ def test_a_bad_value_is_one_line_and_no_traceback_of_beam(
     assert f"error: {path}: dense column 'content', row 199: null; every impression needs an embedding of 3" in error
     assert "Traceback" not in error
     assert not small_config.exists()
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The last line of a command that ends with status 2, whether or not argparse ends it."""
+    try:
+        status = main(arguments)
+    except SystemExit as end:
+        status = end.code  # type: ignore[assignment]
+    assert status == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "Traceback" not in printed.err
+    return printed.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "path", ["file/below", "folder", "dangling", "/proc/schema.pbtxt", "gs://bucket/s", "two\nlines"]
+)
+def test_a_schema_that_cannot_be_written_is_refused_before_the_log_is_read(
+    path: str,
+    small_config: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    Path("folder").mkdir()
+    Path("dangling").symlink_to("nowhere")
+    line = refused(["--config", "small", "--feed-log", "nowhere", "--out", path, "--force"], capsys)
+    assert line.startswith("error: --out ")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["dangling", "file", "folder"]
+
+
+@pytest.mark.parametrize("path", ["file", "dangling", "nowhere", "", "two\nlines"])
+def test_a_feed_log_that_cannot_be_read_is_refused(
+    path: str,
+    small_config: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    Path("dangling").symlink_to("nowhere")
+    assert "error: " in refused(["--config", "small", "--feed-log", path], capsys)
+    assert not small_config.parent.exists()
+
+
+@pytest.mark.parametrize("day", ["2022-02-30", "20220405", "2022-4-5", "nan", "2022-W01-1"])
+@pytest.mark.usefixtures("small_config")
+def test_other_spellings_of_a_day_are_refused(day: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line = refused(["--config", "small", "--feed-log", "log", "--day", day], capsys)
+    assert line == f"error: {day!r} is not a day; write it as YYYY-MM-DD"
+
+
+@pytest.mark.parametrize("name", ["day-2022-4-5", "day-20220405", "Day-2022-04-05"])
+def test_folders_that_look_like_days_are_named(
+    name: str, small_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "log" / name).mkdir(parents=True)
+    assert repr(name) in refused(["--config", "small", "--feed-log", str(tmp_path / "log")], capsys)
+    assert not small_config.parent.exists()

@@ -28,7 +28,7 @@ def test_existing_days_are_refused_before_anything_is_written(
     out = tmp_path / "log"
     (out / "day-2022-04-26").mkdir(parents=True)
     (out / "day-2022-04-27").mkdir()
-    assert main(["--raw", str(raw_folder), "--out", str(out)]) == 1
+    assert main(["--raw", str(raw_folder), "--out", str(out)]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
         f"error: {out}/day-2022-04-26 and 1 more already exist; pass --overwrite to replace"
     )
@@ -51,7 +51,7 @@ def test_prior_strength_is_used(raw_folder: Path, tmp_path: Path) -> None:
 
 
 def test_an_error_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--raw", str(tmp_path / "nowhere"), "--out", str(tmp_path)]) == 1
+    assert main(["--raw", str(tmp_path / "nowhere"), "--out", str(tmp_path)]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert [line for line in printed.err.splitlines() if line.strip()] == [
@@ -66,6 +66,43 @@ def test_an_invalid_prior_strength_is_refused(strength: str, capsys: pytest.Capt
         main(["--raw", "raw", "--out", "out", f"--prior-strength={strength}"])
     assert caught.value.code == 2
     assert f"expected a number above 0, got '{strength}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", ["file", "file/below", "dangling", "/proc/feed", "s3://bucket/feed", "two\nlines"])
+def test_a_path_that_cannot_be_written_is_refused_before_the_raw_files_are_read(
+    path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    Path("dangling").symlink_to("nowhere")
+    assert main(["--raw", "nowhere", "--out", path]) == 2
+    printed = capsys.readouterr()
+    [line] = printed.err.splitlines()
+    assert line.startswith("error: --out ")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["dangling", "file"]
+
+
+@pytest.mark.parametrize("name", ["day-2022-4-5", "day-20220405", "day-2022-13-01", "Day-2022-04-05"])
+def test_folders_that_look_like_days_are_named(
+    name: str, raw_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "log"
+    (out / name).mkdir(parents=True)
+    assert main(["--raw", str(raw_folder), "--out", str(out)]) == 2
+    assert repr(name) in capsys.readouterr().err
+    assert [entry.name for entry in out.iterdir()] == [name]
+
+
+def test_a_raw_file_that_is_a_folder_is_named(
+    raw_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    users = raw_folder / "user_features_pure.csv"
+    users.unlink()
+    users.mkdir()
+    assert main(["--raw", str(raw_folder), "--out", str(tmp_path / "log")]) == 2
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert str(users) in line
+    assert not (tmp_path / "log").exists()
 
 
 def test_runs_as_a_module() -> None:

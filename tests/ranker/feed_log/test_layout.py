@@ -117,6 +117,12 @@ def test_a_path_can_have_any_characters(feed_log: Path, tmp_path: Path, name: st
     assert open_parquet(files[0].path).metadata.num_rows == 40
 
 
+@pytest.mark.parametrize("uri", ["nowhere://bucket/log", "s3://", "http:// /"])
+def test_a_uri_of_no_known_form_is_refused(uri: str) -> None:
+    with pytest.raises(FeedLogError):
+        list_days(uri)
+
+
 def test_no_folder_and_no_days(tmp_path: Path) -> None:
     with pytest.raises(FeedLogError, match=r"there is no folder .*nowhere"):
         latest_day(tmp_path / "nowhere")
