@@ -2,12 +2,16 @@
 
 import argparse
 from collections.abc import Callable, Mapping
-from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from ranker.command_line import UsageError, port, readable_text, whole_number
+from ranker.command_line import day as as_day
 from ranker.feed_log.day import time_zone
+from ranker.plain_text import one_line, sentence, visible
 
 BUILT_IN = "feed"
+_MAX_DAYS_BEFORE = 9_999
 
 _EPILOG = """\
 exit status: 0 success, 1 the cluster does not answer or refuses, 2 the command or the config is not valid
@@ -49,7 +53,7 @@ def _for_compile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--day",
         dest="default_day",
-        type=date.fromisoformat,
+        type=as_day,
         metavar="YYYY-MM-DD",
         help="the default day of runs (default: every run has to pass a day)",
     )
@@ -98,25 +102,34 @@ def _add_pipeline(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--image", metavar="NAME@sha256:…", help="the container image, built by deploy/Dockerfile")
     group.add_argument(
         "--feed-log",
+        type=_place,
         metavar="DIR",
         help="the folder of day folders: a path on a mounted volume, or a URI such as gs://",
     )
     group.add_argument(
-        "--push-destination", metavar="DIR", help="where blessed models go (default: the config's, or /models/NAME)"
+        "--push-destination",
+        type=_place,
+        metavar="DIR",
+        help="where blessed models go (default: the config's, or /models/NAME)",
     )
     group.add_argument(
-        "--pipeline-root", metavar="URI", help="where artifacts are stored (default: the config's, or the cluster's)"
+        "--pipeline-root",
+        type=_place,
+        metavar="URI",
+        help="where artifacts are stored (default: the config's, or the cluster's)",
     )
     group.add_argument("--no-cache", dest="cache", action="store_false", help="do not reuse outputs of earlier runs")
 
 
 def _add_run(parser: argparse.ArgumentParser, name: str, day: str) -> argparse._ArgumentGroup:
     group = parser.add_argument_group("the run")
+    group.add_argument("--day", type=as_day, metavar="YYYY-MM-DD", help=f"the day to evaluate on (default: {day})")
     group.add_argument(
-        "--day", type=date.fromisoformat, metavar="YYYY-MM-DD", help=f"the day to evaluate on (default: {day})"
-    )
-    group.add_argument(
-        "--days-before", type=_count, default=0, metavar="N", help="days before that date, 1 for yesterday (default: 0)"
+        "--days-before",
+        type=whole_number(0, _MAX_DAYS_BEFORE),
+        default=0,
+        metavar="N",
+        help="days before that date, 1 for yesterday (default: 0)",
     )
     group.add_argument(
         "--timezone",
@@ -125,9 +138,11 @@ def _add_run(parser: argparse.ArgumentParser, name: str, day: str) -> argparse._
         metavar="NAME",
         help="time zone of dates and --cron; it has to be that of the cluster's scheduler (default: %(default)s)",
     )
-    group.add_argument("--name", help=name)
-    group.add_argument("--experiment", metavar="NAME", help="groups runs (default: feed-ranker-NAME)")
-    group.add_argument("--service-account", metavar="NAME", help="service account of the pods (default: the cluster's)")
+    group.add_argument("--name", type=_label, help=name)
+    group.add_argument("--experiment", type=_label, metavar="NAME", help="groups runs (default: feed-ranker-NAME)")
+    group.add_argument(
+        "--service-account", type=_label, metavar="NAME", help="service account of the pods (default: the cluster's)"
+    )
     return group
 
 
@@ -136,41 +151,79 @@ def _add_connection(parser: argparse.ArgumentParser) -> None:
         "the cluster", "The options of kfp.Client. A secret written as @FILE is read from that file."
     )
     group.add_argument(
-        "--host", metavar="URL", help="the API server (default: the cluster that this runs in, or that of kube config)"
+        "--host",
+        type=_url,
+        metavar="URL",
+        help="the API server (default: the cluster that this runs in, or that of kube config)",
     )
-    group.add_argument("--namespace", metavar="NAME", help="namespace of experiments and runs, on multi-user servers")
+    group.add_argument(
+        "--namespace", type=_label, metavar="NAME", help="namespace of experiments and runs, on multi-user servers"
+    )
     group.add_argument("--existing-token", type=_secret, metavar="SECRET", help="a bearer token")
     group.add_argument("--cookies", type=_secret, metavar="SECRET", help="a cookie, such as authservice_session=…")
     group.add_argument("--service-account-token", type=Path, metavar="FILE", help="a token that Kubernetes renews")
     group.add_argument("--client-id", metavar="ID", help="client of Identity-Aware Proxy")
     group.add_argument("--other-client-id", metavar="ID", help="desktop client for Identity-Aware Proxy")
     group.add_argument("--other-client-secret", type=_secret, metavar="SECRET", help="secret of the desktop client")
-    group.add_argument("--proxy", metavar="URL", help="an HTTP proxy")
+    group.add_argument("--proxy", type=_url, metavar="URL", help="an HTTP proxy")
     group.add_argument("--ssl-ca-cert", type=Path, metavar="FILE", help="CA certificate of the server")
     group.add_argument(
         "--no-verify-ssl", dest="verify_ssl", action="store_false", help="do not verify the server's certificate"
     )
-    group.add_argument("--kube-context", metavar="NAME", help="a context of the kube config")
+    group.add_argument("--kube-context", type=_label, metavar="NAME", help="a context of the kube config")
 
 
 def _secret(text: str) -> str:
-    """A secret, or with `@FILE` the content of that file, as command lines are visible to other users."""
-    if not text.startswith("@"):
-        return text
-    try:
-        return Path(text[1:]).read_text().strip()
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"{text[1:]} cannot be read: {error.strerror}") from None
+    """A secret, or with `@FILE` the content of that file, as command lines are visible to other users.
+
+    No message shows the secret itself.
+    """
+    secret = text
+    if text.startswith("@"):
+        try:
+            secret = readable_text("@", Path(text[1:])).strip()
+        except UsageError as error:
+            raise argparse.ArgumentTypeError(str(error).removeprefix("@ ")) from None
+    if not secret or visible(secret) != secret or "\n" in secret:
+        raise argparse.ArgumentTypeError("a secret is one line of text")
+    return secret
 
 
 def _zone(text: str) -> str:
     try:
         return time_zone(text).key
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise argparse.ArgumentTypeError(sentence(str(error), 200)) from None
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not 0 or more")
-    return int(text)
+def _label(text: str) -> str:
+    if not text.strip() or one_line(text) != text:
+        raise argparse.ArgumentTypeError(f"{one_line(text, 60)!r} is no name; a name is one line of text")
+    return text
+
+
+def _place(text: str) -> str:
+    """A path in the containers or a URI."""
+    if not text.strip() or visible(text) != text or "\n" in text:
+        raise argparse.ArgumentTypeError(f"{one_line(text, 60)!r} is neither a path nor a URI")
+    return text
+
+
+def _url(text: str) -> str:
+    """A URL of a server; without a scheme it is one of https."""
+    refusal = f"{one_line(text, 60)!r} is not a URL such as http://localhost:8080"
+    url = text if "://" in text else f"https://{text}"
+    try:
+        parts = urlsplit(url)
+        netloc = parts.netloc.rpartition("@")[2]
+        host, port_text = parts.hostname or "", netloc.rpartition(":")[2] if netloc.rstrip("]") == netloc else ""
+        if ":" in netloc.rpartition("]")[2]:
+            port(port_text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{refusal}: {error}") from None
+    except ValueError:
+        raise argparse.ArgumentTypeError(refusal) from None
+    printable = text.isascii() and text.isprintable() and " " not in text
+    if parts.scheme not in ("http", "https") or not host or not printable:
+        raise argparse.ArgumentTypeError(refusal)
+    return text

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-import sys
+import ssl
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +15,16 @@ from pipeline.kubeflow.arguments import make_parser
 from pipeline.kubeflow.cron import parse_cron
 from pipeline.kubeflow.image import check_image
 from pipeline.kubeflow.job import Connection, Job, KubeflowError
+from pipeline.kubeflow.package import check_package
 from pipeline.local.quiet import output_to_file
+from ranker.command_line import (
+    UsageError,
+    explained,
+    print_error,
+    readable_file,
+    readable_text,
+    writable_file,
+)
 from ranker.feed_log.day import day_of, scheduled_day, time_zone
 
 if TYPE_CHECKING:
@@ -34,31 +43,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser({"compile": _compile, "submit": _submit, "schedule": _schedule}).parse_args(arguments)
     try:
         options.command(options)
-    except (ConfigError, UsageError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (ConfigError, UsageError, OSError) as error:
+        print_error(error)
         return USAGE
     except KubeflowError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error)
         return FAILED
     return DONE
-
-
-class UsageError(ValueError):
-    """The command line is not valid; the message says what to change."""
 
 
 def _compile(options: argparse.Namespace) -> None:
     output = options.output or Path(f"{options.config}.yaml")
     if output.suffix not in (".yaml", ".yml"):
         raise UsageError(f"--output {output}: Kubeflow takes files that end in .yaml")
+    load_config(options.config)
+    writable_file("--output", output)
     _write_package(options, output)
     print(f"compiled {output}")
 
 
 def _submit(options: argparse.Namespace) -> None:
     day = options.day or day_of(datetime.now(UTC), options.timezone, options.days_before)
-    client = _connect(options)
     with _package(options) as package:
+        client = _connect(options)
         run_id = client.submit(_job(options, package, day.isoformat()), options.name or f"{options.config} {day}")
     print(f"submitted {run_id}, evaluates on {day}: {client.page('run', run_id)}")
 
@@ -72,8 +79,8 @@ def _schedule(options: argparse.Namespace) -> None:
     day = options.day.isoformat() if options.day else scheduled_day(SCHEDULED_MOMENT, zone, options.days_before)
     name = options.name or _pipeline_name(options)
     description = f"{options.cron} ({zone})"
-    client = _connect(options)
     with _package(options) as package:
+        client = _connect(options)
         job = _job(options, package, day)
         identity, earlier = client.schedule(job, name, cron.with_seconds(), description, options.catch_up)
     print(f"scheduled {name} at {description}, one run at a time: {client.page('recurringrun', identity)}")
@@ -90,6 +97,14 @@ def _pipeline_name(options: argparse.Namespace) -> str:
 
 
 def _connect(options: argparse.Namespace) -> "KubeflowClient":
+    if options.service_account_token:
+        readable_text("--service-account-token", options.service_account_token)
+    if options.ssl_ca_cert:
+        readable_file("--ssl-ca-cert", options.ssl_ca_cert)
+        try:
+            ssl.create_default_context(cafile=options.ssl_ca_cert)
+        except ssl.SSLError:
+            raise UsageError(f"--ssl-ca-cert {options.ssl_ca_cert}: it holds no certificates in PEM") from None
     from pipeline.kubeflow.client import KubeflowClient
 
     return KubeflowClient(
@@ -129,8 +144,7 @@ def _job(options: argparse.Namespace, package: Path, day: str) -> Job:
 def _package(options: argparse.Namespace) -> Iterator[Path]:
     """The compiled pipeline of `--package`, or else one that is compiled now."""
     if options.package:
-        if not options.package.is_file():
-            raise UsageError(f"--package {options.package}: there is no such file")
+        check_package(options.package)
         if options.image or options.push_destination or not options.cache:
             raise UsageError(
                 "--image, --push-destination and --no-cache are compiled in; they cannot be combined with --package"
@@ -156,5 +170,5 @@ def _write_package(options: argparse.Namespace, path: Path) -> None:
             config = with_overrides(config, options.push_destination, options.pipeline_root)
             day: date | None = getattr(options, "default_day", None)
             compile_pipeline(config, options.image, options.feed_log, day, options.cache).write(path)
-    except (ValueError, FileNotFoundError) as error:
-        raise UsageError(str(error)) from None
+    except (ValueError, OSError) as error:
+        raise UsageError(explained(error)) from None

@@ -7,6 +7,7 @@ import logging
 import ssl
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
 
@@ -132,8 +133,10 @@ class KubeflowClient:
             raise KubeflowError(f"{where} refused: {_reason(error)}") from error
         except urllib3.exceptions.HTTPError as error:
             raise KubeflowError(f"{where} does not answer: {error}") from error
-        except TimeoutError as error:
+        except (AttributeError, KeyError, TimeoutError, TypeError, ValueError) as error:
             raise KubeflowError(f"{where} answers, but not as Kubeflow Pipelines does: {error}") from error
+        except Exception as error:  # kfp passes on what its own dependencies raise, such as for a bad kube config
+            raise KubeflowError(f"{where} cannot be reached: {error}") from error
         finally:
             logging.disable(logging.NOTSET)
 
@@ -151,7 +154,7 @@ def _check_answers(connection: Connection) -> None:
             return
     except HTTPError:
         return  # it answers; whether it accepts an anonymous request does not matter
-    except (URLError, OSError, ValueError) as error:
+    except (URLError, OSError, ValueError, HTTPException) as error:
         reason = error.reason if isinstance(error, URLError) else error
         raise KubeflowError(f"{host} does not answer: {reason}; is --host right, and the port forwarded?") from None
 

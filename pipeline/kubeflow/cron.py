@@ -41,7 +41,12 @@ class Cron:
         return list(islice(self._times(after, zone), count))
 
     def _times(self, after: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-        for clock in croniter(self.line, after.astimezone(zone).replace(tzinfo=None)).all_next(datetime):
+        clocks = croniter(self.line, after.astimezone(zone).replace(tzinfo=None)).all_next(datetime)
+        while True:
+            try:
+                clock = next(clocks)
+            except (CroniterBadDateError, OverflowError, StopIteration):
+                return  # the calendar ends
             moment = clock.replace(tzinfo=zone)
             # Clocks that are put forward skip some times.
             exists = moment.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == clock

@@ -2,7 +2,7 @@
 
 import re
 
-_PINNED_IMAGE = re.compile(r"[^\s@]+(@sha256:[0-9a-f]{64}|:(?!latest$)\w[\w.-]{0,127})")
+_PINNED_IMAGE = re.compile(r"[\w./:-]+(@sha256:[0-9a-f]{64}|:(?!latest$)\w[\w.-]{0,127})", re.ASCII)
 
 
 def check_image(image: str) -> str:

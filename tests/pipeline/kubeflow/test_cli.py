@@ -231,3 +231,161 @@ def test_help_says_what_a_command_does(command: str, capsys: pytest.CaptureFixtu
     assert "--image NAME@sha256:…" in said
     assert ("--host URL" in said) == (command != "compile")
     assert ("--cron FIELDS" in said) == (command == "schedule")
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The last line of a command that ends with status 2, whether or not argparse ends it."""
+    try:
+        status = main(arguments)
+    except SystemExit as end:
+        status = end.code  # type: ignore[assignment]
+    assert status == USAGE
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "Traceback" not in printed.err
+    return printed.err.splitlines()[-1]
+
+
+ODD_DAYS = ("2022-02-30", "20220405", "2022-4-5", "", "nan", "2022-13-01")
+ODD_ZONES = ("Mars/Olympus", "", "Europe", "../../etc/passwd", "/etc/localtime", "UTC\n", "\x00", "x" * 5_000, "+02:00")
+ODD_COUNTS = ("-1", "nan", "1.5", "10000", "9" * 5_000, "", "\u0663")
+ODD_URLS = (
+    *(
+        "http://localhost:99999",
+        "http://localhost:0",
+        "http://localhost:-1",
+        "http://localhost:http",
+        "http://localhost:",
+    ),
+    *("ftp://localhost", "http://", "http://[::1", "a b", "http://two\nlines", "", "://", "localhost:70000"),
+)
+ODD_NAMES = ("", " ", "two\nlines", "\x1b[31m", "x" * 5_000)
+ODD_PLACES = ("", " ", "two\nlines", "\x00")
+
+
+@pytest.mark.parametrize("command", ["submit", "schedule"])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("--day", value) for value in ODD_DAYS),
+        *(("--timezone", value) for value in ODD_ZONES),
+        *(("--days-before", value) for value in ODD_COUNTS),
+        *(("--host", value) for value in ODD_URLS),
+        *(("--proxy", value) for value in ODD_URLS),
+        *(
+            (option, value)
+            for option in ("--name", "--experiment", "--namespace", "--service-account", "--kube-context")
+            for value in ODD_NAMES
+        ),
+        *((option, value) for option in ("--feed-log", "--pipeline-root") for value in ODD_PLACES),
+        *(("--existing-token", value) for value in ("", "two\nlines", "@/no/such/file", "@/", "@/dev/null")),
+    ],
+)
+def test_odd_options_are_refused_before_a_cluster_is_asked(
+    command: str, option: str, value: str, package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cron = ["--cron", "0 3 * * *"] if command == "schedule" else []
+    line = refused([command, "--package", str(package), *cron, f"{option}={value}"], capsys)
+    assert f"argument {option}: " in line
+    assert len(line) < 500
+
+
+def test_a_secret_is_not_shown(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "s3cret" not in refused(["submit", "--package", str(package), "--cookies", "s3cret\n"], capsys)
+
+
+@pytest.mark.parametrize(
+    "cron",
+    [
+        *(
+            "0 0 30 2 *",
+            "0 0 31 2,4,6,9,11 *",
+            "0 0 30-31 2 *",
+            "0 0 31 */2 * *",
+            "",
+            "* * * *",
+            "60 * * * *",
+            "0 24 * * *",
+        ),
+        *("0 3 * * 8", "0 3 0 * *", "0 3 * 13 *", "*/0 * * * *", "nan * * * *", "@daily", "0 3 L * *", "5-1 * * * *"),
+        *("99999999999999999999 * * * *", "0 3 * * \u0663", "x" * 5_000),
+    ],
+)
+def test_cron_lines_that_never_fire_or_are_none_are_refused(
+    cron: str, server: StubServer, package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = refused(["schedule", "--package", str(package), "--host", server.url, "--cron", cron], capsys)
+    assert line.startswith("error: --cron: ") or "expected one argument" in line
+    assert not server.requests
+
+
+NOT_A_PACKAGE = {
+    "empty.yaml": b"",
+    "list.yaml": b"[1, 2]",
+    "text.yaml": b"pipeline",
+    "broken.yaml": b"a: [1, 2",
+    "binary.yaml": bytes(range(256)),
+    "tag.yaml": b"!!python/object/apply:os.system ['true']",
+    "other.yaml": b"kind: Deployment",
+    "three.yaml": b"a: 1\n---\nb: 1\n---\nc: 1",
+    "feed.json": b"{}",
+    "feed.yaml": b"",
+}
+
+
+@pytest.mark.parametrize(
+    "name", [*NOT_A_PACKAGE, "folder.yaml", "dangling.yaml", "nowhere.yaml", "empty.yaml/below.yaml"]
+)
+def test_what_is_no_package_is_refused_before_a_cluster_is_asked(
+    name: str, server: StubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file, content in NOT_A_PACKAGE.items():
+        (tmp_path / file).write_bytes(content)
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "dangling.yaml").symlink_to("nowhere")
+    line = refused(["submit", "--package", str(tmp_path / name), "--host", server.url], capsys)
+    assert line.startswith(f"error: --package {tmp_path / name}: ")
+    assert not server.requests
+
+
+@pytest.mark.parametrize(
+    "path", ["file/f.yaml", "folder.yaml", "dangling.yaml", "/proc/f.yaml", "gs://b/f.yaml", "a\nb.yaml"]
+)
+def test_a_package_that_cannot_be_written_is_refused_before_it_is_compiled(
+    path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    Path("folder.yaml").mkdir()
+    Path("dangling.yaml").symlink_to("nowhere")
+    assert refused(["compile", "--image", "feed:1", "--feed-log", "/log", "--output", path], capsys).startswith(
+        "error: --output "
+    )
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["dangling.yaml", "file", "folder.yaml"]
+
+
+@pytest.mark.parametrize("option", ["--ssl-ca-cert", "--service-account-token"])
+@pytest.mark.parametrize("path", ["nowhere", "", "binary", "dangling"])
+def test_files_of_the_connection_that_cannot_be_used_are_refused(
+    option: str,
+    path: str,
+    server: StubServer,
+    package: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    arguments = ["submit", "--package", str(package), "--host", server.url, option, str(tmp_path / path)]
+    assert refused(arguments, capsys).startswith(f"error: {option} {tmp_path / path}: ")
+    assert not server.requests
+
+
+@pytest.mark.parametrize(
+    "image", ["feed", "feed:latest", "feed:", ":1", "two\nlines:1", "\x1b:1", "a b:1", "feed@sha256:0", "féed:1"]
+)
+def test_odd_images_are_refused(image: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "feed.yaml"
+    line = refused(["compile", "--image", image, "--feed-log", "/log", "--output", str(output)], capsys)
+    assert line.startswith("error: image: ")
+    assert not output.exists()
