@@ -127,7 +127,9 @@ def _run(prepared: DayRun, run_id: str, console: Console) -> RunSummary:
 
 def _print_pushed_before(summary: RunSummary, console: Console) -> None:
     if summary.pushed_model is not None:
-        console.print(f"the model was pushed before that, to {in_markup(summary.pushed_model)}", soft_wrap=True, highlight=False)
+        console.print(
+            f"the model was pushed before that, to {in_markup(summary.pushed_model)}", soft_wrap=True, highlight=False
+        )
 
 
 def _print_verdict(summary: RunSummary, console: Console) -> None:
