@@ -12,7 +12,7 @@ from tfx.types.artifact import Artifact
 
 from ranker.feed_log.day import resolve_day
 from ranker.identity.training import TrainingIdentity, identify
-from ranker.registry.start import STATE_FOLDER, StartPlan, read_plan
+from ranker.registry.plan import STATE_FOLDER, StartPlan, read_plan
 
 EVALUATION_FILE = "gates.json"
 HISTORY_FILE = "history.json"

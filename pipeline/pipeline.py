@@ -30,7 +30,8 @@ from ranker.identity.code import code_fingerprint
 from ranker.identity.compatibility import warm_start_parts
 from ranker.identity.recipe import recipe_fingerprint
 from ranker.registry.baseline import BaselineChoice
-from ranker.registry.start import NO_VERSION, StartPlan, make_plan
+from ranker.registry.plan import StartPlan
+from ranker.registry.start import NO_VERSION, make_plan
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 

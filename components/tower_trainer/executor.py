@@ -34,7 +34,7 @@ from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
 from ranker.registry.layout import TOWER_STATE
 from ranker.registry.manifest import Lineage, Manifest
-from ranker.registry.start import StartPlan
+from ranker.registry.plan import StartPlan
 from ranker.storage import join
 from ranker.towers.data import count_labels, random_impressions, training_batches
 from ranker.towers.examination import ExaminationModel, fit_examination

@@ -13,7 +13,8 @@ from ranker.config.documents import from_json
 from ranker.config.retraining import Retraining
 from ranker.feed_log.day import resolve_day
 from ranker.registry.layout import STATE
-from ranker.registry.start import NO_VERSION, REQUESTED_COLD_START, STATE_FOLDER, make_plan, write_plan
+from ranker.registry.plan import STATE_FOLDER, write_plan
+from ranker.registry.start import NO_VERSION, REQUESTED_COLD_START, make_plan
 from ranker.storage import copy_folder, exists, join
 
 

@@ -161,6 +161,9 @@ def _one_day(
     if summary.failure is not None:
         failed, error = summary.failure.component, in_markup(summary.failure.error)
         console.print(f"            {failed}: {error}", soft_wrap=True, highlight=False)
+        if summary.pushed_model is not None:
+            pushed = f"            the model was pushed before that, to {summary.pushed_model}"
+            console.print(pushed, soft_wrap=True, highlight=False)
     else:
         for line in baseline_lines(summary):
             console.print(f"            {line}", soft_wrap=True, highlight=False)

@@ -24,7 +24,8 @@ from ranker.feed_log.layout import window_days
 from ranker.identity.training import TrainingIdentity, identify
 from ranker.monitoring.history import PAGE
 from ranker.registry.baseline import choose_baseline
-from ranker.registry.start import NO_VERSION, StartPlan
+from ranker.registry.plan import StartPlan
+from ranker.registry.start import NO_VERSION
 from ranker.registry.versions import find_serving_version, read_manifest
 from ranker.registry.withdrawal import destination_state
 from ranker.towers.workers import check_strategy

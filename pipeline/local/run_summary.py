@@ -11,7 +11,7 @@ from ranker.evaluation.gates import Outcome, Verdict
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.summary import ObjectiveMetrics
 from ranker.identity.training import TrainingIdentity
-from ranker.registry.start import StartPlan
+from ranker.registry.plan import StartPlan
 
 
 @dataclass(frozen=True)

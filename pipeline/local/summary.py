@@ -21,7 +21,7 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.evaluation import Evaluation
 from ranker.files import write_bytes, write_text
 from ranker.identity.training import TrainingIdentity
-from ranker.registry.start import StartPlan
+from ranker.registry.plan import StartPlan
 
 # The split or splits whose rows a component goes through.
 _ROWS = {

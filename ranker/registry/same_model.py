@@ -7,16 +7,19 @@ import hashlib
 from functools import cached_property
 from typing import Protocol
 
+from google.protobuf import empty_pb2, unknown_fields
+from google.protobuf.message import DecodeError
 from pyarrow import fs
 
-from ranker.registry.layout import MANIFEST
+from ranker.registry.layout import MANIFEST, SAVED_MODEL
 from ranker.registry.manifest import Manifest
 from ranker.registry.versions import read_manifest
 from ranker.storage import filesystem_of, parent_and_name
 
 _NOT_SERVED = MANIFEST.partition("/")[0] + "/"
-# TensorFlow writes a random identifier into this file.
-_RANDOM = "fingerprint.pb"
+_FINGERPRINT = "fingerprint.pb"
+_GRAPH, _SIGNATURES = 2, 3
+"""Fields of TensorFlow's `FingerprintDef`: the hashes of the graph and of the signatures."""
 _CHUNK = 1 << 20  # bytes
 
 
@@ -64,9 +67,12 @@ def same_model(one: Model, other: Model) -> bool:
 
 
 def content_digest(location: str) -> str:
-    """A hash of the names and bytes of all files that a server reads, in hexadecimal digits.
+    """A hash of all that a server reads, in hexadecimal digits.
 
-    `assets.extra`, with the manifest and the training state, is not served and does not count.
+    Every file counts by its name and bytes, except `saved_model.pb`. There TensorFlow numbers functions in the order in
+    which the process traced them, so equal models differ in bytes. It counts by the hashes in `fingerprint.pb`, which
+    ignore these numbers, or by its bytes if there are none. `assets.extra`, with the manifest and training state, is
+    not served and does not count.
 
     Args:
         location: path or URI of a SavedModel's folder.
@@ -75,13 +81,15 @@ def content_digest(location: str) -> str:
     # Paths come back with the root in front, but not always spelt as it was requested.
     depth = len(root.strip("/").split("/"))
     digest = hashlib.sha256()
-    files = [
-        ("/".join(info.path.strip("/").split("/")[depth:]), info)
+    names = [
+        "/".join(info.path.strip("/").split("/")[depth:])
         for info in filesystem.get_file_info(fs.FileSelector(root, recursive=True))
         if info.type == fs.FileType.File
     ]
-    for name, _ in sorted(files, key=lambda file: file[0]):
-        if name == _RANDOM or name.startswith(_NOT_SERVED):
+    graph = _graph_hashes(filesystem, f"{root}/{_FINGERPRINT}") if _FINGERPRINT in names else None
+    digest.update(f"{graph}\0".encode())
+    for name in sorted(names):
+        if name == _FINGERPRINT or name.startswith(_NOT_SERVED) or (name == SAVED_MODEL and graph is not None):
             continue
         own = hashlib.sha256()
         with filesystem.open_input_stream(f"{root}/{name}") as file:
@@ -89,3 +97,17 @@ def content_digest(location: str) -> str:
                 own.update(chunk)
         digest.update(f"{name}\0{own.hexdigest()}\0".encode())
     return digest.hexdigest()
+
+
+def _graph_hashes(filesystem: fs.FileSystem, path: str) -> str | None:
+    """The hashes of graph and signatures in a `fingerprint.pb`, read without TensorFlow; None if it has none."""
+    with filesystem.open_input_stream(path) as file:
+        content = file.read()
+    try:
+        message = empty_pb2.Empty.FromString(content)
+    except DecodeError:
+        return None
+    fields = {field.field_number: field.data for field in unknown_fields.UnknownFieldSet(message)}
+    if _GRAPH not in fields or _SIGNATURES not in fields:
+        return None
+    return f"{fields[_GRAPH]} {fields[_SIGNATURES]}"

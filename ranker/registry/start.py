@@ -7,53 +7,15 @@ the same decision, and so does a run that is restarted.
 from collections.abc import Mapping
 from datetime import date
 
-from pydantic.dataclasses import dataclass
-
-from ranker.config.retraining import Retraining, Start
-from ranker.documents import read_json, write_json
-from ranker.files import write_text
+from ranker.config.retraining import Retraining
 from ranker.registry.manifest import Manifest
+from ranker.registry.plan import StartPlan
 from ranker.registry.same_model import StoredModel
 from ranker.registry.versions import complete_versions, read_manifest
 from ranker.registry.withdrawal import read_withdrawals
-from ranker.storage import filesystem_of, join
+from ranker.storage import join
 
-PLAN_FILE = "plan.json"
-STATE_FOLDER = "state"
 NO_VERSION = "none"
-
-
-@dataclass(frozen=True)
-class StartPlan:
-    """What one training starts from.
-
-    Attributes:
-        start: `cold`, `warm` or `incremental`.
-        reason: why, as text.
-        parent: the version that it continues from; "" for a cold start.
-        train_days: number of newest days to train on, which the parent has not seen; None for the full window.
-        forest_day: the held-out day of the training that grew the parent's forest; "" for a cold start.
-        refresh_forest: whether the parent's forest is refreshed with the rows of `train_days`.
-        replay_days: number of days before `train_days` that the towers train on again.
-        parent_training: fingerprint of the parent's training; unlike the version, it does not change in a rollback.
-        parent_days: every day that the parent was trained on, YYYY-MM-DD; empty for a cold start or if unknown.
-    """
-
-    start: Start
-    reason: str
-    parent: str = ""
-    train_days: int | None = None
-    forest_day: str = ""
-    refresh_forest: bool = False
-    replay_days: int = 0
-    parent_training: str = ""
-    parent_days: tuple[str, ...] = ()
-
-    @property
-    def is_cold(self) -> bool:
-        """Whether Transform graph, forest and towers are all fitted from scratch."""
-        return self.start == "cold"
-
 
 REQUESTED_COLD_START = StartPlan("cold", "a cold start was requested")
 """The plan for the version "none"."""
@@ -94,19 +56,6 @@ def make_plan(
     if not version:
         return StartPlan("cold", f"no model has been pushed for a day before {day}")
     return _from_parent(version, read_manifest(push_destination, version) or Manifest(), day, retraining, parts)
-
-
-def write_plan(folder: str, plan: StartPlan) -> None:
-    """Writes the plan into a folder, a path or URI, atomically."""
-    write_text(join(folder, PLAN_FILE), write_json(plan))
-
-
-def read_plan(folder: str) -> StartPlan:
-    """Reads what `write_plan` wrote; raises DocumentError where the file is damaged."""
-    file = join(folder, PLAN_FILE)
-    filesystem, path = filesystem_of(file)
-    with filesystem.open_input_file(path) as opened:
-        return read_json(StartPlan, opened.read().decode("utf-8", "replace"), file)
 
 
 def _from_parent(

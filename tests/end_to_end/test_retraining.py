@@ -34,9 +34,9 @@ from ranker.evaluation.evaluation import Baseline
 from ranker.forest.model import Forest
 from ranker.registry.layout import STATE
 from ranker.registry.manifest import Lineage, Manifest, Republished
+from ranker.registry.plan import StartPlan
 from ranker.registry.rollback import roll_back
 from ranker.registry.same_model import content_digest
-from ranker.registry.start import StartPlan
 from ranker.registry.versions import complete_versions, read_manifest
 from tests.end_to_end.conftest import ROOT
 

@@ -49,3 +49,11 @@ def test_the_recipe_covers_how_transform_reads_columns() -> None:
 def test_no_node_is_a_resolver(dag: Pipeline) -> None:
     """Kubeflow cannot run those."""
     assert all(isinstance(component, BaseComponent) for component in dag.components)
+
+
+def test_the_recipe_does_not_cover_how_versions_are_published_and_withdrawn() -> None:
+    """Otherwise a change there would make another training of every day."""
+    closure = {path.relative_to(PROJECT_ROOT).as_posix() for path in import_closure(*_MODEL_MAKERS)}
+    assert {path for path in closure if path.startswith("ranker/registry/")} == {
+        f"ranker/registry/{name}.py" for name in ("__init__", "layout", "manifest", "plan")
+    }

@@ -25,7 +25,7 @@ from ranker.feed_log.columns import LogColumns, columns_of
 from ranker.feed_log.layout import FeedLogError
 from ranker.feed_log.reading import read_unit
 from ranker.monitoring.profile import DayProfile
-from ranker.registry.start import StartPlan, write_plan
+from ranker.registry.plan import StartPlan, write_plan
 from tests.ranker.feed_log.conftest import WriteDay
 from tests.small_feed_log import EVAL_DAY, FEATURES, OBJECTIVES, TRAIN_DAYS, day_table, replaced
 

@@ -21,7 +21,7 @@ from ranker.forest.model import Forest
 from ranker.forest.refresh import refreshed
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
-from ranker.registry.start import StartPlan, write_plan
+from ranker.registry.plan import StartPlan, write_plan
 from tests.components.transformed import FEATURES, OBJECTIVES, examples_artifact, tensors_of
 
 CONFIG = ForestConfig(trees=20, depth=3, learning_rate=0.3, min_child_weight=1.0)

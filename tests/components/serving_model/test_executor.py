@@ -10,7 +10,7 @@ from components.serving_model.component import ServingModel
 from components.serving_model.executor import Executor
 from ranker.identity.training import TrainingIdentity
 from ranker.registry.manifest import Manifest
-from ranker.registry.start import StartPlan, write_plan
+from ranker.registry.plan import StartPlan, write_plan
 from tests.ranker.registry.test_versions import of_training, push
 
 DAY, RECIPE, DATA = "2026-03-09", "c0de", "da7a"

@@ -30,7 +30,7 @@ from ranker.forest.traverse import Traversal
 from ranker.identity.training import TrainingIdentity
 from ranker.registry.layout import MANIFEST, STATE
 from ranker.registry.manifest import Lineage
-from ranker.registry.start import StartPlan, write_plan
+from ranker.registry.plan import StartPlan, write_plan
 from ranker.towers.examination import ExaminationModel
 from ranker.towers.history import TrainingHistory
 from ranker.towers.state import TowerState, restore

@@ -18,7 +18,7 @@ from ranker import keys
 from ranker.config.columns import Keys
 from ranker.config.documents import to_json
 from ranker.examples import example_files, parsed_batches
-from ranker.registry.start import StartPlan, write_plan
+from ranker.registry.plan import StartPlan, write_plan
 from tests.ranker.export.feed import FEATURES, OBJECTIVES, SCHEMA, Row, feed_rows, serialized
 
 pytestmark = pytest.mark.slow

@@ -20,9 +20,10 @@ from pipeline_config import FEED
 from ranker.feed_log.layout import FeedLogError
 from ranker.identity.training import identify
 from ranker.registry.manifest import Manifest
+from ranker.registry.plan import StartPlan
 from ranker.registry.rollback import roll_back
 from ranker.registry.same_model import StoredModel
-from ranker.registry.start import StartPlan, find_parent
+from ranker.registry.start import find_parent
 from ranker.registry.versions import complete_versions, find_serving_version, read_manifest
 from ranker.registry.withdrawal import read_withdrawals, reinstate
 from tests.ranker.registry.test_versions import push

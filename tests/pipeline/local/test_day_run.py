@@ -19,7 +19,7 @@ from pipeline.local.run_summary import RunSummary
 from pipeline.local.workdir import Workdir
 from pipeline_config import FEED
 from ranker.identity.training import TrainingIdentity
-from ranker.registry.start import StartPlan
+from ranker.registry.plan import StartPlan
 from tests.pipeline.local.test_summary import EVALUATION
 from tests.ranker.registry.test_versions import of_training, push
 

@@ -14,7 +14,7 @@ from pipeline_config import CONFIGS
 from ranker.documents import DocumentError
 from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation
 from ranker.identity.training import TrainingIdentity
-from ranker.registry.start import StartPlan
+from ranker.registry.plan import StartPlan
 from tests.ranker.evaluation.handmade import COMPARISON, CURVES, MEASURED, NEVER, ONE_VIEWER, verdict
 
 EVALUATION = Evaluation(

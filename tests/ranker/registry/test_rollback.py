@@ -110,6 +110,26 @@ def test_models_without_manifests_are_compared_by_their_files(tmp_path: Path) ->
     assert roll_back(str(tmp_path)).republishes == "1"
 
 
+def test_numbers_of_functions_do_not_make_another_model(tmp_path: Path) -> None:
+    """TensorFlow's own hash of the graph, the second field of its fingerprint, ignores them; the last is random."""
+    for version, graph, function in (("1", 4, "f_17"), ("2", 5, "f_17"), ("3", 5, "f_4711")):
+        push(tmp_path, version)
+        (tmp_path / version / "saved_model.pb").write_text(function)
+        fingerprint = bytes([0x10, graph, 0x18, 7, 0x3A, 1]) + version.encode()
+        (tmp_path / version / "fingerprint.pb").write_bytes(fingerprint)
+    assert roll_back(str(tmp_path)).republishes == "1"
+
+
+def test_other_weights_make_another_model(tmp_path: Path) -> None:
+    for version in ("1", "2"):
+        push(tmp_path, version)
+        (tmp_path / version / "saved_model.pb").write_text("graph")
+        (tmp_path / version / "fingerprint.pb").write_bytes(bytes([0x10, 4, 0x18, 7]))
+        (tmp_path / version / "variables").mkdir()
+        (tmp_path / version / "variables" / "variables.data-00000-of-00001").write_text(f"weights {version}")
+    assert roll_back(str(tmp_path)).republishes == "1"
+
+
 def test_a_retrained_model_with_the_same_files_is_the_same_model(serving: Path) -> None:
     """Changed code makes another training of it, though what serves is equal bit for bit."""
     twin(serving, "300", "400")

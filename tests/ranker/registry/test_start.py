@@ -8,8 +8,9 @@ import pytest
 
 from ranker.config.retraining import Retraining
 from ranker.registry.manifest import Lineage, Manifest
+from ranker.registry.plan import StartPlan, read_plan, write_plan
 from ranker.registry.rollback import roll_back
-from ranker.registry.start import StartPlan, find_parent, make_plan, read_plan, write_plan
+from ranker.registry.start import find_parent, make_plan
 from tests.ranker.registry.test_versions import push
 
 DAY = date(2026, 3, 9)
