@@ -88,8 +88,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 if profiles:
                     _ = (
                         read
-                        | "Join" >> beam.CombinePerKey(_joined)
-                        | "WriteProfiles" >> beam.MapTuple(lambda day, text: write_profile(profiles, day, text))
+                        | "Join" >> beam.GroupByKey()
+                        | "WriteProfiles" >> beam.MapTuple(lambda day, parts: _write_joined(profiles, day, parts))
                     )
             _raise_first_problem(scratch)
         finally:
@@ -99,7 +99,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 
 @beam.typehints.with_input_types(WorkUnit)
-@beam.typehints.with_output_types(tuple[str, str])
+@beam.typehints.with_output_types(tuple[str, tuple[int, str]])
 class _WriteUnit(beam.DoFn):
     """Writes the shards of a unit, unless it is in no split, and returns the profile of its rows by day.
 
@@ -115,7 +115,7 @@ class _WriteUnit(beam.DoFn):
         self._scratch = scratch
         self._profiled = profiled
 
-    def process(self, unit: WorkUnit) -> Iterator[tuple[str, str]]:
+    def process(self, unit: WorkUnit) -> Iterator[tuple[str, tuple[int, str]]]:
         profile = DayProfile(self._columns) if unit.day in self._profiled else None
         seen = profile.add if profile is not None else None
         try:
@@ -132,15 +132,18 @@ class _WriteUnit(beam.DoFn):
                 file.write(str(error))
             return
         if profile is not None:
-            yield unit.day.isoformat(), profile_text(profile)
+            yield unit.day.isoformat(), (unit.first_shard, profile_text(profile))
 
 
-def _joined(profiles: Iterable[str]) -> str:
-    """The profiles of parts of a day as one."""
-    first, *others = (profile_of(text) for text in profiles)
+def _write_joined(uri: str, day: str, parts: Iterable[tuple[int, str]]) -> None:
+    """Writes the profiles of the parts of a day as one.
+
+    The parts are joined in the order of the log, so that any number of workers writes the same bytes.
+    """
+    first, *others = (profile_of(text) for _, text in sorted(parts))
     for other in others:
         first.merge(other)
-    return profile_text(first)
+    write_profile(uri, day, profile_text(first))
 
 
 def _raise_first_problem(scratch: str) -> None:

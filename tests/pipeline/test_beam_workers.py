@@ -12,7 +12,7 @@ from tfx import types
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
 
-from components.artifacts import ForestArtifact
+from components.artifacts import DayProfilesArtifact, ForestArtifact
 from components.feed_log_gen.executor import Executor as FeedLogGen
 from components.leaf_encoder.executor import Executor as LeafEncoder
 from pipeline.beam import WORKER_PROCESSES, beam_args
@@ -43,13 +43,13 @@ def run(
     inputs: dict[str, Any],
     properties: dict[str, Any],
 ) -> dict[str, bytes]:
-    """Runs a component that writes Examples, and returns its output."""
-    output = standard_artifacts.Examples()
-    output.uri = str(folder / "output")
+    """Runs a component that writes Examples, and returns its outputs."""
+    output, profiles = standard_artifacts.Examples(), DayProfilesArtifact()
+    output.uri, profiles.uri = str(folder / "output"), str(folder / "profiles")
     context = BaseBeamExecutor.Context(beam_pipeline_args=list(args), tmp_dir=str(folder / "tmp"), unique_id="1")
-    key = "examples" if kind is FeedLogGen else "leaf_examples"
-    kind(context).Do({name: [artifact] for name, artifact in inputs.items()}, {key: [output]}, properties)
-    return content(output.uri)
+    outputs = {"examples": [output], "profiles": [profiles]} if kind is FeedLogGen else {"leaf_examples": [output]}
+    kind(context).Do({name: [artifact] for name, artifact in inputs.items()}, outputs, properties)
+    return content(output.uri) | content(profiles.uri)
 
 
 def test_two_processes_work_and_import_tfx_first(tmp_path: Path) -> None:
@@ -81,7 +81,8 @@ def test_feed_log_gen_writes_the_same_bytes(tmp_path: Path, monkeypatch: pytest.
         "source_fingerprint": "",
     }
     one, two = (run(FeedLogGen, args, tmp_path / name, {}, properties) for name, args in (("1", ONE), ("2", TWO)))
-    assert len(one) > 4
+    assert len([name for name in one if name.startswith("Split-")]) > 4
+    assert len([name for name in one if name.endswith(".json")]) == TRAIN_DAYS + 1
     assert one == two
 
 
