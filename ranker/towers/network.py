@@ -18,6 +18,7 @@ import tensorflow as tf
 from keras import ops
 
 from ranker import keys
+from ranker.config.names import input_name
 from ranker.config.objectives import TOWERS, Objective
 from ranker.config.towers import Towers
 from ranker.towers.inputs import TowerBatch, TowerInputs
@@ -222,7 +223,8 @@ def _dense_input(name: str, size: int, towers: Towers, seeds: Seeds) -> keras.Se
         kernel = keras.initializers.GlorotUniform(seed=seeds.next())
         layers.append(keras.layers.Dense(towers.dense_projection_size, kernel_initializer=kernel, name="projection"))
     layers = layers or [keras.layers.Identity()]
-    return keras.Sequential([keras.Input((size,)), *layers], name=f"dense_input_{name}")
+    # A layer's name is a scope of the graph, which may not hold every character of a column's name.
+    return keras.Sequential([keras.Input((size,)), *layers], name=f"dense_input_{input_name(name)}")
 
 
 def _cross(width: int, rank: int, seeds: Seeds) -> keras.Sequential:

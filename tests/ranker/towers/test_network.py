@@ -64,6 +64,15 @@ def test_width_of_the_common_input(dense_input: Any, width: int) -> None:
     assert common.shape == (64, 4 * TREES + width + NUMERIC)
 
 
+@pytest.mark.parametrize("name", ["photo#", "größe", "年齢", "-a", 'a"b', "a%b{x}:c"])
+def test_a_dense_embedding_may_have_any_name_that_a_config_accepts(name: str) -> None:
+    Features(numeric=("age",), dense=(DenseEmbedding(name, 4),))
+    network = _network(inputs=TowerInputs(trees=TREES, leaves=INPUTS.leaves, numeric=0, dense={name: 4}))
+    batch = {keys.LEAVES: tf.zeros([2, TREES], tf.int32), name: tf.zeros([2, 4])}
+    # Keras checks the names of layers only in a graph.
+    np.testing.assert_allclose(tf.function(network)(batch), network(batch), atol=1e-6)
+
+
 def test_leaf_embeddings_lie_side_by_side_in_the_order_of_the_trees() -> None:
     network = _network()
     table = np.arange(INPUTS.leaves * 8, dtype=np.float32).reshape(-1, 8)
