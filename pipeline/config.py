@@ -22,6 +22,7 @@ from ranker.config.timestamps import Timestamps
 from ranker.config.towers import Isotonic, Towers
 from ranker.config.training import Sampling, Training
 from ranker.config.utility import Utility
+from ranker.config.validation import Validation
 
 __all__ = [
     "Categorical",
@@ -52,5 +53,6 @@ __all__ = [
     "Towers",
     "Training",
     "Utility",
+    "Validation",
     "Volume",
 ]

@@ -133,6 +133,7 @@ def create_pipeline(
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
         profiles=examples.outputs["profiles"],
+        max_unseen=config.validation.max_unseen,
     )
     transform = Transform(
         examples=examples.outputs["examples"],

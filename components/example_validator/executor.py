@@ -14,7 +14,9 @@ from tfx.utils import io_utils, writer_utils
 
 from components.day_profiles import read_profiles
 from components.example_validator.validation import DataAnomalyError, sort_out, validate
+from ranker.config.validation import Validation
 from ranker.monitoring.drift import Drift, measure_drift
+from ranker.monitoring.unseen import problem_of, unseen_values
 
 
 class Executor(base_executor.BaseExecutor):
@@ -36,10 +38,12 @@ class Executor(base_executor.BaseExecutor):
         schema_uri = artifact_utils.get_single_uri(input_dict[specs.SCHEMA_KEY])
         schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
         splits = artifact_utils.decode_split_names(statistics.split_names)
+        drift, unseen = _compared(input_dict, exec_properties.get("max_unseen"))
         found = validate(
             {split: stats_artifact_utils.load_statistics(statistics, split).proto() for split in splits},
             schema,
-            _drift(input_dict),
+            drift,
+            unseen,
         )
 
         output = artifact_utils.get_single_instance(output_dict[specs.ANOMALIES_KEY])
@@ -61,8 +65,15 @@ class Executor(base_executor.BaseExecutor):
             raise DataAnomalyError(f"the data does not match the schema:\n{listed}")
 
 
-def _drift(input_dict: dict[str, list[types.Artifact]]) -> dict[str, Drift]:
+def _compared(
+    input_dict: dict[str, list[types.Artifact]], max_unseen: float | None
+) -> tuple[dict[str, Drift], dict[str, str]]:
+    """The eval day's drift, and what is wrong with its new values, by feature; empty without profiles."""
     if not input_dict.get("profiles"):
-        return {}
+        return {}, {}
     *window, day = read_profiles(artifact_utils.get_single_uri(input_dict["profiles"])).values()
-    return measure_drift(day, window)
+    limit = Validation().max_unseen if max_unseen is None else max_unseen
+    unseen = {
+        name: problem_of(values, limit) for name, values in unseen_values(day, window).items() if values.exceeds(limit)
+    }
+    return measure_drift(day, window), unseen

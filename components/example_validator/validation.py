@@ -1,4 +1,4 @@
-"""The anomalies of each split: TFDV's, and drift from the reference window."""
+"""The anomalies of each split: TFDV's, drift from the reference window, and new values."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -24,6 +24,7 @@ def validate(
     statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
     schema: schema_pb2.Schema,
     drift: Mapping[str, Drift] = MappingProxyType({}),
+    unseen: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, anomalies_pb2.Anomalies]:
     """The anomalies of each split.
 
@@ -35,6 +36,7 @@ def validate(
         schema: the curated schema.
         drift: of the eval day from the reference window, by feature. It is compared with the schema's
             `drift_comparator`: `jensen_shannon_divergence` with `distance`, `infinity_norm` with `largest_change`.
+        unseen: feature → what is wrong with the values of the eval day that the reference window does not have.
 
     Returns:
         By split; `drift_skew_info` of the eval day has the distance of every feature in `drift`, with the threshold 0
@@ -47,6 +49,9 @@ def validate(
     found = {split: tfdv.validate_statistics(of_split, without_drift) for split, of_split in statistics.items()}
     if EVAL_SPLIT in found:
         _add_drift(found[EVAL_SPLIT], schema, drift)
+        for name, problem in unseen.items():
+            kind = anomalies_pb2.AnomalyInfo.ENUM_TYPE_UNEXPECTED_STRING_VALUES
+            _add_anomaly(found[EVAL_SPLIT], name, kind, "New values beyond their limit", problem)
     return found
 
 
@@ -63,18 +68,22 @@ def _add_drift(anomalies: anomalies_pb2.Anomalies, schema: schema_pb2.Schema, dr
             if kind == _JSD or limit:
                 info.drift_measurements.add(type=kind, value=value, threshold=limit)
             if limit and value > limit:
-                _add_anomaly(anomalies, name, kind, value, limit)
+                _add_anomaly(anomalies, name, *_beyond_limit(kind, value, limit))
 
 
-def _add_anomaly(anomalies: anomalies_pb2.Anomalies, feature: str, kind: int, value: float, limit: float) -> None:
-    reason = anomalies_pb2.AnomalyInfo.Reason(short_description="Drift beyond its limit")
+def _beyond_limit(kind: int, value: float, limit: float) -> tuple[int, str, str]:
+    """TFDV's type of an anomaly, what it is, and its description."""
     if kind == _JSD:
-        reason.type = anomalies_pb2.AnomalyInfo.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH
+        anomaly = anomalies_pb2.AnomalyInfo.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH
         measure = "Jensen-Shannon divergence from the reference window"
     else:
-        reason.type = anomalies_pb2.AnomalyInfo.COMPARATOR_L_INFTY_HIGH
+        anomaly = anomalies_pb2.AnomalyInfo.COMPARATOR_L_INFTY_HIGH
         measure = "largest change of a share from the reference window"
-    reason.description = f"The {measure} is {value:.4g}, above the threshold {limit:.4g}."
+    return anomaly, "Drift beyond its limit", f"The {measure} is {value:.4g}, above the threshold {limit:.4g}."
+
+
+def _add_anomaly(anomalies: anomalies_pb2.Anomalies, feature: str, kind: int, short: str, description: str) -> None:
+    reason = anomalies_pb2.AnomalyInfo.Reason(type=kind, short_description=short, description=description)
     info = anomalies.anomaly_info[feature]
     if not info.reason:
         info.path.step.append(feature)

@@ -22,6 +22,7 @@ from ranker.config.timestamps import Timestamps
 from ranker.config.towers import Towers
 from ranker.config.training import Training
 from ranker.config.utility import Utility
+from ranker.config.validation import Validation
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -65,6 +66,7 @@ class PipelineConfig:
     utility: Utility = Utility()
     serving: Serving = Serving()
     retention: Retention = Retention()
+    validation: Validation = Validation()
     gates: Gates = Gates()
     monitoring: Monitoring = Monitoring()
     beam_pipeline_args: tuple[str, ...] = ()

@@ -60,7 +60,11 @@ def profile(frame: pd.DataFrame) -> DayProfile:
 
 
 def run(
-    tmp_path: Path, schema: str = SCHEMA, reference: Sequence[pd.DataFrame] = (), **splits: pd.DataFrame
+    tmp_path: Path,
+    schema: str = SCHEMA,
+    reference: Sequence[pd.DataFrame] = (),
+    max_unseen: float | None = None,
+    **splits: pd.DataFrame,
 ) -> standard_artifacts.ExampleAnomalies:
     """Validates splits; with reference days, the split eval is also compared with those."""
     statistics, curated, anomalies, profiles = (
@@ -91,7 +95,7 @@ def run(
         for number, frame in enumerate([*reference, splits["eval"]], 1):
             write_profile(profiles.uri, f"2024-03-{number:02}", profile_text(profile(frame)))
         inputs["profiles"] = [profiles]
-    Executor().Do(inputs, {"anomalies": [anomalies]}, {})
+    Executor().Do(inputs, {"anomalies": [anomalies]}, {} if max_unseen is None else {"max_unseen": max_unseen})
     return anomalies
 
 
@@ -213,6 +217,47 @@ def test_warnings_are_logged_and_kept(
     assert written(tmp_path, "train") == found
 
 
+OPEN = " ".join(
+    f'feature {{ name: "{name}" type: {kind} }}'
+    for name, kind in dict(device="BYTES", age_hours="FLOAT", click="INT").items()
+)
+
+
+def renamed(new: float) -> pd.DataFrame:
+    """A day on which a share of the values of `device` is new."""
+    frame = rows()
+    frame["device"] = [f"new {i % 3}" if i < 200 * new else device for i, device in enumerate(frame["device"])]
+    return frame
+
+
+def test_a_new_code_set_is_an_error_without_any_limit_in_the_schema(tmp_path: Path) -> None:
+    with pytest.raises(DataAnomalyError) as raised:
+        run(tmp_path, OPEN, [rows()] * 3, train=rows(), eval=renamed(1.0))
+    [_, line] = str(raised.value).splitlines()
+    assert line.startswith(
+        "  eval: device: 100% of the day's values occur on none of the days before, such as 'new "
+    )
+    assert "the limit is 50%, and usual is 0%" in line
+    assert "validation.max_unseen" in line
+    found = written(tmp_path, "eval").anomaly_info["device"]
+    assert found.reason[0].type == anomalies_pb2.AnomalyInfo.ENUM_TYPE_UNEXPECTED_STRING_VALUES
+
+
+def test_a_few_new_values_pass_and_the_limit_is_a_setting(tmp_path: Path) -> None:
+    for number, (new, limit) in enumerate([(0.4, None), (0.4, 0.5), (1.0, 1.0), (0.0, 0.01)]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        run(folder, OPEN, [rows()] * 3, limit, train=rows(), eval=renamed(new))
+    with pytest.raises(DataAnomalyError, match=r"eval: device: 40% .* the limit is 20%"):
+        run(tmp_path, OPEN, [rows()] * 3, 0.2, train=rows(), eval=renamed(0.4))
+
+
+def test_drift_and_new_values_of_a_feature_are_both_told(tmp_path: Path) -> None:
+    schema = OPEN.replace("BYTES", "BYTES drift_comparator { infinity_norm { threshold: 0.2 } }")
+    with pytest.raises(DataAnomalyError, match=r"device: The largest change .* 100% of the day's values occur on none"):
+        run(tmp_path, schema, [rows()] * 3, train=rows(), eval=renamed(1.0))
+
+
 def test_the_component_keeps_the_stock_interface() -> None:
     validator = ExampleValidator(
         statistics=channel_utils.as_channel([standard_artifacts.ExampleStatistics()]),
@@ -221,3 +266,9 @@ def test_the_component_keeps_the_stock_interface() -> None:
     )
     assert validator.outputs["anomalies"].type is standard_artifacts.ExampleAnomalies
     assert list(validator.exec_properties) == ["code_fingerprint"]
+    limited = ExampleValidator(
+        statistics=channel_utils.as_channel([standard_artifacts.ExampleStatistics()]),
+        schema=channel_utils.as_channel([standard_artifacts.Schema()]),
+        max_unseen=0.3,
+    )
+    assert limited.exec_properties["max_unseen"] == 0.3

@@ -23,6 +23,7 @@ from ranker.config.serving import Serving
 from ranker.config.towers import Isotonic, Towers
 from ranker.config.training import Sampling, Training
 from ranker.config.utility import Utility
+from ranker.config.validation import Validation
 
 INF, NAN = float("inf"), float("nan")
 VALID: dict[type[Any], dict[str, Any]] = {
@@ -39,7 +40,19 @@ VALID: dict[type[Any], dict[str, Any]] = {
 }
 PARTS = (
     *(Objective, Categorical, MultiValued, DenseEmbedding, Forest, Dask, Towers, Isotonic, Training, Sampling),
-    *(Retraining, Utility, Serving, Retention, Gates, Gate, Monitoring, Kubeflow, Resources, PipelineConfig),
+    *(
+        Retraining,
+        Utility,
+        Serving,
+        Retention,
+        Gates,
+        Gate,
+        Validation,
+        Monitoring,
+        Kubeflow,
+        Resources,
+        PipelineConfig,
+    ),
 )
 
 
