@@ -117,7 +117,7 @@ class Exposure:
     """
 
     name: ColumnName
-    default: float | Annotated[str, Field(min_length=1)]
+    default: Annotated[float, Field(ge=-1e15, le=1e15)] | Annotated[str, Field(min_length=1)]
 
     @property
     def column(self) -> Numeric | Categorical:

@@ -234,9 +234,7 @@ def test_a_new_code_set_is_an_error_without_any_limit_in_the_schema(tmp_path: Pa
     with pytest.raises(DataAnomalyError) as raised:
         run(tmp_path, OPEN, [rows()] * 3, train=rows(), eval=renamed(1.0))
     [_, line] = str(raised.value).splitlines()
-    assert line.startswith(
-        "  eval: device: 100% of the day's values occur on none of the days before, such as 'new "
-    )
+    assert line.startswith("  eval: device: 100% of the day's values occur on none of the days before, such as 'new ")
     assert "the limit is 50%, and usual is 0%" in line
     assert "validation.max_unseen" in line
     found = written(tmp_path, "eval").anomaly_info["device"]

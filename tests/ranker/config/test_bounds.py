@@ -9,24 +9,22 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ranker.config.columns import Categorical, DenseEmbedding, Features, MultiValued
+from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Features, MultiValued
 from ranker.config.documents import from_json, to_json
-from ranker.config.forest import Dask, Forest
+from ranker.config.forest import Forest
 from ranker.config.gates import Gate, Gates
-from ranker.config.kubeflow import Kubeflow, Notification, Resources, Secret, Volume
+from ranker.config.kubeflow import Notification, Resources, Secret, Volume
 from ranker.config.monitoring import Monitoring
 from ranker.config.objectives import Objective
 from ranker.config.pipeline import PipelineConfig
-from ranker.config.retention import Retention
 from ranker.config.retraining import Retraining
-from ranker.config.serving import Serving
-from ranker.config.towers import Isotonic, Towers
+from ranker.config.towers import Towers
 from ranker.config.training import Sampling, Training
 from ranker.config.utility import Utility
-from ranker.config.validation import Validation
 
 INF, NAN = float("inf"), float("nan")
 VALID: dict[type[Any], dict[str, Any]] = {
+    Exposure: {"name": "position", "default": 1.0},
     Objective: {"name": "click", "tower": "passive"},
     Categorical: {"name": "device"},
     MultiValued: {"name": "topics"},
@@ -38,22 +36,6 @@ VALID: dict[type[Any], dict[str, Any]] = {
         "schema": "schemas/tiny.pbtxt",
     },
 }
-PARTS = (
-    *(Objective, Categorical, MultiValued, DenseEmbedding, Forest, Dask, Towers, Isotonic, Training, Sampling),
-    *(
-        Retraining,
-        Utility,
-        Serving,
-        Retention,
-        Gates,
-        Gate,
-        Validation,
-        Monitoring,
-        Kubeflow,
-        Resources,
-        PipelineConfig,
-    ),
-)
 
 
 def config(**changes: Any) -> PipelineConfig:
@@ -74,8 +56,18 @@ def numbers_of(annotation: Any) -> Iterator[tuple[type, bool]]:
         yield from ((number, True) for number, _ in numbers_of(arguments[0]))
 
 
+def parts_of(annotation: Any) -> Iterator[type[Any]]:
+    """The config parts in an annotation, and those in their fields."""
+    for argument in typing.get_args(annotation):
+        yield from parts_of(argument)
+    if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
+        yield annotation
+        for hint in typing.get_type_hints(annotation, include_extras=True).values():
+            yield from parts_of(hint)
+
+
 def number_fields() -> Iterator[tuple[type[Any], str, type, bool]]:
-    for part in PARTS:
+    for part in dict.fromkeys(parts_of(PipelineConfig)):
         hints = typing.get_type_hints(part, include_extras=True)
         for field in dataclasses.fields(part):
             for number, in_tuple in numbers_of(hints[field.name]):
@@ -84,7 +76,8 @@ def number_fields() -> Iterator[tuple[type[Any], str, type, bool]]:
 
 def test_the_fields_are_found() -> None:
     found = {(part.__name__, name) for part, name, _, _ in number_fields()}
-    assert len(found) > 60
+    assert len(found) > 70
+    assert {part for part, _ in found} >= {"Objective", "Exposure", "Dask", "Isotonic", "Sampling", "Gate", "Resources"}
     assert {("Training", "learning_rate"), ("Gate", "o_over_e"), ("Towers", "hidden"), ("Isotonic", "low")} <= found
 
 
