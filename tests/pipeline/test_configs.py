@@ -20,7 +20,27 @@ def test_the_error_of_an_unknown_name_lists_the_configs() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("from pipeline.config import Forest\nForest(trees=0)\n", r"(?s)^pipeline_config.py: .*trees"),
+        (
+            "from pipeline.config import Forest\nForest(trees=0)\n",
+            r"^pipeline_config.py: Forest.trees: input should be greater than 0, got 0$",
+        ),
+        (
+            "from pipeline.config import DenseEmbedding\nDenseEmbedding('text', 10**9)\n",
+            r"^pipeline_config.py: DenseEmbedding.size: input should be less than or equal to 65536, got 1000000000$",
+        ),
+        (
+            "from pipeline.config import Training\nTraining(learning_rate=50, epochs=0)\n",
+            r"^pipeline_config.py: Training.epochs: .*, got 0; Training.learning_rate: .* or equal to 1, got 50$",
+        ),
+        (
+            "from pipeline.config import DenseEmbedding, Features\nFeatures(dense=(DenseEmbedding('numeric', 2),))\n",
+            r"^pipeline_config.py: Features: features.dense: 'numeric' is reserved, because .*rename the column",
+        ),
+        (
+            "from pipeline.config import Features, Objective, PipelineConfig\n"
+            "PipelineConfig('tiny', (Objective('a', 'active'),), Features(numeric=('x',)), 's.pbtxt', ((),))\n",
+            r"^pipeline_config.py: PipelineConfig: config 'tiny': slices: an entry is empty",
+        ),
         ("CONFIGS = {'shop': Keys()}\n", r"^pipeline_config.py: NameError: name 'Keys' is not defined$"),
         ("from pipeline.config import Kies\n", r"^pipeline_config.py: ImportError: .*'Kies'"),
         ("from pipeline.config import Keys\nKeys(viewr='a')\n", r"(?s)^pipeline_config.py: .*viewr"),
