@@ -5,12 +5,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from pipeline.configs import ConfigError, load_config
 from pipeline.local.day_reading import ModelError, model_scorer
 from pipeline.policy_values import UTILITY, Compared, compare_orders
+from ranker.command_line import in_markup, make_console, print_error, readable_folder, without_patterns
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.off_policy import PolicyValue
 from ranker.feed_log.layout import FeedLogError, latest_day, parse_day
@@ -28,24 +28,26 @@ the expected outcome of a session's first k positions, added up; 95 % intervals 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parses the command line, prints the table, and returns the exit status: 0, or 2 if it cannot be computed."""
     options = _parser().parse_args(arguments)
-    console = Console(highlight=False, soft_wrap=True, width=max(Console().width, _TABLE_WIDTH))
+    console = make_console()
+    console.width = max(console.width, _TABLE_WIDTH)
     try:
         config = load_config(options.config)
         position = options.position or _position(config)
         days = [parse_day(day) for day in options.day] if options.day else [latest_day(options.feed_log)]
         k = options.k or config.utility.k
-        score = model_scorer(config, options.model)
+        score = model_scorer(config, without_patterns("--model", readable_folder("--model", options.model)))
         found = compare_orders(config, options.feed_log, days, lambda batch: score(batch)[0], position, k)
-    except (ConfigError, FeedLogError, ModelError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (ConfigError, FeedLogError, ModelError, ValueError, OSError) as error:
+        print_error(error)
         return 2
-    console.print(_table(found, options.estimator))
+    console.print(_table(found, options.estimator), soft_wrap=True)
     sessions = found[UTILITY].model.sessions
     matches = found[UTILITY].model.matches
     console.print(
-        f"{', '.join(map(str, days))}, first {k} positions; {sessions:,} sessions in random order, {matches:,} matches"
+        f"{', '.join(map(str, days))}, first {k} positions; {sessions:,} sessions in random order, {matches:,} matches",
+        soft_wrap=True,
     )
-    console.print("effective: sessions with matches, of equal weight, that would be as informative")
+    console.print("effective: sessions with matches, of equal weight, that would be as informative", soft_wrap=True)
     return 0
 
 
@@ -65,7 +67,7 @@ def _table(found: dict[str, Compared], estimator: str) -> Table:
     for name, compared in found.items():
         model = getattr(compared.model, estimator)
         values = (_shown(value) for value in (model, compared.logged, compared.random))
-        table.add_row(name, *values, f"{model.effective_sessions:,.0f}")
+        table.add_row(in_markup(name), *values, f"{model.effective_sessions:,.0f}")
     return table
 
 

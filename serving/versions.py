@@ -4,16 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from google.protobuf.message import DecodeError
-from tensorflow.errors import OpError
-
-from ranker.command_line import explained, readable_folder, without_patterns
-from ranker.plain_text import sentence
+from ranker.command_line import readable_folder, without_patterns
+from ranker.export.loading import LOAD_ERRORS, load_problem
 
 Loaded = TypeVar("Loaded")
-
-# What loading a SavedModel raises where a file is missing, empty, cut off or of something else.
-_DAMAGED = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, DecodeError, OpError)
 
 
 def list_versions(models: Path) -> list[Path]:
@@ -42,7 +36,6 @@ def load_newest(models: Path, load: Callable[[Path], Loaded], warn: Callable[[st
     for folder in versions:
         try:
             return folder, load(folder)
-        except _DAMAGED as error:
-            reason = error.message if isinstance(error, OpError) else explained(error)
-            warn(f"{folder}: skipped, as it is incomplete or damaged: {sentence(reason, 300)}")
+        except LOAD_ERRORS as error:
+            warn(f"{folder}: skipped, as it is incomplete or damaged: {load_problem(error)}")
     raise FileNotFoundError(f"{models}: none of its {len(versions)} versions can be loaded")

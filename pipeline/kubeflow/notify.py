@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.error import URLError
 
+from ranker.plain_text import sentence
+
 _SUCCEEDED = {"SUCCEEDED", "COMPLETE", "CACHED"}
 _TIMEOUT_S = 30
 
@@ -37,12 +39,18 @@ def main(arguments: Sequence[str]) -> int:
     if options.on == "failure" and succeeded(options.status):
         return 0
     text = message(options.pipeline, options.status)
-    print(text)
-    request = urllib.request.Request(
-        options.url_file.read_text().strip(),
-        data=json.dumps({"text": text}).encode(),
-        headers={"Content-Type": "application/json"},
-    )
+    print(sentence(text))
+    try:
+        request = urllib.request.Request(
+            options.url_file.read_text().strip(),
+            data=json.dumps({"text": text}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+    except (OSError, ValueError) as error:
+        # Without the URL, which a message about its form would show.
+        reason = error.strerror if isinstance(error, OSError) else "it holds no URL"
+        print(f"error: {options.url_file} cannot be used: {reason}", file=sys.stderr)
+        return 1
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S):
             return 0

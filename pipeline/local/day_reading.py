@@ -16,6 +16,7 @@ from ranker.evaluation.batch_columns import read_labels, read_strings
 from ranker.evaluation.buckets import viewer_groups
 from ranker.evaluation.evaluation import Baseline, Evaluation
 from ranker.evaluation.summary import CANDIDATE, summarize
+from ranker.export.loading import LOAD_ERRORS, load_problem
 from ranker.export.names import SERVING_DEFAULT
 from ranker.feed_log.columns import columns_of
 from ranker.feed_log.planning import plan_day
@@ -93,8 +94,8 @@ def model_scorer(config: PipelineConfig, model: Path) -> Any:
     """
     try:
         signature = tf.saved_model.load(str(model)).signatures[SERVING_DEFAULT]
-    except (OSError, KeyError, ValueError) as error:
-        raise ModelError(f"{model}: it cannot be loaded: {error}") from error
+    except LOAD_ERRORS as error:
+        raise ModelError(f"{model}: it cannot be loaded: {load_problem(error)}") from error
     predicted = set(signature.structured_outputs)
     if predicted != set(config.objective_names):
         raise ModelError(f"{model}: it predicts {sorted(predicted)} and not {sorted(config.objective_names)}")

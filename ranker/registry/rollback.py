@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ranker.command_line import print_error
 from ranker.documents import DocumentError
 from ranker.registry.manifest import Republished
 from ranker.registry.publishing import publish
@@ -89,8 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("destination", help="path or URI of the folder of versions")
     try:
         done = roll_back(parser.parse_args(arguments).destination)
-    except (RollbackError, DocumentError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (RollbackError, DocumentError, ValueError, ImportError, OSError) as error:
+        print_error(error)
         return 1
     print(f"version {done.version} serves, a copy of {done.republishes}, instead of {done.instead_of}")
     return 0

@@ -68,3 +68,22 @@ def test_it_imports_neither_tfx_nor_other_modules_of_the_project(webhook: StubSe
     assert done.stdout.strip() == TEXT
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert {name for name in imported if name.partition(".")[0] in ("tfx", "tensorflow", "kfp", "pydantic")} == set()
+
+
+def test_a_url_file_that_cannot_be_used_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "url").write_text("s3cret without a scheme")
+    for path in (tmp_path / "nowhere", tmp_path, tmp_path / "url"):
+        arguments = [
+            "--pipeline",
+            "feed",
+            "--status",
+            '{"state": "FAILED"}',
+            "--url-file",
+            str(path),
+            "--on",
+            "failure",
+        ]
+        assert main(arguments) == 1
+        [line] = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {path} cannot be used: ")
+        assert "s3cret" not in line

@@ -191,3 +191,10 @@ def test_the_command_reports_the_rollback(serving: Path, capsys: pytest.CaptureF
     assert "a copy of 200, instead of 300" in capsys.readouterr().out
     assert main([str(serving / "nowhere")]) == 1
     assert "no model has been pushed here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("destination", ["nowhere://bucket/models", "s3://", "/proc/models", "two\nlines", "x" * 300])
+def test_a_destination_that_cannot_be_read_is_one_line(destination: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([destination]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
