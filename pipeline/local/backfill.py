@@ -162,7 +162,7 @@ def _one_day(
         failed, error = summary.failure.component, in_markup(summary.failure.error)
         console.print(f"            {failed}: {error}", soft_wrap=True, highlight=False)
         if summary.pushed_model is not None:
-            pushed = f"            the model was pushed before that, to {summary.pushed_model}"
+            pushed = f"            the model was pushed before that, to {in_markup(summary.pushed_model)}"
             console.print(pushed, soft_wrap=True, highlight=False)
     else:
         for line in baseline_lines(summary):

@@ -109,6 +109,10 @@ def _scores_from_json(text: str, name: str) -> dict[str, ScoreHistogram]:
 
 def _read(path: Path, from_json: Callable[[str, str], T], remedy: str) -> T:
     try:
-        return from_json(path.read_text(), str(path))
+        return from_json(path.read_text(encoding="utf-8"), str(path))
     except DocumentError as error:
         raise HistoryError(f"{error}; {remedy}") from None
+    except UnicodeDecodeError:
+        raise HistoryError(f"{path}: it is not text in UTF-8; {remedy}") from None
+    except OSError as error:
+        raise HistoryError(f"{path}: cannot be read: {error.strerror}; {remedy}") from None

@@ -78,6 +78,18 @@ def test_a_damaged_file_is_named_with_what_to_do(history: HealthHistory) -> None
         history.scores("17")
 
 
+@pytest.mark.parametrize("content", [b"\xff", None])
+def test_a_file_that_cannot_be_read_is_named(history: HealthHistory, content: bytes | None) -> None:
+    path = history.root / "profiles" / "2026-01-12.json"
+    path.parent.mkdir(parents=True)
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(HistoryError, match=r"2026-01-12\.json: .*; remove it, and it is made again"):
+        history.profile(DAY, FEATURES)
+
+
 def test_a_profile_of_an_older_format_is_made_again(history: HealthHistory) -> None:
     history.write_profile(DAY, profile(day(rows=20)), "abc")
     path = history.root / "profiles" / "2026-01-12.json"
