@@ -33,6 +33,7 @@ from benchmarks.harness import Figure, Options, parse_options, report
 from components.evaluator.executor import Executor
 from ranker.config.documents import to_json
 from ranker.config.gates import Gates
+from ranker.evaluation.session_sums import UtilityWeights
 
 BASE_RATES = {
     "click": 0.2,
@@ -75,7 +76,8 @@ def write_examples(folder: Path, rows: int, seed: int = 1) -> None:
         for start in range(0, rows, _CHUNK):
             size = min(_CHUNK, rows - start)
             columns: dict[str, pa.Array] = {
-                "viewer_id": _lists(_texts("viewer", random.integers(rows // 40 + 2, size=size)))
+                "viewer_id": _lists(_texts("viewer", random.integers(rows // 40 + 2, size=size))),
+                "session_id": _lists(_texts("session", random.integers(rows // 20 + 2, size=size))),
             }
             for name, values in SLICES.items():
                 columns[name] = _lists(_texts(name, random.integers(values, size=size)))
@@ -168,8 +170,9 @@ def measure(rows: int, work: Path, console: Console) -> Figure:
     model = CheapModel()
     tf.saved_model.save(model, str(work / "model" / "Format-Serving"), signatures=model.serve)
     ours = {
-        "objectives": json.dumps(OBJECTIVES),
         "viewer_key": "viewer_id",
+        "session_key": "session_id",
+        "utility": to_json(UtilityWeights(dict.fromkeys(OBJECTIVES, 1.0), k=10)),
         "slices": json.dumps([[name] for name in SLICES]),
         "gates": to_json(Gates()),
     }

@@ -8,6 +8,7 @@ from tfx.types import channel, component_spec, standard_artifacts
 from components.evaluator.executor import Executor
 from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
+from ranker.evaluation.session_sums import UtilityWeights
 from ranker.identity.code import code_fingerprint
 
 
@@ -15,8 +16,9 @@ class EvaluatorSpec(component_spec.ComponentSpec):
     """Evaluator's parameters, inputs and outputs."""
 
     PARAMETERS = {
-        "objectives": component_spec.ExecutionParameter(type=str),
         "viewer_key": component_spec.ExecutionParameter(type=str),
+        "session_key": component_spec.ExecutionParameter(type=str),
+        "utility": component_spec.ExecutionParameter(type=str),
         "slices": component_spec.ExecutionParameter(type=str),
         "gates": component_spec.ExecutionParameter(type=str),
         "code_fingerprint": component_spec.ExecutionParameter(type=str),
@@ -48,7 +50,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
         examples: FeedLogGen's examples.
         model: the candidate, with the signature `serving_default`.
         baseline_model: ServingModel's model; its int custom property `present` is 0 if there is no baseline.
-        config: objectives, keys, slices and gates are used.
+        config: objectives, keys, slices, gates and utility are used.
     """
 
     SPEC_CLASS = EvaluatorSpec
@@ -66,8 +68,9 @@ class Evaluator(base_beam_component.BaseBeamComponent):
                 examples=examples,
                 model=model,
                 baseline_model=baseline_model,
-                objectives=json.dumps(config.objective_names),
                 viewer_key=config.keys.viewer,
+                session_key=config.keys.session,
+                utility=to_json(UtilityWeights.of(config.utility, config.objectives)),
                 slices=json.dumps(config.slices),
                 gates=to_json(config.gates),
                 code_fingerprint=code_fingerprint("components.evaluator.executor"),

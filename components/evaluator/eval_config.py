@@ -6,6 +6,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from ranker.config.gates import Gates
 from ranker.evaluation.evaluation import Baseline
+from ranker.evaluation.session_sums import UtilityWeights
 from ranker.evaluation.slicing import SliceSpec
 from ranker.evaluation.summary import BASELINE, CANDIDATE
 from ranker.export.names import SERVING_DEFAULT
@@ -16,16 +17,18 @@ class EvaluationSpec:
     """The settings of an evaluation.
 
     Attributes:
-        objectives: names of the objectives, which are the label columns and the model's outputs.
+        utility: the objectives, which are the label columns and the model's outputs, with their weights.
         viewer_key: the column that names the viewer.
+        session_key: the column that names the session.
         slices: the columns of each kind of slice.
         gates: limits on the candidate's metrics.
         baseline: the baseline, and why the candidate is not compared with it.
         compared: the objectives that the baseline predicts too; empty if only the candidate is scored.
     """
 
-    objectives: tuple[str, ...]
+    utility: UtilityWeights
     viewer_key: str
+    session_key: str
     slices: tuple[SliceSpec, ...]
     gates: Gates
     baseline: Baseline = field(default_factory=Baseline)
@@ -35,6 +38,11 @@ class EvaluationSpec:
     def compare(self) -> bool:
         """Whether the baseline is scored together with the candidate."""
         return bool(self.compared)
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Names of the objectives."""
+        return tuple(self.utility.weights)
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from components.evaluator.tfma_extension import feed_evaluator, gates_writer, im
 from ranker.config.documents import from_json
 from ranker.config.gates import Gates
 from ranker.evaluation.evaluation import Baseline, Evaluation
+from ranker.evaluation.session_sums import UtilityWeights
 from ranker.evaluation.summary import BASELINE, CANDIDATE
 from ranker.export import inspection as models
 
@@ -55,8 +56,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             io_utils.all_files_pattern(uri) for uri in artifact_utils.get_split_uris(input_dict["examples"], SPLIT)
         ]
         settings = EvaluationSpec(
-            objectives=tuple(json.loads(exec_properties["objectives"])),
+            utility=from_json(UtilityWeights, exec_properties["utility"]),
             viewer_key=exec_properties["viewer_key"],
+            session_key=exec_properties["session_key"],
             slices=tuple(tuple(spec) for spec in json.loads(exec_properties["slices"])),
             gates=from_json(Gates, exec_properties["gates"]),
         )

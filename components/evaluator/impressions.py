@@ -10,6 +10,6 @@ def impression_schema(settings: EvaluationSpec) -> schema_pb2.Schema:
     schema = schema_pb2.Schema()
     for name in settings.objectives:
         schema.feature.add(name=name, type=schema_pb2.INT)
-    for name in dict.fromkeys((settings.viewer_key, *settings.slice_columns)):
+    for name in dict.fromkeys((settings.viewer_key, settings.session_key, *settings.slice_columns)):
         schema.feature.add(name=name, type=schema_pb2.BYTES)
     return schema

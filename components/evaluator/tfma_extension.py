@@ -22,10 +22,12 @@ from components.evaluator.eval_config import EvaluationSpec
 from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.batch_columns import read_labels, read_strings
 from ranker.evaluation.buckets import Floats, viewer_groups
-from ranker.evaluation.evaluation import Evaluation
+from ranker.evaluation.evaluation import Evaluation, Sessions
 from ranker.evaluation.gates import judge
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.metrics import Reliability
+from ranker.evaluation.session_metrics import UtilityMetrics
+from ranker.evaluation.session_rows import session_hashes
 from ranker.evaluation.slicing import SliceKey
 from ranker.evaluation.summary import BASELINE, CANDIDATE, Model, ObjectiveMetrics, SliceMetrics, summarize
 from ranker.files import write_text
@@ -38,12 +40,12 @@ Extracts = dict[str, Any]
 
 
 def impressions_extractor(settings: EvaluationSpec) -> extractor.Extractor:
-    """Replaces TFMA's feature and label extractors: it extracts only labels, viewers and slice columns."""
+    """Replaces TFMA's feature and label extractors: it extracts only labels, viewers, sessions and slices."""
 
     def extract(extracts: Extracts) -> Extracts:
         batch = extracts[constants.ARROW_RECORD_BATCH_KEY]
         raw = batch.column(batch.schema.get_field_index(constants.ARROW_INPUT_COLUMN))
-        names = (settings.viewer_key, *settings.slice_columns)
+        names = (settings.viewer_key, settings.session_key, *settings.slice_columns)
         return {
             constants.INPUT_KEY: raw.flatten().to_numpy(zero_copy_only=False),
             constants.FEATURES_KEY: {name: read_strings(batch, name) for name in names},
@@ -69,7 +71,7 @@ class AccumulateFn(beam.CombineFn):
 
     def create_accumulator(self) -> Accumulator:
         """An empty accumulator."""
-        return Accumulator(self._settings.models, self._settings.objectives, self._settings.slices)
+        return Accumulator(self._settings.models, self._settings.utility, self._settings.slices)
 
     def add_input(self, accumulator: Accumulator, extracts: Extracts) -> Accumulator:
         """Adds one batch."""
@@ -80,6 +82,7 @@ class AccumulateFn(beam.CombineFn):
             labels,
             stack_predictions(extracts[constants.PREDICTIONS_KEY], settings, labels.shape[1]),
             viewer_groups(features[settings.viewer_key]),
+            session_hashes(features[settings.session_key]),
             {name: features[name] for name in settings.slice_columns},
         )
         return accumulator
@@ -92,7 +95,8 @@ class AccumulateFn(beam.CombineFn):
         return total
 
     def extract_output(self, accumulator: Accumulator) -> Accumulator:
-        """The accumulator itself: it is small."""
+        """The accumulator without the rows of its sessions: what remains of it is small."""
+        accumulator.close()
         return accumulator
 
 
@@ -131,7 +135,14 @@ def conclude(accumulator: Accumulator, settings: EvaluationSpec) -> Conclusion:
         baseline = replace(baseline, blocks=settings.gates.baseline_required)
     slices = list(summarize(accumulator, settings.gates.confidence, compared))
     verdicts = judge(slices, settings.gates, first=baseline.version is None and not baseline.is_missing)
-    evaluation = Evaluation.of(slices, verdicts, baseline, settings.gates.confidence, accumulator.index.too_many)
+    evaluation = Evaluation.of(
+        slices,
+        verdicts,
+        baseline,
+        settings.gates.confidence,
+        Sessions.of(accumulator),
+        accumulator.index.too_many,
+    )
     return Conclusion(slices, evaluation)
 
 
@@ -173,12 +184,15 @@ class _EvaluateFeed(beam.PTransform):
 
 
 def tfma_metrics(conclusion: Conclusion) -> Iterator[tuple[SliceKey, dict[metric_types.MetricKey, Any]]]:
-    """Each slice's metrics; AUC, O/E and normalized entropy have their intervals."""
+    """Each slice's metrics, those of the utility without an output name; values with an interval carry it."""
     for slice_metrics in conclusion.slices:
         values: dict[metric_types.MetricKey, Any] = {}
         for model, objective, metrics in _by_model(slice_metrics):
             for name, value in _values(metrics).items():
                 values[metric_types.MetricKey(name, model_name=model, output_name=objective)] = value
+        for model, utility in _utility_by_model(slice_metrics):
+            for name, value in _utility_values(utility).items():
+                values[metric_types.MetricKey(name, model_name=model)] = value
         yield slice_metrics.key, values
 
 
@@ -203,11 +217,27 @@ def _by_model(metrics: SliceMetrics) -> Iterator[tuple[Model, str, ObjectiveMetr
             yield model, objective, objective_metrics
 
 
+def _utility_by_model(metrics: SliceMetrics) -> Iterator[tuple[Model, UtilityMetrics]]:
+    yield CANDIDATE, metrics.utility.candidate
+    if metrics.utility.baseline is not None:
+        yield BASELINE, metrics.utility.baseline
+
+
+def _utility_values(metrics: UtilityMetrics) -> dict[str, Any]:
+    return {
+        "sessions": metrics.sessions,
+        "top_utility": _bounded(metrics.top_utility),
+        "utility_ndcg_at_k": _bounded(metrics.ndcg),
+    }
+
+
 def _values(metrics: ObjectiveMetrics) -> dict[str, Any]:
     return {
         "impressions": metrics.impressions,
         "positives": metrics.positives,
         "auc": _bounded(metrics.auc),
+        "gauc": _bounded(metrics.ranking.gauc),
+        "ndcg_at_k": _bounded(metrics.ranking.ndcg),
         "o_over_e": _bounded(metrics.o_over_e),
         "mean_prediction": metrics.mean_prediction,
         "normalized_entropy": _bounded(metrics.normalized_entropy),

@@ -10,10 +10,10 @@ from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElap
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from pipeline.local.run_summary import ObjectiveSummary, RunSummary
+from pipeline.local.run_summary import ObjectiveSummary, RunSummary, UtilitySummary
 from ranker import progress
 from ranker.command_line import in_markup
-from ranker.evaluation.evaluation import State
+from ranker.evaluation.evaluation import UTILITY, State, session_notes
 from ranker.evaluation.gates import TOO_FEW
 from ranker.plain_text import one_line
 
@@ -116,6 +116,41 @@ def objectives_table(day: str, objectives: Mapping[str, ObjectiveSummary]) -> Ta
     return table
 
 
+def sessions_table(utility: UtilitySummary, objectives: Mapping[str, ObjectiveSummary]) -> Table:
+    """How the held-out day's sessions are ranked: by the utility, and by the probability of each objective."""
+    table = Table(
+        title=f"within sessions: {utility.sessions:,} sessions",
+        title_justify="left",
+        caption_justify="left",
+        box=None,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("ranked by", no_wrap=True)
+    for name in ("GAUC", f"NDCG@{utility.k}", f"utility of the top {utility.k}"):
+        table.add_column(name, justify="right", no_wrap=True)
+    top = _with_interval(utility.top_utility, utility.top_utility_lower, utility.top_utility_upper)
+    table.add_row(UTILITY, "", _with_interval(utility.ndcg, utility.ndcg_lower, utility.ndcg_upper), top)
+    for name, metrics in objectives.items():
+        table.add_row(
+            name,
+            _with_interval(metrics.gauc, metrics.gauc_lower, metrics.gauc_upper),
+            _with_interval(metrics.ndcg, metrics.ndcg_lower, metrics.ndcg_upper),
+            "",
+        )
+    table.caption = (
+        "GAUC: how often a positive is scored above a negative of the same session\n"
+        f"NDCG@{utility.k}: how near the top the positives are; 1 is the best possible order\n"
+        f"utility of the top {utility.k}: weights of the outcomes observed there, per session"
+    )
+    return table
+
+
+def session_lines(utility: UtilitySummary) -> Iterator[str]:
+    """The impressions and sessions that session metrics leave out, as lines of rich markup; none if all are covered."""
+    for note in session_notes(utility.session_share, utility.impressions_without_session):
+        yield f"[yellow]note:[/] {note}"
+
+
 def verdict_lines(summary: RunSummary) -> Iterator[str]:
     """The gates of a run summary as lines of rich markup: every gate that did not pass with objective, slice, value,
     interval and limit, the slices that were left out, and what the model was compared with.
@@ -160,4 +195,4 @@ def _with_interval(value: float | None, lower: float | None, upper: float | None
 
 
 def _short(value: float) -> str:
-    return f"{value:.3f}".removeprefix("0")
+    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1.0 else f"{value:.3f}"

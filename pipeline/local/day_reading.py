@@ -14,7 +14,9 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.batch_columns import read_labels, read_strings
 from ranker.evaluation.buckets import viewer_groups
-from ranker.evaluation.evaluation import Baseline, Evaluation
+from ranker.evaluation.evaluation import Baseline, Evaluation, Sessions
+from ranker.evaluation.session_rows import session_hashes
+from ranker.evaluation.session_sums import UtilityWeights
 from ranker.evaluation.summary import CANDIDATE, summarize
 from ranker.export.loading import LOAD_ERRORS, load_problem
 from ranker.export.names import SERVING_DEFAULT
@@ -67,7 +69,8 @@ def score_day(
     """
     score = model_scorer(config, model)
     profile = DayProfile(config.features)
-    accumulator = Accumulator((CANDIDATE,), config.objective_names, config.slices)
+    utility = UtilityWeights.of(config.utility, config.objectives)
+    accumulator = Accumulator((CANDIDATE,), utility, config.slices)
     columns = tuple(dict.fromkeys(column for spec in config.slices for column in spec))
     for batch in _batches(config, feed_log, day, f"scoring {day}", warn):
         profile.add(batch)
@@ -76,6 +79,7 @@ def score_day(
             np.stack([labels[name] for name in config.objective_names]) == 1,
             score(batch),
             viewer_groups(read_strings(batch, config.keys.viewer)),
+            session_hashes(read_strings(batch, config.keys.session)),
             {name: read_strings(batch, name) for name in columns},
         )
     if accumulator.invalid.any():
@@ -83,7 +87,8 @@ def score_day(
         wrong = ", ".join(f"{name} on {count:,} impressions" for name, count in counts.items() if count)
         raise ModelError(f"{model}: it predicted values that are not probabilities: {wrong} of {profile.rows:,}")
     slices = list(summarize(accumulator, config.gates.confidence))
-    return profile, Evaluation.of(slices, [], Baseline(), config.gates.confidence, accumulator.index.too_many)
+    sessions = Sessions.of(accumulator)
+    return profile, Evaluation.of(slices, [], Baseline(), config.gates.confidence, sessions, accumulator.index.too_many)
 
 
 def model_scorer(config: PipelineConfig, model: Path) -> Any:

@@ -11,7 +11,7 @@ from pipeline.local.run_summary import RunSummary
 from pipeline.local.workdir import Workdir
 from ranker.command_line import in_markup
 from ranker.config.pipeline import PipelineConfig
-from ranker.evaluation.evaluation import Baseline, Evaluation
+from ranker.evaluation.evaluation import Baseline, Evaluation, session_notes
 from ranker.evaluation.scores import ScoreHistogram
 from ranker.evaluation.summary import BASELINE, CANDIDATE, Model
 from ranker.feed_log.fingerprint import KnownDigests, source_fingerprint
@@ -20,6 +20,7 @@ from ranker.monitoring.drift import feature_health
 from ranker.monitoring.history import HealthHistory, HistoryError
 from ranker.monitoring.outcomes import outcome_health, score_health
 from ranker.monitoring.profile import DayProfile
+from ranker.monitoring.rankings import day_rankings
 from ranker.monitoring.record import DayRecord, Source
 from ranker.registry.manifest import Manifest
 from ranker.registry.versions import find_serving_version, read_manifest
@@ -159,6 +160,7 @@ def _record(
     if len(window) < 2:
         missing.append(f"drift has no limits: they need two days of the reference window, and there are {len(window)}")
     missing += [f"slices by {' × '.join(s)} were left out: too many values" for s in evaluation.slices_dropped]
+    missing += session_notes(evaluation.sessions.share, evaluation.sessions.impressions_without)
     return DayRecord(
         day=day.isoformat(),
         source=source,
@@ -168,6 +170,7 @@ def _record(
         outcomes=tuple(outcome_health(evaluation, model, limits)),
         features=tuple(feature_health(profile, window, limits)) if window else (),
         scores=tuple(score_health(evaluation, model, usual_scores, limits)),
+        rankings=tuple(day_rankings(evaluation, model)),
         notes=(*notes, *missing),
     )
 

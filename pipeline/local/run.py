@@ -82,6 +82,10 @@ def run_pipeline(
         console.print(f"log: {in_markup(folder / 'run.log')}", soft_wrap=True, highlight=False)
         return exit_status(summary)
     console.print(terminal.objectives_table(summary.day, summary.objectives))
+    if summary.utility is not None:
+        console.print(terminal.sessions_table(summary.utility, summary.objectives))
+        for line in terminal.session_lines(summary.utility):
+            console.print(line, highlight=False)
     _print_verdict(summary, console)
     if print_health(summary, console) and summary.monitoring is not None:
         console.print(f"monitor: {in_markup(summary.monitoring.page)}", soft_wrap=True, highlight=False)

@@ -9,6 +9,7 @@ from ranker.documents import read_json, write_json
 from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation, State
 from ranker.evaluation.gates import Outcome, Verdict
 from ranker.evaluation.intervals import Estimate
+from ranker.evaluation.session_metrics import UtilityMetrics
 from ranker.evaluation.summary import ObjectiveMetrics
 from ranker.identity.training import TrainingIdentity
 from ranker.registry.plan import StartPlan
@@ -81,6 +82,14 @@ class MetricsSummary:
     normalized_entropy_upper: float | None = None
     log_loss: float | None = None
     expected_calibration_error: float | None = None
+    gauc: float | None = None
+    gauc_lower: float | None = None
+    gauc_upper: float | None = None
+    gauc_sessions: int = 0
+    ndcg: float | None = None
+    ndcg_lower: float | None = None
+    ndcg_upper: float | None = None
+    ndcg_sessions: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,8 @@ class ObjectiveSummary(MetricsSummary):
         auc_drop: the serving model's AUC minus the candidate's.
         normalized_entropy_growth: the candidate's normalized entropy minus the serving model's.
         calibration_worsening: |log O/E| of the candidate minus that of the serving model.
+        gauc_drop: the serving model's AUC within sessions minus the candidate's.
+        ndcg_drop: the serving model's NDCG at k minus the candidate's.
     """
 
     state: State = "no gate"
@@ -108,6 +119,53 @@ class ObjectiveSummary(MetricsSummary):
     calibration_worsening: float | None = None
     calibration_worsening_lower: float | None = None
     calibration_worsening_upper: float | None = None
+    gauc_drop: float | None = None
+    gauc_drop_lower: float | None = None
+    gauc_drop_upper: float | None = None
+    ndcg_drop: float | None = None
+    ndcg_drop_lower: float | None = None
+    ndcg_drop_upper: float | None = None
+
+
+@dataclass(frozen=True)
+class UtilityMetricsSummary:
+    """How one model ranks sessions by its utility; see `ranker.evaluation.session_metrics.UtilityMetrics`."""
+
+    sessions: int
+    top_utility: float | None = None
+    top_utility_lower: float | None = None
+    top_utility_upper: float | None = None
+    ndcg: float | None = None
+    ndcg_lower: float | None = None
+    ndcg_upper: float | None = None
+    ndcg_sessions: int = 0
+
+
+@dataclass(frozen=True)
+class UtilitySummary(UtilityMetricsSummary):
+    """How the candidate ranks the sessions of the held-out day by its utility, compared with the baseline.
+
+    Attributes:
+        k: of NDCG at k and of the utility of the top k, for the objectives too.
+        weights: objective → its factor in the utility.
+        session_share: the share of all sessions that session metrics are computed from.
+        impressions_without_session: impressions in no session metric, as they have no session id.
+        baseline: metrics of the serving model, or None without a comparison.
+        utility_drop: the share of the serving model's utility of the top k that the candidate loses.
+        ndcg_drop: the serving model's NDCG of the utility minus the candidate's.
+    """
+
+    k: int = 0
+    weights: dict[str, float] = field(default_factory=dict)
+    session_share: float = 1.0
+    impressions_without_session: int = 0
+    baseline: UtilityMetricsSummary | None = None
+    utility_drop: float | None = None
+    utility_drop_lower: float | None = None
+    utility_drop_upper: float | None = None
+    ndcg_drop: float | None = None
+    ndcg_drop_lower: float | None = None
+    ndcg_drop_upper: float | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +205,7 @@ class RunSummary:
         missing_days: days of the window without a folder.
         feed_log_warnings: what is unusual about the rows of the feed log.
         objectives: metrics over all impressions of the held-out day; empty without an evaluation.
+        utility: how the day's sessions are ranked by the utility; None without an evaluation.
         gates: every verdict over all impressions, and the verdicts on slices that failed or block the model.
         slice_gates: outcome → number of gates on slices with it.
         slices_dropped: kinds of slices that were dropped because they have too many values.
@@ -175,6 +234,7 @@ class RunSummary:
     missing_days: tuple[str, ...] = ()
     feed_log_warnings: tuple[str, ...] = ()
     objectives: dict[str, ObjectiveSummary] = field(default_factory=dict)
+    utility: UtilitySummary | None = None
     gates: tuple[GateSummary, ...] = ()
     slice_gates: dict[Outcome, int] = field(default_factory=dict)
     slices_dropped: tuple[tuple[str, ...], ...] = ()
@@ -213,6 +273,24 @@ def summarise_objectives(evaluation: Evaluation) -> dict[str, ObjectiveSummary]:
     }
 
 
+def summarise_utility(evaluation: Evaluation) -> UtilitySummary:
+    """The ranking by the utility, over all sessions."""
+    utility, sessions = evaluation.utility, evaluation.sessions
+    compared: dict[str, Any] = {}
+    if utility.comparison is not None:
+        compared |= _bounded("utility_drop", utility.comparison.utility_drop)
+        compared |= _bounded("ndcg_drop", utility.comparison.ndcg_drop)
+    return UtilitySummary(
+        **_utility_metrics(utility.candidate),
+        k=sessions.utility.k,
+        weights=sessions.utility.weights,
+        session_share=sessions.share,
+        impressions_without_session=sessions.impressions_without,
+        baseline=UtilityMetricsSummary(**_utility_metrics(utility.baseline)) if utility.baseline is not None else None,
+        **compared,
+    )
+
+
 def summarise_gates(verdicts: Iterable[Verdict]) -> tuple[GateSummary, ...]:
     """The verdicts in the same order."""
     return tuple(
@@ -240,6 +318,8 @@ def _objective(evaluated: ObjectiveEvaluation, state: State, gate: str) -> Objec
         compared |= _bounded("auc_drop", evaluated.comparison.auc_drop)
         compared |= _bounded("normalized_entropy_growth", evaluated.comparison.normalized_entropy_growth)
         compared |= _bounded("calibration_worsening", evaluated.comparison.calibration_worsening)
+        compared |= _bounded("gauc_drop", evaluated.comparison.gauc_drop)
+        compared |= _bounded("ndcg_drop", evaluated.comparison.ndcg_drop)
     return ObjectiveSummary(
         **_metrics(evaluated.candidate),
         state=state,
@@ -261,6 +341,19 @@ def _metrics(metrics: ObjectiveMetrics) -> dict[str, Any]:
         **_bounded("normalized_entropy", metrics.normalized_entropy),
         "log_loss": _finite(metrics.log_loss),
         "expected_calibration_error": _finite(metrics.expected_calibration_error),
+        **_bounded("gauc", metrics.ranking.gauc),
+        "gauc_sessions": metrics.ranking.gauc_sessions,
+        **_bounded("ndcg", metrics.ranking.ndcg),
+        "ndcg_sessions": metrics.ranking.ndcg_sessions,
+    }
+
+
+def _utility_metrics(metrics: UtilityMetrics) -> dict[str, Any]:
+    return {
+        "sessions": metrics.sessions,
+        **_bounded("top_utility", metrics.top_utility),
+        **_bounded("ndcg", metrics.ndcg),
+        "ndcg_sessions": metrics.ndcg_sessions,
     }
 
 

@@ -16,7 +16,14 @@ from components.artifacts import (
     rows_property,
 )
 from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
-from pipeline.local.run_summary import ComponentSummary, Failure, RunSummary, summarise_gates, summarise_objectives
+from pipeline.local.run_summary import (
+    ComponentSummary,
+    Failure,
+    RunSummary,
+    summarise_gates,
+    summarise_objectives,
+    summarise_utility,
+)
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.evaluation import Evaluation
 from ranker.files import write_bytes, write_text
@@ -86,6 +93,7 @@ def summarise(
         missing_days=_missing_days(examples),
         feed_log_warnings=tuple(str(examples.properties.get(FEED_LOG_WARNINGS, "")).splitlines()) if examples else (),
         objectives=summarise_objectives(evaluation) if evaluation else {},
+        utility=summarise_utility(evaluation) if evaluation else None,
         gates=summarise_gates(evaluation.verdicts) if evaluation else (),
         slice_gates=evaluation.slice_verdicts if evaluation else {},
         slices_dropped=tuple(evaluation.slices_dropped) if evaluation else (),

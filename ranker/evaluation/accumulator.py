@@ -10,6 +10,8 @@ from ranker.evaluation import buckets
 from ranker.evaluation.buckets import COARSE_BUCKETS, FINE_BUCKETS, VIEWER_GROUPS, Floats, Ints
 from ranker.evaluation.cells import CellTable
 from ranker.evaluation.metrics import LOG_LOSS_FLOOR
+from ranker.evaluation.session_rows import MAX_ROWS, NO_SLICE, Hashes, SessionRows
+from ranker.evaluation.session_sums import SessionSums, UtilityWeights, session_sums
 from ranker.evaluation.slicing import MAX_VALUES, SliceIndex, SliceKey, SliceSpec
 
 
@@ -32,17 +34,34 @@ class Sums:
     group_log_loss: Floats
 
 
-class Accumulator:
-    """Sums over impressions. It is filled batch by batch; accumulators of several machines merge in any order.
+@dataclass(frozen=True)
+class SliceSums:
+    """All sums of one slice.
 
-    Memory grows with the slices, objectives and occupied buckets, but not with the impressions.
+    Attributes:
+        impressions: the sums over impressions, by model and objective.
+        sessions: the sums over sessions by model; empty if no impression has a session.
+    """
+
+    impressions: dict[str, dict[str, Sums]]
+    sessions: dict[str, SessionSums]
+
+
+class Accumulator:
+    """Sums over impressions and sessions. It is filled batch by batch; accumulators of several machines merge in any
+    order.
+
+    Session metrics need all impressions of a session at once, so a compact row is kept of every impression, of at most
+    `max_rows`; see `SessionRows`. The memory of all other sums grows with the slices, objectives and occupied buckets,
+    but not with the impressions.
 
     Example:
-        >>> accumulator = Accumulator(["candidate"], ["click"], slices=[("device",)])
+        >>> accumulator = Accumulator(["candidate"], UtilityWeights({"click": 1.0}, k=10), slices=[("device",)])
         >>> accumulator.add(
         ...     labels=np.array([[True, False]]),
         ...     predictions=np.array([[[0.9, 0.2]]]),
         ...     groups=viewer_groups(np.array([b"viewer-1", b"viewer-2"], object)),
+        ...     sessions=session_hashes(np.array([b"session-1", b"session-2"], object)),
         ...     columns={"device": np.array([b"ios", b"web"], object)},
         ... )
         >>> [slice_metrics.key for slice_metrics in summarize(accumulator)]
@@ -50,24 +69,30 @@ class Accumulator:
 
     Args:
         models: names of the models that scored the impressions.
-        objectives: names of the objectives.
+        utility: the objectives with their weights in the utility, and how many impressions at the top count.
         slices: the columns of each kind of slice.
         max_slice_values: maximum number of slices of one kind; see `SliceIndex`.
+        max_rows: maximum number of impressions that session metrics are computed from.
     """
 
     def __init__(
         self,
         models: Sequence[str],
-        objectives: Sequence[str],
+        utility: UtilityWeights,
         slices: Sequence[SliceSpec] = (),
         max_slice_values: int = MAX_VALUES,
+        max_rows: int = MAX_ROWS,
     ) -> None:
         self.models = tuple(models)
-        self.objectives = tuple(objectives)
+        self.utility = utility
+        self.objectives = tuple(utility.weights)
         self.index = SliceIndex(slices, max_slice_values)
         self.impressions = 0
-        self.invalid: Ints = np.zeros((len(models), len(objectives)), np.int64)
-        self._pairs = len(models) * len(objectives)
+        self.invalid: Ints = np.zeros((len(self.models), len(self.objectives)), np.int64)
+        self._max_rows = max_rows
+        self._rows = SessionRows(len(self.models), len(self.objectives), len(self.index.specs), max_rows)
+        self._session_sums: dict[int, dict[str, SessionSums]] | None = None
+        self._pairs = len(self.models) * len(self.objectives)
         self._fine = CellTable(2)  # impressions, sum of predictions
         self._grouped = CellTable(1)  # impressions
         self._moments = CellTable(2)  # sum of predictions, sum of log losses
@@ -77,18 +102,22 @@ class Accumulator:
         labels: npt.NDArray[np.bool_],
         predictions: Floats,
         groups: Ints,
+        sessions: Hashes,
         columns: Mapping[str, npt.NDArray[np.object_]],
     ) -> None:
         """Adds a batch of impressions.
 
-        A prediction that is not a probability (NaN, below 0 or above 1) is skipped and counted in `invalid`.
+        A prediction that is not a probability (NaN, below 0 or above 1) is skipped and counted in `invalid`. The
+        session metrics of the model skip the impression.
 
         Args:
             labels: [objectives, batch].
             predictions: [models, objectives, batch].
             groups: viewer group of each impression, [batch].
+            sessions: `session_hashes` of the impressions, [batch].
             columns: values of every column that a slice names, bytes [batch]; b"" where missing.
         """
+        self._check_open()
         rows = labels.shape[1]
         valid = (predictions >= 0.0) & (predictions <= 1.0)
         self.invalid += rows - valid.sum(axis=2)
@@ -102,21 +131,28 @@ class Accumulator:
         log_loss = -np.log(np.where(outcome == 1, clipped, 1.0 - clipped))
         group = groups[row]
         one = np.ones_like(probability)
-        for membership in self.index.memberships(columns, rows):
+        memberships = self.index.memberships(columns, rows)
+        for membership in memberships:
             cell = membership[row] * self._pairs + pair
             self._fine.add((cell * 2 + outcome) * FINE_BUCKETS + fine, np.stack([one, probability], axis=1))
             grouped = cell * VIEWER_GROUPS + group
             self._grouped.add((grouped * 2 + outcome) * COARSE_BUCKETS + buckets.coarse_bucket(fine), one[:, None])
             self._moments.add(grouped, np.stack([probability, log_loss], axis=1))
+        numbers = np.full((len(self.index.specs), rows), NO_SLICE, np.int64)
+        for spec, membership in zip(self._kept_specs(), memberships[1:], strict=True):
+            numbers[spec] = membership
+        self._rows.add(sessions, groups, labels, np.where(valid, predictions, np.nan), numbers)
 
     def merge(self, other: "Accumulator") -> None:
         """Adds the sums of another accumulator of the same models, objectives and slices.
 
         Raises:
-            ValueError: the two have different models, objectives or slices.
+            ValueError: the two have different models, objectives, weights or slices, or one of them is closed.
         """
-        mine = (self.models, self.objectives, self.index.specs, self.index.max_values)
-        theirs = (other.models, other.objectives, other.index.specs, other.index.max_values)
+        self._check_open()
+        other._check_open()
+        mine = (self.models, self.utility, self.index.specs, self.index.max_values, self._max_rows)
+        theirs = (other.models, other.utility, other.index.specs, other.index.max_values, other._max_rows)
         if mine != theirs:
             raise ValueError(f"accumulators of different evaluations cannot be merged: {mine} and {theirs}")
         self.impressions += other.impressions
@@ -129,9 +165,25 @@ class Accumulator:
             renumbered[their_numbers[key]] = number
         for table, theirs_table, stride in zip(self._tables(), other._tables(), self._strides(), strict=True):
             table.merge(_renumbered(theirs_table, renumbered, stride))
+        self._rows.merge(other._rows, renumbered)
 
-    def slices(self) -> Iterator[tuple[SliceKey, dict[str, dict[str, Sums]]]]:
-        """Every slice, all impressions first and the others by name, with its sums by model and objective."""
+    def close(self) -> None:
+        """Computes the sums over sessions and frees the rows that they need; after that, nothing can be added."""
+        self._closed_sums()
+
+    @property
+    def session_share(self) -> float:
+        """The share of the sessions that session metrics are computed from; below 1 only beyond `max_rows`."""
+        return self._rows.share
+
+    @property
+    def without_session(self) -> int:
+        """Impressions without a session id, which are in no session metric."""
+        return self._rows.without_session
+
+    def slices(self) -> Iterator[tuple[SliceKey, SliceSums]]:
+        """Every slice, all impressions first and the others by name, with its sums. Closes the accumulator."""
+        sessions = self._closed_sums()
         cells = [table.items() for table in self._tables()]
         strides = self._strides()
         numbers = self.index.keys()
@@ -140,7 +192,23 @@ class Accumulator:
                 _dense(keys, values, numbers[key] * stride, stride)
                 for (keys, values), stride in zip(cells, strides, strict=True)
             ]
-            yield key, self._by_name(*dense)
+            yield key, SliceSums(self._by_name(*dense), sessions.get(numbers[key], {}))
+
+    def _closed_sums(self) -> dict[int, dict[str, SessionSums]]:
+        if self._session_sums is None:
+            numbers = max(self.index.keys().values()) + 1
+            self._session_sums = session_sums(self._rows, self.models, self.utility, self._kept_specs(), numbers)
+            self._rows.clear()
+        return self._session_sums
+
+    def _kept_specs(self) -> list[int]:
+        """Which kinds of slices are not dropped."""
+        dropped = set(self.index.too_many)
+        return [s for s, spec in enumerate(self.index.specs) if spec not in dropped]
+
+    def _check_open(self) -> None:
+        if self._session_sums is not None:
+            raise ValueError("the accumulator is closed: its sessions are summed up, and nothing can be added")
 
     def _by_name(self, fine: Floats, grouped: Floats, moments: Floats) -> dict[str, dict[str, Sums]]:
         shape = (len(self.models), len(self.objectives))

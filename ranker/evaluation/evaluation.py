@@ -9,8 +9,10 @@ from html import escape
 from typing import Any, Literal
 
 from ranker.documents import check_format, read_json, write_json
+from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.gates import TOO_FEW, Outcome, Verdict, blessed
 from ranker.evaluation.intervals import Estimate
+from ranker.evaluation.session_sums import UtilityWeights
 from ranker.evaluation.slicing import OVERALL, SliceSpec, slice_name
 from ranker.evaluation.summary import (
     BASELINE,
@@ -20,6 +22,7 @@ from ranker.evaluation.summary import (
     Model,
     ObjectiveMetrics,
     SliceMetrics,
+    UtilityEvaluation,
 )
 from ranker.evaluation.table import html_table, text_table
 from ranker.plain_text import sentence
@@ -30,8 +33,12 @@ FORMAT = 3
 State = Literal["refused", "too few", "passed", "no gate"]
 """What the gates say about an objective."""
 
+UTILITY = "utility"
+"""The name of the row, series or cell of the utility, beside those of the objectives."""
+
 _HEADINGS = ("objective", "positives", "AUC", "O/E", "NE", "gate")
 _NUMERIC = (1, 4)  # the columns without an interval
+_SESSIONS_NUMERIC = (1,)
 _UNDEFINED = "–"
 
 
@@ -129,10 +136,12 @@ class SliceEvaluation:
     Attributes:
         slice: the value of each column that defines it.
         objectives: by objective.
+        utility: of the sessions' impressions that belong to the slice, ranked by the utility.
     """
 
     slice: dict[str, str]
     objectives: dict[str, ObjectiveEvaluation]
+    utility: UtilityEvaluation
 
     @property
     def name(self) -> str:
@@ -143,6 +152,26 @@ class SliceEvaluation:
     def impressions(self) -> int:
         """Impressions of the slice."""
         return _impressions(self.objectives)
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """What the session metrics were computed from.
+
+    Attributes:
+        utility: the weights of the objectives, and the k of NDCG at k and of the utility of the top k.
+        share: the share of all sessions that they were computed from; below 1 only for a very large day.
+        impressions_without: impressions without a session id, which are in no session metric.
+    """
+
+    utility: UtilityWeights
+    share: float = 1.0
+    impressions_without: int = 0
+
+    @staticmethod
+    def of(accumulator: Accumulator) -> "Sessions":
+        """What the session metrics of an accumulator are computed from."""
+        return Sessions(accumulator.utility, accumulator.session_share, accumulator.without_session)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +195,8 @@ class Evaluation:
         baseline: the model that the candidate is compared with.
         objectives: metrics over all impressions, by objective.
         curves: reliability curves and score histograms over all impressions, by objective.
+        utility: all sessions, ranked by the utility.
+        sessions: what the session metrics were computed from.
         slices: metrics per slice.
         slices_dropped: kinds of slices that were dropped because they have too many values.
         verdicts: of every gate over all impressions, and of the gates on slices that failed or block the model.
@@ -178,6 +209,8 @@ class Evaluation:
     baseline: Baseline
     objectives: dict[str, ObjectiveEvaluation]
     curves: dict[str, ObjectiveCurves]
+    utility: UtilityEvaluation
+    sessions: Sessions
     slices: tuple[SliceEvaluation, ...] = ()
     slices_dropped: tuple[SliceSpec, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
@@ -189,6 +222,7 @@ class Evaluation:
         verdicts: Sequence[Verdict],
         baseline: Baseline,
         confidence: float,
+        sessions: Sessions,
         slices_dropped: Sequence[SliceSpec] = (),
     ) -> "Evaluation":
         """The evaluation from metrics and verdicts.
@@ -198,6 +232,7 @@ class Evaluation:
             verdicts: the verdicts of `gates.judge` on them.
             baseline: the model that the candidate is compared with.
             confidence: level of the intervals.
+            sessions: what the session metrics were computed from.
             slices_dropped: kinds of slices that were dropped.
         """
         overall = next(metrics for metrics in slices if metrics.key == OVERALL)
@@ -210,8 +245,12 @@ class Evaluation:
             curves={
                 name: ObjectiveCurves(curves, served.get(name)) for name, curves in overall.curves[CANDIDATE].items()
             },
+            utility=overall.utility,
+            sessions=sessions,
             slices=tuple(
-                SliceEvaluation(dict(metrics.key), _objectives(metrics)) for metrics in slices if metrics.key != OVERALL
+                SliceEvaluation(dict(metrics.key), _objectives(metrics), metrics.utility)
+                for metrics in slices
+                if metrics.key != OVERALL
             ),
             slices_dropped=tuple(slices_dropped),
             verdicts=tuple(v for v in verdicts if not v.slice or v.outcome == "failed" or v.refuses),
@@ -286,13 +325,17 @@ class Evaluation:
         return self.to_json() == other.to_json() if isinstance(other, Evaluation) else NotImplemented
 
     def __str__(self) -> str:
-        return "\n".join(
-            [self._headline(), text_table(_HEADINGS, list(self._rows()), _NUMERIC), *map(sentence, self._notes())]
-        )
+        tables = [
+            text_table(_HEADINGS, list(self._rows()), _NUMERIC),
+            text_table(self._session_headings(), list(self._session_rows()), _SESSIONS_NUMERIC),
+        ]
+        return "\n".join([self._headline(), *tables, *map(sentence, self._notes())])
 
     def _repr_html_(self) -> str:
         notes = "".join(f"<p>{escape(sentence(note))}</p>" for note in self._notes())
-        return f"<p>{escape(self._headline())}</p>{html_table(_HEADINGS, list(self._rows()), _NUMERIC)}{notes}"
+        impressions = html_table(_HEADINGS, list(self._rows()), _NUMERIC)
+        sessions = html_table(self._session_headings(), list(self._session_rows()), _SESSIONS_NUMERIC)
+        return f"<p>{escape(self._headline())}</p>{impressions}{sessions}{notes}"
 
     def _headline(self) -> str:
         blessed_or_not = "Blessed" if self.blessed else "Not blessed"
@@ -314,6 +357,17 @@ class Evaluation:
                 self.gate(name),
             )
 
+    def _session_headings(self) -> tuple[str, ...]:
+        k = self.sessions.utility.k
+        return ("within sessions", "sessions", "GAUC", f"NDCG@{k}", f"utility of the top {k}")
+
+    def _session_rows(self) -> Iterator[tuple[str, ...]]:
+        utility = self.utility.candidate
+        yield (UTILITY, f"{utility.sessions:,}", "", _with_interval(utility.ndcg), _with_interval(utility.top_utility))
+        for name, objective in self.objectives.items():
+            ranked = objective.candidate.ranking
+            yield (name, f"{ranked.gauc_sessions:,}", _with_interval(ranked.gauc), _with_interval(ranked.ndcg), "")
+
     def _notes(self) -> Iterator[str]:
         for verdict in self.verdicts:
             if not verdict.passed:
@@ -322,6 +376,20 @@ class Evaluation:
             yield self.baseline.text
         for spec in self.slices_dropped:
             yield f"slices by {' × '.join(spec)} were left out: they have too many values"
+        yield from session_notes(self.sessions.share, self.sessions.impressions_without)
+
+
+def session_notes(share: float, impressions_without: int) -> Iterator[str]:
+    """What session metrics leave out, as sentences; none if they cover everything.
+
+    Args:
+        share: the share of the sessions that they are computed from.
+        impressions_without: impressions without a session id.
+    """
+    if share < 1.0:
+        yield f"session metrics are computed from a sample of {100 * share:g} % of the sessions"
+    if impressions_without:
+        yield f"session metrics leave out {impressions_without:,} impressions without a session id"
 
 
 def _objectives(metrics: SliceMetrics) -> dict[str, ObjectiveEvaluation]:

@@ -14,6 +14,7 @@ from scipy import special
 from ranker.documents import LowerEnd, Number, UpperEnd
 from ranker.evaluation.buckets import Floats
 from ranker.evaluation.metrics import LOG_LOSS_FLOOR
+from ranker.evaluation.session_sums import MeanSums, PairSums
 
 _LOG_LIMIT = 50.0  # stands for the logarithm of 0 or infinity in differences
 
@@ -105,8 +106,92 @@ def auc_interval(
     # Half an impression on either side: otherwise an AUC of exactly 0 or 1 would have no variance.
     shrunk = (value * rarer + 0.5) / (rarer + 1.0)
     present = (group_positives + group_negatives) > 0
-    variance = max(jackknife_variance(without, present), _hanley_mcneil(shrunk, positives, negatives))
-    half = student_quantile(confidence, int(with_rarer)) * variance**0.5 / (shrunk * (1.0 - shrunk))
+    pairs = positives * negatives
+    independent = _hanley_mcneil(shrunk, pairs, pairs * (positives - 1.0), pairs * (negatives - 1.0))
+    variance = max(jackknife_variance(without, present), independent)
+    return _log_odds_interval(value, shrunk, variance, int(with_rarer), confidence)
+
+
+def gauc_interval(value: float, without: Floats, pairs: PairSums, confidence: float) -> Estimate:
+    """The interval of an AUC within sessions, symmetric in the log-odds.
+
+    As that of an AUC, with the variance of Hanley and McNeil summed over sessions, which share no pair. Its degrees of
+    freedom are the groups of viewers with a pair.
+
+    Args:
+        value: pairs in the right order over all pairs.
+        without: the same without each group of viewers, [groups].
+        pairs: of the slice.
+        confidence: level of the interval.
+    """
+    if np.isnan(value):
+        return UNDEFINED
+    present = pairs.pairs > 0
+    groups = int(np.count_nonzero(present))
+    if groups < 2:
+        return Estimate(value, 0.0, 1.0)
+    rarer = min(float(pairs.positives.sum()), float(pairs.negatives.sum()))
+    shrunk = (value * rarer + 0.5) / (rarer + 1.0)
+    independent = _hanley_mcneil(
+        shrunk, float(pairs.pairs.sum()), float(pairs.positive_pairs.sum()), float(pairs.negative_pairs.sum())
+    )
+    variance = max(jackknife_variance(without, present), independent)
+    return _log_odds_interval(value, shrunk, variance, groups, confidence)
+
+
+def share_interval(value: float, without: Floats, sums: MeanSums, confidence: float) -> Estimate:
+    """The interval of a mean over sessions of values from 0 to 1, such as NDCG, symmetric in the log-odds.
+
+    Its variance is the jackknife's, and at least that for independent sessions.
+
+    Args:
+        value: the mean over sessions.
+        without: the mean without each group of viewers, [groups].
+        sums: of the slice.
+        confidence: level of the interval.
+    """
+    if np.isnan(value):
+        return UNDEFINED
+    present = sums.sessions > 0
+    groups = int(np.count_nonzero(present))
+    if groups < 2:
+        return Estimate(value, 0.0, 1.0)
+    sessions, total, squares = (float(sum_.sum()) for sum_ in (sums.sessions, sums.total, sums.squares))
+    # Half a session of value 0 and half of value 1: otherwise equal values would have no variance.
+    shrunk = (total + 0.5) / (sessions + 1.0)
+    independent = max((squares + 0.5) / (sessions + 1.0) - shrunk**2, 0.0) / sessions
+    variance = max(jackknife_variance(without, present), independent)
+    return _log_odds_interval(value, shrunk, variance, groups, confidence)
+
+
+def mean_interval(value: float, without: Floats, sums: MeanSums, unit: float, confidence: float) -> Estimate:
+    """The interval value ± t · standard error of an unbounded mean over sessions.
+
+    Its variance is the jackknife's, and at least that for independent sessions.
+
+    Args:
+        value: the mean over sessions.
+        without: the mean without each group of viewers, [groups].
+        sums: of the slice.
+        unit: the largest change of a session's value by one outcome. The variance is that of one such outcome more, as
+            sessions without outcomes would have none.
+        confidence: level of the interval.
+    """
+    if np.isnan(value):
+        return UNDEFINED
+    present = sums.sessions > 0
+    groups = int(np.count_nonzero(present))
+    if groups < 2:
+        return Estimate(value, float("-inf"), float("inf"))
+    sessions = float(sums.sessions.sum())
+    independent = max(float(sums.squares.sum()) - sessions * value**2 + unit**2, 0.0) / sessions**2
+    half = student_quantile(confidence, groups) * max(jackknife_variance(without, present), independent) ** 0.5
+    return Estimate(value, value - half, value + half)
+
+
+def _log_odds_interval(value: float, shrunk: float, variance: float, groups: int, confidence: float) -> Estimate:
+    """The interval of a value in [0, 1] from that of `shrunk`, which is strictly between 0 and 1."""
+    half = student_quantile(confidence, groups) * variance**0.5 / (shrunk * (1.0 - shrunk))
     centre = special.logit(shrunk)
     lower, upper = special.expit(centre - half), special.expit(centre + half)
     return Estimate(value, min(float(lower), value), max(float(upper), value))
@@ -169,15 +254,23 @@ def normalized_entropy_variance(value: float, counts: Floats, predicted: Floats)
     return squares / float(of_rate @ [negatives, positives]) ** 2
 
 
-def _hanley_mcneil(auc: float, positives: float, negatives: float) -> float:
+def _hanley_mcneil(auc: float, pairs: float, positive_pairs: float, negative_pairs: float) -> float:
+    """The variance of an AUC for independent impressions.
+
+    Args:
+        auc: the AUC.
+        pairs: pairs of a positive and a negative.
+        positive_pairs: pairs × (positives - 1), summed over sessions where there are several.
+        negative_pairs: pairs × (negatives - 1).
+    """
     two_positives = auc / (2.0 - auc)
     two_negatives = 2.0 * auc * auc / (1.0 + auc)
     spread = (
-        auc * (1.0 - auc)
-        + (positives - 1.0) * (two_positives - auc * auc)
-        + (negatives - 1.0) * (two_negatives - auc * auc)
+        pairs * auc * (1.0 - auc)
+        + positive_pairs * (two_positives - auc * auc)
+        + negative_pairs * (two_negatives - auc * auc)
     )
-    return spread / (positives * negatives)
+    return spread / pairs**2
 
 
 @dataclass(frozen=True)

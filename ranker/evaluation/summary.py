@@ -7,12 +7,14 @@ from typing import Literal
 import numpy as np
 
 from ranker.documents import Number, Variance
-from ranker.evaluation import intervals, metrics
-from ranker.evaluation.accumulator import Accumulator, Sums
+from ranker.evaluation import intervals, metrics, session_metrics
+from ranker.evaluation.accumulator import Accumulator, SliceSums, Sums
 from ranker.evaluation.buckets import Floats, score_counts
 from ranker.evaluation.intervals import Estimate, OutcomeCounts
 from ranker.evaluation.metrics import Reliability
 from ranker.evaluation.scores import ScoreHistogram
+from ranker.evaluation.session_metrics import RankingMetrics, UtilityComparison, UtilityMetrics
+from ranker.evaluation.session_sums import SessionSums, UtilityWeights
 from ranker.evaluation.slicing import SliceKey
 
 Model = Literal["candidate", "baseline"]
@@ -29,6 +31,7 @@ class ObjectiveMetrics:
         impressions: impressions scored.
         positives: impressions with the outcome.
         auc: area under the ROC curve.
+        ranking: how the objective's probability ranks the impressions of each session.
         o_over_e: outcomes observed per outcome expected.
         o_over_e_variance: of O/E, over groups of viewers; infinite for fewer than two groups.
         viewer_groups: groups of viewers with any impression.
@@ -41,6 +44,7 @@ class ObjectiveMetrics:
     impressions: int
     positives: int
     auc: Estimate
+    ranking: RankingMetrics
     o_over_e: Estimate
     o_over_e_variance: Variance
     viewer_groups: int
@@ -85,13 +89,43 @@ class Comparison:
 
     Attributes:
         auc_drop: the baseline's AUC minus the candidate's.
+        gauc_drop: the same of the AUC within sessions.
+        ndcg_drop: the same of NDCG at k.
         normalized_entropy_growth: the candidate's normalized entropy minus the baseline's.
         calibration_worsening: |log O/E| of the candidate minus that of the baseline.
     """
 
     auc_drop: Estimate
+    gauc_drop: Estimate
+    ndcg_drop: Estimate
     normalized_entropy_growth: Estimate
     calibration_worsening: Estimate
+
+
+@dataclass(frozen=True)
+class UtilityEvaluation:
+    """How sessions are ranked by the utility, on one slice.
+
+    Attributes:
+        candidate: metrics of the candidate.
+        baseline: metrics of the baseline on the same sessions, or None without a baseline.
+        comparison: the candidate compared with the baseline, or None.
+    """
+
+    candidate: UtilityMetrics
+    baseline: UtilityMetrics | None = None
+    comparison: UtilityComparison | None = None
+
+    def of(self, model: Model) -> UtilityMetrics:
+        """The metrics of one of the two models.
+
+        Raises:
+            ValueError: `model` is the baseline, and there is none.
+        """
+        found = self.candidate if model == CANDIDATE else self.baseline
+        if found is None:
+            raise ValueError("evaluation: there is no baseline")
+        return found
 
 
 @dataclass(frozen=True)
@@ -104,6 +138,7 @@ class SliceMetrics:
         baseline: metrics of the baseline; empty without one.
         comparison: the candidate compared with the baseline; empty without one.
         curves: of each model, by objective.
+        utility: of each model's ranking by the utility.
     """
 
     key: SliceKey
@@ -111,6 +146,7 @@ class SliceMetrics:
     baseline: dict[str, ObjectiveMetrics]
     comparison: dict[str, Comparison]
     curves: dict[Model, dict[str, Curves]]
+    utility: UtilityEvaluation
 
 
 def summarize(
@@ -129,30 +165,68 @@ def summarize(
         >>> print(f"{click.auc.value:.3f} [{click.auc.lower:.3f}, {click.auc.upper:.3f}]")
         0.742 [0.731, 0.753]
     """
-    for key, by_model in accumulator.slices():
-        sums = by_model[CANDIDATE]
-        of_baseline = by_model.get(BASELINE, {})
-        baseline_sums = {name: of_baseline[name] for name in of_baseline if compared is None or name in compared}
-        curves: dict[Model, dict[str, Curves]] = {CANDIDATE: {name: objective_curves(sums[name]) for name in sums}}
-        if baseline_sums:
-            curves[BASELINE] = {name: objective_curves(baseline_sums[name]) for name in baseline_sums}
-        candidate, baseline = (
-            {name: objective_metrics(of[name], curves[model][name].reliability, confidence) for name in of}
-            for model, of in ((CANDIDATE, sums), (BASELINE, baseline_sums))
-        )
-        comparison = {
-            name: Comparison(
-                auc_drop=_auc_drop(sums[name], baseline_sums[name], confidence),
-                normalized_entropy_growth=_normalized_entropy_growth(sums[name], baseline_sums[name], confidence),
-                calibration_worsening=intervals.calibration_worsening(
-                    candidate[name].o_over_e,
-                    baseline[name].o_over_e,
-                    _log_ratio(sums[name], baseline_sums[name], confidence),
-                ),
-            )
-            for name in baseline
+    for key, sums in accumulator.slices():
+        of_baseline = sums.impressions.get(BASELINE, {})
+        baseline = {name: of_baseline[name] for name in of_baseline if compared is None or name in compared}
+        models: dict[Model, dict[str, Sums]] = {CANDIDATE: sums.impressions[CANDIDATE]}
+        if baseline:
+            models[BASELINE] = baseline
+        curves = {model: {name: objective_curves(of[name]) for name in of} for model, of in models.items()}
+        measured = {
+            model: {
+                name: objective_metrics(
+                    of[name],
+                    curves[model][name].reliability,
+                    session_metrics.ranking_metrics(sums.sessions.get(model), name, confidence),
+                    confidence,
+                )
+                for name in of
+            }
+            for model, of in models.items()
         }
-        yield SliceMetrics(key, candidate, baseline, comparison, curves)
+        candidate_metrics, baseline_metrics = measured[CANDIDATE], measured.get(BASELINE, {})
+        yield SliceMetrics(
+            key,
+            candidate_metrics,
+            baseline_metrics,
+            {
+                name: _comparison(name, sums, candidate_metrics[name], baseline_metrics[name], confidence)
+                for name in baseline_metrics
+            },
+            curves,
+            _utility(sums.sessions, accumulator.utility, bool(baseline), confidence),
+        )
+
+
+def _comparison(
+    name: str, sums: SliceSums, candidate: ObjectiveMetrics, baseline: ObjectiveMetrics, confidence: float
+) -> Comparison:
+    ours, theirs = sums.impressions[CANDIDATE][name], sums.impressions[BASELINE][name]
+    sessions = sums.sessions.get(CANDIDATE), sums.sessions.get(BASELINE)
+    return Comparison(
+        auc_drop=_auc_drop(ours, theirs, confidence),
+        normalized_entropy_growth=_normalized_entropy_growth(ours, theirs, confidence),
+        gauc_drop=session_metrics.gauc_drop(*sessions, name, confidence),
+        ndcg_drop=session_metrics.ndcg_drop(*sessions, name, confidence),
+        calibration_worsening=intervals.calibration_worsening(
+            candidate.o_over_e, baseline.o_over_e, _log_ratio(ours, theirs, confidence)
+        ),
+    )
+
+
+def _utility(
+    sums: dict[str, SessionSums], utility: UtilityWeights, compared: bool, confidence: float
+) -> UtilityEvaluation:
+    unit = max(abs(weight) for weight in utility.weights.values())
+    candidate, baseline = sums.get(CANDIDATE), sums.get(BASELINE)
+    measured = session_metrics.utility_metrics(candidate, unit, confidence)
+    if not compared:
+        return UtilityEvaluation(measured)
+    return UtilityEvaluation(
+        measured,
+        session_metrics.utility_metrics(baseline, unit, confidence),
+        session_metrics.utility_comparison(candidate, baseline, confidence),
+    )
 
 
 def objective_curves(sums: Sums) -> Curves:
@@ -160,7 +234,7 @@ def objective_curves(sums: Sums) -> Curves:
     return Curves(metrics.reliability(sums.counts, sums.predicted), ScoreHistogram.of(score_counts(sums.counts.sum(0))))
 
 
-def objective_metrics(sums: Sums, curve: Reliability, confidence: float) -> ObjectiveMetrics:
+def objective_metrics(sums: Sums, curve: Reliability, ranking: RankingMetrics, confidence: float) -> ObjectiveMetrics:
     """Metrics of one model, objective and slice."""
     impressions, positives = float(sums.counts.sum()), float(sums.counts[1].sum())
     predicted, log_loss = float(sums.group_predicted.sum()), float(sums.group_log_loss.sum())
@@ -173,6 +247,7 @@ def objective_metrics(sums: Sums, curve: Reliability, confidence: float) -> Obje
         auc=intervals.auc_interval(
             float(metrics.auc(sums.counts)), _auc_without(sums), group_positives, group_negatives, confidence
         ),
+        ranking=ranking,
         o_over_e=intervals.o_over_e_interval(outcomes, confidence),
         o_over_e_variance=outcomes.variance,
         viewer_groups=outcomes.groups,

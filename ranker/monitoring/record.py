@@ -7,6 +7,7 @@ from typing import Literal
 from ranker.documents import read_json, write_json
 from ranker.monitoring.drift import FeatureHealth
 from ranker.monitoring.outcomes import OutcomeHealth, ScoreHealth
+from ranker.monitoring.rankings import DayRanking
 
 Source = Literal["run", "monitor"]
 
@@ -26,6 +27,7 @@ class DayRecord:
         outcomes: every objective over all impressions and on every slice.
         features: every feature; empty without a training day to compare with.
         scores: every objective.
+        rankings: by the utility and by every objective, over all sessions; empty on a day recorded before they existed.
         notes: the checks that were not possible, with the reasons.
     """
 
@@ -37,6 +39,7 @@ class DayRecord:
     outcomes: tuple[OutcomeHealth, ...]
     features: tuple[FeatureHealth, ...] = ()
     scores: tuple[ScoreHealth, ...] = ()
+    rankings: tuple[DayRanking, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -1,5 +1,6 @@
 """Renders the page with its figures and tables."""
 
+from ranker.reports.calibration import ranking
 from ranker.reports.calibration import tables as content
 from ranker.reports.calibration.headline import verdict
 from ranker.reports.calibration.inputs import ReportInputs
@@ -31,6 +32,10 @@ def report_page(inputs: ReportInputs) -> str:
             oe_steps=OE_STEPS,
             day=max(inputs.rows_per_day, default=inputs.manifest.eval_day),
             confidence=f"{100 * evaluation.confidence:g} %",
+            ranking=ranking.ranking_table(inputs),
+            ranking_slices=ranking.ranking_slices_table(inputs),
+            explanations=list(ranking.explanations(inputs)),
+            ranking_notes=ranking.notes(inputs),
             objectives=content.objectives_table(inputs),
             gates=content.gates_table(inputs),
             reliability=[reliability_diagram(name, evaluation.curves[name], evaluation.confidence) for name in drawn],

@@ -1,12 +1,14 @@
 """The figures of the monitor's page: series over days, with the limits and alarms of each day."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ranker.evaluation.evaluation import UTILITY
+from ranker.evaluation.intervals import Estimate
 from ranker.figure_text import shortened
 from ranker.monitoring.drift import FeatureHealth
 from ranker.monitoring.outcomes import OutcomeHealth
@@ -14,7 +16,7 @@ from ranker.monitoring.record import DayRecord
 from ranker.reports.figures.drawing import SMALL, Drawing, label_rows
 from ranker.reports.figures.heatmap import HeatMapCell, draw_cells, frame, ratio_cell
 from ranker.reports.svg import OE_STEPS, colour, render
-from ranker.reports.text import NOTHING, plural
+from ranker.reports.text import NOTHING, defined, plural
 
 MAX_DAYS = 30
 """Maximum number of days in a figure, the newest."""
@@ -65,6 +67,32 @@ def outcome_series(objective: str, records: Sequence[DayRecord]) -> Drawing:
     alarms = sum(found is not None and bool(found.alarm) for found in series)
     label = f"O/E of {objective} over {plural(len(records), 'day')}, {plural(alarms, 'day')} beyond the limits"
     return Drawing(render(f"outcome-{objective}", label, SMALL, draw), objective)
+
+
+def ranking_series(objective: str, records: Sequence[DayRecord]) -> Drawing | None:
+    """How each day's sessions were ranked, with intervals: AUC within sessions and NDCG by an objective; utility of the
+    top k and NDCG by the utility, "". None without such a day.
+    """
+    records = records[-MAX_DAYS:]
+    series = [next((r for r in record.rankings if r.objective == objective), None) for record in records]
+    measured = {x: found for x, found in enumerate(series) if found is not None}
+    if not measured:
+        return None
+    k = max(measured.items())[1].k
+
+    def draw(figure: Figure) -> None:
+        top, bottom = figure.subplots(2, 1, sharex=True)
+        _dots(top, {x: found.gauc if objective else found.top_utility for x, found in measured.items()})
+        _dots(bottom, {x: found.ndcg for x, found in measured.items()})
+        if objective:
+            top.axhline(0.5, color=colour("muted"), linewidth=0.8, linestyle="--")
+        top.set_ylabel("GAUC" if objective else f"top {k}")
+        bottom.set_ylabel(f"NDCG@{k}")
+        _days(bottom, records)
+
+    name = objective or UTILITY
+    label = f"Ranking by {name} over {plural(len(records), 'day')}"
+    return Drawing(render(f"ranking-{name if objective else 'by-utility'}", label, SMALL, draw), name)
 
 
 def score_series(objective: str, records: Sequence[DayRecord]) -> Drawing:
@@ -191,6 +219,16 @@ def _outcome(record: DayRecord, objective: str) -> OutcomeHealth | None:
 
 def _slice_alarm(record: DayRecord, objective: str) -> bool:
     return any(o.alarm for o in record.outcomes if o.objective == objective and o.slice)
+
+
+def _dots(axes: Axes, estimates: Mapping[int, Estimate]) -> None:
+    """A dot with its interval per day; an open end of an interval is not drawn."""
+    for x, estimate in estimates.items():
+        if estimate.defined:
+            lower, upper = defined(estimate.lower), defined(estimate.upper)
+            low, high = (estimate.value if end is None else end for end in (lower, upper))
+            axes.vlines(x, low, high, colors=colour("candidate"), linewidth=1.0)
+            axes.plot(x, estimate.value, marker="o", markersize=4, color=colour("candidate"))
 
 
 def _limits(axes: Axes, limits: Sequence[float | None]) -> None:

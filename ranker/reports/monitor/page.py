@@ -25,6 +25,7 @@ def monitor_page(name: str, records: Sequence[DayRecord]) -> str:
     objectives = list(dict.fromkeys(o.objective for record in records for o in record.outcomes))[:MAX_OBJECTIVES]
     recent = records[-figures.MAX_DAYS :]
     alarmed = list(dict.fromkeys(f.feature for record in reversed(recent) for f in record.features if f.alarm))
+    rankings = [figures.ranking_series(name, records) for name in ("", *objectives)]
     maps = [figures.outcome_map(objective, records) for objective in objectives]
     page: str = (
         environment()
@@ -35,6 +36,7 @@ def monitor_page(name: str, records: Sequence[DayRecord]) -> str:
             sentence=_sentence(newest),
             confidence=f"{100 * newest.confidence:g} %",
             outcomes=[figures.outcome_series(objective, records) for objective in objectives],
+            rankings=[drawing for drawing in rankings if drawing is not None],
             outcome_maps=[drawing for drawing in maps if drawing is not None],
             outcome_table=outcome_table(newest),
             feature_map=figures.feature_map(records),

@@ -13,8 +13,9 @@ from components.evaluator.executor import Executor
 from ranker.config.documents import to_json
 from ranker.config.gates import Gate, Gates
 from ranker.evaluation.evaluation import Evaluation
+from ranker.evaluation.session_sums import UtilityWeights
 from tests.ranker.evaluation.logit_model import save_model, write_examples
-from tests.ranker.evaluation.simulated import OBJECTIVES, SLICES, Simulated, simulate
+from tests.ranker.evaluation.simulated import OBJECTIVES, SLICES, UTILITY, Simulated, simulate
 
 GATES = Gates(
     objective=Gate(min_auc=0.55, o_over_e=(0.7, 1.4), max_auc_drop=0.02, max_calibration_worsening=0.15),
@@ -50,7 +51,7 @@ def empty_examples(tmp_path_factory: pytest.TempPathFactory) -> standard_artifac
     nothing = simulate(rows=10, seed=1)
     write_examples(
         root / "Split-eval",
-        Simulated(nothing.labels[:, :0], nothing.probabilities[:, :0], nothing.viewers[:0], nothing.columns),
+        nothing.rows_of(slice(0)),
     )
     return _examples_artifact(root)
 
@@ -97,8 +98,9 @@ def evaluate(examples: standard_artifacts.Examples, tmp_path: Path) -> Callable[
             inputs,
             {"evaluation": [evaluation], "blessing": [blessing]},
             {
-                "objectives": json.dumps(objectives),
                 "viewer_key": "viewer_id",
+                "session_key": "session_id",
+                "utility": to_json(UtilityWeights({name: UTILITY.weights[name] for name in objectives}, UTILITY.k)),
                 "slices": json.dumps(SLICES),
                 "gates": to_json(gates),
             },

@@ -20,10 +20,10 @@ from tfx.types import standard_artifacts
 
 from ranker.config.gates import Gate, Gates
 from ranker.evaluation.accumulator import Accumulator
-from ranker.evaluation.evaluation import Baseline
+from ranker.evaluation.evaluation import Baseline, Sessions
 from tests.components.evaluator.conftest import GATES, Evaluated, labels_and_scores, model_artifact
 from tests.ranker.evaluation.logit_model import save_model, write_examples
-from tests.ranker.evaluation.simulated import OBJECTIVES, Simulated
+from tests.ranker.evaluation.simulated import OBJECTIVES, UTILITY, Simulated
 
 pytestmark = pytest.mark.slow
 
@@ -57,6 +57,23 @@ def test_the_first_model_is_blessed_by_absolute_gates_and_tfma_reads_its_evaluat
         base = log_loss(labels, np.full(len(labels), labels.mean()))
         assert entropy["value"] == pytest.approx(log_loss(labels, scores) / base, rel=1e-4)
         assert entropy["lowerBound"] < entropy["value"] < entropy["upperBound"] < 1.0
+        sessions = [np.flatnonzero(data.sessions == session) for session in set(data.sessions)]
+        pairs = np.array([labels[own].sum() * (~labels[own]).sum() for own in sessions])
+        aucs = [
+            roc_auc_score(labels[own], scores[own].astype(np.float32)) if pairs_of else 0.0
+            for own, pairs_of in zip(sessions, pairs, strict=True)
+        ]
+        assert metrics["gauc"]["boundedValue"]["value"] == pytest.approx(np.average(aucs, weights=pairs), abs=1e-4)
+        assert (
+            metrics["ndcg_at_k"]["boundedValue"]["value"]
+            == result.evaluation.objectives[name].candidate.ranking.ndcg.value
+        )
+    utility = overall[""][""]
+    assert utility["sessions"]["doubleValue"] == len(set(data.sessions))
+    top, expected = utility["top_utility"]["boundedValue"], result.evaluation.utility.candidate.top_utility
+    assert (top["value"], top["lowerBound"], top["upperBound"]) == (expected.value, expected.lower, expected.upper)
+    assert utility["utility_ndcg_at_k"]["boundedValue"]["value"] == result.evaluation.utility.candidate.ndcg.value
+    assert result.evaluation.sessions == Sessions(UTILITY)
 
     frame = dataframe.metrics_as_dataframes(tfma.load_metrics(result.uri)).double_value
     crosses = frame[frame[("slices", "device")].notna() & frame[("slices", "country")].notna()]

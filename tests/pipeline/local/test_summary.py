@@ -15,7 +15,16 @@ from ranker.documents import DocumentError
 from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation
 from ranker.identity.training import TrainingIdentity
 from ranker.registry.plan import StartPlan
-from tests.ranker.evaluation.handmade import COMPARISON, CURVES, MEASURED, NEVER, ONE_VIEWER, verdict
+from tests.ranker.evaluation.handmade import (
+    COMPARED_UTILITY,
+    COMPARISON,
+    CURVES,
+    MEASURED,
+    NEVER,
+    ONE_VIEWER,
+    SESSIONS,
+    verdict,
+)
 
 EVALUATION = Evaluation(
     blessed=False,
@@ -27,6 +36,8 @@ EVALUATION = Evaluation(
         "reply": ObjectiveEvaluation(NEVER),
     },
     curves={"click": CURVES, "like": CURVES, "reply": CURVES},
+    utility=COMPARED_UTILITY,
+    sessions=SESSIONS,
     slices_dropped=(("author",),),
     verdicts=(
         verdict("click", "auc"),

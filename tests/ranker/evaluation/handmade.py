@@ -7,13 +7,22 @@ from ranker.evaluation.evaluation import (
     Evaluation,
     ObjectiveCurves,
     ObjectiveEvaluation,
+    Sessions,
     SliceEvaluation,
 )
 from ranker.evaluation.gates import Limit, Outcome, Verdict
 from ranker.evaluation.intervals import UNDEFINED, Estimate
 from ranker.evaluation.metrics import Reliability
 from ranker.evaluation.scores import ScoreHistogram
-from ranker.evaluation.summary import Comparison, Curves, ObjectiveMetrics
+from ranker.evaluation.session_metrics import (
+    NO_UTILITY,
+    NOT_RANKED,
+    RankingMetrics,
+    UtilityComparison,
+    UtilityMetrics,
+)
+from ranker.evaluation.session_sums import UtilityWeights
+from ranker.evaluation.summary import Comparison, Curves, ObjectiveMetrics, UtilityEvaluation
 
 INFINITY = math.inf
 
@@ -21,6 +30,7 @@ MEASURED = ObjectiveMetrics(
     impressions=10_000,
     positives=2_000,
     auc=Estimate(0.7512, 0.74, 0.7625),
+    ranking=RankingMetrics(Estimate(0.651, 0.63, 0.67), 480, Estimate(0.52, 0.5, 0.54), 490),
     o_over_e=Estimate(1.01, 0.97, 1.05),
     o_over_e_variance=4e-4,
     viewer_groups=32,
@@ -33,6 +43,7 @@ ONE_VIEWER = ObjectiveMetrics(
     impressions=10_000,
     positives=1,
     auc=Estimate(0.6, 0.0, 1.0),
+    ranking=RankingMetrics(Estimate(0.75, 0.0, 1.0), 1, Estimate(0.631, 0.0, 1.0), 1),
     o_over_e=Estimate(2.0, 0.0, INFINITY),
     o_over_e_variance=INFINITY,
     viewer_groups=1,
@@ -45,6 +56,7 @@ NEVER = ObjectiveMetrics(
     impressions=10_000,
     positives=0,
     auc=UNDEFINED,
+    ranking=NOT_RANKED,
     o_over_e=Estimate(0.0, 0.0, 0.5),
     o_over_e_variance=0.0,
     viewer_groups=32,
@@ -56,8 +68,17 @@ NEVER = ObjectiveMetrics(
 COMPARISON = Comparison(
     auc_drop=Estimate(0.01, -INFINITY, INFINITY),
     normalized_entropy_growth=Estimate(0.02, -0.01, 0.05),
+    gauc_drop=Estimate(0.002, -0.01, 0.014),
+    ndcg_drop=Estimate(-0.003, -0.02, 0.014),
     calibration_worsening=UNDEFINED,
 )
+UTILITY = UtilityEvaluation(UtilityMetrics(Estimate(1.234, 1.2, 1.268), 500, Estimate(0.55, 0.53, 0.57), 495))
+COMPARED_UTILITY = UtilityEvaluation(
+    UTILITY.candidate,
+    UtilityMetrics(Estimate(1.0, -INFINITY, INFINITY), 500, UNDEFINED, 0),
+    UtilityComparison(Estimate(-0.234, -0.3, -0.168), UNDEFINED),
+)
+SESSIONS = Sessions(UtilityWeights({"click": 0.5, "reply": 2.0}, k=10))
 CURVES = ObjectiveCurves(
     Curves(
         Reliability((0.0, 0.2, 1.0), (6_000.0, 4_000.0), (500.0, 1_500.0), (480.5, 1_499.5)),
@@ -86,6 +107,8 @@ def first() -> Evaluation:
         baseline=Baseline(),
         objectives={"click": ObjectiveEvaluation(MEASURED), "reply": ObjectiveEvaluation(NEVER)},
         curves={"click": CURVES, "reply": CURVES},
+        utility=UTILITY,
+        sessions=SESSIONS,
         verdicts=(
             verdict("click", "auc"),
             verdict("click", "o_over_e"),
@@ -103,9 +126,13 @@ def compared() -> Evaluation:
         baseline=Baseline("41"),
         objectives={"click": evaluated, "a<b": ObjectiveEvaluation(ONE_VIEWER, NEVER, COMPARISON)},
         curves={"click": ObjectiveCurves(CURVES.candidate, CURVES.candidate), "a<b": CURVES},
+        utility=COMPARED_UTILITY,
+        sessions=Sessions(UtilityWeights({"click": 0.5, "a<b": -2.0}, k=3), share=0.25, impressions_without=1200),
         slices=(
-            SliceEvaluation({"device": '<tv> & "co"'}, {"click": evaluated, "a<b": evaluated}),
-            SliceEvaluation({"device": "ios", "country": "(missing)"}, {"click": ObjectiveEvaluation(ONE_VIEWER)}),
+            SliceEvaluation({"device": '<tv> & "co"'}, {"click": evaluated, "a<b": evaluated}, COMPARED_UTILITY),
+            SliceEvaluation(
+                {"device": "ios", "country": "(missing)"}, {"click": ObjectiveEvaluation(ONE_VIEWER)}, UTILITY
+            ),
         ),
         slices_dropped=(("author",), ("author", "<i>")),
         verdicts=(
@@ -125,4 +152,6 @@ def dropped() -> Evaluation:
         baseline=Baseline("7", "it predicts ['follow'] & nothing <else>"),
         objectives={"click": ObjectiveEvaluation(MEASURED)},
         curves={"click": CURVES},
+        utility=UtilityEvaluation(NO_UTILITY),
+        sessions=SESSIONS,
     )

@@ -50,6 +50,7 @@ def write_examples(
                 example = tf.train.Example()
                 feature = example.features.feature
                 feature["viewer_id"].bytes_list.value.append(data.viewers[row])
+                feature["session_id"].bytes_list.value.append(data.sessions[row])
                 for name, column in data.columns.items():
                     if column[row]:
                         feature[name].bytes_list.value.append(column[row])

@@ -1,12 +1,16 @@
 """The accumulator agrees with scikit-learn on every slice, and does not depend on batches and merges."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
 from ranker.evaluation.accumulator import Accumulator
+from ranker.evaluation.session_rows import session_hashes
+from ranker.evaluation.session_sums import UtilityWeights
 from ranker.evaluation.summary import SliceMetrics, summarize
-from tests.ranker.evaluation.simulated import OBJECTIVES, Simulated, accumulate, simulate
+from tests.ranker.evaluation.simulated import OBJECTIVES, UTILITY, Simulated, accumulate, simulate
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +54,7 @@ def test_overall_auc_is_good_to_a_ten_thousandth(data: Simulated, result: list[S
 def _assert_same(one: list[SliceMetrics], other: list[SliceMetrics]) -> None:
     assert [metrics.key for metrics in one] == [metrics.key for metrics in other]
     for a, b in zip(one, other, strict=True):
+        assert a.utility == b.utility
         for name in a.candidate:
             left, right = a.candidate[name], b.candidate[name]
             assert (left.impressions, left.positives) == (right.impressions, right.positives)
@@ -58,6 +63,7 @@ def _assert_same(one: list[SliceMetrics], other: list[SliceMetrics]) -> None:
                 for end in ("value", "lower", "upper"):
                     expected = getattr(getattr(right, field), end)
                     assert getattr(getattr(left, field), end) == pytest.approx(expected, rel=1e-9, nan_ok=True)
+            assert left.ranking == right.ranking  # to the last bit, whatever the order
             assert left.log_loss == pytest.approx(right.log_loss, rel=1e-12)
 
 
@@ -69,17 +75,12 @@ def test_batch_size_does_not_matter(batch: int) -> None:
 
 
 def _part(data: Simulated, rows: slice) -> Accumulator:
-    part = Simulated(
-        data.labels[:, rows],
-        data.probabilities[:, rows],
-        data.viewers[rows],
-        {name: column[rows] for name, column in data.columns.items()},
-    )
+    part = data.rows_of(rows)
     return accumulate(part, {"candidate": part.probabilities})
 
 
 def _merged(*parts: Accumulator) -> Accumulator:
-    total = Accumulator(parts[0].models, parts[0].objectives, parts[0].index.specs)
+    total = Accumulator(parts[0].models, parts[0].utility, parts[0].index.specs)
     for part in parts:
         total.merge(part)
     return total
@@ -96,8 +97,10 @@ def test_merging_is_associative_and_commutative() -> None:
 
 
 def test_merging_different_evaluations_is_refused() -> None:
-    with pytest.raises(ValueError, match="different evaluations"):
-        Accumulator(["candidate"], ["click"]).merge(Accumulator(["candidate"], ["share"]))
+    click = UtilityWeights({"click": 1.0}, k=10)
+    for other in (replace(click, weights={"share": 1.0}), replace(click, weights={"click": 2.0}), replace(click, k=5)):
+        with pytest.raises(ValueError, match="different evaluations"):
+            Accumulator(["candidate"], click).merge(Accumulator(["candidate"], other))
 
 
 def test_predictions_that_are_not_probabilities_are_counted_and_skipped(data: Simulated) -> None:
@@ -114,22 +117,24 @@ def test_a_slice_column_with_too_many_values_is_dropped_even_if_only_the_merge_e
     data = simulate(rows=2000, seed=6)
     data.columns["viewer"] = data.viewers
     models = {"candidate": data.probabilities}
-    accumulator = accumulate(data, models, slices=(("device",), ("viewer",)), max_slice_values=10, batch=100)
+    specs = (("device",), ("viewer",))
+    accumulator = accumulate(data, models, slices=specs, max_slice_values=10, batch=100)
     assert accumulator.index.too_many == (("viewer",),)
-    keys = [metrics.key for metrics in summarize(accumulator)]
-    assert {len(key) and key[0][0] for key in keys} == {0, "device"}
-    merged = Accumulator(["candidate"], OBJECTIVES, (("device",), ("viewer",)), 10)
+    merged = Accumulator(["candidate"], UTILITY, (("device",), ("viewer",)), 10)
     merged.merge(accumulator)
     assert merged.index.too_many == (("viewer",),)
-    assert [metrics.key for metrics in summarize(merged)] == keys
+    result = list(summarize(accumulator))
+    assert {len(metrics.key) and metrics.key[0][0] for metrics in result} == {0, "device"}
+    _assert_same(result, list(summarize(merged)))
+    _assert_same(result, list(summarize(accumulate(data, models, slices=(("device",),)))))
 
 
 def test_cells_held_are_bounded_by_buckets_and_not_by_rows() -> None:
     data = simulate(rows=3000, seed=7)
-    accumulator = Accumulator(["candidate"], OBJECTIVES)
-    groups = np.zeros(data.rows, np.int64)
+    accumulator = Accumulator(["candidate"], UTILITY)
+    groups, sessions = np.zeros(data.rows, np.int64), session_hashes(data.sessions)
     held = []
     for _ in range(3):
-        accumulator.add(data.labels, data.probabilities[None], groups, {})
+        accumulator.add(data.labels, data.probabilities[None], groups, sessions, {})
         held.append([len(table.items()[0]) for table in accumulator._tables()])
     assert held[0] == held[1] == held[2]

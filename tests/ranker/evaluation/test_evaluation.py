@@ -11,11 +11,11 @@ import pytest
 from ranker.config.gates import Gate, Gates
 from ranker.documents import DocumentError
 from ranker.evaluation.buckets import score_edges
-from ranker.evaluation.evaluation import FORMAT, Baseline, Evaluation
+from ranker.evaluation.evaluation import FORMAT, Baseline, Evaluation, Sessions
 from ranker.evaluation.gates import judge
 from ranker.evaluation.intervals import o_over_e_interval
 from ranker.evaluation.summary import BASELINE, CANDIDATE, Model, summarize
-from tests.ranker.evaluation.handmade import ONE_VIEWER, compared, dropped, first
+from tests.ranker.evaluation.handmade import ONE_VIEWER, SESSIONS, compared, dropped, first
 from tests.ranker.evaluation.simulated import OBJECTIVES, accumulate, simulate
 
 GATES = Gates(
@@ -25,9 +25,10 @@ GATES = Gates(
 
 def test_it_holds_metrics_of_both_models_and_every_slice() -> None:
     data = simulate(rows=8000, seed=11)
-    slices = list(summarize(accumulate(data, {CANDIDATE: data.probabilities, BASELINE: data.probabilities})))
+    accumulator = accumulate(data, {CANDIDATE: data.probabilities, BASELINE: data.probabilities})
+    slices = list(summarize(accumulator))
     verdicts = judge(slices, GATES)
-    evaluation = Evaluation.of(slices, verdicts, Baseline("17"), 0.95, [("author",)])
+    evaluation = Evaluation.of(slices, verdicts, Baseline("17"), 0.95, Sessions.of(accumulator), [("author",)])
     assert evaluation.blessed
     assert evaluation.compared
     assert evaluation.impressions == 8000
@@ -51,7 +52,7 @@ def test_it_holds_metrics_of_both_models_and_every_slice() -> None:
 def test_the_interval_at_any_confidence_follows_from_the_file() -> None:
     data = simulate(rows=4000, seed=14)
     slices = list(summarize(accumulate(data, {CANDIDATE: data.probabilities}), confidence=0.99))
-    written = Evaluation.of(slices, judge(slices, GATES), Baseline(), 0.99).to_json()
+    written = Evaluation.of(slices, judge(slices, GATES), Baseline(), 0.99, SESSIONS).to_json()
     share = Evaluation.from_json(written).objectives["share"].candidate
     interval = o_over_e_interval(share.outcomes, 0.99)
     assert (interval.lower, interval.upper) == pytest.approx((share.o_over_e.lower, share.o_over_e.upper))
@@ -61,7 +62,7 @@ def test_the_curves_of_both_models_cover_all_impressions() -> None:
     data = simulate(rows=3000, seed=13)
     models: dict[Model, np.ndarray] = {CANDIDATE: data.probabilities, BASELINE: data.probabilities**2}
     slices = list(summarize(accumulate(data, {str(model): predicted for model, predicted in models.items()})))
-    curves = Evaluation.of(slices, judge(slices, GATES), Baseline("17"), 0.95).curves
+    curves = Evaluation.of(slices, judge(slices, GATES), Baseline("17"), 0.95, SESSIONS).curves
     for o, objective in enumerate(OBJECTIVES):
         for model, probabilities in models.items():
             histogram = curves[objective].of(model).scores
@@ -80,7 +81,7 @@ def test_a_slice_gate_that_failed_is_listed_and_one_that_passed_is_only_counted(
     broken = data.probabilities.copy()
     broken[0, data.columns["device"] == b"ios"] *= 0.2
     slices = list(summarize(accumulate(data, {CANDIDATE: broken}, slices=(("device",),))))
-    evaluation = Evaluation.of(slices, judge(slices, GATES), Baseline("3", "it predicts other things"), 0.95)
+    evaluation = Evaluation.of(slices, judge(slices, GATES), Baseline("3", "it predicts other things"), 0.95, SESSIONS)
     assert not evaluation.blessed
     assert not evaluation.compared
     assert evaluation.baseline.dropped == "it predicts other things"
@@ -127,7 +128,7 @@ def test_an_objective_that_was_never_observed_is_undefined() -> None:
     data = simulate(rows=200, seed=41)
     data.labels[1] = False
     slices = list(summarize(accumulate(data, {CANDIDATE: data.probabilities})))
-    evaluation = Evaluation.of(slices, judge(slices, GATES), Baseline(), 0.95)
+    evaluation = Evaluation.of(slices, judge(slices, GATES), Baseline(), 0.95, SESSIONS)
     share = Evaluation.from_json(evaluation.to_json()).objectives["share"].candidate
     assert not share.auc.defined
     assert math.isnan(share.normalized_entropy.value)
@@ -175,6 +176,10 @@ def test_it_prints_as_a_table() -> None:
         "objective  positives  AUC                   O/E                      NE  gate",
         "click          2,000  0.751 [0.740, 0.762]  1.010 [0.970, 1.050]  0.900  passed",
         "reply              0  –                     0.000 [0.000, 0.500]      –  too few positives to judge: auc",
+        "within sessions  sessions  GAUC                  NDCG@10               utility of the top 10",
+        "utility               500                        0.550 [0.530, 0.570]  1.234 [1.200, 1.268]",
+        "click                 480  0.651 [0.630, 0.670]  0.520 [0.500, 0.540]",
+        "reply                   0  –                     –",
         "too few: reply: auc too few",
     ]
     assert str(compared()).splitlines() == [
@@ -183,10 +188,16 @@ def test_it_prints_as_a_table() -> None:
         "click          2,000  0.751 [0.740, 0.762]  1.010 [0.970, 1.050]  0.900  "
         'refused: o_over_e on device=<tv> & "co"',
         "a<b                1  0.600 [0.000, 1.000]  2.000 [0.000, ∞]      1.100  no gate",
+        "within sessions  sessions  GAUC                  NDCG@3                utility of the top 3",
+        "utility               500                        0.550 [0.530, 0.570]  1.234 [1.200, 1.268]",
+        "click                 480  0.651 [0.630, 0.670]  0.520 [0.500, 0.540]",
+        "a<b                     1  0.750 [0.000, 1.000]  0.631 [0.000, 1.000]",
         'failed: click on device=<tv> & "co": o_over_e failed',
         "failed: a<b on device=ios: o_over_e failed",
         "slices by author were left out: they have too many values",
         "slices by author × <i> were left out: they have too many values",
+        "session metrics are computed from a sample of 25 % of the sessions",
+        "session metrics leave out 1,200 impressions without a session id",
     ]
     assert str(dropped()).splitlines()[-1] == (
         "not compared with the model now serving, version 7: it predicts ['follow'] & nothing <else>"
@@ -202,6 +213,6 @@ def test_it_shows_as_escaped_html_in_a_notebook() -> None:
     assert '<td style="text-align:left">0.751 [0.740, 0.762]</td>' in html
     assert "o_over_e on device=&lt;tv&gt; &amp; &quot;co&quot;" in html
     assert "<p>slices by author × &lt;i&gt; were left out: they have too many values</p>" in html
-    assert html.count("<tr>") == 3
+    assert html.count("<tr>") == 3 + 4
     assert not any(unescaped in html for unescaped in ("<tv>", "<i>", "a<b"))
     assert "nothing &lt;else&gt;" in dropped()._repr_html_()

@@ -144,7 +144,7 @@ def test_an_objective_without_positives_neither_passes_nor_fires() -> None:
 
 
 def test_thousands_expected_and_none_observed_is_refused(data: Simulated) -> None:
-    silent = Simulated(data.labels & np.array([[True], [False]]), data.probabilities, data.viewers, data.columns)
+    silent = replace(data, labels=data.labels & np.array([[True], [False]]))
     assert ("share", "", "o_over_e") in _failed(_verdicts(silent, silent.probabilities))
 
 

@@ -1,5 +1,7 @@
 """O/E beyond its limits is an alarm with the slice, the numbers and the interval; noise is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,7 @@ def test_a_healthy_day_is_within_its_limits(data: Simulated) -> None:
 
 
 def test_a_label_that_is_not_logged_on_one_slice_names_that_slice(data: Simulated) -> None:
-    broken = Simulated(data.labels.copy(), data.probabilities, data.viewers, data.columns)
+    broken = replace(data, labels=data.labels.copy())
     broken.labels[0, data.columns["device"] == b"android"] = False
     found = outcome_health(evaluated(broken, data.probabilities), "candidate", LIMITS)
     worst = max(found, key=lambda o: o.weight)

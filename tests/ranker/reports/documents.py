@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ranker.config.gates import Gate, Gates
-from ranker.evaluation.evaluation import Baseline, Evaluation
+from ranker.evaluation.evaluation import Baseline, Evaluation, Sessions
 from ranker.evaluation.gates import judge
 from ranker.evaluation.slicing import SliceSpec
 from ranker.evaluation.summary import BASELINE, CANDIDATE, summarize
@@ -31,8 +31,9 @@ def evaluated(
 ) -> Evaluation:
     """The evaluation of these predictions, [objectives, rows]."""
     models: dict[str, np.ndarray] = {CANDIDATE: candidate} | ({} if baseline is None else {BASELINE: baseline})
-    metrics = list(summarize(accumulate(data, models, slices=slices)))
-    return Evaluation.of(metrics, judge(metrics, GATES), served or Baseline(), 0.95)
+    accumulator = accumulate(data, models, slices=slices)
+    metrics = list(summarize(accumulator))
+    return Evaluation.of(metrics, judge(metrics, GATES), served or Baseline(), 0.95, Sessions.of(accumulator))
 
 
 def report_inputs(evaluation: Evaluation, **changes: Any) -> ReportInputs:

@@ -135,7 +135,10 @@ def test_thousands_of_slices_and_many_objectives_stay_under_the_limit(inputs: Re
         evaluation,
         objectives=dict.fromkeys(names, evaluation.objectives["click"]),
         curves=dict.fromkeys(names, evaluation.curves["click"]),
-        slices=tuple(SliceEvaluation({"author": f"author-{i:04}"}, dict.fromkeys(names, metrics)) for i in range(1500)),
+        slices=tuple(
+            SliceEvaluation({"author": f"author-{i:04}"}, dict.fromkeys(names, metrics), evaluation.utility)
+            for i in range(1500)
+        ),
     )
     page = report_page(replace(inputs, evaluation=large))
     assert len(page.encode()) < MAX_BYTES
