@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from pipeline.local.console import RunDisplay, blessing, objectives_table, verdict_lines
-from pipeline.local.run_summary import GateSummary, ObjectiveSummary, RunSummary
+from pipeline.local.console import RunDisplay, blessing, objectives_table, session_lines, sessions_table, verdict_lines
+from pipeline.local.run_summary import GateSummary, ObjectiveSummary, RunSummary, UtilitySummary
 from ranker.evaluation.evaluation import Baseline
 from ranker.evaluation.gates import Outcome
 from ranker.progress import LOGGER_NAME, ProgressReporter
@@ -171,3 +171,41 @@ def test_the_table_fits_a_terminal_of_80_columns() -> None:
     target, file = console()
     target.print(objectives_table("2026-01-12", {"creator_reply": metrics}))
     assert "passed" in file.getvalue()
+
+
+UTILITY = UtilitySummary(
+    sessions=1_234,
+    top_utility=-0.123,
+    top_utility_lower=-0.2,
+    top_utility_upper=1.5,
+    ndcg=0.51,
+    ndcg_lower=0.5,
+    ndcg_upper=0.52,
+    k=10,
+)
+
+
+def test_the_sessions_have_a_table_of_their_own_that_fits_a_terminal_of_80_columns() -> None:
+    ranked = replace(CLICK, gauc=0.651, gauc_lower=0.64, gauc_upper=0.66, ndcg=1.0, ndcg_lower=0.9, ndcg_upper=1.0)
+    undefined = ObjectiveSummary(impressions=10_000, positives=0)
+    target, file = console()
+    target.print(sessions_table(UTILITY, {"creator_reply": ranked, "reshare": undefined}))
+    title, headings, *rows = [line.split() for line in file.getvalue().splitlines()]
+    assert title == ["within", "sessions:", "1,234", "sessions"]
+    assert headings == ["ranked", "by", "GAUC", "NDCG@10", "utility", "of", "the", "top", "10"]
+    assert rows[:3] == [
+        ["utility", "0.510", "(.500–.520)", "-0.123", "(-.200–1.500)"],
+        ["creator_reply", "0.651", "(.640–.660)", "1.000", "(.900–1.000)"],
+        ["reshare", "–", "–"],
+    ]
+    assert "GAUC: how often a positive is scored above a negative of the same session" in file.getvalue()
+    assert "…" not in file.getvalue()
+
+
+def test_what_session_metrics_leave_out_is_a_note() -> None:
+    assert list(session_lines(UTILITY)) == []
+    partial = replace(UTILITY, session_share=0.5, impressions_without_session=70)
+    assert list(session_lines(partial)) == [
+        "[yellow]note:[/] session metrics are computed from a sample of 50 % of the sessions",
+        "[yellow]note:[/] session metrics leave out 70 impressions without a session id",
+    ]

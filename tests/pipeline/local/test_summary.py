@@ -124,6 +124,27 @@ def test_metrics_have_their_intervals_and_undefined_values_are_none(runs: list[C
     assert (like.baseline, like.auc_drop) == (None, None)
 
 
+def test_session_metrics_are_reported_by_objective_and_for_the_utility(runs: list[ComponentRun]) -> None:
+    result = summary(runs)
+    click, _, reply = result.objectives.values()
+    assert (click.gauc, click.gauc_lower, click.gauc_upper, click.gauc_sessions) == (0.651, 0.63, 0.67, 480)
+    assert (click.ndcg, click.ndcg_sessions, click.gauc_drop, click.ndcg_drop) == (0.52, 490, 0.002, -0.003)
+    assert click.baseline is not None
+    assert (click.baseline.gauc, click.baseline.gauc_sessions) == (0.75, 1)
+    assert (reply.gauc, reply.gauc_sessions, reply.gauc_drop) == (None, 0, None)
+    utility = result.utility
+    assert utility is not None
+    assert (utility.k, utility.weights) == (10, {"click": 0.5, "reply": 2.0})
+    assert (utility.session_share, utility.impressions_without_session) == (1.0, 0)
+    assert (utility.sessions, utility.top_utility, utility.top_utility_lower) == (500, 1.234, 1.2)
+    assert (utility.ndcg, utility.ndcg_sessions) == (0.55, 495)
+    assert utility.baseline is not None
+    assert (utility.baseline.top_utility, utility.baseline.top_utility_lower) == (1.0, None)
+    assert (utility.baseline.ndcg, utility.ndcg_drop) == (None, None)
+    assert (utility.utility_drop, utility.utility_drop_lower, utility.utility_drop_upper) == (-0.234, -0.3, -0.168)
+    assert RunSummary.from_json(result.to_json()) == result
+
+
 def test_a_damaged_evaluation_is_named(tmp_path: Path, runs: list[ComponentRun]) -> None:
     (tmp_path / "gates.json").write_text(EVALUATION.to_json().replace('"blessed": false', '"blessed": "perhaps"'))
     with pytest.raises(DocumentError, match=r"gates\.json: blessed: Input should be a valid boolean"):

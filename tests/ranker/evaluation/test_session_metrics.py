@@ -125,13 +125,9 @@ def _add(accumulator: Accumulator, data: Simulated, models: dict[str, Floats], b
 
 def _values(accumulator: Accumulator) -> list[object]:
     return [
-        (metrics.key, metrics.utility, [(c.ranking, b.ranking) for c, b in _pairs(metrics)], metrics.comparison.keys())
+        (metrics.key, metrics.utility, [m.ranking for m in (*metrics.candidate.values(), *metrics.baseline.values())])
         for metrics in summarize(accumulator)
     ]
-
-
-def _pairs(metrics: SliceMetrics) -> Iterator[tuple[object, object]]:
-    return zip(metrics.candidate.values(), metrics.baseline.values(), strict=True)
 
 
 @pytest.mark.parametrize("seed", range(4))

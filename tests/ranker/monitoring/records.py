@@ -1,9 +1,12 @@
 """Healthy and faulty days of a history."""
 
+import math
 from dataclasses import replace
 
+from ranker.evaluation.intervals import UNDEFINED, Estimate
 from ranker.monitoring.drift import FeatureHealth
 from ranker.monitoring.outcomes import OutcomeHealth, ScoreHealth
+from ranker.monitoring.rankings import DayRanking
 from ranker.monitoring.record import DayRecord
 
 
@@ -37,6 +40,11 @@ def healthy(day: str, version: str = "1700000000") -> DayRecord:
         ),
         features=(feature("age"), feature("device"), feature("topic")),
         scores=(ScoreHealth("click", 0.2, 0.003, 0.05), ScoreHealth("like", 0.02, None, None)),
+        rankings=(
+            DayRanking("", 400, 10, UNDEFINED, Estimate(0.5, 0.48, 0.52), Estimate(1.2, 1.1, 1.3)),
+            DayRanking("click", 380, 10, Estimate(0.66, 0.65, 0.67), Estimate(0.52, 0.5, 0.54), UNDEFINED),
+            DayRanking("like", 0, 10, UNDEFINED, Estimate(0.2, -math.inf, math.inf), UNDEFINED),
+        ),
     )
 
 

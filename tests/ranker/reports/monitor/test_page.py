@@ -78,6 +78,18 @@ def test_names_and_slices_can_have_any_text() -> None:
         ElementTree.fromstring(found)
 
 
+def test_the_ranking_within_sessions_is_a_series_per_day(page: str) -> None:
+    for name in ("utility", "click", "like"):
+        assert f'aria-label="Ranking by {name} over 5 days"' in page
+    assert "NDCG@10" in svg(page, "Ranking by click")
+    assert "top 10" in svg(page, "Ranking by utility")
+    assert len(re.findall("<use", svg(page, "Ranking by click"))) > len(
+        re.findall("<use", svg(page, "Ranking by like"))
+    )
+    older = monitor_page("feed", [replace(day, rankings=()) for day in DAYS])
+    assert "No recorded day has session metrics." in older
+
+
 def test_a_healthy_history_says_so() -> None:
     page = monitor_page("feed", DAYS[:1])
     assert '<h1 class="good">2026-01-08: everything within its limits.</h1>' in page
@@ -104,5 +116,6 @@ def test_it_opens_in_a_browser(page: str, tmp_path: Path) -> None:
     with browser(tmp_path / "profile") as driver:
         for width in WIDTHS:
             show(driver, path, width)
-            # Two series and one map per objective, the features' map and two of their series, two series of scores.
-            assert_sound(driver, figures=2 + 2 + 1 + 2 + 2)
+            # Two series and one map per objective, three rankings, the features' map and two of their series, and two
+            # series of scores.
+            assert_sound(driver, figures=2 + 2 + 3 + 1 + 2 + 2)
