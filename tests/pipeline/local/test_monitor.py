@@ -287,6 +287,11 @@ def test_a_run_without_a_push_records_the_model_that_continues_to_serve(feed: Pa
     record = record_run(CONFIG, workdir, feed, EVAL_DAY, summary, evaluation)
     assert record.version == "1699999999"
     assert record.alarms == ()
+    utility, click, like = record.rankings
+    assert (utility.objective, click.objective, like.objective) == ("", "click", "like")
+    assert utility.top_utility == evaluation.utility.of("baseline").top_utility
+    assert click.gauc == evaluation.objectives["click"].of("baseline").ranking.gauc
+    assert click.gauc.value > 0.5
     assert not (workdir.monitoring / "scores").exists()
 
 
@@ -330,6 +335,7 @@ def with_baseline(evaluation: Evaluation) -> Evaluation:
     return replace(
         evaluation,
         objectives=twice(evaluation.objectives),
+        utility=replace(evaluation.utility, baseline=evaluation.utility.candidate),
         slices=tuple(replace(entry, objectives=twice(entry.objectives)) for entry in evaluation.slices),
         curves={name: replace(curves, baseline=curves.candidate) for name, curves in evaluation.curves.items()},
     )
