@@ -287,11 +287,11 @@ def test_a_run_without_a_push_records_the_model_that_continues_to_serve(feed: Pa
     record = record_run(CONFIG, workdir, feed, EVAL_DAY, summary, evaluation)
     assert record.version == "1699999999"
     assert record.alarms == ()
-    utility, click, like = record.rankings
-    assert (utility.objective, click.objective, like.objective) == ("", "click", "like")
-    assert utility.top_utility == evaluation.utility.of("baseline").top_utility
-    assert click.gauc == evaluation.objectives["click"].of("baseline").ranking.gauc
-    assert click.gauc.value > 0.5
+    by_utility, by_click, by_like = record.rankings
+    assert (by_utility.objective, by_click.objective, by_like.objective) == ("", "click", "like")
+    assert by_utility.top_utility == evaluation.utility.of("baseline").top_utility
+    assert by_click.gauc == evaluation.objectives["click"].of("baseline").ranking.gauc
+    assert by_click.gauc.value > 0.5
     assert not (workdir.monitoring / "scores").exists()
 
 

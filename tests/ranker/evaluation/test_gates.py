@@ -11,6 +11,8 @@ from ranker.config.gates import Gate, Gates
 from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.buckets import VIEWER_GROUPS, Floats
 from ranker.evaluation.gates import TOO_FEW, Verdict, blessed, judge
+from ranker.evaluation.session_rows import NO_SESSION
+from ranker.evaluation.session_sums import UtilityWeights
 from ranker.evaluation.summary import BASELINE, CANDIDATE, SliceMetrics, summarize
 from tests.ranker.evaluation.simulated import Simulated, accumulate, simulate
 
@@ -166,8 +168,9 @@ def _scored(positives: int, rows: int, seed: int, separation: float, confidence:
     scores = random.normal(size=rows) + separation * labels
     slope = separation or confidence
     probabilities = expit(logit(max(positives, 1) / rows) + slope * scores - slope**2 / 2)
-    accumulator = Accumulator([CANDIDATE], ["share"])
-    accumulator.add(labels[None], probabilities[None, None], random.integers(VIEWER_GROUPS, size=rows), {})
+    accumulator = Accumulator([CANDIDATE], UtilityWeights({"share": 1.0}, k=10))
+    groups = random.integers(VIEWER_GROUPS, size=rows)
+    accumulator.add(labels[None], probabilities[None, None], groups, np.full(rows, NO_SESSION, np.uint64), {})
     return next(iter(summarize(accumulator)))
 
 
