@@ -19,6 +19,7 @@ from pipeline.config import (
     Objective,
     PipelineConfig,
     Towers,
+    UtilityGate,
 )
 
 FEED = PipelineConfig(
@@ -86,8 +87,15 @@ FEED = PipelineConfig(
     schema="schemas/feed.pbtxt",
     slices=(("device",), ("content_type",), ("connection_degree",)),
     gates=Gates(
-        objective=Gate(min_auc=0.55, o_over_e=(0.8, 1.25), max_auc_drop=0.01, max_calibration_worsening=0.1),
+        objective=Gate(
+            min_auc=0.55,
+            o_over_e=(0.8, 1.25),
+            max_auc_drop=0.01,
+            max_gauc_drop=0.02,
+            max_calibration_worsening=0.1,
+        ),
         slice=Gate(max_normalized_entropy=None, o_over_e=(0.5, 2.0), max_auc_drop=0.05),
+        utility=UtilityGate(max_utility_drop=0.02, max_ndcg_drop=0.01),
     ),
 )
 """The built-in feed, which `python -m datasets.synthetic` simulates."""

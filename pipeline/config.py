@@ -10,7 +10,7 @@ from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Feature
 from ranker.config.examination import Examination
 from ranker.config.exploration import Exploration
 from ranker.config.forest import Dask, Forest
-from ranker.config.gates import Gate, Gates
+from ranker.config.gates import Gate, Gates, UtilityGate
 from ranker.config.kubeflow import Kubeflow, Notification, Resources, Secret, Volume
 from ranker.config.monitoring import Monitoring
 from ranker.config.objectives import Objective
@@ -53,6 +53,7 @@ __all__ = [
     "Towers",
     "Training",
     "Utility",
+    "UtilityGate",
     "Validation",
     "Volume",
 ]

@@ -14,7 +14,7 @@ from pipeline.local.run_summary import ObjectiveSummary, RunSummary, UtilitySumm
 from ranker import progress
 from ranker.command_line import in_markup
 from ranker.evaluation.evaluation import UTILITY, State, session_notes
-from ranker.evaluation.gates import TOO_FEW
+from ranker.evaluation.gates import TOO_FEW, TOO_FEW_SESSIONS
 from ranker.plain_text import one_line
 
 _MARKS = {"ran": "[green]✓[/]", "cached": "[blue]✓[/]", "failed": "[red]✗[/]"}
@@ -178,11 +178,14 @@ def baseline_lines(summary: RunSummary) -> Iterator[str]:
 
 
 def blessing(summary: RunSummary) -> str:
-    """Whether the model is blessed as rich markup, green only if every objective passed its gates."""
+    """Whether the model is blessed as rich markup, green only if every objective and the utility passed their gates."""
     if not summary.blessed:
         return "[red]not blessed[/]"
     undecided = [name for name, metrics in summary.objectives.items() if metrics.state == "too few"]
-    return f"[yellow]blessed, with {TOO_FEW} {in_markup(', '.join(undecided))}[/]" if undecided else "[green]blessed[/]"
+    few = [f"{TOO_FEW} {in_markup(', '.join(undecided))}"] if undecided else []
+    if summary.utility is not None and summary.utility.state == "too few":
+        few.append(f"{TOO_FEW_SESSIONS} the utility")
+    return f"[yellow]blessed, with {' and '.join(few)}[/]" if few else "[green]blessed[/]"
 
 
 def _number(value: float | None) -> str:

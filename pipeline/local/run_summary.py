@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from ranker.documents import read_json, write_json
 from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation, State
-from ranker.evaluation.gates import Outcome, Verdict
+from ranker.evaluation.gates import BY_UTILITY, Outcome, Verdict
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.session_metrics import UtilityMetrics
 from ranker.evaluation.summary import ObjectiveMetrics
@@ -146,6 +146,8 @@ class UtilitySummary(UtilityMetricsSummary):
     """How the candidate ranks the sessions of the held-out day by its utility, compared with the baseline.
 
     Attributes:
+        state: what the gates say: `refused`, `too few` sessions to judge, `passed`, or `no gate`.
+        gate: the state as text, with the metrics that are refused or undecided.
         k: of NDCG at k and of the utility of the top k, for the objectives too.
         weights: objective → its factor in the utility.
         session_share: the share of all sessions that session metrics are computed from.
@@ -155,6 +157,8 @@ class UtilitySummary(UtilityMetricsSummary):
         ndcg_drop: the serving model's NDCG of the utility minus the candidate's.
     """
 
+    state: State = "no gate"
+    gate: str = ""
     k: int = 0
     weights: dict[str, float] = field(default_factory=dict)
     session_share: float = 1.0
@@ -170,7 +174,9 @@ class UtilitySummary(UtilityMetricsSummary):
 
 @dataclass(frozen=True)
 class GateSummary:
-    """The verdict of one gate; see `ranker.evaluation.gates.Verdict`. `slice` is "" for all impressions."""
+    """The verdict of one gate; see `ranker.evaluation.gates.Verdict`. `objective` is "" for the ranking by the
+    utility, and `slice` is "" for all impressions.
+    """
 
     objective: str
     slice: str
@@ -282,6 +288,8 @@ def summarise_utility(evaluation: Evaluation) -> UtilitySummary:
         compared |= _bounded("ndcg_drop", utility.comparison.ndcg_drop)
     return UtilitySummary(
         **_utility_metrics(utility.candidate),
+        state=evaluation.state(BY_UTILITY),
+        gate=evaluation.gate(BY_UTILITY),
         k=sessions.utility.k,
         weights=sessions.utility.weights,
         session_share=sessions.share,

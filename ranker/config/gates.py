@@ -14,17 +14,23 @@ class Gate:
 
     Attributes:
         min_auc: the lowest AUC.
+        min_gauc: the lowest AUC within sessions.
         max_normalized_entropy: the highest normalized entropy; 1 is that of always predicting the base rate.
         o_over_e: the range for O/E (observed over expected), lower limit first.
         max_auc_drop: the largest drop in AUC compared with the baseline.
+        max_gauc_drop: the largest drop in AUC within sessions compared with the baseline.
+        max_ndcg_drop: the largest drop in NDCG at k compared with the baseline.
         max_normalized_entropy_growth: the largest increase of normalized entropy compared with the baseline.
         max_calibration_worsening: the largest increase of |log O/E| compared with the baseline.
     """
 
     min_auc: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    min_gauc: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     max_normalized_entropy: Ratio | None = 1.0
     o_over_e: tuple[Ratio, Ratio] | None = None
     max_auc_drop: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    max_gauc_drop: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    max_ndcg_drop: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     max_normalized_entropy_growth: Annotated[float, Field(ge=0.0, le=10.0)] | None = None
     max_calibration_worsening: Annotated[float, Field(ge=0.0, le=10.0)] | None = None
 
@@ -34,18 +40,32 @@ class Gate:
 
 
 @dataclass(frozen=True, config=CHECKED)
+class UtilityGate:
+    """Limits on the ranking by the utility over all sessions, compared with the baseline; None sets no limit.
+
+    Attributes:
+        max_utility_drop: the largest share of the baseline's utility of the top k that may be lost; 0.02 is 2 %.
+        max_ndcg_drop: the largest drop in NDCG at k of the utility.
+    """
+
+    max_utility_drop: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    max_ndcg_drop: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+
+
+@dataclass(frozen=True, config=CHECKED)
 class Gates:
     """The limits that a candidate model must meet before it is blessed.
 
-    An absolute limit on one side (`min_auc`, `max_normalized_entropy`) is met if the entire confidence interval of the
-    metric is within it, and fails if the entire interval is beyond it. In between, there are too few positives to
-    judge. `o_over_e` and the comparisons with the serving model fail only if the entire interval is beyond the limit.
-    So noise on a rare objective does not block a good model, and does not pass a bad one.
+    An absolute limit on one side (`min_auc`, `min_gauc`, `max_normalized_entropy`) is met if the entire confidence
+    interval of the metric is within it, and fails if the entire interval is beyond it. In between, there are too few
+    positives to judge. `o_over_e` and the comparisons with the serving model fail only if the entire interval is beyond
+    the limit. So noise on a rare objective does not block a good model, and does not pass a bad one.
 
     Attributes:
         objective: the gate of every objective, over all impressions.
         overrides: objective → its own gate in place of `objective`.
         slice: the gate of every objective on every slice; None gates no slice.
+        utility: the gate of the ranking by the utility, over all sessions.
         slice_min_positives: a slice with fewer positives is reported but does not block.
         confidence: level of the confidence intervals.
         too_few: what a gate with too few positives to judge does to the model. `pass` reports it and blesses the model,
@@ -67,6 +87,7 @@ class Gates:
     overrides: dict[str, Gate] = Field(default_factory=dict)
     # An O/E that the wide range for slices allows can by itself raise the normalized entropy above 1.
     slice: Gate | None = Gate(max_normalized_entropy=None, o_over_e=(0.5, 2.0), max_auc_drop=0.05)
+    utility: UtilityGate = UtilityGate(max_utility_drop=0.02)
     slice_min_positives: Count = 100
     confidence: Annotated[float, Field(ge=0.5, le=0.9999)] = 0.95
     too_few: Literal["pass", "block_first", "block"] = "pass"

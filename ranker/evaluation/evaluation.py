@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ranker.documents import check_format, read_json, write_json
 from ranker.evaluation.accumulator import Accumulator
-from ranker.evaluation.gates import TOO_FEW, Outcome, Verdict, blessed
+from ranker.evaluation.gates import BY_UTILITY, TOO_FEW, TOO_FEW_SESSIONS, Outcome, Verdict, blessed
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.session_sums import UtilityWeights
 from ranker.evaluation.slicing import OVERALL, SliceSpec, slice_name
@@ -278,7 +278,7 @@ class Evaluation:
         return model == CANDIDATE or self.objectives[objective].baseline is not None
 
     def state(self, objective: str) -> State:
-        """What the gates say about an objective; gates on slices count only if they refuse it."""
+        """What the gates say about an objective, or about the utility, ""; on slices, only refusals count."""
         own = [verdict for verdict in self.verdicts if verdict.objective == objective]
         overall = [verdict for verdict in own if not verdict.slice]
         if any(verdict.refuses for verdict in own):
@@ -288,14 +288,15 @@ class Evaluation:
         return "passed" if overall else "no gate"
 
     def gate(self, objective: str) -> str:
-        """The state of an objective as text, with the metrics that are refused or have too few positives."""
+        """The state of an objective, or of the utility, as text, with the metrics that are refused or undecided."""
         state = self.state(objective)
         own = [verdict for verdict in self.verdicts if verdict.objective == objective]
         if state == "refused":
             refusing = [f"{v.metric}{f' on {v.slice}' if v.slice else ''}" for v in own if v.refuses]
             return f"refused: {', '.join(refusing)}"
         if state == "too few":
-            return f"{TOO_FEW}: {', '.join(v.metric for v in own if not v.slice and v.outcome == 'too few')}"
+            few = TOO_FEW_SESSIONS if objective == BY_UTILITY else TOO_FEW
+            return f"{few}: {', '.join(v.metric for v in own if not v.slice and v.outcome == 'too few')}"
         return state
 
     def to_json(self) -> str:
@@ -359,14 +360,15 @@ class Evaluation:
 
     def _session_headings(self) -> tuple[str, ...]:
         k = self.sessions.utility.k
-        return ("within sessions", "sessions", "GAUC", f"NDCG@{k}", f"utility of the top {k}")
+        return ("within sessions", "sessions", "GAUC", f"NDCG@{k}", f"utility of the top {k}", "gate")
 
     def _session_rows(self) -> Iterator[tuple[str, ...]]:
         utility = self.utility.candidate
-        yield (UTILITY, f"{utility.sessions:,}", "", _with_interval(utility.ndcg), _with_interval(utility.top_utility))
+        ndcg, top = _with_interval(utility.ndcg), _with_interval(utility.top_utility)
+        yield (UTILITY, f"{utility.sessions:,}", "", ndcg, top, self.gate(BY_UTILITY))
         for name, objective in self.objectives.items():
             ranked = objective.candidate.ranking
-            yield (name, f"{ranked.gauc_sessions:,}", _with_interval(ranked.gauc), _with_interval(ranked.ndcg), "")
+            yield (name, f"{ranked.gauc_sessions:,}", _with_interval(ranked.gauc), _with_interval(ranked.ndcg), "", "")
 
     def _notes(self) -> Iterator[str]:
         for verdict in self.verdicts:

@@ -11,18 +11,23 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from ranker.config.gates import Gate, Gates
+from ranker.config.gates import Gate, Gates, UtilityGate
 from ranker.documents import LowerEnd, Number, UpperEnd
 from ranker.evaluation.buckets import VIEWER_GROUPS
 from ranker.evaluation.intervals import Estimate, student_quantile
+from ranker.evaluation.session_metrics import UtilityComparison
 from ranker.evaluation.slicing import OVERALL, slice_name
-from ranker.evaluation.summary import Comparison, ObjectiveMetrics, SliceMetrics
+from ranker.evaluation.summary import Comparison, ObjectiveMetrics, SliceMetrics, UtilityEvaluation
 
 Outcome = Literal["passed", "failed", "too few"]
 Limit = tuple[float | None, float | None]
 Rule = Literal["to be shown", "tolerance"]
 
 TOO_FEW = "too few positives to judge"
+TOO_FEW_SESSIONS = "too few sessions to judge"
+
+BY_UTILITY = ""
+"""Stands for the objective in verdicts on the ranking by the utility."""
 
 # Without at least two positives there is no interval to plan with. With 40 positives, an AUC of 0.7 is shown to be
 # above 0.55 in about 85 of 100 draws.
@@ -40,6 +45,7 @@ class GatedMetric:
         rule: `to be shown` for a floor or a ceiling, `tolerance` for a limit that only a significant excess fails.
         limit: the lowest and the highest value that a gate allows; (None, None) without a limit.
         estimate: the metric with its interval; None if there is no serving model to compare with.
+        undefined: why the metric can be undefined.
     """
 
     name: str
@@ -47,10 +53,21 @@ class GatedMetric:
     rule: Rule
     limit: Callable[[Gate], Limit]
     estimate: Callable[[ObjectiveMetrics, Comparison | None], Estimate | None]
+    undefined: str = "all outcomes are the same"
 
+
+_NO_PAIR = "no session has both outcomes"
 
 METRICS: tuple[GatedMetric, ...] = (
     GatedMetric("auc", "AUC", "to be shown", lambda gate: (gate.min_auc, None), lambda metrics, _: metrics.auc),
+    GatedMetric(
+        "gauc",
+        "AUC within sessions",
+        "to be shown",
+        lambda gate: (gate.min_gauc, None),
+        lambda metrics, _: metrics.ranking.gauc,
+        _NO_PAIR,
+    ),
     GatedMetric(
         "normalized_entropy",
         "normalized entropy",
@@ -67,6 +84,22 @@ METRICS: tuple[GatedMetric, ...] = (
         "tolerance",
         lambda gate: (None, gate.max_auc_drop),
         lambda _, comparison: comparison.auc_drop if comparison else None,
+    ),
+    GatedMetric(
+        "gauc_drop",
+        "drop of AUC within sessions compared with the serving model",
+        "tolerance",
+        lambda gate: (None, gate.max_gauc_drop),
+        lambda _, comparison: comparison.gauc_drop if comparison else None,
+        _NO_PAIR,
+    ),
+    GatedMetric(
+        "ndcg_drop",
+        "NDCG drop compared with the serving model",
+        "tolerance",
+        lambda gate: (None, gate.max_ndcg_drop),
+        lambda _, comparison: comparison.ndcg_drop if comparison else None,
+        "no session of two impressions has a positive",
     ),
     GatedMetric(
         "normalized_entropy_growth",
@@ -86,13 +119,50 @@ METRICS: tuple[GatedMetric, ...] = (
 
 
 @dataclass(frozen=True)
+class GatedUtility:
+    """A metric of the ranking by the utility that a gate can limit; its rule is `tolerance`.
+
+    Attributes:
+        name: its name in verdicts.
+        label: its name in sentences.
+        limit: the lowest and the highest value that a gate allows; (None, None) without a limit.
+        estimate: the metric with its interval.
+        undefined: why the metric can be undefined.
+    """
+
+    name: str
+    label: str
+    limit: Callable[[UtilityGate], Limit]
+    estimate: Callable[[UtilityComparison], Estimate]
+    undefined: str
+
+
+UTILITY_METRICS: tuple[GatedUtility, ...] = (
+    GatedUtility(
+        "utility_drop",
+        "share of the serving model's utility of the top that is lost",
+        lambda gate: (None, gate.max_utility_drop),
+        lambda comparison: comparison.utility_drop,
+        "the serving model's utility is 0",
+    ),
+    GatedUtility(
+        "utility_ndcg_drop",
+        "NDCG drop compared with the serving model",
+        lambda gate: (None, gate.max_ndcg_drop),
+        lambda comparison: comparison.ndcg_drop,
+        "no session of two impressions has a utility above 0",
+    ),
+)
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The verdict of one gate.
 
     Attributes:
-        objective: the objective.
+        objective: the objective; "" for the ranking by the utility.
         slice: the slice as text, "" for all impressions.
-        metric: the name of one of `METRICS`.
+        metric: the name of one of `METRICS` or `UTILITY_METRICS`.
         value: the metric; NaN where undefined.
         lower: lower end of its interval.
         upper: upper end of its interval.
@@ -152,6 +222,8 @@ def blessed(verdicts: Iterable[Verdict]) -> bool:
 
 def _judge_slice(metrics: SliceMetrics, gates: Gates, few_block: bool) -> Iterator[Verdict]:
     overall = metrics.key == OVERALL
+    if overall:
+        yield from _judge_utility(metrics.utility, gates.utility, few_block)
     for objective, candidate in metrics.candidate.items():
         gate = gates.of(objective) if overall else gates.slice
         if gate is None:
@@ -163,6 +235,31 @@ def _judge_slice(metrics: SliceMetrics, gates: Gates, few_block: bool) -> Iterat
             if limit != (None, None) and estimate is not None:
                 where = "" if overall else slice_name(metrics.key)
                 yield _verdict(metric, estimate, limit, candidate, (objective, where), least, few_block)
+
+
+def _judge_utility(utility: UtilityEvaluation, gate: UtilityGate, few_block: bool) -> Iterator[Verdict]:
+    if utility.comparison is None:
+        return
+    for metric in UTILITY_METRICS:
+        limit, estimate = metric.limit(gate), metric.estimate(utility.comparison)
+        if limit == (None, None):
+            continue
+        outcome = _tolerance(estimate, limit)
+        said = f"{_value_text(estimate, metric.undefined)}, {_relation(outcome, estimate, limit)} {limit_text(limit)}"
+        if outcome == "too few":
+            said += f": {TOO_FEW_SESSIONS} ({utility.candidate.sessions:,})"
+        yield Verdict(
+            objective=BY_UTILITY,
+            slice="",
+            metric=metric.name,
+            value=estimate.value,
+            lower=estimate.lower,
+            upper=estimate.upper,
+            limit=limit,
+            outcome=outcome,
+            blocking=few_block or outcome != "too few",
+            text=f"utility: {metric.label} {said}",
+        )
 
 
 def _verdict(
@@ -177,7 +274,7 @@ def _verdict(
     objective, where = place
     outcome = _outcome(metric.rule, estimate, limit, metrics)
     needed = _positives_needed(estimate, limit, metrics) if outcome == "too few" else None
-    said = f"{_value_text(estimate)}, {_relation(outcome, estimate, limit)} {limit_text(limit)}"
+    said = f"{_value_text(estimate, metric.undefined)}, {_relation(outcome, estimate, limit)} {limit_text(limit)}"
     if needed is not None:
         said += f": {_few_text(needed, metrics)}"
     if metrics.positives < least:
@@ -198,15 +295,29 @@ def _verdict(
 
 
 def _outcome(rule: Rule, estimate: Estimate, limit: Limit, metrics: ObjectiveMetrics) -> Outcome:
-    low = -math.inf if limit[0] is None else limit[0]
-    high = math.inf if limit[1] is None else limit[1]
-    if estimate.upper < low or estimate.lower > high:
+    if _beyond(estimate, limit):
         return "failed"
-    if rule == "to be shown":
-        return "passed" if low <= estimate.lower and estimate.upper <= high else "too few"
+    if rule == "tolerance":
+        return _tolerance(estimate, limit) if 0 < metrics.positives < metrics.impressions else "too few"
+    low, high = _ends(limit)
+    return "passed" if low <= estimate.lower and estimate.upper <= high else "too few"
+
+
+def _tolerance(estimate: Estimate, limit: Limit) -> Outcome:
+    if _beyond(estimate, limit):
+        return "failed"
     # A tolerance is kept unless it is significantly exceeded, but an estimate without an interval says nothing.
-    bounded = math.isfinite(estimate.lower) and math.isfinite(estimate.upper)
-    return "passed" if bounded and 0 < metrics.positives < metrics.impressions else "too few"
+    return "passed" if math.isfinite(estimate.lower) and math.isfinite(estimate.upper) else "too few"
+
+
+def _beyond(estimate: Estimate, limit: Limit) -> bool:
+    """Whether the entire interval is beyond the limit."""
+    low, high = _ends(limit)
+    return estimate.upper < low or estimate.lower > high
+
+
+def _ends(limit: Limit) -> tuple[float, float]:
+    return -math.inf if limit[0] is None else limit[0], math.inf if limit[1] is None else limit[1]
 
 
 def _positives_needed(estimate: Estimate, limit: Limit, metrics: ObjectiveMetrics) -> int:
@@ -247,9 +358,9 @@ def _few_text(needed: int, metrics: ObjectiveMetrics) -> str:
     return f"{few} ({_rarer(metrics):,}; about {needed:,}{impressions} would do)"
 
 
-def _value_text(estimate: Estimate) -> str:
+def _value_text(estimate: Estimate, undefined: str) -> str:
     if not estimate.defined:
-        return "is undefined, as all outcomes are the same"
+        return f"is undefined, as {undefined}"
     return f"is {estimate.value:.3f} [{estimate.lower:.3f}, {estimate.upper:.3f}]"
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from ranker.evaluation.evaluation import ObjectiveEvaluation, State
-from ranker.evaluation.gates import TOO_FEW, limit_text
+from ranker.evaluation.evaluation import UTILITY, ObjectiveEvaluation, State
+from ranker.evaluation.gates import BY_UTILITY, TOO_FEW, TOO_FEW_SESSIONS, limit_text
 from ranker.evaluation.intervals import UNDEFINED, Estimate
 from ranker.reports.calibration.inputs import FeatureComparison, ReportInputs
 from ranker.reports.calibration.reliability import merged
@@ -146,12 +146,14 @@ def gates_table(inputs: ReportInputs) -> Table:
     rows = []
     for v in inputs.evaluation.verdicts:
         tone: Tone = "bad" if v.refuses else "good" if v.passed else "warn"
-        outcome = TOO_FEW if v.outcome == "too few" else v.outcome
+        outcome: str = v.outcome
+        if v.outcome == "too few":
+            outcome = TOO_FEW_SESSIONS if v.objective == BY_UTILITY else TOO_FEW
         if v.outcome == "failed" and not v.blocking:
             outcome += ", reported only"
         rows.append(
             (
-                text_cell(v.objective),
+                text_cell(v.objective or UTILITY),
                 text_cell(v.slice or "all impressions"),
                 text_cell(v.metric),
                 _bounded(v.estimate),

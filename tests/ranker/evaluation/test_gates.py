@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from ranker.config.gates import Gate, Gates
+from ranker.config.gates import Gate, Gates, UtilityGate
 from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.buckets import VIEWER_GROUPS, Floats
 from ranker.evaluation.gates import TOO_FEW, Verdict, blessed, judge
@@ -291,7 +291,7 @@ def test_a_normalized_entropy_that_grows_is_refused_if_the_gate_says_so(data: Si
     limited = Gates(objective=growing, slice=None)
     assert ("click", "", "normalized_entropy_growth") in _failed(_verdicts(data, worse, data.probabilities, limited))
     assert blessed(_verdicts(data, data.probabilities, worse, limited))
-    unlimited = _verdicts(data, worse, data.probabilities, Gates(objective=NO_LIMIT, slice=None))
+    unlimited = _verdicts(data, worse, data.probabilities, Gates(objective=NO_LIMIT, slice=None, utility=UtilityGate()))
     assert unlimited == []
 
 
