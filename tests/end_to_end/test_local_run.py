@@ -66,6 +66,20 @@ def test_the_model_has_learnt_the_frequent_objectives(first_run: FinishedRun) ->
     assert objectives["click"]["normalized_entropy"] < 1.0
 
 
+def test_sessions_are_ranked_better_than_by_guessing(first_run: FinishedRun, workdir: Path) -> None:
+    objectives, utility = first_run.summary["objectives"], first_run.summary["utility"]
+    assert objectives["click"]["gauc_lower"] > 0.5
+    assert 0.0 < objectives["click"]["ndcg_lower"] < objectives["click"]["ndcg"] < 1.0
+    assert utility["weights"]["click"] == 0.5
+    assert (utility["k"], utility["session_share"], utility["impressions_without_session"]) == (10, 1.0, 0)
+    assert utility["top_utility_lower"] > 0.0
+    assert 100 < objectives["click"]["gauc_sessions"] <= utility["sessions"] <= first_run.summary["rows"]["eval"]
+    assert "utility of the top 10" in first_run.output
+    [recorded] = HealthHistory(workdir / "monitoring").days()
+    assert [ranking.objective for ranking in recorded.rankings] == ["", *CONFIGS["feed"].objective_names]
+    assert recorded.rankings[0].top_utility.value == utility["top_utility"]
+
+
 def test_a_killed_run_goes_on_from_the_last_finished_component(killed_run: str, first_run: FinishedRun) -> None:
     assert "Evaluator" not in killed_run
     states = {c["component"]: c["state"] for c in first_run.summary["components"]}
