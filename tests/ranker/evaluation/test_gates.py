@@ -56,6 +56,7 @@ def test_a_calibrated_candidate_is_blessed_with_itself_as_baseline_and_without_o
         "o_over_e",
         "auc_drop",
         "calibration_worsening",
+        "utility_drop",
     }
     first_ever = _verdicts(data, data.probabilities)
     assert blessed(first_ever)
