@@ -12,7 +12,7 @@ def test_a_blessed_model_is_reported_with_its_version_and_number_of_gates(inputs
     said = verdict(inputs)
     on_slices = inputs.evaluation.slice_verdicts["passed"]
     assert said.tone == "good"
-    assert said.sentence == f"Blessed and pushed as version 1700000001: 8 gates and {on_slices} on slices passed."
+    assert said.sentence == f"Blessed and pushed as version 1700000001: 9 gates and {on_slices} on slices passed."
     texts = [note.text for note in said.notes]
     assert "Compared with the model now serving, version 1700000000, on the same impressions." in texts
     assert "the feed log has no 2026-01-09; trained without it" in texts
@@ -39,7 +39,7 @@ def test_a_model_with_too_few_positives_to_judge_is_blessed_but_not_in_green(inp
     inputs = replace(inputs, evaluation=replace(evaluation, verdicts=(undecided, *evaluation.verdicts[1:])))
     said = verdict(inputs)
     assert said.tone == "warn"
-    assert said.sentence.startswith("Blessed and pushed as version 1700000001: 7 gates and ")
+    assert said.sentence.startswith("Blessed and pushed as version 1700000001: 8 gates and ")
     assert said.sentence.endswith(" passed, and 1 gate had too few positives to judge.")
     assert said.notes[0].tone == "warn"
     blocking = replace(undecided, blocking=True)
