@@ -87,7 +87,7 @@ METRICS: tuple[GatedMetric, ...] = (
     ),
     GatedMetric(
         "gauc_drop",
-        "drop of AUC within sessions compared with the serving model",
+        "drop of AUC within sessions compared with the baseline",
         "tolerance",
         lambda gate: (None, gate.max_gauc_drop),
         lambda _, comparison: comparison.gauc_drop if comparison else None,
@@ -95,7 +95,7 @@ METRICS: tuple[GatedMetric, ...] = (
     ),
     GatedMetric(
         "ndcg_drop",
-        "NDCG drop compared with the serving model",
+        "NDCG drop compared with the baseline",
         "tolerance",
         lambda gate: (None, gate.max_ndcg_drop),
         lambda _, comparison: comparison.ndcg_drop if comparison else None,
@@ -140,14 +140,14 @@ class GatedUtility:
 UTILITY_METRICS: tuple[GatedUtility, ...] = (
     GatedUtility(
         "utility_drop",
-        "share of the serving model's utility of the top that is lost",
+        "share of the baseline's utility of the top that is lost",
         lambda gate: (None, gate.max_utility_drop),
         lambda comparison: comparison.utility_drop,
-        "the serving model's utility is 0",
+        "the baseline's utility is 0",
     ),
     GatedUtility(
         "utility_ndcg_drop",
-        "NDCG drop compared with the serving model",
+        "NDCG drop compared with the baseline",
         lambda gate: (None, gate.max_ndcg_drop),
         lambda comparison: comparison.ndcg_drop,
         "no session of two impressions has a utility above 0",

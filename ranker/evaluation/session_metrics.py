@@ -109,7 +109,7 @@ def utility_metrics(sums: SessionSums | None, unit: float, confidence: float) ->
 
 def gauc_drop(candidate: SessionSums | None, baseline: SessionSums | None, objective: str, level: float) -> Estimate:
     """The baseline's GAUC minus the candidate's, leaving out the same viewers from both."""
-    if candidate is None or baseline is None:
+    if candidate is None or baseline is None or objective not in candidate.pairs.keys() & baseline.pairs.keys():
         return UNDEFINED
     ours, theirs = candidate.pairs[objective], baseline.pairs[objective]
     present = ours.pairs > 0
@@ -124,7 +124,7 @@ def gauc_drop(candidate: SessionSums | None, baseline: SessionSums | None, objec
 
 def ndcg_drop(candidate: SessionSums | None, baseline: SessionSums | None, objective: str, level: float) -> Estimate:
     """The baseline's NDCG of an objective minus the candidate's, leaving out the same viewers from both."""
-    if candidate is None or baseline is None:
+    if candidate is None or baseline is None or objective not in candidate.ndcg.keys() & baseline.ndcg.keys():
         return UNDEFINED
     return _drop(candidate.ndcg[objective], baseline.ndcg[objective], level)
 

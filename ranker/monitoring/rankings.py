@@ -30,7 +30,7 @@ class DayRanking:
 
 
 def day_rankings(evaluation: Evaluation, model: Model) -> Iterator[DayRanking]:
-    """The ranking by the utility, and then by each objective.
+    """The ranking by the utility, and then by each objective that the model predicts.
 
     Args:
         evaluation: of the day.
@@ -40,5 +40,6 @@ def day_rankings(evaluation: Evaluation, model: Model) -> Iterator[DayRanking]:
     utility = evaluation.utility.of(model)
     yield DayRanking("", utility.sessions, k, UNDEFINED, utility.ndcg, utility.top_utility)
     for objective, found in evaluation.objectives.items():
-        ranked = found.of(model).ranking
-        yield DayRanking(objective, ranked.gauc_sessions, k, ranked.gauc, ranked.ndcg, UNDEFINED)
+        if evaluation.predicts(model, objective):
+            ranked = found.of(model).ranking
+            yield DayRanking(objective, ranked.gauc_sessions, k, ranked.gauc, ranked.ndcg, UNDEFINED)

@@ -92,7 +92,7 @@ def test_a_candidate_that_orders_within_sessions_worse_is_refused_although_its_a
     found = {v.metric: v.outcome for v in verdicts if v.objective == "click"}
     assert found == {"auc_drop": "passed", "gauc_drop": "failed", "ndcg_drop": "failed"}
     refused = next(v for v in verdicts if v.refuses)
-    assert "drop of AUC within sessions compared with the serving model is 0." in refused.text
+    assert "drop of AUC within sessions compared with the baseline is 0." in refused.text
     assert refused.lower > 0.02
 
 
@@ -122,7 +122,7 @@ def test_a_candidate_that_loses_utility_at_the_top_is_refused(data: Simulated) -
         "failed",
         (None, 0.05),
     )
-    assert drop.text.startswith("utility: share of the serving model's utility of the top that is lost is 0.")
+    assert drop.text.startswith("utility: share of the baseline's utility of the top that is lost is 0.")
     assert drop.text.endswith("beyond the limit of at most 0.05")
     assert (ndcg_drop.metric, ndcg_drop.outcome) == ("utility_ndcg_drop", "failed")
     assert not evaluation.blessed
@@ -149,7 +149,7 @@ def test_without_any_outcome_there_are_too_few_sessions_to_judge(
     evaluation = evaluated(silent, data.probabilities, data.probabilities, limited)
     [verdict] = evaluation.verdicts
     assert (verdict.outcome, verdict.positives_needed) == ("too few", None)
-    assert "is undefined, as the serving model's utility is 0, and the limit is at most 0.05" in verdict.text
+    assert "is undefined, as the baseline's utility is 0, and the limit is at most 0.05" in verdict.text
     assert TOO_FEW_SESSIONS in verdict.text
     assert evaluation.gate(BY_UTILITY).startswith("refused" if too_few == "block" else TOO_FEW_SESSIONS)
     assert evaluation.blessed == is_blessed
@@ -163,9 +163,7 @@ def test_an_objective_without_a_pair_is_undefined_and_says_so() -> None:
     assert {v.outcome for v in verdicts} == {"too few"}
     texts = " ".join(v.text for v in verdicts)
     assert "click: AUC within sessions is undefined, as no session has both outcomes" in texts
-    assert (
-        "NDCG drop compared with the serving model is undefined, as no session of two impressions has a posi" in texts
-    )
+    assert "NDCG drop compared with the baseline is undefined, as no session of two impressions has a posi" in texts
 
 
 def test_a_slice_can_have_a_floor(data: Simulated) -> None:

@@ -217,6 +217,23 @@ def test_a_model_that_predicts_no_probability_is_measured_without_those_impressi
     assert metrics.baseline["click"].ranking == expected.candidate["click"].ranking
 
 
+def test_a_baseline_that_lacks_an_objective_ranks_by_the_others() -> None:
+    data = simulate(rows=3000, seed=17)
+    lacking = data.probabilities.copy()
+    lacking[1] = np.nan
+    models: dict[str, Floats] = {CANDIDATE: data.probabilities, BASELINE: lacking}
+    metrics = next(iter(summarize(accumulate(data, models), compared=["click"])))
+    assert metrics.baseline.keys() == metrics.comparison.keys() == {"click"}
+    assert metrics.comparison["click"].gauc_drop.value == metrics.comparison["click"].ndcg_drop.value == 0.0
+    assert metrics.baseline["click"].ranking == metrics.candidate["click"].ranking
+    observed = UTILITY.weights["click"] * data.labels[0] + UTILITY.weights["share"] * data.labels[1]
+    every = np.ones(data.rows, bool)
+    tops = [expected_top(lacking[0, own], observed[own], UTILITY.k) for own in sessions_of(data, every)]
+    assert metrics.utility.of(BASELINE).top_utility.value == pytest.approx(np.mean(tops), abs=1e-12)
+    assert metrics.utility.comparison is not None
+    assert metrics.utility.comparison.utility_drop.value < 0.0  # who knows shares finds them
+
+
 def test_the_jackknife_leaves_out_the_same_viewers_from_both_models() -> None:
     data = simulate(rows=6000, seed=12)
     random = np.random.default_rng(12)
