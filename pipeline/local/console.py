@@ -153,12 +153,14 @@ def session_lines(utility: UtilitySummary) -> Iterator[str]:
 
 def verdict_lines(summary: RunSummary) -> Iterator[str]:
     """The gates of a run summary as lines of rich markup: every gate that did not pass with objective, slice, value,
-    interval and limit, the slices that were left out, and what the model was compared with.
+    interval and limit, notes on the training, the slices that were left out, and what the model was compared with.
     """
     for verdict in summary.gates:
         if not verdict.passed:
             mark = "[red]gate:[/]" if verdict.blocking else "[yellow]note:[/]"
             yield f"{mark} {in_markup(verdict.text)}"
+    for note in summary.training_notes:
+        yield f"[yellow]note:[/] {in_markup(note)}"
     for columns in summary.slices_dropped:
         yield f"[yellow]warning:[/] slices by {in_markup(' × '.join(columns))} were left out: they have too many values"
     yield from baseline_lines(summary)

@@ -210,6 +210,7 @@ class RunSummary:
         rows_per_day: by day, oldest first.
         missing_days: days of the window without a folder.
         feed_log_warnings: what is unusual about the rows of the feed log.
+        training_notes: what to know about the training, a sentence each.
         objectives: metrics over all impressions of the held-out day; empty without an evaluation.
         utility: how the day's sessions are ranked by the utility; None without an evaluation.
         gates: every verdict over all impressions, and the verdicts on slices that failed or block the model.
@@ -239,6 +240,7 @@ class RunSummary:
     rows_per_day: dict[str, int] = field(default_factory=dict)
     missing_days: tuple[str, ...] = ()
     feed_log_warnings: tuple[str, ...] = ()
+    training_notes: tuple[str, ...] = ()
     objectives: dict[str, ObjectiveSummary] = field(default_factory=dict)
     utility: UtilitySummary | None = None
     gates: tuple[GateSummary, ...] = ()

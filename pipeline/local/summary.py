@@ -11,6 +11,7 @@ from components.artifacts import (
     NOT_PUSHED,
     REPORT_FILE,
     ROWS_PER_DAY,
+    TRAINING_CURVE_FILE,
     days_of,
     rows_of,
     rows_property,
@@ -27,6 +28,7 @@ from pipeline.local.run_summary import (
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.evaluation import Evaluation
 from ranker.files import write_bytes, write_text
+from ranker.forest.curve import TrainingCurve
 from ranker.identity.training import TrainingIdentity
 from ranker.registry.plan import StartPlan
 
@@ -92,6 +94,7 @@ def summarise(
         rows_per_day=rows_of(str(examples.properties.get(ROWS_PER_DAY, ""))) if examples else {},
         missing_days=_missing_days(examples),
         feed_log_warnings=tuple(str(examples.properties.get(FEED_LOG_WARNINGS, "")).splitlines()) if examples else (),
+        training_notes=_training_notes(runs),
         objectives=summarise_objectives(evaluation) if evaluation else {},
         utility=summarise_utility(evaluation) if evaluation else None,
         gates=summarise_gates(evaluation.verdicts) if evaluation else (),
@@ -155,6 +158,15 @@ def evaluation_of(runs: Sequence[ComponentRun]) -> Evaluation | None:
         return None
     path = Path(artifact.uri) / EVALUATION_FILE
     return Evaluation.from_json(path.read_text(), str(path))
+
+
+def _training_notes(runs: Sequence[ComponentRun]) -> tuple[str, ...]:
+    """The notes of the forest's training; none where the forest is that of an earlier day."""
+    artifact = _output(runs, "ForestTrainer", "forest")
+    path = Path(artifact.uri) / TRAINING_CURVE_FILE if artifact else None
+    if path is None or not path.exists():
+        return ()
+    return TrainingCurve.from_json(path.read_text(), str(path)).notes()
 
 
 def _pushed_model(runs: Sequence[ComponentRun]) -> str | None:

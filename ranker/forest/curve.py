@@ -1,8 +1,21 @@
 """How a forest's loss fell, round by round."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ranker.documents import read_json, write_json
+
+
+@dataclass(frozen=True)
+class LimitedOutput:
+    """An output with too few positives among the held-out viewers for early stopping.
+
+    Attributes:
+        held_out: impressions of the held-out viewers with the rarer outcome, which is mostly the positive one.
+        most_rounds: the largest number of rounds that the output was allowed.
+    """
+
+    held_out: int
+    most_rounds: int
 
 
 @dataclass(frozen=True)
@@ -14,12 +27,22 @@ class TrainingCurve:
         validation: the same over the held-out viewers; empty where none were held out.
         kept_rounds: rounds of which the forest kept a tree.
         output_rounds: rounds that it kept of each objective's trees, or of the superset objective's.
+        limited: objectives with too few positives among the held-out viewers for early stopping.
     """
 
     train: tuple[float, ...]
     validation: tuple[float, ...]
     kept_rounds: int
     output_rounds: dict[str, int]
+    limited: dict[str, LimitedOutput] = field(default_factory=dict)
+
+    def notes(self) -> tuple[str, ...]:
+        """A sentence per objective whose number of trees was limited."""
+        return tuple(
+            f"{output}: the held-out viewers have {found.held_out:,} impressions with the rarer outcome, too few for "
+            f"early stopping, so the forest has at most {found.most_rounds:,} trees for it"
+            for output, found in self.limited.items()
+        )
 
     def to_json(self) -> str:
         """All of it as one JSON object."""

@@ -1,6 +1,7 @@
 """Parsed rows spooled to disk: XGBoost reads its input several times, and it should be parsed only once."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,11 +10,16 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
+from ranker.forest.holdout import Buckets, bucket_counts
+from ranker.keys import VIEWER_BUCKETS
+
+_READ_ROWS = 1 << 15
+
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class Spool:
-    """Features and labels of any number of rows in one file of raw floats, 4 bytes per feature and label.
+    """Features, labels and viewer buckets of any number of rows in one file of raw floats, 4 bytes each.
 
     Args:
         path: the file; an existing one is replaced.
@@ -24,10 +30,10 @@ class Spool:
     def __init__(self, path: Path, features: int, labels: int) -> None:
         self._path = path
         self._features = features
-        self._width = features + labels
+        self._width = features + labels + 1
         self._file = path.open("wb")
-        self.rows = 0
-        self.positives = np.zeros(labels, np.int64)
+        self.counts = np.zeros((1 + labels, VIEWER_BUCKETS), np.int64)
+        """Rows and positives by viewer bucket, as `bucket_counts` returns them."""
 
     def __enter__(self) -> Self:
         return self
@@ -38,39 +44,76 @@ class Spool:
         self._file.close()
         self._path.unlink()
 
-    def append(self, features: NDArray[np.float32], labels: NDArray[np.float32]) -> None:
-        """Adds rows: features [rows, features] and 0/1 labels [rows, labels]."""
-        self._file.write(np.concatenate([features, labels], axis=1, dtype=np.float32).tobytes())
-        self.rows += len(features)
-        self.positives += np.count_nonzero(labels, axis=0)
+    def append(self, features: NDArray[np.float32], labels: NDArray[np.float32], buckets: NDArray[np.int64]) -> None:
+        """Adds rows: features [rows, features], 0/1 labels [rows, labels] and viewer buckets [rows]."""
+        self._file.write(np.concatenate([features, labels, buckets[:, None]], axis=1, dtype=np.float32).tobytes())
+        self.counts += bucket_counts(buckets, labels)
+
+    def batches(self, batch_rows: int, chosen: Buckets) -> Iterator[Batch]:
+        """The rows of some viewer buckets, in the order in which they were appended, `batch_rows` rows at a time."""
+        self._file.flush()
+        waiting: list[NDArray[np.float32]] = []
+        with self._path.open("rb") as file:
+            while len(values := np.fromfile(file, np.float32, min(batch_rows, _READ_ROWS) * self._width)):
+                rows = values.reshape(-1, self._width)
+                waiting.append(rows[chosen[rows[:, -1].astype(np.int64)]])
+                if sum(map(len, waiting)) >= batch_rows:
+                    rows = np.concatenate(waiting)
+                    yield self._split(rows[:batch_rows])
+                    waiting = [rows[batch_rows:]]
+        if sum(map(len, waiting)):
+            yield self._split(np.concatenate(waiting))
+
+    def _split(self, rows: NDArray[np.float32]) -> Batch:
+        return rows[:, : self._features], rows[:, self._features : -1]
+
+
+@dataclass(frozen=True)
+class SpooledRows:
+    """The rows of some viewer buckets of a spool.
+
+    Attributes:
+        spool: has the rows.
+        buckets: the viewer buckets, bool [VIEWER_BUCKETS].
+    """
+
+    spool: Spool
+    buckets: Buckets
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.spool.counts[0, self.buckets].sum())
+
+    @property
+    def positives(self) -> NDArray[np.int64]:
+        """Positives of each label, [labels]."""
+        positives: NDArray[np.int64] = self.spool.counts[1:, self.buckets].sum(axis=1)
+        return positives
 
     def batches(self, batch_rows: int) -> Iterator[Batch]:
-        """Everything appended so far, in order, `batch_rows` rows at a time."""
-        self._file.flush()
-        with self._path.open("rb") as file:
-            while len(values := np.fromfile(file, np.float32, batch_rows * self._width)):
-                rows = values.reshape(-1, self._width)
-                yield rows[:, : self._features], rows[:, self._features :]
+        """All rows, `batch_rows` at a time."""
+        return self.spool.batches(batch_rows, self.buckets)
 
 
 class SpoolIter(xgb.DataIter):
-    """Feeds a spool to XGBoost.
+    """Feeds spooled rows to XGBoost.
 
     Args:
-        spool: the rows.
+        rows: the rows.
         batch_rows: rows per batch.
         cache_prefix: path prefix of the quantised pages, for external memory.
     """
 
-    def __init__(self, spool: Spool, batch_rows: int, cache_prefix: str | None = None) -> None:
+    def __init__(self, rows: SpooledRows, batch_rows: int, cache_prefix: str | None = None) -> None:
         super().__init__(cache_prefix=cache_prefix)
-        self._spool = spool
+        self._rows = rows
         self._batch_rows = batch_rows
         self._batches: Iterator[Batch] = iter(())
 
     def reset(self) -> None:
         """Starts over."""
-        self._batches = self._spool.batches(self._batch_rows)
+        self._batches = self._rows.batches(self._batch_rows)
 
     def next(self, input_data: Callable[..., None]) -> bool:
         """Passes one batch to XGBoost; returns False at the end."""

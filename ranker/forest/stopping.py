@@ -6,6 +6,7 @@ best round is removed.
 """
 
 import json
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,6 +17,14 @@ from ranker.forest.together import total
 
 _PREFIX = "logloss_of_output_"
 _SMALLEST = 1e-7
+
+# Fewer positives than these leave the number of rounds to chance: on labels of pure noise, early stopping by one to
+# four held-out positives kept up to 63 rounds.
+MIN_HELD_OUT_POSITIVES = 5
+# Rounds x learning rate of an objective that cannot be stopped early: 20 rounds at 0.1. On pure noise they raise the
+# normalized entropy by at most 0.02. On the feed's rarest objective with 29 to 47 positives, they bring it to 0.90; the
+# best number of rounds, which nobody knows beforehand, to 0.885.
+_UNTESTED_STEPS = 2.0
 
 
 def losses_of(matrix: xgb.DMatrix) -> Callable[[NDArray[np.float32], xgb.DMatrix], list[tuple[str, float]]]:
@@ -34,31 +43,51 @@ def losses_of(matrix: xgb.DMatrix) -> Callable[[NDArray[np.float32], xgb.DMatrix
     return metric
 
 
+def most_rounds(held_out: Sequence[int], learning_rate: float) -> list[int | None]:
+    """The largest number of rounds of each output, or None where early stopping decides alone.
+
+    Args:
+        held_out: rows of all held-out viewers with each output's rarer class, which is mostly the positives.
+        learning_rate: shrinkage of each tree.
+    """
+    few = math.ceil(_UNTESTED_STEPS / learning_rate)
+    return [few if rarer < MIN_HELD_OUT_POSITIVES else None for rarer in held_out]
+
+
 class StopEach(xgb.callback.TrainingCallback):
     """Stops when no output's validation loss has improved for `rounds` rounds.
 
     Args:
-        rounds: rounds without improvement; 0 never stops.
+        rounds: rounds without improvement.
         evaluated: name of the `evals` entry with the matrix of `losses_of`.
+        most: the largest number of rounds of each output, from `most_rounds`.
     """
 
-    def __init__(self, rounds: int, evaluated: str) -> None:
+    def __init__(self, rounds: int, evaluated: str, most: Sequence[int | None]) -> None:
         super().__init__()
         self._rounds = rounds
         self._evaluated = evaluated
+        self._most = most
 
     def after_iteration(
         self, model: xgb.Booster, epoch: int, evals_log: xgb.callback.TrainingCallback.EvalsLog
     ) -> bool:
         """Whether to stop."""
-        best = best_rounds(evals_log, self._evaluated)
-        return self._rounds > 0 and all(epoch + 1 - rounds >= self._rounds for rounds in best)
+        best = best_rounds(evals_log, self._evaluated, self._most)
+        return all(
+            epoch + 1 - rounds >= self._rounds or (most is not None and epoch + 1 >= most)
+            for rounds, most in zip(best, self._most, strict=True)
+        )
 
 
-def best_rounds(evals_log: xgb.callback.TrainingCallback.EvalsLog, evaluated: str) -> list[int]:
-    """For each output, the number of rounds with the lowest loss."""
+def best_rounds(
+    evals_log: xgb.callback.TrainingCallback.EvalsLog, evaluated: str, most: Sequence[int | None]
+) -> list[int]:
+    """For each output, the number of rounds with the lowest loss, among the first `most` if that is not None."""
     losses = [values for name, values in evals_log[evaluated].items() if name.startswith(_PREFIX)]
-    return [int(np.argmin(np.asarray(values, np.float64))) + 1 for values in losses]
+    return [
+        int(np.argmin(np.asarray(values[:limit], np.float64))) + 1 for values, limit in zip(losses, most, strict=True)
+    ]
 
 
 def keep_rounds(booster: xgb.Booster, rounds: Sequence[int]) -> xgb.Booster:

@@ -13,13 +13,13 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from ranker.config.forest import Forest as ForestConfig
-from ranker.forest.curve import TrainingCurve
+from ranker.forest.curve import LimitedOutput, TrainingCurve
+from ranker.forest.holdout import bucket_counts, held_out_buckets
 from ranker.forest.model import Forest
 from ranker.forest.refit import refitted
-from ranker.forest.spool import Spool, SpoolIter
-from ranker.forest.stopping import StopEach, best_rounds, keep_rounds, losses_of
+from ranker.forest.spool import Spool, SpooledRows, SpoolIter
+from ranker.forest.stopping import StopEach, best_rounds, keep_rounds, losses_of, most_rounds
 from ranker.forest.together import all_or_none, least, total
-from ranker.keys import VIEWER_BUCKETS
 from ranker.progress import ProgressReporter
 
 _BATCH_ROWS = 1 << 15
@@ -42,8 +42,9 @@ def train_forest(
     Several processes can grow one forest together, each with its share of the batches, if XGBoost's communicator
     connects them (see `distribute`). Each gets the same forest.
 
-    Trees are not grown on rows of held-out viewers (`are_held_out`). These rows decide, per objective, when to stop
-    early. Then the leaf values are refitted on all rows (`refitted`).
+    Trees are not grown on rows of held-out viewers (`holdout`). These rows decide, per objective, when to stop early;
+    with too few positives among them, the rounds are limited (`stopping.most_rounds`). Then the leaf values are
+    refitted on all rows (`refitted`).
 
     Args:
         batches: (features float32 [rows, features] with NaN where missing, labels float32 [rows, objectives] of 0 and
@@ -66,14 +67,12 @@ def train_forest(
     _check_device(config.device)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=scratch)))
-        train = stack.enter_context(Spool(folder / "train", len(feature_names), len(outputs)))
-        validation = stack.enter_context(Spool(folder / "validation", len(feature_names), len(outputs)))
+        spool = stack.enter_context(Spool(folder / "rows", len(feature_names), len(outputs)))
         with all_or_none():
             for features, labels, buckets in _checked(batches, feature_names, objective_names):
-                targets = labels.max(axis=1, keepdims=True) if config.target == "any" else labels
-                held_out = are_held_out(buckets, config)
-                train.append(features[~held_out], targets[~held_out])
-                validation.append(features[held_out], targets[held_out])
+                spool.append(features, _targets(labels, config), buckets)
+        held_out = held_out_buckets(_of_all_workers(spool.counts), config.validation_fraction)
+        train, validation = SpooledRows(spool, ~held_out), SpooledRows(spool, held_out)
         _check_learnable(train, validation, config, outputs)
         booster, curve = _boost(train, validation, config, outputs, rounds, folder)
         everything = itertools.chain(train.batches(_BATCH_ROWS), validation.batches(_BATCH_ROWS))
@@ -81,26 +80,50 @@ def train_forest(
         return refitted(grown, everything, config.learning_rate, folder), curve
 
 
-def are_held_out(buckets: NDArray[np.int64], config: ForestConfig) -> NDArray[np.bool_]:
-    """Which viewers are held out from growing trees: those in the first `validation_fraction` of all buckets."""
-    held_out: NDArray[np.bool_] = buckets < config.validation_fraction * VIEWER_BUCKETS
+def are_held_out(buckets: NDArray[np.int64], labels: NDArray[np.float32], config: ForestConfig) -> NDArray[np.bool_]:
+    """Which of all training rows belong to viewers that are held out from growing trees, [rows].
+
+    Args:
+        buckets: viewer bucket of each row, [rows].
+        labels: 0 or 1, [rows, objectives].
+        config: the forest's settings.
+    """
+    counts = bucket_counts(buckets, _targets(labels, config))
+    held_out: NDArray[np.bool_] = held_out_buckets(counts, config.validation_fraction)[buckets]
     return held_out
 
 
+def _targets(labels: NDArray[np.float32], config: ForestConfig) -> NDArray[np.float32]:
+    targets: NDArray[np.float32] = labels.max(axis=1, keepdims=True) if config.target == "any" else labels
+    return targets
+
+
+def _of_all_workers(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    return total(counts.reshape(-1)).reshape(counts.shape).astype(np.int64)
+
+
 def _boost(
-    train: Spool, validation: Spool, config: ForestConfig, outputs: Sequence[str], rounds: int, folder: Path
+    train: SpooledRows,
+    validation: SpooledRows,
+    config: ForestConfig,
+    outputs: Sequence[str],
+    rounds: int,
+    folder: Path,
 ) -> tuple[xgb.Booster, TrainingCurve]:
     train_matrix = _matrix(train, config, folder / "train-pages")
     evals = [(train_matrix, "train")]
     callbacks: list[xgb.callback.TrainingCallback] = [_Progress(rounds)]
     stops = config.early_stopping_rounds > 0 and validation.rows > 0
     metric = None
+    held_out = _held_out_of_rarer_class(validation)
+    most: list[int | None] = [None] * len(outputs)
     if validation.rows:
         validation_matrix = _matrix(validation, config, folder / "validation-pages", train_matrix)
         evals.append((validation_matrix, "validation"))
         if stops:
             metric = losses_of(validation_matrix)
-            callbacks.append(StopEach(config.early_stopping_rounds, "validation"))
+            most = most_rounds(held_out, config.learning_rate)
+            callbacks.append(StopEach(config.early_stopping_rounds, "validation", most))
     history: xgb.callback.TrainingCallback.EvalsLog = {}
     booster = xgb.train(
         {
@@ -126,20 +149,31 @@ def _boost(
         callbacks=callbacks,
     )
     grown = booster.num_boosted_rounds()
-    kept = best_rounds(history, "validation") if stops else [grown] * len(outputs)
+    kept = best_rounds(history, "validation", most) if stops else [grown] * len(outputs)
     curve = TrainingCurve(
         train=tuple(history["train"]["logloss"]),
         validation=tuple(history["validation"]["logloss"]) if validation.rows else (),
         kept_rounds=max(kept),
         output_rounds=dict(zip(outputs, kept, strict=True)),
+        limited={
+            output: LimitedOutput(rarer, limit)
+            for output, rarer, limit in zip(outputs, held_out, most, strict=True)
+            if limit is not None and limit < rounds
+        },
     )
     if stops:
         booster = keep_rounds(booster, kept)
     return booster, curve
 
 
+def _held_out_of_rarer_class(validation: SpooledRows) -> list[int]:
+    """Rows of the held-out viewers of all workers with each output's rarer class, which is mostly the positives."""
+    rows, *positives = (int(count) for count in total(np.append([validation.rows], validation.positives)))
+    return [min(count, rows - count) for count in positives]
+
+
 def _matrix(
-    spool: Spool, config: ForestConfig, pages: Path, reference: xgb.DMatrix | None = None
+    spool: SpooledRows, config: ForestConfig, pages: Path, reference: xgb.DMatrix | None = None
 ) -> xgb.QuantileDMatrix | xgb.ExtMemQuantileDMatrix:
     if config.external_memory:
         rows = SpoolIter(spool, _PAGE_ROWS, cache_prefix=str(pages))
@@ -181,7 +215,7 @@ def _checked(
         yield features, labels, buckets
 
 
-def _check_learnable(train: Spool, validation: Spool, config: ForestConfig, outputs: Sequence[str]) -> None:
+def _check_learnable(train: SpooledRows, validation: SpooledRows, config: ForestConfig, outputs: Sequence[str]) -> None:
     """Checks the rows of all workers together, so that each worker raises the same error."""
     rows, held_out, *positives = (
         int(value) for value in total(np.append([train.rows, validation.rows], train.positives))

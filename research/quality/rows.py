@@ -84,7 +84,7 @@ class HeldOutDay:
     @property
     def validation(self) -> NDArray[np.bool_]:
         """Bool [train rows]: rows of the forest's held-out viewers, on which every model chooses its settings."""
-        return are_held_out(self.train.buckets, self.config.forest)
+        return are_held_out(self.train.buckets, self.train.labels, self.config.forest)
 
 
 def held_out_day(config: PipelineConfig, feed_log: Path, day: date, work: Path, console: Console) -> HeldOutDay:

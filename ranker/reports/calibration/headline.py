@@ -36,6 +36,7 @@ def verdict(inputs: ReportInputs) -> Headline:
         *([Note(inputs.not_pushed, "warn")] if inputs.not_pushed else []),
         *(Note(v.text, "bad") for v in refusing),
         *(Note(v.text, "warn") for v in informing),
+        *(Note(text, "warn") for text in (inputs.forest_curve.notes() if inputs.forest_curve else ())),
         _baseline_note(evaluation),
         *_slice_notes(evaluation),
         *(Note(f"the feed log has no {day}; trained without it", "warn") for day in inputs.missing_days),

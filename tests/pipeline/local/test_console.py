@@ -115,6 +115,7 @@ def test_every_gate_that_did_not_pass_and_every_skipped_check_is_a_line() -> Non
             a_gate(undecided, "too few", blocking=False),
             a_gate("click: AUC is 0.7 [0.6, 0.8], within the limit of at least 0.55", "passed", blocking=True),
         ),
+        training_notes=("like: too few for early stopping",),
         slices_dropped=(("author", "device"),),
         baseline=Baseline("7", "it predicts ['follow']"),
     )
@@ -125,6 +126,7 @@ def test_every_gate_that_did_not_pass_and_every_skipped_check_is_a_line() -> Non
         f"gate: {blocking}",
         f"note: {informing}",
         f"note: {undecided}",
+        "note: like: too few for early stopping",
         "warning: slices by author × device were left out: they have too many values",
         "warning: not compared with the model now serving, version 7: it predicts ['follow']",
     ]

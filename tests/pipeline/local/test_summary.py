@@ -13,6 +13,7 @@ from pipeline.local.summary import copy_report, rows_read, summarise, write_summ
 from pipeline_config import CONFIGS
 from ranker.documents import DocumentError
 from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation
+from ranker.forest.curve import LimitedOutput, TrainingCurve
 from ranker.identity.training import TrainingIdentity
 from ranker.registry.plan import StartPlan
 from tests.ranker.evaluation.handmade import (
@@ -143,6 +144,17 @@ def test_session_metrics_are_reported_by_objective_and_for_the_utility(runs: lis
     assert (utility.baseline.ndcg, utility.ndcg_drop) == (None, None)
     assert (utility.utility_drop, utility.utility_drop_lower, utility.utility_drop_upper) == (-0.234, -0.3, -0.168)
     assert RunSummary.from_json(result.to_json()) == result
+
+
+def test_the_forests_training_is_noted_where_a_forest_was_trained(tmp_path: Path, runs: list[ComponentRun]) -> None:
+    assert summary(runs).training_notes == ()
+    limited = TrainingCurve((0.5,), (0.5,), 20, {"reply": 20}, {"reply": LimitedOutput(2, 20)})
+    (tmp_path / "training_curve.json").write_text(limited.to_json())
+    forest = OutputArtifact(str(tmp_path))
+    trained = [*runs, ComponentRun("ForestTrainer", State.RAN, 1.0, {"forest": [forest]})]
+    assert summary(trained).training_notes == limited.notes() != ()
+    (tmp_path / "training_curve.json").unlink()  # a warm start keeps the forest, and has no curve
+    assert summary(trained).training_notes == ()
 
 
 def test_a_damaged_evaluation_is_named(tmp_path: Path, runs: list[ComponentRun]) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ranker.documents import DocumentError
-from ranker.forest.curve import TrainingCurve
+from ranker.forest.curve import LimitedOutput, TrainingCurve
 
 CURVE = TrainingCurve((0.5, 0.4, 0.35), (0.5, 0.42, 0.43), 3, {"click": 3, "like": 2})
 
@@ -26,3 +26,13 @@ def test_a_damaged_file_is_named_with_the_field() -> None:
     damaged = CURVE.to_json().replace("0.42", '"low"')
     with pytest.raises(DocumentError, match=r"^forest/7/training_curve\.json: validation\.1: "):
         TrainingCurve.from_json(damaged, "forest/7/training_curve.json")
+
+
+def test_a_limited_objective_is_a_note() -> None:
+    curve = TrainingCurve((0.5,), (0.5,), 20, {"click": 20, "like": 20}, {"like": LimitedOutput(2, 20)})
+    assert TrainingCurve.from_json(curve.to_json()) == curve
+    assert curve.notes() == (
+        "like: the held-out viewers have 2 impressions with the rarer outcome, too few for early stopping, so the "
+        "forest has at most 20 trees for it",
+    )
+    assert CURVE.notes() == ()

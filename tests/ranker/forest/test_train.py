@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from ranker.config.forest import Forest as ForestConfig
 from ranker.forest.model import Forest
-from ranker.forest.train import ForestBatch, train_forest
+from ranker.forest.train import ForestBatch, are_held_out, train_forest
 from ranker.forest.traverse import Traversal
 from ranker.keys import VIEWER_BUCKETS
 from ranker.progress import LOGGER_NAME
@@ -121,6 +121,54 @@ def test_held_out_viewers_grow_no_trees() -> None:
     other, other_curve = train_forest(tampered(), config, FEATURES, OBJECTIVES)
     assert one.fingerprint == other.fingerprint
     assert one_curve.validation != other_curve.validation
+
+
+def with_noise(positives: int, rows: int, seed: int) -> Iterator[ForestBatch]:
+    """The feed with a second objective of pure noise, which has exactly `positives` positives."""
+    random = np.random.default_rng(seed)
+    noise = np.zeros(rows, np.float32)
+    noise[random.choice(rows, positives, replace=False)] = 1.0
+    for features, labels, buckets in feed(rows, seed=seed):
+        labels[:, 1], noise = noise[: len(labels)], noise[len(labels) :]
+        yield features, labels, buckets
+
+
+@pytest.mark.parametrize(("positives", "held_out", "seed"), [(10, 1, 0), (20, 2, 1), (40, 4, 2)])
+def test_noise_with_few_positives_neither_keeps_its_rounds_nor_predicts_anything(
+    positives: int, held_out: int, seed: int
+) -> None:
+    rows = 6_000
+    config = replace(CONFIG, trees=120, learning_rate=0.1, min_child_weight=5.0)
+    forest, curve = train_forest(with_noise(positives, rows, seed), config, FEATURES, ["click", "noise"])
+    assert curve.limited["noise"].held_out == pytest.approx(held_out, abs=1)
+    assert curve.limited["noise"].most_rounds == 20
+    assert curve.output_rounds["noise"] <= 20
+    assert curve.output_rounds["click"] > 40
+    assert "click" not in curve.limited
+
+    # The forest's probabilities, which teach the towers and are blended into the score, are close to the base rate.
+    features, _, _ = joined(feed(seed=99))
+    p = 1.0 / (1.0 + np.exp(-forest.margins(Traversal(forest)(features))[:, 1].astype(np.float64)))
+    rate = positives / rows
+    expected_loss = -(rate * np.log(p).mean() + (1.0 - rate) * np.log1p(-p).mean())
+    assert expected_loss / -(rate * np.log(rate) + (1.0 - rate) * np.log1p(-rate)) < 1.03
+
+
+def test_the_held_out_viewers_are_those_of_the_training() -> None:
+    features, labels, buckets = joined(with_noise(20, 8_000, seed=4))
+    held_out = are_held_out(buckets, labels, CONFIG)
+    assert 1 <= labels[held_out, 1].sum() <= 3
+
+    def tampered(rows: np.ndarray) -> Iterator[ForestBatch]:
+        yield np.where(rows[:, None], np.float32(7), features), labels, buckets
+
+    config = replace(CONFIG, early_stopping_rounds=0)
+    nothing = np.zeros_like(held_out)
+    fingerprints = [
+        train_forest(tampered(rows), config, FEATURES, OBJECTIVES)[0].fingerprint
+        for rows in (nothing, held_out, ~held_out)
+    ]
+    assert fingerprints[0] == fingerprints[1] != fingerprints[2]
 
 
 def test_the_seed_determines_the_forest() -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from ranker.evaluation.evaluation import Baseline
+from ranker.forest.curve import LimitedOutput
 from ranker.reports.calibration.headline import verdict
 from ranker.reports.calibration.inputs import ReportInputs
 from tests.ranker.reports.documents import bare_inputs, refused_inputs
@@ -86,3 +87,10 @@ def test_a_missing_baseline_that_blocks_is_the_verdict(inputs: ReportInputs) -> 
     assert said.sentence.startswith("Not blessed: it was not compared with a pushed model")
     [note] = [note for note in said.notes if "gates.baseline_required" in note.text]
     assert note.tone == "bad"
+
+
+def test_a_limited_number_of_trees_is_a_note(inputs: ReportInputs) -> None:
+    assert inputs.forest_curve is not None
+    limited = replace(inputs.forest_curve, limited={"share": LimitedOutput(2, 20)})
+    notes = {note.text: note.tone for note in verdict(replace(inputs, forest_curve=limited)).notes}
+    assert notes[limited.notes()[0]] == "warn"

@@ -1,0 +1,38 @@
+"""Each output stops by itself, and soon where the held-out viewers cannot tell when."""
+
+import numpy as np
+import xgboost as xgb
+
+from ranker.forest.stopping import MIN_HELD_OUT_POSITIVES, StopEach, best_rounds, most_rounds
+
+FALLING = np.linspace(0.7, 0.1, 60).tolist()
+TURNING = [*np.linspace(0.7, 0.5, 30).tolist(), *np.linspace(0.51, 0.6, 30).tolist()]
+
+
+def log_of(rounds: int, *losses: list[float]) -> xgb.callback.TrainingCallback.EvalsLog:
+    return {"validation": {f"logloss_of_output_{o}": values[:rounds] for o, values in enumerate(losses)}}
+
+
+def test_the_best_round_is_looked_for_among_the_allowed_ones() -> None:
+    log = log_of(60, FALLING, TURNING)
+    assert best_rounds(log, "validation", [None, None]) == [60, 30]
+    assert best_rounds(log, "validation", [20, None]) == [20, 30]
+    assert best_rounds(log, "validation", [20, 40]) == [20, 30]
+
+
+def test_an_output_at_its_limit_does_not_keep_the_others_growing() -> None:
+    def stops(rounds: int, most: list[int | None]) -> bool:
+        log = log_of(rounds, FALLING, TURNING)
+        return StopEach(10, "validation", most).after_iteration(None, rounds - 1, log)  # type: ignore[arg-type]
+
+    unlimited = [rounds for rounds in range(1, 61) if stops(rounds, [None, None])]
+    assert unlimited == []
+    limited = [rounds for rounds in range(1, 61) if stops(rounds, [20, None])]
+    assert limited[0] == 40
+    assert next(rounds for rounds in range(1, 61) if stops(rounds, [20, 20])) == 20
+
+
+def test_only_outputs_with_too_few_held_out_positives_are_limited() -> None:
+    few, enough = MIN_HELD_OUT_POSITIVES - 1, MIN_HELD_OUT_POSITIVES
+    assert most_rounds([0, few, enough, 1_000], 0.1) == [20, 20, None, None]
+    assert most_rounds([few], 0.3) == [7]  # larger steps, fewer of them
