@@ -99,7 +99,7 @@ def _targets(labels: NDArray[np.float32], config: ForestConfig) -> NDArray[np.fl
 
 
 def _of_all_workers(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    return total(counts.reshape(-1)).reshape(counts.shape).astype(np.int64)
+    return total(counts.reshape(-1).astype(np.float64)).reshape(counts.shape).astype(np.int64)
 
 
 def _boost(

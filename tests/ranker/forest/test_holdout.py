@@ -78,7 +78,7 @@ def test_a_viewer_with_all_positives_is_trained_on(bucket: int) -> None:
 
 def test_scarce_negatives_are_shared_out_as_well() -> None:
     buckets, labels = rows(6, 20)
-    held = held_out_buckets(bucket_counts(buckets, 1.0 - labels), 0.1)
+    held = held_out_buckets(bucket_counts(buckets, np.float32(1.0) - labels), 0.1)
     assert 1 < labels[held[buckets]].sum() < 4
 
 
