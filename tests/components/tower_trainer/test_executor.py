@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import channel_utils, standard_artifacts
 from tfx.types.artifact import Artifact
 
-from components.artifacts import SOURCE_FINGERPRINT, ForestArtifact, TrainingStartArtifact
+from components.artifacts import ROWS_PER_DAY, SOURCE_FINGERPRINT, ForestArtifact, TrainingStartArtifact, rows_text
 from components.tower_trainer.component import TowerTrainer
 from components.tower_trainer.executor import Executor
 from ranker.config.documents import from_json
@@ -95,6 +96,8 @@ def _inputs(feed: TinyFeed, folder: Path, curated: schema_pb2.Schema = SCHEMA) -
     (folder / "schema" / "schema.pbtxt").write_text(text_format.MessageToString(curated))
     read = _artifact(standard_artifacts.Examples, folder / "examples")
     read.set_string_custom_property(SOURCE_FINGERPRINT, "da7a")
+    rows = {date(2024, 5, day): 500 for day in (2, 3, 4)}
+    read.set_string_custom_property(ROWS_PER_DAY, rows_text(rows))
     return {
         "examples": [read],
         "leaf_examples": [examples],
@@ -168,6 +171,7 @@ def test_the_manifest_says_what_the_model_is(feed: TinyFeed, trained: Path) -> N
     }
     assert manifest["training_fingerprint"] == TrainingIdentity(**manifest["training"]).fingerprint
     assert manifest["eval_day"] == "2024-05-04"
+    assert manifest["trained_days"] == ["2024-05-02", "2024-05-03"]
     assert manifest["rows"] == 1000
     assert manifest["input_names"]["hours-old"] == "hours_old"
     assert manifest["config"]["towers"]["hidden"] == [16, 8]
@@ -231,7 +235,9 @@ def _start_from(model: Path, folder: Path) -> Artifact:
     """A training start that continues from an exported model."""
     start = _artifact(TrainingStartArtifact, folder)
     shutil.copytree(model / "Format-Serving" / STATE, folder / "state")
-    write_plan(start.uri, StartPlan("warm", "", parent="7", train_days=1, forest_day="2024-05-01"))
+    days = ("2024-04-30", "2024-05-02")
+    plan = StartPlan("warm", "", parent="7", train_days=1, forest_day="2024-05-01", parent_days=days)
+    write_plan(start.uri, plan)
     return start
 
 
@@ -261,8 +267,11 @@ def test_a_warm_start_continues_where_its_parent_ended(
         np.testing.assert_allclose(new, old, atol=1e-6)
     history = TrainingHistory.from_json((tmp_path / "out" / "model_run" / "history.json").read_text())
     assert history.loss[0] < 0.96 * history.base_rate_loss
-    lineage = json.loads((tmp_path / "out" / "model" / "Format-Serving" / MANIFEST).read_text())["lineage"]
+    manifest = json.loads((tmp_path / "out" / "model" / "Format-Serving" / MANIFEST).read_text())
+    lineage = manifest["lineage"]
     assert (lineage["start"], lineage["parent"], lineage["forest_day"]) == ("warm", "7", "2024-05-01")
+    # The parent's days and its own.
+    assert manifest["trained_days"] == ["2024-04-30", "2024-05-02", "2024-05-03"]
 
 
 def test_replayed_days_are_trained_on_too(inputs: dict[str, list[Artifact]], folder: Path, tmp_path: Path) -> None:
