@@ -29,3 +29,6 @@ LOGIT_OFFSET = names.LOGIT_OFFSET  # float32 [batch, objectives], what dropping 
 
 # Added where the config has an examination model.
 LOG_EXAMINATION = names.LOG_EXAMINATION  # float32 [batch, 1], the logarithm of examination, at most 0
+
+# An output of serving_default, beside the objectives, where the config has an examination model.
+EXAMINATION = names.EXAMINATION  # float32 [batch], in (0, 1]; the probabilities are proportional to it

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
+from ranker import keys
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.batch_columns import read_labels, read_strings
@@ -101,7 +102,7 @@ def model_scorer(config: PipelineConfig, model: Path) -> Any:
         signature = tf.saved_model.load(str(model)).signatures[SERVING_DEFAULT]
     except LOAD_ERRORS as error:
         raise ModelError(f"{model}: it cannot be loaded: {load_problem(error)}") from error
-    predicted = set(signature.structured_outputs)
+    predicted = set(signature.structured_outputs) - {keys.EXAMINATION}
     if predicted != set(config.objective_names):
         raise ModelError(f"{model}: it predicts {sorted(predicted)} and not {sorted(config.objective_names)}")
 

@@ -32,6 +32,9 @@ EXAMPLES = "examples"
 ALPHA = "alpha"
 LAMBDA = "lambda_"  # `lambda` is a Python keyword
 
+EXAMINATION = "examination"
+"""The output of serving_default, beside the objectives, of a model with an exposure model."""
+
 RAW_RECORD = "__raw_record__"
 """The column of TFMA that holds a serialised tf.Example while a model is evaluated."""
 
@@ -44,6 +47,7 @@ RESERVED: Mapping[str, str] = MappingProxyType(
         LEAVES: "the output of LeafEncoder",
         **dict.fromkeys((LOSS_WEIGHTS, LOGIT_OFFSET, LOG_EXAMINATION), "a tensor of the towers' training"),
         EXAMPLES: "the input of the signature serving_default",
+        EXAMINATION: "an output of the signature serving_default",
         **dict.fromkeys((ALPHA, LAMBDA), "an input of the signatures rank and rank_weighted"),
         RAW_RECORD: "a column of the evaluation",
     }

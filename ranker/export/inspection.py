@@ -12,6 +12,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
+from ranker import keys
 from ranker.export.names import SERVING_DEFAULT
 from ranker.registry.layout import SAVED_MODEL
 
@@ -51,7 +52,7 @@ def example_batches(file_patterns: Sequence[str], size: int) -> Iterator[list[by
 def signature_problem(path: str, objectives: Sequence[str]) -> str | None:
     """Why a SavedModel does not predict exactly these objectives, or None; reads its signature without loading it."""
     try:
-        outputs = predicted_outputs(path)
+        outputs = predicted_outputs(path) - {keys.EXAMINATION}
     except UnsuitableModelError as error:
         return str(error)
     if outputs != set(objectives):

@@ -97,7 +97,8 @@ class FeedRanker(tf.Module):
     def signatures(self) -> dict[str, Any]:
         """Name → concrete function; each takes keyword tensors and returns a dict of tensors.
 
-        - `serving_default`: `examples` string [batch], serialised tf.Examples → objective → probability [batch].
+        - `serving_default`: `examples` string [batch], serialised tf.Examples → objective → probability [batch]; with
+          an examination model also `examination` [batch], which the probabilities are proportional to.
         - `score_features`: the tensors of `RawFeatures.tensor_specs` → the same.
         - `score_leaves`: `leaves` int32 [batch, trees], and those of `numeric`, `categorical`, the dense embeddings and
           `calibration_key` that the towers read, as Transform outputs them → the same. For a serving stack that runs
@@ -174,11 +175,15 @@ class FeedRanker(tf.Module):
 
     def _score_examples(self, tensors: Tensors) -> Scores:
         examples = tensors[EXAMPLES]
-        exposure = None if self._examination is None else self._raw.parse_exposure(examples)
-        return self._score_parsed(self._raw.parse(examples), exposure)
+        relevance, by = self._relevance(self._raw.parse(examples))
+        if self._examination is None:
+            return self._as_scores(relevance)
+        examination = tf.exp(self._examination(self._raw.exposure_values(self._raw.parse_exposure(examples)), by))
+        return {**self._as_scores(relevance * examination), keys.EXAMINATION: examination[:, 0]}
 
     def _score_features(self, tensors: Tensors, xla: bool = False) -> Scores:
-        return self._score_parsed(self._raw.from_dense(tensors), self._raw.exposure_of(tensors), xla)
+        relevance, by = self._relevance(self._raw.from_dense(tensors), xla)
+        return self._as_scores(self._examined(relevance, by, tensors))
 
     def _score_leaves(self, tensors: Tensors) -> Scores:
         batch = {name: tensors[self._tower_names[name]] for name in self._inputs.tensor_specs()}
@@ -198,7 +203,7 @@ class FeedRanker(tf.Module):
         by = tensors.get(keys.EXAMINED_BY)
         if self._examination is not None and by is not None:
             by = check_codes(keys.EXAMINED_BY, by, self._examination.by_codes)
-        return self._as_scores(self._examined(relevance, self._raw.exposure_of(tensors), by))
+        return self._as_scores(self._examined(relevance, by, tensors))
 
     def _rank(self, tensors: Tensors, xla: bool = False) -> Scores:
         weights = {
@@ -206,8 +211,9 @@ class FeedRanker(tf.Module):
             for objective in self._objectives
             if (name := weight_name(objective.name)) in tensors
         }
+        relevance, _ = self._relevance(self._raw.from_dense(tensors), xla)
         score = utility_score(
-            self._score_parsed(self._raw.from_dense(tensors), None, xla),
+            self._as_scores(relevance),
             self._objectives,
             check_range(ALPHA, tensors[ALPHA], 0.0, 1.0),
             check_range(LAMBDA, tensors[LAMBDA], 0.0, MAX_WEIGHT),
@@ -215,8 +221,8 @@ class FeedRanker(tf.Module):
         )
         return {"score": score, "order": tf.argsort(score, direction="DESCENDING", stable=True)}
 
-    def _score_parsed(self, parsed: Parsed, exposure: Sequence[tf.Tensor] | None, xla: bool = False) -> Scores:
-        """The scores of raw features; those of relevance if `exposure`, the exposure columns, is None."""
+    def _relevance(self, parsed: Parsed, xla: bool = False) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Raw features → [batch, objectives], the probabilities at the default exposure, and `keys.EXAMINED_BY`."""
         transformed = self._transform(parsed)
         batch = {name: transformed[name] for name in self._inputs.tensor_specs() if name != keys.LEAVES}
         raw = {**self._checked(batch), keys.FOREST_FEATURES: transformed[keys.FOREST_FEATURES]}
@@ -225,13 +231,14 @@ class FeedRanker(tf.Module):
             relevance = in_padded_batches(compiled, raw, self.max_rows)
         else:
             relevance = self._with_leaves(raw, self._forest)
-        return self._as_scores(self._examined(relevance, exposure, transformed.get(keys.EXAMINED_BY)))
+        return relevance, transformed.get(keys.EXAMINED_BY)
 
-    def _examined(self, relevance: tf.Tensor, exposure: Sequence[tf.Tensor] | None, by: tf.Tensor | None) -> tf.Tensor:
-        """Examination × relevance, [batch, objectives]."""
-        if self._examination is None or exposure is None:
+    def _examined(self, relevance: tf.Tensor, by: tf.Tensor | None, tensors: Tensors) -> tf.Tensor:
+        """Examination × relevance for the exposure in a request's tensors, [batch, objectives]."""
+        if self._examination is None:
             return relevance
-        return relevance * tf.exp(self._examination(self._raw.exposure_values(exposure), by))
+        values = self._raw.exposure_values(self._raw.exposure_of(tensors))
+        return relevance * tf.exp(self._examination(values, by))
 
     def _with_leaves(self, raw: Tensors, forest: ForestLeaves) -> tf.Tensor:
         return self._probabilities({**raw, keys.LEAVES: forest(raw[keys.FOREST_FEATURES])})

@@ -128,6 +128,14 @@ def test_where_the_request_holds_exposure_probabilities_are_examination_times_re
         np.testing.assert_allclose(_stacked(scores), expected, atol=2e-6)
 
 
+def test_serving_default_gives_examination_too(exposed: Exposed) -> None:
+    shown = exposed.client.score_examples(serialized(exposed.feed.rows))
+    assert set(shown) == {*NAMES, "examination"}
+    np.testing.assert_allclose(shown["examination"], exposed.examination, rtol=1e-5)
+    hidden = exposed.client.score_examples(serialized(exposed.feed.rows, FEATURES.names))
+    np.testing.assert_array_equal(hidden["examination"], 1.0)
+
+
 def test_where_it_does_not_they_are_relevance(exposed: Exposed) -> None:
     expected = exposed.feed.probabilities()
     client = exposed.client
