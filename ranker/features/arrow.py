@@ -106,7 +106,8 @@ def _whole_floats(values: pa.Array) -> pa.Array:
 
 def _whole_decimals(values: pa.Array) -> pa.Array:
     """Decimals as their digits, without a fraction."""
-    texts = values.cast(pa.string())
+    # Arrow writes a zero with many decimal places as 0E-10.
+    texts = pc.replace_substring_regex(values.cast(pa.string()), r"^0E-\d+$", "0")
     whole = pc.fill_null(pc.match_substring_regex(texts, r"^-?\d+(\.0*)?$"), True).to_numpy(zero_copy_only=False)
     check_all(whole, lambda row: _NOT_WHOLE.format(shown(values, row)))
     return pc.replace_substring_regex(texts, r"\..*$", "")
