@@ -2,7 +2,6 @@
 
 import json
 import logging
-import multiprocessing
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -19,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from ranker.config.pipeline import PipelineConfig
 from ranker.files import atomic_file, write_text
+from research.processes import forking_context
 from research.quality.encoded import grown_forest
 from research.quality.models import ComparedModel
 from research.quality.rows import HeldOutDay, held_out_day
@@ -141,7 +141,7 @@ def _predict_missing(day: HeldOutDay, trainings: Sequence[_Training], processes:
             console.print(f"{day.day}, seed {training.seed}: {training.name}")
             _predict(day, [training])
         return
-    context = multiprocessing.get_context("spawn")
+    context = forking_context()
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_on_one_thread) as pool:
         tuning = {pool.submit(_limited, _tune, day, training): name for name, training in to_tune.items()}
         # Trainings of one seed that have nothing to tune share a forest.

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import multiprocessing
 import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,6 +16,7 @@ from rich.progress import track
 from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
 from ranker.identity.code import code_fingerprint
+from research.processes import forking_context
 from research.quality.study import keep
 from research.studies.preparing import load
 from research.studies.studies import STUDIES
@@ -60,7 +60,7 @@ def run(
     # Sorted by day, so that a process rarely has to load another day.
     missing.sort(key=lambda training: str(training.day))
     if missing:
-        context = multiprocessing.get_context("spawn")
+        context = forking_context()
         with ProcessPoolExecutor(processes, mp_context=context, initializer=_quiet_and_single) as pool:
             started = [pool.submit(_train, training, files[training]) for training in missing]
             for future in track(as_completed(started), "training the variants", len(started), console=console):
