@@ -21,7 +21,7 @@ from ranker.files import atomic_file, write_text
 from research.processes import forking_context
 from research.quality.encoded import grown_forest
 from research.quality.models import ComparedModel
-from research.quality.rows import HeldOutDay, held_out_day
+from research.quality.rows import HeldOutDay, Probabilities, held_out_day
 from research.quality.slices import Cell, cells, slices_of
 from research.quality.statistics import Judged, bootstrap_weights, judge
 
@@ -100,19 +100,9 @@ def compare(
         labels.append(prepared.test.labels)
         buckets.append(prepared.test.buckets)
         slices.append(slices_of(prepared))
-        # Computed once: the file names depend on the code, which may be edited during a long run.
-        trainings = [
-            _Training(
-                *(model, name, seed),
-                settings=_settings_file(work, prepared, name, model),
-                file=_file(work, prepared, name, model, seed),
-            )
-            for seed in seeds
-            for name, model in models.items()
-        ]
-        _predict_missing(prepared, trainings, processes, console)
-        for training in trainings:
-            predictions[training.name][seeds.index(training.seed)].append(np.load(training.file))
+        for name, by_seed in predictions_of(prepared, models, seeds, work, processes, console).items():
+            for kept, predicted in zip(predictions[name], by_seed, strict=True):
+                kept.append(predicted)
     pooled_labels, pooled_buckets = np.concatenate(labels), np.concatenate(buckets)
     pooled = {name: np.stack([np.concatenate(days) for days in by_seed]) for name, by_seed in predictions.items()}
     weights = bootstrap_weights()
@@ -127,6 +117,32 @@ def compare(
     pooled_slices = {columns: np.concatenate([of[columns] for of in slices]) for columns in feed.config.slices}
     by_slice = cells(pooled_slices, feed.config.objective_names, pooled_labels, pooled)
     return QualityResults(feed, len(seeds), len(pooled_labels), positives, judged, by_slice)
+
+
+def predictions_of(
+    day: HeldOutDay,
+    models: Mapping[str, ComparedModel],
+    seeds: Sequence[int],
+    work: Path,
+    processes: int,
+    console: Console,
+) -> dict[str, list[Probabilities]]:
+    """Each model's predictions of the held-out rows, one array per seed; the arguments are those of `compare`."""
+    # Computed once: the file names depend on the code, which may be edited during a long run.
+    trainings = [
+        _Training(
+            *(model, name, seed),
+            settings=_settings_file(work, day, name, model),
+            file=_file(work, day, name, model, seed),
+        )
+        for seed in seeds
+        for name, model in models.items()
+    ]
+    _predict_missing(day, trainings, processes, console)
+    found: dict[str, list[Probabilities]] = {name: [] for name in models}
+    for training in trainings:
+        found[training.name].append(np.load(training.file))
+    return found
 
 
 def _predict_missing(day: HeldOutDay, trainings: Sequence[_Training], processes: int, console: Console) -> None:

@@ -1,0 +1,73 @@
+"""One day ahead: every arm is trained on the production ranker's log and ranks the sessions of the next day."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from datasets.synthetic.simulator import Simulator
+from ranker.config.pipeline import PipelineConfig
+from research.online.arms import Order, PredictedDay, arm_names, row_index, untrained_arms
+from research.online.behaviours import Behaviour
+from research.online.engagement import Engagement, engagement
+from research.online.results import OnlineResults
+from research.quality.models import ComparedModel
+from research.quality.rows import held_out_day
+from research.quality.study import predictions_of
+
+
+def rank_next_day(
+    config: PipelineConfig,
+    behaviour: Behaviour,
+    impressions: int,
+    seeds: Sequence[int],
+    models: Mapping[str, ComparedModel],
+    work: Path,
+    processes: int,
+    console: Console,
+) -> OnlineResults:
+    """Simulates a feed per seed, trains the models on all days but the newest, and ranks the newest.
+
+    Args:
+        config: of the pipeline; the days of training are its own.
+        behaviour: of the simulator.
+        impressions: of the feed, over all days.
+        seeds: each is the seed of a feed and of its trainings.
+        models: name → model.
+        work: folder for logs and predictions; what is there already is not made again.
+        processes: trainings at a time, each on one thread.
+        console: shows progress.
+
+    Raises:
+        RuntimeError: a component of the pipeline failed.
+    """
+    days = config.train_days + 1
+    ranked = []
+    for seed in seeds:
+        console.print(f"{behaviour.title}, seed {seed}", highlight=False)
+        parameters = behaviour.parameters(impressions // days, seed)
+        log = work / f"feed-{behaviour.name}-{impressions}-{seed}"
+        newest = behaviour.log(log, parameters, days)
+        day = held_out_day(config, log, newest, work / f"{log.name}-{newest}", console)
+        predicted = predictions_of(day, models, [seed], work, processes, console)
+        rows = row_index(day)
+        orders: dict[str, Order] = untrained_arms(config) | {
+            name: PredictedDay(rows, of_seed, config) for name, [of_seed] in predicted.items()
+        }
+        names = arm_names(list(models))
+        ranked.append(_engagement_of({name: orders[name] for name in names}, Simulator(parameters), days - 1, config))
+    return OnlineResults(
+        behaviour.title, impressions // days, impressions // days * config.train_days, config.utility, ranked
+    )
+
+
+def _engagement_of(
+    orders: Mapping[str, Order], simulator: Simulator, day: int, config: PipelineConfig
+) -> dict[str, Engagement]:
+    """Arm → engagement of each session of a day, counted from the feed's start."""
+    parts: dict[str, list[Engagement]] = {name: [] for name in orders}
+    for candidates in simulator.sessions(day):
+        for name, order in orders.items():
+            parts[name].append(engagement(candidates, order(candidates), config.objectives))
+    return {name: np.concatenate(values) for name, values in parts.items()}

@@ -1,0 +1,75 @@
+"""The arms: each orders the candidates of a batch of sessions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.synthetic.candidates import Candidates
+from ranker.config.pipeline import PipelineConfig
+from research.matching import RowIndex, numeric_features
+from research.quality.models import MODELS, ComparedModel
+from research.quality.rows import HeldOutDay, Probabilities
+
+CONTROL, RANDOM, POSSIBLE, TRUTH = "production ranker", "random", "true probabilities", "true, with hidden tastes"
+OURS, XGBOOST, FORMER, TWO_TOWERS = "ours", "XGBoost per objective", "LR on leaves", "two towers alone"
+
+MODEL_ARMS: Mapping[str, ComparedModel] = MappingProxyType(
+    {name: MODELS[name] for name in (FORMER, TWO_TOWERS, XGBOOST, OURS)}
+)
+"""The arms that are trained on the log."""
+
+Order = Callable[[Candidates], NDArray[np.int64]]
+"""Candidates → the order in which they are shown, as for `Candidates.show`."""
+
+
+def untrained_arms(config: PipelineConfig) -> dict[str, Order]:
+    """The arms that need no training: production ranker, random, and two kinds of true probabilities.
+
+    `true probabilities` averages the hidden tastes out. No model of the log's columns can rank better, so its gain over
+    the production ranker is the possible gain.
+    """
+    weights = coefficients(config)
+    return {
+        CONTROL: lambda candidates: candidates.production_order(),
+        RANDOM: lambda candidates: candidates.random_order(),
+        POSSIBLE: lambda candidates: candidates.best_first(weights @ candidates.expectations().tastes_averaged_out),
+        TRUTH: lambda candidates: candidates.best_first(weights @ candidates.expectations().given_everything),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedDay:
+    """An arm that orders by the utility of predicted probabilities.
+
+    Attributes:
+        rows: finds the row of each candidate in the predicted day.
+        predicted: float32 [rows, objectives].
+        config: gives the features and the utility.
+    """
+
+    rows: RowIndex
+    predicted: Probabilities
+    config: PipelineConfig
+
+    def __call__(self, candidates: Candidates) -> NDArray[np.int64]:
+        """The order of falling utility within each session."""
+        rows = self.rows.find(numeric_features(candidates.table, self.config.features.numeric))
+        return candidates.best_first(self.predicted[rows] @ coefficients(self.config))
+
+
+def row_index(day: HeldOutDay) -> RowIndex:
+    """An index of the held-out rows by their numeric features, which are the first of the forest's."""
+    return RowIndex(day.test.features[:, : len(day.config.features.numeric)])
+
+
+def coefficients(config: PipelineConfig) -> NDArray[np.float64]:
+    """[objectives], what each probability is multiplied by in the utility."""
+    return np.array(config.utility.coefficients(config.objectives))
+
+
+def arm_names(models: Sequence[str]) -> tuple[str, ...]:
+    """All arms with these models, in the order of the tables."""
+    return (CONTROL, RANDOM, *models, POSSIBLE, TRUTH)

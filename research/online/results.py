@@ -1,0 +1,85 @@
+"""The engagement of every arm on the same sessions, and what is derived from it, with intervals."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranker.config.utility import Utility
+from research.intervals import SeedEstimate
+from research.online.arms import CONTROL, POSSIBLE
+from research.online.engagement import GROUPS, Engagement, utility
+
+_DRAWS = 1000
+
+Means = Mapping[str, NDArray[np.float64]]
+"""Arm → [..., groups] mean engagement per session."""
+
+
+@dataclass(frozen=True, eq=False)
+class OnlineResults:
+    """The arms on the sessions of several simulated feeds.
+
+    Attributes:
+        behaviour: title of the simulated behaviour.
+        impressions: candidates ranked per seed.
+        trained_on: impressions of the log that the arms were trained on.
+        trade_off: the utility of a session.
+        seeds: per seed, arm → engagement of each session. A seed is a feed of its own, and its trainings.
+    """
+
+    behaviour: str
+    impressions: int
+    trained_on: int
+    trade_off: Utility
+    seeds: Sequence[Mapping[str, Engagement]]
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Their names, in the order of the tables."""
+        return tuple(self.seeds[0])
+
+    @property
+    def sessions(self) -> int:
+        """Sessions of all seeds."""
+        return sum(len(next(iter(seed.values()))) for seed in self.seeds)
+
+    def share_of_possible_gain(self, arm: str) -> SeedEstimate:
+        """The arm's gain in utility over the production ranker, divided by that of ranking by true probabilities."""
+
+        def share(means: Means) -> NDArray[np.float64]:
+            control = self._utility(means, CONTROL)
+            gained: NDArray[np.float64] = (self._utility(means, arm) - control) / (
+                self._utility(means, POSSIBLE) - control
+            )
+            return gained
+
+        return self._estimate(share)
+
+    def utility_over(self, arm: str, rival: str) -> SeedEstimate:
+        """The arm's utility per session, divided by the rival's."""
+        return self._estimate(lambda means: self._utility(means, arm) / self._utility(means, rival))
+
+    def engagement_over(self, group: str, arm: str, rival: str) -> SeedEstimate:
+        """The arm's engagement per session in one utility group, divided by the rival's."""
+        index = GROUPS.index(group)
+        return self._estimate(lambda means: means[arm][..., index] / means[rival][..., index])
+
+    def utility_per_session(self, arm: str) -> SeedEstimate:
+        """The mean utility of a session."""
+        return self._estimate(lambda means: self._utility(means, arm))
+
+    def _utility(self, means: Means, arm: str) -> NDArray[np.float64]:
+        return utility(means[arm], self.trade_off)
+
+    def _estimate(self, metric: Callable[[Means], NDArray[np.float64]]) -> SeedEstimate:
+        """The metric of each seed. A draw resamples the sessions: the same for all arms, so differences are paired."""
+        of_seeds, of_draws = [], []
+        for number, seed in enumerate(self.seeds):
+            sessions = len(next(iter(seed.values())))
+            generator = np.random.default_rng(number)
+            weights = generator.multinomial(sessions, np.full(sessions, 1 / sessions), _DRAWS) / sessions
+            of_seeds.append(metric({arm: values.mean(axis=0) for arm, values in seed.items()}))
+            of_draws.append(metric({arm: weights @ values for arm, values in seed.items()}))
+        return SeedEstimate(np.array(of_seeds), np.mean(of_draws, axis=0))
