@@ -6,7 +6,7 @@ import shlex
 import tempfile
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -14,14 +14,38 @@ from rich.console import Console
 from benchmarks.harness import Options, positive, report
 from benchmarks.pages import page_of
 from pipeline_config import FEED
+from ranker.config.pipeline import PipelineConfig
 from research.online.ahead import rank_next_day
 from research.online.arms import MODEL_ARMS, OURS
 from research.online.behaviours import BEHAVIOURS
 from research.online.drawing import draw
-from research.online.page import TITLE, figures, markdown
+from research.online.loop import Loop, run_loop
+from research.online.page import figures, markdown
+from research.online.results import OnlineResults
+from research.quality.models import ComparedModel
 
-_IMPRESSIONS, _QUICK_IMPRESSIONS = 400_000, 16_000
+_PARTS = {
+    "ahead": "train on the production ranker's log, and rank the next day",
+    "loop": "every arm trains every day on its own log",
+}
+_TITLES = {
+    "ahead": "Ranking the next day: an A/B test in the simulator",
+    "loop": "In the loop: an A/B test in which every arm learns from its own log",
+}
 _QUICK_TREES = 60
+
+
+@dataclass(frozen=True)
+class _Size:
+    """Impressions of a feed (`ahead`) or of one of its days (`loop`), days that are ranked, and seeds."""
+
+    impressions: int
+    days: int
+    seeds: int
+
+
+_SIZES = {"ahead": _Size(400_000, 1, 5), "loop": _Size(10_000, 14, 5)}
+_QUICK_SIZES = {"ahead": _Size(16_000, 1, 1), "loop": _Size(4_000, 2, 1)}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -29,10 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m research.online",
         description="An A/B test in the simulator: arms rank the same sessions, and their engagement is compared.",
-        epilog="A stopped run continues from the predictions in the work folder.",
+        epilog="A stopped run continues from what is in the work folder.",
     )
     parser.add_argument(
-        "part", choices=("ahead",), help="ahead: train on the production ranker's log, rank the next day"
+        "part", choices=list(_PARTS), help="; ".join(f"{part}: {what}" for part, what in _PARTS.items())
     )
     parser.add_argument("--quick", action="store_true", help="a small feed, one seed: a smoke test")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
@@ -47,57 +71,84 @@ def main(arguments: Sequence[str] | None = None) -> None:
         nargs="+",
         choices=list(BEHAVIOURS),
         default=["default"],
-        help=f"settings of the simulator: the feed's default, or former: {BEHAVIOURS['former'].title} (default)",
+        help="; ".join(f"{name}: {behaviour.title}" for name, behaviour in BEHAVIOURS.items()) + " (default)",
     )
-    parser.add_argument(
-        "--seeds", type=positive, metavar="N", help="feeds, each with its trainings (5; 1 with --quick)"
-    )
+    parser.add_argument("--seeds", type=positive, metavar="N", help="feeds, each with its own trainings (5)")
     parser.add_argument(
         "--impressions",
         type=positive,
         metavar="N",
-        help=f"of each feed ({_IMPRESSIONS}; {_QUICK_IMPRESSIONS} with --quick)",
+        help=f"ahead: of each feed, over all days ({_SIZES['ahead'].impressions:,}); "
+        f"loop: of each day ({_SIZES['loop'].impressions:,})",
+    )
+    parser.add_argument(
+        "--days", type=positive, metavar="N", help=f"loop: days that are ranked ({_SIZES['loop'].days})"
     )
     parser.add_argument(
         "--arms", nargs="+", choices=list(MODEL_ARMS), default=list(MODEL_ARMS), help="only these models"
     )
-    parser.add_argument("--processes", type=positive, default=1, metavar="N", help="trainings at a time (1)")
+    parser.add_argument("--processes", type=positive, default=1, metavar="N", help="ahead: trainings at a time (1)")
     parser.add_argument("--work", type=Path, metavar="DIR", help="folder for intermediate results (a temporary folder)")
     options = parser.parse_args(arguments)
     if OURS not in options.arms:
         parser.error(f"--arms: name {OURS!r}, as the figures are about it")
+    if options.days and options.part == "ahead":
+        parser.error("--days: `ahead` ranks one day; the option is for `loop`")
     console = Console()
-    config = replace(FEED, forest=replace(FEED.forest, trees=_QUICK_TREES)) if options.quick else FEED
-    impressions = options.impressions or (_QUICK_IMPRESSIONS if options.quick else _IMPRESSIONS)
-    seeds = range(1, (options.seeds or (1 if options.quick else 5)) + 1)
+    usual = (_QUICK_SIZES if options.quick else _SIZES)[options.part]
+    size = _Size(options.impressions or usual.impressions, options.days or usual.days, options.seeds or usual.seeds)
     models = {name: model for name, model in MODEL_ARMS.items() if name in options.arms}
     with tempfile.TemporaryDirectory(prefix="online-") as temporary:
         work = options.work or Path(temporary)
         results = {
-            name: rank_next_day(
-                config, BEHAVIOURS[name], impressions, list(seeds), models, work, options.processes, console
-            )
+            name: _run(options.part, name, _config(options.quick), size, models, work, options.processes, console)
             for name in options.behaviour
         }
-    command = shlex.join(
-        [
-            *("uv", "run", "python", "-m", "research.online", options.part),
-            *(("--quick",) if options.quick else ()),
-            *("--behaviour", *options.behaviour, "--seeds", str(len(seeds)), "--impressions", str(impressions)),
-            *(("--arms", *models) if len(models) < len(MODEL_ARMS) else ()),
-        ]
-    )
     pictures = {}
     if options.page:
         for name, result in results.items():
             pictures[name] = options.page.file.with_name(f"{options.page.file.stem}_{name}.svg")
             draw(result, pictures[name])
-    tables = markdown(list(results.values()), f"{command} --page FILE", [file.name for file in pictures.values()])
+    command = _command(options.part, options.quick, options.behaviour, size, list(models))
+    tables = markdown(list(results.values()), command, [file.name for file in pictures.values()])
     console.print(tables, highlight=False, soft_wrap=True, markup=False)
     if options.page:
-        options.page.write(TITLE, tables)
+        options.page.write(_TITLES[options.part], tables)
     made = [figure for name, result in results.items() for figure in figures(result, name)]
-    report("online", made, Options(options.quick, options.json), console)
+    report(f"online, {options.part}", made, Options(options.quick, options.json), console)
+
+
+def _config(quick: bool) -> PipelineConfig:
+    return replace(FEED, forest=replace(FEED.forest, trees=_QUICK_TREES)) if quick else FEED
+
+
+def _run(
+    part: str,
+    behaviour: str,
+    config: PipelineConfig,
+    size: _Size,
+    models: dict[str, ComparedModel],
+    work: Path,
+    processes: int,
+    console: Console,
+) -> OnlineResults:
+    seeds = range(1, size.seeds + 1)
+    if part == "loop":
+        return run_loop(Loop(config, BEHAVIOURS[behaviour], size.impressions, size.days, models, work), seeds, console)
+    return rank_next_day(config, BEHAVIOURS[behaviour], size.impressions, seeds, models, work, processes, console)
+
+
+def _command(part: str, quick: bool, behaviours: Sequence[str], size: _Size, arms: Sequence[str]) -> str:
+    return shlex.join(
+        [
+            *("uv", "run", "python", "-m", "research.online", part),
+            *(("--quick",) if quick else ()),
+            *("--behaviour", *behaviours, "--seeds", str(size.seeds), "--impressions", str(size.impressions)),
+            *(("--days", str(size.days)) if part == "loop" else ()),
+            *(("--arms", *arms) if len(arms) < len(MODEL_ARMS) else ()),
+            *("--page", "FILE"),
+        ]
+    )
 
 
 if __name__ == "__main__":

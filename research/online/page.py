@@ -9,7 +9,7 @@ from research.intervals import SeedEstimate
 from research.online.arms import CONTROL, FORMER, OURS, POSSIBLE, TRUTH, XGBOOST
 from research.online.results import OnlineResults
 
-TITLE = "Ranking the next day: an A/B test in the simulator"
+
 LEAST_SHARE = 0.9
 
 
