@@ -1,8 +1,8 @@
 """In the loop: every arm ranks each day with a model of its own log, so its own choices decide what it learns from.
 
-All arms start from the same days, which the production ranker showed. Then each day is ranked, shown, and written to the
-arm's log. Our arm is the product: the pipeline's daily run, with warm starts, gates and Pusher. An arm without such code is
-fitted anew each day, on the same days as our pipeline trains on.
+All arms start from the same days, which the production ranker showed. Then each day is ranked, shown, and written to
+the arm's log. Our arm is the product: the pipeline's daily run, with warm starts, gates and Pusher. An arm without such
+code is fitted anew each day, on the same days as our pipeline trains on.
 """
 
 import shutil
@@ -144,8 +144,8 @@ def _fitted_anew(loop: Loop, seed: int, name: str, number: int, console: Console
 def _show(loop: Loop, simulator: Simulator, number: int, order: Order, log: Path | None) -> Engagement:
     """Shows a day in the arm's order: the engagement of each session.
 
-    `log` receives the day. There, some sessions are in random order, as in every log of the feed; the engagement is that
-    of the arm's own order.
+    `log` receives the day. There, some sessions are in random order, as in every log of the feed; the engagement is
+    that of the arm's own order.
     """
     parts: list[Engagement] = []
     shown: list[pa.RecordBatch] = []

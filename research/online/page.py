@@ -9,7 +9,6 @@ from research.intervals import SeedEstimate
 from research.online.arms import CONTROL, FORMER, OURS, POSSIBLE, TRUTH, XGBOOST
 from research.online.results import OnlineResults
 
-
 LEAST_SHARE = 0.9
 
 
