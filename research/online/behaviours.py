@@ -17,7 +17,7 @@ class Behaviour:
     Attributes:
         name: the option of the command line.
         title: in words.
-        tastes, ranker_noise, ranker_tastes: see `FeedParameters`.
+        tastes, ranker_noise, ranker_tastes, exploration: see `FeedParameters`.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Behaviour:
     tastes: float
     ranker_noise: float
     ranker_tastes: float
+    exploration: float
 
     def parameters(self, impressions_per_day: int, seed: int) -> FeedParameters:
         """The settings of a feed with this behaviour."""
@@ -35,6 +36,7 @@ class Behaviour:
             tastes=self.tastes,
             ranker_noise=self.ranker_noise,
             ranker_tastes=self.ranker_tastes,
+            exploration=self.exploration,
         )
 
     def log(self, folder: Path, parameters: FeedParameters, days: int) -> date:
@@ -48,14 +50,22 @@ class Behaviour:
             tastes=self.tastes,
             ranker_noise=self.ranker_noise,
             ranker_tastes=self.ranker_tastes,
+            exploration=self.exploration,
         )
         return made[-1].day
 
 
 def _behaviours() -> dict[str, Behaviour]:
     usual = FeedParameters(1, 0, DEFAULT_START)
-    default = Behaviour("default", "the built-in feed's default", usual.tastes, usual.ranker_noise, usual.ranker_tastes)
-    former = Behaviour("former", "no hidden tastes, a ranker's noise of 0.9", 0.0, 0.9, 0.0)
+    default = Behaviour(
+        "default",
+        "the built-in feed's default",
+        usual.tastes,
+        usual.ranker_noise,
+        usual.ranker_tastes,
+        usual.exploration,
+    )
+    former = Behaviour("former", "no hidden tastes, a ranker's noise of 0.9, no exploration", 0.0, 0.9, 0.0, 0.0)
     return {behaviour.name: behaviour for behaviour in (default, former)}
 
 
