@@ -82,7 +82,7 @@ def _columns(result: OnlineResults) -> list[Column[str]]:
         return Column(group, lambda arm: _change(result.engagement_over(group, arm, CONTROL), arm))
 
     return [
-        words("arm", lambda arm: f"**{arm}**" if arm == OURS else arm),
+        words("arm", lambda arm: arm),
         change("passive"),
         change("active"),
         Column("utility", lambda arm: _change(result.utility_over(arm, CONTROL), arm)),

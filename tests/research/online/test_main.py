@@ -26,7 +26,7 @@ def test_a_quick_run_writes_page_picture_and_figures_and_continues_from_what_it_
     text = page.read_text()
     assert "online_default.svg" in text
     assert (tmp_path / "online_default.svg").is_file()
-    for arm in ("production ranker", "random", "LR on leaves", "**ours**", "true probabilities"):
+    for arm in ("production ranker", "random", "LR on leaves", "ours", "true probabilities"):
         assert f"| {arm} |" in text
     kept = {made: made.stat().st_mtime_ns for made in (work / "predictions").iterdir()}
     assert len(kept) == 2

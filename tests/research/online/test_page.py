@@ -28,7 +28,7 @@ def test_the_table_has_a_line_per_arm_and_the_picture_is_drawn(tmp_path: Path) -
     lines = text.splitlines()
     assert "## Test" in lines
     assert "## Another" in lines
-    [ours, _] = [line for line in lines if line.startswith("| **ours** |")]
+    [ours, _] = [line for line in lines if line.startswith("| ours |")]
     assert ours.endswith("| 75 (75 to 75) % |")
     assert next(line for line in lines if line.startswith("| production ranker |")).count("–") == 3
     draw(few, tmp_path / "a.svg")
