@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ranker.evaluation.metrics import LOG_LOSS_FLOOR, normalized_entropy
 from ranker.keys import VIEWER_BUCKETS
 from research.intervals import SeedEstimate
 
 DRAWS = 400
 _BINS = 20
-_SMALLEST = 1e-7
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _ranks(predictions: NDArray[np.float32]) -> NDArray[np.int64]:
 
 def _losses(positive: NDArray[np.bool_], predictions: NDArray[np.float32]) -> NDArray[np.float64]:
     """Each row's cross entropy, in nats."""
-    p = np.clip(predictions.astype(np.float64), _SMALLEST, 1 - _SMALLEST)
+    p = np.clip(predictions.astype(np.float64), LOG_LOSS_FLOOR, 1 - LOG_LOSS_FLOOR)
     return -np.where(positive, np.log(p), np.log1p(-p))
 
 
@@ -124,10 +124,7 @@ def _auc(ranks: NDArray[np.int64], positive: NDArray[np.bool_], weights: NDArray
 
 def _entropy(losses: NDArray[Any], positives: NDArray[Any], rows: NDArray[Any]) -> float:
     """Normalized entropy from sums over groups of rows; NaN if all outcomes are the same."""
-    rate = positives.sum() / rows.sum()
-    if rate in (0.0, 1.0):
-        return float("nan")
-    return float(losses.sum() / rows.sum() / -(rate * np.log(rate) + (1 - rate) * np.log1p(-rate)))
+    return float(normalized_entropy(losses.sum(), positives.sum(), rows.sum()))
 
 
 def _bins(p: NDArray[np.float32]) -> NDArray[np.int64]:
