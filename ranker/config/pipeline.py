@@ -120,8 +120,9 @@ class PipelineConfig:
         unseen = self.retraining.most_unseen_days
         if self.retraining.start != "cold" and unseen > self.train_days:
             raise ValueError(
-                f"retraining.most_unseen_days: {unseen} is more than train_days, {self.train_days}; a warm start "
-                "trains on every day that the pushed model has not seen, and the window holds no more than train_days"
+                f"retraining.most_unseen_days: {unseen} is more than train_days; set it to {self.train_days} or less, "
+                "because a warm start trains on every day that the pushed model has not seen, and the window holds no "
+                "more than train_days"
             )
 
     def _check_slices(self) -> None:

@@ -159,7 +159,8 @@ def test_empty_and_repeated_slices_are_refused(slices: tuple[tuple[str, ...], ..
 
 def test_a_warm_start_sees_no_more_days_than_the_window_holds() -> None:
     with pytest.raises(
-        ValidationError, match=r"config 'tiny': retraining.most_unseen_days: 4 is more than train_days, 3; a warm start"
+        ValidationError,
+        match=r"config 'tiny': retraining.most_unseen_days: 4 is more than train_days; set it to 3 or less",
     ):
         config(train_days=3, retraining=Retraining(most_unseen_days=4))
     assert config(train_days=3, retraining=Retraining(most_unseen_days=3))
