@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from scipy import special
+
 from ranker.config.gates import Gate, Gates, UtilityGate
 from ranker.documents import LowerEnd, Number, UpperEnd
 from ranker.evaluation.buckets import VIEWER_GROUPS
@@ -32,6 +35,7 @@ BY_UTILITY = ""
 # Without at least two positives there is no interval to plan with. With 40 positives, an AUC of 0.7 is shown to be
 # above 0.55 in about 85 of 100 draws.
 _PLANNED_POSITIVES = 40
+_SMALLEST = 1e-12
 _MOST_TIMES = 1000  # beyond it, the estimate is close to its limit, and the number of positives needed means nothing
 
 
@@ -323,18 +327,26 @@ def _ends(limit: Limit) -> tuple[float, float]:
 def _positives_needed(estimate: Estimate, limit: Limit, metrics: ObjectiveMetrics) -> int:
     """About how many of the rarer outcomes would move the interval to one side of the limit, in two digits.
 
-    The width of an interval falls with the square root of their number, and with its degrees of freedom.
+    The width of an interval falls with the square root of their number, and with its degrees of freedom. That holds on
+    the scale that the interval is symmetric on: log-odds for a metric with a floor, which lies between 0 and 1, and the
+    logarithm for one with a ceiling.
     """
     rarer = _rarer(metrics)
+    scale = special.logit if limit[1] is None else np.log
     straddled = [edge for edge in limit if edge is not None and estimate.lower <= edge <= estimate.upper]
     if rarer < 2 or not straddled or not math.isfinite(estimate.upper - estimate.lower):
         return max(_PLANNED_POSITIVES, rarer + 1)
-    edge = straddled[0]
-    half = estimate.upper - estimate.value if estimate.value < edge else estimate.value - estimate.lower
-    distance = abs(estimate.value - edge)
+    # Half an outcome keeps a value of 0 or 1 finite, as in the interval.
+    value, lower, upper, edge = np.clip(
+        [estimate.value, estimate.lower, estimate.upper, straddled[0]],
+        [0.5 / (rarer + 1), _SMALLEST, _SMALLEST, _SMALLEST],
+        [1.0 - 0.5 / (rarer + 1), *[1.0 - _SMALLEST] * 3] if limit[1] is None else math.inf,
+    )
+    half = scale(upper) - scale(value) if value < edge else scale(value) - scale(lower)
+    distance = abs(scale(value) - scale(edge))
     # The ratio of two quantiles hardly depends on the level.
     now, then = (student_quantile(0.95, min(groups, VIEWER_GROUPS)) for groups in (rarer, VIEWER_GROUPS))
-    times = min((half / distance * then / now) ** 2, _MOST_TIMES) if distance else _MOST_TIMES
+    times = min(float(half / distance * then / now) ** 2, _MOST_TIMES) if distance else _MOST_TIMES
     return max(rarer + 1, _two_digits(rarer * times))
 
 

@@ -39,7 +39,7 @@ class TrainingCurve:
     def notes(self) -> tuple[str, ...]:
         """A sentence per objective whose number of trees was limited."""
         return tuple(
-            f"{output}: the held-out viewers have {found.held_out:,} impressions with the rarer outcome, too few for "
+            f"{output}: impressions of the held-out viewers with the rarer outcome: {found.held_out:,}, too few for "
             f"early stopping, so the forest has at most {found.most_rounds:,} trees for it"
             for output, found in self.limited.items()
         )

@@ -300,3 +300,17 @@ def test_scarce_negatives_are_counted_in_place_of_positives() -> None:
     metrics = _scored(1_997, 2_000, seed=6, separation=0.5)
     [verdict] = judge([metrics], Gates(objective=replace(NO_LIMIT, min_auc=0.55), slice=None))
     assert "too few negatives to judge (3; about " in verdict.text
+
+
+def test_the_number_that_would_do_is_not_small_for_an_auc_near_its_floor() -> None:
+    """Two positives have an interval from 0 to 1; on that scale it would be hardly wider than that of twenty."""
+    gates = Gates(objective=replace(NO_LIMIT, min_auc=0.55), slice=None)
+    needed = []
+    for seed in range(30):
+        metrics = _scored(2, 2_000, seed, separation=0.3)
+        [verdict] = judge([metrics], gates)
+        auc = metrics.candidate["share"].auc.value
+        if verdict.positives_needed is not None and abs(auc - 0.55) < 0.05:
+            needed.append(verdict.positives_needed)
+    assert needed
+    assert min(needed) > 50

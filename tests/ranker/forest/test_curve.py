@@ -32,7 +32,7 @@ def test_a_limited_objective_is_a_note() -> None:
     curve = TrainingCurve((0.5,), (0.5,), 20, {"click": 20, "like": 20}, {"like": LimitedOutput(2, 20)})
     assert TrainingCurve.from_json(curve.to_json()) == curve
     assert curve.notes() == (
-        "like: the held-out viewers have 2 impressions with the rarer outcome, too few for early stopping, so the "
+        "like: impressions of the held-out viewers with the rarer outcome: 2, too few for early stopping, so the "
         "forest has at most 20 trees for it",
     )
     assert CURVE.notes() == ()
