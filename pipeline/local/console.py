@@ -132,7 +132,7 @@ def sessions_table(utility: UtilitySummary, objectives: Mapping[str, ObjectiveSu
     table.add_row(UTILITY, "", _with_interval(utility.ndcg, utility.ndcg_lower, utility.ndcg_upper), top)
     for name, metrics in objectives.items():
         table.add_row(
-            name,
+            in_markup(name),
             _with_interval(metrics.gauc, metrics.gauc_lower, metrics.gauc_upper),
             _with_interval(metrics.ndcg, metrics.ndcg_lower, metrics.ndcg_upper),
             "",

@@ -11,6 +11,7 @@ from pipeline.local.console import RunDisplay, blessing, objectives_table, sessi
 from pipeline.local.run_summary import GateSummary, ObjectiveSummary, RunSummary, UtilitySummary
 from ranker.evaluation.evaluation import Baseline
 from ranker.evaluation.gates import Outcome
+from ranker.plain_text import one_line
 from ranker.progress import LOGGER_NAME, ProgressReporter
 
 
@@ -211,3 +212,20 @@ def test_what_session_metrics_leave_out_is_a_note() -> None:
         "[yellow]note:[/] session metrics are computed from a sample of 50 % of the sessions",
         "[yellow]note:[/] session metrics leave out 70 impressions without a session id",
     ]
+
+
+@pytest.mark.parametrize("name", ["[bold]", "a[b]\\", ":bug:", "$_$", "two\nlines", "\x1b[31m"])
+def test_names_and_messages_are_text(name: str) -> None:
+    """[bold] vanished from what was printed."""
+    shown = one_line(name)
+    target, file = console()
+    target.print(objectives_table("2026-01-12", {name: CLICK}))
+    target.print(sessions_table(UTILITY, {name: CLICK}))
+    gate = a_gate(f"click on device={name}: O/E is 3.1", "failed", blocking=True)
+    summary = RunSummary("run", "feed", "2026-01-12", "log", "complete", gates=(gate,), slices_dropped=((name,),))
+    for line in verdict_lines(summary):
+        target.print(line, soft_wrap=True, highlight=False)
+    text = file.getvalue()
+    assert text.count(shown) == 4
+    assert "\x1b" not in text
+    assert f"gate: click on device={shown}: O/E is 3.1" in text
