@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         days = [parse_day(day) for day in options.day] if options.day else [latest_day(options.feed_log)]
         k = options.k or config.utility.k
         score = model_scorer(config, without_patterns("--model", readable_folder("--model", options.model)))
-        found = compare_orders(config, options.feed_log, days, lambda batch: score(batch)[0], position, k)
+        found = compare_orders(config, options.feed_log, days, lambda batch: score(batch).relevance, position, k)
     except (ConfigError, FeedLogError, ModelError, ValueError, OSError) as error:
         print_error(error)
         return 2

@@ -19,6 +19,7 @@ from tensorflow_model_analysis.writers import writer
 
 from components.artifacts import EVALUATION_FILE
 from components.evaluator.eval_config import EvaluationSpec
+from ranker import keys
 from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.batch_columns import read_labels, read_strings
 from ranker.evaluation.buckets import Floats, viewer_groups
@@ -84,6 +85,7 @@ class AccumulateFn(beam.CombineFn):
             viewer_groups(features[settings.viewer_key]),
             session_hashes(features[settings.session_key]),
             {name: features[name] for name in settings.slice_columns},
+            stack_examination(extracts[constants.PREDICTIONS_KEY], settings, labels.shape[1]),
         )
         return accumulator
 
@@ -105,7 +107,7 @@ def stack_predictions(predictions: Any, settings: EvaluationSpec, rows: int) -> 
 
     TFMA omits the level of the models if there is only one model, and the level of the outputs if there is only one.
     """
-    by_model = [predictions[model] for model in settings.models] if settings.compare else [predictions]
+    by_model = _of_models(predictions, settings)
     stacked = np.full((len(settings.models), len(settings.objectives), rows), np.nan)
     for m, outputs in enumerate(by_model):
         for o, objective in enumerate(settings.objectives):
@@ -114,6 +116,26 @@ def stack_predictions(predictions: Any, settings: EvaluationSpec, rows: int) -> 
             values = outputs[objective] if isinstance(outputs, dict) else outputs
             stacked[m, o] = np.asarray(values).reshape(rows)
     return stacked
+
+
+def stack_examination(predictions: Any, settings: EvaluationSpec, rows: int) -> Floats | None:
+    """The examination that the models give beside their predictions, float64 [models, rows].
+
+    It is 1 for a model without an exposure model; None if no model has one.
+    """
+    given = [
+        outputs.get(keys.EXAMINATION) if isinstance(outputs, dict) else None
+        for outputs in _of_models(predictions, settings)
+    ]
+    if all(values is None for values in given):
+        return None
+    return np.stack(
+        [np.ones(rows) if values is None else np.asarray(values, np.float64).reshape(rows) for values in given]
+    )
+
+
+def _of_models(predictions: Any, settings: EvaluationSpec) -> list[Any]:
+    return [predictions[model] for model in settings.models] if settings.compare else [predictions]
 
 
 def conclude(accumulator: Accumulator, settings: EvaluationSpec) -> Conclusion:

@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ from ranker import keys
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.batch_columns import read_labels, read_strings
-from ranker.evaluation.buckets import viewer_groups
+from ranker.evaluation.buckets import Floats, viewer_groups
 from ranker.evaluation.evaluation import Baseline, Evaluation, Sessions
 from ranker.evaluation.session_rows import session_hashes
 from ranker.evaluation.session_sums import UtilityWeights
@@ -76,12 +76,14 @@ def score_day(
     for batch in _batches(config, feed_log, day, f"scoring {day}", warn):
         profile.add(batch)
         labels = read_labels(batch, config.objective_names)
+        scored = score(batch)
         accumulator.add(
             np.stack([labels[name] for name in config.objective_names]) == 1,
-            score(batch),
+            scored.probabilities[np.newaxis],
             viewer_groups(read_strings(batch, config.keys.viewer)),
             session_hashes(read_strings(batch, config.keys.session)),
             {name: read_strings(batch, name) for name in columns},
+            scored.examination[np.newaxis],
         )
     if accumulator.invalid.any():
         counts = dict(zip(config.objective_names, accumulator.invalid[0].tolist(), strict=True))
@@ -92,8 +94,26 @@ def score_day(
     return profile, Evaluation.of(slices, [], Baseline(), config.gates.confidence, sessions, accumulator.index.too_many)
 
 
-def model_scorer(config: PipelineConfig, model: Path) -> Any:
-    """A function of a batch of columns as lists that gives the model's probabilities, float64 [1, objectives, batch].
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What a model says of a batch.
+
+    Attributes:
+        probabilities: float64 [objectives, batch], at the logged exposure.
+        examination: float64 [batch], the factor of the probabilities that exposure makes; 1 without an exposure model.
+    """
+
+    probabilities: Floats
+    examination: Floats
+
+    @property
+    def relevance(self) -> Floats:
+        """The probabilities without the effect of exposure, which a ranking goes by, [objectives, batch]."""
+        return self.probabilities / self.examination
+
+
+def model_scorer(config: PipelineConfig, model: Path) -> Callable[[pa.RecordBatch], Scored]:
+    """A function that scores a batch of columns as lists.
 
     Raises:
         ModelError: the model cannot be loaded, or predicts other objectives.
@@ -106,11 +126,14 @@ def model_scorer(config: PipelineConfig, model: Path) -> Any:
     if predicted != set(config.objective_names):
         raise ModelError(f"{model}: it predicts {sorted(predicted)} and not {sorted(config.objective_names)}")
 
-    def score(batch: pa.RecordBatch) -> np.ndarray:
+    def score(batch: pa.RecordBatch) -> Scored:
         examples = encode_examples(batch).to_numpy(zero_copy_only=False)
         outputs = signature(tf.constant(examples))
         rows = len(examples)
-        return np.stack([[outputs[name].numpy().reshape(rows).astype(np.float64) for name in config.objective_names]])
+        given = {name: values.numpy().reshape(rows).astype(np.float64) for name, values in outputs.items()}
+        return Scored(
+            np.stack([given[name] for name in config.objective_names]), given.get(keys.EXAMINATION, np.ones(rows))
+        )
 
     return score
 

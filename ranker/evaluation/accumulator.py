@@ -104,6 +104,7 @@ class Accumulator:
         groups: Ints,
         sessions: Hashes,
         columns: Mapping[str, npt.NDArray[np.object_]],
+        examination: Floats | None = None,
     ) -> None:
         """Adds a batch of impressions.
 
@@ -116,6 +117,8 @@ class Accumulator:
             groups: viewer group of each impression, [batch].
             sessions: `session_hashes` of the impressions, [batch].
             columns: values of every column that a slice names, bytes [batch]; b"" where missing.
+            examination: [models, batch], in (0, 1], the factor of the predictions that exposure makes. Session metrics
+                rank by the predictions without it, as rankings do. None where no model has an exposure model.
         """
         self._check_open()
         rows = labels.shape[1]
@@ -141,7 +144,8 @@ class Accumulator:
         numbers = np.full((len(self.index.specs), rows), NO_SLICE, np.int64)
         for spec, membership in zip(self._kept_specs(), memberships[1:], strict=True):
             numbers[spec] = membership
-        self._rows.add(sessions, groups, labels, np.where(valid, predictions, np.nan), numbers)
+        relevance = predictions if examination is None else predictions / examination[:, np.newaxis]
+        self._rows.add(sessions, groups, labels, np.where(valid, relevance, np.nan), numbers)
 
     def merge(self, other: "Accumulator") -> None:
         """Adds the sums of another accumulator of the same models, objectives and slices.

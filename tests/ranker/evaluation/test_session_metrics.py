@@ -358,3 +358,26 @@ def test_hashes_of_sessions_are_those_of_any_process_and_none_is_missing() -> No
     assert hashes[2] == 0
     assert len(set(hashes.tolist())) == 4
     assert session_hashes(sessions[:0]).tolist() == []
+
+
+def test_a_ranking_goes_by_the_predictions_without_the_effect_of_exposure() -> None:
+    data = with_ties(seed=5)
+    random = np.random.default_rng(6)
+    examination = random.uniform(0.1, 1.0, (1, data.rows))
+
+    def evaluated(predictions: Floats, exposed: Floats | None) -> SliceMetrics:
+        accumulator = Accumulator([CANDIDATE], UTILITY)
+        groups, sessions = viewer_groups(data.viewers), session_hashes(data.sessions)
+        accumulator.add(data.labels, predictions[np.newaxis], groups, sessions, {}, exposed)
+        return next(summarize(accumulator))
+
+    plain = evaluated(data.probabilities, None)
+    exposed = evaluated(data.probabilities * examination, examination)
+    unaware = evaluated(data.probabilities * examination, None)
+    for name in OBJECTIVES:
+        # Rounding may break ties.
+        expected = plain.candidate[name].ranking.gauc.value
+        assert exposed.candidate[name].ranking.gauc.value == pytest.approx(expected, abs=1e-3)
+        assert abs(unaware.candidate[name].ranking.gauc.value - expected) > 5e-3
+        assert exposed.candidate[name].o_over_e == unaware.candidate[name].o_over_e
+        assert exposed.candidate[name].auc == unaware.candidate[name].auc
