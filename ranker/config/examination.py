@@ -28,4 +28,4 @@ class Examination:
 
     by: tuple[ColumnName, ...] = ()
     pieces: Annotated[int, Field(ge=1, le=64)] = 8
-    shrinkage: Annotated[float, Field(gt=0.0, le=MAX_WEIGHT)] = 4.0
+    shrinkage: Annotated[float, Field(gt=0.0, le=MAX_WEIGHT)] = 16.0

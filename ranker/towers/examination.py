@@ -10,7 +10,8 @@ all sessions and objectives. What differs between sessions, viewers and objectiv
 learning-to-rank with biased feedback", WSDM 2017, estimates the same ratio from randomised positions).
 
 The logarithm of examination is a sum over the exposure columns: of a piecewise linear function of a number's logarithm,
-and of a table for a category. Each has a common part and a part per value of the features in `Examination.by`.
+and of a table for a category. Each has a common part and a part per value of the features in `Examination.by`. Random
+sessions are few, so priors draw a curve to a straight line, and that of one value to the common one.
 """
 
 import io
@@ -34,7 +35,11 @@ from ranker.storage import join
 
 _FILE = "examination.npz"
 _LEAST_POSITIVES = 100
-_COMMON_PRECISION = 0.25  # a weak prior of the common effect: a factor of e² either way is one standard deviation
+# Precisions of Gaussian priors of effects on the logarithm. The effect over a number's complete range may be large. A piece
+# is drawn to the straight line, and for one value of a feature even more so.
+_COMMON_PRECISION = 0.25
+_COMMON_PIECE_PRECISION = 10.0
+_PIECE_FACTOR = 16.0
 _LEAST = -12.0  # of the logarithm; smaller values are rounded to it, so that every probability is above 0
 
 Floats = NDArray[np.float64]
@@ -87,14 +92,22 @@ class Basis:
 
     @property
     def width(self) -> int:
-        """Number of functions."""
-        return max(len(self.points) - 1, 0) if self.numeric else len(self.points)
+        """Number of functions: of a number the straight line and its pieces, if it varies."""
+        if not self.numeric:
+            return len(self.points)
+        return len(self.points) if len(self.points) > 1 else 0
+
+    @property
+    def is_piece(self) -> NDArray[np.bool_]:
+        """Whether each function is one piece of a curve, [width]."""
+        return np.arange(self.width) > 0 if self.numeric else np.zeros(self.width, bool)
 
     def __call__(self, column: tf.Tensor) -> tf.Tensor:
         """Values [batch] → float32 [batch, width]."""
         if not self.numeric:
             return tf.cast(tf.equal(column[:, tf.newaxis], self.points), tf.float32)
-        low, high = self.points[:-1], self.points[1:]
+        low = np.concatenate([self.points[:1], self.points[:-1]])[: self.width]
+        high = np.concatenate([self.points[-1:], self.points[1:]])[: self.width]
         at_default = np.clip((0.0 - low) / (high - low), 0.0, 1.0)
         distance = _signed_log(column - self.default)[:, tf.newaxis]
         return tf.clip_by_value((distance - low) / (high - low), 0.0, 1.0) - at_default
@@ -207,8 +220,11 @@ def fit_examination(
     seen = [np.unique(codes, return_inverse=True) for codes in data.by.T]
     blocks = [_block(functions, index, len(codes)) for codes, index in seen]
     design = scipy.sparse.hstack([scipy.sparse.csr_matrix(functions, dtype=np.float64), *blocks], format="csr")
-    precision = np.full(design.shape[1], settings.shrinkage)
-    precision[: functions.shape[1]] = _COMMON_PRECISION
+    is_piece = np.concatenate([basis.is_piece for basis in bases])
+    common_precision = np.where(is_piece, _COMMON_PIECE_PRECISION, _COMMON_PRECISION)
+    own_precision = settings.shrinkage * np.where(is_piece, _PIECE_FACTOR, 1.0)
+    values = sum(len(codes) for codes, _ in seen)
+    precision = np.concatenate([common_precision, np.tile(own_precision, values)])
     found = _maximise(design, data, precision)
     common, *parts = np.split(found, np.cumsum([functions.shape[1], *(block.shape[1] for block in blocks)])[:-1])
     tables = []

@@ -48,9 +48,10 @@ def _model() -> ExaminationModel:
     main, rail = (default_values([Exposure("slot", default=slot)])[0] for slot in ("main", "rail"))
     end = np.float32(np.log1p(6.0))
     bases = [Basis(True, np.array([0.0, end], np.float32), 1.0), Basis(False, np.array([rail], np.float32), main)]
-    table = np.zeros((CODES, 2), np.float32)
+    # The functions are the straight line, its only piece, and the rail.
+    table = np.zeros((CODES, 3), np.float32)
     table[1, 0] = -end
-    return ExaminationModel(bases, np.array([-end, np.log(0.5)], np.float32), [table])
+    return ExaminationModel(bases, np.array([-end, 0.0, np.log(0.5)], np.float32), [table])
 
 
 def _truth(rows: list[Row], by: np.ndarray) -> np.ndarray:
