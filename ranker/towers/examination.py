@@ -35,8 +35,8 @@ from ranker.storage import join
 
 _FILE = "examination.npz"
 _LEAST_POSITIVES = 100
-# Precisions of Gaussian priors of effects on the logarithm. The effect over a number's complete range may be large. A piece
-# is drawn to the straight line, and for one value of a feature even more so.
+# Precisions of Gaussian priors of effects on the logarithm. The effect over a number's complete range may be large. A
+# piece is drawn to the straight line, and for one value of a feature even more so.
 _COMMON_PRECISION = 0.25
 _COMMON_PIECE_PRECISION = 10.0
 _PIECE_FACTOR = 16.0
