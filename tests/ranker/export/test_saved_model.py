@@ -59,6 +59,7 @@ def test_manifest_describes_the_model(feed: TinyFeed, saved_model: Path) -> None
         "training_fingerprint": "0123",
         "eval_day": "2024-05-04",
         "rows": 400,
+        "trained_days": [],
         "input_names": {"hours-old": "hours_old"},
         "config": {"towers": {"hidden": [16, 8]}},
     }

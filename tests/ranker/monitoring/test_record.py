@@ -27,7 +27,8 @@ def test_many_slices_of_one_objective_are_one_line() -> None:
 
 def test_a_day_is_equal_after_a_round_trip_through_its_file() -> None:
     for record in (healthy("2026-01-11"), broken("2026-01-12")):
-        assert DayRecord.from_json(record.to_json()) == record
+        # Not the records themselves: they have undefined metrics, and NaN is not equal to itself.
+        assert DayRecord.from_json(record.to_json()).to_json() == record.to_json()
 
 
 def test_anything_else_is_refused() -> None:

@@ -147,5 +147,5 @@ def test_seconds_are_each_days_median_over_the_seeds_and_ratios_those_of_one_see
 
 @pytest.mark.parametrize(("train_days", "replay_days", "expected"), [(7, 2, 2), (2, 2, 1), (1, 2, 0), (7, 0, 0)])
 def test_days_are_replayed_from_within_the_window(train_days: int, replay_days: int, expected: int) -> None:
-    retraining = replace(CONFIG.retraining, replay_days=replay_days)
+    retraining = replace(CONFIG.retraining, replay_days=replay_days, most_unseen_days=1)
     assert replay_count(replace(CONFIG, train_days=train_days, retraining=retraining)) == expected
