@@ -12,7 +12,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from pipeline.configs import ConfigError, load_config
 from pipeline.local.day_reading import profile_day
 from pipeline.schema_draft import draft_schema, largest_drift, points_to_review, statistics_of
-from ranker.command_line import UsageError, print_error, writable_file
+from ranker.command_line import UsageError, local_path, print_error, writable_file
 from ranker.feed_log.columns import columns_of
 from ranker.feed_log.layout import FeedLogError, latest_day, list_days, parse_day, reference_days
 from ranker.files import write_text
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--feed-log", required=True, metavar="DIR", help="the folder of day folders")
     parser.add_argument("--day", metavar="YYYY-MM-DD", help="the day to look at (default: the newest)")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="where the schema goes (default: where the config says)"
+        "--out", type=local_path, metavar="FILE", help="where the schema goes (default: where the config says)"
     )
     parser.add_argument("--force", action="store_true", help="replace a schema that is already there")
     return parser

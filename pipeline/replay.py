@@ -3,14 +3,13 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.table import Table
 
 from pipeline.configs import ConfigError, load_config
 from pipeline.local.day_reading import ModelError, model_scorer
 from pipeline.policy_values import UTILITY, Compared, compare_orders
-from ranker.command_line import in_markup, make_console, print_error, readable_folder, without_patterns
+from ranker.command_line import in_markup, local_path, make_console, print_error, readable_folder, without_patterns
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.off_policy import PolicyValue
 from ranker.feed_log.layout import FeedLogError, latest_day, parse_day
@@ -85,8 +84,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", required=True, metavar="NAME", help="a config of pipeline_config.py")
-    parser.add_argument("--feed-log", type=Path, required=True, metavar="DIR", help="the folder of day folders")
-    parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="a pushed version, a SavedModel")
+    parser.add_argument("--feed-log", type=local_path, required=True, metavar="DIR", help="the folder of day folders")
+    parser.add_argument("--model", type=local_path, required=True, metavar="DIR", help="a pushed version, a SavedModel")
     parser.add_argument(
         "--day",
         nargs="+",

@@ -68,6 +68,13 @@ def day(text: str) -> date:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def local_path(text: str) -> Path:
+    """A path, as the type of an option. An empty one is refused: it is an unset variable, not the current folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the path is empty; write . for the current folder")
+    return Path(text)
+
+
 def port(text: str) -> int:
     """The number of a TCP port, as the type of an option."""
     if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= _MAX_PORT and len(text) < 6):

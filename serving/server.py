@@ -18,7 +18,7 @@ from pathlib import Path
 import grpc
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from ranker.command_line import UsageError, port, print_error
+from ranker.command_line import UsageError, local_path, port, print_error
 from ranker.plain_text import one_line, sentence
 from serving.servicer import FeedRankerServicer
 from serving.versions import load_newest
@@ -82,7 +82,7 @@ def _listen(servicer: FeedRankerServicer, port: int, workers: int = 4) -> Iterat
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; ends with exit status 2 if the model or the port cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m serving.server", description="Serves the newest pushed model.")
-    parser.add_argument("--models", type=Path, required=True, help="the push destination, a folder of versions")
+    parser.add_argument("--models", type=local_path, required=True, help="the push destination, a folder of versions")
     parser.add_argument("--name", type=_name, default="feed", help="the model's name in requests (default: feed)")
     parser.add_argument("--port", type=port, default=8500, help="on the loopback address (default: 8500)")
     options = parser.parse_args(arguments)

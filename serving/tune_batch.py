@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from ranker.command_line import UsageError, make_console, number, print_error, writable_file
+from ranker.command_line import UsageError, local_path, make_console, number, print_error, writable_file
 from ranker.files import write_text
 from ranker.plain_text import sentence
 from serving.samples import sample_inputs
@@ -109,7 +109,7 @@ def batching_parameters(size: int, threads: int) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m serving.tune_batch", description="Finds the best batch size.")
-    parser.add_argument("--models", type=Path, required=True, help="the push destination, a folder of versions")
+    parser.add_argument("--models", type=local_path, required=True, help="the push destination, a folder of versions")
     parser.add_argument(
         "--budget-ms",
         type=number(0.0, 1e6, above=True),
@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--seconds", type=number(0.0, 86_400.0), default=20.0, metavar="N", help="how long to measure (default: 20)"
     )
-    parser.add_argument("--write", type=Path, metavar="FILE", help="a batching parameters file to write")
+    parser.add_argument("--write", type=local_path, metavar="FILE", help="a batching parameters file to write")
     options = parser.parse_args(arguments)
     try:
         if options.write is not None:

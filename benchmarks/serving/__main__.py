@@ -20,6 +20,7 @@ from benchmarks.serving.prepare import PreparedModel, configs, prepared
 from benchmarks.serving.sessions import Session, Workshop
 from pipeline_config import FEED
 from ranker import keys
+from ranker.command_line import local_path
 from ranker.forest.graph import ForestLeaves
 
 
@@ -31,13 +32,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "payload, latency, forms of the leaf table, a first pass, and a profile.",
     )
     parser.add_argument("--quick", action="store_true", help="few rows, trees and rounds: a smoke test")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
+    parser.add_argument("--json", type=local_path, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument(
         "--page", type=page_of("benchmarks.serving"), metavar="FILE", help="write the tables into this page"
     )
-    parser.add_argument("--charts", type=Path, metavar="DIR", help="write the charts there")
-    parser.add_argument("--trace", type=Path, metavar="DIR", help="keep the profiler's trace there, for TensorBoard")
-    parser.add_argument("--work", type=Path, metavar="DIR", help="keep the prepared models there (a temporary folder)")
+    parser.add_argument("--charts", type=local_path, metavar="DIR", help="write the charts there")
+    parser.add_argument(
+        "--trace", type=local_path, metavar="DIR", help="keep the profiler's trace there, for TensorBoard"
+    )
+    parser.add_argument(
+        "--work", type=local_path, metavar="DIR", help="keep the prepared models there (a temporary folder)"
+    )
     options = parser.parse_args(arguments)
     console = Console()
     with tempfile.TemporaryDirectory(prefix="serving-benchmark-") as temporary:

@@ -14,7 +14,7 @@ from datasets.kuairand.conversion import feed_log_days
 from datasets.kuairand.files import LOGS, RANDOM_LOGS, USERS, VIDEOS, RawDataError, find_raw_files
 from datasets.kuairand.histories import PRIOR_STRENGTH
 from datasets.kuairand.raw import OBJECTIVES, RawTables, read_raw
-from ranker.command_line import UsageError, make_console, print_error, writable_folder
+from ranker.command_line import UsageError, local_path, make_console, print_error, writable_folder
 from ranker.feed_log.layout import FeedLogError, list_days
 from ranker.feed_log.writing import day_folder, write_day
 from ranker.files import remove_leftovers
@@ -58,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m datasets.kuairand", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--raw", type=Path, required=True, metavar="DIR", help="the folder with the raw files")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the feed log to write")
+    parser.add_argument("--raw", type=local_path, required=True, metavar="DIR", help="the folder with the raw files")
+    parser.add_argument("--out", type=local_path, required=True, metavar="DIR", help="the feed log to write")
     parser.add_argument("--overwrite", action="store_true", help="replace existing days")
     parser.add_argument(
         "--prior-strength",

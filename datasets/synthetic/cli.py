@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -22,7 +21,7 @@ from datasets.synthetic.parameters import (
 )
 from datasets.synthetic.vocabulary import OBJECTIVES
 from ranker import progress
-from ranker.command_line import make_console, number, print_error, whole_number, writable_folder
+from ranker.command_line import local_path, make_console, number, print_error, whole_number, writable_folder
 from ranker.feed_log.layout import FeedLogError, parse_day
 
 _USAGE = 2
@@ -78,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m datasets.synthetic", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the feed log to write")
+    parser.add_argument("--out", type=local_path, required=True, metavar="DIR", help="the feed log to write")
     parser.add_argument(
         "--days",
         type=whole_number(1, _MAX_DAYS),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ranker.command_line import UsageError, port, readable_text, whole_number
+from ranker.command_line import UsageError, local_path, port, readable_text, whole_number
 from ranker.command_line import day as as_day
 from ranker.feed_log.day import time_zone
 from ranker.plain_text import one_line, sentence, visible
@@ -49,7 +49,7 @@ def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
 
 def _for_compile(parser: argparse.ArgumentParser) -> None:
     _add_pipeline(parser)
-    parser.add_argument("--output", type=Path, metavar="FILE", help="the file to write (default: NAME.yaml)")
+    parser.add_argument("--output", type=local_path, metavar="FILE", help="the file to write (default: NAME.yaml)")
     parser.add_argument(
         "--day",
         dest="default_day",
@@ -88,7 +88,7 @@ def _for_schedule(parser: argparse.ArgumentParser) -> None:
 def _add_package(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--package",
-        type=Path,
+        type=local_path,
         metavar="FILE",
         help="a compiled pipeline (default: compile one with the options below)",
     )
@@ -161,12 +161,14 @@ def _add_connection(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--existing-token", type=_secret, metavar="SECRET", help="a bearer token")
     group.add_argument("--cookies", type=_secret, metavar="SECRET", help="a cookie, such as authservice_session=…")
-    group.add_argument("--service-account-token", type=Path, metavar="FILE", help="a token that Kubernetes renews")
+    group.add_argument(
+        "--service-account-token", type=local_path, metavar="FILE", help="a token that Kubernetes renews"
+    )
     group.add_argument("--client-id", metavar="ID", help="client of Identity-Aware Proxy")
     group.add_argument("--other-client-id", metavar="ID", help="desktop client for Identity-Aware Proxy")
     group.add_argument("--other-client-secret", type=_secret, metavar="SECRET", help="secret of the desktop client")
     group.add_argument("--proxy", type=_url, metavar="URL", help="an HTTP proxy")
-    group.add_argument("--ssl-ca-cert", type=Path, metavar="FILE", help="CA certificate of the server")
+    group.add_argument("--ssl-ca-cert", type=local_path, metavar="FILE", help="CA certificate of the server")
     group.add_argument(
         "--no-verify-ssl", dest="verify_ssl", action="store_false", help="do not verify the server's certificate"
     )

@@ -15,6 +15,7 @@ from pipeline.local.workdir import Workdir, WorkdirBusyError
 from ranker.command_line import (
     UsageError,
     day,
+    local_path,
     print_error,
     readable_folder,
     readable_text,
@@ -60,8 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _command(options: argparse.Namespace) -> int:
     config = load_config(options.config)
-    if options.publish_withdrawn and (options.rollback or options.monitor):
-        raise UsageError("--publish-withdrawn: it goes with a run that trains, not with --rollback or --monitor")
+    for name, given in (("--publish-withdrawn", options.publish_withdrawn), ("--refit", options.refit)):
+        if given and (options.rollback or options.monitor):
+            raise UsageError(f"{name}: it goes with a run that trains, not with --rollback or --monitor")
     path = options.workdir or Path("workdir") / options.config
     if options.rollback:
         readable_folder("--workdir", path)
@@ -105,14 +107,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--feed-log",
-        type=Path,
+        type=local_path,
         metavar="DIR",
         help=f"the feed log: one folder day-YYYY-MM-DD of Parquet files per day (default with --config {BUILT_IN}: "
         "a built-in feed is generated)",
     )
     parser.add_argument(
         "--workdir",
-        type=Path,
+        type=local_path,
         metavar="DIR",
         help="folder for artifacts, models, logs and summaries (default: workdir/NAME)",
     )

@@ -14,6 +14,7 @@ from rich.console import Console
 from benchmarks.harness import Options, positive, report
 from benchmarks.pages import page_of
 from pipeline_config import FEED
+from ranker.command_line import local_path
 from ranker.config.pipeline import PipelineConfig
 from research.online.ahead import rank_next_day
 from research.online.arms import MODEL_ARMS, OURS
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "part", choices=list(_PARTS), help="; ".join(f"{part}: {what}" for part, what in _PARTS.items())
     )
     parser.add_argument("--quick", action="store_true", help="a small feed, one seed: a smoke test")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
+    parser.add_argument("--json", type=local_path, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument(
         "--page",
         type=page_of("research.online"),
@@ -88,7 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--arms", nargs="+", choices=list(MODEL_ARMS), default=list(MODEL_ARMS), help="only these models"
     )
     parser.add_argument("--processes", type=positive, default=1, metavar="N", help="ahead: trainings at a time (1)")
-    parser.add_argument("--work", type=Path, metavar="DIR", help="folder for intermediate results (a temporary folder)")
+    parser.add_argument(
+        "--work", type=local_path, metavar="DIR", help="folder for intermediate results (a temporary folder)"
+    )
     options = parser.parse_args(arguments)
     if OURS not in options.arms:
         parser.error(f"--arms: name {OURS!r}, as the figures are about it")

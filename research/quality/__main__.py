@@ -16,6 +16,7 @@ from benchmarks.harness import Options, positive, report
 from benchmarks.pages import page_of
 from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
+from ranker.command_line import local_path
 from research.kuairand import converted_kuairand
 from research.quality.ceiling import BayesOptimum
 from research.quality.drawing import draw
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         epilog="A stopped run continues from the predictions in the work folder.",
     )
     parser.add_argument("--quick", action="store_true", help="a small feed, one seed: a smoke test")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as JSON")
+    parser.add_argument("--json", type=local_path, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument(
         "--page",
         type=page_of("research.quality"),
@@ -50,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--processes", type=positive, default=1, metavar="N", help="seeds at a time, one thread each (1)"
     )
-    parser.add_argument("--work", type=Path, metavar="DIR", help="folder for intermediate results (a temporary folder)")
+    parser.add_argument(
+        "--work", type=local_path, metavar="DIR", help="folder for intermediate results (a temporary folder)"
+    )
     options = parser.parse_args(arguments)
     if "ours" not in options.models or len(options.models) < 2:
         parser.error("--models: name `ours` and at least one other, as differences are ours minus another's")

@@ -17,6 +17,7 @@ from ranker.command_line import (
     day,
     explained,
     in_markup,
+    local_path,
     make_console,
     number,
     port,
@@ -190,3 +191,10 @@ def test_text_in_another_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"\xff")
     with pytest.raises(UsageError, match="it is not text in UTF-8"):
         readable_text("--option", tmp_path / "file")
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t"])
+def test_an_empty_path_is_not_the_current_folder(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=r"^the path is empty; write \. for the current folder$"):
+        local_path(text)
+    assert local_path(".") == Path()

@@ -258,12 +258,25 @@ def test_a_backfill_needs_a_range_and_nothing_else_to_do(
 
 
 @pytest.mark.parametrize("other", [["--rollback"], ["--monitor", "2026-01-12"]])
-def test_publishing_a_withdrawn_model_needs_a_run(
-    other: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("option", ["--publish-withdrawn", "--refit"])
+def test_options_of_a_training_need_a_run(
+    option: str, other: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["--workdir", str(tmp_path / "w"), "--publish-withdrawn", *other]) == cli.USAGE
-    assert "--publish-withdrawn: it goes with a run that trains" in capsys.readouterr().err
+    assert cli.main(["--workdir", str(tmp_path / "w"), option, *other]) == cli.USAGE
+    assert f"{option}: it goes with a run that trains" in capsys.readouterr().err
     assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize("option", ["--workdir", "--feed-log"])
+def test_an_empty_path_is_refused_and_nothing_is_written(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        cli.main([option, "", "--rollback"])
+    assert end.value.code == cli.USAGE
+    assert f"argument {option}: the path is empty" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_rollback_needs_no_feed_log_and_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
