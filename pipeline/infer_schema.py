@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = load_config(options.config)
         out = options.out or Path(config.schema)
         what = "--out" if options.out else f"--config {options.config}: schema"
-        if out.exists() and not options.force:
+        if out.is_file() and not options.force:
             raise FileExistsError(f"{out} is already there; --force replaces it, --out FILE writes elsewhere")
         writable_file(what, out)
         day = parse_day(options.day) if options.day is not None else latest_day(options.feed_log)

@@ -20,6 +20,8 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils, tfx_runner
 from tfx.proto.orchestration import pipeline_pb2
 
+from ranker.command_line import explained
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -138,7 +140,7 @@ def describe(error: BaseException) -> str:
     The message of an error in a Beam worker also contains its traceback and the step's name. They are removed here,
     since they are in the log.
     """
-    text = str(error) or type(error).__name__
+    text = explained(error)
     if "Traceback (most recent call last)" in text:
         raised = list(re.finditer(r"^[A-Za-z_][\w.]*: ", text, flags=re.MULTILINE))
         if raised:

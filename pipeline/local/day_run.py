@@ -17,6 +17,7 @@ from pipeline.local.run_summary import Failure, MonitoringSummary, RunSummary
 from pipeline.local.summary import copy_report, evaluation_of, summarise, write_summary
 from pipeline.local.workdir import Workdir
 from pipeline.pipeline import create_pipeline, plan_start, recipe
+from ranker.command_line import explained
 from ranker.config.pipeline import PipelineConfig
 from ranker.documents import DocumentError
 from ranker.feed_log.fingerprint import KnownDigests, source_fingerprint
@@ -148,7 +149,7 @@ def _summarise(prepared: DayRun, run_id: str, runs: Sequence[ComponentRun], fail
         report = copy_report(prepared.workdir.run(run_id), runs)
     except OSError as error:
         _LOG.exception("the calibration report could not be copied")
-        problems.append(f"the calibration report could not be copied: {error}")
+        problems.append(f"the calibration report could not be copied: {explained(error)}")
     try:
         evaluation_of(runs)
     except (DocumentError, OSError) as error:

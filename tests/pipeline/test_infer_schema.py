@@ -138,8 +138,10 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.mark.parametrize(
     "path", ["file/below", "folder", "dangling", "/proc/schema.pbtxt", "gs://bucket/s", "two\nlines"]
 )
+@pytest.mark.parametrize("force", [[], ["--force"]])
 def test_a_schema_that_cannot_be_written_is_refused_before_the_log_is_read(
     path: str,
+    force: list[str],
     small_config: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -149,8 +151,9 @@ def test_a_schema_that_cannot_be_written_is_refused_before_the_log_is_read(
     Path("file").write_text("")
     Path("folder").mkdir()
     Path("dangling").symlink_to("nowhere")
-    line = refused(["--config", "small", "--feed-log", "nowhere", "--out", path, "--force"], capsys)
+    line = refused(["--config", "small", "--feed-log", "nowhere", "--out", path, *force], capsys)
     assert line.startswith("error: --out ")
+    assert "--force" not in line
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["dangling", "file", "folder"]
 
 

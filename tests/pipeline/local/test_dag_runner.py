@@ -85,3 +85,8 @@ def test_the_message_is_extracted_from_its_wrapping(text: str, message: str) -> 
 
 def test_an_error_without_a_message_is_named() -> None:
     assert describe(NotImplementedError()) == "NotImplementedError"
+
+
+def test_an_error_of_the_operating_system_is_its_paths_and_its_reason() -> None:
+    assert describe(OSError(28, "No space left on device", "a.html")) == "a.html: No space left on device"
+    assert describe(OSError(21, "Is a directory", ".a.tmp", None, "a.html")) == ".a.tmp and a.html: Is a directory"
