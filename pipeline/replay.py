@@ -9,11 +9,20 @@ from rich.table import Table
 from pipeline.configs import ConfigError, load_config
 from pipeline.local.day_reading import ModelError, model_scorer
 from pipeline.policy_values import UTILITY, Compared, compare_orders
-from ranker.command_line import in_markup, local_path, make_console, print_error, readable_folder, without_patterns
+from ranker.command_line import (
+    in_markup,
+    local_path,
+    make_console,
+    print_error,
+    readable_folder,
+    whole_number,
+    without_patterns,
+)
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.off_policy import PolicyValue
 from ranker.feed_log.layout import FeedLogError, latest_day, parse_day
 
+_MAX_K = 1_000_000
 _TABLE_WIDTH = 120
 _ESTIMATORS = ("doubly_robust", "self_normalised", "ips")
 
@@ -31,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.width = max(console.width, _TABLE_WIDTH)
     try:
         config = load_config(options.config)
-        position = options.position or _position(config)
+        position = _position(config, options.position)
         days = [parse_day(day) for day in options.day] if options.day else [latest_day(options.feed_log)]
         k = options.k or config.utility.k
         score = model_scorer(config, without_patterns("--model", readable_folder("--model", options.model)))
@@ -50,9 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _position(config: PipelineConfig) -> str:
-    """The only numeric exposure column."""
+def _position(config: PipelineConfig, asked: str | None) -> str:
+    """The column that was asked for, or the only numeric exposure column."""
     names = [exposure.name for exposure in config.features.exposure if not isinstance(exposure.default, str)]
+    if asked is not None:
+        numbers = (*names, *config.features.numeric)
+        if asked not in numbers:
+            raise ConfigError(f"--position {asked}: config {config.name} has the numeric columns {', '.join(numbers)}")
+        return asked
     if len(names) != 1:
         raise ConfigError(f"config {config.name}: which column holds the position? Name it by --position")
     return names[0]
@@ -93,7 +107,10 @@ def _parser() -> argparse.ArgumentParser:
         help="days that the model was not trained on (default: the newest)",
     )
     parser.add_argument(
-        "--k", type=_positive, metavar="N", help="positions at the top (default: the config's utility.k)"
+        "--k",
+        type=whole_number(1, _MAX_K),
+        metavar="N",
+        help="positions at the top (default: the config's utility.k)",
     )
     parser.add_argument(
         "--position", metavar="NAME", help="the column with the position (default: the config's numeric exposure)"
@@ -105,12 +122,6 @@ def _parser() -> argparse.ArgumentParser:
         help="of the model's value; see ranker/evaluation/replay.py (default: %(default)s)",
     )
     return parser
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -180,6 +180,8 @@ def test_too_few_random_sessions_are_said(
         ({"features": replace(CONFIG.features, exposure=())}, [], "Name it by --position"),
         ({}, ["--day", "2020-01-01"], "2020-01-01"),
         ({}, ["--model", "nowhere"], "nowhere"),
+        ({}, ["--position", "nope"], "--position nope: config feed has the numeric columns position, "),
+        ({}, ["--position", "click"], "--position click: config feed has the numeric columns position, "),
     ],
 )
 def test_what_is_missing_is_said_in_one_line(
@@ -195,3 +197,11 @@ def test_what_is_missing_is_said_in_one_line(
     assert main(["--config", "feed", "--feed-log", str(feed), "--model", str(model), *arguments]) == 2
     [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert said in line
+
+
+@pytest.mark.parametrize("k", ["0", "-1", "1.5", "9" * 23, "²"])
+def test_numbers_of_positions_that_cannot_be_used_are_refused(k: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--config", "feed", "--feed-log", "log", "--model", "model", "--k", k])
+    assert end.value.code == 2
+    assert "is not an integer from 1 to 1,000,000" in capsys.readouterr().err
