@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ranker.config.monitoring import Monitoring
+from ranker.documents import Number
 from ranker.evaluation.buckets import Floats, Ints
 from ranker.evaluation.jensen_shannon import expected_divergence, jensen_shannon
 from ranker.monitoring.buckets import number_edges
@@ -64,7 +65,7 @@ class FeatureHealth:
     typical: float | None
     usually_typical: float | None
     what: str
-    quantiles: tuple[float, ...]
+    quantiles: tuple[Number, ...]
     distance: float
     limit: float | None
     alarm: str = ""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ranker.config.monitoring import Monitoring
+from ranker.documents import read_json, write_json
 from ranker.monitoring.drift import FeatureHealth, feature_health, histogram, partitions
 from ranker.monitoring.profile import DayProfile, FeatureProfile
 from tests.ranker.monitoring.days import day, profile
@@ -133,3 +134,16 @@ def test_bins_are_few_and_hold_every_value(window: list[DayProfile]) -> None:
             if pooled.of_numbers:
                 assert shares[1:].max() < 0.15
                 assert np.all(np.abs(np.diff(bins)) <= 1)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_the_health_of_a_number_with_infinities_can_be_read_again(window: list[DayProfile], value: float) -> None:
+    age = [[value if row % 3 == 0 else 1.0] for row in range(2000)]
+    health = judged(window, age=age)["age"]
+
+    again = read_json(FeatureHealth, write_json(health), "day.json")
+
+    finite = [q for q in health.quantiles if np.isfinite(q)]
+    assert 0 < len(finite) < 3
+    assert [q for q in again.quantiles if np.isfinite(q)] == finite
+    assert (len(again.quantiles), again.alarm) == (3, health.alarm)
