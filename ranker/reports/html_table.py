@@ -22,7 +22,8 @@ class TableCell:
         tone: the colour.
         bar: length of a bar behind the text, as a share of 1, or None.
 
-    A long text is shortened, as are a note and a text to sort by.
+    A long text is shortened, as is a text to sort by. A note may have several lines, so text from data
+    goes through `one_line` before it is put into one.
     """
 
     text: str
@@ -33,7 +34,6 @@ class TableCell:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", one_line(self.text))
-        object.__setattr__(self, "note", one_line(self.note))
         if isinstance(self.order, str):
             object.__setattr__(self, "order", one_line(self.order))
 

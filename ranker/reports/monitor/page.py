@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ranker.monitoring.drift import FeatureHealth
 from ranker.monitoring.record import DayRecord
+from ranker.plain_text import one_line
 from ranker.reports.html import MAX_OBJECTIVES, environment
 from ranker.reports.html_table import Table, TableCell, TableColumn, Tone, limited, text_cell
 from ranker.reports.monitor import figures
@@ -132,7 +133,8 @@ def _feature_cells(feature: FeatureHealth) -> Iterator[TableCell]:
     yield TableCell(
         f"{percent(feature.usually_missing)} → {percent(feature.missing)}", feature.missing - feature.usually_missing
     )
-    yield TableCell(f"{shown(feature.usually_typical)} → {shown(feature.typical)}", feature.typical, feature.what)
+    typical = f"{shown(feature.usually_typical)} → {shown(feature.typical)}"
+    yield TableCell(typical, feature.typical, one_line(feature.what))
     yield text_cell(", ".join(significant(q) for q in feature.quantiles))
     yield TableCell(number(feature.distance, 4), feature.distance)
     yield TableCell(number(feature.limit, 3), feature.limit)

@@ -119,3 +119,11 @@ def test_it_opens_in_a_browser(page: str, tmp_path: Path) -> None:
             # Two series and one map per objective, three rankings, the features' map and two of their series, and two
             # series of scores.
             assert_sound(driver, figures=2 + 2 + 3 + 1 + 2 + 2)
+
+
+def test_a_long_category_is_shortened_where_its_share_is_shown() -> None:
+    newest = healthy("2026-01-12")
+    features = tuple(replace(f, what="share of 'a\nb" + "x" * 70_000) for f in newest.features)
+    page = monitor_page("feed", [replace(newest, features=features)])
+    assert "share of &#39;a bxxx" in page
+    assert "x" * 2000 not in page
