@@ -16,7 +16,7 @@ from pipeline.local.summary import rows_read, split_rows
 from pipeline.local.workdir import Workdir
 from ranker.command_line import in_markup
 from ranker.config.pipeline import PipelineConfig
-from ranker.feed_log.layout import FeedLogError, latest_day, list_days
+from ranker.feed_log.layout import FeedLogError, latest_day, list_days, window_days
 
 __all__ = ["DONE", "FAILED", "NOT_BLESSED", "FeedLogError", "built_in_feed", "run_pipeline"]
 
@@ -52,14 +52,21 @@ def run_pipeline(
         The exit status: 0 blessed and pushed, 1 a component failed, 3 not blessed, or blessed but withdrawn.
 
     Raises:
-        FeedLogError: the feed log has no such day.
+        FeedLogError: the feed log has no such day, or no day before it to train on.
     """
     feed_log = built_in_feed(workdir, console) if feed_log is None else feed_log.resolve()
     days = list_days(feed_log)
     if day is not None and day not in days:
         there = f"it has {days[0]} to {days[-1]}" if days else "it has no days"
         raise FeedLogError(f"feed log {feed_log}: there is no folder for {day}; {there}")
-    prepared = prepare(config, workdir, feed_log, day or latest_day(feed_log), refit, publish_withdrawn)
+    day = day or latest_day(feed_log)
+    before = window_days(day, config.train_days)[:-1]
+    if not set(before).intersection(days):
+        raise FeedLogError(
+            f"feed log {feed_log}: no day to train on; none of the days {before[0]} to {before[-1]}, before the "
+            f"evaluated day {day}, has a folder"
+        )
+    prepared = prepare(config, workdir, feed_log, day, refit, publish_withdrawn)
     if later := later_model(workdir, prepared.day):
         version, trained_for = later
         console.print(

@@ -88,8 +88,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Rolls back a push destination without a local workdir, such as that of a cluster."""
     parser = argparse.ArgumentParser(prog="python -m ranker.registry.rollback", description=main.__doc__)
     parser.add_argument("destination", help="path or URI of the folder of versions")
+    destination = parser.parse_args(arguments).destination
+    if not destination.strip():
+        parser.error("destination: an empty path; name the folder of versions")
     try:
-        done = roll_back(parser.parse_args(arguments).destination)
+        done = roll_back(destination)
     except (RollbackError, DocumentError, ValueError, ImportError, OSError) as error:
         print_error(error)
         return 1

@@ -205,6 +205,18 @@ def test_the_error_of_a_missing_day_gives_the_range_of_days(tmp_path: Path, caps
     assert "there is no folder for 2026-02-01; it has 2026-01-12 to 2026-01-12" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("day", [[], ["--day", "2026-01-12"]])
+def test_the_first_day_of_a_log_has_no_day_to_train_on(
+    day: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, workdir = tmp_path / "log", tmp_path / "w"
+    (log / "day-2026-01-12").mkdir(parents=True)
+    assert cli.main(["--feed-log", str(log), *day, "--workdir", str(workdir)]) == cli.USAGE
+    said = capsys.readouterr().err
+    assert "no day to train on; none of the days 2026-01-05 to 2026-01-11, before the evaluated day 2026-01-12" in said
+    assert not (workdir / "artifacts").exists()
+
+
 @pytest.mark.parametrize("what", [[], ["--backfill", "2026-01-12:2026-01-12"]])
 def test_gpus_that_are_missing_are_noticed_before_anything_is_trained(
     what: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -214,7 +226,8 @@ def test_gpus_that_are_missing_are_noticed_before_anything_is_trained(
     monkeypatch.setitem(CONFIGS, "feed", replace(CONFIGS["feed"], training=on_gpus))
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
     log = tmp_path / "log"
-    (log / "day-2026-01-12").mkdir(parents=True)
+    for day in ("11", "12"):
+        (log / f"day-2026-01-{day}").mkdir(parents=True)
     assert cli.main(["--feed-log", str(log), "--workdir", str(tmp_path / "w"), *what]) == cli.USAGE
     assert capsys.readouterr().err.startswith("error: training.strategy: mirrored trains on all GPUs")
     assert not (tmp_path / "w" / "artifacts").exists()

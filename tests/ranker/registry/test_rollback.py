@@ -198,3 +198,11 @@ def test_a_destination_that_cannot_be_read_is_one_line(destination: str, capsys:
     assert main([destination]) == 1
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
+
+
+@pytest.mark.parametrize("destination", ["", " "])
+def test_the_command_refuses_an_empty_destination(destination: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([destination])
+    assert end.value.code == 2
+    assert "destination: an empty path" in capsys.readouterr().err
