@@ -4,7 +4,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pipeline.local.run_summary import RunSummary
 from pipeline.local.workdir import Workdir
 from pipeline_config import FEED
 from ranker.command_line import explained
+from ranker.feed_log.writing import day_folder
 from ranker.identity.training import TrainingIdentity
 from ranker.registry.plan import StartPlan
 from tests.pipeline.local.test_summary import EVALUATION
@@ -261,7 +262,8 @@ def test_the_terminal_says_it_too(
         monkeypatch.setattr(module, "record_run", failing(RuntimeError("boom")))
     if change == "copy":
         (tmp_path / "report" / "report.html").unlink()
-    (tmp_path / "log" / "day-2026-03-09").mkdir(parents=True)
+    for day in (DAY - timedelta(days=1), DAY):
+        day_folder(tmp_path / "log", day).mkdir(parents=True)
     monkeypatch.setattr(run_module, "prepare", lambda *arguments: prepared)
     out = io.StringIO()
     console = Console(file=out, width=200)
