@@ -1,4 +1,4 @@
-"""Runs the first part of the pipeline, for benchmarks that use its artifacts."""
+"""Runs a part of the pipeline, for benchmarks that use its artifacts."""
 
 from datetime import date
 from pathlib import Path
@@ -17,10 +17,10 @@ from ranker.config.pipeline import PipelineConfig
 def run_up_to(
     last: str, config: PipelineConfig, feed_log: Path, day: date, work: Path, console: Console
 ) -> dict[str, Path]:
-    """Runs the pipeline up to the component `last`; earlier runs in `work` are used as a cache.
+    """Runs the component `last` and those that it depends on; earlier runs in `work` are used as a cache.
 
     Returns:
-        The folder of each artifact by its output's name.
+        The folder of each of their artifacts by its output's name.
 
     Raises:
         RuntimeError: a component failed.
@@ -48,6 +48,26 @@ def _up_to(last: str, config: PipelineConfig, feed_log: Path, day: date, work: P
         beam_pipeline_args=BEAM_ARGS,
     )
     compiled = Compiler().compile(pipeline)
-    ids = [node.pipeline_node.node_info.id for node in compiled.nodes]
-    del compiled.nodes[ids.index(last) + 1 :]
+    keep_ancestors(compiled, last)
     return compiled
+
+
+def keep_ancestors(compiled: pipeline_pb2.Pipeline, last: str) -> None:
+    """Removes the nodes that `last` does not depend on, directly or through other nodes.
+
+    Args:
+        compiled: changed in place; its nodes keep their order.
+        last: id of a node.
+
+    Raises:
+        KeyError: there is no such node.
+    """
+    upstream = {node.pipeline_node.node_info.id: list(node.pipeline_node.upstream_nodes) for node in compiled.nodes}
+    needed, open_ids = {last}, [last]
+    while open_ids:
+        new = set(upstream[open_ids.pop()]) - needed
+        needed |= new
+        open_ids.extend(new)
+    kept = [node for node in compiled.nodes if node.pipeline_node.node_info.id in needed]
+    del compiled.nodes[:]
+    compiled.nodes.extend(kept)
