@@ -91,7 +91,7 @@ def compile_pipeline(
     spec["pipelineInfo"]["name"] = pipeline_name(config)
     describe_parameters(spec, parameters)
     name_artifact_classes(spec, _artifact_classes(pipeline))
-    switch_caching_off(spec, _reading_beyond_inputs(pipeline))
+    switch_caching_off(spec, _not_cacheable(pipeline))
     set_resources(spec, kubeflow)
     if kubeflow.notification:
         notify_at_exit(spec, kubeflow.notification, image)
@@ -117,9 +117,18 @@ def with_overrides(config: PipelineConfig, push_destination: str | None, pipelin
     return replace(config, kubeflow=named)
 
 
-def _reading_beyond_inputs(pipeline: Pipeline) -> list[str]:
-    """Components that read what is neither an input artifact nor a parameter, as their class says."""
-    return [component.id for component in pipeline.components if getattr(component, "READS_BEYOND_INPUTS", False)]
+def _not_cacheable(pipeline: Pipeline) -> list[str]:
+    """Components that the cluster's cache must not skip.
+
+    These are the ones that read what is neither an input artifact nor a parameter, as their class says, and the ones
+    without input artifacts. Nothing in the cache key of the latter changes with the pipeline root: after a move of the
+    root, a cached output would still be at the old one, where later components do not find it.
+    """
+    return [
+        component.id
+        for component in pipeline.components
+        if getattr(component, "READS_BEYOND_INPUTS", False) or not component.inputs
+    ]
 
 
 def _artifact_classes(pipeline: Pipeline) -> dict[str, str]:

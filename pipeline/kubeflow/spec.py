@@ -16,7 +16,10 @@ PIPELINE_TASK = "feed-ranker"
 NOTIFICATION_TASK = "notify"
 NOTIFICATION_FOLDER = "/secrets/notification"
 
-_LONGEST_BACKOFF = "600s"
+# Argo counts this from the start of the first attempt. A task that ran for longer is not retried, and a retry is killed
+# when it is over. Without it the backend sets 0, which means no retry at all. So it has to exceed the longest task.
+_RETRY_WINDOW = "86400s"
+_FIRST_WAIT = "30s"
 
 
 @dataclass(frozen=True)
@@ -97,9 +100,9 @@ def set_resources(spec: Spec, kubeflow: Kubeflow) -> None:
         if kubeflow.retries:
             task["retryPolicy"] = {
                 "maxRetryCount": kubeflow.retries,
-                "backoffDuration": "30s",
+                "backoffDuration": _FIRST_WAIT,
                 "backoffFactor": 2.0,
-                "backoffMaxDuration": _LONGEST_BACKOFF,
+                "backoffMaxDuration": _RETRY_WINDOW,
             }
 
 

@@ -141,7 +141,8 @@ class Kubeflow:
         secrets: Secrets for components.
         image_pull_secrets: Secrets of the image registry.
         resources: component → resources of its container; `*` applies to every component without an entry.
-        retries: how often a failed component is retried before the run fails.
+        retries: how often a failed component is retried before the run fails. The first retry waits for 30 s, each
+            further one for twice as long; all end within a day of the first attempt's start.
         notification: the webhook for the end of a run; None sends no notification.
 
     Example:

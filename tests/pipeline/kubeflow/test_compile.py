@@ -98,7 +98,16 @@ def test_a_day_can_be_the_default() -> None:
 
 def test_caching_is_off_where_the_key_cannot_see_the_data(spec: pb.PipelineSpec) -> None:
     uncached = {name for name, task in spec.root.dag.tasks.items() if not task.caching_options.enable_cache}
-    assert uncached == {"FeedLogGen", "Pusher", "ServingModel", "TrainingStart"}
+    assert uncached == {"FeedLogGen", "Pusher", "SchemaImporter", "ServingModel", "TrainingStart"}
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+def test_no_task_without_input_artifacts_is_cached(name: str) -> None:
+    """Its cache key is the same under another pipeline root, and the cached output stays at the old one."""
+    tasks = json_format.ParseDict(compiled(CONFIGS[name]).pipeline_spec, pb.PipelineSpec()).root.dag.tasks
+    sources = {task for task, spec in tasks.items() if not spec.inputs.artifacts}
+    assert "SchemaImporter" in sources
+    assert [task for task in sorted(sources) if tasks[task].caching_options.enable_cache] == []
 
 
 def test_caching_can_be_off_altogether() -> None:

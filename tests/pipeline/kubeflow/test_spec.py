@@ -117,7 +117,21 @@ def test_each_component_gets_its_resources(spec: dict[str, Any]) -> None:
     assert (large.memory_request, large.memory_limit) == (pytest.approx(17.179869184), pytest.approx(20.0))
     assert (large.accelerator.type, large.accelerator.count) == ("nvidia.com/gpu", 2)
     assert (large.accelerator.resource_type, large.accelerator.resource_count) == ("nvidia.com/gpu", "2")
-    assert valid(spec).root.dag.tasks["Train"].retry_policy.max_retry_count == 3
+
+
+def test_long_tasks_are_retried_too(spec: dict[str, Any]) -> None:
+    set_resources(spec, Kubeflow(retries=3))
+    for task in valid(spec).root.dag.tasks.values():
+        policy = task.retry_policy
+        assert policy.max_retry_count == 3
+        assert policy.backoff_duration.ToSeconds() > 0
+        # Argo counts it from the first attempt's start: a task of some hours has to be retried with time left to run.
+        assert policy.backoff_max_duration.ToSeconds() == 24 * 60 * 60
+
+
+def test_without_retries_there_is_no_retry_policy(spec: dict[str, Any]) -> None:
+    set_resources(spec, Kubeflow())
+    assert not any(task.HasField("retry_policy") for task in valid(spec).root.dag.tasks.values())
 
 
 def test_without_settings_no_resources_are_requested(spec: dict[str, Any]) -> None:
