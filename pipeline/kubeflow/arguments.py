@@ -116,7 +116,7 @@ def _add_pipeline(parser: argparse.ArgumentParser) -> None:
         "--pipeline-root",
         type=_place,
         metavar="URI",
-        help="where artifacts are stored (default: the config's, or the cluster's)",
+        help="where artifacts are stored (default: that of the package or the config, or else the cluster's)",
     )
     group.add_argument("--no-cache", dest="cache", action="store_false", help="do not reuse outputs of earlier runs")
 

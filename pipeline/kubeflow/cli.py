@@ -15,7 +15,7 @@ from pipeline.kubeflow.arguments import make_parser
 from pipeline.kubeflow.cron import parse_cron
 from pipeline.kubeflow.image import check_image
 from pipeline.kubeflow.job import Connection, Job, KubeflowError
-from pipeline.kubeflow.package import check_package
+from pipeline.kubeflow.package import check_package, default_pipeline_root
 from pipeline.local.quiet import output_to_file
 from ranker.command_line import (
     UsageError,
@@ -66,8 +66,10 @@ def _submit(options: argparse.Namespace) -> None:
     day = options.day or day_of(datetime.now(UTC), options.timezone, options.days_before)
     with _package(options) as package:
         client = _connect(options)
-        run_id = client.submit(_job(options, package, day.isoformat()), options.name or f"{options.config} {day}")
+        job = _job(options, package, day.isoformat())
+        run_id = client.submit(job, options.name or f"{options.config} {day}")
     print(f"submitted {run_id}, evaluates on {day}: {client.page('run', run_id)}")
+    print(_artifacts_of(job))
 
 
 def _schedule(options: argparse.Namespace) -> None:
@@ -86,10 +88,16 @@ def _schedule(options: argparse.Namespace) -> None:
     print(f"scheduled {name} at {description}, one run at a time: {client.page('recurringrun', identity)}")
     for moment in cron.next_times(datetime.now(UTC), time_zone(zone), _SHOWN_TIMES):
         print(f"  {moment:%Y-%m-%d %H:%M %Z} evaluates on {options.day or day_of(moment, zone, options.days_before)}")
+    print(_artifacts_of(job))
     print("missed times run later" if options.catch_up else "missed times are skipped")
     if earlier:
         print(f"replaced {len(earlier)} earlier schedule{'s' if earlier[1:] else ''} of that name")
     print(f"the cluster's scheduler has to run in {zone}: CRON_SCHEDULE_TIMEZONE, by default UTC")
+
+
+def _artifacts_of(job: Job) -> str:
+    """Says where the artifacts of a job's runs are stored."""
+    return f"artifacts are stored below {job.pipeline_root or 'the default pipeline root of the cluster'}"
 
 
 def _pipeline_name(options: argparse.Namespace) -> str:
@@ -135,7 +143,7 @@ def _job(options: argparse.Namespace, package: Path, day: str) -> Job:
         package=package,
         parameters=parameters,
         experiment=options.experiment or _pipeline_name(options),
-        pipeline_root=options.pipeline_root,
+        pipeline_root=options.pipeline_root or default_pipeline_root(package),
         service_account=options.service_account,
     )
 

@@ -96,6 +96,7 @@ def compile_pipeline(
     if kubeflow.notification:
         notify_at_exit(spec, kubeflow.notification, image)
     if kubeflow.pipeline_root:
+        # The backend does not read it; `submit` and `schedule` send it with every run.
         spec["defaultPipelineRoot"] = kubeflow.pipeline_root
     return Compiled(spec, platform_spec(kubeflow, [component.id for component in pipeline.components]))
 

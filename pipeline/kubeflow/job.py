@@ -46,7 +46,7 @@ class Job:
         package: the compiled pipeline.
         parameters: parameters of the run; missing ones have their defaults.
         experiment: the experiment that groups the runs; created if it does not exist.
-        pipeline_root: where artifacts are stored; None uses that of the package or the cluster.
+        pipeline_root: where artifacts are stored; None uses the cluster's default, whatever the package says.
         service_account: the Kubernetes service account of the pods; None uses the cluster's.
     """
 

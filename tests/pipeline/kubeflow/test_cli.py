@@ -71,7 +71,39 @@ def test_a_run_is_submitted_with_all_its_settings(
     assert sent["display_name"] == "feed 2026-03-09"
     assert the_only(server.sent("POST", "/experiments")).body["display_name"] == "nightly"
     said = capsys.readouterr().out
-    assert said == f"submitted run-1, evaluates on 2026-03-09: {server.url}/#/runs/details/run-1\n"
+    assert said.splitlines() == [
+        f"submitted run-1, evaluates on 2026-03-09: {server.url}/#/runs/details/run-1",
+        "artifacts are stored below s3://bucket/root",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("compiled", "option", "sent"),
+    [
+        (None, None, None),
+        ("s3://bucket/compiled", None, "s3://bucket/compiled"),
+        (None, "gs://bucket/option", "gs://bucket/option"),
+        ("s3://bucket/compiled", "gs://bucket/option", "gs://bucket/option"),
+    ],
+)
+@pytest.mark.parametrize("command", ["submit", "schedule"])
+def test_the_pipeline_root_is_sent_with_every_run(
+    command: str,
+    compiled: str | None,
+    option: str | None,
+    sent: str | None,
+    server: StubServer,
+    package: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The backend reads it from a run's configuration only, not from what was compiled."""
+    package.write_text(yaml.safe_dump(SPEC | ({"defaultPipelineRoot": compiled} if compiled else {})))
+    start = submit if command == "submit" else schedule
+    assert start(server, package, "--day", "2026-03-09", *(["--pipeline-root", option] if option else [])) == DONE
+    body = the_only(server.sent("POST", "/runs" if command == "submit" else "/recurringruns")).body
+    assert body["runtime_config"].get("pipeline_root") == sent
+    said = capsys.readouterr().out.splitlines()
+    assert f"artifacts are stored below {sent or 'the default pipeline root of the cluster'}" in said
 
 
 def test_a_withdrawn_model_is_published_on_request(server: StubServer, package: Path) -> None:
@@ -123,6 +155,7 @@ def test_a_schedule_runs_one_at_a_time_on_its_own_date(
         [(fires, evaluates)] = re.findall(r"(\d{4}-\d\d-\d\d) 03:00 JST evaluates on (\d{4}-\d\d-\d\d)", line)
         assert date.fromisoformat(fires) - date.fromisoformat(evaluates) == timedelta(days=1)
     assert said[4:] == [
+        "artifacts are stored below the default pipeline root of the cluster",
         "missed times are skipped",
         "the cluster's scheduler has to run in Asia/Tokyo: CRON_SCHEDULE_TIMEZONE, by default UTC",
     ]
@@ -327,6 +360,8 @@ NOT_A_PACKAGE = {
     "binary.yaml": bytes(range(256)),
     "tag.yaml": b"!!python/object/apply:os.system ['true']",
     "other.yaml": b"kind: Deployment",
+    "root.yaml": yaml.safe_dump(SPEC | {"defaultPipelineRoot": ["s3://bucket"]}).encode(),
+    "no-root.yaml": yaml.safe_dump(SPEC | {"defaultPipelineRoot": " "}).encode(),
     "three.yaml": b"a: 1\n---\nb: 1\n---\nc: 1",
     "feed.json": b"{}",
     "feed.yaml": b"",

@@ -14,6 +14,7 @@ from tfx.utils import import_utils
 
 from pipeline.beam import beam_args
 from pipeline.kubeflow.compile import ENTRYPOINT, Compiled, compile_pipeline, pipeline_name, with_overrides
+from pipeline.kubeflow.package import default_pipeline_root
 from pipeline.pipeline import create_pipeline
 from pipeline_config import CONFIGS, FEED
 from ranker.config.kubeflow import Notification
@@ -160,8 +161,10 @@ def test_models_go_to_the_mounted_volume(spec: pb.PipelineSpec, package: Path) -
     }
 
 
-def test_a_notification_and_a_pipeline_root_of_one_s_own(components: list[str]) -> None:
+def test_a_notification_and_a_pipeline_root_of_one_s_own(components: list[str], tmp_path: Path) -> None:
     document = compiled(replace(FEED, kubeflow=SETTINGS))
+    document.write(tmp_path / "feed.yaml")
+    assert default_pipeline_root(tmp_path / "feed.yaml") == "s3://bucket/feed"
     parsed = json_format.ParseDict(document.pipeline_spec, pb.PipelineSpec())
     assert set(parsed.root.dag.tasks) == {"feed-ranker", "notify"}
     assert sorted(parsed.components["feed-ranker"].dag.tasks) == sorted(components)
