@@ -23,7 +23,9 @@ from pipeline.kubeflow.executor_input import (
     with_local_paths,
     with_uris,
     without_launcher_artifacts,
+    without_run_id,
 )
+from pipeline.kubeflow.webhook import WebhookError, post, run_page
 
 # Kubernetes shows this file's content as the reason why a container ended; the file exists only in a pod.
 TERMINATION_MESSAGE = Path("/dev/termination-log")
@@ -36,21 +38,30 @@ def main(arguments: Sequence[str]) -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s")
     options, beam = _parser().parse_known_args(arguments)
+    given, run_id = without_run_id(json.loads(options.json_serialized_invocation_args))
     try:
-        _run(options, beam)
+        _run(options, given, beam)
     except Exception as error:
+        reason = f"{type(error).__name__}: {error}"[:_LONGEST_MESSAGE]
+        # A failure to pass the reason on must not hide the original error.
         if TERMINATION_MESSAGE.exists():
-            with contextlib.suppress(OSError):  # a failure to write the message must not hide the original error
-                TERMINATION_MESSAGE.write_text(f"{type(error).__name__}: {error}"[:_LONGEST_MESSAGE])
+            with contextlib.suppress(OSError):
+                TERMINATION_MESSAGE.write_text(reason)
+        if options.webhook_file:
+            page = run_page(options.web_page, run_id)
+            try:
+                post(options.webhook_file, f"{options.webhook_subject} failed: {reason}; see {page}")
+            except WebhookError as not_posted:
+                print(f"error: {not_posted}", file=sys.stderr)
         raise
 
 
-def _run(options: argparse.Namespace, beam: list[str]) -> None:
+def _run(options: argparse.Namespace, given: Message, beam: list[str]) -> None:
     from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
     from tfx.utils import import_utils
 
-    given = without_launcher_artifacts(json.loads(options.json_serialized_invocation_args))
+    given = without_launcher_artifacts(given)
     given = with_input_types(given, json.loads(options.json_serialized_inputs_spec_args))
     is_beam = issubclass(import_utils.import_class_by_path(options.executor_class_path), BaseBeamExecutor)
     paths = _paths(given, is_beam and runs_on_cluster(beam), options.launcher_root)
@@ -85,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--executor_class_path", required=True, help="import path of the executor")
     parser.add_argument("--json_serialized_invocation_args", required=True, help="the ExecutorInput")
     parser.add_argument("--json_serialized_inputs_spec_args", required=True, help="the ComponentInputsSpec")
+    parser.add_argument("--webhook_file", type=Path, help="file with the URL of a webhook that is told why this failed")
+    parser.add_argument("--webhook_subject", default="", help="what the webhook's message is about")
+    parser.add_argument("--web_page", default="", help="the address of Kubeflow Pipelines' web page")
     parser.add_argument("--launcher_root", default="/", help="root folder of the launcher's local copies")
     return parser
 

@@ -15,6 +15,16 @@ Message = dict[str, Any]
 LOCAL_FOLDERS = {"minio://": "minio", "s3://": "s3", "gs://": "gcs"}
 
 
+RUN_ID = "kubeflow_run_id"
+"""A component's parameter with the run's id; it is compiled in and is none of TFX's component."""
+
+
+def without_run_id(given: Message) -> tuple[Message, str]:
+    """Takes out the run's id; "" where it was not compiled in."""
+    given = copy.deepcopy(given)
+    return given, given.get("inputs", {}).get("parameterValues", {}).pop(RUN_ID, "")
+
+
 def without_launcher_artifacts(given: Message) -> Message:
     """Drops output artifacts that the component does not declare.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.kubeflow.spec import NOTIFICATION_FOLDER, NOTIFICATION_TASK, executor_of
-from ranker.config.kubeflow import Kubeflow
+from ranker.config.kubeflow import Kubeflow, Notification
 
 
 def platform_spec(kubeflow: Kubeflow, components: Sequence[str]) -> dict[str, Any] | None:
@@ -25,7 +25,7 @@ def platform_spec(kubeflow: Kubeflow, components: Sequence[str]) -> dict[str, An
     configs = {executor_of(name): _executor_config(kubeflow, name) for name in components}
     if kubeflow.notification:
         configs[executor_of(NOTIFICATION_TASK)] = {
-            "secretAsVolume": [{"secretName": kubeflow.notification.secret, "mountPath": NOTIFICATION_FOLDER}],
+            "secretAsVolume": [_webhook(kubeflow.notification)],
             **_image_pull_secrets(kubeflow),
         }
     executors = {executor: config for executor, config in configs.items() if config}
@@ -35,6 +35,7 @@ def platform_spec(kubeflow: Kubeflow, components: Sequence[str]) -> dict[str, An
 def _executor_config(kubeflow: Kubeflow, component: str) -> dict[str, Any]:
     volumes = [volume for volume in kubeflow.volumes if component in (volume.components or (component,))]
     secrets = [secret for secret in kubeflow.secrets if component in (secret.components or (component,))]
+    webhook = [_webhook(kubeflow.notification)] if kubeflow.notification and kubeflow.notification.reasons else []
     config: dict[str, Any] = {
         "pvcMount": [{"constant": volume.claim, "mountPath": volume.path} for volume in volumes],
         "secretAsEnv": [
@@ -46,7 +47,8 @@ def _executor_config(kubeflow: Kubeflow, component: str) -> dict[str, Any]:
             if secret.env
         ],
         "secretAsVolume": [
-            {"secretName": secret.name, "mountPath": secret.path} for secret in secrets if secret.path is not None
+            *({"secretName": secret.name, "mountPath": secret.path} for secret in secrets if secret.path is not None),
+            *webhook,
         ],
         **_image_pull_secrets(kubeflow),
     }
@@ -56,6 +58,10 @@ def _executor_config(kubeflow: Kubeflow, component: str) -> dict[str, Any]:
     if resources.gpus:
         config["tolerations"] = [{"key": resources.gpu_resource, "operator": "Exists", "effect": "NoSchedule"}]
     return {field: value for field, value in config.items() if value}
+
+
+def _webhook(notification: Notification) -> dict[str, Any]:
+    return {"secretName": notification.secret, "mountPath": NOTIFICATION_FOLDER}
 
 
 def _image_pull_secrets(kubeflow: Kubeflow) -> dict[str, Any]:

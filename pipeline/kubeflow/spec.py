@@ -3,11 +3,13 @@
 The functions edit a pipeline spec in its JSON form (`ml_pipelines.PipelineSpec`), and do not use TFX.
 """
 
+import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.kubeflow.executor_input import RUN_ID
 from ranker.config.kubeflow import Kubeflow, Notification, Resources, bytes_of
 
 Spec = dict[str, Any]
@@ -15,6 +17,10 @@ Spec = dict[str, Any]
 PIPELINE_TASK = "feed-ranker"
 NOTIFICATION_TASK = "notify"
 NOTIFICATION_FOLDER = "/secrets/notification"
+
+_RUN_ID_PLACEHOLDER = "{{$.pipeline_job_uuid}}"
+
+_INPUTS_SPEC = "--json_serialized_inputs_spec_args"
 
 # Argo counts this from the start of the first attempt. A task that ran for longer is not retried, and a retry is killed
 # when it is over. Without it the backend sets 0, which means no retry at all. So it has to exceed the longest task.
@@ -106,6 +112,34 @@ def set_resources(spec: Spec, kubeflow: Kubeflow) -> None:
             }
 
 
+def report_reasons(spec: Spec, notification: Notification) -> None:
+    """Makes the command of every component post to the webhook why it fails; call it before `notify_at_exit`."""
+    pipeline = spec["pipelineInfo"]["name"]
+    for name in spec["root"]["dag"]["tasks"]:
+        _add_constant(spec, name, RUN_ID, _RUN_ID_PLACEHOLDER)
+        spec["deploymentSpec"]["executors"][executor_of(name)]["container"]["args"] += [
+            *("--webhook_file", f"{NOTIFICATION_FOLDER}/{notification.key}"),
+            *("--webhook_subject", f"{pipeline}: {name}"),
+            *("--web_page", notification.web_page or ""),
+        ]
+
+
+def _add_constant(spec: Spec, task_name: str, parameter: str, placeholder: str) -> None:
+    """Adds a parameter to a component that the backend fills in: it replaces constants that equal a placeholder."""
+    task = spec["root"]["dag"]["tasks"][task_name]
+    task.setdefault("inputs", {}).setdefault("parameters", {})[parameter] = {"runtimeValue": {"constant": placeholder}}
+    declared = {parameter: {"parameterType": "STRING"}}
+    component = spec["components"][task["componentRef"]["name"]]
+    component.setdefault("inputDefinitions", {}).setdefault("parameters", {}).update(declared)
+    # The component's declaration is repeated in the arguments of its command.
+    args = spec["deploymentSpec"]["executors"][executor_of(task_name)]["container"]["args"]
+    if _INPUTS_SPEC in args:
+        at = args.index(_INPUTS_SPEC) + 1
+        inputs = json.loads(args[at])
+        inputs.setdefault("parameters", {}).update(declared)
+        args[at] = json.dumps(inputs, sort_keys=True)
+
+
 def notify_at_exit(spec: Spec, notification: Notification, image: str) -> None:
     """Adds a task that runs at the end of every run, successful or not, and notifies a webhook.
 
@@ -123,7 +157,12 @@ def notify_at_exit(spec: Spec, notification: Notification, image: str) -> None:
     }
     spec["components"][NOTIFICATION_TASK] = {
         "executorLabel": executor_of(NOTIFICATION_TASK),
-        "inputDefinitions": {"parameters": {"status": {"parameterType": "TASK_FINAL_STATUS", "isOptional": True}}},
+        "inputDefinitions": {
+            "parameters": {
+                "status": {"parameterType": "TASK_FINAL_STATUS", "isOptional": True},
+                "run_id": {"parameterType": "STRING"},
+            }
+        },
     }
     spec["deploymentSpec"]["executors"][executor_of(NOTIFICATION_TASK)] = {
         "container": {
@@ -132,6 +171,8 @@ def notify_at_exit(spec: Spec, notification: Notification, image: str) -> None:
             "args": [
                 *("--pipeline", spec["pipelineInfo"]["name"]),
                 *("--status", "{{$.inputs.parameters['status']}}"),
+                *("--run-id", "{{$.inputs.parameters['run_id']}}"),
+                *("--web-page", notification.web_page or ""),
                 *("--url-file", f"{NOTIFICATION_FOLDER}/{notification.key}"),
                 *("--on", notification.on),
             ],
@@ -147,7 +188,12 @@ def notify_at_exit(spec: Spec, notification: Notification, image: str) -> None:
             NOTIFICATION_TASK: {
                 "taskInfo": {"name": NOTIFICATION_TASK},
                 "componentRef": {"name": NOTIFICATION_TASK},
-                "inputs": {"parameters": {"status": {"taskFinalStatus": {"producerTask": PIPELINE_TASK}}}},
+                "inputs": {
+                    "parameters": {
+                        "status": {"taskFinalStatus": {"producerTask": PIPELINE_TASK}},
+                        "run_id": {"runtimeValue": {"constant": _RUN_ID_PLACEHOLDER}},
+                    }
+                },
                 "dependentTasks": [PIPELINE_TASK],
                 "triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"},
             },

@@ -122,11 +122,18 @@ class Notification:
         secret: the Secret with the URL. Anyone with the URL can post there, so it must not be in a spec.
         key: the URL's key in the Secret.
         on: whether to report every run or only failed ones.
+        web_page: the address of Kubeflow Pipelines' web page, such as `https://kubeflow.example/pipeline`. With it the
+            message has a link to the run.
+        reasons: whether a component that fails reports by itself why; then every component mounts the Secret. The
+            message at the end of a run cannot contain the reason, as the backend does not pass it on. A component that
+            is retried reports every attempt, and one whose pod is killed reports nothing.
     """
 
     secret: VolumeName
     key: str = "url"
     on: Literal["failure", "always"] = "failure"
+    web_page: Annotated[str, Field(pattern=r"^https?://[^\s#]+$")] | None = None
+    reasons: bool = False
 
 
 @dataclass(frozen=True, config=CHECKED)

@@ -85,10 +85,10 @@ def test_what_artifacts_say_of_others_holds_outside_of_the_pod(run: Run) -> None
 
 
 def test_a_failing_component_fails_the_run_with_its_message(small_feed: Path, tmp_path: Path) -> None:
-    """The run stops there, nothing is pushed, and the exit task tells the webhook why."""
+    """The run stops there, nothing is pushed, and the webhook is told why, and then how the run ended."""
     models = tmp_path / "models"
     (tmp_path / "url").touch()
-    settings = Kubeflow(push_destination=str(models), volumes=(), notification=Notification("hook"))
+    settings = Kubeflow(push_destination=str(models), volumes=(), notification=Notification("hook", reasons=True))
     compiled = compile_pipeline(replace(FEED, kubeflow=settings), IMAGE, str(small_feed))
     compiled.write(tmp_path / "feed.yaml")
     spec, _ = read_package(tmp_path / "feed.yaml")
@@ -108,8 +108,9 @@ def test_a_failing_component_fails_the_run_with_its_message(small_feed: Path, tm
     }
     expected = f"feed log {small_feed}: the eval day 2026-04-01 has no folder day-2026-04-01"
     assert expected in run.logs["FeedLogGen"].splitlines()[-1]
-    [told] = webhook.requests
-    assert expected in told.body["text"]
+    reason, end = (request.body["text"] for request in webhook.requests)
+    assert reason.startswith(f"feed-ranker-feed: FeedLogGen failed: FeedLogError: {expected}")
+    assert end.startswith("feed-ranker-feed (run feed-ranker-feed-x7k2p) failed; for the reason, open run ")
     assert not models.exists()
 
 

@@ -148,10 +148,16 @@ class Launcher:
             if kind == "component_input_parameter":
                 resolved[name] = parameters[source.component_input_parameter]
             elif kind == "runtime_value":
-                resolved[name] = json_format.MessageToDict(source.runtime_value.constant)
+                constant = json_format.MessageToDict(source.runtime_value.constant)
+                resolved[name] = self._run_id if constant == "{{$.pipeline_job_uuid}}" else constant
             elif kind == "task_final_status":
-                status = {"state": run.tasks[source.task_final_status.producer_task], "error": {"message": run.error}}
-                resolved[name] = {"pipelineJobResourceName": f"run-{self._run_id}", **status}
+                producer = source.task_final_status.producer_task
+                resolved[name] = {
+                    "state": {"SUCCEEDED": "COMPLETE"}.get(run.tasks[producer], run.tasks[producer]),
+                    "pipelineJobResourceName": f"{self._spec.pipeline_info.name}-x7k2p",
+                    "pipelineTaskName": producer,
+                    "error": {},  # the driver does not fill it in
+                }
             else:
                 raise NotImplementedError(f"parameter {name}: {kind}")
         return resolved

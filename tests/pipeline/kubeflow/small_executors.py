@@ -8,7 +8,7 @@ from tfx.dsl.components.base import base_beam_executor, base_executor
 
 
 class Copier(base_executor.BaseExecutor):
-    """Copies its input's file with its parameter `text` appended."""
+    """Copies its input's file with its parameter `text`, and the names of all parameters, appended."""
 
     def Do(  # noqa: N802 - TFX spells it so
         self,
@@ -19,7 +19,8 @@ class Copier(base_executor.BaseExecutor):
         """Raises FileNotFoundError if there is no input."""
         [model], [copy] = input_dict["model"], output_dict["copy"]
         found = Path(model.uri, "model.txt").read_text()
-        Path(copy.uri, "copy.txt").write_text(f"{found} {exec_properties['text']} {type(model).__name__}")
+        text = f"{found} {exec_properties['text']} {type(model).__name__} {sorted(exec_properties)}"
+        Path(copy.uri, "copy.txt").write_text(text)
         copy.set_string_custom_property("copied", f"{model.uri}/model.txt")
 
 

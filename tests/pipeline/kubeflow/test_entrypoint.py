@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.kubeflow import entrypoint
+from tests.pipeline.kubeflow.stub_server import serving
 
 COPIER = "tests.pipeline.kubeflow.small_executors.Copier"
 BEAM_COPIER = "tests.pipeline.kubeflow.small_executors.BeamCopier"
@@ -54,7 +55,7 @@ def pod(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("runner", [IN_PROCESS, CLUSTER])
 def test_an_executor_reads_and_writes_the_launchers_copies(pod: Path, runner: str) -> None:
     entrypoint.main([*arguments(pod, COPIER), runner])
-    assert (pod / "minio/b/run/copy/copy.txt").read_text() == "weights copied Model"
+    assert (pod / "minio/b/run/copy/copy.txt").read_text() == "weights copied Model ['text']"
     output = json.loads((pod / "output_metadata.json").read_text())
     assert set(output["artifacts"]) == {"copy"}
     [copy] = output["artifacts"]["copy"]["artifacts"]
@@ -72,6 +73,44 @@ def test_errors_are_written_for_kubernetes_too(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(FileNotFoundError) as raised:
         entrypoint.main(arguments(tmp_path, COPIER))
     assert reason.read_text() == f"FileNotFoundError: {raised.value}"
+
+
+def failing(folder: Path, url: str) -> list[str]:
+    """The arguments of a component that has no input, and reports to the webhook at `url`."""
+    (folder / "url").write_text(url)
+    command = arguments(folder, COPIER)
+    at = command.index("--json_serialized_invocation_args") + 1
+    given = json.loads(command[at])
+    given["inputs"]["parameterValues"]["kubeflow_run_id"] = "5f7c"
+    command[at] = json.dumps(given)
+    webhook = ["--webhook_file", str(folder / "url"), "--webhook_subject", "feed-ranker-feed: Copier"]
+    return [*command, *webhook, "--web_page", "https://kubeflow.example"]
+
+
+def test_a_component_reports_its_reason_to_the_webhook(tmp_path: Path) -> None:
+    with serving() as webhook:
+        webhook.refusals["/hook"] = (200, {})
+        with pytest.raises(FileNotFoundError) as raised:
+            entrypoint.main(failing(tmp_path, f"{webhook.url}/hook"))
+    [request] = webhook.requests
+    assert request.body == {
+        "text": f"feed-ranker-feed: Copier failed: FileNotFoundError: {raised.value}; see "
+        "https://kubeflow.example/#/runs/details/5f7c"
+    }
+
+
+def test_a_webhook_that_refuses_does_not_hide_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving() as webhook, pytest.raises(FileNotFoundError, match=r"model\.txt"):
+        entrypoint.main(failing(tmp_path, f"{webhook.url}/s3cret"))
+    said = capsys.readouterr().err
+    assert "did not accept the message: HTTP Error 404" in said
+    assert "s3cret" not in said
+
+
+def test_the_run_id_does_not_reach_the_component(pod: Path) -> None:
+    command = failing(pod, "http://127.0.0.1:1/hook")
+    entrypoint.main(command)
+    assert (pod / "minio/b/run/copy/copy.txt").read_text() == "weights copied Model ['text']"
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import copy
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from pipeline.kubeflow.spec import (
     describe_parameters,
     name_artifact_classes,
     notify_at_exit,
+    report_reasons,
     set_resources,
     switch_caching_off,
 )
@@ -54,7 +56,7 @@ def spec() -> dict[str, Any]:
             "Train": {"executorLabel": "Train_executor", "inputDefinitions": {"artifacts": {"forest": forest}}},
         },
         "deploymentSpec": {
-            "executors": {f"{name}_executor": {"container": dict(container)} for name in ("Read", "Train")}
+            "executors": {f"{name}_executor": {"container": copy.deepcopy(container)} for name in ("Read", "Train")}
         },
     }
 
@@ -159,6 +161,31 @@ def test_a_notification_runs_after_the_pipeline(spec: dict[str, Any]) -> None:
     assert arguments[-4:] == ["--url-file", "/secrets/notification/address", "--on", "always"]
 
 
+def test_the_exit_task_knows_the_run_and_the_web_page(spec: dict[str, Any]) -> None:
+    notify_at_exit(spec, Notification("hook", web_page="https://kubeflow.example"), "feed@sha256:0")
+    inputs = valid(spec).root.dag.tasks["notify"].inputs.parameters
+    # The backend replaces a constant that equals the placeholder.
+    assert inputs["run_id"].runtime_value.constant.string_value == "{{$.pipeline_job_uuid}}"
+    arguments = spec["deploymentSpec"]["executors"]["notify_executor"]["container"]["args"]
+    assert arguments[arguments.index("--run-id") + 1] == "{{$.inputs.parameters['run_id']}}"
+    assert arguments[arguments.index("--web-page") + 1] == "https://kubeflow.example"
+
+
+def test_components_can_report_why_they_fail(spec: dict[str, Any]) -> None:
+    report_reasons(spec, Notification("hook", reasons=True, web_page="https://kubeflow.example"))
+    parsed = valid(spec)
+    config = json_format.ParseDict(spec["deploymentSpec"], pb.PipelineDeploymentConfig())
+    for name in ("Read", "Train"):
+        constant = parsed.root.dag.tasks[name].inputs.parameters["kubeflow_run_id"].runtime_value.constant
+        assert constant.string_value == "{{$.pipeline_job_uuid}}"
+        assert "kubeflow_run_id" in parsed.components[name].input_definitions.parameters
+        assert list(config.executors[f"{name}_executor"].container.args)[-6:] == [
+            *("--webhook_file", "/secrets/notification/url"),
+            *("--webhook_subject", f"feed-ranker-feed: {name}"),
+            *("--web_page", "https://kubeflow.example"),
+        ]
+
+
 def configs(kubeflow: Kubeflow) -> dict[str, Any]:
     platform = platform_spec(kubeflow, ["Read", "Train"])
     json_format.ParseDict(platform, pb.PlatformSpec())
@@ -206,6 +233,12 @@ def test_the_exit_task_sees_the_webhook_and_no_component_does() -> None:
     assert mounts == {
         "notify_executor": {"secretAsVolume": [{"secretName": "hook", "mountPath": "/secrets/notification"}]}
     }
+
+
+def test_components_that_report_why_they_fail_see_the_webhook_too() -> None:
+    mounts = configs(Kubeflow(volumes=(), notification=Notification("hook", reasons=True)))
+    mount = {"secretAsVolume": [{"secretName": "hook", "mountPath": "/secrets/notification"}]}
+    assert mounts == {"Read_executor": mount, "Train_executor": mount, "notify_executor": mount}
 
 
 def test_without_settings_there_is_no_platform_spec() -> None:

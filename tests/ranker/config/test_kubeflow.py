@@ -57,6 +57,8 @@ def test_the_components_that_settings_name() -> None:
         (Resources, {"cpu_request": 0}, "cpu_request"),
         (Resources, {"gpus": -1}, "gpus"),
         (Notification, {"secret": "hook", "on": "never"}, "on"),
+        (Notification, {"secret": "hook", "web_page": "kubeflow.example"}, "web_page"),
+        (Notification, {"secret": "hook", "web_page": "https://kubeflow.example/#/runs"}, "web_page"),
         (Kubeflow, {"retries": -1}, "retries"),
         (Kubeflow, {"image": "feed"}, "image"),
     ],
