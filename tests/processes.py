@@ -5,9 +5,11 @@ Importing TFX takes ten seconds, and the end-to-end tests start some forty proce
 folder, arguments and environment. None of our own modules are preloaded, so a command sees the code of its folder.
 """
 
+import ctypes
 import multiprocessing
 import os
 import runpy
+import struct
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -38,13 +40,20 @@ class Done:
     output: str
 
 
-def run_python(arguments: Sequence[str], cwd: Path, environment: Mapping[str, str] | None = None) -> Done:
+def run_python(
+    arguments: Sequence[str],
+    cwd: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    capabilities: bool = True,
+) -> Done:
     """Runs `python ARGUMENTS` and waits for it.
 
     Args:
         arguments: `-m MODULE …` or `SCRIPT …`, as behind `python`.
         cwd: the folder that it runs in, and imports from.
         environment: replaces the environment; None passes this process's on.
+        capabilities: whether the command keeps the capabilities of this process, which root has.
     """
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "output")
@@ -52,14 +61,30 @@ def run_python(arguments: Sequence[str], cwd: Path, environment: Mapping[str, st
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(PRELOADED)
         environment = dict(os.environ if environment is None else environment)
-        process = context.Process(target=_command, args=(list(arguments), str(cwd), environment, str(output)))
+        process = context.Process(
+            target=_command, args=(list(arguments), str(cwd), environment, str(output), capabilities)
+        )
         process.start()
         process.join()
         assert process.exitcode is not None
         return Done(process.exitcode, output.read_text(errors="replace"))
 
 
-def _command(arguments: list[str], cwd: str, environment: dict[str, str], output: str) -> None:
+def drop_capabilities() -> None:
+    """Takes the capabilities of root from this process, as a container runtime does; permissions then count for it."""
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    set_securebits, no_root_and_locked = 28, 0b11
+    # Without this bit, root gets its capabilities back with the next program that it starts.
+    if os.geteuid() == 0 and libc.prctl(set_securebits, no_root_and_locked, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+    version, this_process, none = 0x20080522, 0, bytes(24)
+    if libc.capset(struct.pack("=Ii", version, this_process), none) != 0:
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+def _command(arguments: list[str], cwd: str, environment: dict[str, str], output: str, capabilities: bool) -> None:
     """What the fork does: becomes the command."""
     descriptor = os.open(output, os.O_WRONLY | os.O_APPEND)
     os.dup2(descriptor, 1)
@@ -68,7 +93,10 @@ def _command(arguments: list[str], cwd: str, environment: dict[str, str], output
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     os.environ.clear()
     os.environ.update(environment)
+    tempfile.tempdir = None  # the environment may name another one than the fork server's
     os.chdir(cwd)
+    if not capabilities:
+        drop_capabilities()
     for name in [name for name in sys.modules if name.partition(".")[0] in _OURS]:
         del sys.modules[name]
     sys.path[:] = [cwd, *(entry for entry in sys.path if entry and not _is_a_checkout(entry))]
