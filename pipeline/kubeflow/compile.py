@@ -19,6 +19,7 @@ from pipeline.kubeflow.spec import (
     describe_parameters,
     name_artifact_classes,
     notify_at_exit,
+    pass_scheduled_time,
     report_reasons,
     set_resources,
     switch_caching_off,
@@ -93,6 +94,7 @@ def compile_pipeline(
     describe_parameters(spec, parameters)
     name_artifact_classes(spec, _artifact_classes(pipeline))
     switch_caching_off(spec, _not_cacheable(pipeline))
+    pass_scheduled_time(spec, DAY)
     set_resources(spec, kubeflow)
     if kubeflow.notification and kubeflow.notification.reasons:
         report_reasons(spec, kubeflow.notification)

@@ -21,6 +21,7 @@ from pipeline.kubeflow.executor_input import (
     output_folders,
     with_input_types,
     with_local_paths,
+    with_scheduled_days,
     with_uris,
     without_launcher_artifacts,
     without_run_id,
@@ -61,7 +62,7 @@ def _run(options: argparse.Namespace, given: Message, beam: list[str]) -> None:
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
     from tfx.utils import import_utils
 
-    given = without_launcher_artifacts(given)
+    given = with_scheduled_days(without_launcher_artifacts(given))
     given = with_input_types(given, json.loads(options.json_serialized_inputs_spec_args))
     is_beam = issubclass(import_utils.import_class_by_path(options.executor_class_path), BaseBeamExecutor)
     paths = _paths(given, is_beam and runs_on_cluster(beam), options.launcher_root)

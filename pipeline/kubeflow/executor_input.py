@@ -18,11 +18,29 @@ LOCAL_FOLDERS = {"minio://": "minio", "s3://": "s3", "gs://": "gcs"}
 RUN_ID = "kubeflow_run_id"
 """A component's parameter with the run's id; it is compiled in and is none of TFX's component."""
 
+SCHEDULED = "_scheduled_at"
+"""Ends the name of a parameter, compiled in as well, with the moment that a recurring run was scheduled for."""
+
 
 def without_run_id(given: Message) -> tuple[Message, str]:
     """Takes out the run's id; "" where it was not compiled in."""
     given = copy.deepcopy(given)
     return given, given.get("inputs", {}).get("parameterValues", {}).pop(RUN_ID, "")
+
+
+def with_scheduled_days(given: Message) -> Message:
+    """Puts the moment that a run was scheduled for in front of its day, where that has placeholders for it.
+
+    The component's parameter NAME has a companion `NAME + SCHEDULED`, which the backend fills in and which is none of
+    TFX's component. `ranker.feed_log.day` takes the first moment of a day, and skips what is still a placeholder.
+    """
+    given = copy.deepcopy(given)
+    parameters = given.get("inputs", {}).get("parameterValues", {})
+    for companion in [name for name in parameters if name.endswith(SCHEDULED)]:
+        moment, name = parameters.pop(companion), companion.removesuffix(SCHEDULED)
+        if "|" in parameters[name]:
+            parameters[name] = f"{moment}|{parameters[name]}"
+    return given
 
 
 def without_launcher_artifacts(given: Message) -> Message:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.kubeflow.executor_input import RUN_ID
+from pipeline.kubeflow.executor_input import RUN_ID, SCHEDULED
 from ranker.config.kubeflow import Kubeflow, Notification, Resources, bytes_of
 
 Spec = dict[str, Any]
@@ -19,6 +19,7 @@ NOTIFICATION_TASK = "notify"
 NOTIFICATION_FOLDER = "/secrets/notification"
 
 _RUN_ID_PLACEHOLDER = "{{$.pipeline_job_uuid}}"
+_SCHEDULED_PLACEHOLDER = "{{$.pipeline_job_schedule_time_utc}}"
 
 _INPUTS_SPEC = "--json_serialized_inputs_spec_args"
 
@@ -110,6 +111,18 @@ def set_resources(spec: Spec, kubeflow: Kubeflow) -> None:
                 "backoffFactor": 2.0,
                 "backoffMaxDuration": _RETRY_WINDOW,
             }
+
+
+def pass_scheduled_time(spec: Spec, day: str) -> None:
+    """Gives the components that take the pipeline's parameter `day` the moment that a run was scheduled for.
+
+    The backend replaces the placeholder in the inputs of tasks only, not in a run's parameters. For a late run it is
+    the missed time, and for a run without a schedule the time of its creation.
+    """
+    for task_name, task in spec["root"]["dag"]["tasks"].items():
+        parameters = task.get("inputs", {}).get("parameters", {})
+        for name in [name for name, source in parameters.items() if source.get("componentInputParameter") == day]:
+            _add_constant(spec, task_name, f"{name}{SCHEDULED}", _SCHEDULED_PLACEHOLDER)
 
 
 def report_reasons(spec: Spec, notification: Notification) -> None:

@@ -10,10 +10,12 @@ import tensorflow as tf
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
+from pipeline.kubeflow.cli import SCHEDULED_MOMENT
 from pipeline.kubeflow.compile import compile_pipeline
 from pipeline_config import CONFIGS, FEED
 from ranker.config.kubeflow import Kubeflow, Notification
 from ranker.evaluation.evaluation import Evaluation
+from ranker.feed_log.day import scheduled_day
 from ranker.feed_log.fingerprint import source_fingerprint
 from ranker.feed_log.layout import window_days
 from ranker.identity.training import TrainingIdentity
@@ -97,7 +99,9 @@ def test_a_failing_component_fails_the_run_with_its_message(small_feed: Path, tm
         webhook.refusals["/hook"] = (200, {})
         (tmp_path / "url").write_text(f"{webhook.url}/hook")
         mounted = {"/secrets/notification/url": str(tmp_path / "url")}
-        run = Launcher(spec, tmp_path, mounted).run({"day": "2026-04-01"})
+        # A late run of a schedule: the day is that of the scheduled time, not that of the run's creation.
+        day = scheduled_day(SCHEDULED_MOMENT, "Asia/Tokyo", 1)
+        run = Launcher(spec, tmp_path, mounted).run({"day": day}, scheduled="2026-04-01T18:00:00Z")
     assert run.state == "FAILED"
     assert run.tasks == {
         "TrainingStart": "SUCCEEDED",

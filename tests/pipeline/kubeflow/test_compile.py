@@ -92,6 +92,28 @@ def test_the_day_is_required_and_the_other_parameters_have_defaults(spec: pb.Pip
     assert days == set(expected.items())
 
 
+@pytest.mark.parametrize("config", [FEED, replace(FEED, kubeflow=SETTINGS)], ids=["plain", "with-an-exit-task"])
+def test_components_that_take_the_day_learn_the_scheduled_time(config: PipelineConfig) -> None:
+    parsed = json_format.ParseDict(compiled(config).pipeline_spec, pb.PipelineSpec())
+    dag = parsed.components["feed-ranker"].dag if config.kubeflow.notification else parsed.root.dag
+    companions = {
+        (name, parameter): source.runtime_value.constant.string_value
+        for name, task in dag.tasks.items()
+        for parameter, source in task.inputs.parameters.items()
+        if parameter.endswith("_scheduled_at")
+    }
+    # The backend replaces a constant that equals the placeholder, and no part of a text.
+    assert companions == {
+        (name, f"{day}_scheduled_at"): "{{$.pipeline_job_schedule_time_utc}}"
+        for name, day in (
+            ("TrainingStart", "day"),
+            ("FeedLogGen", "eval_day"),
+            ("TowerTrainer", "eval_day"),
+            ("ServingModel", "day"),
+        )
+    }
+
+
 def test_a_day_can_be_the_default() -> None:
     parameters = compiled(day=date(2026, 3, 9)).pipeline_spec["root"]["inputDefinitions"]["parameters"]
     assert parameters["day"]["defaultValue"] == "2026-03-09"

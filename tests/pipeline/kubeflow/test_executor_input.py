@@ -1,3 +1,4 @@
+from datetime import date
 from typing import Any
 
 import pytest
@@ -7,10 +8,14 @@ from pipeline.kubeflow.executor_input import (
     output_folders,
     with_input_types,
     with_local_paths,
+    with_scheduled_days,
     with_uris,
     without_launcher_artifacts,
 )
+from ranker.feed_log.day import resolve_day
 
+DAY = "{}|{}[Asia/Tokyo][days-before=1]"
+DUE = "2026-03-09T18:00:00Z"  # 03:00 in Tokyo on 10 March
 MODEL = {"instanceSchema": "title: tfx.Model\ntype: object\n"}
 BLESSING = {"instanceSchema": "title: tfx.ModelBlessing\ntype: object\n"}
 
@@ -40,6 +45,29 @@ def test_only_the_components_own_artifacts_are_kept(given: dict[str, Any]) -> No
     assert set(kept["outputs"]["artifacts"]) == {"blessing"}
     assert kept["inputs"] == given["inputs"]
     assert "executor-logs" in given["outputs"]["artifacts"]
+
+
+@pytest.mark.parametrize(
+    ("day", "moment", "resolved"),
+    [
+        # A late run of a schedule: KFP replaces no macro, Argo knows the moment of creation only.
+        (DAY.format("[[ScheduledTime.2006-01-02T15:04:05Z]]", "2026-03-20T08:00:00Z"), DUE, date(2026, 3, 9)),
+        # A backend that does not know the placeholder.
+        (
+            DAY.format("[[ScheduledTime.2006-01-02T15:04:05Z]]", "2026-03-20T08:00:00Z"),
+            "{{$.pipeline_job_schedule_time_utc}}",
+            date(2026, 3, 19),
+        ),
+        # Days that were passed: the moment of the run does not matter.
+        ("2026-01-31", DUE, date(2026, 1, 31)),
+        ("2026-01-31T18:00:00Z[Asia/Tokyo]", DUE, date(2026, 2, 1)),
+    ],
+)
+def test_the_day_of_a_late_run_is_that_of_its_schedule(day: str, moment: str, resolved: date) -> None:
+    given = {"inputs": {"parameterValues": {"eval_day": day, "eval_day_scheduled_at": moment, "other": 1.0}}}
+    values = with_scheduled_days(given)["inputs"]["parameterValues"]
+    assert set(values) == {"eval_day", "other"}
+    assert resolve_day(values["eval_day"]) == resolved
 
 
 def test_inputs_get_the_type_that_the_component_declares(given: dict[str, Any]) -> None:
