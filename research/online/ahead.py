@@ -29,6 +29,8 @@ def rank_next_day(
 ) -> OnlineResults:
     """Simulates a feed per seed, trains the models on all days but the newest, and ranks the newest.
 
+    Models that have settings choose them on the first seed's feed.
+
     Args:
         config: of the pipeline; the days of training are its own.
         behaviour: of the simulator.
@@ -43,6 +45,8 @@ def rank_next_day(
         RuntimeError: a component of the pipeline failed.
     """
     days = config.train_days + 1
+    # The feeds differ by chance alone, so the settings of one serve for all.
+    settings = work / "settings" / f"{behaviour.name}-{impressions}"
     ranked = []
     for seed in seeds:
         console.print(f"{behaviour.title}, seed {seed}", highlight=False)
@@ -50,7 +54,7 @@ def rank_next_day(
         log = work / f"feed-{behaviour.name}-{impressions}-{seed}"
         newest = behaviour.log(log, parameters, days)
         day = held_out_day(config, log, newest, work / f"{log.name}-{newest}", console)
-        predicted = predictions_of(day, models, [seed], work, processes, console)
+        predicted = predictions_of(day, models, [seed], work, processes, console, settings)
         rows = row_index(day)
         orders: dict[str, Order] = untrained_arms(config) | {
             name: PredictedDay(rows, of_seed, config) for name, [of_seed] in predicted.items()

@@ -135,7 +135,9 @@ def _fitted_anew(loop: Loop, seed: int, name: str, number: int, console: Console
     write_day(log, day, (shown.log for shown in Simulator(parameters).day(number)))
     config = loop.config
     prepared = held_out_day(config, log, day, scratch / "work", console)
-    [predicted] = predictions_of(prepared, {name: loop.models[name]}, [seed], scratch, 1, console)[name]
+    # The log grows in the first days only. After that, each day's settings would differ by chance alone.
+    settings = folder / "settings" / f"days-{min(number - 1, config.train_days)}"
+    [predicted] = predictions_of(prepared, {name: loop.models[name]}, [seed], scratch, 1, console, settings)[name]
     order = PredictedDay(row_index(prepared), predicted, config)
     shutil.rmtree(scratch)
     return order

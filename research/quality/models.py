@@ -41,8 +41,15 @@ class ComparedModel:
 
     def fingerprint(self, day: HeldOutDay) -> str:
         """A fingerprint of everything that its predictions of the day depend on."""
-        parts = (to_json(part) for part in self.reads(day.config))
-        text = "\0".join((day.digest, *day.config.objective_names, *parts, code_fingerprint(*self.code, _ROWS)))
+        return self._hash(day.config, day.digest)
+
+    def recipe(self, config: PipelineConfig) -> str:
+        """A fingerprint of everything that its predictions depend on, except the rows."""
+        return self._hash(config)
+
+    def _hash(self, config: PipelineConfig, *rows: str) -> str:
+        parts = (to_json(part) for part in self.reads(config))
+        text = "\0".join((*rows, *config.objective_names, *parts, code_fingerprint(*self.code, _ROWS)))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -126,14 +126,21 @@ def predictions_of(
     work: Path,
     processes: int,
     console: Console,
+    settings: Path | None = None,
 ) -> dict[str, list[Probabilities]]:
-    """Each model's predictions of the held-out rows, one array per seed; the arguments are those of `compare`."""
+    """Each model's predictions of the held-out rows, one array per seed.
+
+    Args:
+        day, models, seeds, work, processes, console: as for `compare`.
+        settings: a folder of settings that several days share: each model chooses its own on the first day that asks.
+            None chooses them for every day.
+    """
     # Computed once: the file names depend on the code, which may be edited during a long run.
     trainings = [
         _Training(
             *(model, name, seed),
-            settings=_settings_file(work, day, name, model),
-            file=_file(work, day, name, model, seed),
+            settings=_settings_file(work, day, name, model, settings),
+            file=_file(work, day, name, model, seed, settings),
         )
         for seed in seeds
         for name, model in models.items()
@@ -202,12 +209,16 @@ def _on_one_thread() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def _file(work: Path, day: HeldOutDay, name: str, model: ComparedModel, seed: int) -> Path:
+def _file(work: Path, day: HeldOutDay, name: str, model: ComparedModel, seed: int, settings: Path | None) -> Path:
     """The file of predictions; its name contains everything that they depend on."""
-    return work / "predictions" / f"{name.replace(' ', '_')}-{day.day}-{seed}-{model.fingerprint(day)}.npy"
+    of_others = "-shared" if settings and model.tune else ""
+    file = f"{name.replace(' ', '_')}-{day.day}-{seed}-{model.fingerprint(day)}{of_others}.npy"
+    return work / "predictions" / file
 
 
-def _settings_file(work: Path, day: HeldOutDay, name: str, model: ComparedModel) -> Path:
+def _settings_file(work: Path, day: HeldOutDay, name: str, model: ComparedModel, settings: Path | None) -> Path:
+    if settings:
+        return settings / f"{name.replace(' ', '_')}-{model.recipe(day.config)}.json"
     return work / "settings" / f"{name.replace(' ', '_')}-{day.day}-{model.fingerprint(day)}.json"
 
 
