@@ -188,6 +188,8 @@ def create_pipeline(
         examples=examples.outputs["examples"],
         model=towers.outputs["model"],
         baseline_model=serving.outputs["model"],
+        transformed_examples=transform.outputs["transformed_examples"],
+        forest=forest.outputs["forest"],
         config=config,
     )
     pusher = Pusher(

@@ -21,22 +21,29 @@ def example_files(folder: str) -> list[str]:
     return files
 
 
-def records(file: str, batch_rows: int) -> tf.data.Dataset:
-    """Batches of serialised records [rows] from one file, decompressed if its name ends in .gz."""
+def records(file: str, batch_rows: int, every: int = 1) -> tf.data.Dataset:
+    """Batches of every n-th serialised record [rows] from one file, decompressed if its name ends in .gz."""
     compression = "GZIP" if file.endswith(".gz") else ""
-    return tf.data.TFRecordDataset(file, compression, buffer_size=_READ_BYTES).batch(batch_rows)
+    rows = tf.data.TFRecordDataset(file, compression, buffer_size=_READ_BYTES)
+    return (rows if every == 1 else rows.shard(every, 0)).batch(batch_rows)
 
 
 def parsed_batches(
-    files: Sequence[str], tensors: Mapping[str, tf.io.FixedLenFeature], batch_rows: int
+    files: Sequence[str], tensors: Mapping[str, tf.io.FixedLenFeature], batch_rows: int, every: int = 1
 ) -> Iterator[dict[str, NDArray[Any]]]:
-    """The named tensors of all rows in order, `batch_rows` rows at a time; other tensors in the files are not parsed.
+    """The named tensors of every n-th row in order, `batch_rows` rows at a time; other tensors are not parsed.
+
+    Args:
+        files: TFRecord files of tf.Examples.
+        tensors: name → its type and shape.
+        batch_rows: rows per batch.
+        every: 1 for all rows; n for each file's first row and every n-th after it.
 
     Raises:
         ValueError: a row lacks one of the tensors, or has one of another size; the message names file and tensor.
     """
     for file in files:
-        batches = records(file, batch_rows).map(lambda batch: tf.io.parse_example(batch, tensors)).prefetch(1)
+        batches = records(file, batch_rows, every).map(lambda batch: tf.io.parse_example(batch, tensors)).prefetch(1)
         try:
             yield from batches.as_numpy_iterator()
         except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:

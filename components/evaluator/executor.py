@@ -20,6 +20,7 @@ from tfx.utils import io_utils, path_utils
 from tfx_bsl.tfxio import tf_example_record
 
 from components.artifacts import BASELINE_REASON, EVALUATION_FILE, PRESENT, VERSION
+from components.evaluator.columns import with_columns
 from components.evaluator.eval_config import EvaluationSpec, eval_config
 from components.evaluator.impressions import impression_schema
 from components.evaluator.tfma_extension import feed_evaluator, gates_writer, impressions_extractor
@@ -29,6 +30,7 @@ from ranker.evaluation.evaluation import Baseline, Evaluation
 from ranker.evaluation.session_sums import UtilityWeights
 from ranker.evaluation.summary import BASELINE, CANDIDATE
 from ranker.export import inspection as models
+from ranker.files import write_text
 
 BATCH_SIZE = 2048
 SPLIT = "eval"
@@ -76,6 +78,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         written = os.path.join(evaluation_uri, EVALUATION_FILE)
         with fileio.open(written) as file:
             evaluation = Evaluation.from_json(file.read(), written)
+        if input_dict.get("transformed_examples") and input_dict.get("forest"):
+            evaluation = with_columns(evaluation, input_dict, exec_properties)
+            write_text(written, evaluation.to_json())
         _bless(
             artifact_utils.get_single_instance(output_dict["blessing"]),
             evaluation.blessed,

@@ -151,6 +151,7 @@ class Executor(base_executor.BaseExecutor):
             eval_day=identity.day,
             trained_days=_trained_days(input_dict, plan, identity.day),
             rows=counts.rows,
+            base_rates=dict(zip(names, replace(counts, mean_examination=1.0).base_rates.tolist(), strict=True)),
             input_names={**raw.input_names, **raw.exposure_names},
             config={
                 part: json.loads(exec_properties[part])

@@ -9,6 +9,7 @@ from ranker.documents import read_json, write_json
 from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation, State
 from ranker.evaluation.gates import BY_UTILITY, Outcome, Verdict
 from ranker.evaluation.intervals import Estimate
+from ranker.evaluation.leakage import Leak
 from ranker.evaluation.session_metrics import UtilityMetrics
 from ranker.evaluation.summary import ObjectiveMetrics
 from ranker.identity.training import TrainingIdentity
@@ -216,6 +217,7 @@ class RunSummary:
         gates: every verdict over all impressions, and the verdicts on slices that failed or block the model.
         slice_gates: outcome → number of gates on slices with it.
         slices_dropped: kinds of slices that were dropped because they have too many values.
+        leaks: feature columns that tell an outcome, those that the config vouches for too.
         baseline: the version that the candidate was compared with, and why it is not the serving one or was dropped, if
             so; None without an evaluation.
         report: path of the calibration report, or None.
@@ -246,6 +248,7 @@ class RunSummary:
     gates: tuple[GateSummary, ...] = ()
     slice_gates: dict[Outcome, int] = field(default_factory=dict)
     slices_dropped: tuple[tuple[str, ...], ...] = ()
+    leaks: tuple[Leak, ...] = ()
     baseline: Baseline | None = None
     report: str | None = None
     blessed: bool | None = None

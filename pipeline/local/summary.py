@@ -100,6 +100,7 @@ def summarise(
         gates=summarise_gates(evaluation.verdicts) if evaluation else (),
         slice_gates=evaluation.slice_verdicts if evaluation else {},
         slices_dropped=tuple(evaluation.slices_dropped) if evaluation else (),
+        leaks=evaluation.leaks if evaluation else (),
         baseline=evaluation.baseline if evaluation else None,
         report=str(report) if report else None,
         blessed=evaluation.blessed if evaluation else None,

@@ -136,6 +136,9 @@ class Features:
         dense: columns with a float vector.
         exposure: columns known only after ranking. They are no features: `columns`, `names` and `forest_names` leave
             them out.
+        vouched: columns that are known before a session is ranked although they almost tell an outcome. Without it, a
+            new column of that kind blocks the model; see `ranker.evaluation.leakage`. It changes no model, so it is not
+            among the settings that models are compared by.
     """
 
     numeric: tuple[ColumnName, ...] = ()
@@ -143,6 +146,7 @@ class Features:
     multi_valued: tuple[MultiValued, ...] = ()
     dense: tuple[DenseEmbedding, ...] = ()
     exposure: tuple[Exposure, ...] = ()
+    vouched: Annotated[tuple[ColumnName, ...], Field(exclude=True)] = ()
 
     def __post_init__(self) -> None:
         names = (*self.names, *self.exposure_names)
@@ -151,6 +155,8 @@ class Features:
             check_reserved(field, of_field)
         input_names(names)
         check_forest_names("features", {column.name: column.forest_names for column in self.columns})
+        if unknown := sorted(set(self.vouched) - set(self.names)):
+            raise ValueError(f"features.vouched: {unknown} are not among the feature columns {sorted(self.names)}")
         if not self.forest_names:
             raise ValueError("features: the forest needs at least one numeric, categorical or multi_valued column")
 

@@ -3,8 +3,8 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any, Literal
 
@@ -12,6 +12,8 @@ from ranker.documents import check_format, read_json, write_json
 from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.gates import BY_UTILITY, TOO_FEW, TOO_FEW_SESSIONS, Outcome, Verdict, blessed
 from ranker.evaluation.intervals import Estimate
+from ranker.evaluation.leakage import Leak
+from ranker.evaluation.references import References
 from ranker.evaluation.session_sums import UtilityWeights
 from ranker.evaluation.slicing import OVERALL, SliceSpec, slice_name
 from ranker.evaluation.summary import (
@@ -201,6 +203,9 @@ class Evaluation:
         slices_dropped: kinds of slices that were dropped because they have too many values.
         verdicts: of every gate over all impressions, and of the gates on slices that failed or block the model.
         slice_verdicts: outcome → number of gates on slices with it.
+        leaks: the columns that tell an outcome, those that the config vouches for too.
+        references: the forest alone and the base rate, by objective; empty if they were not measured.
+        gains: each column's share of the forest's gain, by output of the forest; empty if it was not measured.
     """
 
     format: int = field(default=FORMAT, kw_only=True, repr=False)
@@ -215,6 +220,9 @@ class Evaluation:
     slices_dropped: tuple[SliceSpec, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     slice_verdicts: dict[Outcome, int] = field(default_factory=dict)
+    leaks: tuple[Leak, ...] = ()
+    references: dict[str, References] = field(default_factory=dict)
+    gains: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @staticmethod
     def of(
@@ -257,6 +265,23 @@ class Evaluation:
             slice_verdicts=dict(Counter(verdict.outcome for verdict in verdicts if verdict.slice)),
         )
 
+    def with_columns(
+        self,
+        leaks: Sequence[Leak],
+        references: Mapping[str, References],
+        gains: Mapping[str, Mapping[str, float]],
+    ) -> "Evaluation":
+        """The same evaluation with what was found about the columns; a new column that tells an outcome blocks it."""
+        verdicts = [leak.verdict for leak in leaks if not leak.vouched]
+        return replace(
+            self,
+            blessed=self.blessed and blessed(verdicts),
+            verdicts=(*verdicts, *self.verdicts),
+            leaks=tuple(leaks),
+            references=dict(references),
+            gains={output: dict(shares) for output, shares in gains.items()},
+        )
+
     @property
     def impressions(self) -> int:
         """Impressions evaluated."""
@@ -293,7 +318,7 @@ class Evaluation:
         own = [verdict for verdict in self.verdicts if verdict.objective == objective]
         if state == "refused":
             refusing = [f"{v.metric}{f' on {v.slice}' if v.slice else ''}" for v in own if v.refuses]
-            return f"refused: {', '.join(refusing)}"
+            return f"refused: {', '.join(dict.fromkeys(refusing))}"
         if state == "too few":
             few = TOO_FEW_SESSIONS if objective == BY_UTILITY else TOO_FEW
             return f"{few}: {', '.join(v.metric for v in own if not v.slice and v.outcome == 'too few')}"

@@ -61,6 +61,7 @@ class Manifest:
         trained_days: YYYY-MM-DD, oldest first: every day that this training or one that it continued from trained on;
             empty if unknown.
         rows: impressions trained on.
+        base_rates: share of positives among them, by objective; empty if unknown.
         input_names: column → input name in `score_features` and `rank`.
         config: the config parts that shaped the model, each as JSON values.
         training: what the training fingerprint is computed from.
@@ -76,6 +77,7 @@ class Manifest:
     eval_day: str = ""
     trained_days: list[str] = Field(default_factory=list)
     rows: int = 0
+    base_rates: dict[str, float] = Field(default_factory=dict)
     input_names: dict[str, str] = Field(default_factory=dict)
     config: dict[str, Any] = Field(default_factory=dict)
     training: TrainingIdentity | None = None

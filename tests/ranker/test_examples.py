@@ -34,6 +34,12 @@ def test_rows_come_in_order_from_plain_empty_and_gzipped_files(tmp_path: Path) -
     assert set(batches[0]) == {"x", "n"}
 
 
+def test_of_every_file_each_nth_row_can_be_read(tmp_path: Path) -> None:
+    files = [write(tmp_path / "a", 5), write(tmp_path / "b.gz", 4, first=5)]
+    batches = list(parsed_batches(files, TENSORS, batch_rows=2, every=2))
+    np.testing.assert_array_equal(np.concatenate([batch["n"] for batch in batches]), [0, 2, 4, 5, 7])
+
+
 def test_records_are_the_bytes_as_written(tmp_path: Path) -> None:
     plain, zipped = write(tmp_path / "a", 3), write(tmp_path / "a.gz", 3)
     read = [next(iter(records(file, 10).as_numpy_iterator())).tolist() for file in (plain, zipped)]

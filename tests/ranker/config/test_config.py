@@ -157,6 +157,14 @@ def test_limits_of_monitoring_are_checked() -> None:
     assert Monitoring(slice_o_over_e=None).slice_o_over_e is None
 
 
+def test_vouching_for_a_column_changes_no_model() -> None:
+    features = Features(numeric=("age", "spend"), vouched=("spend",))
+    assert features.vouched == ("spend",)
+    assert to_json(features) == to_json(Features(numeric=("age", "spend")))
+    with pytest.raises(ValueError, match=r"features.vouched: \['price'\] are not among the feature columns"):
+        Features(numeric=("age",), vouched=("price",))
+
+
 def test_a_column_is_a_feature_or_exposure() -> None:
     with pytest.raises(ValidationError, match=r"features: .*\['age'\] occur more than once"):
         Features(numeric=("age",), exposure=(Exposure("age", default=1.0),))

@@ -1,0 +1,34 @@
+"""How much each column contributes to the forest."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from ranker.config.columns import FeatureColumn
+from ranker.forest.model import Forest
+
+
+def gain_shares(forest: Forest, columns: Sequence[FeatureColumn]) -> list[dict[str, float]]:
+    """Per output of the forest, each column's share of the gain: by how much its splits lowered the loss.
+
+    A column with several inputs has the sum of theirs. A column that no tree splits on has the share 0.
+
+    Args:
+        forest: the forest. After a refresh it has the gains of the training that grew it.
+        columns: the feature columns, in the order of the forest's inputs.
+
+    Returns:
+        By output, column → share; the shares of an output add up to 1, or are all 0 for an output without a split.
+    """
+    of_input = [column for column, feature in enumerate(columns) for _ in feature.forest_names]
+    model = json.loads(bytes(forest.booster.save_raw("json")))["learner"]["gradient_booster"]["model"]
+    gains = np.zeros((len(forest.base_margin), len(columns)))
+    for tree, output in zip(model["trees"], model["tree_info"], strict=True):
+        for feature, left, gain in zip(tree["split_indices"], tree["left_children"], tree["loss_changes"], strict=True):
+            if left >= 0:
+                gains[output, of_input[feature]] += gain
+    totals = np.maximum(gains.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    return [
+        {column.name: float(share) for column, share in zip(columns, shares, strict=True)} for shares in gains / totals
+    ]
