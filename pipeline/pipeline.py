@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 
 import tensorflow_data_validation as tfdv
 from ml_metadata.proto import metadata_store_pb2
@@ -23,28 +22,13 @@ from components.serving_model.component import ServingModel
 from components.tower_trainer.component import TowerTrainer
 from components.training_start.component import TrainingStart
 from components.transform.component import Transform
+from pipeline.training_plan import parts_of, recipe
 from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
 from ranker.feed_log.columns import columns_of
 from ranker.identity.code import code_fingerprint
-from ranker.identity.compatibility import warm_start_parts
-from ranker.identity.recipe import recipe_fingerprint
 from ranker.registry.baseline import BaselineChoice
-from ranker.registry.plan import StartPlan
-from ranker.registry.start import NO_VERSION, make_plan
-
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
-
-# The code that a model depends on; that of gates, reports and publishing is not included.
-_MODEL_MAKERS = (
-    "components.feed_log_gen.executor",
-    "components.schema_importer.executor",
-    "components.transform.executor",
-    "ranker.features.preprocessing",
-    "components.forest_trainer.executor",
-    "components.leaf_encoder.executor",
-    "components.tower_trainer.executor",
-)
+from ranker.registry.start import NO_VERSION
 
 
 def create_pipeline(
@@ -95,7 +79,7 @@ def create_pipeline(
         >>> LocalDagRunner().run(pipeline)
     """
     day_text = day.isoformat() if isinstance(day, date) else day
-    parts = _parts(config)
+    parts = parts_of(config)
     start = TrainingStart(
         push_destination=push_destination,
         day=day_text,
@@ -240,30 +224,3 @@ def create_pipeline(
 def local_name(config: PipelineConfig) -> str:
     """The pipeline's name in ML Metadata."""
     return f"feed-ranker-{config.name}"
-
-
-def plan_start(config: PipelineConfig, push_destination: str, day: date, refit: bool = False) -> StartPlan:
-    """TrainingStart's decision for a day, for a runner that needs it before the pipeline runs.
-
-    Args:
-        config: the pipeline's.
-        push_destination: path or URI of the folder of versions.
-        day: the day held out.
-        refit: start cold, whatever the cadence is.
-    """
-    if refit:
-        return StartPlan("cold", "a refit was requested")
-    return make_plan(push_destination, day, config.retraining, _parts(config))
-
-
-def recipe(config: PipelineConfig) -> str:
-    """The fingerprint of config, schema and code of a training, as `ranker.identity.recipe` makes it."""
-    return recipe_fingerprint(config, _schema(config), code_fingerprint(*_MODEL_MAKERS))
-
-
-def _parts(config: PipelineConfig) -> dict[str, str]:
-    return warm_start_parts(config, _schema(config))
-
-
-def _schema(config: PipelineConfig) -> str:
-    return (PROJECT_ROOT / config.schema).read_text()

@@ -10,11 +10,9 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
-from pipeline.local.console import baseline_lines, blessing
-from pipeline.local.dag_runner import ComponentRun
-from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, DayRun, exit_status, later_model, prepare, run_day
-from pipeline.local.monitor import print_health
-from pipeline.local.run_summary import RunSummary
+from pipeline.local.console import baseline_lines, blessing, print_health
+from pipeline.local.day_plan import DayPlan, later_model, plan_day
+from pipeline.local.run_summary import DONE, FAILED, NOT_BLESSED, RunSummary, exit_status
 from pipeline.local.workdir import Workdir
 from ranker.command_line import in_markup
 from ranker.config.pipeline import PipelineConfig
@@ -139,8 +137,8 @@ def _training_rows(rows: Mapping[str, int]) -> str:
 def _one_day(
     task: Backfill, day: date, finished: Mapping[str, RunSummary], previous: str | None, console: Console
 ) -> RunSummary:
-    prepared = prepare(task.config, task.workdir, task.feed_log, day, publish_withdrawn=task.publish_withdrawn)
-    trainings = _possible_trainings(prepared, task.workdir, previous)
+    plan = plan_day(task.config, task.workdir, task.feed_log, day, publish_withdrawn=task.publish_withdrawn)
+    trainings = _possible_trainings(plan, task.workdir, previous)
     before = next((finished[training] for training in trainings if training in finished), None)
     if before is not None:
         before = _as_of_now(before, task.workdir)
@@ -150,9 +148,12 @@ def _one_day(
             return before
     _refuse_to_go_back(task.workdir, day)
     with console.status(f"{day}") as status:
-        summary = run_day(prepared, f"{task.run_id}_{day}", _RunningComponent(status, day).start, _nothing)
+        # Importing TFX takes ten seconds and more; a replay whose days are all finished does not need it.
+        from pipeline.local.day_run import prepare, run_day
+
+        summary = run_day(prepare(plan), f"{task.run_id}_{day}", _RunningComponent(status, day).start, _nothing)
     seconds = sum(component.seconds for component in summary.components)
-    start = prepared.start.start if not prepared.start.is_cold else f"cold: {prepared.start.reason}"
+    start = plan.start.start if not plan.start.is_cold else f"cold: {plan.start.reason}"
     console.print(f"{day}  {_verdict(summary)}  {seconds:,.0f} s, {in_markup(start)}", soft_wrap=True, highlight=False)
     for missing in summary.missing_days:
         console.print(f"            trained without {missing}, which is missing in the feed log", highlight=False)
@@ -208,7 +209,7 @@ class _RunningComponent:
         self._status.update(f"{self._day}  {component}")
 
 
-def _nothing(run: ComponentRun) -> None:
+def _nothing(run: object) -> None:
     """Does nothing: a day's line is printed when the day ends."""
 
 
@@ -222,13 +223,13 @@ def _refuse_to_go_back(workdir: Workdir, day: date) -> None:
         )
 
 
-def _possible_trainings(prepared: DayRun, workdir: Workdir, previous: str | None) -> list[str]:
+def _possible_trainings(plan: DayPlan, workdir: Workdir, previous: str | None) -> list[str]:
     """Possible fingerprints of the day's training in an earlier replay.
 
     Usually it is the one that follows from the push destination now. If retention has removed the version that the day
     continued from, it follows from the training of the replay's previous blessed day.
     """
-    training = prepared.training
+    training = plan.training
     found = [training.fingerprint]
     if previous is not None and training.start == "cold" and not find_training(str(workdir.serving_model), previous):
         starts: tuple[Start, ...] = ("warm", "incremental")

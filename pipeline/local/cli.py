@@ -10,7 +10,9 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline.configs import ConfigError, load_config
+from pipeline.local.backfill import Backfill, backfill, days_between
 from pipeline.local.quiet import output_to_file, output_to_terminal
+from pipeline.local.run import built_in_feed, run_pipeline
 from pipeline.local.workdir import Workdir, WorkdirBusyError
 from ranker.command_line import (
     UsageError,
@@ -172,11 +174,6 @@ def _roll_back(workdir: Workdir) -> int:
 
 
 def _run(options: argparse.Namespace, config: PipelineConfig, workdir: Workdir, run_id: str, console: Console) -> int:
-    # Importing TFX takes ten seconds and more, so the command line is checked before.
-    with console.status("loading TensorFlow and TFX"):
-        from pipeline.local.backfill import Backfill, backfill, days_between
-        from pipeline.local.run import FeedLogError, built_in_feed, run_pipeline
-        from ranker.towers.workers import StrategyError
     try:
         if options.backfill:
             feed_log = options.feed_log.resolve() if options.feed_log else built_in_feed(workdir, console)
@@ -194,7 +191,7 @@ def _run(options: argparse.Namespace, config: PipelineConfig, workdir: Workdir, 
                 options.refit,
                 options.publish_withdrawn,
             )
-    except (FeedLogError, StrategyError) as error:
+    except FeedLogError as error:
         raise UsageError(str(error)) from None
     logging.getLogger(__name__).info("exit status %d", outcome)
     return outcome
@@ -202,7 +199,8 @@ def _run(options: argparse.Namespace, config: PipelineConfig, workdir: Workdir, 
 
 def _monitor(options: argparse.Namespace, config: PipelineConfig, workdir: Workdir, console: Console) -> int:
     with console.status("loading TensorFlow"):
-        from pipeline.local.monitor import FeedLogError, HistoryError, ModelError, monitor_day
+        # Only this command and a full run need TensorFlow, and importing it takes seconds.
+        from pipeline.local.monitor import HistoryError, ModelError, monitor_day
     feed_log = options.feed_log.resolve() if options.feed_log else workdir.built_in_feed
     try:
         outcome = monitor_day(config, workdir, feed_log, options.monitor, console)

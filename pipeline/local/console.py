@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -188,6 +188,23 @@ def blessing(summary: RunSummary) -> str:
     if summary.utility is not None and summary.utility.state == "too few":
         few.append(f"{TOO_FEW_SESSIONS} the utility")
     return f"[yellow]blessed, with {' and '.join(few)}[/]" if few else "[green]blessed[/]"
+
+
+def print_alarms(day: str, alarms: Sequence[str], console: Console) -> None:
+    """A line per alarm."""
+    for alarm in alarms:
+        console.print(f"[red]alarm:[/] {day}: {in_markup(alarm)}", soft_wrap=True, highlight=False)
+
+
+def print_health(summary: RunSummary, console: Console) -> bool:
+    """Prints the alarms of a complete run, or why it was not monitored; returns whether it was."""
+    health = summary.monitoring
+    if health is None:
+        return False
+    print_alarms(summary.day, health.alarms, console)
+    if health.error:
+        console.print(f"[yellow]warning:[/] not monitored: {in_markup(health.error)}", soft_wrap=True, highlight=False)
+    return not health.error
 
 
 def _number(value: float | None) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipeline.local.console import print_alarms
 from pipeline.local.day_reading import ModelError, profile_day, score_day
 from pipeline.local.run_summary import RunSummary
 from pipeline.local.workdir import Workdir
@@ -26,7 +27,7 @@ from ranker.registry.manifest import Manifest
 from ranker.registry.versions import find_serving_version, read_manifest
 from ranker.reports.monitor.page import monitor_page
 
-__all__ = ["ALARM", "DONE", "FeedLogError", "HistoryError", "ModelError", "monitor_day", "print_health", "record_run"]
+__all__ = ["ALARM", "DONE", "FeedLogError", "HistoryError", "ModelError", "monitor_day", "record_run"]
 
 DONE, ALARM = 0, 4
 
@@ -67,30 +68,13 @@ def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: d
         notes.append(_NO_SCORES)
     record = _record(config, day, "monitor", version, (evaluation, CANDIDATE), profile, window, usual, notes)
     _keep(config, history, record)
-    _print_alarms(record.day, record.alarms, console)
+    print_alarms(record.day, record.alarms, console)
     for warning in warnings:
         console.print(f"[yellow]warning:[/] {in_markup(warning)}", soft_wrap=True, highlight=False)
     if not record.alarms:
         console.print(f"[green]in order:[/] {day}, {record.rows:,} impressions, version {version}", highlight=False)
     console.print(f"monitor: {in_markup(history.page)}", soft_wrap=True, highlight=False)
     return ALARM if record.alarms else DONE
-
-
-def _print_alarms(day: str, alarms: Sequence[str], console: Console) -> None:
-    """A line per alarm."""
-    for alarm in alarms:
-        console.print(f"[red]alarm:[/] {day}: {in_markup(alarm)}", soft_wrap=True, highlight=False)
-
-
-def print_health(summary: RunSummary, console: Console) -> bool:
-    """Prints the alarms of a complete run, or why it was not monitored; returns whether it was."""
-    health = summary.monitoring
-    if health is None:
-        return False
-    _print_alarms(summary.day, health.alarms, console)
-    if health.error:
-        console.print(f"[yellow]warning:[/] not monitored: {in_markup(health.error)}", soft_wrap=True, highlight=False)
-    return not health.error
 
 
 def record_run(

@@ -8,17 +8,13 @@ from rich.console import Console
 from datasets.synthetic import generate
 from pipeline.beam import IN_PROCESS_ARGS
 from pipeline.local import console as terminal
-from pipeline.local.dag_runner import ComponentRun, State
-from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, DayRun, exit_status, later_model, prepare, run_day
-from pipeline.local.monitor import print_health
-from pipeline.local.run_summary import RunSummary
-from pipeline.local.summary import rows_read, split_rows
+from pipeline.local.day_plan import DayPlan, later_model, plan_day
+from pipeline.local.run_summary import SUMMARY_FILE, RunSummary, exit_status
+from pipeline.local.unchanged import repeat_finished
 from pipeline.local.workdir import Workdir
 from ranker.command_line import in_markup
 from ranker.config.pipeline import PipelineConfig
 from ranker.feed_log.layout import FeedLogError, latest_day, list_days, window_days
-
-__all__ = ["DONE", "FAILED", "NOT_BLESSED", "FeedLogError", "built_in_feed", "run_pipeline"]
 
 # The built-in feed: a week of training days and a day to evaluate on; a run takes minutes on a laptop.
 BUILT_IN_DAYS = 8
@@ -53,6 +49,7 @@ def run_pipeline(
 
     Raises:
         FeedLogError: the feed log has no such day, or no day before it to train on.
+        UsageError: this machine lacks the devices that the towers are trained on.
     """
     feed_log = built_in_feed(workdir, console) if feed_log is None else feed_log.resolve()
     days = list_days(feed_log)
@@ -66,17 +63,17 @@ def run_pipeline(
             f"feed log {feed_log}: no day to train on; none of the days {before[0]} to {before[-1]}, before the "
             f"evaluated day {day}, has a folder"
         )
-    prepared = prepare(config, workdir, feed_log, day, refit, publish_withdrawn)
-    if later := later_model(workdir, prepared.day):
+    plan = plan_day(config, workdir, feed_log, day, refit, publish_withdrawn)
+    if later := later_model(workdir, day):
         version, trained_for = later
         console.print(
             f"[yellow]warning:[/] the serving version {version} was trained for {trained_for}; a blessed model "
-            f"for {prepared.day} will replace it",
+            f"for {day} will replace it",
             soft_wrap=True,
             highlight=False,
         )
-    console.print(f"{prepared.start.start} start: {in_markup(prepared.start.reason)}", soft_wrap=True, highlight=False)
-    summary = _run(prepared, run_id, console)
+    console.print(f"{plan.start.start} start: {in_markup(plan.start.reason)}", soft_wrap=True, highlight=False)
+    summary = _run(plan, run_id, console)
     folder = workdir.run(run_id)
     for missing in summary.missing_days:
         console.print(f"[yellow]warning:[/] the feed log has no {missing}; trained without it")
@@ -88,19 +85,21 @@ def run_pipeline(
         _print_pushed_before(summary, console)
         console.print(f"log: {in_markup(folder / 'run.log')}", soft_wrap=True, highlight=False)
         return exit_status(summary)
+    if all(ran.cached for ran in summary.components):
+        console.print("unchanged: all components are cached")
     console.print(terminal.objectives_table(summary.day, summary.objectives))
     if summary.utility is not None:
         console.print(terminal.sessions_table(summary.utility, summary.objectives))
         for line in terminal.session_lines(summary.utility):
             console.print(line, highlight=False)
     _print_verdict(summary, console)
-    if print_health(summary, console) and summary.monitoring is not None:
+    if terminal.print_health(summary, console) and summary.monitoring is not None:
         console.print(f"monitor: {in_markup(summary.monitoring.page)}", soft_wrap=True, highlight=False)
     for problem in summary.problems:
         console.print(f"[yellow]warning:[/] {in_markup(problem)}", soft_wrap=True, highlight=False)
     if summary.report is not None:
         console.print(f"report: {in_markup(summary.report)}", soft_wrap=True, highlight=False)
-    console.print(f"summary: {in_markup(folder / 'summary.json')}", soft_wrap=True, highlight=False)
+    console.print(f"summary: {in_markup(folder / SUMMARY_FILE)}", soft_wrap=True, highlight=False)
     return exit_status(summary)
 
 
@@ -123,17 +122,18 @@ def built_in_feed(workdir: Workdir, console: Console) -> Path:
     return workdir.built_in_feed
 
 
-def _run(prepared: DayRun, run_id: str, console: Console) -> RunSummary:
-    display = terminal.RunDisplay(console, [component.id for component in prepared.pipeline.components])
-    finished: list[ComponentRun] = []
-
-    def on_end(run: ComponentRun) -> None:
-        finished.append(run)
-        rows = rows_read(run.component, split_rows(finished)) if run.state is not State.FAILED else None
-        display.end(run.component, run.state.value, run.seconds, rows)
-
-    with display.live():
-        return run_day(prepared, run_id, display.start, on_end)
+def _run(plan: DayPlan, run_id: str, console: Console) -> RunSummary:
+    repeated = repeat_finished(plan, run_id)
+    if repeated is not None:
+        display = terminal.RunDisplay(console, [ran.component for ran in repeated.components])
+        with display.live():
+            for ran in repeated.components:
+                display.end(ran.component, ran.state, ran.seconds, ran.rows)
+        return repeated
+    # Importing TFX takes ten seconds and more; neither an error above nor an unchanged run needs it.
+    with console.status("loading TensorFlow and TFX"):
+        from pipeline.local.displayed_run import run_displayed
+    return run_displayed(plan, run_id, console)
 
 
 def _print_pushed_before(summary: RunSummary, console: Console) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from ranker.documents import read_json, write_json
@@ -12,8 +13,13 @@ from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.leakage import Leak
 from ranker.evaluation.session_metrics import UtilityMetrics
 from ranker.evaluation.summary import ObjectiveMetrics
+from ranker.files import write_text
 from ranker.identity.training import TrainingIdentity
 from ranker.registry.plan import StartPlan
+
+DONE, FAILED, NOT_BLESSED = 0, 1, 3
+
+SUMMARY_FILE = "summary.json"
 
 
 @dataclass(frozen=True)
@@ -274,6 +280,20 @@ class RunSummary:
             DocumentError: the text is not a run summary.
         """
         return read_json(RunSummary, text, name)
+
+
+def exit_status(summary: RunSummary) -> int:
+    """0 blessed and pushed, 1 a component failed, 3 not blessed, or blessed but withdrawn."""
+    if summary.status == "failed":
+        return FAILED
+    return DONE if summary.blessed and summary.not_pushed is None else NOT_BLESSED
+
+
+def write_summary(folder: Path, summary: RunSummary) -> Path:
+    """Writes `summary.json` into a run's folder and returns its path."""
+    path = folder / SUMMARY_FILE
+    write_text(path, summary.to_json() + "\n")
+    return path
 
 
 def summarise_objectives(evaluation: Evaluation) -> dict[str, ObjectiveSummary]:

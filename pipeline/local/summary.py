@@ -1,4 +1,4 @@
-"""Makes the run summary from what the components left, and writes it and the report into the folder of the run."""
+"""Makes the run summary from what the components left, and copies the report into the folder of the run."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -27,7 +27,7 @@ from pipeline.local.run_summary import (
 )
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.evaluation import Evaluation
-from ranker.files import write_bytes, write_text
+from ranker.files import write_bytes
 from ranker.forest.curve import TrainingCurve
 from ranker.identity.training import TrainingIdentity
 from ranker.registry.plan import StartPlan
@@ -117,13 +117,6 @@ def summarise(
             for run in runs
         ),
     )
-
-
-def write_summary(folder: Path, summary: RunSummary) -> Path:
-    """Writes `summary.json` into a run's folder and returns its path."""
-    path = folder / "summary.json"
-    write_text(path, summary.to_json() + "\n")
-    return path
 
 
 def copy_report(folder: Path, runs: Sequence[ComponentRun]) -> Path | None:

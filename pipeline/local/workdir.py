@@ -56,6 +56,11 @@ class Workdir:
         """Digests of the feed log's files, so that a closed day is read only once."""
         return self.root / "digests.json"
 
+    @property
+    def finished_run(self) -> Path:
+        """The record of the newest finished run, by which an unchanged one is recognised."""
+        return self.root / "finished_run.json"
+
     def run(self, run_id: str) -> Path:
         """The folder of one run's log and summary."""
         return self.root / "runs" / run_id
@@ -68,7 +73,7 @@ class Workdir:
         """
         for folder in (self.artifacts, self.serving_model, self.built_in_feed, self.monitoring, self.root / "runs"):
             writable_folder("--workdir:", folder)
-        for file in (self.metadata, self.digests, self._lock):
+        for file in (self.metadata, self.digests, self.finished_run, self._lock):
             writable_file("--workdir:", file)
         if self.metadata.exists() and self.metadata.stat().st_size:
             with self.metadata.open("rb") as content:

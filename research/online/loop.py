@@ -16,7 +16,9 @@ import pyarrow as pa
 from rich.console import Console
 
 from datasets.synthetic.simulator import Simulator
-from pipeline.local.day_run import FAILED, exit_status, prepare, run_day
+from pipeline.local.day_plan import plan_day
+from pipeline.local.day_run import prepare, run_day
+from pipeline.local.run_summary import FAILED, exit_status
 from pipeline.local.workdir import Workdir
 from ranker.config.pipeline import PipelineConfig
 from ranker.feed_log.writing import day_folder, write_day
@@ -110,7 +112,7 @@ def _pipeline_run(config: PipelineConfig, folder: Path, day: date) -> Order:
     """The pipeline's run for the newest day of the arm's log, and the model that serves after it."""
     workdir = Workdir(folder / "workdir")
     with workdir.lock():
-        prepared = prepare(config, workdir, folder / "log", day)
+        prepared = prepare(plan_day(config, workdir, folder / "log", day))
         summary = run_day(prepared, f"loop_{day}", lambda component: None, lambda run: None)
     if exit_status(summary) == FAILED:
         raise RuntimeError(f"{folder}: {day}: {summary.failure}")

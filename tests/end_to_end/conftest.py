@@ -20,6 +20,9 @@ START = date(2026, 3, 2)
 DAYS = 8
 IMPRESSIONS_PER_DAY = 2_500
 
+IMPORTED_LATE = ("apache_beam", "ml_metadata", "tensorflow", "tensorflow_model_analysis", "tfx")
+"""What takes ten seconds to import."""
+
 
 @dataclass(frozen=True)
 class FinishedRun:
@@ -89,5 +92,28 @@ def first_run(small_feed: Path, workdir: Path, killed_run: str) -> FinishedRun:
 
 @pytest.fixture(scope="session")
 def second_run(small_feed: Path, workdir: Path, first_run: FinishedRun) -> FinishedRun:
-    """The same again."""
+    """The same again, by TFX's cache alone: nothing tells the runner that nothing has changed."""
+    (workdir / "finished_run.json").unlink()
     return run_locally(workdir, "--feed-log", str(small_feed))
+
+
+@pytest.fixture(scope="session")
+def unchanged_run(small_feed: Path, workdir: Path, second_run: FinishedRun) -> FinishedRun:
+    """The same once more, in a process that has imported nothing before; its last line says what it has imported."""
+    code = f"""
+import runpy, sys
+try:
+    runpy.run_path("local_runner.py", run_name="__main__")
+finally:
+    print("imported:", *(name for name in {IMPORTED_LATE} if name in sys.modules))
+"""
+    before = set(workdir.glob("runs/*/summary.json"))
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--workdir", str(workdir), "--feed-log", str(small_feed)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    [summary] = set(workdir.glob("runs/*/summary.json")) - before
+    return FinishedRun(done.returncode, done.stdout, json.loads(summary.read_text()))

@@ -1,5 +1,6 @@
 """From a feed log to a pushed model, by the command that a user types."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def test_a_killed_run_goes_on_from_the_last_finished_component(killed_run: str, 
     assert states["TowerTrainer"] == "ran"
 
 
-def test_an_unchanged_run_is_all_cached_and_pushes_nothing_new(
+def test_a_repeated_run_is_all_cached_and_pushes_nothing_new(
     first_run: FinishedRun, second_run: FinishedRun, workdir: Path
 ) -> None:
     assert second_run.status == 0, second_run.output
@@ -97,6 +98,28 @@ def test_an_unchanged_run_is_all_cached_and_pushes_nothing_new(
     assert second_run.summary["objectives"] == first_run.summary["objectives"]
     assert second_run.summary["pushed_model"] == first_run.summary["pushed_model"]
     assert len([p for p in (workdir / "serving_model").iterdir() if p.name.isdigit()]) == 1
+
+
+def test_an_unchanged_run_has_the_outcome_of_a_cached_one_and_imports_no_tfx(
+    second_run: FinishedRun, unchanged_run: FinishedRun
+) -> None:
+    lines = unchanged_run.output.splitlines()
+    assert lines.pop() == "imported:"
+    assert unchanged_run.status == second_run.status == 0
+    assert "unchanged: all components are cached" in lines
+    assert without_times(lines, unchanged_run) == without_times(second_run.output.splitlines(), second_run)
+    summaries = []
+    for run in (second_run, unchanged_run):
+        report = Path(run.summary["report"])
+        assert report.is_file()
+        components = [{**component, "seconds": 0} for component in run.summary["components"]]
+        summaries.append({**run.summary, "run_id": "", "report": report.name, "components": components})
+    assert summaries[0] == summaries[1]
+
+
+def without_times(lines: list[str], run: FinishedRun) -> list[str]:
+    """What a run printed, without its duration and its name."""
+    return [re.sub(r"\d+\.\d s$", "", line).replace(run.summary["run_id"], "RUN") for line in lines]
 
 
 def test_the_report_opens_in_a_browser(first_run: FinishedRun, workdir: Path, tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ from tfx.orchestration.portable import python_executor_operator
 from datasets.synthetic import generate
 from pipeline.local.backfill import Backfill, backfill, days_between
 from pipeline.local.dag_runner import ComponentRun
-from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, exit_status, prepare, run_day
-from pipeline.local.run_summary import RunSummary
+from pipeline.local.day_plan import plan_day
+from pipeline.local.day_run import prepare, run_day
+from pipeline.local.run_summary import DONE, FAILED, NOT_BLESSED, RunSummary, exit_status
 from pipeline.local.workdir import Workdir
 from pipeline_config import FEED
 from ranker.config.columns import Categorical, Features
@@ -68,9 +69,9 @@ class Team:
                 raise KilledError(kill_at)
 
         self.runs += 1
-        prepared = prepare(self.config, self.workdir, self.feed_log, day, refit, publish_withdrawn)
+        plan = plan_day(self.config, self.workdir, self.feed_log, day, refit, publish_withdrawn)
         with killed_when(kill_at):
-            return run_day(prepared, f"run-{self.runs:03d}", lambda component: None, on_end)
+            return run_day(prepare(plan), f"run-{self.runs:03d}", lambda component: None, on_end)
 
     def versions(self) -> list[str]:
         return complete_versions(str(self.workdir.serving_model))
@@ -246,7 +247,7 @@ def test_a_replay_takes_finished_days_as_they_are(team: Team, first: RunSummary,
 def test_a_day_after_a_rollback_goes_on_from_the_earlier_model(team: Team, second: RunSummary) -> None:
     done = roll_back(str(team.workdir.serving_model))
     assert team.manifest(done.version).rollback == Republished(done.republishes, done.instead_of)
-    following = prepare(team.config, team.workdir, team.feed_log, THIRD + timedelta(days=1))
+    following = plan_day(team.config, team.workdir, team.feed_log, THIRD + timedelta(days=1))
     assert following.start.parent == done.version
     assert following.start.train_days == (THIRD + timedelta(days=1) - SECOND).days
 
@@ -356,5 +357,5 @@ def test_a_day_that_is_missing_late_empty_or_there_twice_fails_before_anything_i
     fails_with("a copy of")
     shutil.rmtree(day)
     late.rename(day)
-    prepared = prepare(bad_day.config, bad_day.workdir, bad_day.feed_log, THIRD)
-    assert prepared.start.start == "incremental"
+    plan = plan_day(bad_day.config, bad_day.workdir, bad_day.feed_log, THIRD)
+    assert plan.start.start == "incremental"

@@ -6,7 +6,8 @@ import pytest
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.orchestration.pipeline import Pipeline
 
-from pipeline.pipeline import _MODEL_MAKERS, create_pipeline
+from pipeline.pipeline import create_pipeline
+from pipeline.training_plan import MODEL_MAKERS
 from pipeline_config import FEED
 from ranker.identity.code import PROJECT_ROOT, import_closure
 
@@ -39,11 +40,11 @@ def test_the_recipe_covers_every_component_whose_output_reaches_the_model(dag: P
     reaching = shaping(dag, "TowerTrainer") - {"TrainingStart"}
     assert reaching == {"FeedLogGen", "SchemaImporter", "Transform", "ForestTrainer", "LeafEncoder", "TowerTrainer"}
     executors = {executor_of(component) for component in dag.components if component.id in reaching}
-    assert executors <= set(_MODEL_MAKERS)
+    assert executors <= set(MODEL_MAKERS)
 
 
 def test_the_recipe_covers_how_transform_reads_columns() -> None:
-    assert PROJECT_ROOT / "ranker" / "features" / "representation.py" in import_closure(*_MODEL_MAKERS)
+    assert PROJECT_ROOT / "ranker" / "features" / "representation.py" in import_closure(*MODEL_MAKERS)
 
 
 def test_no_node_is_a_resolver(dag: Pipeline) -> None:
@@ -53,7 +54,7 @@ def test_no_node_is_a_resolver(dag: Pipeline) -> None:
 
 def test_the_recipe_does_not_cover_how_versions_are_published_and_withdrawn() -> None:
     """Otherwise a change there would make another training of every day."""
-    closure = {path.relative_to(PROJECT_ROOT).as_posix() for path in import_closure(*_MODEL_MAKERS)}
+    closure = {path.relative_to(PROJECT_ROOT).as_posix() for path in import_closure(*MODEL_MAKERS)}
     assert {path for path in closure if path.startswith("ranker/registry/")} == {
         f"ranker/registry/{name}.py" for name in ("__init__", "layout", "manifest", "plan")
     }

@@ -12,9 +12,19 @@ import pytest
 from rich.console import Console
 
 from pipeline.local import backfill as module
+from pipeline.local import day_run
 from pipeline.local.backfill import Backfill, backfill, days_between
-from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, later_model
-from pipeline.local.run_summary import ComponentSummary, Failure, MonitoringSummary, ObjectiveSummary, RunSummary
+from pipeline.local.day_plan import later_model
+from pipeline.local.run_summary import (
+    DONE,
+    FAILED,
+    NOT_BLESSED,
+    ComponentSummary,
+    Failure,
+    MonitoringSummary,
+    ObjectiveSummary,
+    RunSummary,
+)
 from pipeline.local.workdir import Workdir
 from pipeline_config import FEED
 from ranker.feed_log.layout import FeedLogError
@@ -43,7 +53,7 @@ class Days:
         self.alarms: dict[date, list[str]] = {}
         self.recipe = "recipe"
 
-    def prepare(
+    def plan_day(
         self,
         config: Any,
         workdir: Workdir,
@@ -65,14 +75,14 @@ class Days:
         assert manifest is not None
         return StartPlan("warm", "", parent, 1, "2026-03-08", parent_training=manifest.training_fingerprint)
 
-    def run_day(self, prepared: Any, run_id: str, on_start: Any, on_end: Any) -> RunSummary:
-        day = prepared.day
+    def run_day(self, plan: Any, run_id: str, on_start: Any, on_end: Any) -> RunSummary:
+        day = plan.day
         on_start("Pusher")
         self.ran.append(day)
         failed, blessed = day in self.failing, day not in self.held_back
         destination = str(self.workdir.serving_model)
-        withdrawal = read_withdrawals(destination).of_training(prepared.training.fingerprint)
-        not_pushed = withdrawal.text if withdrawal is not None and not prepared.publish_withdrawn else None
+        withdrawal = read_withdrawals(destination).of_training(plan.training.fingerprint)
+        not_pushed = withdrawal.text if withdrawal is not None and not plan.publish_withdrawn else None
         summary = RunSummary(
             run_id=run_id,
             config="feed",
@@ -80,8 +90,8 @@ class Days:
             feed_log="log",
             status="failed" if failed else "complete",
             failure=Failure("Transform", "no [column]") if failed else None,
-            training_fingerprint=prepared.training.fingerprint,
-            start=prepared.start,
+            training_fingerprint=plan.training.fingerprint,
+            start=plan.start,
             rows={} if failed else {"train": 3_000} | ({"replay": 6_000} if day > MONDAY else {}),
             monitoring=None if failed else MonitoringSummary("monitor.html", tuple(self.alarms.get(day, []))),
             objectives={}
@@ -95,7 +105,7 @@ class Days:
         folder.mkdir(parents=True)
         (folder / "summary.json").write_text(summary.to_json())
         if blessed and not failed and not_pushed is None:
-            manifest = Manifest(eval_day=day.isoformat(), training_fingerprint=prepared.training.fingerprint)
+            manifest = Manifest(eval_day=day.isoformat(), training_fingerprint=plan.training.fingerprint)
             version = max([0, *map(int, complete_versions(destination))]) + 1
             push(self.workdir.serving_model, str(version), manifest.to_json())
             reinstate(destination, StoredModel(f"{destination}/{version}"))
@@ -105,8 +115,9 @@ class Days:
 @pytest.fixture
 def days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Days:
     made = Days(tmp_path)
-    monkeypatch.setattr(module, "prepare", made.prepare)
-    monkeypatch.setattr(module, "run_day", made.run_day)
+    monkeypatch.setattr(module, "plan_day", made.plan_day)
+    monkeypatch.setattr(day_run, "prepare", lambda plan: plan)
+    monkeypatch.setattr(day_run, "run_day", made.run_day)
     for day in days_between(MONDAY, FRIDAY):
         (made.feed_log / f"day-{day}").mkdir(parents=True)
     return made
@@ -195,7 +206,7 @@ def test_an_earlier_day_never_replaces_a_later_days_model(days: Days) -> None:
 
 def test_a_refit_of_a_day_is_not_its_scheduled_training(days: Days) -> None:
     replay(days, end=march(9)[0])
-    refit = days.prepare(FEED, days.workdir, days.feed_log, march(10)[0], refit=True)
+    refit = days.plan_day(FEED, days.workdir, days.feed_log, march(10)[0], refit=True)
     days.run_day(refit, "refit", lambda component: None, None)
     days.ran = []
     status, text = replay(days, end=march(11)[0], run_id="second")

@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ import tensorflow as tf
 from pipeline.local import cli
 from pipeline.local.workdir import Workdir
 from pipeline_config import CONFIGS
+from ranker.identity.code import PROJECT_ROOT
 from ranker.registry.versions import find_serving_version
 from ranker.registry.withdrawal import withdraw
 from tests.ranker.registry.test_versions import of_training, push
@@ -120,7 +123,7 @@ def test_a_file_in_place_of_a_folder_of_the_workdir_is_named(
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
 
-@pytest.mark.parametrize("name", ["metadata.sqlite", "digests.json", ".lock"])
+@pytest.mark.parametrize("name", ["metadata.sqlite", "digests.json", "finished_run.json", ".lock"])
 def test_a_folder_in_place_of_a_file_of_the_workdir_is_named(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -336,3 +339,36 @@ def test_a_day_is_either_run_or_monitored(capsys: pytest.CaptureFixture[str]) ->
         cli.main(["--monitor", "2026-01-12", "--day", "2026-01-12"])
     assert end.value.code == cli.USAGE
     assert "not allowed with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--help"], "exit status"),
+        (["--config", "nope"], "pipeline_config.py has"),
+        (["--feed-log", "log", "--day", "2026-02-01"], "there is no folder for 2026-02-01"),
+        (["--feed-log", "log"], "no day to train on"),
+        (["--feed-log", "log", "--backfill", "2026-02-01:2026-02-02"], "none of the days"),
+        (["--rollback"], "there is no such folder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_help_and_errors_do_not_wait_for_tensorflow_and_tfx(arguments: list[str], message: str, tmp_path: Path) -> None:
+    (tmp_path / "log" / "day-2026-01-12").mkdir(parents=True)
+    code = """
+import sys
+from pipeline.local.cli import main
+try:
+    print("status", main(sys.argv[1:]))
+finally:
+    print("imported", [name for name in ("apache_beam", "tensorflow", "tfx") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments, *([] if "--help" in arguments else ["--workdir", "w"])],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert message in done.stdout + done.stderr
+    assert "imported []" in done.stdout

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,15 +13,18 @@ import pytest
 from rich.console import Console
 
 from pipeline.local import day_run as module
+from pipeline.local import displayed_run
 from pipeline.local import run as run_module
 from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
-from pipeline.local.day_run import DONE, FAILED, NOT_BLESSED, DayRun, exit_status, run_day
-from pipeline.local.run_summary import RunSummary
+from pipeline.local.day_plan import DayPlan
+from pipeline.local.day_run import DayRun, run_day
+from pipeline.local.run_summary import DONE, FAILED, NOT_BLESSED, RunSummary, exit_status
 from pipeline.local.workdir import Workdir
 from pipeline_config import FEED
 from ranker.command_line import explained
 from ranker.feed_log.writing import day_folder
 from ranker.identity.training import TrainingIdentity
+from ranker.registry.baseline import BaselineChoice
 from ranker.registry.plan import StartPlan
 from tests.pipeline.local.test_summary import EVALUATION
 from tests.ranker.registry.test_versions import of_training, push
@@ -76,7 +80,9 @@ def replace_alarms() -> Any:
 def prepared(tmp_path: Path) -> DayRun:
     workdir = Workdir(tmp_path / "workdir")
     pipeline: Any = type("Pipeline", (), {"components": []})
-    return DayRun(FEED, workdir, tmp_path / "log", DAY, StartPlan("cold", "first"), TRAINING, pipeline)
+    start, baseline = StartPlan("cold", "first"), BaselineChoice()
+    plan = DayPlan(FEED, workdir, tmp_path / "log", DAY, start, TRAINING, baseline, "none", False, {"the day": "9"})
+    return DayRun(plan, pipeline)
 
 
 def run(prepared: DayRun) -> tuple[RunSummary, RunSummary]:
@@ -86,7 +92,7 @@ def run(prepared: DayRun) -> tuple[RunSummary, RunSummary]:
 
 
 def written(prepared: DayRun) -> RunSummary:
-    return RunSummary.from_json((prepared.workdir.run("run") / "summary.json").read_text())
+    return RunSummary.from_json((prepared.plan.workdir.run("run") / "summary.json").read_text())
 
 
 def failing(error: BaseException) -> Callable[..., Any]:
@@ -104,7 +110,7 @@ def test_a_run_without_failures(runner: FakeRunner, prepared: DayRun) -> None:
     assert stored.problems == ()
     assert stored.monitoring is not None
     assert (stored.monitoring.alarms, stored.monitoring.error) == (("click: O/E is 2",), None)
-    assert (prepared.workdir.run("run") / "report.html").read_text() == "<p>report</p>"
+    assert (prepared.plan.workdir.run("run") / "report.html").read_text() == "<p>report</p>"
 
 
 @pytest.mark.parametrize(
@@ -161,10 +167,10 @@ def test_a_report_that_fails_after_the_push_fails_the_run_and_the_summary_names_
 def test_a_pusher_that_fails_after_its_rename_has_pushed(runner: FakeRunner, prepared: DayRun) -> None:
     runner.outcomes[1:] = [ComponentRun("Pusher", State.FAILED, 0.1, error="Input/output error")]
     assert run(prepared)[1].pushed_model is None
-    push(prepared.workdir.serving_model, "16", of_training("another"))
+    push(prepared.plan.workdir.serving_model, "16", of_training("another"))
     assert run(prepared)[1].pushed_model is None
-    push(prepared.workdir.serving_model, "17", of_training(TRAINING.fingerprint))
-    assert run(prepared)[1].pushed_model == str(prepared.workdir.serving_model / "17")
+    push(prepared.plan.workdir.serving_model, "17", of_training(TRAINING.fingerprint))
+    assert run(prepared)[1].pushed_model == str(prepared.plan.workdir.serving_model / "17")
 
 
 def test_a_report_that_cannot_be_copied_is_a_problem_in_the_summary(
@@ -230,6 +236,67 @@ def test_a_blessed_but_withdrawn_model_has_the_exit_status_of_a_model_that_is_no
     assert json.loads(stored.to_json())["not_pushed"].startswith("this model served as version 17 until")
 
 
+def leave_outputs(workdir: Workdir) -> None:
+    """What a real run leaves behind, beside its own folder."""
+    push(workdir.serving_model, "17", of_training(TRAINING.fingerprint))
+    for file in ("metadata.sqlite", "artifacts/Evaluator/gates.json", "monitoring/monitor.html"):
+        path = workdir.root / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "remembered"),
+    [
+        ("nothing", True),
+        ("component", False),
+        ("runner", False),
+        ("stopped", False),
+        ("copy", False),
+        ("monitor", False),
+        ("monitor stopped", False),
+        ("retention", False),
+        ("retention stopped", False),
+    ],
+)
+def test_only_a_run_that_finished_is_remembered(
+    runner: FakeRunner,
+    prepared: DayRun,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+    remembered: bool,
+) -> None:
+    workdir = prepared.plan.workdir
+    leave_outputs(workdir)
+    pushed: Properties = {"pushed": 1, "pushed_destination": str(workdir.serving_model / "17")}
+    runner.outcomes[1] = ComponentRun("Pusher", State.RAN, 0.5, {"pushed_model": [OutputArtifact("push", pushed)]})
+    run(prepared)
+    earlier = workdir.finished_run.read_text()
+    match change:
+        case "component":
+            runner.outcomes[-1] = ComponentRun("CalibrationReport", State.FAILED, 0.1, error="boom")
+        case "runner":
+            runner.then = RuntimeError("database is locked")
+        case "stopped":
+            runner.then = KeyboardInterrupt()
+        case "copy":
+            (tmp_path / "report" / "report.html").unlink()
+        case "monitor":
+            monkeypatch.setattr(module, "record_run", failing(RuntimeError("boom")))
+        case "monitor stopped":
+            monkeypatch.setattr(module, "record_run", failing(KeyboardInterrupt()))
+        case "retention":
+            monkeypatch.setattr(module, "remove_old_artifacts", failing(RuntimeError("database is locked")))
+        case "retention stopped":
+            monkeypatch.setattr(module, "remove_old_artifacts", failing(KeyboardInterrupt()))
+    with suppress(KeyboardInterrupt):
+        run_day(prepared, "again", lambda component: None, lambda outcome: None)
+    assert workdir.finished_run.exists() == remembered
+    if remembered:
+        assert workdir.finished_run.read_text() != earlier
+
+
 @pytest.mark.parametrize(
     ("change", "expected", "status"),
     [
@@ -264,8 +331,9 @@ def test_the_terminal_says_it_too(
         (tmp_path / "report" / "report.html").unlink()
     for day in (DAY - timedelta(days=1), DAY):
         day_folder(tmp_path / "log", day).mkdir(parents=True)
-    monkeypatch.setattr(run_module, "prepare", lambda *arguments: prepared)
+    monkeypatch.setattr(run_module, "plan_day", lambda *arguments: prepared.plan)
+    monkeypatch.setattr(displayed_run, "prepare", lambda plan: prepared)
     out = io.StringIO()
     console = Console(file=out, width=200)
-    assert run_module.run_pipeline(FEED, prepared.workdir, tmp_path / "log", DAY, "run", console) == status
+    assert run_module.run_pipeline(FEED, prepared.plan.workdir, tmp_path / "log", DAY, "run", console) == status
     assert expected in out.getvalue()

@@ -8,8 +8,15 @@ from pathlib import Path
 import pytest
 
 from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
-from pipeline.local.run_summary import ComponentSummary, Failure, GateSummary, MonitoringSummary, RunSummary
-from pipeline.local.summary import copy_report, rows_read, summarise, write_summary
+from pipeline.local.run_summary import (
+    ComponentSummary,
+    Failure,
+    GateSummary,
+    MonitoringSummary,
+    RunSummary,
+    write_summary,
+)
+from pipeline.local.summary import copy_report, rows_read, summarise
 from pipeline_config import CONFIGS
 from ranker.documents import DocumentError
 from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation
