@@ -1,7 +1,7 @@
 """What is known of a day's run before it starts, and everything that its outcome follows from; needs no TFX."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
@@ -78,7 +78,8 @@ def plan_day(
     state = destination_state(destination, training.fingerprint)
     inputs = {
         "the day": day.isoformat(),
-        "the config": to_json(config),
+        # Not as JSON, which leaves out some settings that shape no model.
+        "the config": repr(asdict(config)),
         "the schema": schema_text(config),
         "the code": code_fingerprint(*_CODE),
         "the installed packages": package_fingerprint(),

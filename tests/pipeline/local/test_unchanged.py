@@ -202,6 +202,13 @@ def test_another_setting_leads_to_a_full_run(finished: Finished, name: str) -> N
     assert finished.repeat() is None
 
 
+def test_a_vouched_column_leads_to_a_full_run(finished: Finished) -> None:
+    """It is no part of the config as JSON, but the gates go by it."""
+    features = replace(finished.config.features, vouched=finished.config.features.names[:1])
+    finished.config = replace(finished.config, features=features)
+    assert finished.repeat() is None
+
+
 def _other_code(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(day_plan, "code_fingerprint", lambda *modules: "other")
 
