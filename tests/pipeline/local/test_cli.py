@@ -6,14 +6,20 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
 from pipeline.local import cli
+from pipeline.local.day_plan import plan_day
+from pipeline.local.run_summary import RunSummary, write_summary
 from pipeline.local.workdir import Workdir
 from pipeline_config import CONFIGS
+from ranker.feed_log.writing import day_folder
 from ranker.identity.code import PROJECT_ROOT
 from ranker.registry.versions import find_serving_version
 from ranker.registry.withdrawal import withdraw
@@ -355,6 +361,27 @@ def test_a_day_is_either_run_or_monitored(capsys: pytest.CaptureFixture[str]) ->
 )
 def test_help_and_errors_do_not_wait_for_tensorflow_and_tfx(arguments: list[str], message: str, tmp_path: Path) -> None:
     (tmp_path / "log" / "day-2026-01-12").mkdir(parents=True)
+    said = in_a_fresh_process([*arguments, *([] if "--help" in arguments else ["--workdir", "w"])], tmp_path)
+    assert message in said
+    assert "imported []" in said
+
+
+def test_a_backfill_of_finished_days_does_not_wait_for_tensorflow_and_tfx(tmp_path: Path) -> None:
+    log, workdir, day = tmp_path / "log", Workdir(tmp_path / "w"), date(2026, 1, 12)
+    for logged in (date(2026, 1, 11), day):
+        day_folder(log, logged).mkdir(parents=True)
+        pq.write_table(pa.table({"click": [0.0, 1.0]}), day_folder(log, logged) / "part-0.parquet")
+    training = plan_day(CONFIGS["feed"], workdir, log, day).training.fingerprint
+    summary = RunSummary("monday", "feed", str(day), str(log), "complete", training, blessed=True)
+    write_summary(workdir.run("monday"), summary)
+    said = in_a_fresh_process(["--feed-log", "log", "--workdir", "w", "--backfill", f"{day}:{day}"], tmp_path)
+    assert f"{day}  blessed  by monday" in said
+    assert "status 0" in said
+    assert "imported []" in said
+
+
+def in_a_fresh_process(arguments: list[str], folder: Path) -> str:
+    """What the command prints in a process that has imported nothing before, its exit status and what it imported."""
     code = """
 import sys
 from pipeline.local.cli import main
@@ -363,12 +390,7 @@ try:
 finally:
     print("imported", [name for name in ("apache_beam", "tensorflow", "tfx") if name in sys.modules])
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments, *([] if "--help" in arguments else ["--workdir", "w"])],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert message in done.stdout + done.stderr
-    assert "imported []" in done.stdout
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT)}
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    return done.stdout + done.stderr
