@@ -11,6 +11,8 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, json_utils
 
 from components.artifacts import start_of
+from ranker.config.columns import Features
+from ranker.config.documents import from_json
 from ranker.features.transform import SplitFiles, analyse_and_transform, transform_by
 from ranker.registry.layout import TRANSFORM_GRAPH
 
@@ -44,12 +46,16 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         graph = artifact_utils.get_single_uri(output_dict["transform_graph"])
         scratch = os.path.join(graph, ".temp_path")
         if start.is_cold:
+            config = json_utils.loads(exec_properties["custom_config"])
             function = udf_utils.get_fn(exec_properties, standard_component_specs.PREPROCESSING_FN_KEY)
-            function = functools.partial(function, custom_config=json_utils.loads(exec_properties["custom_config"]))
-            analyse_and_transform(function, _ANALYSED, schema, splits, graph, self._make_beam_pipeline, scratch)
+            function = functools.partial(function, custom_config=config)
+            features = from_json(Features, config["features"])
+            analyse_and_transform(
+                function, features, _ANALYSED, schema, splits, graph, self._make_beam_pipeline, scratch
+            )
         else:
             earlier = os.path.join(state, TRANSFORM_GRAPH)
-            transform_by(earlier, schema, splits, self._make_beam_pipeline, scratch)
+            transform_by(earlier, splits, self._make_beam_pipeline, scratch)
         io_utils.delete_dir(scratch)
         if not start.is_cold:
             io_utils.copy_dir(earlier, graph)

@@ -1,7 +1,7 @@
 """The names that the pipeline uses itself, and which names columns and objectives may have.
 
 A column's name becomes a key of tf.Examples, an output of Transform (dense embeddings), an input of the forest and of
-the signatures, and part of a file's name (vocabularies). All of these are checked when a config is built, so that no
+the signatures, and a line of the vocabularies' file. All of these are checked when a config is built, so that no
 name fails hours later, or is silently confused with a tensor of the pipeline.
 """
 
@@ -55,7 +55,7 @@ RESERVED: Mapping[str, str] = MappingProxyType(
 """Name → what it is in the pipeline; no column and no objective may have it."""
 
 MAX_LENGTH = 100
-"""Bytes of a name in UTF-8. File systems allow 255 for a file's name, and Beam adds about 100 to a vocabulary's."""
+"""Bytes of a name in UTF-8."""
 
 _ODD = re.compile(r"[\s/,=\[\]<]")
 _ACCENTS = re.compile("[\u0300-\u036f]")  # those of Latin, Greek and Cyrillic letters; other scripts spell with marks

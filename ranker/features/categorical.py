@@ -1,5 +1,6 @@
 """Categorical columns: at most one string or integer per impression."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -9,9 +10,10 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.config.columns import Categorical
 from ranker.features import arrow, drafting
-from ranker.features.kind import FeatureKind, Transformed, Vocabulary
+from ranker.features.kind import FeatureKind, Transformed
 from ranker.features.log_column import LogColumn
-from ranker.features.tensors import RawColumns, Tensor, as_parsed, filled
+from ranker.features.tensors import RawColumns, Tensor, as_parsed
+from ranker.features.vocabularies import NO_RANK, Vocabularies
 
 
 class CategoricalKind(FeatureKind[Categorical]):
@@ -44,13 +46,18 @@ class CategoricalKind(FeatureKind[Categorical]):
         feature.value_count.max = 1
         return feature
 
-    def transform(self, columns: RawColumns, vocabulary: Vocabulary) -> Transformed:
-        """The value's rank; all values outside the vocabulary share the last rank."""
-        feature = self.column
-        ranks = vocabulary(columns.one_string(feature.name), feature.name, feature.vocabulary_size, "shared")
-        return Transformed(
-            forest=filled(ranks, tf.float32, float("nan")), codes=filled(ranks, tf.int64, feature.missing_code)
-        )
+    @classmethod
+    def transform(cls, features: Sequence[Categorical], columns: RawColumns, vocabularies: Vocabularies) -> Transformed:
+        """The values' ranks; all values outside a column's vocabulary share one code after the last rank."""
+        names = [feature.name for feature in features]
+        values = columns.texts(names)
+        ranks = vocabularies.ranks(values, names)
+        known = tf.where(ranks == NO_RANK, vocabularies.rest(names), ranks)
+        missing = tf.equal(values, "")
+        codes = tf.where(missing, tf.constant([feature.missing_code for feature in features], tf.int64), known)
+        forest = tf.where(missing, tf.constant(float("nan")), tf.cast(known, tf.float32))
+        shape = [None, len(names)]
+        return Transformed(forest=tf.ensure_shape(forest, shape), codes=tf.ensure_shape(codes, shape))
 
     def tensor_spec(self, name: str) -> tf.TensorSpec:
         """string [batch], "" where missing."""

@@ -1,5 +1,6 @@
 """Dense embeddings: a fixed-size float vector per impression, such as an embedding of a text or an image."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.config.columns import DenseEmbedding
 from ranker.features import arrow, drafting
-from ranker.features.kind import FeatureKind, Transformed, Vocabulary
+from ranker.features.kind import FeatureKind, Transformed
 from ranker.features.log_column import LogColumn
 from ranker.features.tensors import RawColumns, Tensor, as_parsed
+from ranker.features.vocabularies import Vocabularies
 
 
 class DenseKind(FeatureKind[DenseEmbedding]):
@@ -62,10 +64,15 @@ class DenseKind(FeatureKind[DenseEmbedding]):
         """A vector in every Example."""
         return drafting.required(column, cls.schema_type)
 
-    def transform(self, columns: RawColumns, vocabulary: Vocabulary) -> Transformed:
-        """The vector, unchanged."""
-        name, size = self.column.name, self.column.size
-        return Transformed(dense={name: tf.ensure_shape(columns.dense(name, 0.0, size), [None, size])})
+    @classmethod
+    def transform(
+        cls, features: Sequence[DenseEmbedding], columns: RawColumns, vocabularies: Vocabularies
+    ) -> Transformed:
+        """The vectors, unchanged."""
+        sizes = {feature.name: feature.size for feature in features}
+        return Transformed(
+            dense={name: tf.ensure_shape(columns.dense(name, 0.0, size), [None, size]) for name, size in sizes.items()}
+        )
 
     def tensor_spec(self, name: str) -> tf.TensorSpec:
         """float32 [batch, size]."""

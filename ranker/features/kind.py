@@ -9,10 +9,10 @@ An instance is one feature of a model, described by its part of the config.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy.typing as npt
 import pyarrow as pa
@@ -23,6 +23,7 @@ from ranker.config.columns import FeatureColumn
 from ranker.features.drafting import Seen
 from ranker.features.log_column import LogColumn
 from ranker.features.tensors import RawColumns, Tensor
+from ranker.features.vocabularies import Vocabularies
 
 C = TypeVar("C", bound=FeatureColumn)
 
@@ -84,30 +85,16 @@ class ColumnKind(ABC):
             representation.varlen_sparse_tensor.column_name = feature.name
 
 
-class Vocabulary(Protocol):
-    """Replaces strings by their frequency rank over the training days."""
-
-    def __call__(self, values: tf.SparseTensor, name: str, size: int, rest: Literal["shared", "none"]) -> Any:
-        """Codes, int64, in place of the values.
-
-        Args:
-            values: strings.
-            name: of the column; names the vocabulary's file.
-            size: number of values in the vocabulary, most frequent first.
-            rest: code of all other values: `shared` is `size`, `none` is -1.
-        """
-
-
 @dataclass(frozen=True)
 class Transformed:
-    """Transform's outputs for one feature.
+    """Transform's outputs for all features of one kind.
 
     Attributes:
-        forest: float32 [batch, inputs], the forest's inputs in the order of `FeatureColumn.forest_names`; NaN if
-            missing. Infinities are replaced later.
+        forest: float32 [batch, inputs], the forest's inputs: feature by feature, those of a feature in the order of
+            `FeatureColumn.forest_names`; NaN if missing. Infinities are replaced later.
         numbers: float32 [batch, numbers], which the towers read standardised; NaN if missing.
-        codes: int64 [batch, 1], in [0, `FeatureColumn.codes`), which the towers embed, and which may be the key of the
-            calibration.
+        codes: int64 [batch, features], each in [0, `FeatureColumn.codes`), which the towers embed, and which may be the
+            key of the calibration.
         dense: name → float32 [batch, size], embeddings for the towers.
     """
 
@@ -139,9 +126,19 @@ class FeatureKind(ColumnKind, Generic[C]):
         """The feature as a column of the feed log."""
         return LogColumn(self.column.name, self.name)
 
+    @classmethod
     @abstractmethod
-    def transform(self, columns: RawColumns, vocabulary: Vocabulary) -> Transformed:
-        """The feature's part of Transform's graph, which runs over the training days and inside the served model."""
+    def transform(cls, features: Sequence[C], columns: RawColumns, vocabularies: Vocabularies) -> Transformed:
+        """The kind's part of Transform's graph, which runs over the training days and inside the served model.
+
+        All features of the kind are handled as one tensor: the number of operations decides how long it takes to trace
+        and to load the graph, and to transform a few rows.
+
+        Args:
+            features: at least one, in the order of the config.
+            columns: of the rows.
+            vocabularies: of the categorical and multi-valued columns.
+        """
 
     @abstractmethod
     def tensor_spec(self, name: str) -> tf.TensorSpec:

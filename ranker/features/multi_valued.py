@@ -1,5 +1,6 @@
 """Multi-valued columns: a list of strings or integers per impression."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.config.columns import MultiValued
 from ranker.features import arrow, drafting
-from ranker.features.kind import FeatureKind, Transformed, Vocabulary
+from ranker.features.kind import FeatureKind, Transformed
 from ranker.features.log_column import LogColumn
 from ranker.features.tensors import RawColumns, Tensor, as_parsed
+from ranker.features.vocabularies import NO_RANK, Vocabularies
 
 
 class MultiValuedKind(FeatureKind[MultiValued]):
@@ -52,17 +54,23 @@ class MultiValuedKind(FeatureKind[MultiValued]):
         """Optional strings."""
         return drafting.optional_strings(column, seen)
 
-    def transform(self, columns: RawColumns, vocabulary: Vocabulary) -> Transformed:
-        """The number of values of the row, and one 0/1 column per value of the vocabulary."""
-        size = self.column.vocabulary_size
-        values = columns.strings(self.column.name)
-        codes = vocabulary(values, self.column.name, size, "none")
-        dense = tf.sparse.to_dense(codes, default_value=tf.constant(-1, codes.dtype))
-        # The maximum over no values is -inf.
-        hot = tf.ensure_shape(tf.maximum(tf.reduce_max(tf.one_hot(dense, size), axis=1), 0.0), [None, size])
-        present = tf.SparseTensor(values.indices, tf.ones_like(values.values, tf.float32), values.dense_shape)
-        count = tf.reshape(tf.sparse.reduce_sum(present, axis=1), [-1, 1])
-        return Transformed(forest=tf.concat([count, hot], axis=1))
+    @classmethod
+    def transform(cls, features: Sequence[MultiValued], columns: RawColumns, vocabularies: Vocabularies) -> Transformed:
+        """For each column the number of values of the row, and one 0/1 input per value of the vocabulary."""
+        names = [feature.name for feature in features]
+        widths = [len(feature.forest_names) for feature in features]
+        first = np.cumsum([0, *widths[:-1]])
+        rows, owners, values = columns.lists(names)
+        ranks = vocabularies.ranks(values, names, owners)
+        counts = tf.gather(tf.constant(first, tf.int64), owners)
+        hot = counts + 1 + tf.maximum(ranks, 0)
+        at = tf.stack([tf.concat([rows, rows], 0), tf.concat([counts, hot], 0)], axis=1)
+        added = tf.cast(tf.concat([tf.not_equal(values, ""), ranks != NO_RANK], 0), tf.float32)
+        sums = tf.scatter_nd(at, added, tf.stack([columns.rows(), tf.constant(sum(widths), tf.int64)]))
+        # A column's first input is the sum over the row's values; in the others a value counts once.
+        limits = np.ones(sum(widths), np.float32)
+        limits[first] = np.inf
+        return Transformed(forest=tf.ensure_shape(tf.minimum(sums, limits), [None, sum(widths)]))
 
     def tensor_spec(self, name: str) -> tf.TensorSpec:
         """string [batch, values], padded with ""."""

@@ -1,5 +1,6 @@
 """Numeric columns: at most one number per impression."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.config.columns import Numeric
 from ranker.features import arrow, drafting
-from ranker.features.kind import FeatureKind, Transformed, Vocabulary
+from ranker.features.kind import FeatureKind, Transformed
 from ranker.features.log_column import LogColumn
 from ranker.features.tensors import RawColumns, Tensor
+from ranker.features.vocabularies import Vocabularies
 
 _MISSING = float("nan")
 
@@ -57,10 +59,11 @@ class NumericKind(FeatureKind[Numeric]):
         representation.dense_tensor.shape.dim.add(size=1)
         representation.dense_tensor.default_value.float_value = _MISSING
 
-    def transform(self, columns: RawColumns, vocabulary: Vocabulary) -> Transformed:
-        """The number itself, for forest and towers."""
-        number = columns.one(self.column.name, _MISSING)
-        return Transformed(forest=number, numbers=number)
+    @classmethod
+    def transform(cls, features: Sequence[Numeric], columns: RawColumns, vocabularies: Vocabularies) -> Transformed:
+        """The numbers themselves, for forest and towers."""
+        numbers = columns.numbers([feature.name for feature in features])
+        return Transformed(forest=numbers, numbers=numbers)
 
     def tensor_spec(self, name: str) -> tf.TensorSpec:
         """float32 [batch], NaN if missing."""

@@ -4,28 +4,32 @@ The same graph runs over the training days in Beam and inside the SavedModel, so
 differ. The transformation of a column is defined by its kind, in its own file in this folder. The outputs of the graph
 are listed in `ranker/keys.py`.
 
-Vocabularies use TFT's sketch, which counts batches in C++: the exact analyzer sends each value through Beam separately
-and takes longer than everything else together. The sketch is exact up to a few times the requested size.
+The graph contains the vocabularies and moments of the training days as constants; `ranker.features.analysis` computes
+them. So it has no analyzers, and TFT traces it only to write it.
 """
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
 
 import tensorflow as tf
-import tensorflow_transform as tft
 
 from ranker import keys
 from ranker.config.columns import Features, Keys
 from ranker.config.documents import from_json
 from ranker.config.examination import Examination
+from ranker.features.analysis import Analysis
 from ranker.features.exposure import exposure_values
 from ranker.features.registry import feature_kinds
 from ranker.features.standardising import finite, standardised
 from ranker.features.tensors import RawColumns, Tensor
+from ranker.features.vocabularies import Vocabularies
 
 
-def preprocessing_fn(inputs: Mapping[str, Tensor], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-    """TFX's entry point; called by its dotted name.
+def preprocessing_fn(
+    inputs: Mapping[str, Tensor], custom_config: Mapping[str, Any], analysis: Analysis, vocabulary_file: str
+) -> dict[str, tf.Tensor]:
+    """TFT's preprocessing function; called by its dotted name.
 
     Args:
         inputs: the feed log's columns as parsed by the schema; a column that may be missing is sparse.
@@ -34,26 +38,36 @@ def preprocessing_fn(inputs: Mapping[str, Tensor], custom_config: Mapping[str, A
             of the calibration, if there is one; `examination`, the config part as JSON, and `randomised`, the column
             that says whether a position was drawn at random, where there is an examination model.
 
+        analysis: of the training days.
+        vocabulary_file: path of the file of their vocabularies.
+
     Returns:
         The tensors of `ranker/keys.py`, one row per impression.
     """
     features = from_json(Features, custom_config["features"])
     columns = RawColumns(inputs, features.names[0])
-    transformed = {name: kind.transform(columns, _vocabulary) for name, kind in feature_kinds(features)}
+    vocabularies = Vocabularies(analysis.vocabularies, vocabulary_file)
+    transformed = [
+        kind.transform([feature.column for _, feature in of_kind], columns, vocabularies)
+        for kind, of_kind in groupby(feature_kinds(features), lambda named: type(named[1]))
+    ]
 
-    forest = [one.forest for one in transformed.values() if one.forest is not None]
+    forest = [one.forest for one in transformed if one.forest is not None]
     outputs = {keys.FOREST_FEATURES: finite(tf.concat(forest, axis=1))}
-    if numbers := [one.numbers for one in transformed.values() if one.numbers is not None]:
-        outputs[keys.NUMERIC] = standardised(tf.concat(numbers, axis=1))
-    for one in transformed.values():
+    if numbers := [one.numbers for one in transformed if one.numbers is not None]:
+        outputs[keys.NUMERIC] = standardised(tf.concat(numbers, axis=1), analysis.moments)
+    for one in transformed:
         outputs.update(one.dense)
-    codes = {name: one.codes for name, one in transformed.items() if one.codes is not None}
-    if codes and custom_config.get("categorical_input"):
-        outputs[keys.CATEGORICAL] = tf.concat(list(codes.values()), axis=1)
-    if (by := custom_config.get("calibrated_by")) in codes:
-        outputs[keys.CALIBRATION_KEY] = codes[by]
+    matrices = [one.codes for one in transformed if one.codes is not None]
+    if matrices and custom_config.get("categorical_input"):
+        outputs[keys.CATEGORICAL] = tf.concat(matrices, axis=1)
+    coded = [column.name for column in features.columns if column.codes]
+    if (by := custom_config.get("calibrated_by")) in coded:
+        outputs[keys.CALIBRATION_KEY] = _codes_of([by], coded, matrices)
     if custom_config.get("examination"):
-        outputs.update(_for_examination(columns, features, codes, custom_config))
+        outputs.update(_for_examination(columns, features, custom_config))
+        if examined_by := from_json(Examination, custom_config["examination"]).by:
+            outputs[keys.EXAMINED_BY] = _codes_of(examined_by, coded, matrices)
     labels = [columns.one(name, 0) for name in custom_config["objectives"]]
     outputs[keys.LABELS] = tf.cast(tf.concat(labels, axis=1), tf.float32)
     viewer = columns.one(from_json(Keys, custom_config["keys"]).viewer, "")
@@ -61,27 +75,17 @@ def preprocessing_fn(inputs: Mapping[str, Tensor], custom_config: Mapping[str, A
     return outputs
 
 
-def _for_examination(
-    columns: RawColumns, features: Features, codes: Mapping[str, tf.Tensor], custom_config: Mapping[str, Any]
-) -> dict[str, tf.Tensor]:
+def _for_examination(columns: RawColumns, features: Features, custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
     """What the examination model reads: exposure, and which impressions stood at random positions."""
     missing = {one.name: "" if isinstance(one.default, str) else float("nan") for one in features.exposure}
     exposure = [columns.one(name, empty)[:, 0] for name, empty in missing.items()]
     outputs = {keys.EXPOSURE_VALUES: exposure_values(features.exposure, exposure)}
-    if by := from_json(Examination, custom_config["examination"]).by:
-        outputs[keys.EXAMINED_BY] = tf.concat([codes[name] for name in by], axis=1)
     session = columns.one(from_json(Keys, custom_config["keys"]).session, "")
     randomised = columns.one(custom_config["randomised"], 0) > 0
     outputs[keys.RANDOM_SESSION] = tf.where(randomised, tf.strings.to_hash_bucket_fast(session, 1 << 62), -1)
     return outputs
 
 
-def _vocabulary(values: tf.SparseTensor, name: str, size: int, rest: Literal["shared", "none"]) -> tf.SparseTensor:
-    """See `ranker.features.kind.Vocabulary`."""
-    return tft.experimental.compute_and_apply_approximate_vocabulary(
-        values,
-        default_value=-1,
-        top_k=size,
-        num_oov_buckets=1 if rest == "shared" else 0,
-        vocab_filename=f"vocabulary_{name}",
-    )
+def _codes_of(names: Sequence[str], coded: Sequence[str], matrices: Sequence[tf.Tensor]) -> tf.Tensor:
+    """int64 [batch, names], of the columns `coded` of which the matrices consist."""
+    return tf.gather(tf.concat(matrices, axis=1), [coded.index(name) for name in names], axis=1)

@@ -1,7 +1,10 @@
 """Numbers as inputs of the forest and the towers: without infinities, and standardised for the towers."""
 
+from dataclasses import dataclass
+
+import numpy as np
 import tensorflow as tf
-import tensorflow_transform as tft
+from numpy.typing import NDArray
 
 LARGEST = 15.0
 """Limit of a standardised number, in standard deviations from the mean.
@@ -18,13 +21,56 @@ if each is half of the column, and more than 1e-11 as long as the rarer number i
 """
 
 
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Moments of the signed logs of numeric columns, without missing values.
+
+    Attributes:
+        count: float64 [columns], number of values.
+        mean: float64 [columns]; 0 for a column without a value.
+        variance: float64 [columns], not corrected for the degree of freedom; 0 for a column without a value.
+    """
+
+    count: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+
+    @staticmethod
+    def of_nothing(columns: int) -> "Moments":
+        """The moments of columns without a value."""
+        return Moments(*np.zeros((3, columns)))
+
+    def merged(self, other: "Moments") -> "Moments":
+        """The moments of both sets of rows, by Chan's update, which is stable where the counts differ much."""
+        total = self.count + other.count
+        share = np.divide(other.count, total, out=np.zeros_like(total), where=total > 0)
+        gap = other.mean - self.mean
+        mean = self.mean + share * gap
+        variance = self.variance + share * (other.variance - self.variance + (other.mean - mean) * gap)
+        return Moments(total, mean, variance)
+
+
+def batch_moments(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The attributes of `Moments` for the numbers of a batch.
+
+    Args:
+        numbers: float32 [batch, columns], NaN if missing.
+    """
+    logs = _signed_logs(numbers)
+    present = ~tf.math.is_nan(logs)
+    count = tf.reduce_sum(tf.cast(present, tf.float64), axis=0)
+    mean = tf.math.divide_no_nan(tf.reduce_sum(tf.where(present, logs, tf.zeros_like(logs)), axis=0), count)
+    squares = tf.where(present, tf.square(logs - mean), tf.zeros_like(logs))
+    return count, mean, tf.math.divide_no_nan(tf.reduce_sum(squares, axis=0), count)
+
+
 def finite(numbers: tf.Tensor) -> tf.Tensor:
     """Replaces infinities, which XGBoost refuses, by the largest floats; NaN, XGBoost's missing value, is kept."""
     limit = tf.where(numbers > 0, numbers.dtype.max, numbers.dtype.min)
     return tf.where(tf.math.is_inf(numbers), limit, numbers)
 
 
-def standardised(numbers: tf.Tensor) -> tf.Tensor:
+def standardised(numbers: tf.Tensor, moments: Moments) -> tf.Tensor:
     """Signed log, then mean 0 and variance 1 over the non-missing values, clipped to [-LARGEST, LARGEST].
 
     The log reduces the heavy tails of counts. Everything is in float64: the logs of a column with a large offset, such
@@ -32,18 +78,21 @@ def standardised(numbers: tf.Tensor) -> tf.Tensor:
 
     Args:
         numbers: float32 [batch, columns], NaN if missing.
+        moments: of the columns over the analysed rows.
 
     Returns:
         float32 [batch, columns]; 0 if missing. A column that was constant or missing in all analysed rows is always 0.
     """
-    bounded = tf.cast(finite(numbers), tf.float64)
-    logs = tf.sign(bounded) * tf.math.log1p(tf.abs(bounded))
-    # Both ignore NaN, per column.
-    mean = tft.mean(logs, reduce_instance_dims=False)
-    deviation = tf.sqrt(tft.var(logs, reduce_instance_dims=False))
-    # For a column without a value both are NaN, and comparisons with NaN are false.
-    varies = deviation > _CONSTANT * tf.abs(mean)
-    scores = (logs - mean) / tf.where(varies, deviation, tf.ones_like(deviation))
+    logs = _signed_logs(numbers)
+    deviation = np.sqrt(moments.variance)
+    varies = deviation > _CONSTANT * np.abs(moments.mean)
+    scores = (logs - moments.mean) / np.where(varies, deviation, 1.0)
     known = varies & ~tf.math.is_nan(logs)
     clipped = tf.clip_by_value(scores, tf.constant(-LARGEST, tf.float64), tf.constant(LARGEST, tf.float64))
     return tf.cast(tf.where(known, clipped, tf.zeros_like(clipped)), tf.float32)
+
+
+def _signed_logs(numbers: tf.Tensor) -> tf.Tensor:
+    """float64, of the shape of `numbers`; NaN where they are."""
+    bounded = tf.cast(finite(numbers), tf.float64)
+    return tf.sign(bounded) * tf.math.log1p(tf.abs(bounded))

@@ -1,6 +1,6 @@
 """Raw columns as tensors: in Transform's graph, and as its inputs in serving."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import tensorflow as tf
@@ -11,8 +11,8 @@ Tensor: TypeAlias = tf.Tensor | tf.SparseTensor
 class RawColumns:
     """The inputs of Transform's graph, as dense or sparse tensors.
 
-    The batch size is computed only once, because TFT traces the graph many times and every operation takes time. It is
-    computed from a feature, because serving has no labels.
+    The batch size is computed only once, because every operation takes time when the graph is traced and when it runs.
+    It is computed from a feature, because serving has no labels.
 
     Args:
         inputs: column → tensor, as read with the schema.
@@ -29,6 +29,29 @@ class RawColumns:
         """[batch, 1], with `default` for a missing value."""
         return self.dense(name, default, 1)
 
+    def numbers(self, names: Sequence[str]) -> tf.Tensor:
+        """float32 [batch, names], one number per column; NaN for a missing value."""
+        return tf.concat([self.one(name, float("nan")) for name in names], axis=1)
+
+    def texts(self, names: Sequence[str]) -> tf.Tensor:
+        """string [batch, names], one string per column; "" for a missing value."""
+        return tf.concat([self.one(name, "") for name in names], axis=1)
+
+    def lists(self, names: Sequence[str]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """All strings of the columns, one column after the other, possibly with empty ones.
+
+        Returns:
+            The row int64, the index of the column in `names` int64, and the string of each; all [strings].
+        """
+        sparse = [self._sparse(name) for name in names]
+        owners = [tf.fill(tf.shape(tensor.values), tf.constant(i, tf.int64)) for i, tensor in enumerate(sparse)]
+        rows = tf.concat([tensor.indices for tensor in sparse], axis=0)[:, 0]
+        return rows, tf.concat(owners, axis=0), tf.concat([tensor.values for tensor in sparse], axis=0)
+
+    def rows(self) -> tf.Tensor:
+        """int64 scalar, the batch size."""
+        return self._batch
+
     def dense(self, name: str, default: Any, size: int) -> tf.Tensor:
         """[batch, size], with `default` for missing values."""
         tensor = self._inputs[name]
@@ -39,21 +62,12 @@ class RawColumns:
 
     def strings(self, name: str) -> tf.SparseTensor:
         """All strings of each row without empty ones, which FeedLogGen does not write."""
-        tensor = self._inputs[name]
-        if not isinstance(tensor, tf.SparseTensor):
-            return tf.sparse.from_dense(tensor)
+        tensor = self._sparse(name)
         return tf.sparse.retain(tensor, tf.not_equal(tensor.values, ""))
 
-    def one_string(self, name: str) -> tf.SparseTensor:
-        """[batch, 1] strings; an empty string is missing."""
-        kept = self.strings(name)
-        return tf.SparseTensor(kept.indices, kept.values, self._one)
-
-
-def filled(column: tf.SparseTensor, dtype: tf.DType, missing: float) -> tf.Tensor:
-    """[batch, 1], from a column with at most one value per row, with `missing` for a row without a value."""
-    typed = tf.SparseTensor(column.indices, tf.cast(column.values, dtype), column.dense_shape)
-    return tf.ensure_shape(tf.sparse.to_dense(typed, default_value=tf.constant(missing, dtype)), [None, 1])
+    def _sparse(self, name: str) -> tf.SparseTensor:
+        tensor = self._inputs[name]
+        return tensor if isinstance(tensor, tf.SparseTensor) else tf.sparse.from_dense(tensor)
 
 
 def as_parsed(values: tf.Tensor, present: tf.Tensor, spec: Any) -> Any:

@@ -18,6 +18,7 @@ from benchmarks.part_run import run_up_to
 from ranker import keys
 from ranker.config.pipeline import PipelineConfig
 from ranker.examples import example_files, parsed_batches
+from ranker.features.vocabularies import read_vocabulary
 from ranker.forest.train import are_held_out
 
 Probabilities = NDArray[np.float32]
@@ -99,7 +100,7 @@ def held_out_day(config: PipelineConfig, feed_log: Path, day: date, work: Path, 
     examples = outputs["transformed_examples"]
     train, test = (read_rows(examples / f"Split-{split}", spec) for split in ("train", "eval"))
     vocabularies = {
-        column: tuple(value.decode() for value in graph.vocabulary_by_name(f"vocabulary_{column}"))
+        column: tuple(value.decode() for value in read_vocabulary(str(outputs["transform_graph"]), column))
         for column in {column for columns in config.slices for column in columns}
     }
     return HeldOutDay(config, day, examples, train, test, vocabularies)

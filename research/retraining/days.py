@@ -8,7 +8,6 @@ import apache_beam as beam
 import tensorflow_transform as tft
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
-from tfx.utils import io_utils
 
 from benchmarks.part_run import run_up_to
 from pipeline.local.run import BEAM_ARGS
@@ -117,10 +116,9 @@ def _read(graph: Path, folder: Path) -> Rows:
 
 
 def _transform_eval(graph: Path, made: dict[str, Path], folder: Path) -> None:
-    schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(str(made["schema"])))
     with atomic_folder(folder) as building:
         split = SplitFiles("eval", str(made["examples"] / "Split-eval" / "*"), str(building / _PREFIX))
-        transform_by(str(graph), schema, [split], _pipeline, str(folder.with_name(".scratch")))
+        transform_by(str(graph), [split], _pipeline, str(folder.with_name(".scratch")))
 
 
 def _pipeline() -> beam.Pipeline:

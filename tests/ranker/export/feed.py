@@ -11,12 +11,10 @@ import apache_beam as beam
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
 import xgboost as xgb
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tensorflow_transform.tf_metadata.dataset_metadata import DatasetMetadata
 
 from ranker import keys
 from ranker.config.columns import Categorical, DenseEmbedding, Features, Keys, MultiValued
@@ -28,6 +26,7 @@ from ranker.export.raw_features import RawFeatures
 from ranker.features.preprocessing import preprocessing_fn
 from ranker.features.registry import feature_kinds
 from ranker.features.representation import add_tensor_representations
+from ranker.features.transform import SplitFiles, analyse_and_transform
 from ranker.forest.graph import ForestLeaves
 from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
@@ -240,18 +239,19 @@ def transform_graph(
         "calibrated_by": "device",
         **further,
     }
-    metadata = DatasetMetadata(schema)
-    with tft_beam.Context(temp_dir=str(folder / "tmp")), beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        # TFT's row encoder supports no default for a dense column.
-        gaps = {name: [float("nan")] for name in FEATURES.numeric}
-        data = pipeline | beam.Create([row | {n: gap for n, gap in gaps.items() if not row[n]} for row in rows])
-        analyse = tft_beam.AnalyzeAndTransformDataset(partial(preprocessing_fn, custom_config=config))
-        (transformed, transformed_metadata), transform_fn = (data, metadata) | analyse
-        _ = transform_fn | tft_beam.WriteTransformFn(str(folder / "graph"))
-        raw_folder = str(folder / "graph" / tft.TFTransformOutput.RAW_METADATA_DIR)
-        _ = metadata | tft_beam.WriteMetadata(raw_folder, pipeline)
-        coder = tft.coders.ExampleProtoCoder(transformed_metadata.schema)
-        _ = transformed | beam.Map(coder.encode) | beam.io.WriteToTFRecord(str(folder / "transformed"))
+    with tf.io.TFRecordWriter(str(folder / "raw")) as writer:
+        for record in serialized(rows):
+            writer.write(record)
+    analyse_and_transform(
+        partial(preprocessing_fn, custom_config=config),
+        features,
+        "train",
+        schema,
+        [SplitFiles("train", str(folder / "raw"), str(folder / "transformed"))],
+        str(folder / "graph"),
+        lambda: beam.Pipeline(runner=FnApiRunner()),
+        str(folder / "scratch"),
+    )
     return folder / "graph"
 
 

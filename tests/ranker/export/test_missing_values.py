@@ -131,7 +131,6 @@ def trained(feed: TinyFeed, tmp_path_factory: pytest.TempPathFactory) -> dict[st
             writer.write(logged_example(CASES[name].column, value, number))
     transform_by(
         str(feed.graph),
-        SCHEMA,
         [SplitFiles("train", str(folder / "raw-*"), str(folder / "rows" / "part"))],
         lambda: beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])),
         str(folder / "tmp"),

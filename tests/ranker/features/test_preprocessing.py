@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+from tensorflow_transform.tf_metadata import schema_utils
 
 from ranker import keys
 from ranker.config.columns import Categorical, DenseEmbedding, Features, Keys, MultiValued
 from ranker.config.documents import to_json
 from ranker.features.preprocessing import preprocessing_fn
+from ranker.features.transform import SplitFiles, analyse_and_transform
 
 FEATURES = Features(
     numeric=("age", "fans"),
@@ -55,43 +55,59 @@ def transformed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.
     return _apply(out, rows), out
 
 
-def _analysed(folder: Path, rows: list[dict[str, list[Any]]]) -> Path:
+def _analysed(
+    folder: Path,
+    rows: list[dict[str, list[Any]]],
+    features: Features = FEATURES,
+    spec: dict[str, Any] = SPEC,
+) -> Path:
     """Analyses rows and returns the folder of the transform graph."""
     config = {
-        "features": to_json(FEATURES),
+        "features": to_json(features),
         "keys": to_json(Keys()),
         "objectives": ["ad_click", "like"],
         "categorical_input": True,
         "calibrated_by": "device",
     }
-    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(SPEC))
-    out = folder / "graph"
-    with tft_beam.Context(temp_dir=str(folder / "tmp")), beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        data = pipeline | beam.Create(rows)
-        transform_fn = (data, metadata) | tft_beam.AnalyzeDataset(partial(preprocessing_fn, custom_config=config))
-        transform_fn | tft_beam.WriteTransformFn(str(out))
-    return out
+    with tf.io.TFRecordWriter(str(folder / "raw")) as writer:
+        for record in _serialized(rows, spec):
+            writer.write(record)
+    analyse_and_transform(
+        partial(preprocessing_fn, custom_config=config),
+        features,
+        "train",
+        schema_utils.schema_from_feature_spec(spec),
+        [SplitFiles("train", str(folder / "raw"), str(folder / "transformed"))],
+        str(folder / "graph"),
+        lambda: beam.Pipeline(runner=FnApiRunner()),
+        str(folder / "scratch"),
+    )
+    return folder / "graph"
 
 
-def _apply(graph: Path, rows: list[dict[str, list[Any]]]) -> dict[str, np.ndarray]:
+def _apply(graph: Path, rows: list[dict[str, list[Any]]], spec: dict[str, Any] = SPEC) -> dict[str, np.ndarray]:
     output = tft.TFTransformOutput(str(graph))
-    return {name: tensor.numpy() for name, tensor in output.transform_raw_features(_parse(rows)).items()}
+    return {name: tensor.numpy() for name, tensor in output.transform_raw_features(_parse(rows, spec)).items()}
 
 
-def _parse(rows: list[dict[str, list[Any]]], spec: dict[str, Any] | None = None) -> dict[str, Any]:
+def _parse(rows: list[dict[str, list[Any]]], spec: dict[str, Any]) -> dict[str, Any]:
+    return tf.io.parse_example(_serialized(rows, spec), spec)
+
+
+def _serialized(rows: list[dict[str, list[Any]]], spec: dict[str, Any]) -> list[bytes]:
     serialized = []
     for row in rows:
         example = tf.train.Example()
         for name, values in row.items():
             feature = example.features.feature[name]
-            if SPEC[name].dtype == tf.string:
-                feature.bytes_list.value.extend(value.encode() for value in values)
-            elif SPEC[name].dtype == tf.int64:
+            if spec[name].dtype == tf.string:
+                feature.bytes_list.value.extend(v if isinstance(v, bytes) else v.encode() for v in values)
+            elif spec[name].dtype == tf.int64:
                 feature.int64_list.value.extend(values)
             else:
                 feature.float_list.value.extend(values)
         serialized.append(example.SerializeToString())
-    return tf.io.parse_example(serialized, spec or SPEC)
+    return serialized
 
 
 def test_forest_features_hold_values_ranks_and_multi_hot(transformed: tuple[dict[str, np.ndarray], Path]) -> None:
@@ -196,3 +212,50 @@ def test_columns_without_a_single_value_are_missing_and_take_any_served_value(tm
     )
     assert 0 <= served[keys.CATEGORICAL][0, 0] < 3
     assert served[keys.NUMERIC][0, 0] == 0
+
+
+ODD = Features(
+    categorical=(Categorical("device", vocabulary_size=4), Categorical("0", vocabulary_size=3), Categorical("city")),
+    multi_valued=(MultiValued("topics", vocabulary_size=3), MultiValued("tags", vocabulary_size=5)),
+)
+ODD_ROWS: list[dict[str, list[Any]]] = [
+    {"device": ["0=x"], "0": ["x"], "city": ["東京"], "topics": ["x", "x", "y"], "tags": []},
+    {"device": ["x"], "0": ["x"], "city": ["a\nb"], "topics": ["y"], "tags": ["x", "é", "z"]},
+    {"device": ["=device"], "0": ["1=x"], "city": [b"\xff"], "topics": [], "tags": ["z", "q"]},
+    {"device": ["0=x"], "0": [], "city": ["東京"], "topics": ["", "w"], "tags": ["1=x", "1=x"]},
+    {"device": [""], "0": ["y"], "city": [], "topics": ["w", "", "x"], "tags": ["z"]},
+]
+UNSEEN: dict[str, list[Any]] = {"device": ["1=x"], "0": ["0=x"], "city": ["x"], "topics": ["z", "x"], "tags": ["w"]}
+
+
+def test_odd_values_are_kept_apart_by_their_column(tmp_path: Path) -> None:
+    """Equal values in several columns, values that look like keys of the table, ties, unseen and empty ones."""
+    rest: dict[str, list[Any]] = {
+        "age": [],
+        "fans": [],
+        "embedding": [0.0, 0.0],
+        "ad_click": [0],
+        "like": [0],
+        "viewer_id": ["v"],
+    }
+    rows = [rest | row for row in ODD_ROWS]
+    spec = SPEC | {name: tf.io.VarLenFeature(tf.string) for name in ODD.names}
+    outputs = _apply(_analysed(tmp_path, rows, ODD, spec), [*rows, rest | UNSEEN], spec)
+    # The vocabularies, by descending count and then by descending bytes:
+    # device: 0=x (2), x, =device; 0: x (2), y, 1=x; city: 東京 (2), \xff, and none with a line break;
+    # topics: x (3), y (2), w (2); tags: z (3), 1=x (2), é, x, q.
+    np.testing.assert_array_equal(
+        outputs[keys.CATEGORICAL], [[0, 0, 0], [1, 0, 2], [2, 2, 1], [0, 4, 0], [5, 1, 1001], [3, 3, 2]]
+    )
+    nan = np.nan
+    np.testing.assert_array_equal(
+        outputs[keys.FOREST_FEATURES],
+        [
+            [0, 0, 0, 3, 1, 1, 0, 0, 0, 0, 0, 0, 0],
+            [1, 0, 2, 1, 0, 1, 0, 3, 1, 0, 1, 1, 0],
+            [2, 2, 1, 0, 0, 0, 0, 2, 1, 0, 0, 0, 1],
+            [0, nan, 0, 1, 0, 0, 1, 2, 0, 1, 0, 0, 0],
+            [nan, 1, nan, 2, 1, 0, 1, 1, 1, 0, 0, 0, 0],
+            [3, 3, 2, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0],
+        ],
+    )

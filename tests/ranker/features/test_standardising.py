@@ -132,6 +132,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Graph:
     config = {"features": to_json(FEATURES), "keys": to_json(Keys()), "objectives": ["click"]}
     analyse_and_transform(
         partial(preprocessing_fn, custom_config=config),
+        FEATURES,
         "train",
         schema,
         [SplitFiles("train", str(folder / "raw-*"), str(folder / "rows" / "part"))],
