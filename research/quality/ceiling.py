@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from datasets.synthetic.feed import TRUTH
 from ranker.feed_log.writing import day_folder
-from research.matching import RowIndex, numeric_features
+from research.matching import numeric_features
+from research.quality.logged import places_in_log
 from research.quality.rows import HeldOutDay
 
 
@@ -19,8 +20,6 @@ class BayesOptimum:
 
     They are those given everything. A model that knows the logged columns only can at best reach the expectation over
     the viewers' hidden tastes (the column `click_tastes_averaged_out` of the truth).
-
-    Transform keeps no ids, so rows are matched by their numeric features.
 
     Attributes:
         log: the feed log's folder.
@@ -34,15 +33,7 @@ class BayesOptimum:
         Raises:
             ValueError: a row is not in the log.
         """
-        numeric, objectives = list(day.config.features.numeric), list(day.config.objective_names)
-        log, truth = (
-            arrow.dataset(day_folder(root, day.day), format="parquet").to_table(columns=columns)
-            for root, columns in ((self.log, numeric), (self.log / TRUTH, objectives))
-        )
-        try:
-            found = RowIndex(numeric_features(log, numeric)).find(day.test.features[:, : len(numeric)])
-        except ValueError as error:
-            raise ValueError(
-                f"{day.source}: has rows that are not in {day_folder(self.log, day.day)}: {error}"
-            ) from error
-        return numeric_features(truth, objectives)[found]
+        objectives = list(day.config.objective_names)
+        folder = day_folder(self.log / TRUTH, day.day)
+        truth = arrow.dataset(folder, format="parquet").to_table(columns=objectives)
+        return numeric_features(truth, objectives)[places_in_log(self.log, day).held_out]

@@ -1,7 +1,8 @@
 """Figures for the JSON and tables for the page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Literal
 
 from benchmarks import pages
@@ -9,12 +10,14 @@ from benchmarks.harness import Figure
 from benchmarks.pages import Column, words
 from research.intervals import SeedEstimate
 from research.quality.slices import LEAST_POSITIVES, Cell
-from research.quality.statistics import Judged
 from research.quality.study import QualityResults
 
 OURS = "ours"
 CEILING = "Bayes optimum"
 
+_Metric = Literal["auc", "gauc", "normalized_entropy", "o_over_e", "calibration_error", "utility_ndcg", "top_utility"]
+_OF_OBJECTIVES: tuple[tuple[_Metric, str], ...] = (("auc", "AUC"), ("gauc", "GAUC"), ("normalized_entropy", "NE"))
+_LESS_IS_BETTER: tuple[_Metric, ...] = ("normalized_entropy",)
 _SLICE_LIMITS = (0.9, 1.1)
 
 
@@ -24,55 +27,63 @@ def title(feed: str) -> str:
 
 
 def figures(results: QualityResults) -> list[Figure]:
-    """Our AUC and normalized entropy per objective, compared with the best rival's and with the ceiling's."""
+    """Our AUC, GAUC and normalized entropy per objective, and our NDCG of the utility, compared with the best rival's
+    and with the ceiling's.
+
+    A metric without a value, such as the GAUC of an objective without a pair in any session, has no figure.
+    """
     made = []
     data = results.feed.name
     for row in _summary(results):
-        ours = row.ours
         if CEILING in results.judged:
-            made += _beside_the_truth(f"{data}.{row.objective}", ours, results.judged[CEILING][row.index])
-        auc, entropy = row.best_auc, row.best_entropy
-        made.append(
-            Figure(
-                f"{data}.auc.{row.objective}",
-                ours.auc.value,
-                auc.judged.auc.value,
-                "AUC",
-                1.0,
-                note=f"the best rival is {auc.name}; difference {_difference(ours.auc - auc.judged.auc)}",
-            )
-        )
-        difference = ours.normalized_entropy - entropy.judged.normalized_entropy
-        made.append(
-            Figure(
-                f"{data}.normalized_entropy.{row.objective}",
-                ours.normalized_entropy.value,
-                entropy.judged.normalized_entropy.value,
-                "NE",
-                1.0,
-                target_is_least=False,
-                note=f"the best rival is {entropy.name}; difference {_difference(difference)}",
-            )
-        )
+            made += _beside_the_truth(f"{data}.{row.objective}", _model(results, CEILING, row.index))
+        for metric, unit in _OF_OBJECTIVES:
+            made += _against_the_best(f"{data}.{metric}.{row.objective}", unit, metric, row.rivals)
+    if CEILING in results.judged:
+        made += _below_the_best_possible(f"{data}.utility.ceiling", "NDCG", "utility_ndcg", _model(results, CEILING))
+    k = results.feed.config.utility.k
+    made += _against_the_best(f"{data}.ndcg_at_{k}.utility", "NDCG", "utility_ndcg", _rivals(results))
     return made
 
 
-def _beside_the_truth(name: str, ours: Judged, truth: Judged) -> list[Figure]:
-    """Our AUC compared with the best possible, and our O/E with that of the true probabilities."""
-    missing = truth.auc - ours.auc
-    low, high = missing.interval
-    below = f"{missing.value:.4f} below the best possible (95 % interval {low:.4f} to {high:.4f})"
-    expected, true = ours.o_over_e.value, truth.o_over_e.value
+def _against_the_best(name: str, unit: str, metric: _Metric, rivals: Sequence["_Model"]) -> list[Figure]:
+    best = _best(rivals, metric)
+    ours, its = best.ours[metric].value, best.its[metric].value
+    if isnan(ours):
+        return []
+    beaten = sum(model.is_beaten(metric) for model in rivals)
+    note = (
+        f"the best rival is {best.name}; difference {_difference(best.difference(metric))}; significantly better than "
+        f"{beaten} of {len(rivals)} rivals"
+    )
+    return [Figure(name, ours, its, unit, 1.0, metric not in _LESS_IS_BETTER, note)]
+
+
+def _beside_the_truth(name: str, truth: "_Model") -> list[Figure]:
+    """Our AUC and GAUC compared with the best possible, and our O/E with that of the true probabilities."""
+    expected, true = truth.ours["o_over_e"].value, truth.its["o_over_e"].value
     return [
-        Figure(f"{name}.ceiling", ours.auc.value, truth.auc.value, "AUC", note=below),
+        *_below_the_best_possible(f"{name}.ceiling", "AUC", "auc", truth),
+        *_below_the_best_possible(f"{name}.gauc_ceiling", "GAUC", "gauc", truth),
         Figure(
             f"{name}.o_over_e", expected, true, "O/E", note=f"the true probabilities over ours: {expected / true:.4f}"
         ),
     ]
 
 
+def _below_the_best_possible(name: str, unit: str, metric: _Metric, truth: "_Model") -> list[Figure]:
+    ours, best = truth.ours[metric].value, truth.its[metric].value
+    if isnan(ours):
+        return []
+    missing = truth.its[metric] - truth.ours[metric]
+    low, high = missing.interval
+    below = f"{missing.value:.4f} below the best possible (95 % interval {low:.4f} to {high:.4f})"
+    return [Figure(name, ours, best, unit, note=below)]
+
+
 def markdown(results: QualityResults, command: str, picture: str | None = None) -> str:
-    """A summary, one table per objective with every model and its paired difference from ours, and O/E by slice.
+    """A summary, a table of the ranking by utility and one per objective, each with every model and its paired
+    difference from ours, and O/E by slice.
 
     Args:
         results: of one feed.
@@ -84,7 +95,8 @@ def markdown(results: QualityResults, command: str, picture: str | None = None) 
         pages.origin(command),
         f"Held-out days: {days}; {results.rows:,} impressions, pooled; "
         f"{pages.counted(results.seeds, 'seed')}. Differences are ours minus the model's: "
-        "above zero is better for AUC, below for normalized entropy (NE). Intervals are 95 %, over "
+        "above zero is better, but below for normalized entropy (NE). GAUC is AUC within sessions, weighted by pairs. "
+        "Intervals are 95 %, over "
         "viewers (bootstrap) and seeds (Student's t). XGBoost, LR, MMoE and PLE chose their settings (the last two "
         "only their number of epochs) once per day, on a tenth of the training viewers; all models were then trained "
         "on all rows.",
@@ -92,8 +104,10 @@ def markdown(results: QualityResults, command: str, picture: str | None = None) 
     ]
     if picture:
         blocks.append(pages.picture("Differences between our AUC and each model's", picture))
+    blocks += _by_utility(results)
     for index, objective in enumerate(results.feed.config.objective_names):
-        blocks.append(pages.heading(f"{objective} ({results.positives[index]:,} positives)"))
+        pairs = pages.counted(results.rankings[OURS].pairs[index], "pair")
+        blocks.append(pages.heading(f"{objective} ({results.positives[index]:,} positives, {pairs} within sessions)"))
         blocks.append(pages.table(_MODELS, _models(results, index)))
     if results.cells:
         blocks += _by_slice(results)
@@ -102,23 +116,39 @@ def markdown(results: QualityResults, command: str, picture: str | None = None) 
 
 @dataclass(frozen=True)
 class _Model:
-    """A model's results for one objective, together with ours."""
+    """A model's metrics, together with ours."""
 
     name: str
-    judged: Judged
-    ours: Judged
+    its: Mapping[_Metric, SeedEstimate]
+    ours: Mapping[_Metric, SeedEstimate]
+
+    def difference(self, metric: _Metric) -> SeedEstimate:
+        """Ours minus the model's."""
+        return self.ours[metric] - self.its[metric]
+
+    def is_beaten(self, metric: _Metric) -> bool:
+        """Whether ours is significantly better."""
+        low, high = self.difference(metric).interval
+        return high < 0 if metric in _LESS_IS_BETTER else low > 0
 
 
 @dataclass(frozen=True)
 class _Objective:
-    """Our results for one objective, with the best other model per metric."""
+    """Our results for one objective, with those of the other models."""
 
     index: int
     objective: str
     positives: int
-    ours: Judged
-    best_auc: _Model
-    best_entropy: _Model
+    rivals: Sequence[_Model]
+
+    @property
+    def ours(self) -> Mapping[_Metric, SeedEstimate]:
+        """Our metrics."""
+        return self.rivals[0].ours
+
+    def best(self, metric: _Metric) -> _Model:
+        """The best other model by a metric."""
+        return _best(self.rivals, metric)
 
 
 @dataclass(frozen=True)
@@ -134,23 +164,68 @@ class _Calibration:
         return sum(_SLICE_LIMITS[0] <= ratio <= _SLICE_LIMITS[1] for ratio in self.ratios)
 
 
-def _models(results: QualityResults, index: int) -> list[_Model]:
-    ours = results.judged[OURS][index]
-    return [_Model(name, judged[index], ours) for name, judged in results.judged.items()]
+def _model(results: QualityResults, name: str, index: int | None = None) -> _Model:
+    """A model's metrics of an objective, or of the utility alone."""
+    return _Model(name, _metrics(results, name, index), _metrics(results, OURS, index))
+
+
+def _metrics(results: QualityResults, name: str, index: int | None) -> dict[_Metric, SeedEstimate]:
+    ranking = results.rankings[name]
+    if index is None:
+        return {"utility_ndcg": ranking.utility_ndcg, "top_utility": ranking.top_utility}
+    judged = results.judged[name][index]
+    return {
+        "auc": judged.auc,
+        "gauc": ranking.gauc[index],
+        "normalized_entropy": judged.normalized_entropy,
+        "o_over_e": judged.o_over_e,
+        "calibration_error": judged.calibration_error,
+    }
+
+
+def _models(results: QualityResults, index: int | None = None) -> list[_Model]:
+    return [_model(results, name, index) for name in results.judged]
+
+
+def _rivals(results: QualityResults, index: int | None = None) -> list[_Model]:
+    return [model for model in _models(results, index) if model.name not in (OURS, CEILING)]
 
 
 def _summary(results: QualityResults) -> list[_Objective]:
-    made = []
-    for index, objective in enumerate(results.feed.config.objective_names):
-        rivals = [model for model in _models(results, index) if model.name not in (OURS, CEILING)]
-        best = _best(rivals, "auc"), _best(rivals, "normalized_entropy")
-        made.append(_Objective(index, objective, results.positives[index], results.judged[OURS][index], *best))
-    return made
+    return [
+        _Objective(index, objective, results.positives[index], _rivals(results, index))
+        for index, objective in enumerate(results.feed.config.objective_names)
+    ]
 
 
-def _best(rivals: Sequence[_Model], metric: Literal["auc", "normalized_entropy"]) -> _Model:
-    sign = 1 if metric == "auc" else -1
-    return max(rivals, key=lambda model: sign * getattr(model.judged, metric).value)
+def _best(rivals: Sequence[_Model], metric: _Metric) -> _Model:
+    sign = -1 if metric in _LESS_IS_BETTER else 1
+    return max(rivals, key=lambda model: sign * model.its[metric].value)
+
+
+def _by_utility(results: QualityResults) -> list[str]:
+    """How well each model ranks sessions by its utility."""
+    config = results.feed.config
+    k, ours = config.utility.k, results.rankings[OURS]
+    columns: list[Column[_Model]] = [
+        words("model", lambda row: row.name),
+        Column(f"NDCG@{k}", lambda row: _with_interval(row.its["utility_ndcg"], 4)),
+        Column("sd of seeds", lambda row: pages.decimal(row.its["utility_ndcg"].deviation, 4)),
+        Column(f"utility of the top {k}", lambda row: _with_interval(row.its["top_utility"], 4)),
+        Column(f"ours − its NDCG@{k}", lambda row: _less(row, "utility_ndcg")),
+        Column("ours − its utility", lambda row: _less(row, "top_utility")),
+    ]
+    factors = zip(config.objective_names, config.utility.coefficients(config.objectives), strict=True)
+    text = (
+        f"{pages.counted(ours.sessions, 'session')}, ranked by predicted utility: each objective's probability times "
+        f"{', '.join(f'{factor:g} ({name})' for name, factor in factors)}, summed. The observed utility of an "
+        f"impression is the same sum over its outcomes. NDCG@{k} takes it as gain, or 0 if it is negative, and is the "
+        f"mean over {pages.counted(ours.ndcg_sessions, 'session')} of two impressions or more with a gain. The "
+        f"utility of the top {k} is a session's sum, the mean over all sessions."
+    )
+    if CEILING in results.judged:
+        text += f" The {CEILING} also knows each impression's position and the hidden tastes, which no model reads."
+    return [pages.heading("Ranking by utility"), text, pages.table(columns, _models(results))]
 
 
 def _by_slice(results: QualityResults) -> list[str]:
@@ -182,37 +257,51 @@ def _by_slice(results: QualityResults) -> list[str]:
 
 
 def _with_interval(estimate: SeedEstimate, digits: int) -> str:
-    return pages.with_interval(estimate.value, estimate.interval, digits)
+    """Value and interval; empty without a value."""
+    return pages.NONE if isnan(estimate.value) else pages.with_interval(estimate.value, estimate.interval, digits)
 
 
 def _difference(estimate: SeedEstimate) -> str:
     return pages.with_interval(estimate.value, estimate.interval, 4, signed=True)
 
 
-def _less(model: _Model, metric: Literal["auc", "normalized_entropy"]) -> str:
-    """Ours minus the model's; empty for ours."""
-    if model.name == OURS:
-        return pages.NONE
-    return _difference(getattr(model.ours, metric) - getattr(model.judged, metric))
+def _less(model: _Model, metric: _Metric) -> str:
+    """Ours minus the model's; empty for ours and without a value."""
+    difference = model.difference(metric)
+    return pages.NONE if model.name == OURS or isnan(difference.value) else _difference(difference)
+
+
+def _value(estimate: SeedEstimate, digits: int) -> str:
+    return pages.NONE if isnan(estimate.value) else pages.decimal(estimate.value, digits)
+
+
+def _best_name(row: _Objective, metric: _Metric) -> str:
+    best = row.best(metric)
+    return pages.NONE if isnan(best.its[metric].value) else best.name
 
 
 _SUMMARY: list[Column[_Objective]] = [
     words("objective", lambda row: row.objective),
     Column("positives", lambda row: pages.count(row.positives)),
-    Column("our AUC", lambda row: pages.decimal(row.ours.auc.value, 4)),
-    Column("our O/E", lambda row: pages.decimal(row.ours.o_over_e.value, 3)),
-    words("best other by AUC", lambda row: row.best_auc.name),
-    Column("ours − its AUC", lambda row: _less(row.best_auc, "auc")),
-    words("best other by NE", lambda row: row.best_entropy.name),
-    Column("ours − its NE", lambda row: _less(row.best_entropy, "normalized_entropy")),
+    Column("our AUC", lambda row: _value(row.ours["auc"], 4)),
+    Column("our GAUC", lambda row: _value(row.ours["gauc"], 4)),
+    Column("our O/E", lambda row: _value(row.ours["o_over_e"], 3)),
+    words("best other by AUC", lambda row: _best_name(row, "auc")),
+    Column("ours − its AUC", lambda row: _less(row.best("auc"), "auc")),
+    words("best other by GAUC", lambda row: _best_name(row, "gauc")),
+    Column("ours − its GAUC", lambda row: _less(row.best("gauc"), "gauc")),
+    words("best other by NE", lambda row: _best_name(row, "normalized_entropy")),
+    Column("ours − its NE", lambda row: _less(row.best("normalized_entropy"), "normalized_entropy")),
 ]
 _MODELS: list[Column[_Model]] = [
     words("model", lambda row: row.name),
-    Column("AUC", lambda row: _with_interval(row.judged.auc, 4)),
-    Column("sd of seeds", lambda row: pages.decimal(row.judged.auc.deviation, 4)),
-    Column("normalized entropy", lambda row: _with_interval(row.judged.normalized_entropy, 4)),
-    Column("O/E", lambda row: _with_interval(row.judged.o_over_e, 3)),
-    Column("ECE", lambda row: _with_interval(row.judged.calibration_error, 5)),
+    Column("AUC", lambda row: _with_interval(row.its["auc"], 4)),
+    Column("sd of seeds", lambda row: pages.decimal(row.its["auc"].deviation, 4)),
+    Column("GAUC", lambda row: _with_interval(row.its["gauc"], 4)),
+    Column("normalized entropy", lambda row: _with_interval(row.its["normalized_entropy"], 4)),
+    Column("O/E", lambda row: _with_interval(row.its["o_over_e"], 3)),
+    Column("ECE", lambda row: _with_interval(row.its["calibration_error"], 5)),
     Column("ours − its AUC", lambda row: _less(row, "auc")),
+    Column("ours − its GAUC", lambda row: _less(row, "gauc")),
     Column("ours − its NE", lambda row: _less(row, "normalized_entropy")),
 ]

@@ -17,11 +17,14 @@ from rich.console import Console
 from threadpoolctl import threadpool_limits
 
 from ranker.config.pipeline import PipelineConfig
+from ranker.evaluation.session_sums import UtilityWeights
 from ranker.files import atomic_file, write_text
 from research.processes import forking_context
 from research.quality.encoded import grown_forest
 from research.quality.models import ComparedModel
+from research.quality.rankings import JudgedRanking, judge_ranking
 from research.quality.rows import HeldOutDay, Probabilities, held_out_day
+from research.quality.sessions import sessions_of
 from research.quality.slices import Cell, cells, slices_of
 from research.quality.statistics import Judged, bootstrap_weights, judge
 
@@ -43,7 +46,7 @@ class Feed:
 
 @dataclass(frozen=True)
 class QualityResults:
-    """Metrics of every model's predictions, per objective.
+    """Metrics of every model's predictions.
 
     Attributes:
         feed: the feed.
@@ -51,6 +54,7 @@ class QualityResults:
         rows: impressions of the held-out days.
         positives: of each objective.
         judged: model name → one `Judged` per objective.
+        rankings: model name → its session metrics.
         cells: O/E by slice and objective.
     """
 
@@ -59,6 +63,7 @@ class QualityResults:
     rows: int
     positives: tuple[int, ...]
     judged: Mapping[str, tuple[Judged, ...]]
+    rankings: Mapping[str, JudgedRanking]
     cells: Sequence[Cell]
 
 
@@ -94,11 +99,12 @@ def compare(
         console: shows progress.
     """
     predictions: dict[str, list[list[NDArray[np.float32]]]] = {name: [[] for _ in seeds] for name in models}
-    labels, buckets, slices = [], [], []
+    labels, buckets, sessions, slices = [], [], [], []
     for log, day in feed.days:
         prepared = held_out_day(feed.config, log, day, work / f"{feed.name}-{log.name}-{day}", console)
         labels.append(prepared.test.labels)
         buckets.append(prepared.test.buckets)
+        sessions.append(sessions_of(log, prepared))
         slices.append(slices_of(prepared))
         for name, by_seed in predictions_of(prepared, models, seeds, work, processes, console).items():
             for kept, predicted in zip(predictions[name], by_seed, strict=True):
@@ -113,10 +119,16 @@ def compare(
         )
         for name, found in pooled.items()
     }
+    utility = UtilityWeights.of(feed.config.utility, feed.config.objectives)
+    pooled_sessions = np.concatenate(sessions)
+    rankings = {
+        name: judge_ranking(pooled_sessions, pooled_buckets, pooled_labels, found, utility, weights)
+        for name, found in pooled.items()
+    }
     positives = tuple(int(n) for n in pooled_labels.sum(axis=0))
     pooled_slices = {columns: np.concatenate([of[columns] for of in slices]) for columns in feed.config.slices}
     by_slice = cells(pooled_slices, feed.config.objective_names, pooled_labels, pooled)
-    return QualityResults(feed, len(seeds), len(pooled_labels), positives, judged, by_slice)
+    return QualityResults(feed, len(seeds), len(pooled_labels), positives, judged, rankings, by_slice)
 
 
 def predictions_of(

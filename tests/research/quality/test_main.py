@@ -26,7 +26,10 @@ def test_a_quick_run_writes_page_picture_and_figures_and_goes_on_from_what_it_ke
     for objective in FEED.objective_names:
         assert found[f"feed.auc.{objective}"]["ours"] < 1
         assert found[f"feed.{objective}.ceiling"]["ratio"] <= 1.01
+        assert 0.2 < found[f"feed.gauc.{objective}"]["ours"] < 1
     assert found["feed.auc.click"]["ours"] > 0.55
+    assert 0.5 < found["feed.gauc.click"]["ours"] < found["feed.click.gauc_ceiling"]["rival"]
+    assert 0.2 < found["feed.ndcg_at_10.utility"]["ours"] < found["feed.utility.ceiling"]["rival"]
     text = page.read_text()
     assert all(f"## {objective} (" in text for objective in FEED.objective_names)
     [settings] = (work / "settings").iterdir()
