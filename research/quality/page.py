@@ -221,7 +221,8 @@ def _by_utility(results: QualityResults) -> list[str]:
         f"{', '.join(f'{factor:g} ({name})' for name, factor in factors)}, summed. The observed utility of an "
         f"impression is the same sum over its outcomes. NDCG@{k} takes it as gain, or 0 if it is negative, and is the "
         f"mean over {pages.counted(ours.ndcg_sessions, 'session')} of two impressions or more with a gain. The "
-        f"utility of the top {k} is a session's sum, the mean over all sessions."
+        f"utility of the top {k} is a session's sum, the mean over all sessions; the order matters to it in the "
+        f"{pages.counted(ours.longer_sessions, 'session')} of more than {k} impressions only."
     )
     if CEILING in results.judged:
         text += f" The {CEILING} also knows each impression's position and the hidden tastes, which no model reads."

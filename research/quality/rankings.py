@@ -35,6 +35,7 @@ class JudgedRanking:
         pairs: that GAUC counts, per objective.
         sessions: all sessions.
         ndcg_sessions: that NDCG counts.
+        longer_sessions: those of more than k impressions; the utility of the top k of the others is that of any order.
     """
 
     gauc: tuple[SeedEstimate, ...]
@@ -43,6 +44,7 @@ class JudgedRanking:
     pairs: tuple[int, ...]
     sessions: int
     ndcg_sessions: int
+    longer_sessions: int
 
 
 def judge_ranking(
@@ -92,8 +94,9 @@ def judge_ranking(
     by_objective = [gauc(objective) for objective in utility.weights]
     ndcg, ndcg_sessions = estimate(lambda s: s.utility_ndcg.total, lambda s: s.utility_ndcg.sessions)
     top, all_sessions = estimate(lambda s: s.top_utility.total, lambda s: s.top_utility.sessions)
+    sizes = np.unique(rows.sessions(), return_counts=True)[1]
     values, pairs = zip(*by_objective, strict=True)
-    return JudgedRanking(values, ndcg, top, pairs, all_sessions, ndcg_sessions)
+    return JudgedRanking(values, ndcg, top, pairs, all_sessions, ndcg_sessions, int((sizes > utility.k).sum()))
 
 
 def _bucket_of_session(sessions: Hashes, buckets: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -49,7 +49,7 @@ def results() -> QualityResults:
         for name, p in models.items()
     }
     utility = UtilityWeights.of(CONFIG.utility, CONFIG.objectives)
-    sessions = (np.arange(len(truth)) // 10 + 1).astype(np.uint64)
+    sessions = (np.arange(len(truth)) // 20 + 1).astype(np.uint64)
     rankings = {
         name: judge_ranking(sessions, buckets, labels, p[None].astype(np.float32).clip(0, 1), utility, weights)
         for name, p in models.items()
@@ -98,9 +98,11 @@ def test_the_page_has_a_summary_every_model_and_the_slices(results: QualityResul
     assert f"| {gauc.value:.4f} |" in summary
     assert click.startswith(f"click ({results.positives[0]:,} positives, {results.rankings['ours'].pairs[0]:,} pairs")
     assert f"| {gauc.value:.4f} ({gauc.interval[0]:.4f} to {gauc.interval[1]:.4f}) |" in click
-    assert utility.startswith("Ranking by utility\n\n400 sessions")
+    assert utility.startswith("Ranking by utility\n\n200 sessions")
     assert "0.5 (click), 0.5 (like)" in utility
+    assert "in the 200 sessions of more than 10 impressions only" in utility
     top = results.rankings["ours"].top_utility - results.rankings["nothing"].top_utility
+    assert top.interval[0] > 0
     [row] = [line for line in utility.splitlines() if line.startswith("| nothing ")]
     assert row.endswith(f"{top.value:+.4f} ({top.interval[0]:+.4f} to {top.interval[1]:+.4f}) |")
     for table in (utility, click, like):

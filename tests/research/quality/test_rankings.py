@@ -96,6 +96,8 @@ def test_metrics_are_those_of_scikit_learn_over_all_sessions(log: Log) -> None:
         assert found.top_utility.seeds[seed] == pytest.approx(exact.top.mean(), abs=1e-12)
     assert found.pairs == tuple(exact.pairs.sum(axis=0).astype(int))
     assert (found.sessions, found.ndcg_sessions) == (300, exact.ranked.sum())
+    _, sizes = np.unique(log.sessions, return_counts=True)
+    assert found.longer_sessions == (sizes > UTILITY.k).sum()
     assert found.gauc[1].value == pytest.approx(found.gauc[1].seeds.mean())
 
 
@@ -165,5 +167,5 @@ def test_metrics_of_sessions_that_do_not_count_have_no_value() -> None:
         np.full((1, rows, 3), 0.5, np.float32),
     ).judged(bootstrap_weights(draws=2))
     assert np.isnan([*(one.value for one in alone.gauc), alone.utility_ndcg.value]).all()
-    assert (alone.pairs, alone.sessions, alone.ndcg_sessions) == ((0, 0, 0), rows, 0)
+    assert (alone.pairs, alone.sessions, alone.ndcg_sessions, alone.longer_sessions) == ((0, 0, 0), rows, 0, 0)
     assert alone.top_utility.value == -0.5
