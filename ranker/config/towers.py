@@ -48,6 +48,11 @@ class Towers:
         cross_rank: rank of the cross layer on all inputs other than the leaves (DCN v2, Wang et al., 2021). It lets the
             towers learn which viewers like which content embeddings. 0 disables it.
         dropout: share of each hidden layer's units dropped in training.
+        leaf_dropout: share of the trees whose leaf embeddings are dropped in a training step, the same trees for all
+            its impressions. The towers then rely less on any one tree, and overfit less over several epochs.
+        members: size of the ensemble in each tower. Members share everything up to the first layer's matrix product,
+            and have their own layers behind it; their log-odds are averaged (after TabM, Gorishniy et al., 2025). 1 is
+            a plain tower.
         shared: one tower for all objectives, the source's first attempt, instead of one per group.
         forest_share: weight of the forest's own prediction in each objective's log-odds; the towers have the rest. Both
             use the same leaves but make different errors, most of all on rare objectives. With 0 the towers are served
@@ -67,6 +72,8 @@ class Towers:
     categorical_embedding_size: Width = 8
     cross_rank: Width = 32
     dropout: Fraction = 0.0
+    leaf_dropout: Fraction = 0.0
+    members: Annotated[int, Field(gt=0, le=64)] = 1
     shared: bool = False
     forest_share: Fraction = 0.3
     isotonic: Isotonic | None = None

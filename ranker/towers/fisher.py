@@ -22,6 +22,7 @@ from ranker import keys
 from ranker.towers.blend import Blend
 from ranker.towers.inputs import TowerBatch, TowerInputs
 from ranker.towers.isotonic import IsotonicCalibration
+from ranker.towers.members import MemberDense, MemberScale
 from ranker.towers.network import SideBySide, TwoTowerNetwork, laid_side_by_side
 from ranker.towers.relevance import examined
 
@@ -135,7 +136,7 @@ def _per_weight(layer: Any, x: Any, squares: list[tf.Tensor]) -> list[tuple[Any,
         layer: a layer of the network.
         x: its input, [batch, …], or several such tensors.
         squares: the squared gradient with respect to each of its outputs, [batch, units]; of an embedding
-            [batch, columns, size].
+            [batch, columns, size]; of a member's layer [members, batch, units].
     """
     match layer:
         case keras.layers.Embedding():
@@ -152,6 +153,12 @@ def _per_weight(layer: Any, x: Any, squares: list[tf.Tensor]) -> list[tuple[Any,
             [square] = squares
             bias = [(layer.bias, ops.sum(square, axis=0))] if layer.use_bias else []
             return [(layer.kernel, _of_kernel(x, square)), *bias]
+        case MemberScale():
+            [square] = squares
+            return [(layer.scale, ops.sum(square * x * x, axis=1)), (layer.shift, ops.sum(square, axis=1))]
+        case MemberDense():
+            [square] = squares
+            return [(layer.kernel, _of_kernel(x, square)), (layer.bias, ops.sum(square, axis=1))]
         case keras.layers.BatchNormalization():
             [square] = squares
             normalised = (x - layer.moving_mean) * ops.rsqrt(layer.moving_variance + layer.epsilon)

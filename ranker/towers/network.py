@@ -10,6 +10,7 @@ of features that the forest found, and none with a dense embedding, which it doe
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import keras
@@ -23,6 +24,7 @@ from ranker.config.objectives import TOWERS, Objective
 from ranker.config.towers import Towers
 from ranker.towers.inputs import TowerBatch, TowerInputs
 from ranker.towers.isotonic import IsotonicCalibration
+from ranker.towers.members import MemberDense, MemberScale
 
 
 class SideBySide(keras.layers.Layer):
@@ -105,6 +107,7 @@ class TwoTowerNetwork(keras.Model):
         groups = {"shared": list(range(len(objectives)))} if towers.shared else _by_tower(objectives)
         self.tower_names = tuple(groups)
         self.tower_objectives = tuple(tuple(indices) for indices in groups.values())
+        self._members = towers.members
         self._to_config_order = np.argsort([index for indices in self.tower_objectives for index in indices])
 
         seeds = Seeds(seed)
@@ -112,6 +115,7 @@ class TwoTowerNetwork(keras.Model):
         # units start with a variance near 1 however many trees there are.
         size = towers.leaf_embedding_size
         self.leaf_embedding = _embedding(inputs.leaves, size, size**-0.5, seeds.next(), "leaf_embedding")
+        self._leaf_dropout = _leaf_dropout(inputs.trees, towers.leaf_dropout, seeds)
         self.dense_inputs = [_dense_input(name, size, towers, seeds) for name, size in inputs.dense.items()]
         beside = inputs.numeric + sum(_dense_width(size, towers) for size in inputs.dense.values())
         self.category_embedding = None
@@ -138,9 +142,12 @@ class TwoTowerNetwork(keras.Model):
 
     def call(self, batch: TowerBatch, training: bool = False) -> tf.Tensor:
         """A batch as `TowerInputs.tensor_specs` describes it → logits [batch, objectives]."""
-        hidden = self.first_layer(self.common_input(batch, training))
-        logits = [tower(h, training=training) for tower, h in zip(self.towers, hidden, strict=True)]
-        return self.calibrated(self.in_config_order(logits), batch)
+        return self.calibrated(self.in_config_order(self._tower_logits(batch, training)), batch)
+
+    def member_logits(self, batch: TowerBatch, training: bool = False) -> list[tf.Tensor]:
+        """The logits of each member of the towers' ensembles, each [batch, objectives]; a plain tower is one member."""
+        logits = self._concatenated(self._tower_logits(batch, training))
+        return [self.calibrated(member, batch) for member in (ops.unstack(logits) if self._members > 1 else [logits])]
 
     def common_input(self, batch: TowerBatch, training: bool = False) -> tf.Tensor:
         """What both towers read: the leaf embeddings, and `beside_leaves`; [batch, width]."""
@@ -149,6 +156,8 @@ class TwoTowerNetwork(keras.Model):
             return layer(x, training=training)
 
         leaves = self.leaf_embedding(batch[keys.LEAVES])
+        if self._leaf_dropout is not None:
+            leaves = run(self._leaf_dropout, leaves)
         return ops.concatenate([laid_side_by_side(leaves), *self.beside_leaves(batch, run)], axis=1)
 
     def beside_leaves(self, batch: TowerBatch, run: Callable[[Any, tf.Tensor], tf.Tensor]) -> list[tf.Tensor]:
@@ -171,8 +180,9 @@ class TwoTowerNetwork(keras.Model):
         return [beside if self.cross is None else beside + beside * run(self.cross, beside)]
 
     def in_config_order(self, logits: Sequence[tf.Tensor]) -> tf.Tensor:
-        """Each tower's logits → [batch, objectives] in the order of the config."""
-        return ops.take(ops.concatenate(logits, axis=1), self._to_config_order, axis=1)
+        """Each tower's logits → [batch, objectives] in the order of the config, averaged over the members."""
+        logits = self._concatenated(logits)
+        return ops.mean(logits, axis=0) if self._members > 1 else logits
 
     def calibrated(self, logits: tf.Tensor, batch: TowerBatch) -> tf.Tensor:
         """The towers' logits [batch, objectives] → what the network predicts."""
@@ -187,6 +197,15 @@ class TwoTowerNetwork(keras.Model):
         index = self.tower_names.index(tower)
         own = [self.first_layer.kernels[index], self.first_layer.biases[index]]
         return own + self.towers[index].trainable_variables
+
+    def _tower_logits(self, batch: TowerBatch, training: bool) -> list[tf.Tensor]:
+        """Of each tower [batch, objectives], with the members of an ensemble as the first axis."""
+        hidden = self.first_layer(self.common_input(batch, training))
+        return [tower(h, training=training) for tower, h in zip(self.towers, hidden, strict=True)]
+
+    def _concatenated(self, logits: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Each tower's logits → those of all objectives in the order of the config."""
+        return ops.take(ops.concatenate(logits, axis=-1), self._to_config_order, axis=-1)
 
 
 def laid_side_by_side(vectors: tf.Tensor) -> tf.Tensor:
@@ -203,6 +222,15 @@ def _embedding(ids: int, size: int, deviation: float, seed: int, name: str) -> k
     """
     initializer = keras.initializers.RandomNormal(stddev=deviation, seed=seed)
     return keras.layers.Embedding(ids, size, embeddings_initializer=initializer, name=name)
+
+
+def _leaf_dropout(trees: int, rate: float, seeds: Seeds) -> keras.layers.Dropout | None:
+    """Drops the leaf embeddings of the same trees for a whole batch.
+
+    One mask per step is enough to keep the towers from relying on single trees, and costs nothing; one per impression
+    would need as many random numbers as there are leaves in the batch.
+    """
+    return keras.layers.Dropout(rate, noise_shape=(1, trees, 1), seed=seeds.next()) if rate else None
 
 
 def _by_tower(objectives: Sequence[Objective]) -> dict[str, list[int]]:
@@ -242,17 +270,29 @@ def _dense_width(size: int, towers: Towers) -> int:
 
 def _tower(name: str, towers: Towers, log_odds: np.ndarray, seeds: Seeds) -> keras.Sequential:
     """From the first layer's product to the logits of one tower's objectives."""
-    layers: list[Any] = [keras.Input((towers.hidden[0],)), *_activation(towers, seeds)]
-    for units in towers.hidden[1:]:
-        layers.append(keras.layers.Dense(units, kernel_initializer=keras.initializers.HeNormal(seed=seeds.next())))
-        layers += _activation(towers, seeds)
-    output = keras.layers.Dense(
-        len(log_odds),
-        kernel_initializer="zeros",
-        bias_initializer=keras.initializers.Constant(log_odds.astype(np.float32)),
-        name="logits",
-    )
-    return keras.Sequential([*layers, output], name=f"{name}_tower")
+    layers: list[Any] = [keras.Input((towers.hidden[0],))]
+    if towers.members > 1:
+        layers.append(MemberScale(towers.members, towers.hidden[0], seeds.next()))
+    layers += _activation(towers, seeds)
+    for width, units in pairwise(towers.hidden):
+        layers += [_hidden(width, units, towers.members, seeds), *_activation(towers, seeds)]
+    layers.append(_output(towers.hidden[-1], log_odds.astype(np.float32), towers.members))
+    return keras.Sequential(layers, name=f"{name}_tower")
+
+
+def _hidden(width: int, units: int, members: int, seeds: Seeds) -> keras.layers.Layer:
+    initializers = [keras.initializers.HeNormal(seed=seeds.next()) for _ in range(members)]
+    if members == 1:
+        return keras.layers.Dense(units, kernel_initializer=initializers[0])
+    kernels = [ops.convert_to_numpy(initializer((width, units))) for initializer in initializers]
+    return MemberDense(np.stack(kernels), np.zeros(units, np.float32), f"members_{units}")
+
+
+def _output(width: int, log_odds: np.ndarray, members: int) -> keras.layers.Layer:
+    if members > 1:
+        return MemberDense(np.zeros((members, width, len(log_odds)), np.float32), log_odds, "logits")
+    bias = keras.initializers.Constant(log_odds)
+    return keras.layers.Dense(len(log_odds), kernel_initializer="zeros", bias_initializer=bias, name="logits")
 
 
 def _activation(towers: Towers, seeds: Seeds) -> list[Any]:

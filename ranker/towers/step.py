@@ -15,6 +15,7 @@ import tensorflow as tf
 from ranker import keys
 from ranker.towers.blend import Blend
 from ranker.towers.inputs import TowerBatch
+from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.pull import Pull
 from ranker.towers.relevance import examined
 
@@ -52,18 +53,25 @@ def float_inputs(batch: Mapping[str, tf.Tensor | tf.TensorSpec]) -> list[str]:
     return sorted(name for name, tensor in batch.items() if tensor.dtype == tf.float32 and name not in _NO_INPUTS)
 
 
-def cross_entropies(network: keras.Model, batch: TowerBatch, training: bool, blend: Blend | None = None) -> tf.Tensor:
+def cross_entropies(
+    network: TwoTowerNetwork, batch: TowerBatch, training: bool, blend: Blend | None = None
+) -> tf.Tensor:
     """The cross entropy per objective, averaged over the batch; [objectives], in nats."""
     return tf.reduce_mean(logit_losses(network, batch, training, blend), axis=0)
 
 
-def logit_losses(network: keras.Model, batch: TowerBatch, training: bool, blend: Blend | None = None) -> tf.Tensor:
+def logit_losses(network: TwoTowerNetwork, batch: TowerBatch, training: bool, blend: Blend | None = None) -> tf.Tensor:
     """The cross entropy per impression and objective; [batch, objectives], in nats.
 
     Where negatives are dropped, it is weighted or its log-odds are shifted; see `ranker.towers.sampling`.
-    With an examination model, the logits are of relevance and the loss is of examination × relevance.
+    With an examination model, the logits are of relevance and the loss is of examination × relevance. The members of an
+    ensemble have a loss each, and the mean is returned: the loss of their mean would train them as one wider network.
     """
-    logits = network(batch, training=training)
+    losses = [_losses(logits, batch, blend) for logits in network.member_logits(batch, training)]
+    return tf.add_n(losses) / len(losses)
+
+
+def _losses(logits: tf.Tensor, batch: TowerBatch, blend: Blend | None) -> tf.Tensor:
     if blend is not None:
         logits = blend(logits, batch[keys.LEAVES])
     logits = examined(logits, batch)
@@ -74,7 +82,7 @@ def logit_losses(network: keras.Model, batch: TowerBatch, training: bool, blend:
 
 
 def make_step(
-    network: keras.Model,
+    network: TwoTowerNetwork,
     optimizer: keras.optimizers.Optimizer,
     compiled: bool,
     pull: Pull | None = None,

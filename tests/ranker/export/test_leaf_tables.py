@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ranker.config.towers import Towers
 from ranker.export.leaf_tables import FoldedLogits, QuantisedLogits, TrainedLogits, make_logits, quantise
-from tests.ranker.export.feed import TinyFeed
+from ranker.towers.network import TwoTowerNetwork
+from tests.ranker.export.feed import OBJECTIVES, TinyFeed
 
 
 def _probabilities(logits: TrainedLogits, feed: TinyFeed) -> np.ndarray:
@@ -19,6 +21,20 @@ def test_the_trained_table_scores_as_the_network(feed: TinyFeed) -> None:
     np.testing.assert_allclose(
         _probabilities(TrainedLogits(feed.network, feed.forest.first_leaf), feed), expected, atol=1e-6
     )
+
+
+def test_an_ensemble_scores_as_the_network(feed: TinyFeed) -> None:
+    towers = Towers(leaf_embedding_size=3, hidden=(8, 6), dense_projection_size=2, members=3)
+    network = TwoTowerNetwork(feed.inputs, towers, OBJECTIVES, np.full(len(OBJECTIVES), 0.2), seed=1)
+    rng = np.random.default_rng(2)
+    for variable in network.variables:
+        variable.assign(variable + np.abs(rng.normal(scale=0.2, size=variable.shape)))
+    expected = tf.sigmoid(network(feed.batch())).numpy()
+
+    exported = _probabilities(TrainedLogits(network, feed.forest.first_leaf), feed)
+
+    assert expected.std() > 0
+    np.testing.assert_allclose(exported, expected, atol=1e-6)
 
 
 def test_folding_changes_a_score_by_rounding_only(feed: TinyFeed) -> None:

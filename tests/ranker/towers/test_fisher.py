@@ -49,6 +49,8 @@ def squared_gradients(network: TwoTowerNetwork, rows: int, blend: Blend | None =
         Towers(leaf_embedding_size=2, hidden=(8, 6), categorical_embedding_size=3, cross_rank=2, numeric_input=False),
         Towers(leaf_embedding_size=2, hidden=(5,), dense_input="none", shared=True, dropout=0.5),
         Towers(leaf_embedding_size=2, hidden=(5, 4, 3), dense_input="batch_norm"),
+        Towers(leaf_embedding_size=2, hidden=(5, 4), members=3, leaf_dropout=0.5),
+        Towers(leaf_embedding_size=2, hidden=(5,), members=2, shared=True, isotonic=Isotonic(buckets=5)),
         Towers(leaf_embedding_size=2, hidden=(5,), isotonic=Isotonic(buckets=5)),
         Towers(leaf_embedding_size=2, hidden=(5,), isotonic=Isotonic(buckets=5, low=-3.0, high=1.0, by="device")),
     ],
