@@ -19,6 +19,7 @@ from pipeline.config import (
     Objective,
     PipelineConfig,
     Towers,
+    Training,
     UtilityGate,
 )
 
@@ -84,6 +85,8 @@ FEED = PipelineConfig(
         exposure=(Exposure("position", default=1.0),),
     ),
     exploration=Exploration(randomised="is_randomised", propensity="propensity"),
+    # The feed's labels are drawn from smooth probabilities, which more steps and less of the forest's teaching learn.
+    training=Training(epochs=3, distillation_half_positives=2_000),
     schema="schemas/feed.pbtxt",
     slices=(("device",), ("content_type",), ("connection_degree",)),
     gates=Gates(
@@ -104,7 +107,7 @@ FIRST_PASS = replace(
     FEED,
     name="feed-first-pass",
     forest=Forest(trees=90, depth=4),
-    towers=Towers(leaf_embedding_size=4, hidden=(16,), dense_projection_size=4),
+    towers=Towers(leaf_embedding_size=4, hidden=(16,), dense_projection_size=4, cross_rank=32, members=1),
 )
 """A small model of the same feed, for choosing which of many candidates `FEED` ranks."""
 

@@ -70,12 +70,12 @@ class Towers:
     dense_projection_size: Units = 16
     numeric_input: bool = True
     categorical_embedding_size: Width = 8
-    cross_rank: Width = 32
+    cross_rank: Width = 64
     dropout: Fraction = 0.0
-    leaf_dropout: Fraction = 0.0
-    members: Annotated[int, Field(gt=0, le=64)] = 1
+    leaf_dropout: Fraction = 0.5
+    members: Annotated[int, Field(gt=0, le=64)] = 4
     shared: bool = False
-    forest_share: Fraction = 0.3
+    forest_share: Fraction = 0.15
     isotonic: Isotonic | None = None
 
     def calibrated_by(self, features: Features) -> Categorical | None:

@@ -75,11 +75,11 @@ class Training:
         seed: seed of initialisation, dropout and shuffling.
 
     Example:
-        >>> two_epochs = Training(epochs=2, learning_rate=1e-3)
+        >>> one_epoch = Training(epochs=1)
         >>> faster = Training(sampling=Sampling(impressions=0.25))
     """
 
-    epochs: Annotated[int, Field(gt=0, le=1_000)] = 1
+    epochs: Annotated[int, Field(gt=0, le=1_000)] = 2
     batch_size: Annotated[int, Field(gt=0, le=1_000_000)] = 512
     optimizer: Literal["adam", "adamw", "adagrad"] = "adam"
     learning_rate: Rate = 2e-3

@@ -22,7 +22,7 @@ def ours(day: HeldOutDay, seed: int) -> Probabilities:
 def towers_alone(day: HeldOutDay, seed: int) -> Probabilities:
     """The source's final model: two towers on leaves, numeric features and dense embeddings, without distillation."""
     forest, leaves = grown_forest(day, day.config.forest, seed)
-    towers = replace(day.config.towers, categorical_embedding_size=0, cross_rank=0)
+    towers = replace(day.config.towers, categorical_embedding_size=0, cross_rank=0, members=1)
     return _sigmoid(tower_logits(day, towers, _untaught(day), day.config.objectives, forest, leaves, seed))
 
 

@@ -27,7 +27,7 @@ _FINALISTS = (
     "no cross layer",
     _NO_CROSSES,
     "distillation the same for all objectives",
-    "two epochs at half the rate",
+    "twice the epochs at half the rate",
 )
 _KEYS = {"feed": "surface", "kuairand": "tab"}
 
@@ -187,7 +187,9 @@ def _keyed(data: str) -> Change:
 
 
 def _twice_as_long(config: PipelineConfig) -> PipelineConfig:
-    slower = replace(config.training, epochs=2, learning_rate=config.training.learning_rate / 2)
+    slower = replace(
+        config.training, epochs=2 * config.training.epochs, learning_rate=config.training.learning_rate / 2
+    )
     return _with(config, slower)
 
 
@@ -212,8 +214,11 @@ def _choices(data: str) -> tuple[Variant, ...]:
         Variant("leaf embeddings of 8", towers(leaf_embedding_size=8)),
         Variant("layers of 256 and 128", towers(hidden=(256, 128))),
         Variant("dropout of 0.1", towers(dropout=0.1)),
+        Variant("no dropout of leaves", towers(leaf_dropout=0.0)),
+        Variant("no ensemble", towers(members=1)),
+        Variant("an ensemble of 8", towers(members=8)),
         Variant("batches of 1,024", training(batch_size=1024)),
-        Variant("two epochs at half the rate", _twice_as_long),
+        Variant("twice the epochs at half the rate", _twice_as_long),
     )
 
 
