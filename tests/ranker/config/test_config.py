@@ -224,7 +224,7 @@ def test_json_is_validated_when_read() -> None:
 
 def test_a_superset_forest_has_no_share_in_the_predictions() -> None:
     superset, alone = Forest(target="any"), Towers(forest_share=0.0)
-    with pytest.raises(ValidationError, match=r"towers.forest_share: 0.3 .* set it to 0"):
+    with pytest.raises(ValidationError, match=r"towers.forest_share: 0.15 .* set it to 0"):
         config(forest=superset)
     with pytest.raises(ValidationError, match=r"training.distillation: 0.7 .* set it to 0"):
         config(forest=superset, towers=alone)

@@ -18,8 +18,8 @@ from ranker.towers.loss_watch import ExplosionWatch, Position, TrainingDivergedE
 from ranker.towers.train import TrainedTowers, train_towers
 from tests.ranker.towers.planted import INPUTS, OBJECTIVES, Impressions, impressions
 
-TOWERS = Towers(leaf_embedding_size=4, hidden=(32, 16), dense_projection_size=4)
-TRAINING = Training(batch_size=256, learning_rate=1e-2)
+TOWERS = Towers(leaf_embedding_size=4, hidden=(32, 16), dense_projection_size=4, leaf_dropout=0.0)
+TRAINING = Training(epochs=1, batch_size=256, learning_rate=1e-2)
 # If the batch is larger than the number of rows, an epoch has one step.
 ONE_STEP_EPOCHS = replace(TRAINING, batch_size=8192, epochs=30)
 
