@@ -12,10 +12,13 @@ from datetime import date
 from pathlib import Path
 from typing import IO
 
+from pyarrow import fs
 from rich.console import Console
 
+from ranker import storage
 from ranker.feed_log.layout import FeedLogError, parse_day
 from ranker.plain_text import sentence, visible
+from ranker.storage import filesystem_of, has_bucket, store_problem
 
 _GLOB = frozenset("*?[]\\")
 # What rich gives a meaning: backslashes before a bracket (of the text, or of markup behind it), brackets, and :smile:.
@@ -35,7 +38,12 @@ def print_error(error: object) -> None:
 
 
 def explained(error: object) -> str:
-    """The message of an error; for one of the operating system the path and the reason, without numbers."""
+    """The message of an error; for one of the operating system the path and the reason, without numbers.
+
+    For one of an object store, the message begins with what it means.
+    """
+    if isinstance(error, OSError) and (meaning := store_problem(error)):
+        return f"{meaning}: {error}"
     if not isinstance(error, OSError) or error.strerror is None:
         return str(error) or type(error).__name__
     names = [str(name) for name in (error.filename, error.filename2) if name is not None]
@@ -73,6 +81,20 @@ def local_path(text: str) -> Path:
     if not text.strip():
         raise argparse.ArgumentTypeError("the path is empty; write . for the current folder")
     return Path(text)
+
+
+def location(text: str) -> Path | str:
+    """A local path, or a URI such as `s3://bucket/folder`, as the type of an option."""
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        if re.match(r"(s3|gs|gcs|abfss?|hdfs):/", text):
+            raise argparse.ArgumentTypeError(f"{_quoted(text)} is not a URI; two slashes follow the colon")
+        return local_path(text)
+    if visible(text) != text or re.search(r"\s", text) or not scheme or not rest.strip("/"):
+        raise argparse.ArgumentTypeError(f"{_quoted(text)} is not a URI such as s3://bucket/folder")
+    if scheme == "file":
+        return storage.local_path(text) or Path(text)
+    return text
 
 
 def port(text: str) -> int:
@@ -128,6 +150,52 @@ def readable_folder(what: str, path: Path) -> Path:
     except OSError as error:
         raise UsageError(f"{what} {path}: cannot be read: {error.strerror}") from None
     return path
+
+
+def readable_location(what: str, place: Path | str) -> Path | str:
+    """The path or URI of a folder that can be read.
+
+    Args:
+        what: the option or the role of the folder, for the message.
+        place: what `location` returned.
+
+    Raises:
+        UsageError: there is no such folder, or it cannot be read.
+    """
+    if isinstance(place, Path):
+        return readable_folder(what, place)
+    kind = _kind(what, place, "read")
+    if kind is fs.FileType.NotFound:
+        raise UsageError(f"{what} {place}: there is no such {'folder' if has_bucket(place) else 'bucket'}")
+    if kind is not fs.FileType.Directory:
+        raise UsageError(f"{what} {place}: it is a file, not a folder")
+    return place
+
+
+def writable_location(what: str, place: Path | str) -> Path | str:
+    """The path or URI of a folder that can be written or made. Makes nothing.
+
+    An object store tells whether it can be written only when it is; its credentials and bucket are checked.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if isinstance(place, Path):
+        return writable_folder(what, place)
+    kind = _kind(what, place, "written")
+    if kind is fs.FileType.NotFound and not has_bucket(place):
+        raise UsageError(f"{what} {place}: there is no such bucket")
+    if kind is fs.FileType.File:
+        raise UsageError(f"{what} {place}: it is a file, not a folder")
+    return place
+
+
+def _kind(what: str, place: str, done: str) -> fs.FileType:
+    try:
+        filesystem, path = filesystem_of(place)
+        return filesystem.get_file_info(path).type
+    except (ValueError, ImportError, OSError) as error:
+        raise UsageError(f"{what} {place}: cannot be {done}: {store_problem(error) or explained(error)}") from None
 
 
 def readable_file(what: str, path: Path) -> Path:

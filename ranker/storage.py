@@ -4,7 +4,10 @@ pyarrow's own file systems serve local paths, S3, Google Cloud Storage, Azure an
 store, and the URI's query configures them. Any other scheme goes through fsspec. Parquet is read as fast by either.
 """
 
-from collections.abc import Mapping
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,6 +15,22 @@ import fsspec
 from pyarrow import fs
 
 _ARROW_SCHEMES = frozenset({"file", "s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs"})
+_BUCKET_SCHEMES = frozenset({"s3", "gs", "gcs"})
+_GCS_SCHEMES = frozenset({"gs", "gcs"})
+_GCS_RETRY_LIMIT_S = 30
+"""pyarrow retries for 15 minutes without a word; S3 gives up after some seconds."""
+
+_ANSWERS = (
+    (re.compile(r"NO_SUCH_BUCKET|Bucket '.*' not found|bucket does not exist"), "there is no such bucket"),
+    (
+        re.compile(
+            r"ACCESS_DENIED|SIGNATURE_DOES_NOT_MATCH|INVALID_ACCESS_KEY_ID|INVALID_CLIENT_TOKEN_ID|EXPIRED_TOKEN|"
+            r"UNRECOGNIZED_CLIENT|PERMISSION_DENIED|UNAUTHENTICATED"
+        ),
+        "the store refuses the credentials, or they do not permit it",
+    ),
+    (re.compile(r"NETWORK_CONNECTION|UNAVAILABLE"), "the store does not answer"),
+)
 
 
 def filesystem_of(location: str | Path) -> tuple[fs.FileSystem, str]:
@@ -29,6 +48,8 @@ def filesystem_of(location: str | Path) -> tuple[fs.FileSystem, str]:
     scheme, separator, _ = text.partition("://")
     if not separator:
         return fs.LocalFileSystem(), str(Path(location).absolute())
+    if scheme in _GCS_SCHEMES and "retry_limit_seconds=" not in text:
+        text += f"{'&' if '?' in text else '?'}retry_limit_seconds={_GCS_RETRY_LIMIT_S}"
     if scheme in _ARROW_SCHEMES:
         return fs.FileSystem.from_uri(text)
     remote, path = fsspec.core.url_to_fs(text)
@@ -76,6 +97,48 @@ def exists(location: str | Path) -> bool:
     """Whether there is a file or folder."""
     filesystem, path = filesystem_of(location)
     return filesystem.get_file_info(path).type != fs.FileType.NotFound
+
+
+def has_bucket(location: str | Path) -> bool:
+    """Whether the bucket of a URI exists; True where its store has no buckets, or does not tell.
+
+    Raises:
+        ValueError, ImportError: as `filesystem_of`.
+    """
+    filesystem, path = filesystem_of(location)
+    if str(location).partition("://")[0] not in _BUCKET_SCHEMES:
+        return True
+    try:
+        return filesystem.get_file_info(path.partition("/")[0]).type != fs.FileType.NotFound
+    except OSError:
+        # Permissions on objects do not include those on their bucket.
+        return True
+
+
+def store_problem(error: Exception) -> str | None:
+    """What an error of an object store means, in words; None for any other error.
+
+    Example:
+        >>> store_problem(OSError("AWS Error NO_SUCH_BUCKET during PutObject operation"))
+        'there is no such bucket'
+    """
+    return next((meaning for pattern, meaning in _ANSWERS if pattern.search(str(error))), None)
+
+
+@contextmanager
+def local_copy(location: str | Path) -> Iterator[Path]:
+    """A folder as a local path, for libraries that read no URIs: the folder itself, or a copy for the block's duration.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+    """
+    local = local_path(location)
+    if local is not None:
+        yield local
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy_folder(location, folder)
+        yield Path(folder)
 
 
 def copy_folder(

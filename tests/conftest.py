@@ -1,10 +1,15 @@
-"""How tests share two processes and two cores."""
+"""How tests share two processes and two cores, and one S3 server."""
 
 import os
-from typing import Any
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    from tests.object_store import ObjectStore
 
 # Files that look at the results of one expensive fixture of the session go to the same process.
 _TOGETHER = {
@@ -39,6 +44,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = {_group(item.location[0]) for item in items if item.get_closest_marker("slow")}
     order = {group: i for i, group in enumerate(dict.fromkeys(_group(item.location[0]) for item in items))}
     items.sort(key=lambda item: (_group(item.location[0]) not in slow, order[_group(item.location[0])]))
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator["ObjectStore"]:
+    """An S3 server over HTTP."""
+    from tests.object_store import serving_s3  # importing moto takes a second, and few tests need it
+
+    with serving_s3() as store:
+        yield store
+
+
+@pytest.fixture
+def bucket(object_store: "ObjectStore") -> str:
+    """The name of an empty bucket of the S3 server."""
+    return object_store.make_bucket(f"bucket-{uuid.uuid4().hex[:12]}")
 
 
 def _group(file: str) -> str:

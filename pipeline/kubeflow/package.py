@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from ranker.command_line import UsageError, readable_text
-from ranker.plain_text import one_line
+from ranker.plain_text import one_line, visible
 
 _SPEC = ("pipelineInfo", "root", "schemaVersion", "deploymentSpec")
 _PLATFORM = "platforms"
@@ -31,7 +31,7 @@ def check_package(path: Path) -> Path:
     if len(kinds) == 2 and _PLATFORM not in kinds[1]:
         raise UsageError(f"--package {path}: its second document has no {_PLATFORM}; `compile` writes one that has")
     root = documents[0].get(_ROOT)
-    if root is not None and not (isinstance(root, str) and root.strip() and one_line(root) == root):
+    if root is not None and not (isinstance(root, str) and root.strip() and "\n" not in root and visible(root) == root):
         raise UsageError(f"--package {path}: its {_ROOT} is neither a path nor a URI: {one_line(repr(root), 60)}")
     return path
 

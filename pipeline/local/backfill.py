@@ -38,7 +38,7 @@ class Backfill:
 
     config: PipelineConfig
     workdir: Workdir
-    feed_log: Path
+    feed_log: str | Path
     days: Sequence[date]
     run_id: str
     publish_withdrawn: bool = False
@@ -177,7 +177,7 @@ def _as_of_now(summary: RunSummary, workdir: Workdir) -> RunSummary:
     """The summary of a finished run, with whether its model was withdrawn or published again since."""
     if not summary.blessed:
         return summary
-    withdrawal = read_withdrawals(str(workdir.serving_model)).of_training(summary.training_fingerprint)
+    withdrawal = read_withdrawals(workdir.push_destination).of_training(summary.training_fingerprint)
     return replace(summary, not_pushed=withdrawal.text if withdrawal is not None else None)
 
 
@@ -217,9 +217,9 @@ def _refuse_to_go_back(workdir: Workdir, day: date) -> None:
     if later := later_model(workdir, day):
         version, trained_for = later
         raise FeedLogError(
-            f"{workdir.serving_model}: version {version} was trained for {trained_for}, and a model for {day} would "
+            f"{workdir.push_destination}: version {version} was trained for {trained_for}, and a model for {day} would "
             "replace it. If these days were replayed before, then their data, config or code has changed since: replay "
-            "them in another --workdir"
+            "them in another --workdir, and with another --push-destination if you name one"
         )
 
 
@@ -231,7 +231,7 @@ def _possible_trainings(plan: DayPlan, workdir: Workdir, previous: str | None) -
     """
     training = plan.training
     found = [training.fingerprint]
-    if previous is not None and training.start == "cold" and not find_training(str(workdir.serving_model), previous):
+    if previous is not None and training.start == "cold" and not find_training(workdir.push_destination, previous):
         starts: tuple[Start, ...] = ("warm", "incremental")
         found += [replace(training, start=start, parent=previous).fingerprint for start in starts]
     return found

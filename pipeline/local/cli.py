@@ -18,11 +18,14 @@ from ranker.command_line import (
     UsageError,
     day,
     local_path,
+    location,
     print_error,
     readable_folder,
+    readable_location,
     readable_text,
     without_patterns,
     writable_folder,
+    writable_location,
 )
 from ranker.config.pipeline import PipelineConfig
 from ranker.documents import DocumentError
@@ -70,7 +73,7 @@ def _command(options: argparse.Namespace) -> int:
     if options.rollback:
         readable_folder("--workdir", path)
     without_patterns("--workdir", writable_folder("--workdir", path))
-    workdir = Workdir(path.resolve())
+    workdir = Workdir(path.resolve(), _push_destination(options))
     workdir.check()
     if options.rollback:
         with workdir.lock():
@@ -83,7 +86,9 @@ def _command(options: argparse.Namespace) -> int:
         )
     readable_text(f"--config {options.config}: schema", schema)
     if options.feed_log is not None:
-        readable_folder("--feed-log", options.feed_log)
+        readable_location("--feed-log", options.feed_log)
+        if isinstance(options.feed_log, Path):
+            options.feed_log = options.feed_log.resolve()
     elif options.config != BUILT_IN:
         raise UsageError(f"--config {options.config}: give the folder of its feed log with --feed-log DIR")
     run_id = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
@@ -95,6 +100,16 @@ def _command(options: argparse.Namespace) -> int:
             if options.monitor:
                 return _monitor(options, config, workdir, console)
             return _run(options, config, workdir, run_id, console)
+
+
+def _push_destination(options: argparse.Namespace) -> str | None:
+    place: Path | str | None = options.push_destination
+    if place is None:
+        return None
+    writable_location("--push-destination", place)
+    if isinstance(place, str):
+        return place
+    return str(without_patterns("--push-destination", place).resolve())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -109,16 +124,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--feed-log",
-        type=local_path,
+        type=location,
         metavar="DIR",
-        help=f"the feed log: one folder day-YYYY-MM-DD of Parquet files per day (default with --config {BUILT_IN}: "
-        "a built-in feed is generated)",
+        help="the feed log: one folder day-YYYY-MM-DD of Parquet files per day, as a path or a URI such as "
+        f"s3://bucket/log (default with --config {BUILT_IN}: a built-in feed is generated)",
     )
     parser.add_argument(
         "--workdir",
         type=local_path,
         metavar="DIR",
         help="folder for artifacts, models, logs and summaries (default: workdir/NAME)",
+    )
+    parser.add_argument(
+        "--push-destination",
+        type=location,
+        metavar="DIR",
+        help="where blessed models go and the serving one is found, as a path or a URI such as s3://bucket/models "
+        "(default: serving_model in the workdir)",
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
@@ -168,7 +190,7 @@ def _days(text: str) -> tuple[date, date]:
 
 
 def _roll_back(workdir: Workdir) -> int:
-    done = roll_back(str(workdir.serving_model))
+    done = roll_back(workdir.push_destination)
     print(f"version {done.version} serves, a copy of {done.republishes}, instead of {done.instead_of}")
     return DONE
 
@@ -176,7 +198,7 @@ def _roll_back(workdir: Workdir) -> int:
 def _run(options: argparse.Namespace, config: PipelineConfig, workdir: Workdir, run_id: str, console: Console) -> int:
     try:
         if options.backfill:
-            feed_log = options.feed_log.resolve() if options.feed_log else built_in_feed(workdir, console)
+            feed_log = options.feed_log or built_in_feed(workdir, console)
             days = days_between(*options.backfill)
             task = Backfill(config, workdir, feed_log, days, run_id, options.publish_withdrawn)
             outcome = backfill(task, console)
@@ -201,7 +223,7 @@ def _monitor(options: argparse.Namespace, config: PipelineConfig, workdir: Workd
     with console.status("loading TensorFlow"):
         # Only this command and a full run need TensorFlow, and importing it takes seconds.
         from pipeline.local.monitor import HistoryError, ModelError, monitor_day
-    feed_log = options.feed_log.resolve() if options.feed_log else workdir.built_in_feed
+    feed_log = options.feed_log or workdir.built_in_feed
     try:
         outcome = monitor_day(config, workdir, feed_log, options.monitor, console)
     except (FeedLogError, HistoryError, ModelError) as error:

@@ -21,6 +21,7 @@ from tfx.orchestration.portable import launcher, runtime_parameter_utils, tfx_ru
 from tfx.proto.orchestration import pipeline_pb2
 
 from ranker.command_line import explained
+from ranker.plain_text import without_secrets
 
 _LOG = logging.getLogger(__name__)
 
@@ -135,12 +136,12 @@ def _launch(component: str, component_launcher: launcher.Launcher, store: Metada
 
 
 def describe(error: BaseException) -> str:
-    """The exception's own message.
+    """The exception's own message, without the secrets of URIs.
 
     The message of an error in a Beam worker also contains its traceback and the step's name. They are removed here,
     since they are in the log.
     """
-    text = explained(error)
+    text = without_secrets(explained(error))
     if "Traceback (most recent call last)" in text:
         raised = list(re.finditer(r"^[A-Za-z_][\w.]*: ", text, flags=re.MULTILINE))
         if raised:

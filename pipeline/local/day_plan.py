@@ -41,7 +41,7 @@ class DayPlan:
 
     config: PipelineConfig
     workdir: Workdir
-    feed_log: Path
+    feed_log: str | Path
     day: date
     start: StartPlan
     training: TrainingIdentity
@@ -54,7 +54,7 @@ class DayPlan:
 def plan_day(
     config: PipelineConfig,
     workdir: Workdir,
-    feed_log: Path,
+    feed_log: str | Path,
     day: date,
     refit: bool = False,
     publish_withdrawn: bool = False,
@@ -71,7 +71,7 @@ def plan_day(
     """
     _check_devices(config)
     source = source_fingerprint(feed_log, window_days(day, config.train_days), KnownDigests.load(workdir.digests))
-    destination = str(workdir.serving_model)
+    destination = workdir.push_destination
     start = plan_start(config, destination, day, refit)
     training = identify(day, recipe(config), source, start.start, start.parent_training)
     baseline = choose_baseline(destination, day, training.fingerprint)
@@ -88,7 +88,7 @@ def plan_day(
         "the start": to_json(start),
         "the training": training.fingerprint,
         "the baseline": to_json(baseline),
-        "the push destination": state,
+        "the push destination": f"{destination}: {state}",
         "--publish-withdrawn": str(publish_withdrawn),
     }
     digests = {name: short_digest((text,)) for name, text in inputs.items()}
@@ -97,7 +97,7 @@ def plan_day(
 
 def later_model(workdir: Workdir, day: date) -> tuple[str, str] | None:
     """The serving version and its day, if it is after `day`: a model for `day` would replace a newer one."""
-    destination = str(workdir.serving_model)
+    destination = workdir.push_destination
     version = find_serving_version(destination)
     if version is None:
         return None

@@ -27,6 +27,7 @@ from ranker.feed_log.reading import read_unit
 from ranker.feed_log.tf_example import encode_examples
 from ranker.monitoring.profile import DayProfile
 from ranker.progress import ProgressReporter
+from ranker.storage import local_copy
 
 _LOG = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class ModelError(ValueError):
 
 
 def profile_day(
-    config: PipelineConfig, feed_log: Path, day: date, warn: Callable[[str], None] = _LOG.warning
+    config: PipelineConfig, feed_log: str | Path, day: date, warn: Callable[[str], None] = _LOG.warning
 ) -> DayProfile:
     """The profile of a day's features.
 
@@ -53,12 +54,16 @@ def profile_day(
 
 
 def score_day(
-    config: PipelineConfig, feed_log: Path, day: date, model: Path, warn: Callable[[str], None] = _LOG.warning
+    config: PipelineConfig,
+    feed_log: str | Path,
+    day: date,
+    model: str | Path,
+    warn: Callable[[str], None] = _LOG.warning,
 ) -> tuple[DayProfile, Evaluation]:
     """The profile of a day's features, and the evaluation of a pushed model on the day.
 
     Args:
-        model: folder of the SavedModel.
+        model: path or URI of the SavedModel's folder.
         warn: called with a sentence if the day has rows of another day, but too few for an error.
 
     Returns:
@@ -112,14 +117,19 @@ class Scored:
         return self.probabilities / self.examination
 
 
-def model_scorer(config: PipelineConfig, model: Path) -> Callable[[pa.RecordBatch], Scored]:
+def model_scorer(config: PipelineConfig, model: str | Path) -> Callable[[pa.RecordBatch], Scored]:
     """A function that scores a batch of columns as lists.
+
+    Args:
+        model: path or URI of the SavedModel's folder.
 
     Raises:
         ModelError: the model cannot be loaded, or predicts other objectives.
     """
     try:
-        signature = tf.saved_model.load(str(model)).signatures[SERVING_DEFAULT]
+        with local_copy(model) as folder:
+            # TensorFlow has read everything when this returns, the vocabularies of its tables included.
+            signature = tf.saved_model.load(str(folder)).signatures[SERVING_DEFAULT]
     except LOAD_ERRORS as error:
         raise ModelError(f"{model}: it cannot be loaded: {load_problem(error)}") from error
     predicted = set(signature.structured_outputs) - {keys.EXAMINATION}
@@ -139,7 +149,7 @@ def model_scorer(config: PipelineConfig, model: Path) -> Callable[[pa.RecordBatc
 
 
 def _batches(
-    config: PipelineConfig, feed_log: Path, day: date, what: str, warn: Callable[[str], None]
+    config: PipelineConfig, feed_log: str | Path, day: date, what: str, warn: Callable[[str], None]
 ) -> Iterator[pa.RecordBatch]:
     columns = columns_of(config.objective_names, config.features, config.keys, config.timestamps)
     units = plan_day(feed_log, day, columns, warn)

@@ -20,8 +20,10 @@ from pipeline.pipeline import create_pipeline
 from ranker.command_line import explained
 from ranker.documents import DocumentError
 from ranker.monitoring.history import PAGE
+from ranker.plain_text import without_secrets
 from ranker.registry.start import NO_VERSION
 from ranker.registry.versions import find_serving_version, read_manifest
+from ranker.storage import join
 
 RUNNER = "the runner"
 """What failed if a run stopped outside of its components."""
@@ -51,7 +53,7 @@ def prepare(plan: DayPlan) -> DayRun:
         feed_log=str(plan.feed_log),
         day=plan.day,
         pipeline_root=str(plan.workdir.artifacts),
-        push_destination=str(plan.workdir.serving_model),
+        push_destination=plan.workdir.push_destination,
         source_fingerprint=plan.training.data,
         baseline=plan.baseline,
         publish_withdrawn="true" if plan.publish_withdrawn else "false",
@@ -140,12 +142,12 @@ def _summarise(plan: DayPlan, run_id: str, runs: Sequence[ComponentRun], failure
 
 def _serving_of(plan: DayPlan) -> str | None:
     """The path of the serving version if its model is of this training."""
-    destination = str(plan.workdir.serving_model)
+    destination = plan.workdir.push_destination
     version = find_serving_version(destination)
     manifest = read_manifest(destination, version) if version is not None else None
-    if manifest is None or manifest.training_fingerprint != plan.training.fingerprint:
+    if version is None or manifest is None or manifest.training_fingerprint != plan.training.fingerprint:
         return None
-    return f"{destination}/{version}"
+    return without_secrets(join(destination, version))
 
 
 def _record_health(plan: DayPlan, summary: RunSummary, runs: Sequence[ComponentRun]) -> MonitoringSummary:

@@ -26,6 +26,7 @@ from ranker.monitoring.record import DayRecord, Source
 from ranker.registry.manifest import Manifest
 from ranker.registry.versions import find_serving_version, read_manifest
 from ranker.reports.monitor.page import monitor_page
+from ranker.storage import join, parent_and_name
 
 __all__ = ["ALARM", "DONE", "FeedLogError", "HistoryError", "ModelError", "monitor_day", "record_run"]
 
@@ -34,7 +35,7 @@ DONE, ALARM = 0, 4
 _NO_SCORES = "the scores are not compared: no earlier day of the serving model is recorded"
 
 
-def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: date, console: Console) -> int:
+def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: str | Path, day: date, console: Console) -> int:
     """Scores a logged day with the serving model, records its health and renders the page. Trains nothing.
 
     Returns:
@@ -45,17 +46,17 @@ def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: d
         ModelError: no model is serving, or it does not match the config.
         HistoryError: a file of the history is damaged.
     """
-    version = find_serving_version(str(workdir.serving_model))
+    version = find_serving_version(workdir.push_destination)
     if version is None:
-        raise ModelError(f"{workdir.serving_model}: no model is serving yet; run without --monitor to train one")
+        raise ModelError(f"{workdir.push_destination}: no model is serving yet; run without --monitor to train one")
     history = HealthHistory(workdir.monitoring)
-    manifest = read_manifest(str(workdir.serving_model), version)
+    manifest = read_manifest(workdir.push_destination, version)
     if manifest is None or not (manifest.eval_day and manifest.training_fingerprint):
-        raise ModelError(f"{workdir.serving_model / version}: there is no manifest with its day and training")
+        raise ModelError(f"{join(workdir.push_destination, version)}: there is no manifest with its day and training")
     evaluated_on = date.fromisoformat(manifest.eval_day)
     with console.status(f"scoring {day} with version {version}"):
         warnings: list[str] = []
-        profile, evaluation = score_day(config, feed_log, day, workdir.serving_model / version, warnings.append)
+        profile, evaluation = score_day(config, feed_log, day, join(workdir.push_destination, version), warnings.append)
         digests = KnownDigests.load(workdir.digests)
         history.write_profile(day, profile, source_fingerprint(feed_log, [day], digests))
         window = _window(config, history, feed_log, digests, evaluated_on, day)
@@ -80,7 +81,7 @@ def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: Path, day: d
 def record_run(
     config: PipelineConfig,
     workdir: Workdir,
-    feed_log: Path,
+    feed_log: str | Path,
     day: date,
     summary: RunSummary,
     evaluation: Evaluation,
@@ -104,7 +105,7 @@ def record_run(
     # The baseline is not always the model that serves; see `ranker.registry.baseline`.
     continues = summary.pushed_model is None and evaluation.compared and baseline.reason is None
     model = BASELINE if continues else CANDIDATE
-    pushed = Path(summary.pushed_model).name if summary.pushed_model else ""
+    pushed = parent_and_name(summary.pushed_model)[1] if summary.pushed_model else ""
     digests = KnownDigests.load(workdir.digests)
     profile = _profile(config, history, feed_log, digests, day)
     # As in FeedLogGen, whose profiles the run was validated with: only days that the feed log has.
@@ -114,7 +115,7 @@ def record_run(
         version, usual = pushed, None
         notes = [f"the scores are not compared: the model is new, and {day} is the day it was evaluated on"]
     else:
-        manifest = read_manifest(str(workdir.serving_model), before) or Manifest()
+        manifest = read_manifest(workdir.push_destination, before) or Manifest()
         version, usual = before, history.scores(manifest.training_fingerprint)
         notes = [] if usual else [_NO_SCORES]
     record = _record(config, day, "run", version, (evaluation, model), profile, window, usual, notes)
@@ -167,7 +168,7 @@ def _keep(config: PipelineConfig, history: HealthHistory, record: DayRecord) -> 
 def _window(
     config: PipelineConfig,
     history: HealthHistory,
-    feed_log: Path,
+    feed_log: str | Path,
     digests: KnownDigests,
     evaluated_on: date,
     day: date,
@@ -183,7 +184,7 @@ def _window(
 
 
 def _known(
-    config: PipelineConfig, history: HealthHistory, feed_log: Path, digests: KnownDigests, day: date
+    config: PipelineConfig, history: HealthHistory, feed_log: str | Path, digests: KnownDigests, day: date
 ) -> DayProfile | None:
     """A day's profile; if the day was removed from the log, the recorded one, or None."""
     if day_files(feed_log, day) is not None:
@@ -192,7 +193,7 @@ def _known(
 
 
 def _profile(
-    config: PipelineConfig, history: HealthHistory, feed_log: Path, digests: KnownDigests, day: date
+    config: PipelineConfig, history: HealthHistory, feed_log: str | Path, digests: KnownDigests, day: date
 ) -> DayProfile:
     content = source_fingerprint(feed_log, [day], digests)
     found = history.profile(day, config.features, content)

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ranker.command_line import make_console
+from ranker.plain_text import without_secrets
 
 
 @contextmanager
@@ -27,9 +28,8 @@ def output_to_file(log: Path) -> Iterator[Console]:
         # C++ writes to the file descriptors, so replacing sys.stderr would not redirect it.
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-        logging.basicConfig(
-            level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s", stream=file, force=True
-        )
+        logging.basicConfig(level=logging.INFO, stream=file, force=True)
+        _set_format()
         try:
             yield make_console(terminal)
         finally:
@@ -44,5 +44,18 @@ def output_to_file(log: Path) -> Iterator[Console]:
 @contextmanager
 def output_to_terminal() -> Iterator[Console]:
     """Sends everything to the terminal, for `--verbose`."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s", force=True)
+    logging.basicConfig(level=logging.INFO, force=True)
+    _set_format()
     yield make_console()
+
+
+class _WithoutSecrets(logging.Formatter):
+    """TFX logs the parameters of every component, and URIs may have secrets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_secrets(super().format(record))
+
+
+def _set_format() -> None:
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(_WithoutSecrets("%(asctime)s %(levelname).1s %(name)s %(message)s"))

@@ -27,7 +27,7 @@ BEAM_ARGS = IN_PROCESS_ARGS
 def run_pipeline(
     config: PipelineConfig,
     workdir: Workdir,
-    feed_log: Path | None,
+    feed_log: str | Path | None,
     day: date | None,
     run_id: str,
     console: Console,
@@ -37,7 +37,7 @@ def run_pipeline(
     """Runs the pipeline and writes the run summary.
 
     Args:
-        feed_log: the feed log; None generates the built-in one inside the workdir.
+        feed_log: path or URI of the feed log; None generates the built-in one inside the workdir.
         day: the day to evaluate on; None uses the newest of the feed log.
         run_id: name of the folder for the summary.
         console: shows progress and the final table.
@@ -51,7 +51,10 @@ def run_pipeline(
         FeedLogError: the feed log has no such day, or no day before it to train on.
         UsageError: this machine lacks the devices that the towers are trained on.
     """
-    feed_log = built_in_feed(workdir, console) if feed_log is None else feed_log.resolve()
+    if feed_log is None:
+        feed_log = built_in_feed(workdir, console)
+    elif isinstance(feed_log, Path):
+        feed_log = feed_log.resolve()
     days = list_days(feed_log)
     if day is not None and day not in days:
         there = f"it has {days[0]} to {days[-1]}" if days else "it has no days"

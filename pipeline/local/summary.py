@@ -30,6 +30,7 @@ from ranker.evaluation.evaluation import Evaluation
 from ranker.files import write_bytes
 from ranker.forest.curve import TrainingCurve
 from ranker.identity.training import TrainingIdentity
+from ranker.plain_text import without_secrets
 from ranker.registry.plan import StartPlan
 
 # The split or splits whose rows a component goes through.
@@ -63,7 +64,7 @@ def summarise(
     run_id: str,
     config: PipelineConfig,
     day: date,
-    feed_log: Path,
+    feed_log: str | Path,
     runs: Sequence[ComponentRun],
     report: Path | None = None,
     start: StartPlan | None = None,
@@ -84,7 +85,7 @@ def summarise(
         run_id=run_id,
         config=config.name,
         day=day.isoformat(),
-        feed_log=str(feed_log),
+        feed_log=without_secrets(str(feed_log)),
         status="failed" if failed else "complete",
         training_fingerprint=training.fingerprint if training else "",
         training=training,
@@ -167,7 +168,7 @@ def _pushed_model(runs: Sequence[ComponentRun]) -> str | None:
     artifact = _output(runs, "Pusher", "pushed_model")
     if artifact is None or artifact.properties.get("pushed") != 1:
         return None
-    return str(artifact.properties["pushed_destination"])
+    return without_secrets(str(artifact.properties["pushed_destination"]))
 
 
 def _not_pushed(runs: Sequence[ComponentRun]) -> str | None:

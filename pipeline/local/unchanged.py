@@ -12,12 +12,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pyarrow import fs
+
 from pipeline.local.day_plan import DayPlan
 from pipeline.local.run_summary import SUMMARY_FILE, RunSummary, write_summary
 from pipeline.local.workdir import Workdir
 from ranker.documents import DocumentError, read_json, write_json
 from ranker.files import flush, write_bytes, write_text
 from ranker.identity.digest import short_digest
+from ranker.storage import filesystem_of, local_path
 
 _LOG_SUFFIX = ".log"  # a run's log is still written to after everything else of the run
 _LOG = logging.getLogger(__name__)
@@ -134,7 +137,8 @@ def _check_named_outputs(summary: RunSummary) -> None:
     """
     page = summary.monitoring.page if summary.monitoring is not None else None
     for named in (summary.pushed_model, summary.report, page):
-        if named is not None and not Path(named).exists():
+        # What is in an object store is part of the digests.
+        if named is not None and (path := local_path(named)) is not None and not path.exists():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), named)
 
 
@@ -147,11 +151,22 @@ def _outputs(workdir: Workdir, run_id: str) -> dict[str, str]:
     places = {
         "the metadata": workdir.metadata,
         "the artifacts": workdir.artifacts,
-        "the pushed models": workdir.serving_model,
         "the monitor's history": workdir.monitoring,
         "the summary and the report": workdir.run(run_id),
     }
-    return {name: _digest_of_files(place) for name, place in places.items()}
+    found = {name: _digest_of_files(place) for name, place in places.items()}
+    return {**found, "the pushed models": _digest_of_destination(workdir.push_destination)}
+
+
+def _digest_of_destination(destination: str) -> str:
+    local = local_path(destination)
+    if local is not None:
+        return _digest_of_files(local)
+    filesystem, root = filesystem_of(destination)
+    objects = filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
+    return short_digest(
+        sorted(f"{info.path}:{info.size}:{info.mtime_ns}" for info in objects if info.type == fs.FileType.File)
+    )
 
 
 def _digest_of_files(place: Path) -> str:

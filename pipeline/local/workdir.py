@@ -22,9 +22,11 @@ class Workdir:
 
     Attributes:
         root: the folder; all other paths are inside it.
+        destination: path or URI of the push destination, where it is not inside the folder.
     """
 
     root: Path
+    destination: str | None = None
 
     @property
     def metadata(self) -> Path:
@@ -38,8 +40,13 @@ class Workdir:
 
     @property
     def serving_model(self) -> Path:
-        """The push destination: one numbered folder per blessed model, as TF Serving reads them."""
+        """The push destination of runs that name no other one."""
         return self.root / "serving_model"
+
+    @property
+    def push_destination(self) -> str:
+        """Path or URI with one numbered folder per blessed model, as TF Serving reads them."""
+        return self.destination or str(self.serving_model)
 
     @property
     def built_in_feed(self) -> Path:
@@ -71,7 +78,8 @@ class Workdir:
         Raises:
             UsageError: a file stands where a folder has to be or the reverse, or something is read-only.
         """
-        for folder in (self.artifacts, self.serving_model, self.built_in_feed, self.monitoring, self.root / "runs"):
+        models = () if self.destination else (self.serving_model,)
+        for folder in (self.artifacts, *models, self.built_in_feed, self.monitoring, self.root / "runs"):
             writable_folder("--workdir:", folder)
         for file in (self.metadata, self.digests, self.finished_run, self._lock):
             writable_file("--workdir:", file)

@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from ranker.feed_log.parquet_types import WithoutArrowTypes
-from ranker.storage import filesystem_of, join, local_path
+from ranker.plain_text import without_secrets
+from ranker.storage import filesystem_of, join, local_path, store_problem
 
 _DAY_FOLDER = re.compile(r"day-(?P<day>.*)")
 # Other spellings of a day, such as Day-2026-01-05, day_20260105, 2026-1-5 or dt=2026-01-05.
@@ -166,9 +167,11 @@ def open_all(files: Sequence[LogFile]) -> list[pq.FileMetaData]:
 def _list_folder(folder: str | Path) -> list[fs.FileInfo]:
     try:
         filesystem, path = filesystem_of(folder)
-    except (ValueError, ImportError) as error:
-        raise FeedLogError(f"feed log: {folder} cannot be read: {error}") from error
-    if filesystem.get_file_info(path).type != fs.FileType.Directory:
+        kind = filesystem.get_file_info(path).type
+    except (ValueError, ImportError, OSError) as error:
+        where = without_secrets(str(folder))
+        raise FeedLogError(f"feed log: {where} cannot be read: {store_problem(error) or error}") from error
+    if kind != fs.FileType.Directory:
         raise FeedLogError(f"feed log: there is no folder {folder}")
     try:
         infos = filesystem.get_file_info(fs.FileSelector(path))

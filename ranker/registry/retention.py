@@ -47,10 +47,15 @@ def remove_old_versions(destination: str, keep: int) -> list[str]:
 
 
 def _delete_abandoned_claims(root: str, filesystem: fs.FileSystem) -> None:
+    """Deletes the claims of killed pushes, and the incomplete versions that they had claimed."""
     abandoned_before = time.time() - _ABANDONED_AFTER_S
     for info in filesystem.get_file_info(fs.FileSelector(f"{root}/{CLAIMS}", allow_not_found=True)):
         # Not every store says when a file was written.
         if info.mtime is not None and info.mtime.timestamp() < abandoned_before:
+            version = f"{root}/{info.base_name.partition('-')[0]}"
+            complete = filesystem.get_file_info(f"{version}/{SAVED_MODEL}").type == fs.FileType.File
+            if not complete and filesystem.get_file_info(version).type == fs.FileType.Directory:
+                filesystem.delete_dir(version)
             filesystem.delete_file(info.path)
 
 

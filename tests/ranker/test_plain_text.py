@@ -2,7 +2,7 @@
 
 import pytest
 
-from ranker.plain_text import one_line, sentence, visible
+from ranker.plain_text import one_line, sentence, visible, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,26 @@ from ranker.plain_text import one_line, sentence, visible
 def test_a_value_is_one_line_without_control_characters(text: str, shown: str) -> None:
     assert one_line(text) == shown
     assert sentence(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("s3://KEY:SECRET@bucket/m?region=a", "s3://KEY:…@bucket/m?region=a"),
+        ("s3://KEY:a%2Fb%3D@bucket: not read", "s3://KEY:…@bucket: not read"),
+        ("from s3://u:p@h/x to abfs://v:q@i/y", "from s3://u:…@h/x to abfs://v:…@i/y"),
+        ("sftp://:token@host", "sftp://:…@host"),
+        # No secrets.
+        ("s3://bucket/a:b@c", "s3://bucket/a:b@c"),
+        ("gs://anonymous@bucket", "gs://anonymous@bucket"),
+        ("http://localhost:8080/a@b", "http://localhost:8080/a@b"),
+        ("12:30 user@host", "12:30 user@host"),
+        # A value of the data.
+        ("https://a:b@c:1", "https://a:b@c:1"),
+    ],
+)
+def test_secrets_of_uris_are_not_shown(text: str, shown: str) -> None:
+    assert without_secrets(text) == one_line(text) == sentence(text) == shown
 
 
 def test_line_feeds_stay_where_they_are_wanted() -> None:

@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
-from ranker.storage import copy_folder, exists, filesystem_of, join, local_path, parent_and_name
+from ranker.storage import (
+    copy_folder,
+    exists,
+    filesystem_of,
+    join,
+    local_copy,
+    local_path,
+    parent_and_name,
+    store_problem,
+)
 
 
 @pytest.fixture
@@ -102,3 +111,31 @@ def test_a_local_path_is_told_from_a_uri(tmp_path: Path) -> None:
     assert local_path(tmp_path.as_uri()) == tmp_path
     assert local_path("memory://bucket") is None
     assert local_path("gs://bucket/models") is None
+
+
+def test_a_local_folder_is_its_own_local_copy(folder: Path, tmp_path: Path) -> None:
+    with local_copy(folder) as local, local_copy(folder.as_uri()) as by_uri:
+        assert local == by_uri == folder
+    copy_folder(folder, "memory://copies/local")
+    with local_copy("memory://copies/local") as copy:
+        assert content(copy) == content(folder)
+    assert not copy.exists()
+    with pytest.raises(FileNotFoundError), local_copy("memory://copies/nothing"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("message", "meaning"),
+    [
+        ("AWS Error NO_SUCH_BUCKET during PutObject operation: gone", "there is no such bucket"),
+        ("Bucket 'models' not found. To create buckets, enable …", "there is no such bucket"),
+        ("AWS Error ACCESS_DENIED during HeadObject operation", "the store refuses the credentials"),
+        ("google::cloud::Status(PERMISSION_DENIED: …)", "the store refuses the credentials"),
+        ("AWS Error NETWORK_CONNECTION during HeadObject operation: curlCode: 7", "the store does not answer"),
+        ("google::cloud::Status(UNAVAILABLE: Retry policy exhausted)", "the store does not answer"),
+        ("No space left on device", None),
+    ],
+)
+def test_answers_of_object_stores_are_put_into_words(message: str, meaning: str | None) -> None:
+    found = store_problem(OSError(message))
+    assert found == meaning or (found is not None and meaning is not None and found.startswith(meaning))

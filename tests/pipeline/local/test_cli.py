@@ -32,7 +32,15 @@ def test_help_names_every_option_and_exit_status(capsys: pytest.CaptureFixture[s
     assert end.value.code == 0
     text = capsys.readouterr().out
     options = (
-        *("--config NAME", "--feed-log DIR", "--workdir DIR", "--day YYYY-MM-DD", "--monitor YYYY-MM-DD", "--verbose"),
+        *(
+            "--config NAME",
+            "--feed-log DIR",
+            "--push-destination DIR",
+            "--workdir DIR",
+            "--day YYYY-MM-DD",
+            "--monitor YYYY-MM-DD",
+            "--verbose",
+        ),
     )
     retraining = ("--backfill START:END", "--rollback", "--refit", "--publish-withdrawn")
     for expected in (*options, *retraining, "exit status"):
@@ -150,7 +158,7 @@ def test_a_damaged_database_is_named(tmp_path: Path, capsys: pytest.CaptureFixtu
         ("file/below", "no such folder"),
         ("dangling", "is a link to"),
         ("nowhere", "no such folder"),
-        ("gs://bucket/log", "local path, not a URI"),
+        ("nowhere://bucket/log", "cannot be read: Protocol not known: nowhere"),
         ("two\nlines", "control characters"),
     ],
 )
