@@ -53,7 +53,7 @@ class _Rows:
 
 
 def compare_orders(
-    config: PipelineConfig, feed_log: Path, days: Sequence[date], score: Scorer, position: str, k: int
+    config: PipelineConfig, feed_log: str | Path, days: Sequence[date], score: Scorer, position: str, k: int
 ) -> dict[str, Compared]:
     """Compares the model's order by utility with the logged one and a random one.
 
@@ -99,14 +99,19 @@ def _observed(sessions: RandomSessions, outcomes: Floats, k: int) -> PolicyValue
 
 
 def _read(
-    config: PipelineConfig, exploration: Exploration, feed_log: Path, days: Sequence[date], score: Scorer, position: str
+    config: PipelineConfig,
+    exploration: Exploration,
+    feed_log: str | Path,
+    days: Sequence[date],
+    score: Scorer,
+    position: str,
 ) -> _Rows:
     parts = [part for day in days for part in _parts(config, exploration, feed_log, day, score, position)]
     return _Rows(**{name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]})
 
 
 def _parts(
-    config: PipelineConfig, exploration: Exploration, feed_log: Path, day: date, score: Scorer, position: str
+    config: PipelineConfig, exploration: Exploration, feed_log: str | Path, day: date, score: Scorer, position: str
 ) -> Iterator[Mapping[str, np.ndarray]]:
     """The attributes of `_Rows`, batch by batch; only random rows are scored."""
     columns = columns_of(config.objective_names, config.features, config.keys, config.timestamps, exploration)

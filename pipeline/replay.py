@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.table import Table
 
@@ -11,10 +12,10 @@ from pipeline.local.day_reading import ModelError, model_scorer
 from pipeline.policy_values import UTILITY, Compared, compare_orders
 from ranker.command_line import (
     in_markup,
-    local_path,
+    location,
     make_console,
     print_error,
-    readable_folder,
+    readable_location,
     whole_number,
     without_patterns,
 )
@@ -43,7 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         position = _position(config, options.position)
         days = [parse_day(day) for day in options.day] if options.day else [latest_day(options.feed_log)]
         k = options.k or config.utility.k
-        score = model_scorer(config, without_patterns("--model", readable_folder("--model", options.model)))
+        model = readable_location("--model", options.model)
+        if isinstance(model, Path):
+            without_patterns("--model", model)
+        score = model_scorer(config, model)
         found = compare_orders(config, options.feed_log, days, lambda batch: score(batch).relevance, position, k)
     except (ConfigError, FeedLogError, ModelError, ValueError, OSError) as error:
         print_error(error)
@@ -98,8 +102,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", required=True, metavar="NAME", help="a config of pipeline_config.py")
-    parser.add_argument("--feed-log", type=local_path, required=True, metavar="DIR", help="the folder of day folders")
-    parser.add_argument("--model", type=local_path, required=True, metavar="DIR", help="a pushed version, a SavedModel")
+    parser.add_argument("--feed-log", type=location, required=True, metavar="DIR", help="the folder of day folders")
+    parser.add_argument("--model", type=location, required=True, metavar="DIR", help="a pushed version, a SavedModel")
     parser.add_argument(
         "--day",
         nargs="+",

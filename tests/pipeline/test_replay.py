@@ -19,6 +19,7 @@ from pipeline_config import FEED
 from ranker.config.columns import Exposure, Features
 from ranker.evaluation.off_policy import PolicyValue
 from ranker.evaluation.replay import policy_positions
+from tests.object_store import ObjectStore
 from tests.pipeline.local.pushed_model import CATEGORY, NUMERIC, push
 
 START = date(2026, 3, 2)
@@ -162,6 +163,24 @@ def test_the_command_prints_every_outcome(
     assert click.split()[5:] == by_ips.split()[5:]
     assert main(["--config", "feed", "--feed-log", str(feed), "--model", str(model), "--k", "1"]) == 0
     assert "first 1 positions" in capsys.readouterr().out
+
+
+def test_log_and_model_can_be_on_an_object_store(
+    feed: Path,
+    model: Path,
+    object_store: ObjectStore,
+    bucket: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(pipeline_config, "CONFIGS", MappingProxyType({"feed": CONFIG}))
+    object_store.upload(feed, bucket, "log")
+    object_store.upload(model, bucket, "models/17")
+    assert main(["--config", "feed", "--feed-log", str(feed), "--model", str(model)]) == 0
+    expected = capsys.readouterr().out
+    log, pushed = object_store.uri(f"{bucket}/log"), object_store.uri(f"{bucket}/models/17")
+    assert main(["--config", "feed", "--feed-log", log, "--model", pushed]) == 0
+    assert capsys.readouterr().out == expected
 
 
 def test_too_few_random_sessions_are_said(
