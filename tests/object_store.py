@@ -1,17 +1,20 @@
 """An S3 server over HTTP: moto's, which checks signatures and permissions like the real one."""
 
+import html
 import json
 import logging
+import re
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-import boto3
+from moto.backends import get_backend
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.server import ThreadedMotoServer
+from pyarrow import fs
 
 REGION = "us-east-1"
 
@@ -45,25 +48,41 @@ class ObjectStore:
 
     def make_bucket(self, name: str) -> str:
         """Makes a bucket and returns its name."""
-        self.client.create_bucket(Bucket=name)
+        self._filesystem.create_dir(name)
         return name
 
     def keys(self, bucket: str) -> list[str]:
-        """The keys of all objects of a bucket."""
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-        return [found["Key"] for page in pages for found in page.get("Contents", [])]
+        """What a bucket contains, folders included."""
+        found = self._filesystem.get_file_info(fs.FileSelector(bucket, recursive=True))
+        return [info.path.removeprefix(f"{bucket}/") for info in found]
+
+    def write(self, bucket: str, key: str, content: bytes) -> None:
+        """Writes an object."""
+        with self._filesystem.open_output_stream(f"{bucket}/{key}") as file:
+            file.write(content)
+
+    def make_empty(self, bucket: str, keys: Sequence[str]) -> None:
+        """Makes empty objects inside the server, as a thousand uploads take a minute."""
+        backend = get_backend("s3")[DEFAULT_ACCOUNT_ID]["aws"]
+        for key in keys:
+            backend.put_object(bucket, key, b"")
 
     def upload(self, folder: Path, bucket: str, prefix: str) -> None:
         """Uploads the files below a folder."""
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                key = f"{prefix}/{path.relative_to(folder)}"
-                self.client.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
+                self.write(bucket, f"{prefix}/{path.relative_to(folder)}", path.read_bytes())
 
     @property
-    def client(self) -> Any:
-        """A client that is none of ours."""
-        return _client("s3", self.host, self.key, self.secret)
+    def _filesystem(self) -> fs.S3FileSystem:
+        return fs.S3FileSystem(
+            access_key=self.key,
+            secret_key=self.secret,
+            endpoint_override=self.host,
+            scheme="http",
+            region=REGION,
+            allow_bucket_creation=True,
+        )
 
 
 @contextmanager
@@ -75,26 +94,32 @@ def serving_s3() -> Iterator[ObjectStore]:
     server.start()
     try:
         host = "{}:{}".format(*server.get_host_and_port())
-        iam = _client("iam", host, "nobody", "nothing")
-        iam.create_user(UserName="pipeline")
         everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-        iam.put_user_policy(UserName="pipeline", PolicyName="all", PolicyDocument=json.dumps(everything))
-        access = iam.create_access_key(UserName="pipeline")["AccessKey"]
+        _iam(host, "CreateUser")
+        _iam(host, "PutUserPolicy", PolicyName="all", PolicyDocument=json.dumps(everything))
+        answer = _iam(host, "CreateAccessKey")
+        key, secret = (_text(answer, name) for name in ("AccessKeyId", "SecretAccessKey"))
         # From here on every request needs a signature.
-        switch = urllib.request.Request(
-            f"http://{host}/moto-api/reset-auth", data=b"0", headers={"Content-Type": "application/octet-stream"}
-        )
-        urllib.request.urlopen(switch).close()
-        yield ObjectStore(host, access["AccessKeyId"], access["SecretAccessKey"])
+        _post(f"http://{host}/moto-api/reset-auth", b"0", {"Content-Type": "application/octet-stream"})
+        yield ObjectStore(host, key, secret)
     finally:
         server.stop()
 
 
-def _client(service: str, host: str, key: str, secret: str) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=f"http://{host}",
-        region_name=REGION,
-        aws_access_key_id=key,
-        aws_secret_access_key=secret,
-    )
+def _iam(host: str, action: str, **parameters: str) -> str:
+    """Calls the server's user management, which it tells from S3 by the scope of the credentials."""
+    form = urlencode({"Action": action, "Version": "2010-05-08", "UserName": "pipeline", **parameters}).encode()
+    scope = f"AWS4-HMAC-SHA256 Credential=nobody/20260309/{REGION}/iam/aws4_request, SignedHeaders=host, Signature=0"
+    return _post(f"http://{host}/", form, {"Authorization": scope})
+
+
+def _post(url: str, body: bytes, headers: dict[str, str]) -> str:
+    with urllib.request.urlopen(urllib.request.Request(url, data=body, headers=headers)) as answer:
+        text: str = answer.read().decode()
+        return text
+
+
+def _text(document: str, tag: str) -> str:
+    match = re.search(f"<{tag}>([^<]+)</{tag}>", document)
+    assert match is not None, document
+    return html.unescape(match[1])

@@ -64,7 +64,7 @@ def test_a_feed_log_has_to_be_a_folder_of_the_store(
     assert refusal(["--feed-log", object_store.uri(f"{bucket}/nowhere")], tmp_path / "w", capsys).endswith(
         ": there is no such folder"
     )
-    object_store.client.put_object(Bucket=bucket, Key="file", Body=b"")
+    object_store.write(bucket, "file", b"")
     for option in ("--feed-log", "--push-destination"):
         line = refusal([option, object_store.uri(f"{bucket}/file")], tmp_path / "w", capsys)
         assert line.endswith(": it is a file, not a folder")
