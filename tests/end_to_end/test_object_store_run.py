@@ -69,6 +69,16 @@ def test_secrets_are_in_no_text_of_the_run(run: FinishedRun, workdir: Path, obje
         assert f"s3://{object_store.key}:…@" in text
 
 
+def test_an_unchanged_run_is_recognised(run: FinishedRun, places: tuple[str, str], workdir: Path) -> None:
+    assert run.status == 0, run.output
+    versions = complete_versions(places[1])
+    again = run_locally(workdir, "--feed-log", places[0], "--push-destination", places[1])
+    assert again.status == 0, again.output
+    assert {component["state"] for component in again.summary["components"]} == {"cached"}
+    assert again.summary["pushed_model"] == run.summary["pushed_model"]
+    assert complete_versions(places[1]) == versions
+
+
 def test_the_pushed_model_is_monitored(run: FinishedRun, places: tuple[str, str], workdir: Path) -> None:
     assert run.status == 0, run.output
     day = (DAY - timedelta(days=1)).isoformat()
