@@ -48,6 +48,7 @@ from ranker.registry.layout import MANIFEST
 from ranker.registry.manifest import Lineage, Manifest
 from ranker.registry.rollback import roll_back
 from ranker.registry.withdrawal import withdraw
+from tests.object_store import ObjectStore
 from tests.ranker.registry.test_versions import of_training, push
 
 DAY = date(2026, 3, 9)
@@ -163,6 +164,27 @@ def test_what_changes_no_outcome_keeps_a_run_unchanged(finished: Finished) -> No
     for file in finished.feed_log.rglob("*.parquet"):
         os.utime(file)
     assert finished.repeat() is not None
+
+
+def test_another_push_destination_is_a_full_run(finished: Finished, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(finished.workdir.serving_model, elsewhere)
+    finished.workdir = Workdir(finished.workdir.root, str(elsewhere))
+    assert finished.repeat() is None
+
+
+def test_models_on_an_object_store_are_looked_at_too(
+    finished: Finished, object_store: ObjectStore, bucket: str
+) -> None:
+    object_store.upload(finished.workdir.serving_model, bucket, "models")
+    finished.workdir = Workdir(finished.workdir.root, object_store.uri(f"{bucket}/models"))
+    plan = finished.plan()
+    summary = replace(summary_of(finished, plan), pushed_model=f"s3://{object_store.key}:…@{bucket}/models/8")
+    write_summary(finished.workdir.run(FINISHED), summary)
+    remember(plan, summary)
+    assert finished.repeat() is not None
+    object_store.write(bucket, f"models/8/{MANIFEST}.more", b"changed")
+    assert finished.repeat() is None
 
 
 # A value of every field of a config that the built-in feed's does not have.
