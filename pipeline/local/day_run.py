@@ -9,7 +9,7 @@ from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
 from pipeline.beam import beam_args
-from pipeline.local.dag_runner import ComponentRun, ObservedDagRunner, describe
+from pipeline.local.dag_runner import ComponentRun, ObservedDagRunner, State, describe
 from pipeline.local.day_plan import DayPlan
 from pipeline.local.monitor import record_run
 from pipeline.local.retention import remove_old_artifacts
@@ -22,8 +22,8 @@ from ranker.documents import DocumentError
 from ranker.monitoring.history import PAGE
 from ranker.plain_text import without_secrets
 from ranker.registry.start import NO_VERSION
-from ranker.registry.versions import find_serving_version, read_manifest
-from ranker.storage import join
+from ranker.registry.versions import complete_versions, find_serving_version, find_training, read_manifest
+from ranker.storage import join, parent_and_name
 
 RUNNER = "the runner"
 """What failed if a run stopped outside of its components."""
@@ -137,7 +137,24 @@ def _summarise(plan: DayPlan, run_id: str, runs: Sequence[ComponentRun], failure
     if summary.status == "failed" and summary.pushed_model is None:
         # Pusher itself may have failed after the push.
         summary = replace(summary, pushed_model=_serving_of(plan))
+    if summary.status == "complete" and any(run.component == "Pusher" and run.state is State.CACHED for run in runs):
+        summary = _with_pushed_earlier(plan, summary)
     return replace(summary, problems=tuple(problems))
+
+
+def _with_pushed_earlier(plan: DayPlan, summary: RunSummary) -> RunSummary:
+    """A summary whose model an earlier run pushed, in case that version was removed from the destination since."""
+    destination = plan.workdir.push_destination
+    if summary.pushed_model is None or parent_and_name(summary.pushed_model)[1] in complete_versions(destination):
+        return summary
+    again = find_training(destination, plan.training.fingerprint)
+    if again is not None:
+        return replace(summary, pushed_model=without_secrets(join(destination, again)))
+    removed = (
+        f"this model was pushed to {summary.pushed_model} by an earlier run, and is not there any more; "
+        "--publish-withdrawn publishes it again"
+    )
+    return replace(summary, pushed_model=None, not_pushed=removed)
 
 
 def _serving_of(plan: DayPlan) -> str | None:

@@ -297,6 +297,36 @@ def test_only_a_run_that_finished_is_remembered(
         assert workdir.finished_run.read_text() != earlier
 
 
+def from_the_cache(runner: FakeRunner) -> None:
+    runner.outcomes[1] = replace(runner.outcomes[1], state=State.CACHED)
+
+
+def test_a_version_that_an_earlier_run_pushed_and_somebody_removed_is_not_called_pushed(
+    runner: FakeRunner, prepared: DayRun
+) -> None:
+    from_the_cache(runner)
+    push(Path(prepared.plan.workdir.push_destination), "16", of_training("another"))
+    returned, stored = run(prepared)
+    assert returned == stored
+    assert exit_status(stored) == NOT_BLESSED
+    assert stored.pushed_model is None
+    assert stored.not_pushed is not None
+    assert "serving_model/17 by an earlier run, and is not there any more; --publish-withdrawn" in stored.not_pushed
+
+
+def test_a_version_that_an_earlier_run_pushed_is_named_by_where_it_is_now(runner: FakeRunner, prepared: DayRun) -> None:
+    from_the_cache(runner)
+    destination = Path(prepared.plan.workdir.push_destination)
+    push(destination, "18", of_training(TRAINING.fingerprint))
+    _, stored = run(prepared)
+    assert (stored.pushed_model, stored.not_pushed) == (str(destination / "18"), None)
+    push(destination, "17", of_training(TRAINING.fingerprint))
+    _, stored = run(prepared)
+    assert stored.pushed_model is not None
+    assert stored.pushed_model.endswith("serving_model/17")
+    assert exit_status(stored) == DONE
+
+
 @pytest.mark.parametrize(
     ("change", "expected", "status"),
     [
