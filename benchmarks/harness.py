@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from ranker.command_line import local_path
+from ranker.command_line import output_file
 from ranker.documents import Number, read_json, write_json
 from ranker.files import write_text
 
@@ -153,7 +153,7 @@ def parse_options(description: str, arguments: Sequence[str] | None = None) -> O
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="fewer rows: shows that it runs, measures roughly")
-    parser.add_argument("--json", type=local_path, metavar="FILE", help="write the figures there as JSON")
+    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the figures there as JSON")
     parsed = parser.parse_args(arguments)
     return Options(parsed.quick, parsed.json)
 

@@ -12,6 +12,7 @@ from math import isnan
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
+from ranker.command_line import output_file
 from ranker.files import write_text
 from ranker.plain_text import one_line
 
@@ -189,10 +190,10 @@ class Page:
 
 
 def page_of(program: str) -> Callable[[str], Page]:
-    """The type of a `--page` option, which refuses a file without a part for the program."""
+    """The type of a `--page` option, which refuses a file that cannot be written or has no part for the program."""
 
     def checked(text: str) -> Page:
-        page = Page(Path(text), program)
+        page = Page(output_file(text), program)
         try:
             page.check()
         except ValueError as error:

@@ -83,6 +83,19 @@ def local_path(text: str) -> Path:
     return Path(text)
 
 
+def output_file(text: str) -> Path:
+    """A file to be written, as the type of an option. It is refused before the work, not after it."""
+    path = local_path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{_quoted(text)} is a folder; name a file in it")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise argparse.ArgumentTypeError(
+            f"{_quoted(text)} cannot be written: {folder} is no folder that can be written to"
+        )
+    return path
+
+
 def location(text: str) -> Path | str:
     """A local path, or a URI such as `s3://bucket/folder`, as the type of an option."""
     scheme, separator, rest = text.partition("://")

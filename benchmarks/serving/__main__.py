@@ -20,7 +20,7 @@ from benchmarks.serving.prepare import PreparedModel, configs, prepared
 from benchmarks.serving.sessions import Session, Workshop
 from pipeline_config import FEED
 from ranker import keys
-from ranker.command_line import local_path
+from ranker.command_line import local_path, output_file
 from ranker.forest.graph import ForestLeaves
 
 
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "payload, latency, forms of the leaf table, a first pass, and a profile.",
     )
     parser.add_argument("--quick", action="store_true", help="few rows, trees and rounds: a smoke test")
-    parser.add_argument("--json", type=local_path, metavar="FILE", help="write the figures there as JSON")
+    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument(
         "--page", type=page_of("benchmarks.serving"), metavar="FILE", help="write the tables into this page"
     )

@@ -14,7 +14,7 @@ from rich.console import Console
 from benchmarks.harness import Options, positive, report
 from benchmarks.pages import page_of
 from pipeline_config import FEED
-from ranker.command_line import local_path
+from ranker.command_line import local_path, output_file
 from ranker.config.pipeline import PipelineConfig
 from research.online.ahead import rank_next_day
 from research.online.arms import MODEL_ARMS, OURS
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "part", choices=list(_PARTS), help="; ".join(f"{part}: {what}" for part, what in _PARTS.items())
     )
     parser.add_argument("--quick", action="store_true", help="a small feed, one seed: a smoke test")
-    parser.add_argument("--json", type=local_path, metavar="FILE", help="write the figures there as JSON")
+    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument(
         "--page",
         type=page_of("research.online"),

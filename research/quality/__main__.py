@@ -16,7 +16,7 @@ from benchmarks.harness import Options, positive, report
 from benchmarks.pages import page_of
 from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
-from ranker.command_line import local_path
+from ranker.command_line import local_path, output_file
 from research.kuairand import converted_kuairand
 from research.quality.ceiling import BayesOptimum
 from research.quality.drawing import draw
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         epilog="A stopped run continues from the predictions in the work folder.",
     )
     parser.add_argument("--quick", action="store_true", help="a small feed, one seed: a smoke test")
-    parser.add_argument("--json", type=local_path, metavar="FILE", help="write the figures there as JSON")
+    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument(
         "--page",
         type=page_of("research.quality"),

@@ -15,7 +15,7 @@ from benchmarks.harness import Options, positive, report
 from benchmarks.pages import page_of
 from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
-from ranker.command_line import local_path
+from ranker.command_line import local_path, output_file
 from research.kuairand import converted_kuairand
 from research.retraining.days import Replay, replay_days
 from research.retraining.drawing import draw
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="a small feed and three days: a smoke test")
     parser.add_argument("--data", choices=("kuairand", "feed"), default="kuairand", help="the feed log (kuairand)")
     parser.add_argument("--seeds", type=positive, metavar="N", help="runs of every strategy (3; 1 with --quick)")
-    parser.add_argument("--json", type=local_path, metavar="FILE", help="write the figures there as JSON")
+    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument(
         "--page",
         type=page_of("research.retraining"),

@@ -17,7 +17,7 @@ from benchmarks.harness import Options, positive, report
 from benchmarks.pages import page_of
 from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
-from ranker.command_line import local_path
+from ranker.command_line import local_path, output_file
 from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
 from research.kuairand import converted_kuairand
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--seeds", type=positive, metavar="N", help="trainings of each variant (the study's own number)"
     )
     parser.add_argument("--quick", action="store_true", help="a small feed, two seeds if none are given: a smoke test")
-    parser.add_argument("--json", type=local_path, metavar="FILE", help="write the figures there as JSON")
+    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the figures there as JSON")
     parser.add_argument(
         "--page",
         type=page_of("research.studies"),

@@ -20,6 +20,7 @@ from ranker.command_line import (
     local_path,
     make_console,
     number,
+    output_file,
     port,
     print_error,
     readable_file,
@@ -198,3 +199,13 @@ def test_an_empty_path_is_not_the_current_folder(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match=r"^the path is empty; write \. for the current folder$"):
         local_path(text)
     assert local_path(".") == Path()
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert output_file(str(tmp_path / "new" / "deeper" / "figures.json")) == tmp_path / "new/deeper/figures.json"
+    assert output_file(str(tmp_path / "file")) == tmp_path / "file"
+    with pytest.raises(argparse.ArgumentTypeError, match=r"is a folder; name a file in it"):
+        output_file(str(tmp_path))
+    with pytest.raises(argparse.ArgumentTypeError, match=r"cannot be written: .*/file is not a writable folder"):
+        output_file(str(tmp_path / "file" / "figures.json"))
