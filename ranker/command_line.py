@@ -84,16 +84,11 @@ def local_path(text: str) -> Path:
 
 
 def output_file(text: str) -> Path:
-    """A file to be written, as the type of an option. It is refused before the work, not after it."""
-    path = local_path(text)
-    if path.is_dir():
-        raise argparse.ArgumentTypeError(f"{_quoted(text)} is a folder; name a file in it")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise argparse.ArgumentTypeError(
-            f"{_quoted(text)} cannot be written: {folder} is no folder that can be written to"
-        )
-    return path
+    """A local file to be written, as the type of an option: `writable_file` before a long run, not after it."""
+    try:
+        return writable_file("the file", local_path(text))
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def location(text: str) -> Path | str:
