@@ -19,6 +19,8 @@ HISTORY_FILE = "history.json"
 REPORT_FILE = "report.html"
 TRAINING_CURVE_FILE = "training_curve.json"
 
+USUAL_ROWS = "usual_rows"
+"""Custom property of FeedLogGen's examples: the median of the rows of the days before the eval day."""
 ROWS_PER_DAY, MISSING_DAYS = "rows_per_day", "missing_days"
 """Custom properties of FeedLogGen's examples; `rows_of` and `days_of` read them."""
 FEED_LOG_WARNINGS = "feed_log_warnings"

@@ -15,10 +15,12 @@ from ranker.config.columns import Features
 from ranker.config.documents import from_json
 from ranker.documents import DocumentError
 from ranker.evaluation.evaluation import Evaluation
+from ranker.evaluation.importance import GroupImportance, Importance, column_groups
 from ranker.evaluation.leakage import find_leaks, find_leaks_of_forest, served_columns
+from ranker.evaluation.permutation import Score, permutation_importance
 from ranker.evaluation.reference_metrics import reference_metrics
 from ranker.evaluation.transformed_rows import read_rows
-from ranker.examples import example_files
+from ranker.examples import example_files, records
 from ranker.forest.importance import gain_shares
 from ranker.forest.model import Forest
 from ranker.forest.rows import forest_rows
@@ -28,13 +30,27 @@ from ranker.registry.manifest import Manifest
 MOST_ROWS = 25_000
 """Rows of each split that single columns are looked at in."""
 
+MOST_SHUFFLED_ROWS = 4096
+"""Impressions of the held-out day that a group of columns is shuffled among."""
+
+MOST_SCORED_ROWS = 24_000
+"""Impressions that the candidate scores for all groups together, which takes a second."""
+
 _SPLITS = ("train", "eval")
 
 Artifacts = dict[str, list[types.Artifact]]
 
 
-def with_columns(evaluation: Evaluation, input_dict: Artifacts, exec_properties: dict[str, Any]) -> Evaluation:
+def with_columns(
+    evaluation: Evaluation, input_dict: Artifacts, exec_properties: dict[str, Any], score: Score
+) -> Evaluation:
     """The evaluation with what is found about the columns.
+
+    Args:
+        evaluation: of the candidate.
+        input_dict: the component's inputs.
+        exec_properties: its parameters.
+        score: the candidate.
 
     Columns are looked at in a sample of both splits: a column that is filled only after a day or two, once the outcome
     is known, holds it in the training days alone.
@@ -64,7 +80,27 @@ def with_columns(evaluation: Evaluation, input_dict: Artifacts, exec_properties:
     leaks = find_leaks(rows.columns(features), rows.outcomes, objectives, served, vouched)
     of_forest = {name: found.forest for name, found in references.items() if found.forest is not None}
     leaks = (*leaks, *find_leaks_of_forest(of_forest, gains, leaks, served, vouched))
-    return evaluation.with_columns(leaks, references, gains)
+    shuffled = _shuffled(input_dict, features, exec_properties["viewer_key"], evaluation, score)
+    return evaluation.with_columns(leaks, references, Importance(gains, *shuffled))
+
+
+def _shuffled(
+    input_dict: Artifacts, features: Features, viewer_key: str, evaluation: Evaluation, score: Score
+) -> tuple[tuple[GroupImportance, ...], int]:
+    """What shuffling each group of columns costs the candidate, and the number of impressions that were shuffled."""
+    groups = column_groups(features.names)
+    examples = artifact_utils.get_single_instance(input_dict["examples"])
+    most = min(MOST_SHUFFLED_ROWS, MOST_SCORED_ROWS // len(groups))
+    every = max(1, math.ceil(examples.get_int_custom_property(rows_property("eval")) / most))
+    sample = [
+        row
+        for file in example_files(artifact_utils.get_split_uri([examples], "eval"))
+        for batch in records(file, most, every).as_numpy_iterator()
+        for row in batch.tolist()
+    ]
+    objectives = tuple(evaluation.objectives)
+    found = permutation_importance(score, sample, groups, objectives, viewer_key, evaluation.confidence)
+    return found, len(sample)
 
 
 def _every(examples: types.Artifact, split: str) -> int:

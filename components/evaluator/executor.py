@@ -5,8 +5,10 @@ import json
 import logging
 import os
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.extractors import predictions_extractor
@@ -19,7 +21,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 from tfx_bsl.tfxio import tf_example_record
 
-from components.artifacts import BASELINE_REASON, EVALUATION_FILE, PRESENT, VERSION
+from components.artifacts import BASELINE_REASON, EVALUATION_FILE, PRESENT, USUAL_ROWS, VERSION
 from components.evaluator.columns import with_columns
 from components.evaluator.eval_config import EvaluationSpec, eval_config
 from components.evaluator.impressions import impression_schema
@@ -27,9 +29,11 @@ from components.evaluator.tfma_extension import feed_evaluator, gates_writer, im
 from ranker.config.documents import from_json
 from ranker.config.gates import Gates
 from ranker.evaluation.evaluation import Baseline, Evaluation
+from ranker.evaluation.held_out_day import HeldOutDay
 from ranker.evaluation.session_sums import UtilityWeights
 from ranker.evaluation.summary import BASELINE, CANDIDATE
 from ranker.export import inspection as models
+from ranker.export.names import SERVING_DEFAULT
 from ranker.files import write_text
 
 BATCH_SIZE = 2048
@@ -74,13 +78,18 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             settings = _with_baseline(settings, served, paths[BASELINE], patterns)
         else:
             settings = replace(settings, baseline=Baseline(reason=_reason(input_dict)))
-        self._evaluate(settings, paths, patterns, evaluation_uri)
+        loaded = self._evaluate(settings, paths, patterns, evaluation_uri)
         written = os.path.join(evaluation_uri, EVALUATION_FILE)
         with fileio.open(written) as file:
             evaluation = Evaluation.from_json(file.read(), written)
+        evaluation = evaluation.on_day(
+            HeldOutDay.of(
+                evaluation.impressions, input_dict["examples"][0].get_int_custom_property(USUAL_ROWS), settings.gates
+            )
+        )
         if input_dict.get("transformed_examples") and input_dict.get("forest"):
-            evaluation = with_columns(evaluation, input_dict, exec_properties)
-            write_text(written, evaluation.to_json())
+            evaluation = with_columns(evaluation, input_dict, exec_properties, partial(_score, loaded))
+        write_text(written, evaluation.to_json())
         _bless(
             artifact_utils.get_single_instance(output_dict["blessing"]),
             evaluation.blessed,
@@ -89,19 +98,23 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             exec_properties.get("current_component_id"),
         )
 
-    def _evaluate(self, settings: EvaluationSpec, paths: dict[str, str], patterns: list[str], output: str) -> None:
-        """Evaluates with the baseline and, if that fails for a reason that lies in the baseline, without it."""
+    def _evaluate(self, settings: EvaluationSpec, paths: dict[str, str], patterns: list[str], output: str) -> Any:
+        """Evaluates with the baseline and, if that fails for a reason that lies in the baseline, without it.
+
+        Returns:
+            The candidate as TensorFlow loaded it.
+        """
         try:
-            self._run(settings, paths, patterns, output)
+            return self._run(settings, paths, patterns, output)
         except Exception as error:
             # An error of a Beam worker does not tell which model it comes from, so the baseline is tried by itself.
             if not settings.compare or (problem := _baseline_problem(paths[BASELINE], patterns, error)) is None:
                 raise
             fileio.rmtree(output)
             fileio.makedirs(output)
-            self._run(_without_baseline(settings, problem), paths, patterns, output)
+            return self._run(_without_baseline(settings, problem), paths, patterns, output)
 
-    def _run(self, settings: EvaluationSpec, paths: dict[str, str], patterns: list[str], output: str) -> None:
+    def _run(self, settings: EvaluationSpec, paths: dict[str, str], patterns: list[str], output: str) -> Any:
         config = eval_config(settings)
         shared = [
             tfma.default_eval_shared_model(eval_saved_model_path=paths[name], model_name=name, eval_config=config)
@@ -114,6 +127,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             telemetry_descriptors=["FeedRanker", "Evaluator"],
         )
         locations = {name: paths[name] for name in settings.models}
+        # TFMA's workers in this process share the model, so loading it here costs no second time.
+        candidate = shared[0].model_loader.load()
         files = {key: os.path.join(output, key) for key in (tfma.METRICS_KEY, tfma.PLOTS_KEY)}
         with self._make_beam_pipeline() as pipeline:
             _ = (
@@ -139,6 +154,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     ],
                 )
             )
+        return candidate
 
 
 def _served(input_dict: dict[str, list[types.Artifact]]) -> types.Artifact | None:
@@ -182,6 +198,16 @@ def _baseline_problem(path: str, patterns: list[str], error: Exception) -> str |
     if isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError)):
         return None
     return models.scoring_problem(path, models.example_batches(patterns, BATCH_SIZE))
+
+
+def _score(model: Any, examples: list[bytes]) -> dict[str, Any]:
+    """The probabilities of serialised tf.Examples, by objective."""
+    signature = model.signatures[SERVING_DEFAULT]
+    # A positional argument would be formatted for an error message before TensorFlow takes it.
+    [name] = signature.structured_input_signature[1]
+    batches = (examples[begin : begin + BATCH_SIZE] for begin in range(0, len(examples), BATCH_SIZE))
+    scored = [signature(**{name: tf.constant(batch)}) for batch in batches]
+    return {objective: np.concatenate([outputs[objective].numpy() for outputs in scored]) for objective in scored[0]}
 
 
 def _bless(

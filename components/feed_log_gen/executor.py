@@ -19,6 +19,7 @@ from components.artifacts import (
     MISSING_DAYS,
     ROWS_PER_DAY,
     SOURCE_FINGERPRINT,
+    USUAL_ROWS,
     days_text,
     rows_property,
     rows_text,
@@ -170,6 +171,7 @@ def _describe(examples: types.Artifact, plan: WindowPlan, eval_day: date, finger
     # TFX has no file format name for uncompressed TFRecords; without one it uses the suffix of the files.
     examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
     examples.set_string_custom_property(ROWS_PER_DAY, rows_text(plan.rows_per_day))
+    examples.set_int_custom_property(USUAL_ROWS, plan.usual_rows)
     for split in plan.splits:
         examples.set_int_custom_property(rows_property(split), plan.rows(split))
     examples.set_string_custom_property(MISSING_DAYS, days_text(plan.missing_days))

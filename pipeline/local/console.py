@@ -116,6 +116,32 @@ def objectives_table(day: str, objectives: Mapping[str, ObjectiveSummary]) -> Ta
     return table
 
 
+def references_table(objectives: Mapping[str, ObjectiveSummary]) -> Table | None:
+    """What the objectives are judged by: the forest alone, and the base rate; None if neither was measured."""
+    if not any(metrics.forest or metrics.base_rate for metrics in objectives.values()):
+        return None
+    table = Table(
+        title="references: forest alone, base rate",
+        title_justify="left",
+        box=None,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("objective", no_wrap=True)
+    for name in ("forest: AUC", "NE", "base rate: AUC", "NE"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, metrics in objectives.items():
+        references = (metrics.forest, metrics.base_rate)
+        table.add_row(
+            in_markup(name),
+            *(
+                _number(value)
+                for of in references
+                for value in ((of.auc, of.normalized_entropy) if of is not None else (None, None))
+            ),
+        )
+    return table
+
+
 def sessions_table(utility: UtilitySummary, objectives: Mapping[str, ObjectiveSummary]) -> Table:
     """How the held-out day's sessions are ranked: by the utility, and by the probability of each objective."""
     table = Table(
@@ -155,6 +181,9 @@ def verdict_lines(summary: RunSummary) -> Iterator[str]:
     """The gates of a run summary as lines of rich markup: every gate that did not pass with objective, slice, value,
     interval and limit, notes on the training, the slices that were left out, and what the model was compared with.
     """
+    if (day := summary.held_out_day) is not None and day.is_small:
+        colour = "red" if day.blocks else "yellow"
+        yield f"[bold {colour}]{'gate' if day.blocks else 'warning'}: {day.text}[/]"
     for verdict in summary.gates:
         if not verdict.passed:
             mark = "[red]gate:[/]" if verdict.blocking else "[yellow]note:[/]"
@@ -180,13 +209,19 @@ def baseline_lines(summary: RunSummary) -> Iterator[str]:
 
 
 def blessing(summary: RunSummary) -> str:
-    """Whether the model is blessed as rich markup, green only if every objective and the utility passed their gates."""
+    """Whether the model is blessed as rich markup, green only if every objective and the utility passed their gates
+    on a day of usual size, and no column tells an outcome.
+    """
     if not summary.blessed:
         return "[red]not blessed[/]"
     undecided = [name for name, metrics in summary.objectives.items() if metrics.state == "too few"]
     few = [f"{TOO_FEW} {in_markup(', '.join(undecided))}"] if undecided else []
     if summary.utility is not None and summary.utility.state == "too few":
         few.append(f"{TOO_FEW_SESSIONS} the utility")
+    if summary.held_out_day is not None and summary.held_out_day.is_small:
+        few.append("a held-out day far smaller than the others")
+    if telling := dict.fromkeys(leak.column for leak in summary.leaks if not leak.vouched):
+        few.append(f"columns that tell an outcome: {in_markup(', '.join(telling))}")
     return f"[yellow]blessed, with {' and '.join(few)}[/]" if few else "[green]blessed[/]"
 
 

@@ -9,8 +9,10 @@ from typing import Any, Literal
 from ranker.documents import read_json, write_json
 from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation, State
 from ranker.evaluation.gates import BY_UTILITY, Outcome, Verdict
+from ranker.evaluation.held_out_day import HeldOutDay
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.leakage import Leak
+from ranker.evaluation.references import References
 from ranker.evaluation.session_metrics import UtilityMetrics
 from ranker.evaluation.summary import ObjectiveMetrics
 from ranker.files import write_text
@@ -107,6 +109,8 @@ class ObjectiveSummary(MetricsSummary):
         state: what the gates say: `refused`, `too few` positives to judge, `passed`, or `no gate`.
         gate: the state as text, with the metrics that are refused or have too few positives.
         baseline: metrics of the serving model, or None without a comparison.
+        forest: metrics of the forest alone, or None where it was not measured or predicts no single objective.
+        base_rate: metrics of predicting the base rate of the training for every impression, or None.
         auc_drop: the serving model's AUC minus the candidate's.
         normalized_entropy_growth: the candidate's normalized entropy minus the serving model's.
         calibration_worsening: |log O/E| of the candidate minus that of the serving model.
@@ -117,6 +121,8 @@ class ObjectiveSummary(MetricsSummary):
     state: State = "no gate"
     gate: str = ""
     baseline: MetricsSummary | None = None
+    forest: MetricsSummary | None = None
+    base_rate: MetricsSummary | None = None
     auc_drop: float | None = None
     auc_drop_lower: float | None = None
     auc_drop_upper: float | None = None
@@ -223,6 +229,7 @@ class RunSummary:
         gates: every verdict over all impressions, and the verdicts on slices that failed or block the model.
         slice_gates: outcome → number of gates on slices with it.
         slices_dropped: kinds of slices that were dropped because they have too many values.
+        held_out_day: the size of the held-out day, compared with the days before it; None without an evaluation.
         leaks: feature columns that tell an outcome, those that the config vouches for too.
         baseline: the version that the candidate was compared with, and why it is not the serving one or was dropped, if
             so; None without an evaluation.
@@ -254,6 +261,7 @@ class RunSummary:
     gates: tuple[GateSummary, ...] = ()
     slice_gates: dict[Outcome, int] = field(default_factory=dict)
     slices_dropped: tuple[tuple[str, ...], ...] = ()
+    held_out_day: HeldOutDay | None = None
     leaks: tuple[Leak, ...] = ()
     baseline: Baseline | None = None
     report: str | None = None
@@ -299,7 +307,9 @@ def write_summary(folder: Path, summary: RunSummary) -> Path:
 def summarise_objectives(evaluation: Evaluation) -> dict[str, ObjectiveSummary]:
     """Every objective of an evaluation, over all impressions."""
     return {
-        name: _objective(found, evaluation.state(name), evaluation.gate(name))
+        name: _objective(
+            found, evaluation.state(name), evaluation.gate(name), evaluation.references.get(name, References())
+        )
         for name, found in evaluation.objectives.items()
     }
 
@@ -345,7 +355,7 @@ def summarise_gates(verdicts: Iterable[Verdict]) -> tuple[GateSummary, ...]:
     )
 
 
-def _objective(evaluated: ObjectiveEvaluation, state: State, gate: str) -> ObjectiveSummary:
+def _objective(evaluated: ObjectiveEvaluation, state: State, gate: str, references: References) -> ObjectiveSummary:
     compared: dict[str, Any] = {}
     if evaluated.comparison is not None:
         compared |= _bounded("auc_drop", evaluated.comparison.auc_drop)
@@ -357,9 +367,15 @@ def _objective(evaluated: ObjectiveEvaluation, state: State, gate: str) -> Objec
         **_metrics(evaluated.candidate),
         state=state,
         gate=gate,
-        baseline=MetricsSummary(**_metrics(evaluated.baseline)) if evaluated.baseline is not None else None,
+        baseline=_metrics_summary(evaluated.baseline),
+        forest=_metrics_summary(references.forest),
+        base_rate=_metrics_summary(references.base_rate),
         **compared,
     )
+
+
+def _metrics_summary(metrics: ObjectiveMetrics | None) -> MetricsSummary | None:
+    return MetricsSummary(**_metrics(metrics)) if metrics is not None else None
 
 
 def _metrics(metrics: ObjectiveMetrics) -> dict[str, Any]:

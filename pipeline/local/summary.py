@@ -101,6 +101,7 @@ def summarise(
         gates=summarise_gates(evaluation.verdicts) if evaluation else (),
         slice_gates=evaluation.slice_verdicts if evaluation else {},
         slices_dropped=tuple(evaluation.slices_dropped) if evaluation else (),
+        held_out_day=evaluation.day if evaluation else None,
         leaks=evaluation.leaks if evaluation else (),
         baseline=evaluation.baseline if evaluation else None,
         report=str(report) if report else None,

@@ -70,6 +70,9 @@ class Gates:
         confidence: level of the confidence intervals.
         too_few: what a gate with too few positives to judge does to the model. `pass` reports it and blesses the model,
             `block_first` blocks the model if no model is serving yet, and `block` always blocks it.
+        min_day_share: the smallest share of the impressions of a usual day that the held-out day may have; a usual day
+            has the median of the days before. A smaller day is said to be small.
+        small_day: what such a day does to the model. `pass` only reports it, `block` blocks the model.
         baseline_required: whether a candidate is blocked if a model serves that it could not be compared with.
 
     Example:
@@ -91,6 +94,8 @@ class Gates:
     slice_min_positives: Count = 100
     confidence: Annotated[float, Field(ge=0.5, le=0.9999)] = 0.95
     too_few: Literal["pass", "block_first", "block"] = "pass"
+    min_day_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.25
+    small_day: Literal["pass", "block"] = "pass"
     baseline_required: bool = False
 
     def of(self, objective: str) -> Gate:

@@ -11,6 +11,8 @@ from typing import Any, Literal
 from ranker.documents import check_format, read_json, write_json
 from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.gates import BY_UTILITY, TOO_FEW, TOO_FEW_SESSIONS, Outcome, Verdict, blessed
+from ranker.evaluation.held_out_day import HeldOutDay
+from ranker.evaluation.importance import Importance
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.leakage import Leak
 from ranker.evaluation.references import References
@@ -192,7 +194,7 @@ class Evaluation:
 
     Attributes:
         format: of the file.
-        blessed: whether the candidate passes: no gate blocks it, nor does a missing baseline.
+        blessed: whether the candidate passes: no gate blocks it, nor does a missing baseline or a small held-out day.
         confidence: level of the intervals.
         baseline: the model that the candidate is compared with.
         objectives: metrics over all impressions, by objective.
@@ -205,7 +207,8 @@ class Evaluation:
         slice_verdicts: outcome → number of gates on slices with it.
         leaks: the columns that tell an outcome, those that the config vouches for too.
         references: the forest alone and the base rate, by objective; empty if they were not measured.
-        gains: each column's share of the forest's gain, by output of the forest; empty if it was not measured.
+        importance: of the feature columns; empty if it was not measured.
+        day: the size of the held-out day, compared with the days before it.
     """
 
     format: int = field(default=FORMAT, kw_only=True, repr=False)
@@ -222,7 +225,8 @@ class Evaluation:
     slice_verdicts: dict[Outcome, int] = field(default_factory=dict)
     leaks: tuple[Leak, ...] = ()
     references: dict[str, References] = field(default_factory=dict)
-    gains: dict[str, dict[str, float]] = field(default_factory=dict)
+    importance: Importance = field(default_factory=Importance)
+    day: HeldOutDay = field(default_factory=HeldOutDay)
 
     @staticmethod
     def of(
@@ -269,7 +273,7 @@ class Evaluation:
         self,
         leaks: Sequence[Leak],
         references: Mapping[str, References],
-        gains: Mapping[str, Mapping[str, float]],
+        importance: Importance,
     ) -> "Evaluation":
         """The same evaluation with what was found about the columns; a new column that tells an outcome blocks it."""
         verdicts = [leak.verdict for leak in leaks if not leak.vouched]
@@ -279,8 +283,12 @@ class Evaluation:
             verdicts=(*verdicts, *self.verdicts),
             leaks=tuple(leaks),
             references=dict(references),
-            gains={output: dict(shares) for output, shares in gains.items()},
+            importance=importance,
         )
+
+    def on_day(self, day: HeldOutDay) -> "Evaluation":
+        """The same evaluation with the size of the day, which may block the candidate."""
+        return replace(self, blessed=self.blessed and not day.blocks, day=day)
 
     @property
     def impressions(self) -> int:
@@ -396,6 +404,8 @@ class Evaluation:
             yield (name, f"{ranked.gauc_sessions:,}", _with_interval(ranked.gauc), _with_interval(ranked.ndcg), "", "")
 
     def _notes(self) -> Iterator[str]:
+        if self.day.is_small:
+            yield self.day.text
         for verdict in self.verdicts:
             if not verdict.passed:
                 yield f"{verdict.outcome}: {verdict.text}"

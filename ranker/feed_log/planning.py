@@ -1,10 +1,12 @@
 """Plans FeedLogGen's work before anything is written: which rows of which file become which shards."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from statistics import median
 from typing import Literal
 
 import pyarrow.parquet as pq
@@ -81,6 +83,15 @@ class WindowPlan:
     def splits(self) -> tuple[Split, ...]:
         """The existing splits: train and eval, and replay if a replayed day exists."""
         return tuple(split for split in SPLITS if any(unit.split == split for unit in self.units))
+
+    @property
+    def usual_rows(self) -> int:
+        """The median of the rows of the days before the last one: of all splits, and of the reference days."""
+        *before, _ = self.rows_per_day.values()
+        reference: Counter[date] = Counter()
+        for unit in self.reference:
+            reference[unit.day] += unit.rows
+        return int(median([*before, *reference.values()]))
 
     def rows(self, split: Split) -> int:
         """Rows of one split."""

@@ -60,6 +60,23 @@ def test_the_summary_tells_what_was_trained_on_what(first_run: FinishedRun) -> N
         assert 0 < metrics["positives"] < metrics["impressions"] == summary["rows"]["eval"]
 
 
+def test_no_honest_column_tells_an_outcome_and_every_metric_has_its_references(first_run: FinishedRun) -> None:
+    summary = first_run.summary
+    assert summary["leaks"] == []
+    assert summary["held_out_day"]["usual"] == pytest.approx(IMPRESSIONS_PER_DAY, rel=0.2)
+    for metrics in summary["objectives"].values():
+        forest, base_rate = metrics["forest"], metrics["base_rate"]
+        assert forest["impressions"] == base_rate["impressions"] == metrics["impressions"]
+        assert forest["positives"] == metrics["positives"]
+        assert base_rate["auc"] == 0.5
+        assert 0.999 < base_rate["normalized_entropy"] < 1.3
+    click = summary["objectives"]["click"]
+    assert click["forest"]["auc"] == pytest.approx(click["auc"], abs=0.1)
+    page = Path(summary["report"]).read_text()
+    for table in ("groups", "gains"):
+        assert f'id="table-{table}"' in page
+
+
 def test_the_model_has_learnt_the_frequent_objectives(first_run: FinishedRun) -> None:
     objectives = first_run.summary["objectives"]
     assert objectives["click"]["auc"] > 0.65

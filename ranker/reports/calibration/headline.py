@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.gates import TOO_FEW, Verdict
+from ranker.evaluation.leakage import METRIC
 from ranker.reports.calibration.inputs import ReportInputs
 from ranker.reports.html_table import Tone
 from ranker.reports.text import plural
@@ -34,6 +35,7 @@ def verdict(inputs: ReportInputs) -> Headline:
     informing = [v for v in evaluation.verdicts if not v.passed and not v.blocking]
     notes = [
         *([Note(inputs.not_pushed, "warn")] if inputs.not_pushed else []),
+        *([Note(evaluation.day.text, "bad" if evaluation.day.blocks else "warn")] if evaluation.day.is_small else []),
         *(Note(v.text, "bad") for v in refusing),
         *(Note(v.text, "warn") for v in informing),
         *(Note(text, "warn") for text in (inputs.forest_curve.notes() if inputs.forest_curve else ())),
@@ -42,8 +44,9 @@ def verdict(inputs: ReportInputs) -> Headline:
         *(Note(f"the feed log has no {day}; trained without it", "warn") for day in inputs.missing_days),
         *(Note(warning, "warn") for warning in inputs.feed_log_warnings),
     ]
-    undecided = any(v.outcome == "too few" and not v.slice for v in evaluation.verdicts)
-    tone: Tone = "bad" if not evaluation.blessed else "warn" if undecided or inputs.not_pushed else "good"
+    undecided = any((v.outcome == "too few" and not v.slice) or v.metric == METRIC for v in evaluation.verdicts)
+    warn = undecided or inputs.not_pushed or evaluation.day.is_small
+    tone: Tone = "bad" if not evaluation.blessed else "warn" if warn else "good"
     return Headline(tone, _sentence(inputs, refusing), tuple(notes))
 
 
@@ -51,6 +54,10 @@ def _sentence(inputs: ReportInputs, refusing: list[Verdict]) -> str:
     evaluation = inputs.evaluation
     if refusing:
         return f"Not blessed: {', and '.join(_counted(refusing))}, and the previous model continues to serve."
+    if evaluation.day.blocks:
+        return (
+            "Not blessed: the held-out day is far smaller than the others, and the previous model continues to serve."
+        )
     if not evaluation.blessed:
         return "Not blessed: it was not compared with a pushed model, and the previous model continues to serve."
     overall = [v for v in evaluation.verdicts if not v.slice]
@@ -59,14 +66,18 @@ def _sentence(inputs: ReportInputs, refusing: list[Verdict]) -> str:
     pushed = f" and pushed as version {inputs.pushed_version}" if inputs.pushed_version else ""
     if inputs.not_pushed:
         pushed = " but not published"
-    return f"Blessed{pushed}: {', and '.join([f'{passed} passed', *_counted(overall)])}."
+    small = ["the held-out day is far smaller than the others"] if evaluation.day.is_small else []
+    return f"Blessed{pushed}: {', and '.join([f'{passed} passed', *_counted(overall), *small])}."
 
 
 def _counted(verdicts: list[Verdict]) -> Iterator[str]:
-    """How many gates failed, and how many had too few positives; nothing for none."""
+    """How many gates failed, how many had too few positives, and how often a column tells an outcome."""
+    gates = [v for v in verdicts if v.metric != METRIC]
     for outcome, said in (("failed", "failed"), ("too few", f"had {TOO_FEW}")):
-        if number := sum(v.outcome == outcome for v in verdicts):
+        if number := sum(v.outcome == outcome for v in gates):
             yield f"{plural(number, 'gate')} {said}"
+    if number := len(verdicts) - len(gates):
+        yield plural(number, "outcome is told by a column", "outcomes are told by a column")
 
 
 def _baseline_note(evaluation: Evaluation) -> Note:

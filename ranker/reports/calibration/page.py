@@ -1,6 +1,6 @@
 """Renders the page with its figures and tables."""
 
-from ranker.reports.calibration import ranking
+from ranker.reports.calibration import columns, ranking
 from ranker.reports.calibration import tables as content
 from ranker.reports.calibration.headline import verdict
 from ranker.reports.calibration.inputs import ReportInputs
@@ -13,6 +13,9 @@ from ranker.reports.figures.heatmap import heat_map
 from ranker.reports.html import MAX_OBJECTIVES, environment
 from ranker.reports.html_table import MAX_ROWS
 from ranker.reports.svg import OE_STEPS
+
+MOST_GAINS = 15
+"""Number of columns whose gain is shown at first; the others are folded."""
 
 MOST_DRIFTED = 10
 """Number of features shown at first; the others are folded."""
@@ -45,6 +48,11 @@ def report_page(inputs: ReportInputs) -> str:
             slices=content.slices_table(inputs),
             scores=[score_distribution(name, evaluation.curves[name]) for name in drawn],
             training=_training(inputs),
+            leaks=columns.leaks_table(inputs),
+            top_gains=columns.gains_table(inputs, "gains", MOST_GAINS),
+            gains=columns.gains_table(inputs, "all-gains", MAX_ROWS),
+            groups=columns.groups_table(inputs),
+            column_notes=list(columns.notes(inputs)),
             drifted=content.features_table(inputs, "drifted", MOST_DRIFTED),
             features=content.features_table(inputs, "features", MAX_ROWS),
             days=content.days_table(inputs.rows_per_day),

@@ -18,6 +18,7 @@ _NE = TableColumn(
     "NE", "normalized entropy: log loss over the entropy of the base rate; below 1 is better than the base rate"
 )
 _TONES: dict[State, Tone] = {"refused": "bad", "too few": "warn", "passed": "good", "no gate": "muted"}
+_FOREST = TableColumn("forest alone", "AUC of the forest without the towers; below it its O/E and normalized entropy")
 _ECE = TableColumn("ECE", "expected calibration error: mean gap of the reliability diagram")
 _SERVING = (
     TableColumn("serving AUC", "of the model now serving; below it the candidate's AUC drop"),
@@ -34,9 +35,14 @@ def objectives_table(inputs: ReportInputs) -> Table:
         TableColumn("O/E", "outcomes observed per outcome expected; below it the interval over viewers"),
         TableColumn("gates", "over all impressions", numeric=False),
         _NE,
+        *((_FOREST,) if inputs.evaluation.references else ()),
         *(_SERVING if inputs.compared else ()),
         TableColumn("positives", "impressions with the outcome on the held-out day"),
-        TableColumn("base rate", "share of positives on the held-out day; below it the share in training"),
+        TableColumn(
+            "base rate",
+            "share of positives on the held-out day; below it the share in training and the normalized entropy of "
+            "predicting that",
+        ),
         _ECE,
     ]
     rows = []
@@ -55,9 +61,10 @@ def objectives_table(inputs: ReportInputs) -> Table:
                     defined(metrics.normalized_entropy.value),
                     f"{interval(metrics.normalized_entropy)}\n{number(metrics.log_loss, 4)} nats",
                 ),
+                *((_forest_cell(inputs, name),) if inputs.evaluation.references else ()),
                 *(_serving_cells(evaluated) if inputs.compared else ()),
                 TableCell(count(metrics.positives), metrics.positives),
-                TableCell(percent(rate, 2), rate, "" if trained is None else f"trained {percent(trained, 2)}"),
+                TableCell(percent(rate, 2), rate, _base_rate_note(inputs, name, trained)),
                 _value(metrics.expected_calibration_error, 4),
             )
         )
@@ -247,6 +254,26 @@ def _objective_note(inputs: ReportInputs, name: str) -> str:
     """The objective's tower, and whether more of it is worse."""
     tower = f"{inputs.towers[name]} tower" if name in inputs.towers else ""
     return f"{tower}\nnegative: fewer is better" if name in inputs.negative else tower
+
+
+def _forest_cell(inputs: ReportInputs, name: str) -> TableCell:
+    references = inputs.evaluation.references.get(name)
+    if references is None or references.forest is None:
+        return _value(None)
+    forest = references.forest
+    others = f"O/E {number(forest.o_over_e.value)}\nNE {number(forest.normalized_entropy.value)}"
+    return TableCell(number(forest.auc.value), defined(forest.auc.value), others)
+
+
+def _base_rate_note(inputs: ReportInputs, name: str, trained: float | None) -> str:
+    references = inputs.evaluation.references.get(name)
+    predicted = references.base_rate if references is not None else None
+    return "\n".join(
+        [
+            *([f"trained {percent(trained, 2)}"] if trained is not None else []),
+            *([f"NE {number(predicted.normalized_entropy.value)}"] if predicted is not None else []),
+        ]
+    )
 
 
 def _bounded(estimate: Estimate) -> TableCell:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from scipy.special import expit
 from tfx.types import standard_artifacts
 
 from components.artifacts import ForestArtifact, rows_property
@@ -41,6 +43,19 @@ def impressions(rows: int, seed: int, leak: str = "") -> dict[str, np.ndarray]:
     return tensors
 
 
+def logged(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Impressions as FeedLogGen writes them."""
+    columns = {name: tensors[keys.FOREST_FEATURES][:, [i]] for i, name in enumerate((*FEATURES.numeric, "e"))}
+    labels = {name: tensors[keys.LABELS][:, [o]].astype(np.int64) for o, name in enumerate(OBJECTIVES)}
+    return {**columns, **labels, "content": tensors["content"], "viewer": tensors[keys.VIEWER_BUCKET]}
+
+
+def score(examples: list[bytes]) -> dict[str, np.ndarray]:
+    """A model that reads the column c alone."""
+    c = [tf.train.Example.FromString(row).features.feature["c"].float_list.value[0] for row in examples]
+    return {name: expit(2.0 * np.nan_to_num(c) - 2.0) for name in OBJECTIVES}
+
+
 def model(folder: Path, manifest: Manifest, present: bool = True) -> standard_artifacts.Model:
     artifact = standard_artifacts.Model()
     artifact.uri = str(folder)
@@ -63,7 +78,7 @@ def inputs(root: Path, leak: str = "", in_training_only: bool = False) -> Artifa
     artifact = ForestArtifact()
     artifact.uri = str(root / "forest")
     forest.save(artifact.uri)
-    examples = standard_artifacts.Examples()
+    examples = examples_artifact(root / "examples", {"eval": {"a": logged(day)}})
     for split, rows in (("train", 1500), ("eval", 600)):
         examples.set_int_custom_property(rows_property(split), rows)
     return {
@@ -77,8 +92,8 @@ def inputs(root: Path, leak: str = "", in_training_only: bool = False) -> Artifa
 def evaluated(artifacts: Artifacts, vouched: tuple[str, ...] = ()) -> Evaluation:
     evaluation = handmade.first()
     both = dict.fromkeys(OBJECTIVES, evaluation.objectives["click"])
-    parameters = {"features": to_json(FEATURES), "vouched": json.dumps(vouched)}
-    return with_columns(replace(evaluation, objectives=both), artifacts, parameters)
+    parameters = {"features": to_json(FEATURES), "vouched": json.dumps(vouched), "viewer_key": "viewer"}
+    return with_columns(replace(evaluation, objectives=both), artifacts, parameters, score)
 
 
 def test_honest_columns_leave_the_evaluation_blessed_and_it_gains_its_references(tmp_path: Path) -> None:
@@ -91,8 +106,13 @@ def test_honest_columns_leave_the_evaluation_blessed_and_it_gains_its_references
         assert references.base_rate is not None
         assert references.forest.impressions == references.base_rate.impressions == 600
         assert references.forest.auc.value > references.base_rate.auc.value == 0.5
-        assert sum(found.gains[name].values()) == pytest.approx(1.0)
-        assert list(found.gains[name]) == list(FEATURES.names)
+        assert sum(found.importance.gains[name].values()) == pytest.approx(1.0)
+        assert list(found.importance.gains[name]) == list(FEATURES.names)
+    assert found.importance.impressions == 600
+    growth = {group.name: group.growth["like"].value for group in found.importance.groups}
+    assert list(growth) == list(FEATURES.names)
+    assert growth.pop("c") > 0.1
+    assert set(growth.values()) == {0.0}
 
 
 @pytest.mark.parametrize("column", ["spend", "content"])

@@ -7,10 +7,20 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from pipeline.local.console import RunDisplay, blessing, objectives_table, session_lines, sessions_table, verdict_lines
-from pipeline.local.run_summary import GateSummary, ObjectiveSummary, RunSummary, UtilitySummary
+from pipeline.local.console import (
+    RunDisplay,
+    blessing,
+    objectives_table,
+    references_table,
+    session_lines,
+    sessions_table,
+    verdict_lines,
+)
+from pipeline.local.run_summary import GateSummary, MetricsSummary, ObjectiveSummary, RunSummary, UtilitySummary
 from ranker.evaluation.evaluation import Baseline
 from ranker.evaluation.gates import Outcome
+from ranker.evaluation.held_out_day import HeldOutDay
+from ranker.evaluation.leakage import Leak
 from ranker.plain_text import one_line
 from ranker.progress import LOGGER_NAME, ProgressReporter
 
@@ -229,3 +239,36 @@ def test_names_and_messages_are_text(name: str) -> None:
     assert text.count(shown) == 4
     assert "\x1b" not in text
     assert f"gate: click on device={shown}: O/E is 3.1" in text
+
+
+def test_the_references_are_a_table_of_their_own() -> None:
+    assert references_table({"click": CLICK}) is None
+    forest = MetricsSummary(10_000, 2_000, auc=0.7421, normalized_entropy=0.912)
+    rate = MetricsSummary(10_000, 2_000, auc=0.5, normalized_entropy=1.0012)
+    target, file = console()
+    target.print(references_table({"click": replace(CLICK, forest=forest, base_rate=rate), "reshare": CLICK}))
+    assert "references: forest alone, base rate" in file.getvalue()
+    rows = [line.split() for line in file.getvalue().splitlines()]
+    assert ["click", "0.742", "0.912", "0.500", "1.001"] in rows
+    assert ["reshare", "–", "–", "–", "–"] in rows
+
+
+def test_a_small_held_out_day_is_said_before_anything_else() -> None:
+    small = HeldOutDay(161, 9_000, 0.25)
+    run = RunSummary("r", "shop", "2026-01-12", "log", "complete", blessed=True, held_out_day=small)
+    run = replace(run, gates=(a_gate("click: AUC is 0.7", "failed", blocking=False),))
+    first, *_ = verdict_lines(run)
+    assert first.startswith("[bold yellow]warning: the held-out day is far smaller than the others: 161 impressions")
+    assert blessing(run) == "[yellow]blessed, with a held-out day far smaller than the others[/]"
+    blocked = replace(run, blessed=False, held_out_day=replace(small, blocks=True))
+    assert next(iter(verdict_lines(blocked))).startswith("[bold red]gate: the held-out day")
+    usual = replace(run, held_out_day=HeldOutDay(8_000, 9_000, 0.25), gates=())
+    assert list(verdict_lines(usual)) == []
+    assert blessing(usual) == "[green]blessed[/]"
+
+
+def test_a_model_with_a_column_that_tells_an_outcome_is_not_blessed_in_green() -> None:
+    leak = Leak("spend", "click", "alone", 300, 1.0, 0.99, 1.0, 0.9, new=False)
+    run = RunSummary("r", "shop", "2026-01-12", "log", "complete", blessed=True, leaks=(leak,))
+    assert blessing(run) == "[yellow]blessed, with columns that tell an outcome: spend[/]"
+    assert blessing(replace(run, leaks=(replace(leak, vouched=True),))) == "[green]blessed[/]"

@@ -8,6 +8,7 @@ import pytest
 from ranker.evaluation.column_power import Outcomes
 from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.gates import Verdict
+from ranker.evaluation.importance import Importance
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.leakage import METRIC, Leak, find_leaks, find_leaks_of_forest, served_columns
 from ranker.evaluation.summary import ObjectiveMetrics
@@ -97,7 +98,7 @@ def test_an_evaluation_with_a_new_one_is_not_blessed_and_says_so_first() -> None
     evaluation = handmade.first()
     assert evaluation.blessed
     leak = Leak("spend", "click", "alone", 300, 1.0, 0.99, 1.0, 0.9)
-    blocked = evaluation.with_columns([leak], {}, {})
+    blocked = evaluation.with_columns([leak], {}, Importance())
     assert not blocked.blessed
     assert blocked.leaks == (leak,)
     assert isinstance(blocked.verdicts[0], Verdict)
@@ -108,8 +109,8 @@ def test_an_evaluation_with_a_new_one_is_not_blessed_and_says_so_first() -> None
     assert "spend" in str(blocked)
 
     for harmless in (replace(leak, new=False), replace(leak, vouched=True)):
-        assert evaluation.with_columns([harmless], {}, {}).blessed
-    vouched = evaluation.with_columns([replace(leak, vouched=True)], {}, {})
+        assert evaluation.with_columns([harmless], {}, Importance()).blessed
+    vouched = evaluation.with_columns([replace(leak, vouched=True)], {}, Importance())
     assert vouched.verdicts == evaluation.verdicts
     assert vouched.leaks
 

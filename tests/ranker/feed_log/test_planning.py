@@ -44,6 +44,15 @@ def test_days_before_the_train_days_can_be_replayed(feed_log: Path, columns: Log
     ]
 
 
+def test_a_usual_day_is_the_median_of_all_days_before_whatever_the_training_reads(
+    feed_log: Path, columns: LogColumns
+) -> None:
+    assert plan_window(feed_log, EVAL_DAY, TRAIN_DAYS, columns).usual_rows == 60
+    assert plan_window(feed_log, EVAL_DAY, 1, columns).usual_rows == 50
+    assert plan_window(feed_log, EVAL_DAY, 1, columns, replay_days=1).usual_rows == 55
+    assert plan_window(feed_log, EVAL_DAY, 1, columns, reference=TRAIN_DAYS).usual_rows == 60
+
+
 def test_missing_replay_days_are_skipped(feed_log: Path, columns: LogColumns, caplog: pytest.LogCaptureFixture) -> None:
     (feed_log / "day-2024-03-01" / "part-0.parquet").unlink()
     with caplog.at_level(logging.WARNING):

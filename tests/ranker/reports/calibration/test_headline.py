@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
+from ranker.config.gates import Gates
 from ranker.evaluation.evaluation import Baseline
+from ranker.evaluation.held_out_day import HeldOutDay
 from ranker.forest.curve import LimitedOutput
 from ranker.reports.calibration.headline import verdict
 from ranker.reports.calibration.inputs import ReportInputs
@@ -94,3 +96,18 @@ def test_a_limited_number_of_trees_is_a_note(inputs: ReportInputs) -> None:
     limited = replace(inputs.forest_curve, limited={"share": LimitedOutput(2, 20)})
     notes = {note.text: note.tone for note in verdict(replace(inputs, forest_curve=limited)).notes}
     assert notes[limited.notes()[0]] == "warn"
+
+
+def test_a_small_held_out_day_is_in_the_headline(inputs: ReportInputs) -> None:
+    small = HeldOutDay.of(161, 9000, Gates())
+    said = verdict(replace(inputs, evaluation=inputs.evaluation.on_day(small)))
+    assert said.tone == "warn"
+    assert said.sentence.endswith(" passed, and the held-out day is far smaller than the others.")
+    assert (said.notes[0].text, said.notes[0].tone) == (small.text, "warn")
+
+    blocking = HeldOutDay.of(161, 9000, Gates(small_day="block"))
+    blocked = verdict(replace(inputs, evaluation=inputs.evaluation.on_day(blocking)))
+    assert blocked.tone == "bad"
+    assert blocked.sentence == (
+        "Not blessed: the held-out day is far smaller than the others, and the previous model continues to serve."
+    )

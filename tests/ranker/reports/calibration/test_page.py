@@ -19,7 +19,17 @@ MAX_BYTES = 3_000_000
 
 def test_sections_are_in_order(page: str) -> None:
     ids = re.findall(r'<section id="([a-z]+)"', page)
-    parts = ["objectives", "reliability", "calibration", "auc", "scores", "training", "features", "provenance"]
+    parts = [
+        "objectives",
+        "reliability",
+        "calibration",
+        "auc",
+        "scores",
+        "training",
+        "columns",
+        "features",
+        "provenance",
+    ]
     assert ids == ["ranking", *parts]
     assert page.index("Blessed and pushed as version 1700000001") < page.index('<section id="ranking"')
 
