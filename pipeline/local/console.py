@@ -116,32 +116,6 @@ def objectives_table(day: str, objectives: Mapping[str, ObjectiveSummary]) -> Ta
     return table
 
 
-def references_table(objectives: Mapping[str, ObjectiveSummary]) -> Table | None:
-    """What the objectives are judged by: the forest alone, and the base rate; None if neither was measured."""
-    if not any(metrics.forest or metrics.base_rate for metrics in objectives.values()):
-        return None
-    table = Table(
-        title="references: forest alone, base rate",
-        title_justify="left",
-        box=None,
-        padding=(0, 1, 0, 0),
-    )
-    table.add_column("objective", no_wrap=True)
-    for name in ("forest: AUC", "NE", "base rate: AUC", "NE"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name, metrics in objectives.items():
-        references = (metrics.forest, metrics.base_rate)
-        table.add_row(
-            in_markup(name),
-            *(
-                _number(value)
-                for of in references
-                for value in ((of.auc, of.normalized_entropy) if of is not None else (None, None))
-            ),
-        )
-    return table
-
-
 def sessions_table(utility: UtilitySummary, objectives: Mapping[str, ObjectiveSummary]) -> Table:
     """How the held-out day's sessions are ranked: by the utility, and by the probability of each objective."""
     table = Table(

@@ -91,8 +91,6 @@ def run_pipeline(
     if all(ran.cached for ran in summary.components):
         console.print("unchanged: all components are cached")
     console.print(terminal.objectives_table(summary.day, summary.objectives))
-    if (references := terminal.references_table(summary.objectives)) is not None:
-        console.print(references)
     if summary.utility is not None:
         console.print(terminal.sessions_table(summary.utility, summary.objectives))
         for line in terminal.session_lines(summary.utility):

@@ -11,12 +11,11 @@ from pipeline.local.console import (
     RunDisplay,
     blessing,
     objectives_table,
-    references_table,
     session_lines,
     sessions_table,
     verdict_lines,
 )
-from pipeline.local.run_summary import GateSummary, MetricsSummary, ObjectiveSummary, RunSummary, UtilitySummary
+from pipeline.local.run_summary import GateSummary, ObjectiveSummary, RunSummary, UtilitySummary
 from ranker.evaluation.evaluation import Baseline
 from ranker.evaluation.gates import Outcome
 from ranker.evaluation.held_out_day import HeldOutDay
@@ -239,18 +238,6 @@ def test_names_and_messages_are_text(name: str) -> None:
     assert text.count(shown) == 4
     assert "\x1b" not in text
     assert f"gate: click on device={shown}: O/E is 3.1" in text
-
-
-def test_the_references_are_a_table_of_their_own() -> None:
-    assert references_table({"click": CLICK}) is None
-    forest = MetricsSummary(10_000, 2_000, auc=0.7421, normalized_entropy=0.912)
-    rate = MetricsSummary(10_000, 2_000, auc=0.5, normalized_entropy=1.0012)
-    target, file = console()
-    target.print(references_table({"click": replace(CLICK, forest=forest, base_rate=rate), "reshare": CLICK}))
-    assert "references: forest alone, base rate" in file.getvalue()
-    rows = [line.split() for line in file.getvalue().splitlines()]
-    assert ["click", "0.742", "0.912", "0.500", "1.001"] in rows
-    assert ["reshare", "–", "–", "–", "–"] in rows
 
 
 def test_a_small_held_out_day_is_said_before_anything_else() -> None:
