@@ -1,6 +1,8 @@
 """Negative downsampling: which negatives are dropped, how many, and that the learnt probabilities stay the same."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,7 +120,8 @@ def test_the_loss_is_weighted_and_of_shifted_log_odds() -> None:
     batch = {keys.LABELS: labels, keys.LOSS_WEIGHTS: weights, keys.LOGIT_OFFSET: offset, keys.LEAVES: labels}
     logits = np.array([[0.1, -1.0], [2.0, 0.3]], np.float32)
     blend = Blend(lambda leaves: tf.fill(tf.shape(leaves), 2.0), 0.25)
-    found = logit_losses(lambda batch, training: tf.constant(logits), batch, True, blend)  # type: ignore[arg-type]
+    network: Any = SimpleNamespace(member_logits=lambda batch, training: [tf.constant(logits)])
+    found = logit_losses(network, batch, True, blend)
     p = 1 / (1 + np.exp(-(0.75 * logits + 0.5 + offset)))
     np.testing.assert_allclose(found, -weights * np.where(labels > 0, np.log(p), np.log1p(-p)), rtol=1e-5)
 
