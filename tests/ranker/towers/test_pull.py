@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 STRENGTH, ALPHA = 3.0, 0.25
 TOWERS = Towers(leaf_embedding_size=3, hidden=(8,), dense_projection_size=2)
-TRAINING = Training(batch_size=64, learning_rate=1e-2, warmup_fraction=0.0)
+TRAINING = Training(epochs=1, batch_size=64, learning_rate=1e-2, warmup_fraction=0.0)
 
 
 def arrays(seed: int, low: float = -1.0) -> tuple[np.ndarray, ...]:

@@ -156,7 +156,7 @@ def test_predictions_are_calibrated_unless_nothing_is_corrected(sampling: Sampli
     kept[keys.LOSS_WEIGHTS] = weights * (len(labels) / sums).astype(np.float32)
     training = Training(epochs=3, batch_size=256, learning_rate=3e-3)
     batches = tf.data.Dataset.from_tensor_slices(kept).batch(training.batch_size).repeat(training.epochs)
-    towers = Towers(leaf_embedding_size=4, hidden=(16,), dense_projection_size=4)
+    towers = Towers(leaf_embedding_size=4, hidden=(16,), dense_projection_size=4, leaf_dropout=0.0)
     network = train_towers(batches, counts, INPUTS, OBJECTIVES, towers, training).network
     test = impressions(20_000, seed=2)
     p = tf.sigmoid(network(test.tensors(), training=False)).numpy()

@@ -15,7 +15,9 @@ from ranker.towers.train import train_towers
 from ranker.towers.workers import is_chief, make_strategy
 from tests.ranker.towers.planted import KEYED_INPUTS, OBJECTIVES, impressions
 
-TOWERS = Towers(leaf_embedding_size=4, hidden=(32, 16), dense_projection_size=4, isotonic=Isotonic(by="device"))
+TOWERS = Towers(
+    leaf_embedding_size=4, hidden=(32, 16), dense_projection_size=4, leaf_dropout=0.0, isotonic=Isotonic(by="device")
+)
 # Every step is clipped at this norm; the last batch has one row, so that one of two replicas gets none.
 TRAINING = Training(batch_size=256, learning_rate=1e-2, gradient_clip_norm=0.5, epochs=2)
 ROWS = 6 * 256 + 1
