@@ -58,6 +58,7 @@ def test_manifest_describes_the_model(feed: TinyFeed, saved_model: Path) -> None
         "forest_fingerprint": feed.forest.fingerprint,
         "training_fingerprint": "0123",
         "eval_day": "2024-05-04",
+        "base_rates": {},
         "rows": 400,
         "trained_days": [],
         "input_names": {"hours-old": "hours_old"},

@@ -22,7 +22,14 @@ def _run(
 ) -> tuple[ChunkReport, list[np.ndarray]]:
     """The report of STEPS steps, and the weights after them."""
     rows = impressions(STEPS * 256, seed=1)
-    towers = Towers(leaf_embedding_size=4, hidden=(16, 8), dense_projection_size=4, dropout=dropout, isotonic=isotonic)
+    towers = Towers(
+        leaf_embedding_size=4,
+        hidden=(16, 8),
+        dense_projection_size=4,
+        leaf_dropout=0.0,
+        dropout=dropout,
+        isotonic=isotonic,
+    )
     network = TwoTowerNetwork(KEYED_INPUTS, towers, OBJECTIVES, rows.counts().base_rates, seed=1)
     training = Training(
         learning_rate=1e-2, warmup_fraction=0.25, final_learning_rate_fraction=0.1, gradient_clip_norm=clip
