@@ -26,6 +26,7 @@ def _run(
         leaf_embedding_size=4,
         hidden=(16, 8),
         dense_projection_size=4,
+        cross_rank=32,
         leaf_dropout=0.0,
         dropout=dropout,
         isotonic=isotonic,
