@@ -37,7 +37,8 @@ class TrainedLogits(tf.Module):
         self._network: Callable[[], TwoTowerNetwork] = lambda: network
         first, table = network.first_layer, network.leaf_embedding.embeddings
         elsewhere = {id(variable) for variable in (table, *first.kernels, *first.biases)}
-        self._weights = [v.value for v in network.variables if id(v) not in elsewhere]
+        # Not its variables: the random states of dropout are among them, whose names differ from process to process.
+        self._weights = [v.value for v in network.weights if id(v) not in elsewhere]
         self._first_leaf = first_leaf
         self._trees, self._towers = len(first_leaf) - 1, len(first.kernels)
         self._width = self._trees * table.shape[1]
