@@ -274,18 +274,18 @@ def _tower(name: str, towers: Towers, log_odds: np.ndarray, seeds: Seeds) -> ker
     if towers.members > 1:
         layers.append(MemberScale(towers.members, towers.hidden[0], seeds.next()))
     layers += _activation(towers, seeds)
-    for width, units in pairwise(towers.hidden):
-        layers += [_hidden(width, units, towers.members, seeds), *_activation(towers, seeds)]
+    for number, (width, units) in enumerate(pairwise(towers.hidden), start=2):
+        layers += [_hidden(f"layer_{number}", width, units, towers.members, seeds), *_activation(towers, seeds)]
     layers.append(_output(towers.hidden[-1], log_odds.astype(np.float32), towers.members))
     return keras.Sequential(layers, name=f"{name}_tower")
 
 
-def _hidden(width: int, units: int, members: int, seeds: Seeds) -> keras.layers.Layer:
+def _hidden(name: str, width: int, units: int, members: int, seeds: Seeds) -> keras.layers.Layer:
     initializers = [keras.initializers.HeNormal(seed=seeds.next()) for _ in range(members)]
     if members == 1:
-        return keras.layers.Dense(units, kernel_initializer=initializers[0])
+        return keras.layers.Dense(units, kernel_initializer=initializers[0], name=name)
     kernels = [ops.convert_to_numpy(initializer((width, units))) for initializer in initializers]
-    return MemberDense(np.stack(kernels), np.zeros(units, np.float32), f"members_{units}")
+    return MemberDense(np.stack(kernels), np.zeros(units, np.float32), name)
 
 
 def _output(width: int, log_odds: np.ndarray, members: int) -> keras.layers.Layer:

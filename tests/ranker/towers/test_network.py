@@ -29,7 +29,7 @@ from tests.ranker.towers.planted import (
 )
 
 BASE_RATES = np.array([0.1, 0.4, 0.003, 0.25])
-TOWERS = Towers(leaf_embedding_size=8, hidden=(16, 8))
+TOWERS = Towers(leaf_embedding_size=8, hidden=(16, 8), leaf_dropout=0.0, members=1)
 
 
 def _network(
@@ -194,7 +194,7 @@ def test_towers_share_no_weights_but_their_input(objective: str, own: str, other
 
 
 def test_dropout_acts_in_training_only() -> None:
-    network = _network(Towers(hidden=(16, 8), dropout=0.5))
+    network = _network(Towers(hidden=(16, 8), dropout=0.5, leaf_dropout=0.0, members=1))
     network.towers[0].layers[-1].kernel.assign(np.ones((8, 2)))
     batch = _batch()
 
@@ -245,6 +245,11 @@ def test_an_ensemble_predicts_the_mean_of_its_members_log_odds() -> None:
     assert members.shape == (3, 64, 4)
     assert np.all(members.std(axis=0) > 0)
     np.testing.assert_allclose(network(_batch()), members.mean(axis=0), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_layers_of_equal_width_can_follow_each_other(members: int) -> None:
+    assert _network(replace(TOWERS, hidden=(8, 8, 8, 8), members=members))(_batch()).shape == (64, 4)
 
 
 def test_each_member_learns_from_its_own_loss() -> None:
