@@ -67,7 +67,7 @@ def test_manifest_describes_the_model(feed: TinyFeed, saved_model: Path) -> None
 
 
 def test_the_folder_holds_no_optimizer_and_no_second_copy(saved_model: Path, feed: TinyFeed) -> None:
-    weights = sum(variable.numpy().size for variable in feed.network.variables)
+    weights = sum(variable.numpy().size for variable in feed.network.weights)
     saved = tf.train.list_variables(str(saved_model / "variables" / "variables"))
 
     floats = sum(int(np.prod(shape)) for name, shape in saved if name.startswith("_logits/"))
