@@ -82,7 +82,7 @@ def test_no_more_rows_are_read_than_requested() -> None:
 
 
 def test_a_weight_without_a_rule_is_an_error_and_not_a_zero() -> None:
-    network = network_of(Towers(leaf_embedding_size=2, hidden=(4,)))
+    network = network_of(Towers(leaf_embedding_size=2, hidden=(4,), members=1))
     network.towers[0].add(keras.layers.PReLU())
     with pytest.raises(NotImplementedError, match=r"no rule for the weights \['.*p_re_lu"):
         fisher_diagonal(network, impressions(4, seed=3).batches(4), KEYED_INPUTS, rows=4)
