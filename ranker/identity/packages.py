@@ -14,15 +14,21 @@ def package_fingerprint(folders: Iterable[str] | None = None) -> str:
     (https://packaging.python.org/en/latest/specifications/recording-installed-packages/). Parsing the metadata inside
     of some three hundred folders would take a hundred times longer.
 
+    Folders inside of others are left out: they are what a package brings for itself, and whether Python imports from
+    them depends on what has been imported before (setuptools adds its `_vendor` to `sys.path`).
+
     Args:
         folders: where to look; None looks where Python imports from.
 
     Returns:
         16 hexadecimal digits.
     """
+    searched = {Path(folder).absolute() for folder in (sys.path if folders is None else folders)}
+    distributions = {folder: found for folder in searched if (found := list(folder.glob("*.dist-info")))}
     installed = (
-        f"{folder}/{found.name}:{found.stat().st_mtime_ns}"
-        for folder in dict.fromkeys(sys.path if folders is None else folders)
-        for found in Path(folder).glob("*.dist-info")
+        f"{found}:{found.stat().st_mtime_ns}"
+        for folder, in_folder in distributions.items()
+        if distributions.keys().isdisjoint(folder.parents)
+        for found in in_folder
     )
     return short_digest((sys.version, *sorted(installed)))

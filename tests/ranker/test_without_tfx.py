@@ -47,13 +47,12 @@ batch = {keys.LEAVES: tf.constant(leaves), keys.LABELS: tf.constant(labels)}
 objectives = (Objective("click", tower="passive"), Objective("like", tower="active"))
 counts = LabelCounts(rows, labels.sum(axis=0))
 inputs = TowerInputs(forest.trees, forest.leaves, 0, {})
-task = Task(
-    counts, inputs, objectives, Towers(), Training(), Retraining(), forest.fingerprint, ForestMargins(forest)
-)
+training = Training()
+task = Task(counts, inputs, objectives, Towers(), training, Retraining(), forest.fingerprint, ForestMargins(forest))
 
 
 def batches():
-    return tf.data.Dataset.from_tensor_slices(batch).batch(500)
+    return tf.data.Dataset.from_tensor_slices(batch).batch(500).repeat(training.epochs)
 
 
 trained, state = retrain("cold", task, batches)

@@ -205,13 +205,14 @@ def make_feed(folder: Path, count: int = 400) -> TinyFeed:
 
 
 def make_towers(graph: Path, forest: Forest, towers: Towers, labels: np.ndarray) -> tuple[TowerInputs, TwoTowerNetwork]:
-    """Towers without zero weights."""
+    """Towers without zero weights, whose probabilities are away from 0 and 1."""
     spec = tft.TFTransformOutput(str(graph)).transformed_feature_spec()
     inputs = tower_inputs(spec, FEATURES, towers, forest.trees, forest.leaves)
     network = TwoTowerNetwork(inputs, towers, OBJECTIVES, labels.mean(axis=0), seed=1)
     rng = np.random.default_rng(2)
     for variable in network.variables:
-        variable.assign(variable + np.abs(rng.normal(scale=0.2, size=variable.shape)))
+        noise = rng.normal(scale=0.1, size=variable.shape)
+        variable.assign(variable + (noise if noise.ndim > 1 else np.abs(noise)))
     return inputs, network
 
 

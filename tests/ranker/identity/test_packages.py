@@ -25,6 +25,21 @@ def test_it_stays_the_same_while_nothing_is_installed(installed: Path) -> None:
     assert package_fingerprint([str(installed), str(installed)]) == before
 
 
+def test_what_a_package_brings_for_itself_does_not_count(installed: Path) -> None:
+    """Importing setuptools adds such a folder to where Python imports from."""
+    vendored = installed / "setuptools" / "_vendor"
+    (vendored / "wheel-0.45.1.dist-info").mkdir(parents=True)
+    alone = package_fingerprint([str(installed)])
+    assert package_fingerprint([str(vendored), str(installed)]) == alone
+    assert package_fingerprint([str(vendored)]) != package_fingerprint([])
+
+
+def test_a_project_folder_around_the_packages_hides_none(installed: Path) -> None:
+    project = str(installed.parent)
+    assert package_fingerprint([project, str(installed)]) == package_fingerprint([str(installed)])
+    assert package_fingerprint([project, str(installed)]) != package_fingerprint([project])
+
+
 @pytest.mark.parametrize("change", ["upgraded", "removed", "added", "installed again"])
 def test_it_changes_with_what_is_installed(installed: Path, change: str) -> None:
     before = package_fingerprint([str(installed)])
