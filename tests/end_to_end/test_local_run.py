@@ -118,10 +118,11 @@ def test_a_repeated_run_is_all_cached_and_pushes_nothing_new(
 
 
 def test_an_unchanged_run_has_the_outcome_of_a_cached_one_and_imports_no_tfx(
-    second_run: FinishedRun, unchanged_run: FinishedRun
+    second_run: FinishedRun, unchanged_run: FinishedRun, workdir: Path
 ) -> None:
     lines = unchanged_run.output.splitlines()
-    assert lines.pop() == "imported:"
+    log = workdir / "runs" / unchanged_run.summary["run_id"] / "run.log"
+    assert lines.pop() == "imported:", [line for line in log.read_text().splitlines() if "a full run" in line]
     assert unchanged_run.status == second_run.status == 0
     assert "unchanged: all components are cached" in lines
     assert without_times(lines, unchanged_run) == without_times(second_run.output.splitlines(), second_run)
