@@ -115,7 +115,7 @@ def _ranker(workshop: Workshop, network: TwoTowerNetwork, table: LeafTable) -> F
     share = workshop.config.towers.forest_share
     return FeedRanker(
         workshop.raw,
-        workshop.transform_layer,
+        workshop.features,
         ForestLeaves(workshop.forest),
         network,
         workshop.inputs(workshop.forest),

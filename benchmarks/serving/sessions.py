@@ -20,6 +20,7 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.examples import example_files, parsed_batches, records
 from ranker.export.module import FeedRanker
 from ranker.export.raw_features import RawFeatures
+from ranker.export.request_features import request_features
 from ranker.forest.graph import ForestLeaves
 from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
@@ -64,6 +65,10 @@ class Workshop:
         schema = text_format.Parse(_only_file(prepared.schema), schema_pb2.Schema())
         self.raw = RawFeatures(config.features, schema)
         self._graph = tft.TFTransformOutput(prepared.transform_graph)
+        calibrated_by = config.towers.calibrated_by(config.features)
+        self.features = request_features(
+            self.raw, prepared.transform_graph, calibrated_by.name if calibrated_by else None
+        )
         self.transform_layer = self._graph.transform_features_layer()
         self.forest = Forest.load(prepared.forest)
         self.eval_files = example_files(f"{prepared.examples}/Split-eval")
@@ -100,7 +105,7 @@ class Workshop:
         share = self.config.towers.forest_share
         return FeedRanker(
             self.raw,
-            self.transform_layer,
+            self.features,
             ForestLeaves(forest),
             network,
             self.inputs(forest),

@@ -26,6 +26,7 @@ from ranker.config.utility import Utility
 from ranker.examples import example_files
 from ranker.export.module import FeedRanker
 from ranker.export.raw_features import RawFeatures
+from ranker.export.request_features import request_features
 from ranker.export.saved_model import export_saved_model
 from ranker.export.training_state import TrainingState
 from ranker.files import write_text
@@ -74,10 +75,10 @@ class Executor(base_executor.BaseExecutor):
         strategy = make_strategy(training.strategy)
         schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
         raw = RawFeatures(features, io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri)))
-        transform = tft.TFTransformOutput(artifact_utils.get_single_uri(input_dict["transform_graph"]))
+        graph = artifact_utils.get_single_uri(input_dict["transform_graph"])
         forest = Forest.load(artifact_utils.get_single_uri(input_dict["forest"]))
         inputs = tower_inputs(
-            transform.transformed_feature_spec(),
+            tft.TFTransformOutput(graph).transformed_feature_spec(),
             features,
             towers,
             forest.trees,
@@ -170,7 +171,12 @@ class Executor(base_executor.BaseExecutor):
         serving = from_json(Serving, exec_properties["serving"])
         module = FeedRanker(
             raw,
-            transform.transform_features_layer(),
+            request_features(
+                raw,
+                graph,
+                calibrated_by.name if (calibrated_by := towers.calibrated_by(features)) else None,
+                from_json(Examination, text).by if (text := exec_properties["examination"]) else (),
+            ),
             ForestLeaves(forest),
             trained.network,
             inputs,
@@ -189,7 +195,7 @@ class Executor(base_executor.BaseExecutor):
             path_utils.serving_model_dir(model.uri),
             TrainingState(
                 artifact_utils.get_single_uri(input_dict["forest"]),
-                artifact_utils.get_single_uri(input_dict["transform_graph"]),
+                graph,
                 tower_state,
                 examination,
             ),

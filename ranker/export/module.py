@@ -16,7 +16,8 @@ from ranker.export.checks import check_codes, check_finite, check_leaves, check_
 from ranker.export.leaf_tables import make_logits
 from ranker.export.names import ALPHA, EXAMPLES, LAMBDA, SERVING_DEFAULT, input_names, weight_name
 from ranker.export.padding import in_padded_batches
-from ranker.export.raw_features import Parsed, RawFeatures
+from ranker.export.raw_features import RawFeatures
+from ranker.export.request_features import Columns, RequestFeatures
 from ranker.export.utility import utility_score
 from ranker.forest.graph import ForestLeaves
 from ranker.towers.examination import ExaminationModel
@@ -38,7 +39,7 @@ class FeedRanker(tf.Module):
 
     Args:
         raw: reads the raw features.
-        transform: the Transform graph as a layer, such as `TFTransformOutput.transform_features_layer()`.
+        features: from a request to Transform's outputs; see `request_features`.
         forest: features float32 [batch, features] → leaf ids int32 [batch, trees].
         network: the fitted towers.
         inputs: sizes of the tensors that the towers read.
@@ -52,7 +53,8 @@ class FeedRanker(tf.Module):
         examination: the examination model; None where exposure changes no score.
 
     Example:
-        >>> ranker = FeedRanker(raw, transform, ForestLeaves(forest), network, inputs, objectives)
+        >>> features = request_features(raw, transform_graph)
+        >>> ranker = FeedRanker(raw, features, ForestLeaves(forest), network, inputs, objectives)
         >>> tf.saved_model.save(ranker, folder, signatures=ranker.signatures())
         >>> scores = tf.saved_model.load(folder).signatures["serving_default"](examples=tf.constant(serialized))
         >>> scores["click"].shape == (len(serialized),)
@@ -62,7 +64,7 @@ class FeedRanker(tf.Module):
     def __init__(
         self,
         raw: RawFeatures,
-        transform: Callable[[Parsed], Tensors],
+        features: RequestFeatures,
         forest: ForestLeaves,
         network: TwoTowerNetwork,
         inputs: TowerInputs,
@@ -77,7 +79,7 @@ class FeedRanker(tf.Module):
     ) -> None:
         super().__init__(name="feed_ranker")
         self._raw = raw
-        self._transform = transform
+        self._features = features
         self._forest = forest
         self._xla_forest = xla_forest
         self._logits = make_logits(network, leaf_table, forest.first_leaf)
@@ -88,6 +90,10 @@ class FeedRanker(tf.Module):
         self.max_rows = max_rows
         self._utility = utility or Utility()
         self._examination = examination
+        # All signatures on features share one function: loading a model takes as long as its functions are large. A
+        # tf.function as an attribute would be exported by itself.
+        relevance = {xla: tf.function(partial(self._relevance_of, xla=xla), autograph=False) for xla in (False, True)}
+        self._relevance: Callable[[bool], Any] = lambda xla: relevance[xla]
         self._tower_names = input_names([keys.LEAVES, *(name for name in inputs.tensor_specs() if name != keys.LEAVES)])
         weights = {weight_name(objective.name) for objective in objectives}
         columns = (*raw.input_names.values(), *raw.exposure_names.values())
@@ -175,14 +181,14 @@ class FeedRanker(tf.Module):
 
     def _score_examples(self, tensors: Tensors) -> Scores:
         examples = tensors[EXAMPLES]
-        relevance, by = self._relevance(self._raw.parse(examples))
+        relevance, by = self._relevance(False)(self._features.of_examples(examples))
         if self._examination is None:
             return self._as_scores(relevance)
         examination = tf.exp(self._examination(self._raw.exposure_values(self._raw.parse_exposure(examples)), by))
         return {**self._as_scores(relevance * examination), keys.EXAMINATION: examination[:, 0]}
 
     def _score_features(self, tensors: Tensors, xla: bool = False) -> Scores:
-        relevance, by = self._relevance(self._raw.from_dense(tensors), xla)
+        relevance, by = self._relevance(xla)(self._features.of_tensors(tensors))
         return self._as_scores(self._examined(relevance, by, tensors))
 
     def _score_leaves(self, tensors: Tensors) -> Scores:
@@ -211,7 +217,7 @@ class FeedRanker(tf.Module):
             for objective in self._objectives
             if (name := weight_name(objective.name)) in tensors
         }
-        relevance, _ = self._relevance(self._raw.from_dense(tensors), xla)
+        relevance, _ = self._relevance(xla)(self._features.of_tensors(tensors))
         score = utility_score(
             self._as_scores(relevance),
             self._objectives,
@@ -221,9 +227,9 @@ class FeedRanker(tf.Module):
         )
         return {"score": score, "order": tf.argsort(score, direction="DESCENDING", stable=True)}
 
-    def _relevance(self, parsed: Parsed, xla: bool = False) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Raw features → [batch, objectives], the probabilities at the default exposure, and `keys.EXAMINED_BY`."""
-        transformed = self._transform(parsed)
+    def _relevance_of(self, columns: Columns, xla: bool = False) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Feature columns → [batch, objectives], the probabilities at the default exposure, and `keys.EXAMINED_BY`."""
+        transformed = self._features(columns)
         batch = {name: transformed[name] for name in self._inputs.tensor_specs() if name != keys.LEAVES}
         raw = {**self._checked(batch), keys.FOREST_FEATURES: transformed[keys.FOREST_FEATURES]}
         if xla and self._xla_forest is not None:

@@ -1,4 +1,4 @@
-"""Raw feature columns, from serialised examples or dense tensors, in the form that the Transform graph reads."""
+"""Raw feature columns, from serialised examples or dense tensors, as Transform's graph or a served model need them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,6 +23,7 @@ class RawFeatures:
         schema: the feed log's schema; its keys and objectives are ignored, since requests do not have them.
 
     Attributes:
+        features: the columns, by kind.
         input_names: feature column → its name in a signature.
         exposure_names: exposure column → its name in a signature.
 
@@ -34,6 +35,7 @@ class RawFeatures:
         spec = schema_utils.schema_as_feature_spec(schema).feature_spec
         if missing := sorted(set(features.names) - set(spec)):
             raise ValueError(f"schema: the feature columns {missing} are missing; it has {sorted(spec)}")
+        self.features = features
         self._spec = {name: spec[name] for name in features.names}
         self._kinds = feature_kinds(features)
         self._exposure = features.exposure
@@ -46,6 +48,10 @@ class RawFeatures:
         parsed = tf.io.parse_example(examples, {name: kind.parse_spec(self._spec[name]) for name, kind in self._kinds})
         rows = tf.shape(examples, tf.int64)[0]
         return {name: kind.parsed(parsed[name], rows) for name, kind in self._kinds}
+
+    def parse_joined(self, examples: tf.Tensor) -> Parsed:
+        """The same in the form that `RequestColumns` reads."""
+        return tf.io.parse_example(examples, {name: kind.joined_spec(self._spec[name]) for name, kind in self._kinds})
 
     def tensor_specs(self) -> dict[str, tf.TensorSpec]:
         """Input name → spec of the dense tensor that `from_dense` takes; see the columns' kinds."""

@@ -12,7 +12,7 @@ from ranker.config.columns import Categorical
 from ranker.features import arrow, drafting
 from ranker.features.kind import FeatureKind, Transformed
 from ranker.features.log_column import LogColumn
-from ranker.features.tensors import RawColumns, Tensor, as_parsed
+from ranker.features.tensors import Columns, Tensor, as_parsed
 from ranker.features.vocabularies import NO_RANK, Vocabularies
 
 
@@ -23,6 +23,7 @@ class CategoricalKind(FeatureKind[Categorical]):
     accepted = "string, binary, integers, bool, and floats and decimals with whole numbers, dictionary-encoded or not"
     schema_type = schema_pb2.BYTES
     profiled_as = "categories"
+    reads = "texts"
 
     @classmethod
     def accepts(cls, arrow_type: pa.DataType) -> bool:
@@ -47,7 +48,7 @@ class CategoricalKind(FeatureKind[Categorical]):
         return feature
 
     @classmethod
-    def transform(cls, features: Sequence[Categorical], columns: RawColumns, vocabularies: Vocabularies) -> Transformed:
+    def transform(cls, features: Sequence[Categorical], columns: Columns, vocabularies: Vocabularies) -> Transformed:
         """The values' ranks; all values outside a column's vocabulary share one code after the last rank."""
         names = [feature.name for feature in features]
         values = columns.texts(names)

@@ -13,7 +13,7 @@ from ranker.config.columns import DenseEmbedding
 from ranker.features import arrow, drafting
 from ranker.features.kind import FeatureKind, Transformed
 from ranker.features.log_column import LogColumn
-from ranker.features.tensors import RawColumns, Tensor, as_parsed
+from ranker.features.tensors import Columns, Tensor, as_parsed
 from ranker.features.vocabularies import Vocabularies
 
 
@@ -24,6 +24,7 @@ class DenseKind(FeatureKind[DenseEmbedding]):
     accepted = "lists of numbers"
     schema_type = schema_pb2.FLOAT
     profiled_as = "numbers"
+    reads = "dense"
     typical = "mean length"
 
     @property
@@ -65,14 +66,16 @@ class DenseKind(FeatureKind[DenseEmbedding]):
         return drafting.required(column, cls.schema_type)
 
     @classmethod
-    def transform(
-        cls, features: Sequence[DenseEmbedding], columns: RawColumns, vocabularies: Vocabularies
-    ) -> Transformed:
+    def transform(cls, features: Sequence[DenseEmbedding], columns: Columns, vocabularies: Vocabularies) -> Transformed:
         """The vectors, unchanged."""
         sizes = {feature.name: feature.size for feature in features}
         return Transformed(
             dense={name: tf.ensure_shape(columns.dense(name, 0.0, size), [None, size]) for name, size in sizes.items()}
         )
+
+    def joined_spec(self, spec: Any) -> Any:
+        """The schema's: a vector has a fixed size, or its Examples hold all its numbers."""
+        return spec
 
     def tensor_spec(self, name: str) -> tf.TensorSpec:
         """float32 [batch, size]."""

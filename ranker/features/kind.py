@@ -22,7 +22,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from ranker.config.columns import FeatureColumn
 from ranker.features.drafting import Seen
 from ranker.features.log_column import LogColumn
-from ranker.features.tensors import RawColumns, Tensor
+from ranker.features.tensors import Columns, Tensor
 from ranker.features.vocabularies import Vocabularies
 
 C = TypeVar("C", bound=FeatureColumn)
@@ -113,10 +113,12 @@ class FeatureKind(ColumnKind, Generic[C]):
     Attributes:
         profiled_as: whether the monitor counts its values in buckets of numbers or by category.
         typical: name of the mean of its numbers.
+        reads: the method of `Columns` by which `transform` reads all columns of the kind.
     """
 
     profiled_as: ClassVar[Literal["numbers", "categories"]]
     typical: ClassVar[str] = "mean"
+    reads: ClassVar[Literal["numbers", "texts", "lists", "dense"]]
 
     def __init__(self, column: C) -> None:
         self.column = column
@@ -128,7 +130,7 @@ class FeatureKind(ColumnKind, Generic[C]):
 
     @classmethod
     @abstractmethod
-    def transform(cls, features: Sequence[C], columns: RawColumns, vocabularies: Vocabularies) -> Transformed:
+    def transform(cls, features: Sequence[C], columns: Columns, vocabularies: Vocabularies) -> Transformed:
         """The kind's part of Transform's graph, which runs over the training days and inside the served model.
 
         All features of the kind are handled as one tensor: the number of operations decides how long it takes to trace
@@ -153,8 +155,17 @@ class FeatureKind(ColumnKind, Generic[C]):
             spec: the schema's parse spec of the column.
         """
 
+    def joined_spec(self, spec: Any) -> Any:
+        """The parse spec of serialised Examples for `RequestColumns`: a column that may be missing is ragged.
+
+        Args:
+            spec: the schema's parse spec of the column.
+        """
+        required = isinstance(spec, tf.io.FixedLenFeature) and spec.default_value is None
+        return spec if required else tf.io.RaggedFeature(spec.dtype, row_splits_dtype=tf.int64)
+
     def parse_spec(self, spec: Any) -> Any:
-        """The parse spec of serialised Examples in serving.
+        """The parse spec of serialised Examples for Transform's graph.
 
         Args:
             spec: the schema's parse spec of the column.

@@ -13,7 +13,7 @@ from ranker.config.columns import MultiValued
 from ranker.features import arrow, drafting
 from ranker.features.kind import FeatureKind, Transformed
 from ranker.features.log_column import LogColumn
-from ranker.features.tensors import RawColumns, Tensor, as_parsed
+from ranker.features.tensors import Columns, Tensor, as_parsed
 from ranker.features.vocabularies import NO_RANK, Vocabularies
 
 
@@ -24,6 +24,7 @@ class MultiValuedKind(FeatureKind[MultiValued]):
     accepted = "lists of strings, of binary, of integers, of bool, or of floats or decimals with whole numbers"
     schema_type = schema_pb2.BYTES
     profiled_as = "categories"
+    reads = "lists"
 
     @classmethod
     def accepts(cls, arrow_type: pa.DataType) -> bool:
@@ -55,7 +56,7 @@ class MultiValuedKind(FeatureKind[MultiValued]):
         return drafting.optional_strings(column, seen)
 
     @classmethod
-    def transform(cls, features: Sequence[MultiValued], columns: RawColumns, vocabularies: Vocabularies) -> Transformed:
+    def transform(cls, features: Sequence[MultiValued], columns: Columns, vocabularies: Vocabularies) -> Transformed:
         """For each column the number of values of the row, and one 0/1 input per value of the vocabulary."""
         names = [feature.name for feature in features]
         widths = [len(feature.forest_names) for feature in features]

@@ -13,7 +13,7 @@ from ranker.config.columns import Numeric
 from ranker.features import arrow, drafting
 from ranker.features.kind import FeatureKind, Transformed
 from ranker.features.log_column import LogColumn
-from ranker.features.tensors import RawColumns, Tensor
+from ranker.features.tensors import Columns, Tensor
 from ranker.features.vocabularies import Vocabularies
 
 _MISSING = float("nan")
@@ -26,6 +26,7 @@ class NumericKind(FeatureKind[Numeric]):
     accepted = "bool, integers, floats and decimals"
     schema_type = schema_pb2.FLOAT
     profiled_as = "numbers"
+    reads = "numbers"
 
     @classmethod
     def accepts(cls, arrow_type: pa.DataType) -> bool:
@@ -60,7 +61,7 @@ class NumericKind(FeatureKind[Numeric]):
         representation.dense_tensor.default_value.float_value = _MISSING
 
     @classmethod
-    def transform(cls, features: Sequence[Numeric], columns: RawColumns, vocabularies: Vocabularies) -> Transformed:
+    def transform(cls, features: Sequence[Numeric], columns: Columns, vocabularies: Vocabularies) -> Transformed:
         """The numbers themselves, for forest and towers."""
         numbers = columns.numbers([feature.name for feature in features])
         return Transformed(forest=numbers, numbers=numbers)

@@ -8,8 +8,7 @@ The graph contains the vocabularies and moments of the training days as constant
 them. So it has no analyzers, and TFT traces it only to write it.
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -20,10 +19,9 @@ from ranker.config.documents import from_json
 from ranker.config.examination import Examination
 from ranker.features.analysis import Analysis
 from ranker.features.exposure import exposure_values
-from ranker.features.registry import feature_kinds
-from ranker.features.standardising import finite, standardised
+from ranker.features.outputs import feature_outputs
 from ranker.features.tensors import RawColumns, Tensor
-from ranker.features.vocabularies import Vocabularies
+from ranker.features.vocabularies import Vocabularies, tracked_table
 
 
 def preprocessing_fn(
@@ -45,29 +43,20 @@ def preprocessing_fn(
         The tensors of `ranker/keys.py`, one row per impression.
     """
     features = from_json(Features, custom_config["features"])
+    examination = custom_config.get("examination")
     columns = RawColumns(inputs, features.names[0])
-    vocabularies = Vocabularies(analysis.vocabularies, vocabulary_file)
-    transformed = [
-        kind.transform([feature.column for _, feature in of_kind], columns, vocabularies)
-        for kind, of_kind in groupby(feature_kinds(features), lambda named: type(named[1]))
-    ]
-
-    forest = [one.forest for one in transformed if one.forest is not None]
-    outputs = {keys.FOREST_FEATURES: finite(tf.concat(forest, axis=1))}
-    if numbers := [one.numbers for one in transformed if one.numbers is not None]:
-        outputs[keys.NUMERIC] = standardised(tf.concat(numbers, axis=1), analysis.moments)
-    for one in transformed:
-        outputs.update(one.dense)
-    matrices = [one.codes for one in transformed if one.codes is not None]
-    if matrices and custom_config.get("categorical_input"):
-        outputs[keys.CATEGORICAL] = tf.concat(matrices, axis=1)
-    coded = [column.name for column in features.columns if column.codes]
-    if (by := custom_config.get("calibrated_by")) in coded:
-        outputs[keys.CALIBRATION_KEY] = _codes_of([by], coded, matrices)
-    if custom_config.get("examination"):
+    outputs = feature_outputs(
+        features,
+        columns,
+        Vocabularies(analysis.vocabularies, lambda: tracked_table(vocabulary_file)),
+        analysis.moments,
+        custom_config.get("calibrated_by"),
+        from_json(Examination, examination).by if examination else (),
+    )
+    if not custom_config.get("categorical_input"):
+        outputs.pop(keys.CATEGORICAL, None)
+    if examination:
         outputs.update(_for_examination(columns, features, custom_config))
-        if examined_by := from_json(Examination, custom_config["examination"]).by:
-            outputs[keys.EXAMINED_BY] = _codes_of(examined_by, coded, matrices)
     labels = [columns.one(name, 0) for name in custom_config["objectives"]]
     outputs[keys.LABELS] = tf.cast(tf.concat(labels, axis=1), tf.float32)
     viewer = columns.one(from_json(Keys, custom_config["keys"]).viewer, "")
@@ -84,8 +73,3 @@ def _for_examination(columns: RawColumns, features: Features, custom_config: Map
     randomised = columns.one(custom_config["randomised"], 0) > 0
     outputs[keys.RANDOM_SESSION] = tf.where(randomised, tf.strings.to_hash_bucket_fast(session, 1 << 62), -1)
     return outputs
-
-
-def _codes_of(names: Sequence[str], coded: Sequence[str], matrices: Sequence[tf.Tensor]) -> tf.Tensor:
-    """int64 [batch, names], of the columns `coded` of which the matrices consist."""
-    return tf.gather(tf.concat(matrices, axis=1), [coded.index(name) for name in names], axis=1)

@@ -1,10 +1,15 @@
 """Numbers as inputs of the forest and the towers: without infinities, and standardised for the towers."""
 
-from dataclasses import dataclass
+import json
+import os
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+
+MOMENTS = "moments.json"
+"""The name of the moments' file in the folder of a Transform graph."""
 
 LARGEST = 15.0
 """Limit of a standardised number, in standard deviations from the mean.
@@ -48,6 +53,22 @@ class Moments:
         mean = self.mean + share * gap
         variance = self.variance + share * (other.variance - self.variance + (other.mean - mean) * gap)
         return Moments(total, mean, variance)
+
+
+def write_moments(moments: Moments, graph: str) -> None:
+    """Writes the moments, which the graph itself has as constants, into the folder of a Transform graph."""
+    lists = {name: values.tolist() for name, values in asdict(moments).items()}
+    with tf.io.gfile.GFile(os.path.join(graph, MOMENTS), "w") as file:
+        file.write(json.dumps(lists))
+
+
+def read_moments(graph: str) -> Moments | None:
+    """The moments of a Transform graph; None for a graph without the file, of an earlier version."""
+    path = os.path.join(graph, MOMENTS)
+    if not tf.io.gfile.exists(path):
+        return None
+    with tf.io.gfile.GFile(path) as file:
+        return Moments(**{name: np.array(values, np.float64) for name, values in json.loads(file.read()).items()})
 
 
 def batch_moments(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

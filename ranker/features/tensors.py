@@ -1,11 +1,34 @@
 """Raw columns as tensors: in Transform's graph, and as its inputs in serving."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import tensorflow as tf
 
 Tensor: TypeAlias = tf.Tensor | tf.SparseTensor
+
+
+class Columns(Protocol):
+    """The feature columns of some rows, as a kind of column reads them to transform them."""
+
+    def numbers(self, names: Sequence[str]) -> tf.Tensor:
+        """float32 [batch, names], one number per column; NaN for a missing value."""
+
+    def texts(self, names: Sequence[str]) -> tf.Tensor:
+        """string [batch, names], one string per column; "" for a missing value."""
+
+    def lists(self, names: Sequence[str]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """All strings of the columns, one column or one row after the other, possibly with empty ones.
+
+        Returns:
+            The row int64, the index of the column in `names` int64, and the string of each; all [strings].
+        """
+
+    def dense(self, name: str, default: Any, size: int) -> tf.Tensor:
+        """[batch, size], with `default` for missing values."""
+
+    def rows(self) -> tf.Tensor:
+        """int64 scalar, the batch size."""
 
 
 class RawColumns:
@@ -30,30 +53,26 @@ class RawColumns:
         return self.dense(name, default, 1)
 
     def numbers(self, names: Sequence[str]) -> tf.Tensor:
-        """float32 [batch, names], one number per column; NaN for a missing value."""
+        """See `Columns`."""
         return tf.concat([self.one(name, float("nan")) for name in names], axis=1)
 
     def texts(self, names: Sequence[str]) -> tf.Tensor:
-        """string [batch, names], one string per column; "" for a missing value."""
+        """See `Columns`."""
         return tf.concat([self.one(name, "") for name in names], axis=1)
 
     def lists(self, names: Sequence[str]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """All strings of the columns, one column after the other, possibly with empty ones.
-
-        Returns:
-            The row int64, the index of the column in `names` int64, and the string of each; all [strings].
-        """
+        """See `Columns`."""
         sparse = [self._sparse(name) for name in names]
         owners = [tf.fill(tf.shape(tensor.values), tf.constant(i, tf.int64)) for i, tensor in enumerate(sparse)]
         rows = tf.concat([tensor.indices for tensor in sparse], axis=0)[:, 0]
         return rows, tf.concat(owners, axis=0), tf.concat([tensor.values for tensor in sparse], axis=0)
 
     def rows(self) -> tf.Tensor:
-        """int64 scalar, the batch size."""
+        """See `Columns`."""
         return self._batch
 
     def dense(self, name: str, default: Any, size: int) -> tf.Tensor:
-        """[batch, size], with `default` for missing values."""
+        """See `Columns`."""
         tensor = self._inputs[name]
         if not isinstance(tensor, tf.SparseTensor):
             return tensor

@@ -25,6 +25,7 @@ from ranker.config.columns import Features
 from ranker.examples import records
 from ranker.features.analysis import Summary, merged, summarised, vocabulary_sizes
 from ranker.features.raw_examples import RawExamples
+from ranker.features.standardising import write_moments
 from ranker.features.vocabularies import VOCABULARIES, write_vocabularies
 from ranker.files import atomic_file
 
@@ -129,6 +130,7 @@ def write_graph(preprocessing_fn: PreprocessingFn, summary: Summary, schema: sch
             type_specs=RawExamples(schema).type_specs(),
             transform_output_path=graph,
         )
+    write_moments(analysis.moments, graph)
     raw = os.path.join(graph, tft.TFTransformOutput.RAW_METADATA_DIR)
     metadata_io.write_metadata(dataset_metadata.DatasetMetadata(schema), raw)
 

@@ -9,7 +9,7 @@ keys follow, one per line, column by column, and within a column by descending f
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import takewhile
 
 import numpy as np
@@ -28,11 +28,13 @@ class Vocabularies:
 
     Args:
         vocabularies: column → its values, most frequent first.
-        file: path of the file that `write_vocabularies` wrote for them. It is read when the graph is built.
+        table: returns the lookup table of the file that `write_vocabularies` wrote for them.
     """
 
-    def __init__(self, vocabularies: Mapping[str, Sequence[bytes]], file: str) -> None:
-        self._file = file
+    def __init__(
+        self, vocabularies: Mapping[str, Sequence[bytes]], table: Callable[[], tf.lookup.StaticHashTable]
+    ) -> None:
+        self._table = table
         self._lengths = {column: len(values) for column, values in vocabularies.items()}
         self._numbers = {column: number for number, column in enumerate(vocabularies)}
         first = len(vocabularies) + np.cumsum([0, *self._lengths.values()])
@@ -60,19 +62,21 @@ class Vocabularies:
         first = tf.constant([self._first[column] for column in columns], tf.int64)
         if owners is not None:
             prefixes, first = tf.gather(prefixes, owners), tf.gather(first, owners)
-        table = tft.make_and_track_object(self._table, name=VOCABULARIES)
-        lines = table.lookup(prefixes + values)
+        lines = self._table().lookup(prefixes + values)
         return tf.where(lines < 0, tf.constant(NO_RANK, tf.int64), lines - first)
 
-    def _table(self) -> tf.lookup.StaticHashTable:
-        lines = tf.lookup.TextFileInitializer(
-            self._file,
-            tf.string,
-            tf.lookup.TextFileIndex.WHOLE_LINE,
-            tf.int64,
-            tf.lookup.TextFileIndex.LINE_NUMBER,
-        )
-        return tf.lookup.StaticHashTable(lines, default_value=NO_RANK)
+
+def vocabulary_table(file: str) -> tf.lookup.StaticHashTable:
+    """Key → line number in the vocabularies' file, which is read when the table is made."""
+    lines = tf.lookup.TextFileInitializer(
+        file, tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
+    )
+    return tf.lookup.StaticHashTable(lines, default_value=NO_RANK)
+
+
+def tracked_table(file: str) -> tf.lookup.StaticHashTable:
+    """The same inside a preprocessing function of TFT, which stores the file in the Transform graph; one table only."""
+    return tft.make_and_track_object(lambda: vocabulary_table(file), name=VOCABULARIES)
 
 
 def write_vocabularies(vocabularies: Mapping[str, Sequence[bytes]], file: str) -> None:
@@ -86,6 +90,24 @@ def write_vocabularies(vocabularies: Mapping[str, Sequence[bytes]], file: str) -
         lines.writelines(b"=" + column.encode() + b"\n" for column in vocabularies)
         for number, values in enumerate(vocabularies.values()):
             lines.writelines(_prefix(number) + value + b"\n" for value in values)
+
+
+def vocabulary_file(graph: str) -> str:
+    """The path of the file in the folder of a Transform graph."""
+    folder = tft.TFTransformOutput(graph).transform_savedmodel_dir
+    return os.path.join(folder, tf.saved_model.ASSETS_DIRECTORY, VOCABULARIES)
+
+
+def read_vocabularies(graph: str) -> dict[str, tuple[bytes, ...]]:
+    """Column → its values, most frequent first, from the folder of a Transform graph."""
+    with tf.io.gfile.GFile(vocabulary_file(graph), "rb") as file:
+        lines = file.read().split(b"\n")[:-1]
+    columns = [line[1:].decode() for line in takewhile(lambda line: line.startswith(b"="), lines)]
+    values: dict[str, list[bytes]] = {column: [] for column in columns}
+    for line in lines[len(columns) :]:
+        number, _, value = line.partition(b"=")
+        values[columns[int(number)]].append(value)
+    return {column: tuple(of_column) for column, of_column in values.items()}
 
 
 def read_vocabulary(graph: str, column: str) -> tuple[bytes, ...]:
@@ -102,14 +124,10 @@ def read_vocabulary(graph: str, column: str) -> tuple[bytes, ...]:
         >>> read_vocabulary(graph, "device")
         (b'ios', b'web', b'android')
     """
-    folder = tft.TFTransformOutput(graph).transform_savedmodel_dir
-    with tf.io.gfile.GFile(os.path.join(folder, tf.saved_model.ASSETS_DIRECTORY, VOCABULARIES), "rb") as file:
-        lines = file.read().split(b"\n")
-    columns = [line[1:].decode() for line in takewhile(lambda line: line.startswith(b"="), lines)]
-    if column not in columns:
-        raise ValueError(f"vocabularies: {column!r} is not one of {', '.join(columns)}")
-    prefix = _prefix(columns.index(column))
-    return tuple(line[len(prefix) :] for line in lines if line.startswith(prefix))
+    vocabularies = read_vocabularies(graph)
+    if column not in vocabularies:
+        raise ValueError(f"vocabularies: {column!r} is not one of {', '.join(vocabularies)}")
+    return vocabularies[column]
 
 
 def _prefix(number: int) -> bytes:

@@ -23,6 +23,7 @@ from ranker.config.objectives import Objective
 from ranker.config.towers import Isotonic, Towers
 from ranker.export.module import FeedRanker
 from ranker.export.raw_features import RawFeatures
+from ranker.export.request_features import request_features
 from ranker.features.preprocessing import preprocessing_fn
 from ranker.features.registry import feature_kinds
 from ranker.features.representation import add_tensor_representations
@@ -158,11 +159,10 @@ class TinyFeed:
         examination: ExaminationModel | None = None,
     ) -> FeedRanker:
         """The exportable model; `features` may have exposure columns in addition, `objectives` other weights."""
-        transform = tft.TFTransformOutput(str(self.graph)).transform_features_layer()
         raw = RawFeatures(features, SCHEMA)
         return FeedRanker(
             raw,
-            transform,
+            request_features(raw, str(self.graph), "device", ("device",)),
             ForestLeaves(self.forest),
             self.network,
             self.inputs,

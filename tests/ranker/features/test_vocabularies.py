@@ -8,7 +8,16 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform import impl_helper
 
-from ranker.features.vocabularies import NO_RANK, VOCABULARIES, Vocabularies, read_vocabulary, write_vocabularies
+from ranker.features.vocabularies import (
+    NO_RANK,
+    VOCABULARIES,
+    Vocabularies,
+    read_vocabularies,
+    read_vocabulary,
+    tracked_table,
+    vocabulary_table,
+    write_vocabularies,
+)
 
 # The values look like keys of other columns, and a column's name like a number.
 VALUES = {
@@ -28,7 +37,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> str:
     write_vocabularies(VALUES, file)
 
     def preprocessing_fn(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        vocabularies = Vocabularies(VALUES, file)
+        vocabularies = Vocabularies(VALUES, lambda: tracked_table(file))
         values = inputs["values"]
         owners = tf.range(len(COLUMNS))[tf.newaxis, :] + tf.zeros_like(values, tf.int32, name="owners")
         listed = vocabularies.ranks(tf.reshape(values, [-1]), COLUMNS, tf.reshape(owners, [-1]))
@@ -62,6 +71,7 @@ def test_other_values_have_no_rank(graph: str, value: bytes) -> None:
 
 def test_the_values_of_a_column_are_read_back(graph: str) -> None:
     assert {column: read_vocabulary(graph, column) for column in COLUMNS} == VALUES
+    assert read_vocabularies(graph) == VALUES
     with pytest.raises(ValueError, match="vocabularies: 'devic' is not one of device, 1, none, bytes"):
         read_vocabulary(graph, "devic")
 
@@ -72,11 +82,13 @@ def test_tfts_own_reader_finds_the_file(graph: str) -> None:
 
 
 def test_the_code_of_other_values_follows_the_last_rank() -> None:
-    np.testing.assert_array_equal(Vocabularies(VALUES, "").rest(["none", "bytes", "device"]), [1, 4, 4])
+    np.testing.assert_array_equal(
+        Vocabularies(VALUES, lambda: vocabulary_table("")).rest(["none", "bytes", "device"]), [1, 4, 4]
+    )
 
 
 def test_columns_without_any_value_can_be_looked_up(tmp_path: Path) -> None:
     file = str(tmp_path / VOCABULARIES)
     write_vocabularies({"a": (), "b": ()}, file)
-    table = Vocabularies({"a": (), "b": ()}, file)._table()
+    table = vocabulary_table(file)
     np.testing.assert_array_equal(table.lookup(tf.constant([b"0=", b"1=x", b"x"])), [NO_RANK] * 3)
