@@ -15,9 +15,11 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from benchmarks.serving.former import RecipeObjective, TunedObjective
 from benchmarks.serving.prepare import PreparedModel
 from ranker import keys
+from ranker.config.effects import Effects
 from ranker.config.objectives import Objective
 from ranker.config.pipeline import PipelineConfig
 from ranker.examples import example_files, parsed_batches, records
+from ranker.export.effects import ServedEffects
 from ranker.export.module import FeedRanker
 from ranker.export.raw_features import RawFeatures
 from ranker.export.request_features import request_features
@@ -62,8 +64,8 @@ class Workshop:
 
     def __init__(self, prepared: PreparedModel, config: PipelineConfig) -> None:
         self.config = config
-        schema = text_format.Parse(_only_file(prepared.schema), schema_pb2.Schema())
-        self.raw = RawFeatures(config.features, schema)
+        self._schema = text_format.Parse(_only_file(prepared.schema), schema_pb2.Schema())
+        self.raw = RawFeatures(config.features, self._schema)
         self._graph = tft.TFTransformOutput(prepared.transform_graph)
         calibrated_by = config.towers.calibrated_by(config.features)
         self.features = request_features(
@@ -94,17 +96,18 @@ class Workshop:
         spec = self._graph.transformed_feature_spec()
         return tower_inputs(spec, self.config.features, self.config.towers, forest.trees, forest.leaves)
 
-    def ranker(self, objectives: int) -> FeedRanker:
+    def ranker(self, objectives: int, effects: Effects | None = None) -> FeedRanker:
         """A model of `objectives` objectives, the config's repeated, with the number of trees of the config's model.
 
-        Its towers are not trained, which does not change the cost.
+        Its towers are not trained, which does not change the cost. With `effects`, it has random effects of no entity.
         """
         chosen = self._objectives(objectives)
         forest = self._forest(list(range(objectives)), self.forest.trees)
         network, margins = self._network(forest, chosen), ForestMargins(forest)
         share = self.config.towers.forest_share
+        features = self.config.features
         return FeedRanker(
-            self.raw,
+            RawFeatures(features, self._schema, effects.columns if effects else ()),
             self.features,
             ForestLeaves(forest),
             network,
@@ -112,6 +115,7 @@ class Workshop:
             chosen,
             margins if share else None,
             share,
+            effects=ServedEffects(effects, features, objectives) if effects else None,
         )
 
     def network_of_one(self, objective: int) -> Scorer:

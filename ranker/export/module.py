@@ -13,8 +13,17 @@ from ranker.config.objectives import Objective
 from ranker.config.serving import LeafTable, Serving
 from ranker.config.utility import Utility
 from ranker.export.checks import check_codes, check_finite, check_leaves, check_range, check_scores, check_shapes
+from ranker.export.effects import ServedEffects
 from ranker.export.leaf_tables import make_logits
-from ranker.export.names import ALPHA, EXAMPLES, LAMBDA, SERVING_DEFAULT, input_names, weight_name
+from ranker.export.names import (
+    ALPHA,
+    EXAMPLES,
+    LAMBDA,
+    SCORE_WITHOUT_EFFECTS,
+    SERVING_DEFAULT,
+    input_names,
+    weight_name,
+)
 from ranker.export.padding import in_padded_batches
 from ranker.export.raw_features import RawFeatures
 from ranker.export.request_features import Columns, RequestFeatures
@@ -29,6 +38,8 @@ Specs = Mapping[str, tf.TensorSpec]
 Scores = dict[str, tf.Tensor]
 
 MAX_ROWS = Serving().max_rows
+
+_EFFECT = "effect"
 
 
 class FeedRanker(tf.Module):
@@ -51,6 +62,7 @@ class FeedRanker(tf.Module):
         max_rows: maximum number of candidates in a request.
         utility: the trade-off of a request that names none; None uses the default of a config.
         examination: the examination model; None where exposure changes no score.
+        effects: random effects; None where the log-odds are those of forest and towers alone.
 
     Example:
         >>> features = request_features(raw, transform_graph)
@@ -76,6 +88,7 @@ class FeedRanker(tf.Module):
         max_rows: int = MAX_ROWS,
         utility: Utility | None = None,
         examination: ExaminationModel | None = None,
+        effects: ServedEffects | None = None,
     ) -> None:
         super().__init__(name="feed_ranker")
         self._raw = raw
@@ -90,13 +103,16 @@ class FeedRanker(tf.Module):
         self.max_rows = max_rows
         self._utility = utility or Utility()
         self._examination = examination
+        if effects is not None:
+            self._effects = effects
+        self._with_effects = effects is not None
         # All signatures on features share one function: loading a model takes as long as its functions are large. A
         # tf.function as an attribute would be exported by itself.
         relevance = {xla: tf.function(partial(self._relevance_of, xla=xla), autograph=False) for xla in (False, True)}
         self._relevance: Callable[[bool], Any] = lambda xla: relevance[xla]
         self._tower_names = input_names([keys.LEAVES, *(name for name in inputs.tensor_specs() if name != keys.LEAVES)])
         weights = {weight_name(objective.name) for objective in objectives}
-        columns = (*raw.input_names.values(), *raw.exposure_names.values())
+        columns = (*raw.input_names.values(), *raw.exposure_names.values(), *raw.id_names.values())
         if taken := sorted(weights & {name.lower() for name in columns}):
             raise ValueError(f"serving: {taken} are inputs of `rank_weighted`; rename these columns in the feed log")
 
@@ -122,17 +138,20 @@ class FeedRanker(tf.Module):
         probabilities give examination × relevance, and relevance for the default exposure; `rank` and `rank_weighted`
         go by relevance alone. The signatures of leaves also take `examined_by` int64 [batch, features], as Transform
         outputs it, if examination depends on features.
+
+        With effects, each takes the ids of their levels, string [batch], `serving_default` from its Examples. An
+        unknown id, "" or none has no effect. There is also `score_without_effects`, which takes the inputs of
+        `serving_default` and ignores the ids.
         """
-        exposure = self._raw.exposure_specs()
-        features = {**self._raw.tensor_specs(), **exposure}
-        leaves = {**self._leaves_specs(tf.int32), **self._examined_by_spec(), **exposure}
+        optional = {**self._raw.exposure_specs(), **self._raw.id_specs()}
+        features = {**self._raw.tensor_specs(), **optional}
+        leaves = {**self._leaves_specs(tf.int32), **self._examined_by_spec(), **optional}
         local_leaves = {**leaves, **self._leaves_specs(self._forest.local_leaf_dtype)}
         rank = {**features, **_scalars((ALPHA, LAMBDA))}
         weights = _scalars(weight_name(objective.name) for objective in self._objectives)
+        examples = {EXAMPLES: tf.TensorSpec([None], tf.string, name=EXAMPLES)}
         signatures = {
-            SERVING_DEFAULT: self._signature(
-                self._score_examples, {EXAMPLES: tf.TensorSpec([None], tf.string, name=EXAMPLES)}
-            ),
+            SERVING_DEFAULT: self._signature(self._score_examples, examples),
             "score_features": self._signature(self._score_features, features),
             "score_leaves": self._signature(self._score_leaves, leaves),
             "score_local_leaves": self._signature(self._score_local_leaves, local_leaves),
@@ -142,12 +161,15 @@ class FeedRanker(tf.Module):
         if self._xla_forest is not None:
             signatures["score_features_xla"] = self._signature(partial(self._score_features, xla=True), features)
             signatures["rank_xla"] = self._signature(partial(self._rank, xla=True), rank)
+        if self._with_effects:
+            signatures[SCORE_WITHOUT_EFFECTS] = self._signature(partial(self._score_examples, effects=False), examples)
         return signatures
 
     def defaults(self) -> dict[str, dict[str, tf.Tensor]]:
         """Signature → input → its default value for requests without it."""
         # One row stands for all rows: a request's number of candidates is not known here.
         exposure = {name: tf.constant([value]) for name, value in self._raw.exposure_defaults().items()}
+        exposure |= {name: tf.constant([""]) for name in self._raw.id_names.values()}
         utility = {ALPHA: tf.constant(self._utility.alpha), LAMBDA: tf.constant(self._utility.lambda_)}
         weights = {weight_name(o.name): tf.constant(o.utility_weight) for o in self._objectives}
         score, rank = exposure, {**exposure, **utility}
@@ -161,7 +183,7 @@ class FeedRanker(tf.Module):
 
     def _signature(self, score: Callable[[Tensors], Scores], specs: Specs) -> Any:
         """A concrete function of tensors with the given specs."""
-        optional = [name for name in self._raw.exposure_specs() if name in specs]
+        optional = [name for name in (*self._raw.exposure_specs(), *self._raw.id_specs()) if name in specs]
 
         def checked(tensors: Tensors) -> Scores:
             return score(check_shapes(tensors, specs, self.max_rows, optional))
@@ -179,16 +201,19 @@ class FeedRanker(tf.Module):
         by = len(self._examination.by_codes) if self._examination is not None else 0
         return {keys.EXAMINED_BY: tf.TensorSpec([None, by], tf.int64, name=keys.EXAMINED_BY)} if by else {}
 
-    def _score_examples(self, tensors: Tensors) -> Scores:
+    def _score_examples(self, tensors: Tensors, effects: bool = True) -> Scores:
         examples = tensors[EXAMPLES]
-        relevance, by = self._relevance(False)(self._features.of_examples(examples))
+        ids = self._raw.parse_ids(examples)
+        if not effects:
+            ids = [tf.fill(tf.shape(examples), "") for _ in ids]
+        relevance, by = self._relevance(False)(self._features.of_examples(examples), ids)
         if self._examination is None:
             return self._as_scores(relevance)
         examination = tf.exp(self._examination(self._raw.exposure_values(self._raw.parse_exposure(examples)), by))
         return {**self._as_scores(relevance * examination), keys.EXAMINATION: examination[:, 0]}
 
     def _score_features(self, tensors: Tensors, xla: bool = False) -> Scores:
-        relevance, by = self._relevance(xla)(self._features.of_tensors(tensors))
+        relevance, by = self._relevance(xla)(self._features.of_tensors(tensors), self._raw.ids_of(tensors))
         return self._as_scores(self._examined(relevance, by, tensors))
 
     def _score_leaves(self, tensors: Tensors) -> Scores:
@@ -205,7 +230,8 @@ class FeedRanker(tf.Module):
 
     def _score_batch(self, batch: Tensors, tensors: Tensors) -> Scores:
         """The scores of a request of leaves, whose towers' inputs are `batch`."""
-        relevance = self._probabilities(self._checked(batch))
+        checked = self._checked(batch)
+        relevance = self._probabilities({**checked, **self._effect(self._raw.ids_of(tensors), checked)})
         by = tensors.get(keys.EXAMINED_BY)
         if self._examination is not None and by is not None:
             by = check_codes(keys.EXAMINED_BY, by, self._examination.by_codes)
@@ -217,7 +243,7 @@ class FeedRanker(tf.Module):
             for objective in self._objectives
             if (name := weight_name(objective.name)) in tensors
         }
-        relevance, _ = self._relevance(xla)(self._features.of_tensors(tensors))
+        relevance, _ = self._relevance(xla)(self._features.of_tensors(tensors), self._raw.ids_of(tensors))
         score = utility_score(
             self._as_scores(relevance),
             self._objectives,
@@ -227,11 +253,13 @@ class FeedRanker(tf.Module):
         )
         return {"score": score, "order": tf.argsort(score, direction="DESCENDING", stable=True)}
 
-    def _relevance_of(self, columns: Columns, xla: bool = False) -> tuple[tf.Tensor, tf.Tensor | None]:
+    def _relevance_of(
+        self, columns: Columns, ids: Sequence[tf.Tensor], xla: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Feature columns → [batch, objectives], the probabilities at the default exposure, and `keys.EXAMINED_BY`."""
         transformed = self._features(columns)
-        batch = {name: transformed[name] for name in self._inputs.tensor_specs() if name != keys.LEAVES}
-        raw = {**self._checked(batch), keys.FOREST_FEATURES: transformed[keys.FOREST_FEATURES]}
+        batch = self._checked({name: transformed[name] for name in self._inputs.tensor_specs() if name != keys.LEAVES})
+        raw = {**batch, **self._effect(ids, batch), keys.FOREST_FEATURES: transformed[keys.FOREST_FEATURES]}
         if xla and self._xla_forest is not None:
             compiled = tf.function(partial(self._with_leaves, forest=self._xla_forest), jit_compile=True)
             relevance = in_padded_batches(compiled, raw, self.max_rows)
@@ -258,12 +286,18 @@ class FeedRanker(tf.Module):
                 checked[key] = check_codes(self._tower_names[key], batch[key], limits)
         return checked
 
+    def _effect(self, ids: Sequence[tf.Tensor], batch: Tensors) -> dict[str, tf.Tensor]:
+        """What the effects add to the log-odds, as one more of the tensors that scores depend on; none without ids."""
+        return {_EFFECT: self._effects(ids, batch)} if ids else {}
+
     def _probabilities(self, batch: Tensors) -> tf.Tensor:
-        """The towers' inputs → [batch, objectives]."""
+        """The towers' inputs, and what effects add to the log-odds → [batch, objectives]."""
         logits = self._logits(batch)
         if self._margins is not None:
             share = self._forest_share
             logits = (1 - share) * logits + share * self._margins(batch[keys.LEAVES])
+        if _EFFECT in batch:
+            logits += batch[_EFFECT]
         return tf.sigmoid(logits)
 
     def _as_scores(self, probabilities: tf.Tensor) -> Scores:

@@ -7,7 +7,19 @@ valid one: a column such as `author-country` cannot keep its name. A config chec
 
 from ranker.config.names import ALPHA, EXAMPLES, LAMBDA, input_name, input_names, weight_name
 
-__all__ = ["ALPHA", "EXAMPLES", "LAMBDA", "SERVING_DEFAULT", "input_name", "input_names", "weight_name"]
+__all__ = [
+    "ALPHA",
+    "EXAMPLES",
+    "LAMBDA",
+    "SCORE_WITHOUT_EFFECTS",
+    "SERVING_DEFAULT",
+    "input_name",
+    "input_names",
+    "weight_name",
+]
 
 SERVING_DEFAULT = "serving_default"
 """The signature that takes serialised tf.Examples."""
+
+SCORE_WITHOUT_EFFECTS = "score_without_effects"
+"""The signature that takes serialised tf.Examples and ignores the ids in them; only of a model with random effects."""

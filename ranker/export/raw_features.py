@@ -20,18 +20,20 @@ class RawFeatures:
 
     Args:
         features: the columns, by kind.
-        schema: the feed log's schema; its keys and objectives are ignored, since requests do not have them.
+        schema: the feed log's schema; its keys and objectives are ignored, since requests need not have them.
+        ids: the id columns of random effects, which requests may have.
 
     Attributes:
         features: the columns, by kind.
         input_names: feature column → its name in a signature.
         exposure_names: exposure column → its name in a signature.
+        id_names: id column → its name in a signature.
 
     Raises:
         ValueError: the schema lacks a column, or two columns would have the same name in a signature.
     """
 
-    def __init__(self, features: Features, schema: schema_pb2.Schema) -> None:
+    def __init__(self, features: Features, schema: schema_pb2.Schema, ids: Sequence[str] = ()) -> None:
         spec = schema_utils.schema_as_feature_spec(schema).feature_spec
         if missing := sorted(set(features.names) - set(spec)):
             raise ValueError(f"schema: the feature columns {missing} are missing; it has {sorted(spec)}")
@@ -39,9 +41,10 @@ class RawFeatures:
         self._spec = {name: spec[name] for name in features.names}
         self._kinds = feature_kinds(features)
         self._exposure = features.exposure
-        names = input_names((*features.names, *features.exposure_names))
+        names = input_names((*features.names, *features.exposure_names, *ids))
         self.input_names = {column: names[column] for column in features.names}
         self.exposure_names = {column: names[column] for column in features.exposure_names}
+        self.id_names = {column: names[column] for column in ids}
 
     def parse(self, examples: tf.Tensor) -> Parsed:
         """Serialised tf.Examples, string [batch]; features other than the model's own are ignored."""
@@ -79,6 +82,23 @@ class RawFeatures:
             missing = "" if sparse.dtype == tf.string else float("nan")
             found.append(tf.sparse.to_dense(sparse, default_value=missing)[:, 0])
         return found
+
+    def parse_ids(self, examples: tf.Tensor) -> list[tf.Tensor]:
+        """The id columns of serialised tf.Examples, string [batch]; "" where missing."""
+        if not self.id_names:
+            return []
+        parsed = tf.io.parse_example(examples, {column: tf.io.VarLenFeature(tf.string) for column in self.id_names})
+        shape = tf.stack([tf.shape(examples, tf.int64)[0], 1])
+        found = (tf.SparseTensor(parsed[column].indices, parsed[column].values, shape) for column in self.id_names)
+        return [tf.sparse.to_dense(sparse, default_value="")[:, 0] for sparse in found]
+
+    def ids_of(self, tensors: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
+        """The id columns of a request's tensors, in the order of the config."""
+        return [tensors[name] for name in self.id_names.values()]
+
+    def id_specs(self) -> dict[str, tf.TensorSpec]:
+        """Input name → spec of an id column's tensor, string [batch], "" where missing; no signature requires it."""
+        return {name: tf.TensorSpec([None], tf.string, name=name) for name in self.id_names.values()}
 
     def exposure_of(self, tensors: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
         """The exposure columns of a request's tensors, in the order of the config."""

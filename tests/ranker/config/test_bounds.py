@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Features, MultiValued
 from ranker.config.documents import from_json, to_json
+from ranker.config.effects import EffectLevel, Effects
 from ranker.config.forest import Forest
 from ranker.config.gates import Gate, Gates
 from ranker.config.kubeflow import Notification, Resources, Secret, Volume
@@ -29,6 +30,8 @@ VALID: dict[type[Any], dict[str, Any]] = {
     Categorical: {"name": "device"},
     MultiValued: {"name": "topics"},
     DenseEmbedding: {"name": "text", "size": 2},
+    EffectLevel: {"column": "viewer_id"},
+    Effects: {"levels": (EffectLevel("viewer_id"),)},
     PipelineConfig: {
         "name": "tiny",
         "objectives": (Objective("click", "passive"),),

@@ -19,8 +19,10 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from ranker import keys
 from ranker.config.columns import Categorical, DenseEmbedding, Features, Keys, MultiValued
 from ranker.config.documents import to_json
+from ranker.config.effects import Effects
 from ranker.config.objectives import Objective
 from ranker.config.towers import Isotonic, Towers
+from ranker.export.effects import ServedEffects
 from ranker.export.module import FeedRanker
 from ranker.export.raw_features import RawFeatures
 from ranker.export.request_features import request_features
@@ -157,9 +159,10 @@ class TinyFeed:
         features: Features = FEATURES,
         objectives: tuple[Objective, ...] = OBJECTIVES,
         examination: ExaminationModel | None = None,
+        effects: Effects | None = None,
     ) -> FeedRanker:
         """The exportable model; `features` may have exposure columns in addition, `objectives` other weights."""
-        raw = RawFeatures(features, SCHEMA)
+        raw = RawFeatures(features, SCHEMA, effects.columns if effects else ())
         return FeedRanker(
             raw,
             request_features(raw, str(self.graph), "device", ("device",)),
@@ -172,6 +175,7 @@ class TinyFeed:
             xla_forest=ForestLeaves(self.forest, xla=True),
             max_rows=MAX_ROWS,
             examination=examination,
+            effects=ServedEffects(effects, features, len(objectives)) if effects else None,
         )
 
     def probabilities(self) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""What random effects cost: fitting them, compared with one L-BFGS per entity, and serving them."""
