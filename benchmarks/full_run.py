@@ -32,8 +32,13 @@ class FullRun:
     rows_per_second: dict[str, float]
 
 
-def full_run(rows: int, folder: Path) -> FullRun:
+def full_run(rows: int, folder: Path, beam_args: str | None = None) -> FullRun:
     """Runs `local_runner.py` on a built-in feed of about `rows` impressions.
+
+    Args:
+        rows: impressions of the feed log.
+        folder: where the feed log and the working folder go; a cluster's workers have to see it.
+        beam_args: Beam's arguments in place of the config's.
 
     Raises:
         RuntimeError: the run failed. A run without a blessed model has not failed: a small run may not get one.
@@ -43,6 +48,8 @@ def full_run(rows: int, folder: Path) -> FullRun:
     written = sum(day.rows for day in generate(feed, days=DAYS, impressions_per_day=rows // DAYS, seed=1))
     workdir, log = folder / "workdir", folder / "run.log"
     command = [sys.executable, "local_runner.py", "--feed-log", str(feed), "--workdir", str(workdir)]
+    if beam_args is not None:
+        command += [f"--beam-args={beam_args}", "--shared-paths"]
     usage = measure_process(command, log)
     if usage.status not in (_DONE, _NOT_BLESSED):
         raise RuntimeError(f"local_runner.py ended with status {usage.status}:\n{log.read_text()[-2000:]}")

@@ -149,12 +149,17 @@ class Options:
     json: Path | None
 
 
-def parse_options(description: str, arguments: Sequence[str] | None = None) -> Options:
-    """Reads the command line."""
+def option_parser(description: str) -> argparse.ArgumentParser:
+    """A parser of the options that every benchmark has."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="fewer rows: shows that it runs, measures roughly")
     parser.add_argument("--json", type=output_file, metavar="FILE", help="write the figures there as JSON")
-    parsed = parser.parse_args(arguments)
+    return parser
+
+
+def parse_options(description: str, arguments: Sequence[str] | None = None) -> Options:
+    """Reads the command line."""
+    parsed = option_parser(description).parse_args(arguments)
     return Options(parsed.quick, parsed.json)
 
 

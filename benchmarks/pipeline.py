@@ -15,7 +15,7 @@ from rich.console import Console
 
 from benchmarks.component_speed import PreparedFeed, feed_log_gen, leaf_encoder, tower_trainer
 from benchmarks.full_run import FullRun, compare, full_run
-from benchmarks.harness import Figure, Options, parse_options, report
+from benchmarks.harness import Figure, Options, option_parser, report
 from benchmarks.part_run import run_up_to
 from datasets.synthetic import generate
 from pipeline_config import FEED
@@ -61,24 +61,26 @@ def component_figures(rows: int, work: Path, console: Console) -> Iterator[Figur
         yield figure
 
 
-def memory_figures(rows: int, large_rows: int, quick: bool, work: Path, console: Console) -> list[Figure]:
-    """The figures of complete runs at two sizes."""
+def memory_figures(
+    rows: int, large_rows: int, quick: bool, work: Path, console: Console, beam_args: str | None = None
+) -> list[Figure]:
+    """The figures of complete runs at two sizes, the large one with Beam's arguments if some are given."""
 
-    def run(size: int) -> FullRun:
+    def run(size: int, arguments: str | None = None) -> FullRun:
         console.print(f"a complete run on {size:,} rows")
-        return full_run(size, work / f"run-{size}")
+        return full_run(size, work / f"run-{size}", arguments)
 
-    return compare(run(rows), run(large_rows), with_targets=not quick)
+    return compare(run(rows), run(large_rows, beam_args), with_targets=not quick)
 
 
-def main(options: Options) -> None:
+def main(options: Options, beam_args: str | None = None) -> None:
     """Runs the benchmark."""
     console = Console()
     rows, large_rows = (QUICK_ROWS, QUICK_LARGE_ROWS) if options.quick else (ROWS, LARGE_ROWS)
     with tempfile.TemporaryDirectory(prefix="pipeline-benchmark-") as folder:
         figures = [
             *component_figures(rows, Path(folder, "components"), console),
-            *memory_figures(rows, large_rows, options.quick, Path(folder, "memory"), console),
+            *memory_figures(rows, large_rows, options.quick, Path(folder, "memory"), console, beam_args),
         ]
     report("pipeline", figures, options, console)
 
@@ -86,4 +88,21 @@ def main(options: Options) -> None:
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
-    main(parse_options("The pipeline's components compared with what they replace."))
+    parser = option_parser("The pipeline's components compared with what they replace.")
+    parser.add_argument(
+        "--job-endpoint",
+        metavar="HOST:PORT",
+        help="run the complete run of 1 M rows on this Beam job service, whose workers see this machine's folders",
+    )
+    parser.add_argument(
+        "--worker-pool",
+        metavar="HOST:PORT",
+        default="localhost:50000",
+        help="where its workers come from: python -m pipeline.beam_workers pool (%(default)s)",
+    )
+    parsed = parser.parse_args()
+    remote = (
+        f"--runner=PortableRunner --job_endpoint={parsed.job_endpoint} --environment_type=EXTERNAL "
+        f"--environment_config={parsed.worker_pool}"
+    )
+    main(Options(parsed.quick, parsed.json), remote if parsed.job_endpoint else None)

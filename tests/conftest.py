@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # Files that look at the results of one expensive fixture of the session go to the same process.
 _TOGETHER = {
     "tests/end_to_end/test_parity.py": "tests/end_to_end/test_local_run.py",
+    "tests/end_to_end/test_job_service.py": "tests/end_to_end/test_local_run.py",
 }
 
 
@@ -22,6 +23,15 @@ class OneProcessPerFile(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         return _group(nodeid.partition("::")[0])
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds what tests need that no machine has by itself."""
+    parser.addoption(
+        "--job-endpoint",
+        metavar="HOST:PORT",
+        help="a Beam job service of Flink or Spark on this machine, to run the complete pipeline on as well",
+    )
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneProcessPerFile:

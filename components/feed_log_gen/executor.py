@@ -129,8 +129,11 @@ class _WriteUnit(beam.DoFn):
         except FeedLogError as error:
             # In the order of these names, the problem of the oldest rows is the first.
             order = f"{(SPLITS.index(unit.split) if unit.split in SPLITS else -1) + 1}-{unit.first_shard:05d}"
-            with fileio.open(os.path.join(self._scratch, f"problem-{order}"), "w") as file:
-                file.write(str(error))
+            try:
+                with fileio.open(os.path.join(self._scratch, f"problem-{order}"), "w") as file:
+                    file.write(str(error))
+            except Exception as unwritable:  # whatever it is, it must not hide the problem
+                raise error from unwritable
             return
         if profile is not None:
             yield unit.day.isoformat(), (unit.first_shard, profile_text(profile))

@@ -9,12 +9,14 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.beam import runs_on_cluster
+from pipeline.beam_endpoints import check_endpoints
 from pipeline.kubeflow.executor_input import (
     Message,
     local_copies,
@@ -65,6 +67,8 @@ def _run(options: argparse.Namespace, given: Message, beam: list[str]) -> None:
     given = with_scheduled_days(without_launcher_artifacts(given))
     given = with_input_types(given, json.loads(options.json_serialized_inputs_spec_args))
     is_beam = issubclass(import_utils.import_class_by_path(options.executor_class_path), BaseBeamExecutor)
+    if is_beam:
+        check_endpoints(beam)
     paths = _paths(given, is_beam and runs_on_cluster(beam), options.launcher_root)
     given = with_local_paths(given, paths)
     for folder in output_folders(given):
@@ -105,4 +109,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    # A pod that is deleted gets this signal; as Ctrl-C, it cancels a job on a cluster.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     main(sys.argv[1:])

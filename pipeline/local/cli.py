@@ -2,13 +2,17 @@
 
 import argparse
 import logging
+import shlex
+import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
 from rich.console import Console
 
+from pipeline.beam import beam_args
 from pipeline.configs import ConfigError, load_config
 from pipeline.local.backfill import Backfill, backfill, days_between
 from pipeline.local.quiet import output_to_file, output_to_terminal
@@ -54,6 +58,8 @@ finished day.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parses the command line, runs, and returns the exit status."""
     options = _parser().parse_args(arguments)
+    # As Ctrl-C: what was started elsewhere is cancelled, and the summary says what was pushed.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _command(options)
     except KeyboardInterrupt:
@@ -62,10 +68,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UsageError, ConfigError, WorkdirBusyError, RollbackError, DocumentError, OSError) as error:
         print_error(error)
         return USAGE
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _command(options: argparse.Namespace) -> int:
-    config = load_config(options.config)
+    config = _with_beam(load_config(options.config), options)
     for name, given in (("--publish-withdrawn", options.publish_withdrawn), ("--refit", options.refit)):
         if given and (options.rollback or options.monitor):
             raise UsageError(f"{name}: it goes with a run that trains, not with --rollback or --monitor")
@@ -100,6 +108,18 @@ def _command(options: argparse.Namespace) -> int:
             if options.monitor:
                 return _monitor(options, config, workdir, console)
             return _run(options, config, workdir, run_id, console)
+
+
+def _with_beam(config: PipelineConfig, options: argparse.Namespace) -> PipelineConfig:
+    """The config with Beam's arguments of the command line."""
+    if options.beam_args is not None:
+        try:
+            arguments = tuple(shlex.split(options.beam_args))
+            beam_args(arguments)
+        except ValueError as error:
+            raise UsageError(f"--beam-args: {str(error).removeprefix('beam_pipeline_args: ')}") from None
+        config = replace(config, beam_pipeline_args=arguments)
+    return replace(config, shared_paths=True) if options.shared_paths else config
 
 
 def _push_destination(options: argparse.Namespace) -> str | None:
@@ -173,6 +193,17 @@ def _parser() -> argparse.ArgumentParser:
         "--publish-withdrawn",
         action="store_true",
         help="publish the model even if a rollback withdrew it; by default the run publishes nothing and exits with 3",
+    )
+    parser.add_argument(
+        "--beam-args",
+        metavar="ARGS",
+        help="Beam's arguments in place of the config's beam_pipeline_args, as one text: --beam-args="
+        '"--runner=PortableRunner --job_endpoint=HOST:PORT …"',
+    )
+    parser.add_argument(
+        "--shared-paths",
+        action="store_true",
+        help="Beam's workers on other machines see this machine's folders under the same paths",
     )
     parser.add_argument("--verbose", action="store_true", help="show the log on the terminal instead of progress")
     return parser

@@ -11,15 +11,19 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
+from google.protobuf.message import Message
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils, tfx_runner
-from tfx.proto.orchestration import pipeline_pb2
+from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperator
+from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
+from pipeline.beam import shapes_output
 from ranker.command_line import explained
 from ranker.plain_text import without_secrets
 
@@ -97,14 +101,18 @@ class ObservedDagRunner(tfx_runner.IrBasedRunner):
         for node in pipeline.nodes:
             pipeline_node = node.pipeline_node
             component = pipeline_node.node_info.id
+            executor_spec = runner_utils.extract_executor_spec(deployment, component)
             self._on_start(component)
             component_launcher = launcher.Launcher(
                 pipeline_node=pipeline_node,
                 mlmd_connection=metadata.Metadata(connection),
                 pipeline_info=pipeline.pipeline_info,
                 pipeline_runtime_spec=pipeline.runtime_spec,
-                executor_spec=runner_utils.extract_executor_spec(deployment, component),
+                executor_spec=_without_places(executor_spec),
                 custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, component),
+                custom_executor_operators={
+                    executable_spec_pb2.BeamExecutableSpec: partial(_beam_operator, complete=executor_spec)
+                },
             )
             outcome = _launch(component, component_launcher, store)
             self.runs.append(outcome)
@@ -112,6 +120,31 @@ class ObservedDagRunner(tfx_runner.IrBasedRunner):
             if outcome.state is State.FAILED:
                 break
         return self.runs
+
+
+def _without_places(executor_spec: Message | None) -> Message | None:
+    """The spec as the cache goes by it: without the arguments of Beam that only say where the work is done."""
+    if not isinstance(executor_spec, executable_spec_pb2.BeamExecutableSpec):
+        return executor_spec
+    shown = executable_spec_pb2.BeamExecutableSpec()
+    shown.CopyFrom(executor_spec)
+    # TFX writes the arguments twice: as text, and as expressions, which it evaluates.
+    shown.ClearField("beam_pipeline_args")
+    shown.ClearField("beam_pipeline_args_placeholders")
+    shown.beam_pipeline_args.extend(filter(shapes_output, executor_spec.beam_pipeline_args))
+    shown.beam_pipeline_args_placeholders.extend(
+        argument
+        for argument in executor_spec.beam_pipeline_args_placeholders
+        if shapes_output(argument.value.string_value)
+    )
+    return shown
+
+
+def _beam_operator(
+    executor_spec: Message, platform_config: Message | None = None, *, complete: Message
+) -> BeamExecutorOperator:
+    """Runs a component on Beam with all arguments, those among them that the cache does not go by."""
+    return BeamExecutorOperator(complete, platform_config)
 
 
 def _launch(component: str, component_launcher: launcher.Launcher, store: MetadataStore) -> ComponentRun:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
+from pipeline.beam import beam_args, runs_on_cluster
 from pipeline.local.workdir import Workdir
 from pipeline.training_plan import plan_start, recipe, schema_text
 from ranker.command_line import UsageError
@@ -67,9 +68,11 @@ def plan_day(
 
     Raises:
         FeedLogError: a file of the window is not Parquet, or incomplete.
-        UsageError: this machine lacks the devices that the towers are trained on.
+        UsageError: this machine lacks the devices that the towers are trained on, or Beam's workers are on other
+            machines, which cannot read its folders.
     """
     _check_devices(config)
+    _check_paths(config, workdir)
     source = source_fingerprint(feed_log, window_days(day, config.train_days), KnownDigests.load(workdir.digests))
     destination = workdir.push_destination
     start = plan_start(config, destination, day, refit)
@@ -104,6 +107,16 @@ def later_model(workdir: Workdir, day: date) -> tuple[str, str] | None:
     manifest = read_manifest(destination, version)
     trained_for = manifest.eval_day if manifest is not None else ""
     return (version, trained_for) if trained_for > day.isoformat() else None
+
+
+def _check_paths(config: PipelineConfig, workdir: Workdir) -> None:
+    args = beam_args(config.beam_pipeline_args)
+    if runs_on_cluster(args) and not config.shared_paths:
+        raise UsageError(
+            f"beam_pipeline_args: workers on other machines cannot write artifacts into {workdir.artifacts}, a folder "
+            "of this machine; if they see it under the same path, set shared_paths=True in the config, or "
+            "--shared-paths; otherwise deploy to Kubeflow with a pipeline root on an object store"
+        )
 
 
 def _check_devices(config: PipelineConfig) -> None:

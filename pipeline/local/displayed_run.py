@@ -2,6 +2,8 @@
 
 from rich.console import Console
 
+from pipeline.beam import beam_args
+from pipeline.beam_endpoints import check_endpoints
 from pipeline.local.console import RunDisplay
 from pipeline.local.dag_runner import ComponentRun, State
 from pipeline.local.day_plan import DayPlan
@@ -17,7 +19,11 @@ def run_displayed(plan: DayPlan, run_id: str, console: Console) -> RunSummary:
         plan: the planned run.
         run_id: name of the folder for the summary and the report.
         console: shows the progress.
+
+    Raises:
+        EndpointError: the runner's job service or its worker pool does not answer.
     """
+    check_endpoints(beam_args(plan.config.beam_pipeline_args))
     prepared = prepare(plan)
     display = RunDisplay(console, [component.id for component in prepared.pipeline.components])
     finished: list[ComponentRun] = []

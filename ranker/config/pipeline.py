@@ -46,6 +46,8 @@ class PipelineConfig:
         timestamps: which timestamps the rows of a day's folder may have.
         beam_pipeline_args: arguments for every Beam component, such as another runner; they are added to the defaults
             of `pipeline.beam`.
+        shared_paths: workers on other machines see this machine's local folders (artifacts, feed log, models) under the
+            same paths, as with a network volume. Otherwise the local runner refuses a runner on a cluster.
         kubeflow: how the pipeline runs on a Kubeflow cluster.
     """
 
@@ -70,6 +72,7 @@ class PipelineConfig:
     gates: Gates = Gates()
     monitoring: Monitoring = Monitoring()
     beam_pipeline_args: tuple[str, ...] = ()
+    shared_paths: bool = False
     kubeflow: Kubeflow = Kubeflow()
 
     def __post_init__(self) -> None:

@@ -1,7 +1,14 @@
 import pytest
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions, StandardOptions
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    PipelineOptions,
+    PortableOptions,
+    SetupOptions,
+    StandardOptions,
+)
+from apache_beam.runners.runner import create_runner
 
-from pipeline.beam import IN_PROCESS_ARGS, WORKER_PROCESSES, beam_args, runs_on_cluster
+from pipeline.beam import IN_PROCESS_ARGS, WORKER_PROCESSES, beam_args, runs_on_cluster, shapes_output
 
 DATAFLOW = (
     "--runner=DataflowRunner",
@@ -10,7 +17,13 @@ DATAFLOW = (
     "--temp_location=gs://feed/tmp",
     "--sdk_container_image=eu.example/feed@sha256:00",
 )
-FLINK = ("--runner=FlinkRunner", "--flink_master=flink:8081", "--environment_type=EXTERNAL")
+FLINK = (
+    "--runner=FlinkRunner",
+    "--flink_master=flink:8081",
+    "--flink_version=1.19",
+    "--environment_type=EXTERNAL",
+    "--environment_config=localhost:50000",
+)
 
 
 def test_without_settings_everything_runs_in_process() -> None:
@@ -45,9 +58,37 @@ def test_a_cluster_gets_the_configs_arguments_and_imports_tfx_first() -> None:
 
 def test_external_workers_need_no_image() -> None:
     args = beam_args(FLINK)
-    assert args[-len(FLINK) :] == FLINK
-    assert args[0].startswith("--sdk_container_image=")
+    assert args[-len(FLINK) + 1 :] == FLINK[1:]
+    assert any(argument.startswith("--sdk_container_image=none") for argument in args)
     assert runs_on_cluster(args)
+    assert beam_args(args)[-len(FLINK) + 1 :] == FLINK[1:]
+
+
+@pytest.mark.parametrize("runner", ["FlinkRunner", "SparkRunner", "PortableRunner", "flinkrunner"])
+def test_jobs_run_on_the_named_runner_with_workers_that_are_kept(runner: str) -> None:
+    cluster = ("--job_endpoint=jobs:8099", "--environment_type=EXTERNAL", "--environment_config=localhost:50000")
+    options = PipelineOptions(list(beam_args((f"--runner={runner}", *cluster))))
+    created = create_runner(options.view_as(StandardOptions).runner)
+    assert type(created).__mro__[2].__name__.lower() == runner.lower()
+    portable = options.view_as(PortableOptions)
+    assert (portable.job_server_timeout, int(portable.environment_cache_millis)) == (60, 300_000)
+    kept = PipelineOptions(list(beam_args((f"--runner={runner}", *cluster, "--environment_cache_millis=1"))))
+    assert int(kept.view_as(PortableOptions).environment_cache_millis) == 1
+
+
+def test_a_value_may_stand_behind_a_space() -> None:
+    spaced = ("--runner", "FlinkRunner", "--flink_master flink:8081", *FLINK[2:], "--flink_submit_uber_jar")
+    assert beam_args(spaced) == beam_args((*FLINK, "--flink_submit_uber_jar"))
+    assert beam_args(("--direct_num_workers", "2")) == beam_args(("--direct_num_workers=2",))
+    with pytest.raises(ValueError, match="beam_pipeline_args: 'FlinkRunner' has no name; write --name=value"):
+        beam_args(("FlinkRunner",))
+
+
+def test_places_do_not_shape_the_output() -> None:
+    assert not any(
+        map(shapes_output, ("--job_endpoint=a:1", "--temp_location=gs://a/b", "--environment_cache_millis=1"))
+    )
+    assert all(map(shapes_output, ("--runner=FlinkRunner", "--direct_num_workers=2", "--sdk_container_image=a")))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +96,11 @@ def test_external_workers_need_no_image() -> None:
     [
         (DATAFLOW[:-1], "--sdk_container_image"),
         (DATAFLOW[:1] + DATAFLOW[2:], "--project"),
-        (FLINK[:-1], "--environment_type"),
+        (FLINK[:-2], "--environment_type"),
+        (FLINK[:-1], "--environment_config: the address of a worker pool, such as localhost:50000"),
+        ((*FLINK[:-2], "--environment_type=DOCKER"), "--environment_config: an image .*"),
+        ((*FLINK[:-2], "--environment_type=process"), "--environment_config: JSON .*"),
+        (FLINK[:2] + FLINK[3:], "--flink_version or --flink_job_server_jar, .*"),
         (("--runner=SparkRunner", "--environment_type=EXTERNAL"), "--spark_master_url or --job_endpoint"),
         (("--runner=PortableRunner",), "--job_endpoint"),
     ],

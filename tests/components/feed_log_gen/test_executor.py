@@ -11,6 +11,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.components.util import examples_utils, tfxio_utils
 from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
 from tfx.types import Artifact, standard_artifacts
 from tfx_bsl.tfxio import dataset_options
 
@@ -245,6 +246,23 @@ def test_bad_values_fail_the_run_with_the_oldest_row(tmp_path: Path, write_day: 
         f"{path}: id column 'item_id', row 33: null; every impression needs a key "
         "(and 1 more parts of the feed log with a problem)"
     )
+
+
+@pytest.mark.usefixtures("feed_log", "small_shards")
+def test_a_note_that_cannot_be_written_does_not_hide_the_problem(
+    tmp_path: Path, write_day: WriteDay, columns: LogColumns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = fileio.open
+
+    def refuse(path: str, mode: str = "r") -> Any:
+        if "problem-" in path:
+            raise PermissionError(13, "Permission denied", path)
+        return opened(path, mode)
+
+    monkeypatch.setattr(fileio, "open", refuse)
+    path = write_day(0, replaced(day_table(40), "content", pa.array([[1.0, 2.0]] * 40)))
+    with pytest.raises(Exception, match=f"{path}: dense column 'content', row 0: an embedding of 2 numbers"):
+        run(tmp_path, columns)
 
 
 @pytest.mark.usefixtures("feed_log")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,8 @@ def test_help_names_every_option_and_exit_status(capsys: pytest.CaptureFixture[s
             "--push-destination DIR",
             "--workdir DIR",
             "--day YYYY-MM-DD",
+            "--beam-args ARGS",
+            "--shared-paths",
             "--monitor YYYY-MM-DD",
             "--verbose",
         ),
@@ -113,6 +116,49 @@ def test_a_workdir_that_cannot_be_written_is_refused_in_a_sentence(
     Path("dangling").symlink_to("nowhere")
     assert re.search(reason, refusal(["--workdir", path, *what], capsys))
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["dangling", "file"]
+
+
+JOBS = "--runner=PortableRunner --job_endpoint=localhost:{port} --environment_type=EXTERNAL --environment_config=w:1"
+
+
+def feed_of_one_day(root: Path) -> Path:
+    for day in (date(2026, 1, 11), date(2026, 1, 12)):
+        folder = day_folder(root, day)
+        folder.mkdir(parents=True)
+        pq.write_table(pa.table({"item_id": ["a"]}), folder / "part-0.parquet")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("--runner=PrismRunner", "--beam-args: --runner=PrismRunner is none of FnApiRunner"),
+        ("--runner=FlinkRunner", "--beam-args: --runner=FlinkRunner needs --flink_master or --job_endpoint"),
+        ("'", "--beam-args: No closing quotation"),
+    ],
+)
+def test_wrong_arguments_of_beam_are_refused(
+    arguments: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert reason in refusal(["--workdir", str(tmp_path / "w"), f"--beam-args={arguments}"], capsys)
+
+
+def test_a_cluster_that_cannot_see_the_workdir_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["--feed-log", str(feed_of_one_day(tmp_path / "log")), "--workdir", str(tmp_path / "w")]
+    said = refusal([*command, f"--beam-args={JOBS.format(port=1)}"], capsys)
+    assert f"cannot write artifacts into {tmp_path}/w/artifacts" in said
+    assert "shared_paths=True" in said
+
+
+def test_a_job_service_that_is_down_is_named_before_anything_is_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("localhost", 0)) as server:
+        port = server.getsockname()[1]
+    command = ["--feed-log", str(feed_of_one_day(tmp_path / "log")), "--workdir", str(tmp_path / "w"), "--shared-paths"]
+    assert cli.main([*command, f"--beam-args={JOBS.format(port=port)}"]) == cli.USAGE
+    assert f"nothing answers at --job_endpoint=localhost:{port}" in capsys.readouterr().err
+    assert not (tmp_path / "w" / "artifacts").exists()
 
 
 @pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(30, "Read-only file system")])

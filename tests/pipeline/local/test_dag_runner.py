@@ -2,8 +2,14 @@
 
 from pathlib import Path
 
+import apache_beam as beam
 import pytest
-from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.annotations import (
+    BeamComponentParameter,
+    InputArtifact,
+    OutputArtifact,
+    Parameter,
+)
 from tfx.dsl.component.experimental.decorators import component
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
@@ -22,6 +28,28 @@ def Write(out: OutputArtifact[standard_artifacts.String], text: Parameter[str]) 
 def Check(text: InputArtifact[standard_artifacts.String], unwanted: Parameter[str]) -> None:  # noqa: N802
     if unwanted in Path(text.uri).read_text():
         raise ValueError(f"found {unwanted!r}")
+
+
+@component(use_beam=True)
+def WriteWithBeam(  # noqa: N802
+    out: OutputArtifact[standard_artifacts.String], pipeline: BeamComponentParameter[beam.Pipeline] = None
+) -> None:
+    Path(out.uri).write_text(str(pipeline.options.get_all_options()["job_endpoint"]))
+
+
+def run_with_beam(folder: Path, *arguments: str) -> ComponentRun:
+    pipeline = Pipeline(
+        pipeline_name="beam",
+        pipeline_root=str(folder / "artifacts"),
+        components=[WriteWithBeam()],
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(folder / "metadata.sqlite")),
+        enable_cache=True,
+        beam_pipeline_args=["--runner=FnApiRunner", *arguments],
+    )
+    runner = ObservedDagRunner(lambda _: None, lambda _: None)
+    runner.run(pipeline)
+    [ended] = runner.runs
+    return ended
 
 
 def run(folder: Path, text: str, unwanted: str = "!") -> tuple[list[str], list[ComponentRun]]:
@@ -90,3 +118,12 @@ def test_an_error_without_a_message_is_named() -> None:
 def test_an_error_of_the_operating_system_is_its_paths_and_its_reason() -> None:
     assert describe(OSError(28, "No space left on device", "a.html")) == "a.html: No space left on device"
     assert describe(OSError(21, "Is a directory", ".a.tmp", None, "a.html")) == ".a.tmp and a.html: Is a directory"
+
+
+def test_where_beam_works_does_not_miss_the_cache_and_how_many_workers_does(tmp_path: Path) -> None:
+    first = run_with_beam(tmp_path, "--job_endpoint=a:1")
+    assert first.state is State.RAN, first.error
+    [artifact] = first.outputs["out"]
+    assert Path(artifact.uri).read_text() == "a:1"
+    assert run_with_beam(tmp_path, "--job_endpoint=b:1", "--temp_location=gs://b/t").state is State.CACHED
+    assert run_with_beam(tmp_path, "--job_endpoint=b:1", "--direct_num_workers=2").state is State.RAN
