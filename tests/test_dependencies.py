@@ -22,7 +22,6 @@ NEVER_IMPORTED = {
     "tzdata": "zoneinfo reads it where the system has no time zones",
 }
 NOT_DECLARED = {
-    "distributed": "only a forest that is grown on a Dask cluster needs it; the error there says so",
     "torch": "research/quality/experts runs in an environment of its own",
     "torch_rechub": "research/quality/experts runs in an environment of its own",
 }
@@ -34,11 +33,19 @@ TOOLS = {
     "pytest": ("pytest", ".ci/run"),
     "mkdocs-material": ("name: material", "mkdocs.yml"),
 }
-# Which folders may import what a dependency group declares; everything may import the project's own dependencies.
+# Which folders may import what an extra or a dependency group declares. Everything may import the project's own
+# dependencies, which are installed everywhere.
 GROUPS = {
-    ("benchmarks", "research"): ("research",),
-    ("tests",): ("dev", "research"),
+    ("ranker", "serving", "datasets"): ("dask",),
+    ("components",): ("pipeline",),
+    ("pipeline",): ("pipeline", "kubeflow"),
+    ("benchmarks", "research"): ("pipeline", "kubeflow", "research"),
+    ("tests",): ("pipeline", "kubeflow", "dask", "dev", "research"),
 }
+# Which files of a folder leave an extra alone that the rest of the folder uses.
+WITHOUT = {"kubeflow": ("pipeline/*.py", "pipeline/local/*.py"), "dask": ("serving/**/*.py", "datasets/**/*.py")}
+# What the `gpu` extra has is loaded by TensorFlow.
+LOADED_BY_OTHERS = ("gpu",)
 # A namespace that many distributions share.
 WITHIN_GOOGLE = {"google.protobuf": "protobuf"}
 
@@ -86,12 +93,21 @@ def pyproject() -> dict[str, Any]:
     return tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())
 
 
-def declared(*groups: str) -> set[str]:
-    """The project's own dependencies, and those of some groups without the groups that these include."""
+def optional() -> dict[str, list[str]]:
+    """Extra or dependency group → what it declares, without the groups that it includes."""
     content = pyproject()
-    listed = [*content["project"]["dependencies"]]
+    groups = content["project"]["optional-dependencies"] | content["dependency-groups"]
+    return {
+        name: [entry for entry in entries if isinstance(entry, str) and normalized(entry) != content["project"]["name"]]
+        for name, entries in groups.items()
+    }
+
+
+def declared(*groups: str) -> set[str]:
+    """The project's own dependencies, and those of some extras and groups."""
+    listed = [*pyproject()["project"]["dependencies"]]
     for group in groups:
-        listed += [entry for entry in content["dependency-groups"][group] if isinstance(entry, str)]
+        listed += optional()[group]
     return {normalized(requirement) for requirement in listed}
 
 
@@ -115,22 +131,42 @@ def used(files: Iterable[Path]) -> set[str]:
     return {distribution for distributions, _ in third_party(files).values() for distribution in distributions}
 
 
-def test_what_is_imported_is_declared() -> None:
-    assert undeclared(shipped_files(), declared()) == set()
-
-
-@pytest.mark.parametrize("folders", GROUPS)
-def test_what_only_some_folders_import_is_declared_in_their_group(folders: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("folders", GROUPS, ids=", ".join)
+def test_what_is_imported_is_declared(folders: tuple[str, ...]) -> None:
     assert undeclared(files_of(folders), declared(*GROUPS[folders])) == set()
 
 
+def test_the_command_files_need_nothing_but_the_pipeline() -> None:
+    assert undeclared(PROJECT_ROOT.glob("*.py"), declared("pipeline")) == set()
+
+
+@pytest.mark.parametrize("extra", WITHOUT)
+def test_an_extra_is_needed_only_where_it_is_said(extra: str) -> None:
+    files = [file for pattern in WITHOUT[extra] for file in PROJECT_ROOT.glob(pattern)]
+    assert files
+    allowed = declared("pipeline") if extra == "kubeflow" else declared()
+    assert undeclared(files, allowed) == set()
+
+
+def test_the_library_is_declared_without_tfx() -> None:
+    assert declared().isdisjoint(
+        {"tfx", "ml-metadata", "tensorflow-data-validation", "tensorflow-model-analysis", "kfp"}
+    )
+
+
+def test_the_default_installation_has_what_the_readme_runs() -> None:
+    content = pyproject()
+    assert content["dependency-groups"]["default"] == ["feed-ranker[pipeline,kubeflow,dask]"]
+    assert content["tool"]["uv"]["default-groups"] == ["default", "dev"]
+
+
 def test_what_is_declared_is_imported() -> None:
-    assert declared() - used(shipped_files()) == set(NEVER_IMPORTED)
+    assert declared() - used(files_of(("ranker", "serving", "datasets"))) == set(NEVER_IMPORTED)
 
 
-def test_what_a_group_declares_is_imported_or_called() -> None:
-    imports = used(files_of(("benchmarks", "research", "tests")))
-    groups = pyproject()["dependency-groups"]
+def test_what_an_extra_or_a_group_declares_is_imported_or_called() -> None:
+    imports = used([*shipped_files(), *files_of(("benchmarks", "research", "tests"))])
+    groups = [name for name in optional() if name not in LOADED_BY_OTHERS]
     assert declared(*groups) - declared() - imports - set(TOOLS) == set()
     for tool, (command, file) in TOOLS.items():
         assert tool in declared(*groups)
@@ -138,11 +174,11 @@ def test_what_a_group_declares_is_imported_or_called() -> None:
 
 
 def test_no_dependency_is_declared_twice() -> None:
-    groups = pyproject()["dependency-groups"]
-    counts = Counter(name for group in groups for name in declared(group) - declared())
-    assert [name for name, count in counts.items() if count > 1] == []
-    in_groups = [entry for entries in groups.values() for entry in entries if isinstance(entry, str)]
-    assert {normalized(entry) for entry in in_groups} & declared() == set()
+    counts = Counter(name for group in optional() for name in declared(group) - declared())
+    # TFX's own extra is what submits to Kubeflow.
+    assert [name for name, count in counts.items() if count > 1] == ["tfx"]
+    listed = [normalized(entry) for entries in optional().values() for entry in entries]
+    assert declared().isdisjoint(listed)
 
 
 def test_an_undeclared_import_would_be_found(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def _distributed() -> Any:
         import distributed
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
-            "forest.dask: the package `distributed` is not installed; `uv sync` brings it with the group dev, and "
-            'deploy/Dockerfile with the build argument UV_GROUPS="--group dev"'
+            "forest.dask: the package `distributed` is not installed; `uv sync --extra dask` brings it, as does "
+            "`uv sync` without options"
         ) from None
     return distributed

@@ -48,13 +48,19 @@ def test_the_container_does_not_run_as_root() -> None:
     # The stage that becomes another user is the one that every image is built on.
     before = lines[: lines.index("USER 1000:0")]
     assert [line.split()[-1] for line in before if line.startswith("FROM ")][-1] == "runtime"
-    assert [stage[1] for stage in stages[2:]] == ["runtime", "runtime"]
+    assert [(stage[-1], stage[1]) for stage in stages[2:]] == [
+        ("beam-worker", "runtime"),
+        ("build-gpu", "build"),
+        ("gpu", "runtime"),
+        ("component", "runtime"),
+    ]
 
 
 def test_the_packages_are_those_of_the_lock_file() -> None:
     text = DOCKERFILE.read_text()
-    [sync] = [line for line in text.splitlines() if "uv sync" in line]
-    assert "--frozen" in sync
+    syncs = [line for line in text.splitlines() if "uv sync" in line]
+    assert len(syncs) == 2
+    assert all("--frozen $UV_GROUPS" in sync for sync in syncs)
     assert f"apache/beam_python3.11_sdk:{apache_beam.__version__} " in text
 
 
