@@ -5,7 +5,7 @@ that the first layer is linear: the product of a leaf's vector and its tree's ro
 leaf. So scoring a candidate only sums one such vector per tree.
 """
 
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 
 from ranker import keys
 from ranker.config.serving import LeafTable
+from ranker.export.served_towers import ServedTowers
+from ranker.forest.graph import ForestLeaves
+from ranker.forest.graph.codes import CODES, ForestCodes, has_codes
+from ranker.forest.margins import ForestMargins
 from ranker.towers.inputs import TowerBatch
 from ranker.towers.network import TwoTowerNetwork
 
@@ -20,57 +24,107 @@ _LEVELS = 255
 
 
 class TrainedLogits(tf.Module):
-    """The network's logits with the leaf table as trained.
-
-    The towers' first-layer kernels are concatenated into one kernel, which is split into two variables: the rows for
-    the leaf vectors and the rows for all other inputs. The network itself concatenates kernels and inputs for every
-    batch, which takes as long as a tower.
+    """The log-odds with the leaf table as trained.
 
     Args:
         network: the fitted towers.
-        first_leaf: int32 [trees + 1], the first leaf id of each tree.
+        leaves: the forest in the graph.
+        margins: the forest's own log-odds; None to use the towers' alone.
+        share: the weight of those margins; the towers' weight is 1 minus it.
     """
 
-    def __init__(self, network: TwoTowerNetwork, first_leaf: NDArray[np.int32]) -> None:
+    def __init__(
+        self, network: TwoTowerNetwork, leaves: ForestLeaves, margins: ForestMargins | None = None, share: float = 0.0
+    ) -> None:
         super().__init__(name="logits")
-        # A Keras model as an attribute would add its own signature to the export; only its weights are needed.
-        self._network: Callable[[], TwoTowerNetwork] = lambda: network
-        first, table = network.first_layer, network.leaf_embedding.embeddings
-        elsewhere = {id(variable) for variable in (table, *first.kernels, *first.biases)}
-        # Not its variables: the random states of dropout are among them, whose names differ from process to process.
-        self._weights = [v.value for v in network.weights if id(v) not in elsewhere]
-        self._first_leaf = first_leaf
-        self._trees, self._towers = len(first_leaf) - 1, len(first.kernels)
+        self._keep_forest(leaves)
+        self._first_leaf = leaves.first_leaf
+        self._trees = len(self._first_leaf) - 1
+        table = network.leaf_embedding.embeddings.numpy()
         self._width = self._trees * table.shape[1]
-        kernel = np.concatenate([k.numpy() for k in first.kernels], axis=1)
-        self._keep_leaves(table.numpy(), kernel[: self._width])
-        self._kernel = tf.Variable(kernel[self._width :], trainable=False, name="kernel")
-        self._bias = tf.Variable(np.concatenate([b.numpy() for b in first.biases]), trainable=False, name="bias")
+        objectives = sum(map(len, network.tower_objectives))
+        added = np.zeros(objectives, np.float32) if margins is None else share * margins.base
+        weight = 1.0 if margins is None else 1.0 - share
+        self._towers = ServedTowers(network, self._width, weight, added.astype(np.float32))
+        self._with_margins = margins is not None
+        if margins is not None:
+            self._keep_margins(share * margins.leaf_value, margins.tree_output, objectives)
+        self._keep_leaves(table, self._towers.leaf_kernel)
 
     def __call__(self, batch: TowerBatch) -> tf.Tensor:
-        """The towers' inputs → logits [batch, objectives]."""
-        network, leaves = self._network(), batch[keys.LEAVES]
-        product = self._of_leaves(leaves) + self._bias
-        for beside in network.beside_leaves(batch, lambda layer, x: layer(x, training=False)):
-            product += beside @ self._kernel
-        hidden = tf.split(product, self._towers, axis=1)
-        logits = network.in_config_order(
-            [tower(h, training=False) for tower, h in zip(network.towers, hidden, strict=True)]
-        )
-        return network.calibrated(logits, batch)
+        """The towers' inputs → log-odds [batch, objectives]."""
+        leaves = batch[keys.LEAVES]
+        logits = self._towers(self._of_leaves(leaves), batch)
+        return logits + self._margins(leaves) if self._with_margins else logits
+
+    def of_features(self, features: tf.Tensor, batch: TowerBatch) -> tf.Tensor:
+        """The forest's features, and the towers' inputs without the leaves → the same."""
+        return self({**batch, keys.LEAVES: self._leaves(features)})
+
+    def _keep_forest(self, leaves: ForestLeaves) -> None:
+        """Stores what `of_features` needs of the forest."""
+        self._leaves = leaves
+
+    def _keep_margins(self, values: NDArray[np.float32], tree_output: NDArray[np.int32], objectives: int) -> None:
+        """Stores the variables that `_margins` needs, from each leaf's value."""
+        self._values = _variable(values, "values")
+        self._to_output = tf.constant(np.eye(objectives, dtype=np.float32)[tree_output])
+
+    def _margins(self, leaves: tf.Tensor) -> tf.Tensor:
+        return tf.gather(tf.convert_to_tensor(self._values), leaves) @ self._to_output
 
     def _keep_leaves(self, table: NDArray[np.float32], kernel: NDArray[np.float32]) -> None:
         """Stores the variables that `_of_leaves` needs, from the leaf table and the kernel's rows for it."""
-        self._table = tf.Variable(table, trainable=False, name="table")
-        self._leaf_kernel = tf.Variable(kernel, trainable=False, name="leaf_kernel")
+        self._table = _variable(table, "table")
+        self._leaf_kernel = _variable(kernel, "leaf_kernel")
 
     def _of_leaves(self, leaves: tf.Tensor) -> tf.Tensor:
         """Leaves [batch, trees] → their part of the first layer's output."""
-        return self._times_kernel(tf.gather(self._table, leaves))
+        return self._times_kernel(tf.gather(tf.convert_to_tensor(self._table), leaves))
 
     def _times_kernel(self, vectors: tf.Tensor) -> tf.Tensor:
         """Vectors [batch, trees, size] → the same."""
         return tf.reshape(vectors, [-1, self._width]) @ self._leaf_kernel
+
+
+class CodedLogits(TrainedLogits):
+    """The same with leaf vectors and values by group of trees and code, where the forest is read from its features."""
+
+    def of_features(self, features: tf.Tensor, batch: TowerBatch) -> tf.Tensor:
+        """See `TrainedLogits`."""
+        codes = self._codes(features) + self._first_of_group
+        logits = self._towers(self._times_kernel(tf.gather(tf.convert_to_tensor(self._code_table), codes)), batch)
+        if not self._with_margins:
+            return logits
+        return logits + tf.gather(tf.convert_to_tensor(self._code_values), codes) @ self._group_to_output
+
+    def _keep_forest(self, leaves: ForestLeaves) -> None:
+        self._codes = ForestCodes(leaves.forest)
+        self._leaf_of_code = self._codes.leaves()
+        self._order = self._codes.trees.reshape(-1)
+        self._first_of_group = tf.constant(CODES * np.arange(self._codes.groups, dtype=np.int32))
+
+    def _keep_margins(self, values: NDArray[np.float32], tree_output: NDArray[np.int32], objectives: int) -> None:
+        super()._keep_margins(values, tree_output, objectives)
+        of_code = np.append(values, np.float32(0))[self._leaf_of_code].sum(axis=2)
+        self._code_values = _variable(of_code.reshape(-1), "code_values")
+        groups = tree_output[self._codes.trees[:, 0]]
+        self._group_to_output = tf.constant(np.eye(objectives, dtype=np.float32)[groups])
+
+    def _keep_leaves(self, table: NDArray[np.float32], kernel: NDArray[np.float32]) -> None:
+        """One kernel, whose rows are in the order of the groups, and both tables."""
+        size = table.shape[1]
+        nothing = np.zeros((1, size), np.float32)
+        table = np.concatenate([table, nothing])
+        by_tree = np.concatenate([kernel.reshape(self._trees, size, -1), np.zeros((1, size, kernel.shape[1]))])
+        self._width = len(self._order) * size
+        super()._keep_leaves(table, by_tree[self._order].reshape(self._width, -1))
+        self._code_table = _variable(table[self._leaf_of_code].reshape(self._codes.groups * CODES, -1), "code_table")
+
+    def _of_leaves(self, leaves: tf.Tensor) -> tf.Tensor:
+        # A place without a tree takes the vector after the last leaf's, which is 0.
+        none = tf.fill(tf.stack([tf.shape(leaves)[0], 1]), self._first_leaf[-1])
+        return super()._of_leaves(tf.gather(tf.concat([leaves, none], axis=1), self._order % (self._trees + 1), axis=1))
 
 
 class QuantisedLogits(TrainedLogits):
@@ -78,13 +132,15 @@ class QuantisedLogits(TrainedLogits):
 
     def _keep_leaves(self, table: NDArray[np.float32], kernel: NDArray[np.float32]) -> None:
         codes, steps = quantise(table)
-        self._codes = tf.Variable(codes, trainable=False, name="codes")
+        self._bytes = tf.Variable(codes, trainable=False, name="bytes")
         self._steps = tf.Variable(steps, trainable=False, name="steps")
         self._leaf_kernel = tf.Variable(kernel, trainable=False, name="leaf_kernel")
 
     def _of_leaves(self, leaves: tf.Tensor) -> tf.Tensor:
-        steps = tf.cast(tf.gather(self._steps, leaves), tf.float32)
-        vectors = tf.cast(tf.gather(self._codes, leaves), tf.float32) * steps[..., :1] + steps[..., 1:]
+        steps = tf.cast(tf.gather(tf.convert_to_tensor(self._steps), leaves), tf.float32)
+        vectors = (
+            tf.cast(tf.gather(tf.convert_to_tensor(self._bytes), leaves), tf.float32) * steps[..., :1] + steps[..., 1:]
+        )
         return self._times_kernel(vectors)
 
 
@@ -105,15 +161,21 @@ class FoldedLogits(TrainedLogits):
         )
 
 
-def make_logits(network: TwoTowerNetwork, table: LeafTable, first_leaf: NDArray[np.int32]) -> TrainedLogits:
-    """The logits with the leaf table in the given form."""
+def make_logits(
+    network: TwoTowerNetwork,
+    table: LeafTable,
+    leaves: ForestLeaves,
+    margins: ForestMargins | None = None,
+    share: float = 0.0,
+) -> TrainedLogits:
+    """The log-odds with the leaf table in the given form; see `TrainedLogits`."""
     match table:
         case "float32":
-            return TrainedLogits(network, first_leaf)
+            return (CodedLogits if has_codes(leaves.forest) else TrainedLogits)(network, leaves, margins, share)
         case "int8":
-            return QuantisedLogits(network, first_leaf)
+            return QuantisedLogits(network, leaves, margins, share)
         case "folded":
-            return FoldedLogits(network, first_leaf)
+            return FoldedLogits(network, leaves, margins, share)
 
 
 def quantise(vectors: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
@@ -123,3 +185,7 @@ def quantise(vectors: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[n
     step = np.nextafter(((vectors.max(axis=1, keepdims=True) - low) / _LEVELS).astype(np.float16), np.float16(np.inf))
     codes = np.rint((vectors - low.astype(np.float32)) / step.astype(np.float32))
     return np.clip(codes, 0, _LEVELS).astype(np.uint8), np.concatenate([step, low], axis=1)
+
+
+def _variable(values: NDArray[Any], name: str) -> tf.Variable:
+    return tf.Variable(values.astype(np.float32), trainable=False, name=name)

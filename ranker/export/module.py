@@ -29,6 +29,7 @@ from ranker.export.raw_features import RawFeatures
 from ranker.export.request_features import Columns, RequestFeatures
 from ranker.export.utility import utility_score
 from ranker.forest.graph import ForestLeaves
+from ranker.forest.margins import ForestMargins
 from ranker.towers.examination import ExaminationModel
 from ranker.towers.inputs import TowerInputs
 from ranker.towers.network import TwoTowerNetwork
@@ -55,7 +56,7 @@ class FeedRanker(tf.Module):
         network: the fitted towers.
         inputs: sizes of the tensors that the towers read.
         objectives: in the order of the network's logits.
-        margins: leaf ids → the forest's own log-odds [batch, objectives]; None to use the towers' alone.
+        margins: the forest's own log-odds; None to use the towers' alone.
         forest_share: the weight of those margins in each objective's log-odds; the towers' weight is 1 minus it.
         leaf_table: the form of the leaf embedding table.
         xla_forest: the same forest in the form for XLA; None omits the compiled signatures.
@@ -81,7 +82,7 @@ class FeedRanker(tf.Module):
         network: TwoTowerNetwork,
         inputs: TowerInputs,
         objectives: Sequence[Objective],
-        margins: Callable[[tf.Tensor], tf.Tensor] | None = None,
+        margins: ForestMargins | None = None,
         forest_share: float = 0.0,
         leaf_table: LeafTable = "float32",
         xla_forest: ForestLeaves | None = None,
@@ -93,13 +94,12 @@ class FeedRanker(tf.Module):
         super().__init__(name="feed_ranker")
         self._raw = raw
         self._features = features
-        self._forest = forest
+        # Its variables are saved only if the logits need them.
+        self._leaves: Callable[[], ForestLeaves] = lambda: forest
         self._xla_forest = xla_forest
-        self._logits = make_logits(network, leaf_table, forest.first_leaf)
+        self._logits = make_logits(network, leaf_table, forest, margins, forest_share)
         self._inputs = inputs
         self._objectives = tuple(objectives)
-        self._margins = margins
-        self._forest_share = forest_share
         self.max_rows = max_rows
         self._utility = utility or Utility()
         self._examination = examination
@@ -146,7 +146,7 @@ class FeedRanker(tf.Module):
         optional = {**self._raw.exposure_specs(), **self._raw.id_specs()}
         features = {**self._raw.tensor_specs(), **optional}
         leaves = {**self._leaves_specs(tf.int32), **self._examined_by_spec(), **optional}
-        local_leaves = {**leaves, **self._leaves_specs(self._forest.local_leaf_dtype)}
+        local_leaves = {**leaves, **self._leaves_specs(self._leaves().local_leaf_dtype)}
         rank = {**features, **_scalars((ALPHA, LAMBDA))}
         weights = _scalars(weight_name(objective.name) for objective in self._objectives)
         examples = {EXAMPLES: tf.TensorSpec([None], tf.string, name=EXAMPLES)}
@@ -223,7 +223,7 @@ class FeedRanker(tf.Module):
 
     def _score_local_leaves(self, tensors: Tensors) -> Scores:
         local = tf.cast(tensors[self._tower_names[keys.LEAVES]], tf.int32)
-        first, leaves_of_tree = self._forest.first_leaf[:-1], np.diff(self._forest.first_leaf)
+        first, leaves_of_tree = self._leaves().first_leaf[:-1], np.diff(self._leaves().first_leaf)
         leaves = check_leaves(local, leaves_of_tree) + first
         batch = {name: tensors[self._tower_names[name]] for name in self._inputs.tensor_specs()}
         return self._score_batch({**batch, keys.LEAVES: leaves}, tensors)
@@ -258,13 +258,18 @@ class FeedRanker(tf.Module):
     ) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Feature columns → [batch, objectives], the probabilities at the default exposure, and `keys.EXAMINED_BY`."""
         transformed = self._features(columns)
-        batch = self._checked({name: transformed[name] for name in self._inputs.tensor_specs() if name != keys.LEAVES})
-        raw = {**batch, **self._effect(ids, batch), keys.FOREST_FEATURES: transformed[keys.FOREST_FEATURES]}
+        batch = {name: transformed[name] for name in self._inputs.tensor_specs() if name != keys.LEAVES}
+        batch, features = self._checked(batch), transformed[keys.FOREST_FEATURES]
+        batch |= self._effect(ids, batch)
         if xla and self._xla_forest is not None:
-            compiled = tf.function(partial(self._with_leaves, forest=self._xla_forest), jit_compile=True)
-            relevance = in_padded_batches(compiled, raw, self.max_rows)
+            forest = self._xla_forest
+            compiled = tf.function(
+                lambda raw: self._probabilities({**raw, keys.LEAVES: forest(raw[keys.FOREST_FEATURES])}),
+                jit_compile=True,
+            )
+            relevance = in_padded_batches(compiled, {**batch, keys.FOREST_FEATURES: features}, self.max_rows)
         else:
-            relevance = self._with_leaves(raw, self._forest)
+            relevance = _probabilities(self._logits.of_features(features, batch), batch)
         return relevance, transformed.get(keys.EXAMINED_BY)
 
     def _examined(self, relevance: tf.Tensor, by: tf.Tensor | None, tensors: Tensors) -> tf.Tensor:
@@ -273,9 +278,6 @@ class FeedRanker(tf.Module):
             return relevance
         values = self._raw.exposure_values(self._raw.exposure_of(tensors))
         return relevance * tf.exp(self._examination(values, by))
-
-    def _with_leaves(self, raw: Tensors, forest: ForestLeaves) -> tf.Tensor:
-        return self._probabilities({**raw, keys.LEAVES: forest(raw[keys.FOREST_FEATURES])})
 
     def _checked(self, batch: Tensors) -> dict[str, tf.Tensor]:
         """The towers' inputs except the leaves, after checks: finite numbers and valid codes."""
@@ -292,17 +294,15 @@ class FeedRanker(tf.Module):
 
     def _probabilities(self, batch: Tensors) -> tf.Tensor:
         """The towers' inputs, and what effects add to the log-odds → [batch, objectives]."""
-        logits = self._logits(batch)
-        if self._margins is not None:
-            share = self._forest_share
-            logits = (1 - share) * logits + share * self._margins(batch[keys.LEAVES])
-        if _EFFECT in batch:
-            logits += batch[_EFFECT]
-        return tf.sigmoid(logits)
+        return _probabilities(self._logits(batch), batch)
 
     def _as_scores(self, probabilities: tf.Tensor) -> Scores:
         columns = tf.unstack(check_scores(probabilities, self._inputs.dense), len(self._objectives), axis=1)
         return {o.name: column for o, column in zip(self._objectives, columns, strict=True)}
+
+
+def _probabilities(logits: tf.Tensor, batch: Tensors) -> tf.Tensor:
+    return tf.sigmoid(logits + batch[_EFFECT] if _EFFECT in batch else logits)
 
 
 def _scalars(names: Iterable[str]) -> dict[str, tf.TensorSpec]:

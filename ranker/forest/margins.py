@@ -13,14 +13,20 @@ class ForestMargins(tf.Module):
     Args:
         forest: a forest with one output per objective.
         shift: [objectives], is added to the log-odds; None adds nothing.
+
+    Attributes:
+        leaf_value: float32 [leaves].
+        tree_output: int32 [trees], the output of each tree.
+        base: float32 [outputs], the log-odds that the trees' sum starts from.
     """
 
     def __init__(self, forest: Forest, shift: NDArray[np.float32] | None = None) -> None:
         super().__init__(name="forest_margins")
+        self.leaf_value, self.tree_output = forest.leaf_value, forest.tree_output
+        self.base = forest.base_margin if shift is None else forest.base_margin + shift
         self._values = tf.constant(forest.leaf_value)
-        outputs = len(forest.base_margin)
-        self._to_output = tf.constant(np.eye(outputs, dtype=np.float32)[forest.tree_output])
-        self._base = tf.constant(forest.base_margin if shift is None else forest.base_margin + shift)
+        self._to_output = tf.constant(np.eye(len(self.base), dtype=np.float32)[forest.tree_output])
+        self._base = tf.constant(self.base)
 
     def __call__(self, leaves: tf.Tensor) -> tf.Tensor:
         """Leaf ids int32 [batch, trees] → float32 [batch, outputs]."""

@@ -78,7 +78,9 @@ class TwoTowerNetwork(keras.Model):
         tower_names: the towers that there are: a subset of `passive` and `active`, or `shared`.
         tower_objectives: for each of them, the indices of its objectives in the config.
         dense_names: the dense embeddings, in the order of `dense_inputs`.
+        numeric: whether the towers read numeric features.
         category_embedding: of the categorical features; None where the towers read none.
+        first_codes: the row of `category_embedding` of each categorical feature's first code.
         cross: W x + b of the cross layer; None where the config has none, or nothing is beside the leaves.
         calibration: what the towers' logits go through last; None where the config has none.
 
@@ -102,7 +104,7 @@ class TwoTowerNetwork(keras.Model):
         grid = towers.isotonic
         if grid and grid.by and not inputs.calibration_keys:
             raise ValueError(f"towers.isotonic.by: {grid.by!r} is the key, but the inputs of the towers have no key")
-        self._numeric = inputs.numeric > 0
+        self.numeric = inputs.numeric > 0
         self.dense_names = tuple(inputs.dense)
         groups = {"shared": list(range(len(objectives)))} if towers.shared else _by_tower(objectives)
         self.tower_names = tuple(groups)
@@ -121,7 +123,7 @@ class TwoTowerNetwork(keras.Model):
         self.category_embedding = None
         codes, size = inputs.categorical, towers.categorical_embedding_size
         if codes and size:
-            self._first_codes = np.cumsum((0, *codes[:-1]))
+            self.first_codes = np.cumsum((0, *codes[:-1]))
             # Numbers as large as a normalised feature's: from smaller ones the cross layer does not learn in an epoch.
             self.category_embedding = _embedding(sum(codes), size, 1.0, seeds.next(), "category_embedding")
             beside += len(codes) * size
@@ -169,10 +171,10 @@ class TwoTowerNetwork(keras.Model):
                 and output go the same way.
         """
         parts = [run(layer, batch[name]) for name, layer in zip(self.dense_names, self.dense_inputs, strict=True)]
-        if self._numeric:
+        if self.numeric:
             parts.append(batch[keys.NUMERIC])
         if self.category_embedding is not None:
-            vectors = run(self.category_embedding, batch[keys.CATEGORICAL] + self._first_codes)
+            vectors = run(self.category_embedding, batch[keys.CATEGORICAL] + self.first_codes)
             parts.append(laid_side_by_side(vectors))
         if not parts:
             return []

@@ -12,6 +12,7 @@ from ranker import keys
 from ranker.config.serving import LeafTable
 from ranker.export.leaf_tables import make_logits
 from ranker.export.saved_model import export_saved_model
+from ranker.forest.graph import ForestLeaves
 from ranker.registry.manifest import Manifest
 from tests.ranker.export.feed import FEATURES, OBJECTIVES, TinyFeed, dense_tensors, feed_rows, serialized
 
@@ -66,7 +67,7 @@ def test_raw_features_score_as_training_saw_them(
 
 def test_leaves_and_the_key_score_as_training_saw_them(calibrated: TinyFeed, model: Any, expected: np.ndarray) -> None:
     batch = calibrated.batch()
-    local = (calibrated.leaves - calibrated.forest.first_leaf[:-1]).astype(np.uint8)
+    local = (calibrated.leaves - ForestLeaves(calibrated.forest)[:-1]).astype(np.uint8)
 
     np.testing.assert_allclose(_scores(model, "score_leaves", batch), expected, atol=1e-6)
     np.testing.assert_allclose(_scores(model, "score_local_leaves", {**batch, keys.LEAVES: local}), expected, atol=1e-6)
@@ -108,7 +109,7 @@ def test_an_unseen_value_is_calibrated_like_values_outside_the_vocabulary(calibr
 @pytest.mark.parametrize("table", get_args(LeafTable))
 def test_every_form_of_the_leaf_table_is_calibrated(calibrated: TinyFeed, table: LeafTable) -> None:
     batch = {name: tf.constant(values) for name, values in calibrated.batch().items()}
-    logits = make_logits(calibrated.network, table, calibrated.forest.first_leaf)
+    logits = make_logits(calibrated.network, table, ForestLeaves(calibrated.forest))
 
     np.testing.assert_allclose(
         tf.sigmoid(logits(batch)), tf.sigmoid(calibrated.network(batch)), atol=5e-3 if table == "int8" else 1e-5

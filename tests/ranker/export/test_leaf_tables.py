@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ranker.config.towers import Towers
+from ranker import keys
+from ranker.config.towers import Isotonic, Towers
 from ranker.export.leaf_tables import FoldedLogits, QuantisedLogits, TrainedLogits, make_logits, quantise
+from ranker.forest.graph import ForestLeaves
+from ranker.forest.graph.codes import has_codes
+from ranker.forest.margins import ForestMargins
+from ranker.towers.inputs import TowerInputs
 from ranker.towers.network import TwoTowerNetwork
-from tests.ranker.export.feed import OBJECTIVES, TinyFeed
+from tests.ranker.export.feed import OBJECTIVES, TinyFeed, make_towers
+from tests.ranker.forest.boosters import grow, leaves_by_xgboost
 
 
 def _probabilities(logits: TrainedLogits, feed: TinyFeed) -> np.ndarray:
@@ -19,7 +25,7 @@ def test_the_trained_table_scores_as_the_network(feed: TinyFeed) -> None:
     expected = tf.sigmoid(feed.network(feed.batch())).numpy()
 
     np.testing.assert_allclose(
-        _probabilities(TrainedLogits(feed.network, feed.forest.first_leaf), feed), expected, atol=1e-6
+        _probabilities(TrainedLogits(feed.network, ForestLeaves(feed.forest)), feed), expected, atol=1e-6
     )
 
 
@@ -31,7 +37,7 @@ def test_an_ensemble_scores_as_the_network(feed: TinyFeed) -> None:
         variable.assign(variable + np.abs(rng.normal(scale=0.2, size=variable.shape)))
     expected = tf.sigmoid(network(feed.batch())).numpy()
 
-    logits = TrainedLogits(network, feed.forest.first_leaf)
+    logits = TrainedLogits(network, ForestLeaves(feed.forest))
     exported = _probabilities(logits, feed)
 
     # The random states of dropout are named by a counter of the process, so they would make equal models differ.
@@ -41,10 +47,72 @@ def test_an_ensemble_scores_as_the_network(feed: TinyFeed) -> None:
     np.testing.assert_allclose(exported, expected, atol=1e-6)
 
 
+SHAPES = {
+    "plain": Towers(leaf_embedding_size=4, hidden=(8, 6), members=1),
+    "one layer": Towers(leaf_embedding_size=2, hidden=(8,), members=1),
+    "one tower": Towers(leaf_embedding_size=4, hidden=(8, 6), members=1, shared=True),
+    "one tower, members": Towers(leaf_embedding_size=4, hidden=(8, 6, 4), members=3, shared=True),
+    "members, one layer": Towers(leaf_embedding_size=4, hidden=(8,), members=2),
+    "no cross": Towers(hidden=(8, 6), cross_rank=0),
+    "vectors as they are": Towers(hidden=(8, 6), dense_input="none"),
+    "normalised vectors": Towers(hidden=(8, 6), dense_input="batch_norm"),
+    "projected vectors": Towers(hidden=(8, 6), dense_input="projection", dense_projection_size=2),
+    "dropout": Towers(hidden=(8, 6), dropout=0.3),
+    "isotonic": Towers(hidden=(8, 6), isotonic=Isotonic()),
+    "isotonic by device": Towers(hidden=(8, 6), isotonic=Isotonic(by="device")),
+}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_folded_towers_score_as_the_network_and_the_forest(feed: TinyFeed, shape: str, share: float) -> None:
+    inputs, network = make_towers(feed.graph, feed.forest, SHAPES[shape], feed.transformed[keys.LABELS])
+    batch = {name: {**feed.transformed, keys.LEAVES: feed.leaves}[name] for name in inputs.tensor_specs()}
+    margins = ForestMargins(feed.forest, np.array([0.5, -1.0, 0.25], np.float32))
+    expected = network(batch).numpy()
+    if share:
+        expected = (1 - share) * expected + share * margins(feed.leaves).numpy()
+
+    logits = make_logits(network, "float32", ForestLeaves(feed.forest), margins if share else None, share)
+    features = tf.constant(feed.transformed[keys.FOREST_FEATURES])
+    others = {name: tf.constant(values) for name, values in batch.items() if name != keys.LEAVES}
+
+    assert np.abs(expected).max() < 50
+    by_leaves = tf.function(logits)({name: tf.constant(values) for name, values in batch.items()})
+    by_features = tf.function(logits.of_features)(features, others)
+    for found in (by_leaves, by_features):
+        np.testing.assert_allclose(tf.sigmoid(found), tf.sigmoid(expected), atol=1e-6)
+        np.testing.assert_allclose(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_towers_without_anything_but_leaves(feed: TinyFeed) -> None:
+    inputs = TowerInputs(feed.forest.trees, feed.forest.leaves, 0, {})
+    network = TwoTowerNetwork(inputs, Towers(hidden=(8, 6)), OBJECTIVES, np.full(len(OBJECTIVES), 0.2), seed=1)
+    for variable in network.variables:
+        variable.assign(variable + 0.1)
+    found = make_logits(network, "float32", ForestLeaves(feed.forest)).of_features(
+        tf.constant(feed.transformed[keys.FOREST_FEATURES]), {}
+    )
+    np.testing.assert_allclose(found, network({keys.LEAVES: feed.leaves}), atol=1e-5, rtol=1e-5)
+
+
+def test_a_deep_forest_is_read_by_its_leaves(feed: TinyFeed) -> None:
+    features = feed.transformed[keys.FOREST_FEATURES]
+    forest = grow(features, 2, 2, np.random.default_rng(0), max_depth=12)
+    assert not has_codes(forest)
+    inputs = TowerInputs(forest.trees, forest.leaves, 0, {})
+    objectives = OBJECTIVES[:2]
+    network = TwoTowerNetwork(inputs, Towers(hidden=(8, 6)), objectives, np.full(2, 0.2), seed=1)
+    logits = make_logits(network, "float32", ForestLeaves(forest), ForestMargins(forest), 0.5)
+    leaves = leaves_by_xgboost(forest, features).astype(np.int32)
+    expected = 0.5 * network({keys.LEAVES: leaves}) + 0.5 * ForestMargins(forest)(leaves)
+    np.testing.assert_allclose(logits.of_features(tf.constant(features), {}), expected, atol=1e-5, rtol=1e-5)
+
+
 def test_folding_changes_a_score_by_rounding_only(feed: TinyFeed) -> None:
     expected = tf.sigmoid(feed.network(feed.batch())).numpy()
 
-    folded = _probabilities(FoldedLogits(feed.network, feed.forest.first_leaf), feed)
+    folded = _probabilities(FoldedLogits(feed.network, ForestLeaves(feed.forest)), feed)
 
     np.testing.assert_allclose(folded, expected, atol=1e-5)
 
@@ -52,7 +120,7 @@ def test_folding_changes_a_score_by_rounding_only(feed: TinyFeed) -> None:
 def test_quantising_changes_a_score_a_little(feed: TinyFeed) -> None:
     expected = tf.sigmoid(feed.network(feed.batch())).numpy()
 
-    quantised = _probabilities(QuantisedLogits(feed.network, feed.forest.first_leaf), feed)
+    quantised = _probabilities(QuantisedLogits(feed.network, ForestLeaves(feed.forest)), feed)
 
     assert 0 < np.abs(quantised - expected).max() < 5e-3
 
@@ -70,7 +138,7 @@ def test_quantised_numbers_are_off_by_half_a_step() -> None:
 
 @pytest.mark.parametrize(("table", "share"), [("int8", 0.6), ("folded", 8.5)])
 def test_only_the_requested_form_is_stored(feed: TinyFeed, table: str, share: float) -> None:
-    logits = make_logits(feed.network, table, feed.forest.first_leaf)  # type: ignore[arg-type]
+    logits = make_logits(feed.network, table, ForestLeaves(feed.forest))  # type: ignore[arg-type]
 
     first = feed.network.first_layer
     kept = {id(variable) for variable in logits.variables}
