@@ -88,7 +88,7 @@ def figures(costs: Sequence[TableCost]) -> list[Figure]:
     plain = by_table["float32"]
     if (error := by_table["folded"].largest_change) > FOLDED_ERROR:
         raise RuntimeError(f"folding changed a probability by {error:.1e}, more than {FOLDED_ERROR:.0e}")
-    return [_compared(by_table[table], plain) for table in ("int8", "folded")]
+    return [_compared(by_table[table], plain) for table in ("bfloat16", "int8", "folded")]
 
 
 def _compared(cost: TableCost, plain: TableCost) -> Figure:

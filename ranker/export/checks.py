@@ -6,6 +6,7 @@ need only the request, and that a server or client can make (`serving.validation
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 Tensors = Mapping[str, tf.Tensor]
@@ -13,22 +14,25 @@ Tensors = Mapping[str, tf.Tensor]
 
 def check_shapes(
     tensors: Tensors, specs: Mapping[str, tf.TensorSpec], max_rows: int, optional: Collection[str] = ()
-) -> dict[str, tf.Tensor]:
+) -> tuple[dict[str, tf.Tensor], list[tf.Operation]]:
     """Checks that tensors have a signature's shapes and the same number of rows: at least one, at most `max_rows`.
 
     Scalars have no rows to check. A tensor of `optional` with one row is repeated to the number of the others.
+
+    Returns:
+        The tensors with their shapes, and what must run before any of them is used.
     """
     shaped = {name: tf.ensure_shape(tensor, specs[name].shape, name=name) for name, tensor in tensors.items()}
     if optional:
         required = [tensor for name, tensor in shaped.items() if specs[name].shape.rank and name not in optional]
-        candidates = tf.reduce_max(tf.stack([tf.shape(tensor)[0] for tensor in required]))
+        candidates = tf.reduce_max(_rows(required))
         shaped |= {name: _repeated(shaped[name], candidates) for name in optional}
     counted = {name: tensor for name, tensor in shaped.items() if specs[name].shape.rank}
-    rows = tf.stack([tf.shape(tensor)[0] for tensor in counted.values()])
+    rows = _rows(list(counted.values()))
     most = tf.reduce_max(rows)
-    fewer = tf.boolean_mask(tf.constant(list(counted)), rows < most)
+    fewer = tf.gather(tf.constant(list(counted)), tf.where(rows < most))
     names = ", ".join(counted)
-    assertions = [
+    return shaped, [
         _assert(
             tf.reduce_all(rows == most),
             ["these inputs have fewer rows than the others, but every input has one row per candidate:", fewer],
@@ -36,8 +40,6 @@ def check_shapes(
         _assert(most > 0, [f"{names}: the request holds no candidates"]),
         _assert(most <= max_rows, [f"{names}: a request holds at most {max_rows} candidates, this one:", most]),
     ]
-    with tf.control_dependencies(assertions):
-        return {name: tf.identity(tensor) for name, tensor in shaped.items()}
 
 
 def check_finite(tensors: Tensors) -> dict[str, tf.Tensor]:
@@ -83,6 +85,20 @@ def check_codes(name: str, codes: tf.Tensor, limits: Sequence[int]) -> tf.Tensor
     )
     with tf.control_dependencies([assertion]):
         return tf.identity(codes)
+
+
+def _rows(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
+    """int32 [tensors]: the number of rows of each. One operation finds the shapes of all tensors of a type."""
+    parts, order = [], []
+    for dtype in sorted({tensor.dtype for tensor in tensors}, key=str):
+        of_type = [i for i, tensor in enumerate(tensors) if tensor.dtype == dtype]
+        shapes = tf.raw_ops.ShapeN(input=[tensors[i] for i in of_type])
+        first = np.cumsum([0, *(tensors[i].shape.rank for i in of_type[:-1])])
+        flat = tf.concat(shapes, axis=0) if len(shapes) > 1 else shapes[0]
+        parts.append(tf.gather(flat, first) if len(first) < flat.shape[0] else flat)
+        order += of_type
+    found = tf.concat(parts, axis=0) if len(parts) > 1 else parts[0]
+    return found if order == sorted(order) else tf.gather(found, np.argsort(order))
 
 
 def _repeated(column: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:

@@ -1,8 +1,9 @@
 """The towers' logits with the leaf embedding table in other forms, converted at export.
 
-`int8` stores one byte per number of a leaf's vector, with a range per vector (row-wise quantisation). `folded` uses
-that the first layer is linear: the product of a leaf's vector and its tree's rows of the first layer is constant per
-leaf. So scoring a candidate only sums one such vector per tree.
+`bfloat16` rounds the numbers of a leaf's vector, and multiplies them in this type. `int8` stores one byte per number,
+with a range per vector (row-wise quantisation). `folded` uses that the first layer is linear: the product of a leaf's
+vector and its tree's rows of the first layer is constant per leaf. So scoring a candidate only sums one such vector
+per tree.
 """
 
 from typing import Any
@@ -31,12 +32,19 @@ class TrainedLogits(tf.Module):
         leaves: the forest in the graph.
         margins: the forest's own log-odds; None to use the towers' alone.
         share: the weight of those margins; the towers' weight is 1 minus it.
+        dtype: of the table, and of its product with the first layer.
     """
 
     def __init__(
-        self, network: TwoTowerNetwork, leaves: ForestLeaves, margins: ForestMargins | None = None, share: float = 0.0
+        self,
+        network: TwoTowerNetwork,
+        leaves: ForestLeaves,
+        margins: ForestMargins | None = None,
+        share: float = 0.0,
+        dtype: tf.DType = tf.float32,
     ) -> None:
         super().__init__(name="logits")
+        self._dtype = dtype
         self._keep_forest(leaves)
         self._first_leaf = leaves.first_leaf
         self._trees = len(self._first_leaf) - 1
@@ -75,8 +83,8 @@ class TrainedLogits(tf.Module):
 
     def _keep_leaves(self, table: NDArray[np.float32], kernel: NDArray[np.float32]) -> None:
         """Stores the variables that `_of_leaves` needs, from the leaf table and the kernel's rows for it."""
-        self._table = _variable(table, "table")
-        self._leaf_kernel = _variable(kernel, "leaf_kernel")
+        self._table = _variable(table, "table", self._dtype)
+        self._leaf_kernel = _variable(kernel, "leaf_kernel", self._dtype)
 
     def _of_leaves(self, leaves: tf.Tensor) -> tf.Tensor:
         """Leaves [batch, trees] → their part of the first layer's output."""
@@ -84,7 +92,7 @@ class TrainedLogits(tf.Module):
 
     def _times_kernel(self, vectors: tf.Tensor) -> tf.Tensor:
         """Vectors [batch, trees, size] → the same."""
-        return tf.reshape(vectors, [-1, self._width]) @ self._leaf_kernel
+        return tf.cast(tf.reshape(vectors, [-1, self._width]) @ self._leaf_kernel, tf.float32)
 
 
 class CodedLogits(TrainedLogits):
@@ -119,7 +127,8 @@ class CodedLogits(TrainedLogits):
         by_tree = np.concatenate([kernel.reshape(self._trees, size, -1), np.zeros((1, size, kernel.shape[1]))])
         self._width = len(self._order) * size
         super()._keep_leaves(table, by_tree[self._order].reshape(self._width, -1))
-        self._code_table = _variable(table[self._leaf_of_code].reshape(self._codes.groups * CODES, -1), "code_table")
+        of_code = table[self._leaf_of_code].reshape(self._codes.groups * CODES, -1)
+        self._code_table = _variable(of_code, "code_table", self._dtype)
 
     def _of_leaves(self, leaves: tf.Tensor) -> tf.Tensor:
         # A place without a tree takes the vector after the last leaf's, which is 0.
@@ -170,8 +179,9 @@ def make_logits(
 ) -> TrainedLogits:
     """The log-odds with the leaf table in the given form; see `TrainedLogits`."""
     match table:
-        case "float32":
-            return (CodedLogits if has_codes(leaves.forest) else TrainedLogits)(network, leaves, margins, share)
+        case "float32" | "bfloat16":
+            logits = CodedLogits if has_codes(leaves.forest) else TrainedLogits
+            return logits(network, leaves, margins, share, tf.as_dtype(table))
         case "int8":
             return QuantisedLogits(network, leaves, margins, share)
         case "folded":
@@ -187,5 +197,5 @@ def quantise(vectors: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[n
     return np.clip(codes, 0, _LEVELS).astype(np.uint8), np.concatenate([step, low], axis=1)
 
 
-def _variable(values: NDArray[Any], name: str) -> tf.Variable:
-    return tf.Variable(values.astype(np.float32), trainable=False, name=name)
+def _variable(values: NDArray[Any], name: str, dtype: tf.DType = tf.float32) -> tf.Variable:
+    return tf.Variable(tf.cast(values.astype(np.float32), dtype), trainable=False, name=name)

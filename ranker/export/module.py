@@ -186,7 +186,9 @@ class FeedRanker(tf.Module):
         optional = [name for name in (*self._raw.exposure_specs(), *self._raw.id_specs()) if name in specs]
 
         def checked(tensors: Tensors) -> Scores:
-            return score(check_shapes(tensors, specs, self.max_rows, optional))
+            shaped, checks = check_shapes(tensors, specs, self.max_rows, optional)
+            with tf.control_dependencies(checks):
+                return score(shaped)
 
         return tf.function(checked).get_concrete_function(dict(specs))
 
@@ -203,13 +205,12 @@ class FeedRanker(tf.Module):
 
     def _score_examples(self, tensors: Tensors, effects: bool = True) -> Scores:
         examples = tensors[EXAMPLES]
-        ids = self._raw.parse_ids(examples)
-        if not effects:
-            ids = [tf.fill(tf.shape(examples), "") for _ in ids]
-        relevance, by = self._relevance(False)(self._features.of_examples(examples), ids)
+        request = self._features.of_examples(examples, exposure=self._examination is not None)
+        ids = request.ids if effects else [tf.fill(tf.shape(examples), "") for _ in request.ids]
+        relevance, by = self._relevance(False)(request.columns, ids)
         if self._examination is None:
             return self._as_scores(relevance)
-        examination = tf.exp(self._examination(self._raw.exposure_values(self._raw.parse_exposure(examples)), by))
+        examination = tf.exp(self._examination(self._raw.exposure_values(request.exposure), by))
         return {**self._as_scores(relevance * examination), keys.EXAMINATION: examination[:, 0]}
 
     def _score_features(self, tensors: Tensors, xla: bool = False) -> Scores:
@@ -259,8 +260,10 @@ class FeedRanker(tf.Module):
         """Feature columns → [batch, objectives], the probabilities at the default exposure, and `keys.EXAMINED_BY`."""
         transformed = self._features(columns)
         batch = {name: transformed[name] for name in self._inputs.tensor_specs() if name != keys.LEAVES}
-        batch, features = self._checked(batch), transformed[keys.FOREST_FEATURES]
+        # Transform's own outputs need no check.
+        batch |= check_finite({name: batch[name] for name in self._inputs.dense})
         batch |= self._effect(ids, batch)
+        features = transformed[keys.FOREST_FEATURES]
         if xla and self._xla_forest is not None:
             forest = self._xla_forest
             compiled = tf.function(

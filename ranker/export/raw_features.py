@@ -52,9 +52,11 @@ class RawFeatures:
         rows = tf.shape(examples, tf.int64)[0]
         return {name: kind.parsed(parsed[name], rows) for name, kind in self._kinds}
 
-    def parse_joined(self, examples: tf.Tensor) -> Parsed:
-        """The same in the form that `RequestColumns` reads."""
-        return tf.io.parse_example(examples, {name: kind.joined_spec(self._spec[name]) for name, kind in self._kinds})
+    def parse_joined(self, examples: tf.Tensor, further: Mapping[str, tf.DType]) -> Parsed:
+        """The same in the form that `RequestColumns` reads, by one operation with `further` columns of these types."""
+        spec = {name: kind.joined_spec(self._spec[name]) for name, kind in self._kinds}
+        optional = {name: tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64) for name, dtype in further.items()}
+        return tf.io.parse_example(examples, {**spec, **optional})
 
     def tensor_specs(self) -> dict[str, tf.TensorSpec]:
         """Input name → spec of the dense tensor that `from_dense` takes; see the columns' kinds."""
@@ -116,6 +118,11 @@ class RawFeatures:
             )
             for one in self._exposure
         }
+
+    def exposure_types(self) -> dict[str, tf.DType]:
+        """Exposure column → type of its values, in the order of the config."""
+        specs = self.exposure_specs()
+        return {column: specs[name].dtype for column, name in self.exposure_names.items()}
 
     def exposure_defaults(self) -> dict[str, float | str]:
         """Input name → the value of all rows of a request without it."""

@@ -6,7 +6,7 @@ Transform graph of an earlier version does not have these constants beside it, a
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -21,14 +21,28 @@ Tensors = Mapping[str, tf.Tensor]
 Columns = dict[str, Any]  # tensors of any kind that TensorFlow passes to a function
 
 
+class RequestOfExamples(NamedTuple):
+    """What a model reads of serialised tf.Examples.
+
+    Attributes:
+        columns: the feature columns.
+        exposure: the exposure columns, float32 or string [batch], NaN or "" where missing; none unless wanted.
+        ids: the id columns, string [batch], "" where missing.
+    """
+
+    columns: Columns
+    exposure: Sequence[tf.Tensor]
+    ids: Sequence[tf.Tensor]
+
+
 class RequestFeatures(Protocol):
     """The two forms of a request → columns, and columns → outputs of Transform.
 
     Whatever the form, the columns are the same tensors, so that signatures can share the function behind them.
     """
 
-    def of_examples(self, examples: tf.Tensor) -> Columns:
-        """Serialised tf.Examples, string [batch]."""
+    def of_examples(self, examples: tf.Tensor, exposure: bool = False) -> RequestOfExamples:
+        """Serialised tf.Examples, string [batch]; `exposure` says whether the exposure columns are wanted."""
 
     def of_tensors(self, tensors: Tensors) -> Columns:
         """By input name, with the specs of `RawFeatures.tensor_specs`."""
@@ -50,9 +64,10 @@ class GraphFeatures(tf.Module):
         self._raw = raw
         self._transform = transform
 
-    def of_examples(self, examples: tf.Tensor) -> Columns:
+    def of_examples(self, examples: tf.Tensor, exposure: bool = False) -> RequestOfExamples:
         """See `RequestFeatures`."""
-        return self._raw.parse(examples)
+        shown = self._raw.parse_exposure(examples) if exposure else []
+        return RequestOfExamples(self._raw.parse(examples), shown, self._raw.parse_ids(examples))
 
     def of_tensors(self, tensors: Tensors) -> Columns:
         """See `RequestFeatures`."""
@@ -91,9 +106,19 @@ class JoinedFeatures(tf.Module):
         self._calibrated_by = calibrated_by
         self._examined_by = tuple(examined_by)
 
-    def of_examples(self, examples: tf.Tensor) -> Columns:
+    def of_examples(self, examples: tf.Tensor, exposure: bool = False) -> RequestOfExamples:
         """See `RequestFeatures`."""
-        return self._joined(self._raw.parse_joined(examples), tf.size(examples, tf.int64))
+        raw, rows = self._raw, tf.size(examples, tf.int64)
+        shown = raw.exposure_types() if exposure else {}
+        types = {**shown, **dict.fromkeys(raw.id_names, tf.string)}
+        parsed = raw.parse_joined(examples, types)
+        columns = RequestColumns(parsed, rows)
+        single: dict[str, tf.Tensor] = {}
+        for dtype, read in ((tf.float32, columns.numbers), (tf.string, columns.texts)):
+            if names := [name for name, of in types.items() if of == dtype]:
+                single |= dict(zip(names, tf.unstack(read(names), len(names), axis=1), strict=True))
+        features = self._joined({name: parsed[name] for name in raw.features.names}, rows)
+        return RequestOfExamples(features, [single[name] for name in shown], [single[name] for name in raw.id_names])
 
     def of_tensors(self, tensors: Tensors) -> Columns:
         """See `RequestFeatures`."""

@@ -132,7 +132,8 @@ class _Affine(tf.Module):
 
     def __init__(self, layers: keras.Sequential, name: str) -> None:
         super().__init__(name="dense_input")
-        scale, shift = np.float64(1.0), np.float64(0.0)
+        scale: Any = np.float64(1.0)
+        shift: Any = np.float64(0.0)
         kernel: Any = None
         for layer in layers.layers:
             match layer:

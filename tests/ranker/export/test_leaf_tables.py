@@ -117,6 +117,23 @@ def test_folding_changes_a_score_by_rounding_only(feed: TinyFeed) -> None:
     np.testing.assert_allclose(folded, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("depth", [3, 12])
+def test_products_of_less_precision_change_a_score_a_little(feed: TinyFeed, depth: int) -> None:
+    features = feed.transformed[keys.FOREST_FEATURES]
+    forest = grow(features, len(OBJECTIVES), 2, np.random.default_rng(0), max_depth=depth)
+    inputs, network = make_towers(feed.graph, forest, Towers(hidden=(8, 6)), feed.transformed[keys.LABELS])
+    others = {name: tf.constant(feed.transformed[name]) for name in inputs.tensor_specs() if name != keys.LEAVES}
+    leaves = tf.constant(leaves_by_xgboost(forest, features).astype(np.int32))
+    expected = tf.sigmoid(network({**others, keys.LEAVES: leaves})).numpy()
+
+    logits = make_logits(network, "bfloat16", ForestLeaves(forest))
+
+    assert {v.dtype for v in logits.variables if v.shape[0] > forest.leaves - 1 and v.shape.rank == 2} >= {tf.bfloat16}
+    for found in (logits({**others, keys.LEAVES: leaves}), logits.of_features(tf.constant(features), others)):
+        assert found.dtype == tf.float32
+        assert 0 < np.abs(tf.sigmoid(found) - expected).max() < 1e-2
+
+
 def test_quantising_changes_a_score_a_little(feed: TinyFeed) -> None:
     expected = tf.sigmoid(feed.network(feed.batch())).numpy()
 

@@ -69,7 +69,7 @@ def assert_equal(found: Mapping[str, tf.Tensor], expected: Mapping[str, tf.Tenso
 @pytest.mark.parametrize("case", CASES)
 def test_examples_give_the_outputs_of_the_graph(graph: RequestFeatures, joined: RequestFeatures, case: str) -> None:
     examples = tf.constant(serialized(CASES[case]))
-    assert_equal(joined(joined.of_examples(examples)), graph(graph.of_examples(examples)))
+    assert_equal(joined(joined.of_examples(examples).columns), graph(graph.of_examples(examples).columns))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -83,7 +83,9 @@ def test_both_forms_are_one_function_of_the_same_tensors(joined: RequestFeatures
     specs = [
         {name: tf.TensorSpec(tensor.shape, tensor.dtype) for name, tensor in function.structured_outputs.items()}
         for function in (
-            tf.function(joined.of_examples).get_concrete_function(tf.TensorSpec([None], tf.string)),
+            tf.function(lambda examples: joined.of_examples(examples).columns).get_concrete_function(
+                tf.TensorSpec([None], tf.string)
+            ),
             tf.function(joined.of_tensors).get_concrete_function(RawFeatures(FEATURES, SCHEMA).tensor_specs()),
         )
     ]
@@ -98,14 +100,14 @@ def test_absent_and_empty_features_are_missing(graph: RequestFeatures, joined: R
         getattr(example.features.feature[name], values).SetInParent()
     del example.features.feature["hours-old"]
     examples = tf.constant([example.SerializeToString(), *serialized([BASE])])
-    assert_equal(joined(joined.of_examples(examples)), graph(graph.of_examples(examples)))
+    assert_equal(joined(joined.of_examples(examples).columns), graph(graph.of_examples(examples).columns))
 
 
 @pytest.mark.parametrize("column", ["hours-old", "device"])
 def test_a_second_value_of_a_column_with_one_is_refused(joined: RequestFeatures, column: str) -> None:
     examples = tf.constant(serialized([BASE, BASE | {column: 2 * BASE[column]}]))
     with pytest.raises(tf.errors.InvalidArgumentError, match=rf"{column}.*more than one value"):
-        joined(joined.of_examples(examples))
+        joined(joined.of_examples(examples).columns)
 
 
 def test_an_example_without_its_embedding_is_refused(joined: RequestFeatures) -> None:
@@ -127,8 +129,8 @@ def test_columns_that_the_schema_requires(feed: TinyFeed) -> None:
     optional = request_features(RawFeatures(FEATURES, SCHEMA), str(feed.graph), "device")
     rows = [BASE | {"votes": []}, BASE | {"device": [b"web"]}, BASE | {"device": [b"never"]}]
     examples = tf.constant(serialized(rows))
-    outputs = found(found.of_examples(examples))
-    for name, tensor in optional(optional.of_examples(examples)).items():
+    outputs = found(found.of_examples(examples).columns)
+    for name, tensor in optional(optional.of_examples(examples).columns).items():
         np.testing.assert_array_equal(outputs[name], tensor, name)
 
 
@@ -139,10 +141,10 @@ def test_features_of_few_kinds(feed: TinyFeed, kind: str) -> None:
     everything = request_features(RawFeatures(FEATURES, SCHEMA), str(feed.graph))
     found = request_features(raw, str(feed.graph))
     rows = feed_rows(20, seed=6)
-    full = everything(everything.of_examples(tf.constant(serialized(rows))))[keys.FOREST_FEATURES].numpy()
+    full = everything(everything.of_examples(tf.constant(serialized(rows))).columns)[keys.FOREST_FEATURES].numpy()
     at = [FEATURES.forest_names.index(name) for name in features.forest_names]
     tensors: dict[str, Any] = {name: dense_tensors(rows)[name] for name in raw.input_names.values()}
-    for columns in (found.of_examples(tf.constant(serialized(rows))), found.of_tensors(tensors)):
+    for columns in (found.of_examples(tf.constant(serialized(rows))).columns, found.of_tensors(tensors)):
         np.testing.assert_array_equal(found(columns)[keys.FOREST_FEATURES], full[:, at])
 
 
