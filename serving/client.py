@@ -23,6 +23,7 @@ from serving.protos import Arrays, as_array, predict_request
 from serving.validation import (
     InvalidRequestError,
     Signatures,
+    TensorForm,
     check_forms,
     check_values,
     find_signature,
@@ -97,6 +98,9 @@ class FeedRankerClient:
         self._channel = grpc.insecure_channel(target, options=limits)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._known: Signatures | None = None
+        # Reading a signature takes as long as building a request, so each is read once.
+        self._forms: dict[str, dict[str, TensorForm]] = {}
+        self._most: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -188,17 +192,21 @@ class FeedRankerClient:
         return self._known
 
     def _max_rows_of(self, signature: str) -> int:
-        return max_rows_of(find_signature(self.signatures(), signature), self._max_rows)
+        if signature not in self._most:
+            self._most[signature] = max_rows_of(find_signature(self.signatures(), signature), self._max_rows)
+        return self._most[signature]
 
     def _checked(self, signature: str, inputs: Mapping[str, Any], split: bool = False) -> Arrays:
         definition = find_signature(self.signatures(), signature)
-        forms = inputs_of(definition)
+        if signature not in self._forms:
+            self._forms[signature] = inputs_of(definition)
+        forms = self._forms[signature]
         arrays = {
             name: as_array(name, values, forms[name]) if name in forms else np.asarray(values)
             for name, values in inputs.items()
         }
         most = None if split else self._max_rows_of(signature)
-        check_forms(definition, {name: form_of(array) for name, array in arrays.items()}, most)
+        check_forms(definition, {name: form_of(array) for name, array in arrays.items()}, most, forms)
         check_values(arrays)
         return arrays
 

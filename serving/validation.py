@@ -4,6 +4,7 @@ TensorFlow Serving checks the names of inputs. It reports a wrong type by the in
 the graph. Here every error names the input.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -93,15 +94,24 @@ def find_signature(signatures: Signatures, name: str) -> meta_graph_pb2.Signatur
 
 
 def check_forms(
-    signature: meta_graph_pb2.SignatureDef, forms: Mapping[str, TensorForm], max_rows: int | None = MAX_ROWS
+    signature: meta_graph_pb2.SignatureDef,
+    forms: Mapping[str, TensorForm],
+    max_rows: int | None = MAX_ROWS,
+    expected: Mapping[str, TensorForm] | None = None,
 ) -> None:
     """Checks a request's tensors against a signature; `max_rows` None allows any number of candidates.
+
+    Args:
+        signature: of a model.
+        forms: input → the form of its tensor.
+        max_rows: maximum number of candidates.
+        expected: `inputs_of(signature)`, where it is already known.
 
     Raises:
         InvalidRequestError: an input is missing, unknown, or of another type or shape; inputs have different numbers of
             candidates; there are no candidates, or more than `max_rows`.
     """
-    expected = inputs_of(signature)
+    expected = inputs_of(signature) if expected is None else expected
     if missing := sorted(set(expected) - set(forms) - set(signature.defaults)):
         raise InvalidRequestError(f"{', '.join(missing)}: missing from the request")
     if unknown := sorted(set(forms) - set(expected)):
@@ -138,6 +148,6 @@ def _check_form(name: str, form: TensorForm, expected: TensorForm) -> None:
     )
     if form.dtype != expected.dtype or not same:
         raise InvalidRequestError(f"{name}: must be {expected}, got {form}")
-    values = int(np.prod([float(size or 0) for size in form.shape]))
+    values = math.prod(size or 0 for size in form.shape)
     if values > _MOST_VALUES:
         raise InvalidRequestError(f"{name}: {form} holds more than the {_MOST_VALUES} values that a tensor may have")

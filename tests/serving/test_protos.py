@@ -43,3 +43,22 @@ def test_an_odd_value_is_named_with_its_candidate(form: TensorForm, values: Any,
 
 def test_lists_of_texts_are_padded() -> None:
     assert as_array("x", [["a"], [], ("b", b"c")], TEXTS).tolist() == [[b"a", b""], [b"", b""], [b"b", b"c"]]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["a", "b", ""],
+        [b"a", b"b", b""],
+        ["a", b"b", ""],
+        [np.str_("a"), np.bytes_(b"b"), ""],
+        np.array(["a", "b", ""]),
+        np.array([b"a", b"b", b""]),
+        np.array([b"a", "b", ""], object),
+    ],
+    ids=str,
+)
+def test_texts_of_any_type_become_bytes(values: Any) -> None:
+    found = as_array("device", values, TensorForm(tf.string, (None,)))
+    assert found.dtype == object
+    assert found.tolist() == [b"a", b"b", b""]
