@@ -15,10 +15,13 @@ from pipeline.config import (
     Forest,
     Gate,
     Gates,
+    Guardrail,
     MultiValued,
     Objective,
     PipelineConfig,
+    SearchSpace,
     Towers,
+    TradeOff,
     Training,
     UtilityGate,
 )
@@ -85,6 +88,17 @@ FEED = PipelineConfig(
         exposure=(Exposure("position", default=1.0),),
     ),
     exploration=Exploration(randomised="is_randomised", propensity="propensity"),
+    # More active engagement, for at most 1 % of the passive one. An arm of this small feed has few viewers.
+    tradeoff=TradeOff(
+        maximize={"like": 1.0, "comment": 5.0, "reshare": 8.0},
+        guardrails=(Guardrail("click", min_change=-0.01), Guardrail("long_dwell", min_change=-0.01)),
+        search=SearchSpace(
+            alpha=(0.05, 0.95),
+            lambda_=(0.01, 1.0),
+            weights={"long_dwell": 8.0, "like": 8.0, "comment": 8.0, "reshare": 8.0},
+        ),
+        min_viewers=50,
+    ),
     # The feed's labels are drawn from smooth probabilities, which more steps and less of the forest's teaching learn.
     training=Training(epochs=3, distillation_half_positives=2_000),
     schema="schemas/feed.pbtxt",

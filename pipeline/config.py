@@ -20,6 +20,7 @@ from ranker.config.retraining import Retraining
 from ranker.config.serving import Serving
 from ranker.config.timestamps import Timestamps
 from ranker.config.towers import Isotonic, Towers
+from ranker.config.tradeoff import Guardrail, SearchSpace, TradeOff
 from ranker.config.training import Sampling, Training
 from ranker.config.utility import Utility
 from ranker.config.validation import Validation
@@ -35,6 +36,7 @@ __all__ = [
     "Forest",
     "Gate",
     "Gates",
+    "Guardrail",
     "Isotonic",
     "Keys",
     "Kubeflow",
@@ -47,10 +49,12 @@ __all__ = [
     "Retention",
     "Retraining",
     "Sampling",
+    "SearchSpace",
     "Secret",
     "Serving",
     "Timestamps",
     "Towers",
+    "TradeOff",
     "Training",
     "Utility",
     "UtilityGate",

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ranker.config.exploration import Exploration
 from ranker.config.pipeline import PipelineConfig
-from ranker.evaluation.batch_columns import read_labels, read_strings
+from ranker.evaluation.batch_columns import read_labels, read_numbers, read_strings
 from ranker.evaluation.buckets import Floats
 from ranker.evaluation.off_policy import PolicyValue, WeightedLog, inverse_propensity
 from ranker.evaluation.random_sessions import RandomSessions, random_sessions
@@ -118,24 +118,16 @@ def _parts(
     for unit in plan_day(feed_log, day, columns):
         for batch in read_unit(unit, columns.columns):
             labels = read_labels(batch, config.objective_names)
-            randomised = _number(batch, exploration.randomised) == 1
+            randomised = read_numbers(batch, exploration.randomised) == 1
             # Exposure is left out: the policy is asked before it is known.
             known = batch.select(list(config.features.names)).filter(pa.array(randomised))
             yield {
                 # Another day may have another session of the same name.
                 "session": f"{day} ".encode() + read_strings(batch, config.keys.session),
                 "viewer": read_strings(batch, config.keys.viewer),
-                "position": _number(batch, position),
+                "position": read_numbers(batch, position),
                 "randomised": randomised,
-                "propensity": _number(batch, exploration.propensity),
+                "propensity": read_numbers(batch, exploration.propensity),
                 "labels": np.stack([labels[name] for name in config.objective_names]).astype(np.float64),
                 "probabilities": score(known) if len(known) else np.empty((len(labels), 0)),
             }
-
-
-def _number(batch: pa.RecordBatch, name: str) -> Floats:
-    """A column with at most one number per row, [batch]; NaN where there is none."""
-    column = batch.column(name)
-    values = np.full(len(column), np.nan)
-    values[column.is_valid().to_numpy(zero_copy_only=False)] = column.flatten().to_numpy(zero_copy_only=False)
-    return values

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.width = max(console.width, _TABLE_WIDTH)
     try:
         config = load_config(options.config)
-        position = _position(config, options.position)
+        position = position_column(config, options.position)
         days = [parse_day(day) for day in options.day] if options.day else [latest_day(options.feed_log)]
         k = options.k or config.utility.k
         model = readable_location("--model", options.model)
@@ -63,8 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _position(config: PipelineConfig, asked: str | None) -> str:
-    """The column that was asked for, or the only numeric exposure column."""
+def position_column(config: PipelineConfig, asked: str | None) -> str:
+    """The column that was asked for, or the only numeric exposure column; ConfigError if there is none or several."""
     names = [exposure.name for exposure in config.features.exposure if not isinstance(exposure.default, str)]
     if asked is not None:
         numbers = (*names, *config.features.numeric)

@@ -3,12 +3,18 @@
     with FeedRankerClient("localhost:8500", "feed") as client:
         ranking = client.rank(features, alpha=0.4, lambda_=0.1)
 
+In an experiment, each viewer's trade-off is drawn from a file of arms, which `python -m pipeline.tradeoff` writes:
+
+    with FeedRankerClient("localhost:8500", "feed", arms="tradeoff/arms.json") as client:
+        ranking = client.rank(features, viewer="viewer-7")  # log ranking.arm and ranking.arm_propensity
+
 The client requests the model's signatures once and validates every request against them. So an invalid request fails
 here, with the name of the feature, without a round trip.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
@@ -19,6 +25,7 @@ from numpy.typing import NDArray
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 
 from ranker.export.names import ALPHA, EXAMPLES, LAMBDA, weight_name
+from ranker.tradeoff.arms import Arm, ServedArms
 from serving.protos import Arrays, as_array, predict_request
 from serving.validation import (
     InvalidRequestError,
@@ -49,10 +56,14 @@ class Ranking:
     Attributes:
         score: float32 [candidates], the utility scores in the order of the request.
         order: int32 [candidates], the candidates' indices by descending score.
+        arm: the id of the arm that the viewer drew, for the feed log; None without an experiment.
+        arm_propensity: the chance of this draw, for the feed log.
     """
 
     score: NDArray[np.float32]
     order: NDArray[np.int32]
+    arm: str | None = None
+    arm_propensity: float | None = None
 
 
 class FeedRankerClient:
@@ -67,8 +78,10 @@ class FeedRankerClient:
             refused without a round trip.
         mini_batch: maximum number of candidates that are scored together. A larger session is split into parts that are
             scored concurrently, none of them larger than a request may be. None never splits a session.
+        arms: the file of an experiment's arms. It is read again when it changes; a damaged one changes nothing.
 
     Raises:
+        ArmsError: the file of arms cannot be read.
         ValueError: `max_rows` or `mini_batch` is below 1, or `timeout_s` is not above 0.
 
     Example:
@@ -86,6 +99,7 @@ class FeedRankerClient:
         version: int | None = None,
         max_rows: int | None = None,
         mini_batch: int | None = None,
+        arms: str | Path | None = None,
     ) -> None:
         for name, least in (("max_rows", max_rows), ("mini_batch", mini_batch)):
             if least is not None and least < 1:
@@ -94,6 +108,7 @@ class FeedRankerClient:
             raise ValueError(f"timeout_s: above 0, got {timeout_s}")
         self._target, self._model, self._version = target, model, version
         self._timeout_s, self._max_rows, self._mini_batch = timeout_s, max_rows, mini_batch
+        self._arms = None if arms is None else ServedArms(Path(arms))
         limits = [("grpc.max_receive_message_length", _MOST_BYTES), ("grpc.max_send_message_length", _MOST_BYTES)]
         self._channel = grpc.insecure_channel(target, options=limits)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
@@ -132,6 +147,7 @@ class FeedRankerClient:
         alpha: float | None = None,
         lambda_: float | None = None,
         weights: Mapping[str, float] = MappingProxyType({}),
+        viewer: str | None = None,
     ) -> Ranking:
         """Ranks a session's candidates by `alpha * f_p + (1 - alpha) * f_a + lambda * f_o`.
 
@@ -141,18 +157,28 @@ class FeedRankerClient:
                 value of the model's config.
             lambda_: weight of the other objectives; None uses the value of the model's config.
             weights: objective → its weight in this request; the other objectives keep the config's weights.
+            viewer: the viewer's id, as in the feed log. The viewer's arm gives the trade-off, and is the same for every
+                request while the file of arms stays as it is. None: the request is not part of the experiment.
 
         Raises:
+            ValueError: a viewer is named without arms, or together with a trade-off.
             InvalidRequestError: an input is missing, or does not match the model's signature.
             ServingError: the server did not answer in time, or answered with an error.
         """
+        arm = None
+        if viewer is not None:
+            if alpha is not None or lambda_ is not None or weights:
+                raise ValueError("viewer: the viewer's arm gives the trade-off; leave alpha, lambda_ and weights out")
+            arm = self._draw(viewer, features)
+            alpha, lambda_, weights = arm.setting.alpha, arm.setting.lambda_, arm.setting.weights
         trade_off = {name: value for name, value in ((ALPHA, alpha), (LAMBDA, lambda_)) if value is not None}
         if not weights:
             ranked = self._call("rank", {**features, **trade_off})
         else:
             own = {weight_name(objective): weight for objective, weight in weights.items()}
             ranked = self._call("rank_weighted", {**features, **trade_off, **own})
-        return Ranking(ranked["score"], ranked["order"])
+        drawn = (None, None) if arm is None else (arm.id, arm.share)
+        return Ranking(ranked["score"], ranked["order"], *drawn)
 
     def predict(self, signature: str, inputs: Mapping[str, Any]) -> Scores:
         """Outputs of a signature that scores each candidate independently, split into mini-batches if configured.
@@ -190,6 +216,21 @@ class FeedRankerClient:
             response.metadata["signature_def"].Unpack(found)
             self._known = {name: s for name, s in found.signature_def.items() if not name.startswith("__")}
         return self._known
+
+    def _draw(self, viewer: str, features: Mapping[str, Any]) -> Arm:
+        if self._arms is None:
+            raise ValueError("viewer: the client has no file of arms; name it with FeedRankerClient(arms=…)")
+        arms = self._arms.current()
+        cohort = None
+        if arms.by_input is not None:
+            values = np.asarray(features.get(arms.by_input, [""])).ravel().tolist()
+            texts = {value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values}
+            if len(texts) > 1:
+                raise InvalidRequestError(
+                    f"{arms.by_input}: the arms are by this feature, so all candidates of a session need the same value"
+                )
+            cohort = next(iter(texts), None)
+        return arms.draw(str(viewer), cohort)
 
     def _max_rows_of(self, signature: str) -> int:
         if signature not in self._most:

@@ -20,6 +20,7 @@ from ranker.config.retraining import Retraining
 from ranker.config.serving import Serving
 from ranker.config.timestamps import Timestamps
 from ranker.config.towers import Towers
+from ranker.config.tradeoff import TradeOff
 from ranker.config.training import Training
 from ranker.config.utility import Utility
 from ranker.config.validation import Validation
@@ -43,6 +44,8 @@ class PipelineConfig:
         examination: the exposure model, with which probabilities are examination × relevance; None, the default, scores
             without one.
         utility: the trade-off between objectives that models are judged by; a request may name another one.
+        tradeoff: the goal and the guardrails by which the trade-off is tuned in an experiment; None, the default, tunes
+            nothing.
         timestamps: which timestamps the rows of a day's folder may have.
         beam_pipeline_args: arguments for every Beam component, such as another runner; they are added to the defaults
             of `pipeline.beam`.
@@ -66,6 +69,7 @@ class PipelineConfig:
     training: Training = Training()
     retraining: Retraining = Retraining()
     utility: Utility = Utility()
+    tradeoff: TradeOff | None = None
     serving: Serving = Serving()
     retention: Retention = Retention()
     validation: Validation = Validation()
@@ -82,6 +86,7 @@ class PipelineConfig:
             self._check_days()
             self._check_slices()
             self._check_examination()
+            self._check_tradeoff()
         except ValueError as error:
             raise ValueError(f"config {self.name!r}: {error}") from None
 
@@ -90,13 +95,23 @@ class PipelineConfig:
         keys = (self.keys.session, self.keys.viewer, self.keys.item, self.keys.timestamp)
         columns = (*self.features.names, *self.features.exposure_names)
         explored = self.exploration.names if self.exploration else ()
-        parts = "objectives, features, keys and exploration" if explored else "objectives, features and keys"
-        check_names(parts, (*self.objective_names, *columns, *keys, *explored))
+        drawn = self.tradeoff.log_columns if self.tradeoff else ()
+        parts = [
+            "objectives",
+            "features",
+            "keys",
+            *(["exploration"] if explored else []),
+            *(["tradeoff"] if drawn else []),
+        ]
+        check_names(
+            f"{', '.join(parts[:-1])} and {parts[-1]}", (*self.objective_names, *columns, *keys, *explored, *drawn)
+        )
         named = {
             "objectives": self.objective_names,
             **self.features.names_by_field,
             "keys": keys,
             "exploration": explored,
+            "tradeoff": drawn,
         }
         for field, names in named.items():
             check_reserved(field, names, self.objective_names)
@@ -163,6 +178,10 @@ class PipelineConfig:
             raise ValueError(f"examination.by: {unknown} are not among the categorical features {sorted(categorical)}")
         if len(set(self.examination.by)) < len(self.examination.by):
             raise ValueError(f"examination.by: {self.examination.by} names a feature twice; name it once")
+
+    def _check_tradeoff(self) -> None:
+        if self.tradeoff is not None:
+            self.tradeoff.check(self.objectives, self.utility, [feature.name for feature in self.features.categorical])
 
     @property
     def objective_names(self) -> tuple[str, ...]:

@@ -42,6 +42,14 @@ def read_strings(batch: pa.RecordBatch, name: str) -> Objects:
     return values
 
 
+def read_numbers(batch: pa.RecordBatch, name: str) -> npt.NDArray[np.float64]:
+    """A column with at most one number per row, [batch]; NaN where there is none."""
+    column = _column(batch, name)
+    values = np.full(len(column), np.nan)
+    values[column.is_valid().to_numpy(zero_copy_only=False)] = column.flatten().to_numpy(zero_copy_only=False)
+    return values
+
+
 def _column(batch: pa.RecordBatch, name: str) -> pa.ListArray:
     index = batch.schema.get_field_index(name)
     if index < 0:

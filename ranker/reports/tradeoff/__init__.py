@@ -1,0 +1,1 @@
+"""The page of an experiment that tunes the trade-off."""
