@@ -1,0 +1,263 @@
+"""`python -m pipeline.tradeoff`: suggest, record and report on a log whose sessions were ranked by the arms."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import pipeline_config
+from datasets.synthetic.parameters import FeedParameters
+from datasets.synthetic.simulator import Simulator
+from pipeline.tradeoff import main
+from pipeline_config import FEED
+from ranker.config.tradeoff import Guardrail, SearchSpace, TradeOff
+from ranker.feed_log.writing import write_day
+from ranker.tradeoff.arms import read_arms
+from tests.pipeline.local.pushed_model import push
+
+pytestmark = pytest.mark.slow
+
+START = date(2026, 3, 2)
+PARAMETERS = FeedParameters(6_000, 5, START)
+CONFIG = replace(
+    FEED,
+    tradeoff=TradeOff(
+        maximize={"like": 1.0, "comment": 5.0},
+        guardrails=(Guardrail("click", min_change=-0.5),),
+        search=SearchSpace(alpha=(0.0, 1.0), weights={"like": 8.0}),
+        min_viewers=30,
+    ),
+)
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def run(state: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command of the experiment."""
+    monkeypatch.setitem(pipeline_config.CONFIGS, "feed", CONFIG)
+
+    def command(name: str, *options: object) -> int:
+        return main([name, "--config", "feed", "--state", str(state), *map(str, options)])
+
+    return command
+
+
+def show(state: Path, log: Path, number: int, change: Callable[[pa.RecordBatch], pa.RecordBatch] | None = None) -> date:
+    """Ranks a day's sessions by their viewers' arms and the true probabilities, and logs them."""
+    arms = read_arms(state / "arms.json")
+    batches: list[pa.RecordBatch] = []
+    for candidates in Simulator(PARAMETERS).sessions(number):
+        viewers = [arms.draw(viewer) for viewer in candidates.table["viewer_id"].to_pylist()]
+        coefficients = np.stack([arm.setting.coefficients(CONFIG.objectives) for arm in viewers], axis=1)
+        truth = candidates.expectations().tastes_averaged_out
+        order = candidates.best_first((coefficients * truth).sum(axis=0))
+        shown = candidates.show(order).log
+        drawn = [viewers[row] for row in order]
+        shown = shown.append_column("arm", pa.array([arm.id for arm in drawn]))
+        shown = shown.append_column("arm_propensity", pa.array([arm.share for arm in drawn], pa.float32()))
+        batches.append(change(shown) if change else shown)
+    day = START + timedelta(days=number)
+    write_day(log, day, batches, overwrite=True)
+    return day
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def column(name: str, values: Sequence[object]) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+    """A change of a log: a column with other values."""
+
+    def change(batch: pa.RecordBatch) -> pa.RecordBatch:
+        index = batch.schema.get_field_index(name)
+        of = pa.array([values[row % len(values)] for row in range(batch.num_rows)], batch.schema.field(index).type)
+        return batch.set_column(index, name, of)
+
+    return change
+
+
+def test_rounds_of_suggest_and_record_end_in_a_report(
+    run: Run, state: Path, log: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert run("suggest", "--arms", 2) == 0
+    first = read_arms(state / "arms.json")
+    assert (first.version, [arm.share for arm in first.groups[0].arms]) == (1, [0.5, 0.25, 0.25])
+    current = first.groups[0].arms[0].setting
+    assert (current.alpha, current.weights) == (FEED.utility.alpha, {"like": 1.0})
+
+    show(state, log, 0)
+    assert run("record", "--feed-log", log) == 0
+    assert run("suggest", "--arms", 3) == 0
+    second = read_arms(state / "arms.json")
+    assert second.version == 2
+    assert len(second.groups[0].arms) == 4
+    assert second.experiment == first.experiment
+    assert "to ship" in (out := capsys.readouterr().out) or "no setting is better" in out
+
+    show(state, log, 1)
+    assert run("record", "--feed-log", log, "--day", START + timedelta(days=1)) == 0
+    assert run("report") == 0
+    page = (state / "report.html").read_text()
+    assert "click ≥ -50 % at 95 %" in page
+    assert all(f">{version}, {number}<" in page for version, number in ((1, 2), (2, 0), (2, 3)))
+
+
+def test_recorded_sums_are_those_of_the_log(run: Run, state: Path, log: Path) -> None:
+    run("suggest", "--arms", 2)
+    day = show(state, log, 0)
+    assert run("record", "--feed-log", log) == 0
+    table = pq.read_table(log / f"day-{day}").to_pandas()
+    recorded = json.loads((state / "days" / f"day-{day}.json").read_text())
+    assert [entry["arm"] for entry in recorded["arms"]] == sorted(table["arm"].unique())
+    for entry in recorded["arms"]:
+        of_arm = table[table["arm"] == entry["arm"]]
+        assert entry["viewers"] == of_arm["viewer_id"].nunique()
+        assert sum(entry["sessions"]) == of_arm["session_id"].nunique()
+        for name, groups in zip(recorded["objectives"], entry["positives"], strict=True):
+            assert sum(groups) == of_arm[name].sum()
+
+
+def test_a_day_that_is_recorded_again_replaces_itself(run: Run, state: Path, log: Path) -> None:
+    run("suggest")
+    show(state, log, 0)
+    assert run("record", "--feed-log", log) == 0
+    before = files(state)
+    assert run("record", "--feed-log", log) == 0
+    assert files(state) == before
+
+
+def test_new_arms_wait_until_every_arm_has_its_viewers(
+    run: Run, state: Path, log: Path, capsys: pytest.CaptureFixture
+) -> None:
+    run("suggest")
+    before = files(state)
+    assert run("suggest") == 0
+    assert "version 1 stays: arm 0 has 0 recorded viewers, and every arm needs 30" in capsys.readouterr().out
+    assert files(state) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (column("arm", ["0123abcd.1.0-1"]), "arm '0123abcd.1.0-1' is not of this experiment"),
+        (column("arm_propensity", [None]), "have an arm and no 'arm_propensity'"),
+        (column("arm_propensity", [0.3]), "has propensity 0.3"),
+        (column("arm", [None]), "have a value of 'arm_propensity' and no arm"),
+        (lambda batch: batch.drop_columns(["arm"]), "no column 'arm'"),
+        (lambda batch: batch.filter(one_session_per_arm(batch)), "no arm can be compared with arm 0"),
+    ],
+    ids=["another experiment", "no propensity", "wrong propensity", "no arm", "no column", "one session per arm"],
+)
+def test_what_cannot_be_recorded_gets_one_error_and_changes_nothing(
+    change: Callable[[pa.RecordBatch], pa.RecordBatch],
+    said: str,
+    run: Run,
+    state: Path,
+    log: Path,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    run("suggest")
+    show(state, log, 0, change)
+    before = files(state)
+    capsys.readouterr()
+    assert run("record", "--feed-log", log) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert files(state) == before
+
+
+def one_session_per_arm(batch: pa.RecordBatch) -> pa.Array:
+    table = batch.select(["arm", "session_id"]).to_pandas()
+    kept = table.groupby("arm")["session_id"].transform("first")
+    return pa.array(table["session_id"] == kept)
+
+
+def test_a_viewer_with_two_arms_is_an_error(run: Run, state: Path, log: Path, capsys: pytest.CaptureFixture) -> None:
+    run("suggest", "--arms", 1)
+    show(state, log, 0, column("viewer_id", ["v"]))
+    assert run("record", "--feed-log", log) == 2
+    assert "1 viewers have several arms of a version" in capsys.readouterr().err
+
+
+def test_an_experiment_about_something_else_is_refused(
+    run: Run, state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    run("suggest")
+    before = files(state)
+    other = replace(CONFIG, tradeoff=replace(CONFIG.tradeoff, maximize={"reshare": 1.0}))
+    monkeypatch.setitem(pipeline_config.CONFIGS, "feed", other)
+    assert run("suggest") == 2
+    assert "this experiment has another tradeoff.maximize than config feed" in capsys.readouterr().err
+    assert files(state) == before
+
+
+@pytest.mark.parametrize("command", [("record", "--feed-log", "log"), ("report",)], ids=lambda command: command[0])
+def test_without_an_experiment_nothing_is_made(
+    command: Sequence[str], run: Run, state: Path, log: Path, capsys: pytest.CaptureFixture
+) -> None:
+    write_day(log, START, (shown.log for shown in Simulator(PARAMETERS).day(0)))
+    options = [str(log) if option == "log" else option for option in command]
+    assert run(*options) == 2
+    assert "there is no such folder" in capsys.readouterr().err
+    assert not state.exists()
+
+
+def test_a_config_without_a_tradeoff_is_an_error(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setitem(pipeline_config.CONFIGS, "feed", replace(CONFIG, tradeoff=None))
+    assert run("suggest") == 2
+    assert "it declares no tradeoff" in capsys.readouterr().err
+
+
+def test_a_killed_suggest_is_completed_by_the_next_command(run: Run, state: Path, log: Path) -> None:
+    run("suggest")
+    written = (state / "arms.json").read_bytes()
+    (state / "arms.json").unlink()  # killed after the version was written
+    assert run("report") == 0
+    assert (state / "arms.json").read_bytes() == written
+
+
+def test_offline_estimates_of_a_scored_day(
+    run: Run, state: Path, log: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for number in range(2):
+        write_day(log, START + timedelta(days=number), (shown.log for shown in Simulator(PARAMETERS).day(number)))
+    days = [START + timedelta(days=number) for number in range(2)]
+    model = tmp_path / "model" / push(log, days[:1], days[1], CONFIG.objective_names, tmp_path / "model")
+    assert run("suggest", "--feed-log", log, "--model", model, "--day", days[1]) == 0
+    assert "cannot see what the model gets wrong" in capsys.readouterr().out.replace("\n", " ")
+    with np.load(state / "offline.npz") as stored:
+        assert stored["probabilities"].shape == (6, PARAMETERS.impressions_per_day)
+        assert "position" not in stored
+    assert run("report") == 0
+    assert "Pareto front" in (state / "report.html").read_text()
+    assert run("suggest", "--feed-log", log) == 2
+    assert "--feed-log and --model belong together" in capsys.readouterr().err
+
+
+def test_nothing_is_shipped_that_was_not_measured(run: Run, state: Path, capsys: pytest.CaptureFixture) -> None:
+    run("suggest")
+    before = files(state)
+    capsys.readouterr()
+    assert run("suggest", "--ship") == 0
+    assert "no setting is better than arm 0 at a confidence of 95 %" in capsys.readouterr().out
+    assert files(state) == before
