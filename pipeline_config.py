@@ -97,7 +97,7 @@ FEED = PipelineConfig(
             lambda_=(0.01, 1.0),
             weights={"long_dwell": 8.0, "like": 8.0, "comment": 8.0, "reshare": 8.0},
         ),
-        min_viewers=50,
+        min_viewers=30,
     ),
     # The feed's labels are drawn from smooth probabilities, which more steps and less of the forest's teaching learn.
     training=Training(epochs=3, distillation_half_positives=2_000),

@@ -13,6 +13,7 @@ before `arms.json`, and the next command completes what is missing.
 import fcntl
 import json
 import secrets
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -138,10 +139,7 @@ class ExperimentState:
         """
         found = {}
         for path in sorted(self._versions.glob("version-*.json")):
-            try:
-                arms = read_arms(path)
-            except ArmsError as error:
-                raise StateError(str(error)) from None
+            arms = self._read_version(path)
             if arms.experiment != identity.experiment:
                 raise StateError(f"{path}: it is of experiment {one_line(arms.experiment)}, not {identity.experiment}")
             found[arms.version] = arms
@@ -182,7 +180,7 @@ class ExperimentState:
                 else None
             )
             return ScoredDay(stored["session"], stored["probabilities"], int(stored["k"]), observed)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise StateError(f"{path}: damaged: {error}; score a day again with suggest") from error
 
     def write_scored_day(self, day: ScoredDay) -> None:
@@ -211,7 +209,14 @@ class ExperimentState:
         """Makes the newest version the one that clients read, where a killed command did not get so far."""
         paths = sorted(self._versions.glob("version-*.json"))
         if paths and (not self.arms_file.exists() or self.arms_file.read_bytes() != paths[-1].read_bytes()):
-            write_text(self.arms_file, paths[-1].read_text(encoding="utf-8"))
+            self._read_version(paths[-1]).write(self.arms_file)
+
+    @staticmethod
+    def _read_version(path: Path) -> Arms:
+        try:
+            return read_arms(path)
+        except ArmsError as error:
+            raise StateError(str(error)) from None
 
     def _day(self, path: Path, identity: Identity, config: PipelineConfig) -> DaySums:
         try:

@@ -27,7 +27,7 @@ from serving.client import FeedRankerClient
 from serving.server import serve
 
 TRAIN_DAYS = 3
-_IMPRESSIONS, _QUICK_IMPRESSIONS = 10_000, 5_000
+_IMPRESSIONS, _QUICK_IMPRESSIONS = 16_000, 8_000
 _QUICK_TREES = 60
 _SEED = 7
 _TIMEOUT_S = 60.0
