@@ -13,12 +13,16 @@ from ranker.config.utility import Utility
 Confidence = Annotated[float, Field(ge=0.5, le=0.9999)]
 MAX_FACTOR = 1000.0
 
+_Alpha = Annotated[float, Field(ge=0.0, le=1.0)]
+_Lambda = Annotated[float, Field(gt=0.0, le=MAX_WEIGHT)]
+
 
 @dataclass(frozen=True, config=CHECKED)
 class Guardrail:
     """A limit on the change of an objective's rate per session, relative to the current setting's.
 
     The current setting has a change of 0 and holds every guardrail, so that there is always a setting to fall back to.
+    What should grow or shrink belongs into `maximize`.
 
     Attributes:
         objective: name of the objective.
@@ -32,24 +36,13 @@ class Guardrail:
     """
 
     objective: str
-    min_change: float | None = None
-    max_change: float | None = None
+    min_change: Annotated[float, Field(ge=-1.0, le=0.0)] | None = None
+    max_change: Annotated[float, Field(ge=0.0, le=100.0)] | None = None
     confidence: Confidence = 0.95
 
     def __post_init__(self) -> None:
         if self.min_change is None and self.max_change is None:
             raise ValueError(f"guardrail on {self.objective!r}: set min_change, max_change or both")
-        if self.min_change is not None and not -1.0 <= self.min_change <= 0.0:
-            raise ValueError(
-                f"guardrail on {self.objective!r}: min_change: {self.min_change:g} is not from -1 to 0; the current "
-                "setting has a change of 0 and has to hold the guardrail. What should grow belongs into maximize"
-            )
-        if self.max_change is not None and not 0.0 <= self.max_change <= 100.0:
-            raise ValueError(
-                f"guardrail on {self.objective!r}: max_change: {self.max_change:g} is not from 0 to 100; the current "
-                "setting has a change of 0 and has to hold the guardrail. What should shrink belongs into maximize, "
-                "with a negative weight"
-            )
 
     @property
     def limits(self) -> str:
@@ -81,17 +74,14 @@ class SearchSpace:
         ('alpha', 'weight of comment')
     """
 
-    alpha: tuple[float, float] | None = (0.0, 1.0)
-    lambda_: tuple[float, float] | None = None
+    alpha: tuple[_Alpha, _Alpha] | None = (0.0, 1.0)
+    lambda_: tuple[_Lambda, _Lambda] | None = None
     weights: dict[str, Annotated[float, Field(gt=1.0, le=MAX_FACTOR)]] = Field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.alpha is not None and not 0.0 <= self.alpha[0] < self.alpha[1] <= 1.0:
-            raise ValueError(f"search.alpha: {self.alpha} is not a range within 0 to 1, lower end first")
-        if self.lambda_ is not None and not 0.0 < self.lambda_[0] < self.lambda_[1] <= MAX_WEIGHT:
-            raise ValueError(
-                f"search.lambda_: {self.lambda_} is not a range above 0 and up to {MAX_WEIGHT:g}, lower end first"
-            )
+        for field, range_ in (("alpha", self.alpha), ("lambda_", self.lambda_)):
+            if range_ is not None and range_[0] >= range_[1]:
+                raise ValueError(f"search.{field}: {range_} is not a range, lower end first")
         if not self.parameters:
             raise ValueError("search: there is nothing to search; set alpha, lambda_ or weights")
 

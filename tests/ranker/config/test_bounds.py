@@ -20,6 +20,7 @@ from ranker.config.objectives import Objective
 from ranker.config.pipeline import PipelineConfig
 from ranker.config.retraining import Retraining
 from ranker.config.towers import Towers
+from ranker.config.tradeoff import Guardrail, TradeOff
 from ranker.config.training import Sampling, Training
 from ranker.config.utility import Utility
 
@@ -32,6 +33,8 @@ VALID: dict[type[Any], dict[str, Any]] = {
     DenseEmbedding: {"name": "text", "size": 2},
     EffectLevel: {"column": "viewer_id"},
     Effects: {"levels": (EffectLevel("viewer_id"),)},
+    Guardrail: {"objective": "click", "min_change": -0.01},
+    TradeOff: {"maximize": {"click": 1.0}},
     PipelineConfig: {
         "name": "tiny",
         "objectives": (Objective("click", "passive"),),
@@ -90,7 +93,11 @@ def test_the_fields_are_found() -> None:
 def test_no_number_is_infinite_or_absurd(part: type[Any], field: str, number: type, in_tuple: bool) -> None:
     absurd = [10**30, -(10**30)] if number is int else [INF, -INF, NAN, 1e30, -1e30]
     for value in absurd:
-        given = ((value, value) if field in ("o_over_e", "slice_o_over_e") else (value,)) if in_tuple else value
+        given = (
+            ((value, value) if field in ("o_over_e", "slice_o_over_e", "alpha", "lambda_") else (value,))
+            if in_tuple
+            else value
+        )
         with pytest.raises(ValidationError) as raised:
             part(**{**VALID.get(part, {}), field: given})
         text = str(raised.value)
