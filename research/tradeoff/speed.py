@@ -45,7 +45,7 @@ def _measured(seed: int) -> float:
         noise / 2,
         np.arange(MEASUREMENTS) // ARMS,
         np.full(MEASUREMENTS, OVERALL),
-        (MEASUREMENTS - 1 - np.arange(MEASUREMENTS)) // ARMS * 1.0,
+        ((MEASUREMENTS - 1 - np.arange(MEASUREMENTS)) // ARMS).astype(np.float64),
     )
     start = time.perf_counter()
     prior = OfflineValues(day, config.objectives, space).prior(metrics, space.spread(6, seed))

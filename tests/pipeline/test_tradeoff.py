@@ -25,15 +25,13 @@ pytestmark = pytest.mark.slow
 
 START = date(2026, 3, 2)
 PARAMETERS = FeedParameters(6_000, 5, START)
-CONFIG = replace(
-    FEED,
-    tradeoff=TradeOff(
-        maximize={"like": 1.0, "comment": 5.0},
-        guardrails=(Guardrail("click", min_change=-0.5),),
-        search=SearchSpace(alpha=(0.0, 1.0), weights={"like": 8.0}),
-        min_viewers=30,
-    ),
+TRADEOFF = TradeOff(
+    maximize={"like": 1.0, "comment": 5.0},
+    guardrails=(Guardrail("click", min_change=-0.5),),
+    search=SearchSpace(alpha=(0.0, 1.0), weights={"like": 8.0}),
+    min_viewers=30,
 )
+CONFIG = replace(FEED, tradeoff=TRADEOFF)
 
 Run = Callable[..., int]
 
@@ -94,7 +92,7 @@ def column(name: str, values: Sequence[object]) -> Callable[[pa.RecordBatch], pa
 
 
 def test_rounds_of_suggest_and_record_end_in_a_report(
-    run: Run, state: Path, log: Path, capsys: pytest.CaptureFixture
+    run: Run, state: Path, log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("suggest", "--arms", 2) == 0
     first = read_arms(state / "arms.json")
@@ -144,7 +142,7 @@ def test_a_day_that_is_recorded_again_replaces_itself(run: Run, state: Path, log
 
 
 def test_new_arms_wait_until_every_arm_has_its_viewers(
-    run: Run, state: Path, log: Path, capsys: pytest.CaptureFixture
+    run: Run, state: Path, log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run("suggest")
     before = files(state)
@@ -171,7 +169,7 @@ def test_what_cannot_be_recorded_gets_one_error_and_changes_nothing(
     run: Run,
     state: Path,
     log: Path,
-    capsys: pytest.CaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     run("suggest")
     show(state, log, 0, change)
@@ -190,7 +188,9 @@ def one_session_per_arm(batch: pa.RecordBatch) -> pa.Array:
     return pa.array(table["session_id"] == kept)
 
 
-def test_a_viewer_with_two_arms_is_an_error(run: Run, state: Path, log: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_viewer_with_two_arms_is_an_error(
+    run: Run, state: Path, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run("suggest", "--arms", 1)
     show(state, log, 0, column("viewer_id", ["v"]))
     assert run("record", "--feed-log", log) == 2
@@ -198,11 +198,11 @@ def test_a_viewer_with_two_arms_is_an_error(run: Run, state: Path, log: Path, ca
 
 
 def test_an_experiment_about_something_else_is_refused(
-    run: Run, state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    run: Run, state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run("suggest")
     before = files(state)
-    other = replace(CONFIG, tradeoff=replace(CONFIG.tradeoff, maximize={"reshare": 1.0}))
+    other = replace(CONFIG, tradeoff=replace(TRADEOFF, maximize={"reshare": 1.0}))
     monkeypatch.setitem(pipeline_config.CONFIGS, "feed", other)
     assert run("suggest") == 2
     assert "this experiment has another tradeoff.maximize than config feed" in capsys.readouterr().err
@@ -211,7 +211,7 @@ def test_an_experiment_about_something_else_is_refused(
 
 @pytest.mark.parametrize("command", [("record", "--feed-log", "log"), ("report",)], ids=lambda command: command[0])
 def test_without_an_experiment_nothing_is_made(
-    command: Sequence[str], run: Run, state: Path, log: Path, capsys: pytest.CaptureFixture
+    command: Sequence[str], run: Run, state: Path, log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_day(log, START, (shown.log for shown in Simulator(PARAMETERS).day(0)))
     options = [str(log) if option == "log" else option for option in command]
@@ -221,7 +221,7 @@ def test_without_an_experiment_nothing_is_made(
 
 
 def test_a_config_without_a_tradeoff_is_an_error(
-    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(pipeline_config.CONFIGS, "feed", replace(CONFIG, tradeoff=None))
     assert run("suggest") == 2
@@ -237,7 +237,7 @@ def test_a_killed_suggest_is_completed_by_the_next_command(run: Run, state: Path
 
 
 def test_offline_estimates_of_a_scored_day(
-    run: Run, state: Path, log: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+    run: Run, state: Path, log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(2):
         write_day(log, START + timedelta(days=number), (shown.log for shown in Simulator(PARAMETERS).day(number)))
@@ -254,7 +254,7 @@ def test_offline_estimates_of_a_scored_day(
     assert "--feed-log and --model belong together" in capsys.readouterr().err
 
 
-def test_nothing_is_shipped_that_was_not_measured(run: Run, state: Path, capsys: pytest.CaptureFixture) -> None:
+def test_nothing_is_shipped_that_was_not_measured(run: Run, state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("suggest")
     before = files(state)
     capsys.readouterr()

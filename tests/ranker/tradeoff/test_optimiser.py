@@ -138,7 +138,11 @@ def test_several_guardrails_hold_together() -> None:
         noise = np.full((1, 4), 0.005)
         nothing = np.zeros(1)
         return Optimiser(
-            SPACE, metrics, Measurements(point, changes, noise**2, 0 * noise, nothing.astype(int), nothing - 1, nothing)
+            SPACE,
+            metrics,
+            Measurements(
+                point, changes, noise**2, 0 * noise, nothing.astype(np.int64), nothing.astype(np.int64) - 1, nothing
+            ),
         )
 
     # Each of three limits holds with a probability between 95 and 98 %: together it is less than 95 %.
