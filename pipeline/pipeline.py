@@ -23,12 +23,12 @@ from components.tower_trainer.component import TowerTrainer
 from components.training_start.component import TrainingStart
 from components.transform.component import Transform
 from pipeline.training_plan import parts_of, recipe
-from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
 from ranker.feed_log.columns import columns_of
 from ranker.identity.code import code_fingerprint
 from ranker.registry.baseline import BaselineChoice
 from ranker.registry.start import NO_VERSION
+from ranker.training.settings import transform_config
 
 
 def create_pipeline(
@@ -124,13 +124,7 @@ def create_pipeline(
         schema=schema.outputs["schema"],
         preprocessing_fn="ranker.features.preprocessing.preprocessing_fn",
         custom_config={
-            "features": to_json(config.features),
-            "keys": to_json(config.keys),
-            "objectives": list(config.objective_names),
-            "categorical_input": config.towers.categorical_embedding_size > 0,
-            "calibrated_by": config.towers.isotonic.by if config.towers.isotonic else None,
-            "examination": to_json(config.examination) if config.examination else None,
-            "randomised": config.exploration.randomised if config.exploration else None,
+            **transform_config(config),
             "code_fingerprint": code_fingerprint("ranker.features.preprocessing"),
         },
         training_start=start.outputs["training_start"],

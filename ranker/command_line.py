@@ -68,6 +68,14 @@ def _without_meaning(found: re.Match[str]) -> str:
     return f"{found[0] * 2}{_NOTHING}"
 
 
+def quiet_tensorflow() -> None:
+    """Keeps TensorFlow's notes about devices and instructions off the terminal, unless the user has set a level.
+
+    Only for a command line, and before TensorFlow is imported.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
 def day(text: str) -> date:
     """A day, as the type of an option."""
     try:

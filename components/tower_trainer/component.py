@@ -21,6 +21,7 @@ class TowerTrainerSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         "objectives": component_spec.ExecutionParameter(type=str),
         "features": component_spec.ExecutionParameter(type=str),
+        "keys": component_spec.ExecutionParameter(type=str),
         "towers": component_spec.ExecutionParameter(type=str),
         "training": component_spec.ExecutionParameter(type=str),
         "retraining": component_spec.ExecutionParameter(type=str),
@@ -63,8 +64,7 @@ class TowerTrainer(base_component.BaseComponent):
         forest: the forest that encoded them.
         transform_graph: Transform's graph.
         schema: the feed log's schema.
-        config: objectives, features, towers, training, retraining, examination, utility and serving are
-            used.
+        config: objectives, features, keys, towers, training, retraining, examination, utility and serving are used.
         eval_day: the held-out day, YYYY-MM-DD or another form that `ranker.feed_log.day` reads; written into the
             manifest.
         recipe: fingerprint of the config, schema and code of the training (`ranker.identity.recipe`). Together with the
@@ -100,6 +100,7 @@ class TowerTrainer(base_component.BaseComponent):
                 training_start=training_start,
                 objectives=to_json(config.objectives),
                 features=to_json(config.features),
+                keys=to_json(config.keys),
                 towers=to_json(config.towers),
                 training=to_json(config.training),
                 retraining=to_json(config.retraining),

@@ -373,6 +373,8 @@ class Evaluation:
 
     def _headline(self) -> str:
         blessed_or_not = "Blessed" if self.blessed else "Not blessed"
+        if self.blessed and not self.verdicts and not self.slice_verdicts:
+            blessed_or_not = "No gate"
         baseline = f"compared with version {self.baseline.version}" if self.compared else "no baseline"
         return (
             f"{blessed_or_not}: {self.impressions:,} impressions, {100 * self.confidence:g} % intervals over viewers, "

@@ -239,10 +239,12 @@ class FeedRanker(tf.Module):
         return self._as_scores(self._examined(relevance, by, tensors))
 
     def _rank(self, tensors: Tensors, xla: bool = False) -> Scores:
+        # No assignment in the expression: TensorFlow's AutoGraph cannot read one, and warns.
+        given = [(objective, weight_name(objective.name)) for objective in self._objectives]
         weights = {
             objective.name: check_range(name, tensors[name], *objective.weight_range)
-            for objective in self._objectives
-            if (name := weight_name(objective.name)) in tensors
+            for objective, name in given
+            if name in tensors
         }
         relevance, _ = self._relevance(xla)(self._features.of_tensors(tensors), self._raw.ids_of(tensors))
         score = utility_score(

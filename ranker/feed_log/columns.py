@@ -62,19 +62,29 @@ def check_schema(path: str, schema: pa.Schema, columns: Sequence[LogColumn]) -> 
     Raises:
         FeedLogError: naming the file, the columns at fault, what was found and what is accepted.
     """
-    missing = [column.name for column in columns if column.name not in schema.names]
+    check_names(path, schema, [column.name for column in columns])
+    for column in columns:
+        found, kind = schema.field(column.name).type, column_kind(column.kind)
+        if not kind.accepts(found):
+            raise FeedLogError(f"{path}: {kind.name} column {column.name!r} is {found}; accepted are {kind.accepted}")
+
+
+def check_names(path: str, schema: pa.Schema, names: Sequence[str]) -> None:
+    """Checks that a file has one column of each of these names.
+
+    Raises:
+        FeedLogError: naming the file, the columns that are missing, similar names, and the columns that it has; or a
+            column that stands there more than once.
+    """
+    missing = [name for name in names if name not in schema.names]
     if missing:
         described = ", ".join(f"{name!r}{_suggestion(name, schema.names)}" for name in missing[:_MOST_MISSING_SHOWN])
         more = len(missing) - _MOST_MISSING_SHOWN
         others = f" and {more} others" if more > 0 else ""
         raise FeedLogError(f"{path}: no column {described}{others}; it has {', '.join(schema.names)}")
-    for column in columns:
-        index = schema.get_field_index(column.name)
-        if index < 0:
-            raise FeedLogError(f"{path}: column {column.name!r} stands there more than once")
-        found, kind = schema.field(index).type, column_kind(column.kind)
-        if not kind.accepts(found):
-            raise FeedLogError(f"{path}: {kind.name} column {column.name!r} is {found}; accepted are {kind.accepted}")
+    for name in names:
+        if schema.get_field_index(name) < 0:
+            raise FeedLogError(f"{path}: column {name!r} stands there more than once")
 
 
 def _suggestion(name: str, names: Sequence[str]) -> str:

@@ -25,17 +25,19 @@ def read_unit(unit: WorkUnit, columns: Sequence[LogColumn], batch_rows: int = BA
     names = [column.name for column in columns]
     row = unit.first_row
     try:
-        for batch in _batches(unit, names, batch_rows):
+        for batch in parquet_batches(unit.path, names, batch_rows, unit.row_groups):
             yield pa.RecordBatch.from_arrays(
-                [_converted(unit.path, row, column, batch.column(column.name)) for column in columns], names
+                [converted(unit.path, row, column, batch.column(column.name)) for column in columns], names
             )
             row += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise FeedLogError(f"{unit.path}: cannot be read beyond row {row}: {error}") from error
 
 
-def _batches(unit: WorkUnit, names: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
-    """The rows of a unit as they are in the file.
+def parquet_batches(
+    path: str, names: Sequence[str], batch_rows: int = BATCH_ROWS, row_groups: Sequence[int] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a file's row groups, of all of them by default, as they are in the file.
 
     Arrow cannot read some valid columns in the Arrow types that their writer noted: a fixed-size list that is null
     somewhere, and lists of a dictionary-encoded type in several row groups. From such a column on, the rows are read in
@@ -45,8 +47,8 @@ def _batches(unit: WorkUnit, names: list[str], batch_rows: int) -> Iterator[pa.R
     for arrow_types in (True, False):
         skip = done
         try:
-            with open_parquet(unit.path, arrow_types) as file:
-                for batch in file.iter_batches(batch_rows, row_groups=unit.row_groups, columns=names):
+            with open_parquet(path, arrow_types) as file:
+                for batch in file.iter_batches(batch_rows, row_groups=row_groups, columns=list(names)):
                     if skip < batch.num_rows:
                         yield batch.slice(skip)
                         done += batch.num_rows - skip
@@ -57,7 +59,18 @@ def _batches(unit: WorkUnit, names: list[str], batch_rows: int) -> Iterator[pa.R
                 raise
 
 
-def _converted(path: str, first_row: int, column: LogColumn, values: pa.Array) -> pa.ListArray:
+def converted(path: str, first_row: int, column: LogColumn, values: pa.Array) -> pa.ListArray:
+    """A column as lists, one per row.
+
+    Args:
+        path: of the file, for the message.
+        first_row: index of the first of these rows in the file.
+        column: what the column is.
+        values: [rows].
+
+    Raises:
+        FeedLogError: a value that the column may not hold; the message names file, column and row.
+    """
     try:
         return to_lists(column, values)
     except BadValueError as error:

@@ -1,20 +1,17 @@
 """Writes the shards of one work unit, each atomically."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 import tensorflow as tf
 
+from ranker.ahead import one_ahead
 from ranker.features.log_column import LogColumn
 from ranker.feed_log.planning import WorkUnit
 from ranker.feed_log.reading import read_unit
 from ranker.feed_log.tf_example import encode_examples
 from ranker.files import atomic_file
 from ranker.storage import join
-
-T = TypeVar("T")
 
 
 def shard_name(shard: int, shards: int) -> str:
@@ -45,7 +42,7 @@ def write_unit(
             seen(batch)
         return encode_examples(batch)
 
-    encoded = _one_ahead(map(encode, read_unit(unit, columns)))
+    encoded = one_ahead(map(encode, read_unit(unit, columns)))
     pending = next(encoded)
     for i in range(unit.shards):
         name = shard_name(unit.first_shard + i, unit.shards_in_split)
@@ -67,13 +64,3 @@ def write_unit(
 def _write(writer: tf.io.TFRecordWriter, examples: pa.BinaryArray) -> None:
     for example in examples.to_pylist():
         writer.write(example)
-
-
-def _one_ahead(items: Iterator[T]) -> Iterator[T]:
-    """The same items, the next one made in a second thread while the present one is used."""
-    end = object()
-    with ThreadPoolExecutor(1) as pool:
-        upcoming = pool.submit(next, items, end)
-        while (item := upcoming.result()) is not end:
-            upcoming = pool.submit(next, items, end)
-            yield item  # type: ignore[misc]

@@ -1,17 +1,14 @@
 """One shard of transformed examples in, one shard of leaf examples out."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
 
+from ranker.ahead import one_ahead
 from ranker.files import atomic_file
 from ranker.forest.encode import RowEncoder, check_rows
 from ranker.forest.traverse import Traversal
 from ranker.storage import filesystem_of
 from ranker.tfrecords import Block, read_blocks
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ def encode_shard(shard: Shard, traversal: Traversal) -> int:
     encoder = RowEncoder(traversal)
     rows = 0
     try:
-        encoded = _ahead((len(block.begin), encoder(block)) for block in _ahead(_blocks(shard.source)))
+        encoded = one_ahead((len(block.begin), encoder(block)) for block in one_ahead(_blocks(shard.source)))
         with (
             atomic_file(shard.target, scratch=shard.scratch, durable=False) as path,
             path.open("wb") as file,
@@ -69,13 +66,3 @@ def _blocks(file: str) -> Iterator[Block]:
     files, path = filesystem_of(file)
     with files.open_input_stream(path, compression="gzip" if gzipped else None) as stream:
         yield from read_blocks(stream, verify=not gzipped)
-
-
-def _ahead(items: Iterator[T]) -> Iterator[T]:
-    """The same items, the next one made in another thread while the present one is used."""
-    end = object()
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, items, end)
-        while (item := coming.result()) is not end:
-            coming = pool.submit(next, items, end)
-            yield item  # type: ignore[misc]

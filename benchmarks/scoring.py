@@ -1,0 +1,103 @@
+"""Batch scoring compared with the model's graph on batches that are ready in memory.
+
+    uv run python -m benchmarks.scoring [--quick] [--json FILE]
+
+Ours is what `python -m ranker.score` does after it has loaded the model: Parquet files in, files of scores out. The
+rival calls the same signature on the same rows, already encoded as tf.Examples, and drops what it returns. So the
+figure tells what reading, converting and writing cost beside the model. The model is that of the built-in feed's
+config, trained on a few rows, as a forest's and a network's size decide how long a row takes.
+"""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import tensorflow as tf
+from rich.console import Console
+
+import ranker
+from benchmarks.harness import Figure, alternate, parse_options, report
+from datasets.synthetic import generate
+from pipeline_config import FEED
+from ranker.export.names import EXAMPLES, SERVING_DEFAULT
+from ranker.scoring.files import plan_files, score_files
+from ranker.scoring.loading import LoadedModel, load_model
+from ranker.scoring.patterns import input_files
+
+DAYS, ROWS, QUICK_ROWS = 3, 40_000, 3_000
+TARGET = 0.8
+_ROUNDS, _QUICK_ROUNDS = 5, 2
+_QUICK_TREES = 60
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the benchmark."""
+    options = parse_options("Batch scoring compared with the model's graph on ready batches.", arguments)
+    console = Console()
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        console.print("preparing: a feed log and a model")
+        model = _prepare(work, options.quick)
+        report("Batch scoring", [measure(model, work, options.quick)], options, console)
+    return 0
+
+
+def measure(model: LoadedModel, work: Path, quick: bool) -> Figure:
+    """Rows per second of batch scoring and of the graph alone, interleaved."""
+    scorer = model.scorer
+    plans = plan_files(scorer, input_files(str(work / "feed_log" / "day-*" / "*.parquet")))
+    rows = sum(plan.rows for plan in plans)
+    ready = _ready_batches(model, [plan.file.path for plan in plans])
+    signature = tf.saved_model.load(str(model.folder)).signatures[SERVING_DEFAULT]
+
+    def call_graph() -> None:
+        for batch in ready:
+            signature(**{EXAMPLES: batch})
+
+    def score() -> None:
+        shutil.rmtree(work / "scores", ignore_errors=True)
+        score_files(scorer, plans, work / "scores")
+
+    call_graph()  # the first call of a signature prepares it
+    score()
+    seconds = alternate({"ours": score, "graph": call_graph}, _QUICK_ROUNDS if quick else _ROUNDS)
+    return Figure(
+        "batch_scoring_over_graph",
+        rows / seconds["ours"],
+        rows / seconds["graph"],
+        "rows/s",
+        TARGET,
+        note=f"{rows:,} rows in {len(plans)} files, {scorer.batch_rows:,} rows per call",
+    )
+
+
+def _ready_batches(model: LoadedModel, paths: Sequence[str]) -> list[tf.Tensor]:
+    scorer, batches = model.scorer, []
+    for path in paths:
+        table = pq.read_table(path)
+        columns = scorer.check(path, table.schema)
+        table = table.select([column.name for column in columns])
+        encoded = [scorer.examples(batch, columns, path) for batch in table.to_batches(scorer.batch_rows)]
+        batches += [tf.constant(examples.to_numpy(zero_copy_only=False)) for examples in encoded]
+    return batches
+
+
+def _prepare(work: Path, quick: bool) -> LoadedModel:
+    rows = QUICK_ROWS if quick else ROWS
+    generate(work / "feed_log", days=DAYS, impressions_per_day=rows, seed=1)
+    generate(work / "training_log", days=2, impressions_per_day=min(rows, 10_000), seed=2)
+    config = FEED
+    if quick:
+        config = replace(
+            FEED, forest=replace(FEED.forest, trees=_QUICK_TREES), training=replace(FEED.training, epochs=1)
+        )
+    ranker.train(config, work / "training_log", folder=work / "model")
+    return load_model(work / "model")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

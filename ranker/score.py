@@ -1,0 +1,105 @@
+"""Scores Parquet files with a pushed model: `python -m ranker.score --model DIR --input PATTERN --output DIR`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ranker.command_line import (
+    UsageError,
+    location,
+    make_console,
+    print_error,
+    quiet_tensorflow,
+    writable_location,
+)
+from ranker.progress_bar import shown_progress
+from ranker.scoring.patterns import input_files
+from ranker.storage import exists
+
+_USAGE = 2
+
+_DESCRIPTION = """\
+Scores the rows of Parquet files with a pushed model. For each file of PATTERN, DIR gets a file of the same name below
+the pattern's first wildcard, with the same number of rows in the same order: the keys of the impression, `score` (the
+utility that the model ranks by), and the probability of each objective. DIR appears when all files are complete.
+"""
+
+_EPILOG = """\
+The input needs the model's feature columns, in the types that a feed log may have. Exposure columns are read where
+they are there; labels are not read.
+
+exit status:
+  0  all files are scored
+  2  the command, the model or the input cannot be used, or the output exists; the line says why, and nothing is written
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns 0, or 2 after an error, which it prints in one line."""
+    options = _parser().parse_args(arguments)
+    try:
+        place = writable_location("--output", options.output)
+        if exists(place):
+            raise UsageError(f"--output {place}: it is already there; choose a new folder, or delete this one")
+        return _score(str(options.model), options.input, place, options.keep)
+    except (OSError, ValueError) as error:
+        print_error(error)
+        return _USAGE
+
+
+def _score(model: str, pattern: str, output: Path | str, keep: list[str] | None) -> int:
+    files = input_files(pattern)
+    quiet_tensorflow()
+    # TensorFlow takes seconds to import; a wrong command is refused before.
+    from ranker.scoring.files import plan_files, score_files
+    from ranker.scoring.loading import load_model
+
+    loaded = load_model(model)
+    plans = plan_files(loaded.scorer, files, keep)
+    console = make_console(stderr=True)
+    with shown_progress(console):
+        scored = score_files(loaded.scorer, plans, output)
+    speed = f", {scored.rows / scored.seconds:,.0f} rows/s" if scored.rows else ""
+    console.print(
+        f"scored {scored.rows:,} rows of {scored.files:,} files with {loaded.location} in {scored.seconds:.1f} s"
+        f"{speed}; the scores are in {output}",
+        markup=False,
+        soft_wrap=True,
+    )
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m ranker.score",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--model",
+        required=True,
+        type=location,
+        metavar="DIR",
+        help="a version of a pushed model, or a push destination for its newest version; a path or a URI",
+    )
+    parser.add_argument(
+        "--input",
+        required=True,
+        metavar="PATTERN",
+        help="the files, such as 'feed_log/day-*/*.parquet'; a folder stands for all Parquet files below it",
+    )
+    parser.add_argument("--output", required=True, type=location, metavar="DIR", help="a new folder for the scores")
+    parser.add_argument(
+        "--keep",
+        nargs="+",
+        metavar="COLUMN",
+        help="columns of the input that the output has too (default: session, viewer, item and timestamp of the "
+        "model's config, where the input has them)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

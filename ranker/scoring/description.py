@@ -1,0 +1,96 @@
+"""What a model's manifest tells about its columns and objectives."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from ranker.config.columns import Features, Keys
+from ranker.config.documents import from_json
+from ranker.config.objectives import Objective
+from ranker.config.utility import Utility
+from ranker.features.log_column import LogColumn
+from ranker.features.registry import exposure_kinds, feature_kinds
+from ranker.registry.manifest import Manifest
+
+T = TypeVar("T")
+
+
+class ModelError(ValueError):
+    """A folder holds no model that can be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """A model's columns and objectives.
+
+    Attributes:
+        manifest: of the model.
+        objectives: in the order of the config.
+        features: the columns that it reads.
+        keys: the columns that identify an impression.
+        utility: the trade-off of a ranking that names none.
+    """
+
+    manifest: Manifest
+    objectives: tuple[Objective, ...]
+    features: Features
+    keys: Keys
+    utility: Utility
+
+    @staticmethod
+    def of(manifest: Manifest, where: str) -> "Description":
+        """Reads the manifest.
+
+        Args:
+            manifest: of a model.
+            where: the model's folder, for the message.
+
+        Raises:
+            ModelError: the manifest lacks objectives or features, or they are of another version of this project.
+        """
+        objectives = _part(tuple[Objective, ...], "objectives", manifest, where)
+        features = _part(Features, "features", manifest, where)
+        if objectives is None or features is None:
+            raise ModelError(f"{where}: its manifest names no objectives and features; train the model again")
+        return Description(
+            manifest,
+            objectives,
+            features,
+            # A manifest of an earlier version of this project has no keys.
+            _part(Keys, "keys", manifest, where) or Keys(),
+            _part(Utility, "utility", manifest, where) or Utility(),
+        )
+
+    @property
+    def objective_names(self) -> tuple[str, ...]:
+        """The objectives' names, in the order of the config."""
+        return tuple(objective.name for objective in self.objectives)
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The columns that identify an impression."""
+        return (self.keys.session, self.keys.viewer, self.keys.item, self.keys.timestamp)
+
+    @property
+    def feature_columns(self) -> tuple[LogColumn, ...]:
+        """The columns that every row needs."""
+        return tuple(kind.log_column for _, kind in feature_kinds(self.features))
+
+    @property
+    def exposure_columns(self) -> tuple[LogColumn, ...]:
+        """The columns that are read where a table has them."""
+        return tuple(kind.log_column for _, kind in exposure_kinds(self.features))
+
+
+def _part(kind: type[T], name: str, manifest: Manifest, where: str) -> T | None:
+    values: Any = manifest.config.get(name)
+    if values is None:
+        return None
+    try:
+        return from_json(kind, json.dumps(values))
+    except ValidationError as error:
+        raise ModelError(
+            f"{where}: the {name} in its manifest are of another version of this project: {error.errors()[0]['msg']}"
+        ) from None

@@ -1,0 +1,117 @@
+"""Evaluates a model on tables whose rows have the outcomes."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from ranker.config.gates import Gates
+from ranker.evaluation.accumulator import Accumulator
+from ranker.evaluation.batch_columns import read_labels, read_strings
+from ranker.evaluation.buckets import viewer_groups
+from ranker.evaluation.evaluation import Baseline, Evaluation, Sessions
+from ranker.evaluation.gates import judge
+from ranker.evaluation.session_rows import session_hashes
+from ranker.evaluation.session_sums import UtilityWeights
+from ranker.evaluation.summary import BASELINE, CANDIDATE, summarize
+from ranker.features.categorical import CategoricalKind
+from ranker.features.keys_and_labels import IdKind, ObjectiveKind
+from ranker.features.log_column import LogColumn
+from ranker.feed_log.columns import check_schema
+from ranker.feed_log.reading import converted
+from ranker.scoring.loading import LoadedModel
+from ranker.scoring.tables import TABLE, column_names, to_arrow
+
+if TYPE_CHECKING:
+    from ranker.scoring.tables import AnyTable
+
+
+def evaluate_tables(
+    model: LoadedModel,
+    tables: "Iterable[AnyTable]",
+    baseline: LoadedModel | None = None,
+    slices: Sequence[Sequence[str]] = (),
+    gates: Gates | None = None,
+) -> Evaluation:
+    """The evaluation of a model on the rows of all tables, one of which is in memory at a time.
+
+    Args:
+        model: the candidate.
+        tables: impressions with features, outcomes, session and viewer.
+        baseline: a model to compare with.
+        slices: columns whose values are evaluated by themselves.
+        gates: limits to judge by; None judges nothing, and gives the intervals a confidence of 95 %.
+
+    Raises:
+        FeedLogError: a column is missing, has a wrong type, or has a value that it may not hold.
+        ValueError: there are no rows, or the baseline predicts none of the objectives.
+    """
+    candidate = model.description
+    names = candidate.objective_names
+    compared: tuple[str, ...] = ()
+    if baseline is not None:
+        compared = tuple(name for name in names if name in baseline.description.objective_names)
+        if not compared:
+            raise ValueError(
+                f"{baseline.location} predicts {', '.join(baseline.description.objective_names)} and none of "
+                f"{', '.join(names)}"
+            )
+    specs = tuple(tuple(spec) for spec in slices)
+    models = (CANDIDATE, BASELINE) if baseline is not None else (CANDIDATE,)
+    accumulator = Accumulator(models, UtilityWeights.of(candidate.utility, candidate.objectives), specs)
+    for table in tables:
+        _add(accumulator, model, baseline, table)
+    if not accumulator.impressions:
+        raise ValueError(f"{TABLE} has no rows to evaluate")
+    if accumulator.invalid[0].any():
+        raise ValueError(f"{model.location}: it predicted values that are not probabilities")
+    confidence = (gates or Gates()).confidence
+    measured = list(summarize(accumulator, confidence, compared))
+    verdicts = judge(measured, gates, first=baseline is None) if gates is not None else []
+    lacks = tuple(name for name in names if name not in compared) if baseline is not None else ()
+    return Evaluation.of(
+        measured,
+        verdicts,
+        Baseline(baseline.location, lacks=lacks) if baseline is not None else Baseline(),
+        confidence,
+        Sessions.of(accumulator),
+        accumulator.index.too_many,
+    )
+
+
+def _add(accumulator: Accumulator, model: LoadedModel, baseline: LoadedModel | None, table: "AnyTable") -> None:
+    description = model.description
+    columns = {column for spec in accumulator.index.specs for column in spec}
+    known = [
+        *(LogColumn(name, ObjectiveKind.name) for name in description.objective_names),
+        *(LogColumn(name, IdKind.name) for name in (description.keys.viewer, description.keys.session)),
+        *(LogColumn(name, CategoricalKind.name) for name in sorted(columns)),
+    ]
+    loaded = [model] if baseline is None else [model, baseline]
+    there = column_names(table)
+    wanted = [column.name for one in loaded for column in one.scorer.columns_in(there)]
+    read = to_arrow(table, dict.fromkeys((*(column.name for column in known), *wanted)))
+    check_schema(TABLE, read.schema, known)
+    scores = [one.scorer.table(read, TABLE) for one in loaded]
+    if not read.num_rows:
+        return
+    [batch] = read.combine_chunks().to_batches()
+    lists = pa.RecordBatch.from_arrays(
+        [converted(TABLE, 0, column, batch.column(column.name)) for column in known], [column.name for column in known]
+    )
+    labels = read_labels(lists, description.objective_names)
+    predictions = np.full((len(loaded), len(description.objectives), read.num_rows), np.nan)
+    for m, one in enumerate(loaded):
+        theirs = one.description.objective_names
+        for o, name in enumerate(description.objective_names):
+            if name in theirs:
+                predictions[m, o] = scores[m].probabilities[theirs.index(name)]
+    accumulator.add(
+        np.stack([labels[name] for name in description.objective_names]) == 1,
+        predictions,
+        viewer_groups(read_strings(lists, description.keys.viewer)),
+        session_hashes(read_strings(lists, description.keys.session)),
+        {name: read_strings(lists, name) for name in columns},
+        np.stack([score.examination.astype(np.float64) for score in scores]),
+    )

@@ -1,0 +1,152 @@
+"""Calls a loaded model on batches of a table's rows."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from ranker import keys
+from ranker.ahead import one_ahead
+from ranker.export.names import EXAMPLES, SERVING_DEFAULT
+from ranker.export.row_limit import row_limit
+from ranker.features.log_column import LogColumn
+from ranker.feed_log.columns import check_schema
+from ranker.feed_log.reading import converted
+from ranker.feed_log.tf_example import encode_examples
+from ranker.scoring.description import Description, ModelError
+
+Floats = NDArray[np.float32]
+
+_MOST_ROWS = 8192
+"""Rows of a call. More rows are not faster, and take more memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What a model says of some rows.
+
+    Attributes:
+        probabilities: float32 [objectives, rows], at the exposure in the rows where the model has an exposure model.
+        examination: float32 [rows], the factor of the probabilities that exposure makes; 1 without an exposure model.
+    """
+
+    probabilities: Floats
+    examination: Floats
+
+    @property
+    def relevance(self) -> Floats:
+        """The probabilities without the effect of exposure, which rankings use, [objectives, rows]."""
+        return self.probabilities / self.examination
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self.probabilities.shape[1]
+
+    @staticmethod
+    def joined(parts: Sequence["Scores"], objectives: int) -> "Scores":
+        """The rows of all parts, one part after the other."""
+        none = Scores(np.zeros((objectives, 0), np.float32), np.zeros(0, np.float32))
+        parts = [none, *parts]
+        return Scores(
+            np.concatenate([part.probabilities for part in parts], axis=1),
+            np.concatenate([part.examination for part in parts]),
+        )
+
+
+class Scorer:
+    """Scores rows by the signature `serving_default`, as a server does.
+
+    Args:
+        model: what `tf.saved_model.load` returned.
+        description: of the model.
+        max_rows: the model's limit of rows per call; None if unknown.
+    """
+
+    def __init__(self, model: Any, description: Description, max_rows: int | None) -> None:
+        # The signature works only as long as the model that it is part of exists.
+        self._model = model
+        self._score = model.signatures[SERVING_DEFAULT]
+        self.description = description
+        self.batch_rows = min(_MOST_ROWS, max_rows or _MOST_ROWS)
+        missing = set(description.objective_names) - set(self._score.structured_outputs)
+        if missing:
+            raise ModelError(f"the model predicts no {', '.join(sorted(missing))}, which its manifest names")
+
+    def columns_in(self, names: Iterable[str]) -> tuple[LogColumn, ...]:
+        """The columns that are read of a table with these columns: all features, and the exposure that it has."""
+        there = set(names)
+        description = self.description
+        return (
+            *description.feature_columns,
+            *(column for column in description.exposure_columns if column.name in there),
+        )
+
+    def check(self, where: str, schema: pa.Schema) -> tuple[LogColumn, ...]:
+        """The columns that are read of a table.
+
+        Args:
+            where: the table, for the message.
+            schema: of the table.
+
+        Raises:
+            FeedLogError: a column is missing, or has a type that its kind does not accept.
+        """
+        columns = self.columns_in(schema.names)
+        check_schema(where, schema, columns)
+        return columns
+
+    def examples(
+        self, batch: pa.RecordBatch, columns: Sequence[LogColumn], where: str, first_row: int = 0
+    ) -> pa.BinaryArray:
+        """The rows as serialised tf.Examples, as FeedLogGen makes them.
+
+        Args:
+            batch: rows of a table.
+            columns: from `check`.
+            where: the table, for the message.
+            first_row: index of the first row within the table, for the message.
+
+        Raises:
+            FeedLogError: a value that its column may not hold.
+        """
+        lists = [converted(where, first_row, column, batch.column(column.name)) for column in columns]
+        return encode_examples(pa.RecordBatch.from_arrays(lists, [column.name for column in columns]))
+
+    def __call__(self, examples: pa.BinaryArray) -> Scores:
+        """Scores at most `batch_rows` serialised tf.Examples."""
+        outputs = self._score(**{EXAMPLES: tf.constant(examples.to_numpy(zero_copy_only=False))})
+        return _scores(outputs, self.description.objective_names, len(examples))
+
+    def table(self, table: pa.Table, where: str) -> Scores:
+        """Scores the rows of a table in memory.
+
+        Raises:
+            FeedLogError: a column is missing, has a wrong type, or has a value that it may not hold.
+        """
+        columns = self.check(where, table.schema)
+        encoded = one_ahead(self._encoded(table, columns, where))
+        return Scores.joined([self(examples) for examples in encoded], len(self.description.objectives))
+
+    def _encoded(self, table: pa.Table, columns: Sequence[LogColumn], where: str) -> Iterator[pa.BinaryArray]:
+        done = 0
+        for batch in table.to_batches(self.batch_rows):
+            if batch.num_rows:
+                yield self.examples(batch, columns, where, done)
+                done += batch.num_rows
+
+
+def _scores(outputs: Mapping[str, Any], objectives: Sequence[str], rows: int) -> Scores:
+    given = {name: np.asarray(tensor).reshape(rows) for name, tensor in outputs.items()}
+    return Scores(
+        np.stack([given[name] for name in objectives]), given.get(keys.EXAMINATION, np.ones(rows, np.float32))
+    )
+
+
+def limit_of(signatures: Mapping[str, Any]) -> int | None:
+    """The rows that a call may have, of a SavedModel's signatures by name."""
+    return row_limit(signatures[SERVING_DEFAULT]) if SERVING_DEFAULT in signatures else None

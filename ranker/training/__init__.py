@@ -1,0 +1,1 @@
+"""The steps of a training without TFX, which the pipeline's components and the Python API share."""

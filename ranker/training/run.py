@@ -1,0 +1,173 @@
+"""One training from a feed log to a model, in this process: what the pipeline does from FeedLogGen to TowerTrainer.
+
+The days are cut into the same shards, and each step calls the code that the pipeline's component of that step calls. So
+the model predicts what the pipeline's does. Nothing is validated against the schema's limits, evaluated or published.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from ranker.config.pipeline import PipelineConfig
+from ranker.examples import example_files
+from ranker.features.preprocessing import preprocessing_fn
+from ranker.features.representation import add_tensor_representations
+from ranker.features.transform import SplitFiles, analyse_and_transform
+from ranker.feed_log.columns import LogColumns, columns_of
+from ranker.feed_log.fingerprint import source_fingerprint
+from ranker.feed_log.layout import window_days
+from ranker.feed_log.planning import WindowPlan, plan_window
+from ranker.feed_log.shards import write_unit
+from ranker.forest.leaf_shards import Shard, encode_shard
+from ranker.forest.model import Forest
+from ranker.forest.rows import forest_rows
+from ranker.forest.train import train_forest
+from ranker.forest.traverse import Traversal
+from ranker.identity.code import PROJECT_ROOT, code_fingerprint
+from ranker.identity.compatibility import warm_start_parts
+from ranker.identity.recipe import recipe_fingerprint
+from ranker.identity.training import identify
+from ranker.progress import ProgressReporter
+from ranker.registry.plan import StartPlan
+from ranker.towers.history import TrainingHistory
+from ranker.training.settings import manifest_config, settings_of, transform_config
+from ranker.training.towers import TowerData, TrainingRecord, fit_and_export
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """A finished training.
+
+    Attributes:
+        history: of the towers.
+        rows_per_day: rows of each day that was read, oldest first; the last one is the held-out day.
+        warnings: what is unusual about the feed log, one sentence each.
+    """
+
+    history: TrainingHistory
+    rows_per_day: dict[date, int]
+    warnings: tuple[str, ...]
+
+
+def run_training(config: PipelineConfig, feed_log: str | Path, day: date, folder: str) -> TrainingRun:
+    """Trains a model on the days before `day` and writes it.
+
+    Args:
+        config: of a pipeline. Its Beam arguments, gates and settings of clusters have no effect.
+        feed_log: the folder of day folders, a path or URI.
+        day: the held-out day; the `train_days` before it are trained on.
+        folder: the new folder of the model.
+
+    Raises:
+        FeedLogError: the feed log is invalid.
+        ValueError: config, schema and feed log do not belong together, or the config trains on several machines.
+        TrainingDivergedError: the loss became NaN or infinite, or exploded.
+        FileExistsError: there is something at `folder` already.
+        OSError: the schema cannot be read.
+    """
+    if config.forest.dask or config.training.strategy != "one_device":
+        raise ValueError(
+            f"config {config.name!r}: forest.dask and training.strategy train on several machines or devices, which "
+            "only the pipeline does"
+        )
+    columns = columns_of(config.objective_names, config.features, config.keys, config.timestamps, config.exploration)
+    schema_text = (PROJECT_ROOT / config.schema).read_text()
+    schema = _schema(schema_text, columns, config.schema)
+    data = source_fingerprint(feed_log, window_days(day, config.train_days))
+    plan = plan_window(feed_log, day, config.train_days, columns)
+    with tempfile.TemporaryDirectory(prefix="feed-ranker-training-") as scratch:
+        history = _train(config, schema, schema_text, data, plan, day, Path(scratch), columns, folder)
+    return TrainingRun(history, plan.rows_per_day, plan.warnings)
+
+
+def _train(
+    config: PipelineConfig,
+    schema: schema_pb2.Schema,
+    schema_text: str,
+    data: str,
+    plan: WindowPlan,
+    day: date,
+    work: Path,
+    columns: LogColumns,
+    folder: str,
+) -> TrainingHistory:
+    temporary = work / "temporary"
+    temporary.mkdir()
+    examples, transformed, leaves = (_made(work / name) for name in ("examples", "transformed", "leaves"))
+    units = [unit for unit in plan.units if unit.split == "train"]
+    for unit in _reported("reading the feed log", units):
+        write_unit(unit, columns.columns, str(examples), str(temporary))
+
+    graph = str(work / "transform_graph")
+    analyse_and_transform(
+        partial(preprocessing_fn, custom_config=transform_config(config)),
+        config.features,
+        "train",
+        schema,
+        [SplitFiles("train", f"{examples}/*", f"{transformed}/transformed_examples")],
+        graph,
+        lambda: beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])),
+        str(temporary),
+    )
+
+    forest_folder = str(work / "forest")
+    files = example_files(str(transformed))
+    rows = forest_rows(files, len(config.features.forest_names), len(config.objectives))
+    forest, _ = train_forest(rows, config.forest, config.features.forest_names, config.objective_names)
+    forest.save(forest_folder)
+
+    traversal = Traversal(Forest.load(forest_folder))
+    for i, file in enumerate(_reported("encoding leaves", files)):
+        target = str(leaves / f"leaf_examples-{i:05d}-of-{len(files):05d}")
+        encode_shard(Shard(file, target, str(temporary)), traversal)
+
+    recipe = recipe_fingerprint(config, schema_text, code_fingerprint("ranker.training.run"))
+    record = TrainingRecord(
+        identify(day, recipe, data, "cold"),
+        manifest_config(config),
+        sorted(one.isoformat() for one in plan.rows_per_day if one != day),
+        warm_start_parts(config, schema_text),
+    )
+    history = fit_and_export(
+        settings_of(config),
+        TowerData(example_files(str(leaves)), forest_folder, graph, schema),
+        record,
+        folder,
+        StartPlan("cold", "it was trained by the Python API"),
+    )
+    assert history is not None  # one process is the chief
+    return history
+
+
+def _schema(text: str, columns: LogColumns, path: str) -> schema_pb2.Schema:
+    """The curated schema, as the pipeline's SchemaImporter writes it."""
+    try:
+        schema: schema_pb2.Schema = text_format.Parse(text, schema_pb2.Schema())
+    except text_format.ParseError as error:
+        raise ValueError(f"{path}: not a schema: {error}") from None
+    add_tensor_representations(schema, columns.columns)
+    return schema
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def _reported(what: str, items: Sequence[T]) -> Iterator[T]:
+    """The items; progress is reported after each."""
+    progress = ProgressReporter(what, len(items))
+    for done, item in enumerate(items, start=1):
+        yield item
+        progress.update(done)

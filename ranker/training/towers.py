@@ -1,0 +1,238 @@
+"""Fits the towers on encoded leaves and exports the model with everything that serving and a later training need."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from ranker.config.columns import Features
+from ranker.config.examination import Examination
+from ranker.config.objectives import Objective
+from ranker.config.retraining import Retraining
+from ranker.config.serving import Serving
+from ranker.config.towers import Towers
+from ranker.config.training import Training
+from ranker.config.utility import Utility
+from ranker.export.module import FeedRanker
+from ranker.export.raw_features import RawFeatures
+from ranker.export.request_features import request_features
+from ranker.export.saved_model import export_saved_model
+from ranker.export.training_state import TrainingState
+from ranker.forest.graph import ForestLeaves
+from ranker.forest.margins import ForestMargins
+from ranker.forest.model import Forest
+from ranker.identity.training import TrainingIdentity
+from ranker.registry.layout import TOWER_STATE
+from ranker.registry.manifest import Lineage, Manifest
+from ranker.registry.plan import StartPlan
+from ranker.towers.data import count_labels, random_impressions, training_batches
+from ranker.towers.examination import ExaminationModel, fit_examination
+from ranker.towers.history import TrainingHistory
+from ranker.towers.inputs import tower_inputs
+from ranker.towers.relevance import relevance_shift
+from ranker.towers.retrain import Task, retrain
+from ranker.towers.sampling import make_sampler
+from ranker.towers.state import TowerState
+from ranker.towers.workers import is_chief
+
+MANIFEST_PARTS = ("objectives", "features", "keys", "towers", "training", "utility", "serving", "examination")
+"""The config parts that a manifest holds; one that the config lacks is left out."""
+
+
+@dataclass(frozen=True)
+class TowerSettings:
+    """The parts of a config that fitting and exporting the towers depend on."""
+
+    objectives: tuple[Objective, ...]
+    features: Features
+    towers: Towers
+    training: Training
+    retraining: Retraining
+    utility: Utility
+    serving: Serving
+    examination: Examination | None
+
+
+@dataclass(frozen=True)
+class TowerData:
+    """What the towers are fitted on.
+
+    Attributes:
+        leaf_files: the training rows with their leaves, of `ranker.forest.leaf_shards`.
+        forest: folder of the forest that encoded them.
+        transform_graph: folder of the Transform graph.
+        schema: of the feed log, with tensor representations.
+    """
+
+    leaf_files: Sequence[str]
+    forest: str
+    transform_graph: str
+    schema: schema_pb2.Schema
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What the manifest tells of a training.
+
+    Attributes:
+        identity: of the training.
+        config: the config parts that shaped the model, each as JSON values.
+        trained_days: YYYY-MM-DD; as in the manifest.
+        parts: digests of what a warm start requires to be unchanged.
+    """
+
+    identity: TrainingIdentity
+    config: Mapping[str, Any]
+    trained_days: Sequence[str]
+    parts: Mapping[str, str]
+
+
+def fit_and_export(
+    settings: TowerSettings,
+    data: TowerData,
+    record: TrainingRecord,
+    folder: str,
+    plan: StartPlan,
+    state: str = "",
+    log_dir: str | None = None,
+    strategy: tf.distribute.Strategy | None = None,
+) -> TrainingHistory | None:
+    """Fits the towers and writes the model into `folder`; with several workers, only the chief writes.
+
+    Args:
+        settings: parts of the config.
+        data: rows, forest, Transform graph and schema.
+        record: for the manifest.
+        folder: the new folder of the SavedModel, a path or URI.
+        plan: what the training starts from.
+        state: folder of the parent's state, where the start is not cold.
+        log_dir: folder for TensorBoard's event files; None writes none.
+        strategy: the devices that train together; None trains on one.
+
+    Returns:
+        The training history; None for a worker that is not the chief.
+
+    Raises:
+        TrainingDivergedError: the loss became NaN or infinite, or exploded.
+        ValueError: an input contains NaN or infinity, or leaves, forest, transform graph, schema, config and training
+            start do not belong together.
+    """
+    objectives, features, towers, training = (
+        *(settings.objectives, settings.features),
+        *(settings.towers, settings.training),
+    )
+    files = data.leaf_files
+    raw = RawFeatures(features, data.schema)
+    forest = Forest.load(data.forest)
+    inputs = tower_inputs(
+        tft.TFTransformOutput(data.transform_graph).transformed_feature_spec(),
+        features,
+        towers,
+        forest.trees,
+        forest.leaves,
+    )
+    names = [o.name for o in objectives]
+    examination = None
+    if settings.examination:
+        examination = _examination(files, features, len(names), settings.examination, plan, state)
+    sampler = make_sampler(training.sampling, names, training.seed)
+    counts = count_labels(files, names, sampler)
+    everything = partial(
+        training_batches,
+        files,
+        inputs,
+        len(objectives),
+        training.batch_size,
+        training.shuffle_buffer,
+        epochs=training.epochs,
+        seed=training.seed,
+        examination=examination,
+    )
+    batches = everything
+    if sampler is not None and counts.weights is not None:
+        batches = partial(everything, sampler=sampler.scaled(counts.rows, counts.weights))
+    parent = None if plan.is_cold else TowerState.load(os.path.join(state, TOWER_STATE))
+    # The trees of a superset-objective forest do not predict a single objective.
+    margins = ForestMargins(forest) if len(forest.base_margin) == len(objectives) else None
+    if examination is not None:
+        shift, mean = relevance_shift(everything(epochs=1), margins)
+        margins = ForestMargins(forest, shift) if margins is not None else None
+        counts = replace(counts, mean_examination=mean)
+    task = Task(
+        counts,
+        inputs,
+        objectives,
+        towers,
+        training,
+        settings.retraining,
+        forest.fingerprint,
+        margins,
+        examination=examination is not None,
+    )
+    trained, tower_state = retrain(plan.start, task, batches, parent, log_dir, strategy, everything)
+    if strategy is not None and not is_chief(strategy):
+        return None
+
+    manifest = Manifest(
+        objectives=names,
+        trees=forest.trees,
+        leaves=forest.leaves,
+        forest_fingerprint=forest.fingerprint,
+        training_fingerprint=record.identity.fingerprint,
+        eval_day=record.identity.day,
+        trained_days=list(record.trained_days),
+        rows=counts.rows,
+        base_rates=dict(zip(names, replace(counts, mean_examination=1.0).base_rates.tolist(), strict=True)),
+        input_names={**raw.input_names, **raw.exposure_names},
+        config=dict(record.config),
+        training=record.identity,
+        lineage=Lineage(
+            start=plan.start,
+            parent=plan.parent,
+            forest_day=plan.forest_day or record.identity.day,
+            fisher=bool(tower_state.latest.fisher),
+            parts=dict(record.parts),
+        ),
+    )
+    serving = settings.serving
+    module = FeedRanker(
+        raw,
+        request_features(
+            raw,
+            data.transform_graph,
+            calibrated_by.name if (calibrated_by := towers.calibrated_by(features)) else None,
+            settings.examination.by if settings.examination else (),
+        ),
+        ForestLeaves(forest),
+        trained.network,
+        inputs,
+        objectives,
+        margins if towers.forest_share else None,
+        towers.forest_share,
+        leaf_table=serving.leaf_table,
+        xla_forest=ForestLeaves(forest, xla=True) if serving.xla else None,
+        max_rows=serving.max_rows,
+        utility=settings.utility,
+        examination=examination,
+    )
+    export_saved_model(
+        module, manifest, folder, TrainingState(data.forest, data.transform_graph, tower_state, examination)
+    )
+    return trained.history
+
+
+def _examination(
+    files: Sequence[str], features: Features, objectives: int, settings: Examination, plan: StartPlan, state: str
+) -> ExaminationModel:
+    """The examination model, fitted on a cold start; later trainings keep it, as their weights were fitted with it."""
+    if not plan.is_cold:
+        return ExaminationModel.load(os.path.join(state, TOWER_STATE))
+    codes = {feature.name: feature.codes for feature in features.categorical}
+    by_codes = [codes[name] for name in settings.by]
+    random = random_impressions(files, objectives, len(features.exposure), len(by_codes))
+    return fit_examination(random, features.exposure, by_codes, settings)

@@ -1,0 +1,23 @@
+"""The benchmark of batch scoring measures both sides on the same rows."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.scoring import TARGET, measure
+from ranker.scoring.loading import load_model
+from tests.ranker.trained import ROWS, train_small
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_figure(tmp_path: Path) -> None:
+    trained = train_small(tmp_path)
+
+    figure = measure(load_model(trained.model.location), tmp_path, quick=True)
+
+    assert figure.name == "batch_scoring_over_graph"
+    assert figure.target == TARGET == 0.8
+    assert figure.ours > 0
+    assert figure.rival > 0
+    assert f"{4 * ROWS:,} rows in 4 files" in figure.note

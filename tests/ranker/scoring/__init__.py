@@ -1,0 +1,1 @@
+"""Tests of a pushed model applied to tables."""

@@ -1,0 +1,231 @@
+"""The Python API: results of the table's kind that agree with the served signatures and the pipeline's evaluation."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import tensorflow as tf
+
+import ranker
+from pipeline.local.day_reading import score_day
+from ranker.config.gates import Gate, Gates
+from ranker.feed_log.layout import FeedLogError
+from ranker.scoring.tables import to_arrow
+from ranker.storage import join
+from tests.ranker.trained import CONFIG, Trained
+from tests.small_feed_log import EVAL_DAY
+
+pytestmark = pytest.mark.slow
+
+
+def test_tables_in_and_tables_of_the_same_kind_out(trained: Trained) -> None:
+    rows = trained.held_out
+    frame = rows.to_pandas().set_index(np.arange(len(rows))[::-1])
+
+    table, data_frame = trained.model.score(rows), trained.model.score(frame)
+    [whole] = rows.combine_chunks().to_batches()
+    batch = trained.model.score(whole)
+
+    assert isinstance(table, pa.Table)
+    assert isinstance(data_frame, pd.DataFrame)
+    assert isinstance(batch, pa.RecordBatch)
+    assert data_frame.index.equals(frame.index)
+    assert list(data_frame.columns) == table.schema.names == batch.schema.names
+    assert table["like"].to_pylist() == data_frame["like"].tolist() == batch.column("like").to_pylist()
+
+
+def test_a_ranking_is_that_of_the_signature(trained: Trained) -> None:
+    rows = trained.held_out.slice(0, 60)
+    served = tf.saved_model.load(trained.model.location).signatures["rank_weighted"]
+    frame = rows.to_pandas()
+    inputs: dict[str, Any] = {
+        name: tf.constant(frame[name].fillna(np.nan).to_numpy(np.float32)) for name in ("age_hours", "impressions")
+    }
+    for name in ("device", "cohort"):
+        inputs[name] = tf.constant(["" if pd.isna(value) else str(value) for value in frame[name]])
+    width = max(len([] if one is None else one) for one in rows["topics"].to_pylist())
+    inputs["topics"] = tf.constant(
+        [(one or []) + [""] * (width - len(one or [])) for one in rows["topics"].to_pylist()]
+    )
+    inputs["content"] = tf.constant(np.stack(rows["content"].to_pylist()).astype(np.float32))
+    expected = served(
+        **inputs,
+        position=tf.constant([1.0]),
+        alpha=tf.constant(0.2),
+        lambda_=tf.constant(0.1),
+        weight_click=tf.constant(1.0),
+        weight_like=tf.constant(7.0),
+    )
+
+    ranked = trained.model.rank(rows.drop_columns(["session_id"]), alpha=0.2, weights={"like": 7.0}, keep=["item_id"])
+
+    assert ranked.schema.names == ["item_id", "rank", "score", "click", "like"]
+    assert ranked["rank"].to_pylist() == list(range(1, 61))
+    assert ranked["item_id"].to_pylist() == rows["item_id"].take(pa.array(expected["order"].numpy())).to_pylist()
+    in_order = expected["score"].numpy()[expected["order"].numpy()]
+    np.testing.assert_allclose(ranked["score"].to_numpy(), in_order, atol=1e-6)
+
+
+def test_each_session_is_ranked_by_itself(trained: Trained) -> None:
+    frame = trained.held_out.to_pandas()
+
+    ranked = trained.model.rank(frame)
+
+    assert ranked["session_id"].drop_duplicates().tolist() == frame["session_id"].drop_duplicates().tolist()
+    assert sorted(ranked.index) == list(frame.index)
+    assert (frame.loc[ranked.index, "item_id"] == ranked["item_id"]).all()
+    for _, session in ranked.groupby("session_id", sort=False):
+        assert session["rank"].tolist() == list(range(1, len(session) + 1))
+        assert session["score"].is_monotonic_decreasing
+    by_viewer = trained.model.rank(frame, session="viewer_id")
+    assert by_viewer.groupby("viewer_id")["rank"].max().to_dict() == frame.groupby("viewer_id").size().to_dict()
+
+
+def test_equal_scores_keep_their_order(trained: Trained) -> None:
+    rows = pa.concat_tables([trained.held_out.slice(0, 1)] * 5)
+    rows = rows.set_column(rows.schema.get_field_index("item_id"), "item_id", [[f"i{i}" for i in range(5)]])
+    assert trained.model.rank(rows)["item_id"].to_pylist() == [f"i{i}" for i in range(5)]
+
+
+def test_the_evaluation_is_that_of_the_monitor(trained: Trained) -> None:
+    _, expected = score_day(trained.config, trained.feed_log, EVAL_DAY, trained.model.location)
+
+    evaluation = trained.model.evaluate(trained.held_out)
+
+    assert evaluation == expected
+    assert evaluation.objectives["click"].candidate.auc.value > 0.8
+    assert str(evaluation).startswith("No gate: 600 impressions")
+
+
+def test_an_evaluation_with_slices_gates_and_a_baseline(trained: Trained) -> None:
+    gates = Gates(objective=Gate(min_auc=0.999))
+
+    evaluation = trained.model.evaluate(
+        trained.held_out.to_pandas(), baseline=trained.model, slices=[("device",)], gates=gates
+    )
+
+    assert not evaluation.blessed
+    assert {one.name for one in evaluation.slices} == {"device=ios", "device=web", "device=(missing)"}
+    comparison = evaluation.objectives["click"].comparison
+    assert comparison is not None
+    assert comparison.auc_drop.value == 0.0
+
+
+def test_a_saved_copy_and_a_push_destination_are_loaded(trained: Trained, tmp_path: Path) -> None:
+    trained.model.save(tmp_path / "models" / "17")
+    (tmp_path / "models" / "18").mkdir()  # half copied: without its saved_model.pb
+
+    loaded = ranker.load(tmp_path / "models")
+
+    assert loaded.location == str(tmp_path / "models" / "17")
+    assert loaded.objectives == ("click", "like")
+    assert loaded.manifest == trained.model.manifest
+    assert loaded.score(trained.held_out).equals(trained.model.score(trained.held_out))
+    with pytest.raises(FileExistsError):
+        trained.model.save(tmp_path / "models" / "17")
+
+
+def test_a_model_of_an_object_store(trained: Trained, bucket: str, object_store: Any) -> None:
+    place = object_store.uri(f"{bucket}/models")
+    trained.model.save(join(place, "17"))
+
+    loaded = ranker.load(place)
+
+    assert loaded.score(trained.held_out).equals(trained.model.score(trained.held_out))
+
+
+def test_a_temporary_model_is_deleted_with_its_object(tmp_path: Path) -> None:
+    code = f"""
+from pathlib import Path
+import ranker
+from tests.ranker.trained import small_config, write_log
+from tests.small_feed_log import EVAL_DAY
+folder = Path({str(tmp_path)!r})
+write_log(folder / "log", 120)
+model = ranker.train(small_config(folder), folder / "log", str(EVAL_DAY))
+place = Path(model.location)
+assert place.is_dir() and model.history.loss
+del model
+import gc
+gc.collect()
+assert not place.exists()
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("damage", ["saved_model.pb", "variables/variables.index", "assets.extra/feed_ranker.json"])
+def test_a_damaged_model_is_named(trained: Trained, tmp_path: Path, damage: str) -> None:
+    trained.model.save(tmp_path / "model")
+    (tmp_path / "model" / damage).write_bytes(b"damaged")
+    with pytest.raises(ranker.ModelError, match=str(tmp_path / "model")):
+        ranker.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"alpha": 1.5}, "alpha"),
+        ({"lambda_": -1.0}, "lambda_"),
+        ({"weights": {"share": 1.0}}, "'share'"),
+        ({"weights": {"like": -1.0}}, "like must lie between 0"),
+        ({"session": "visit"}, "no column 'visit'"),
+        ({"keep": ["visit"]}, "no column 'visit'"),
+    ],
+)
+def test_wrong_arguments_of_a_ranking_are_named(trained: Trained, arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        trained.model.rank(trained.held_out, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda frame: frame.drop(columns="cohort"), "no column 'cohort'"),
+        (lambda frame: frame.assign(age_hours="old"), "numeric column 'age_hours' is string"),
+        (
+            lambda frame: frame.assign(device=[1, "a"] * (len(frame) // 2)),
+            "column 'device' has values of several types",
+        ),
+        (lambda frame: pd.concat([frame, frame[["device"]]], axis=1), "'device' stands there more than once"),
+    ],
+)
+def test_a_bad_table_is_named(trained: Trained, change: Callable[[pd.DataFrame], pd.DataFrame], said: str) -> None:
+    with pytest.raises(FeedLogError, match=said):
+        trained.model.score(change(trained.held_out.to_pandas()))
+
+
+def test_columns_that_nothing_reads_may_hold_anything(trained: Trained) -> None:
+    frame = trained.held_out.to_pandas().assign(notes=[object()] * 600)
+    assert len(trained.model.score(frame)) == 600
+
+
+def test_a_table_without_rows(trained: Trained) -> None:
+    none = trained.held_out.slice(0, 0)
+    assert trained.model.score(none).num_rows == 0
+    assert trained.model.rank(none).num_rows == 0
+    with pytest.raises(ValueError, match="no rows"):
+        trained.model.evaluate(none)
+
+
+def test_something_else_than_a_table_is_refused() -> None:
+    with pytest.raises(TypeError, match="got dict"):
+        to_arrow({"a": [1]}, ["a"])  # type: ignore[type-var]
+
+
+def test_the_manifest_has_the_keys(trained: Trained) -> None:
+    assert trained.model.manifest.config["keys"]["session"] == CONFIG.keys.session
+
+
+def test_importing_the_package_is_fast() -> None:
+    code = "import sys, ranker; assert {'load', 'train', 'Model'} <= set(dir(ranker)); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"tensorflow", "pyarrow", "numpy", "pandas", "xgboost", "apache_beam"} & set(done.stdout.split())
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = ranker.nothing
