@@ -5,6 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
 import pyarrow as pa
 
 from ranker.config.gates import Gates
@@ -13,6 +14,7 @@ from ranker.feed_log.columns import check_names
 from ranker.registry.layout import SAVED_MODEL
 from ranker.registry.manifest import Manifest
 from ranker.scoring.evaluating import evaluate_tables
+from ranker.scoring.explaining import explained_rows, explanation_table
 from ranker.scoring.loading import LoadedModel, load_model
 from ranker.scoring.ranking import places, trade_off
 from ranker.scoring.results import RANK, free_name, scored_columns, utility_of
@@ -130,6 +132,39 @@ class Model:
         ordered = self._scored(read, kept, scores, utility).take(pa.array(order))
         rank = free_name(RANK, ordered.schema.names)
         return like(ordered.add_column(len(kept), rank, [pa.array(place, pa.int32())]), table, order.tolist())
+
+    def explain(self, table: T, keep: Sequence[str] | None = None) -> T:
+        """Why a score: what each feature column adds to the log-odds of each objective.
+
+        The forest's part are TreeSHAP values, the towers' part integrated gradients, each with its weight in the model;
+        `ranker.explanation` says how. `baseline` is the log-odds of an average impression, the same for all rows, and
+        `baseline` plus all feature columns is `log_odds`. Exposure is left out: the log-odds are those that rankings
+        use.
+
+        Args:
+            table: [rows]. It takes some milliseconds per row, so explain those that matter.
+            keep: as in `score`.
+
+        Returns:
+            [rows × objectives], the objectives of a row one after the other: the kept columns, `objective`,
+            `log_odds`, `baseline`, and a float64 column per feature column. A data frame's index is kept.
+
+        Raises:
+            FeedLogError: as in `score`.
+            ModelError: the model has no training state, or one of another version of this project.
+
+        Example:
+            >>> why = model.explain(candidates.head(1)).set_index("objective")
+            >>> why.loc["click", list(model.features)].sort_values(key=abs).tail(5)
+        """
+        kept = self._columns_to_keep(table, keep)
+        read = self._read(table, kept)
+        found = explained_rows(self._loaded, read, TABLE)
+        result = explanation_table(
+            [(read.schema.field(name), read.column(name)) for name in kept], found, self.objectives
+        )
+        rows = np.repeat(np.arange(read.num_rows), len(self.objectives))
+        return like(result, table, rows.tolist())
 
     def evaluate(
         self,

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+import ranker
 from pipeline_config import FEED
 from ranker import keys
 from ranker.examples import example_files, parsed_batches, records
@@ -137,3 +139,18 @@ def test_every_way_of_a_row_ends_alike(first_run: FinishedRun, impressions: Impr
     np.testing.assert_allclose(ranking.score, score, atol=1e-6 * weights.sum())
     np.testing.assert_array_equal(np.sort(ranking.order), np.arange(len(expected)))
     assert np.all(np.diff(ranking.score[ranking.order]) <= 0)
+
+
+def test_the_python_api_trains_the_model_that_the_run_pushed(small_feed: Path, first_run: FinishedRun) -> None:
+    day = first_run.summary["day"]
+    pushed = ranker.load(first_run.summary["pushed_model"])
+
+    trained = ranker.train(FEED, small_feed, day)
+
+    rows = pq.read_table(small_feed / f"day-{day}")
+    scores, expected = trained.score(rows), pushed.score(rows)
+    for objective in FEED.objective_names:
+        np.testing.assert_allclose(scores[objective].to_numpy(), expected[objective].to_numpy(), atol=1e-6)
+    assert trained.manifest.config == pushed.manifest.config
+    assert trained.manifest.forest_fingerprint == pushed.manifest.forest_fingerprint
+    assert trained.manifest.trained_days == pushed.manifest.trained_days

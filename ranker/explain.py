@@ -1,0 +1,139 @@
+"""Says why a pushed model scores rows as it does: `python -m ranker.explain --model DIR --input PATTERN`."""
+
+import argparse
+import itertools
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ranker.command_line import (
+    UsageError,
+    location,
+    output_file,
+    print_error,
+    quiet_tensorflow,
+    whole_number,
+)
+from ranker.files import atomic_file
+from ranker.plain_text import one_line
+from ranker.scoring.patterns import InputFile, input_files
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_USAGE = 2
+
+_DESCRIPTION = """\
+Says what each feature column adds to the log-odds of each objective, for the first rows of Parquet files.
+
+The log-odds of an average impression and the contributions of all columns add up to those of the row. A contribution of
+0.7 doubles the odds, one of -0.7 halves them.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns 0, or 2 after an error, which it prints in one line."""
+    options = _parser().parse_args(arguments)
+    try:
+        files = input_files(options.input)
+        quiet_tensorflow()
+        # TensorFlow takes seconds to import; a wrong command is refused before.
+        from ranker.scoring.model import load
+
+        model = load(str(options.model))
+        rows = _first_rows(files, options.rows)
+        explained = model.explain(rows)
+        if options.output is not None:
+            _write(explained, options.output)
+            print(f"wrote {rows.num_rows:,} rows × {len(model.objectives)} objectives to {options.output}")
+        else:
+            for line in _lines(explained, model.features, rows, options.top):
+                print(one_line(line))
+    except (OSError, ValueError) as error:
+        print_error(error)
+        return _USAGE
+    return 0
+
+
+def _first_rows(files: Sequence[InputFile], rows: int) -> "pa.Table":
+    import pyarrow as pa
+
+    from ranker.feed_log.layout import open_parquet
+
+    tables, wanted = [], rows
+    for file in files:
+        with open_parquet(file.path) as opened:
+            table = pa.Table.from_batches(
+                list(itertools.islice(opened.iter_batches(max(1, wanted)), 1)), opened.schema_arrow
+            )
+        tables.append(table)
+        wanted -= table.num_rows
+        if wanted <= 0:
+            break
+    try:
+        table = pa.concat_tables(tables)
+    except pa.ArrowInvalid as error:
+        raise UsageError(f"--input: the first files have different columns: {error}") from None
+    if not table.num_rows:
+        raise UsageError("--input: the files have no rows")
+    return table
+
+
+def _write(explained: "pa.Table", output: Path) -> None:
+    import pyarrow.parquet as pq
+
+    with atomic_file(output) as path:
+        pq.write_table(explained, path)
+
+
+def _lines(explained: "pa.Table", features: Sequence[str], rows: "pa.Table", top: int) -> Iterator[str]:
+    """The row's keys, and per objective its largest contributions with the values of the columns."""
+    names = explained.schema.names
+    described = names[: names.index("objective")] if "objective" in names else []
+    objectives = max(1, explained.num_rows // rows.num_rows)
+    for number, row in enumerate(explained.to_pylist()):
+        values: dict[str, Any] = dict(zip(names[-len(features) :], list(row.values())[-len(features) :], strict=True))
+        if number % objectives == 0:
+            yield ", ".join(f"{name} {row[name]}" for name in described) or f"row {number // objectives}"
+        shown = sorted(values, key=lambda name: -abs(values[name]))[:top]
+        of_row = rows.slice(number // objectives, 1).to_pylist()[0]
+        parts = ", ".join(f"{values[name]:+.2f} {name} ({_short(of_row.get(name))})" for name in shown)
+        rest = sum(value for name, value in values.items() if name not in shown)
+        yield (
+            f"  {row['objective']}: log-odds {row['log_odds']:.2f} = {row['baseline']:.2f} on average {parts}, "
+            f"{rest:+.2f} all others"
+        )
+
+
+def _short(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = "missing" if value is None else str(value)
+    return text if len(text) <= 20 else f"{text[:19]}…"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m ranker.explain", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--model",
+        required=True,
+        type=location,
+        metavar="DIR",
+        help="a version of a pushed model, or a push destination for its newest version; a path or a URI",
+    )
+    parser.add_argument("--input", required=True, metavar="PATTERN", help="the files, as in python -m ranker.score")
+    parser.add_argument(
+        "--rows", type=whole_number(1, 100_000), default=3, metavar="N", help="rows to explain (default: 3)"
+    )
+    parser.add_argument(
+        "--top", type=whole_number(1, 1000), default=5, metavar="N", help="contributions to print (default: 5)"
+    )
+    parser.add_argument("--output", type=output_file, metavar="FILE", help="write all contributions there as Parquet")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

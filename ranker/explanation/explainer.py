@@ -1,0 +1,145 @@
+"""Explains the log-odds of a pushed model, from the training state that is stored with it."""
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+import tensorflow_transform as tft
+from numpy.typing import NDArray
+
+from ranker import keys
+from ranker.config.columns import Features
+from ranker.config.documents import from_json
+from ranker.config.objectives import Objective
+from ranker.config.serving import Serving
+from ranker.config.towers import Towers
+from ranker.explanation.forest import forest_contributions, served_booster
+from ranker.explanation.paths import LeafPaths
+from ranker.explanation.towers import TowerExplainer
+from ranker.export.leaf_tables import quantise
+from ranker.export.raw_features import RawFeatures
+from ranker.export.request_features import request_features
+from ranker.features.vocabularies import read_vocabularies
+from ranker.forest.model import Forest
+from ranker.forest.traverse import Traversal
+from ranker.registry.layout import FOREST, STATE, TOWER_STATE, TRANSFORM_GRAPH
+from ranker.registry.manifest import Manifest
+from ranker.towers.inputs import tower_inputs
+from ranker.towers.network import TwoTowerNetwork
+from ranker.towers.state import TowerState, check_forest, restore
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Contributions:
+    """What each column adds to the log-odds of some rows.
+
+    Attributes:
+        columns: the feature columns, in the order of the config.
+        baseline: [objectives], the log-odds of the average impression.
+        values: [rows, objectives, columns]; with the baseline, they add up to `log_odds`.
+        log_odds: [rows, objectives].
+    """
+
+    columns: tuple[str, ...]
+    baseline: Doubles
+    values: Doubles
+    log_odds: Doubles
+
+
+class Explainer:
+    """Explains the rows of one model.
+
+    Args:
+        folder: the model's local folder.
+        manifest: of the model.
+
+    Raises:
+        ValueError: the model has no training state, or one that does not belong to its config.
+    """
+
+    def __init__(self, folder: str, manifest: Manifest) -> None:
+        state = os.path.join(folder, STATE)
+        if not os.path.isdir(state):
+            raise ValueError(f"{folder}: it has no {STATE}, which explanations are computed from")
+        config = manifest.config
+        self._features = _part(Features, config["features"])
+        self._objectives = _part(tuple[Objective, ...], config["objectives"])
+        towers = _part(Towers, config["towers"])
+        self._share = towers.forest_share
+        graph = os.path.join(state, TRANSFORM_GRAPH)
+        transform = tft.TFTransformOutput(graph)
+        by = towers.calibrated_by(self._features)
+        self._raw = RawFeatures(self._features, transform.raw_metadata.schema)
+        self._transform = request_features(self._raw, graph, by.name if by else None)
+        self._forest = Forest.load(os.path.join(state, FOREST))
+        self._traversal = Traversal(self._forest)
+        self._booster = served_booster(self._forest) if self._share else None
+        self._inputs = tower_inputs(
+            transform.transformed_feature_spec(), self._features, towers, self._forest.trees, self._forest.leaves
+        )
+        fitted = TowerState.load(os.path.join(state, TOWER_STATE))
+        check_forest(fitted, self._forest.fingerprint)
+        # The weights of the base rates, too, come from the state.
+        rates = np.full(len(self._objectives), 0.5)
+        network = TwoTowerNetwork(self._inputs, towers, self._objectives, rates, seed=0)
+        restore(network, fitted.latest)
+        vectors = network.leaf_embedding.embeddings.numpy()
+        if _part(Serving, config["serving"]).leaf_table == "int8":
+            codes, steps = quantise(vectors)
+            scale = steps.astype(np.float32)
+            vectors = codes.astype(np.float32) * scale[:, :1] + scale[:, 1:]
+        coded = [column for column in self._features.columns if column.codes] if self._inputs.categorical else []
+        vocabularies = read_vocabularies(graph)
+        self._coded = [column.name for column in coded]
+        self._by = by.name if by else None
+        self._towers = TowerExplainer(
+            network,
+            vectors,
+            LeafPaths.of(self._forest, vectors),
+            len(self._forest.feature_names),
+            [len(vocabularies[column.name]) for column in coded],
+            [column.codes for column in coded],
+            by.missing_code if by else 0,
+        )
+        widths = [len(column.forest_names) for column in self._features.columns]
+        # Sums the forest's inputs of a column, [inputs, columns].
+        self._to_columns = np.repeat(np.eye(len(widths)), widths, axis=0)
+
+    def __call__(self, examples: pa.BinaryArray) -> Contributions:
+        """Explains serialised tf.Examples."""
+        rows = len(examples)
+        columns = self._features.names
+        raw = self._transform.of_examples(tf.constant(examples.to_numpy(zero_copy_only=False), tf.string))
+        transformed = {name: tensor.numpy() for name, tensor in self._transform(raw).items()}
+        forest_features = transformed[keys.FOREST_FEATURES]
+        leaves = self._traversal(forest_features).astype(np.int32)
+        batch = {name: {**transformed, keys.LEAVES: leaves}[name] for name in self._inputs.tensor_specs()}
+        towers = self._towers(batch)
+
+        share = self._share
+        values = (1 - share) * (towers.forest_inputs @ self._to_columns)
+        for i, name in enumerate(self._features.numeric if self._inputs.numeric else ()):
+            values[:, :, columns.index(name)] += (1 - share) * towers.numeric[:, :, i]
+        for i, name in enumerate(self._coded):
+            values[:, :, columns.index(name)] += (1 - share) * towers.categorical[:, :, i]
+        for name, part in towers.dense.items():
+            values[:, :, columns.index(name)] += (1 - share) * part
+        if self._by:
+            values[:, :, columns.index(self._by)] += (1 - share) * towers.calibration_key
+        baseline, log_odds = (1 - share) * towers.baseline, (1 - share) * towers.logits
+        if self._booster is not None and rows:
+            found = forest_contributions(self._booster, forest_features, len(self._objectives))
+            values += share * (found[:, :, :-1] @ self._to_columns)
+            baseline = baseline + share * found[0, :, -1]
+            log_odds = log_odds + share * self._forest.margins(leaves)
+        return Contributions(columns, baseline, values, log_odds)
+
+
+def _part(kind: type[Any], values: Any) -> Any:
+    return from_json(kind, json.dumps(values))

@@ -1,0 +1,80 @@
+"""Explains the rows of tables, and lays the contributions out as a table."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from pydantic import ValidationError
+
+from ranker.explanation.explainer import Contributions, Explainer
+from ranker.export.loading import LOAD_ERRORS, load_problem
+from ranker.scoring.description import ModelError
+from ranker.scoring.loading import LoadedModel
+from ranker.scoring.results import free_name
+
+_ROWS = 256
+_MOST_DIFFERENCE = 1e-3
+"""Largest difference of the log-odds of the training state from those of the served graph, where these are moderate."""
+
+OBJECTIVE, LOG_ODDS, BASELINE = "objective", "log_odds", "baseline"
+
+
+def explained_rows(model: LoadedModel, table: pa.Table, where: str) -> Contributions:
+    """The contributions for the rows of a table.
+
+    Raises:
+        FeedLogError: a column is missing, has a wrong type, or has a value that it may not hold.
+        ModelError: the model has no training state, or one that does not belong to the graph that is served.
+    """
+    scorer, features = model.scorer, model.description.features
+    columns = scorer.check(where, table.schema)
+    try:
+        explainer = Explainer(str(model.folder), model.description.manifest)
+    except (*LOAD_ERRORS, ValidationError) as error:
+        raise ModelError(f"{model.location}: it cannot be explained: {load_problem(error)}") from error
+    parts, done = [], 0
+    for batch in table.to_batches(_ROWS):
+        if not batch.num_rows:
+            continue
+        examples = scorer.examples(batch, columns, where, done)
+        part = explainer(examples)
+        # The shift of a forest's log-odds by an exposure model is not stored; it is the same for all rows.
+        relevance = np.clip(scorer(examples).relevance.T.astype(np.float64), 1e-7, 1.0 - 1e-7)
+        served = np.log(relevance) - np.log1p(-relevance)
+        shift = np.median(served - part.log_odds, axis=0) if "examination" in model.description.manifest.config else 0.0
+        part = Contributions(part.columns, part.baseline + shift, part.values, part.log_odds + shift)
+        moderate = (relevance > 1e-4) & (relevance < 1.0 - 1e-4)
+        if np.abs(np.where(moderate, served - part.log_odds, 0.0)).max() > _MOST_DIFFERENCE:
+            raise ModelError(f"{model.location}: it cannot be explained: its training state is that of another model")
+        parts.append(part)
+        done += batch.num_rows
+    objectives = len(model.description.objectives)
+    none = Contributions(
+        features.names,
+        np.zeros(objectives),
+        np.zeros((0, objectives, len(features.names))),
+        np.zeros((0, objectives)),
+    )
+    return Contributions(
+        features.names,
+        parts[0].baseline if parts else none.baseline,
+        np.concatenate([none.values, *(part.values for part in parts)]),
+        np.concatenate([none.log_odds, *(part.log_odds for part in parts)]),
+    )
+
+
+def explanation_table(
+    kept: Sequence[tuple[pa.Field, pa.ChunkedArray]], found: Contributions, objectives: Sequence[str]
+) -> pa.Table:
+    """A row per row and objective; see `Model.explain`. A name that is taken gets an underscore."""
+    rows = len(found.log_odds)
+    taken = {*(field.name for field, _ in kept), *found.columns}
+    again = pa.array(np.repeat(np.arange(rows), len(objectives)))
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {field.name: values.take(again) for field, values in kept}
+    columns[free_name(OBJECTIVE, taken)] = pa.array(list(objectives) * rows, pa.string())
+    columns[free_name(LOG_ODDS, taken)] = pa.array(found.log_odds.ravel())
+    columns[free_name(BASELINE, taken)] = pa.array(np.tile(found.baseline, rows))
+    for i, name in enumerate(found.columns):
+        # A kept column may be a feature, too; then it is its value that is kept.
+        columns[f"{name}_" if name in columns else name] = pa.array(found.values[:, :, i].ravel())
+    return pa.table(columns)

@@ -1,0 +1,142 @@
+"""Explanations of a trained model add up to what it serves, and find what the outcomes depend on."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import ranker
+from ranker import explain
+from ranker.config.columns import Categorical
+from ranker.config.pipeline import PipelineConfig
+from ranker.config.serving import Serving
+from ranker.config.towers import Isotonic
+from ranker.registry.layout import MANIFEST, STATE
+from ranker.scoring.model import Model
+from ranker.storage import copy_folder
+from tests.ranker.trained import CONFIG, Trained, rows_of, small_config, write_log
+from tests.small_feed_log import EVAL_DAY
+
+pytestmark = pytest.mark.slow
+
+FEATURES = list(CONFIG.features.names)
+
+
+def _served_log_odds(model: Model, rows: pa.Table) -> np.ndarray:
+    scores = model.score(rows)
+    p = np.stack([scores[name].to_numpy() for name in model.objectives], axis=1).astype(np.float64)
+    return np.log(p) - np.log1p(-p)
+
+
+def _check_sums(model: Model, rows: pa.Table) -> pd.DataFrame:
+    why = model.explain(rows).to_pandas()
+    total = why["baseline"] + why[list(model.features)].sum(axis=1)
+    np.testing.assert_allclose(total, why["log_odds"], atol=1e-5)
+    np.testing.assert_allclose(why["log_odds"], _served_log_odds(model, rows).ravel(), atol=1e-3)
+    return why
+
+
+def test_contributions_add_up_to_the_served_log_odds(trained: Trained) -> None:
+    rows = trained.held_out.slice(0, 200)
+
+    why = _check_sums(trained.model, rows)
+
+    assert list(why.columns) == [
+        *("session_id", "viewer_id", "item_id", "timestamp", "objective", "log_odds", "baseline"),
+        *FEATURES,
+    ]
+    assert why["objective"].tolist() == ["click", "like"] * 200
+    assert why["item_id"].tolist() == np.repeat(rows["item_id"].to_pylist(), 2).tolist()
+    assert why.groupby("objective")["baseline"].nunique().tolist() == [1, 1]
+
+
+def test_the_columns_that_an_outcome_depends_on_explain_it(trained: Trained) -> None:
+    why = trained.model.explain(trained.held_out.slice(0, 300)).to_pandas()
+    clicks = why[why["objective"] == "click"]
+    sizes = clicks[FEATURES].abs().mean()
+    assert sizes.idxmax() == "age_hours"
+    assert sizes["topics"] > sizes["cohort"]
+    # An old item is clicked less: the contribution falls with the age.
+    age = trained.held_out["age_hours"].to_pandas().iloc[:300].to_numpy()
+    known = ~np.isnan(age)
+    contributed = clicks["age_hours"].to_numpy()
+    assert np.corrcoef(np.log(age[known]), contributed[known])[0, 1] < -0.7
+
+
+def test_a_column_without_influence_has_no_contribution(trained: Trained) -> None:
+    """Two rows that differ in one column differ in log-odds by what the contributions differ by."""
+    row = trained.held_out.slice(0, 1)
+    at = row.schema.get_field_index("device")
+    two = pa.concat_tables([row.set_column(at, "device", [[value]]) for value in ("ios", "web")])
+    why = _check_sums(trained.model, two)
+    by_row = why.set_index("objective").loc["click"]
+    difference = by_row[FEATURES].iloc[1] - by_row[FEATURES].iloc[0]
+    assert difference.sum() == pytest.approx(by_row["log_odds"].iloc[1] - by_row["log_odds"].iloc[0], abs=1e-5)
+
+
+def test_an_index_and_a_table_without_rows(trained: Trained) -> None:
+    frame = trained.held_out.slice(0, 3).to_pandas().set_index(pd.Index(["a", "b", "c"]))
+    assert trained.model.explain(frame, keep=[]).index.tolist() == ["a", "a", "b", "b", "c", "c"]
+    assert trained.model.explain(trained.held_out.slice(0, 0)).num_rows == 0
+
+
+def _variant(tmp_path: Path, config: PipelineConfig) -> Model:
+    write_log(tmp_path / "log", 200)
+    return ranker.train(small_config(tmp_path, config), tmp_path / "log", EVAL_DAY, tmp_path / "model")
+
+
+def test_calibrated_by_a_key_quantised_and_one_tower_without_numbers(tmp_path: Path) -> None:
+    features = replace(CONFIG.features, categorical=(Categorical("device"), Categorical("cohort", vocabulary_size=2)))
+    towers = replace(
+        CONFIG.towers, isotonic=Isotonic(by="device"), numeric_input=False, cross_rank=0, shared=True, members=1
+    )
+    config = replace(CONFIG, features=features, towers=towers, serving=Serving(leaf_table="int8"))
+    _check_sums(_variant(tmp_path, config), rows_of(60, 9))
+
+
+def test_the_towers_alone_without_embeddings_of_categories(tmp_path: Path) -> None:
+    forest = replace(CONFIG.forest, target="any")
+    towers = replace(CONFIG.towers, forest_share=0.0, categorical_embedding_size=0, dense_input="none")
+    training = replace(CONFIG.training, distillation=0.0)
+    config = replace(CONFIG, forest=forest, towers=towers, training=training)
+    _check_sums(_variant(tmp_path, config), rows_of(60, 9))
+
+
+def test_a_model_without_its_state_or_with_another_one_is_refused(trained: Trained, tmp_path: Path) -> None:
+    rows = trained.held_out.slice(0, 5)
+    copy_folder(trained.model.location, tmp_path / "without")
+    (tmp_path / "without" / STATE).rename(tmp_path / "state")
+    with pytest.raises(ranker.ModelError, match=r"it has no assets\.extra/training_state"):
+        ranker.load(tmp_path / "without").explain(rows)
+
+    copy_folder(trained.model.location, tmp_path / "other")
+    manifest = tmp_path / "other" / MANIFEST
+    document = json.loads(manifest.read_text())
+    document["config"]["towers"]["forest_share"] = 0.9
+    manifest.write_text(json.dumps(document))
+    with pytest.raises(ranker.ModelError, match="its training state is that of another model"):
+        ranker.load(tmp_path / "other").explain(rows)
+
+
+def test_the_command_line_prints_and_writes(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = ["--model", trained.model.location, "--input", str(trained.feed_log / "day-2024-03-04")]
+
+    assert explain.main([*source, "--rows", "2", "--top", "2"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 2 * (1 + 2)
+    assert printed[0].startswith("session_id s1-0, viewer_id ")
+    assert printed[1].startswith("  click: log-odds ")
+    assert printed[1].endswith(" all others")
+
+    assert explain.main([*source, "--rows", "7", "--output", str(tmp_path / "why.parquet")]) == 0
+    assert pq.read_table(tmp_path / "why.parquet").equals(trained.model.explain(trained.held_out.slice(0, 7)))
+
+    assert explain.main([*source[:2], "--input", str(tmp_path / "nothing")]) == 2
+    assert "no file matches" in capsys.readouterr().err
