@@ -115,8 +115,8 @@ class Explainer:
         """Explains serialised tf.Examples."""
         rows = len(examples)
         columns = self._features.names
-        raw = self._transform.of_examples(tf.constant(examples.to_numpy(zero_copy_only=False), tf.string))
-        transformed = {name: tensor.numpy() for name, tensor in self._transform(raw).items()}
+        request = self._transform.of_examples(tf.constant(examples.to_numpy(zero_copy_only=False), tf.string))
+        transformed = {name: tensor.numpy() for name, tensor in self._transform(request.columns).items()}
         forest_features = transformed[keys.FOREST_FEATURES]
         leaves = self._traversal(forest_features).astype(np.int32)
         batch = {name: {**transformed, keys.LEAVES: leaves}[name] for name in self._inputs.tensor_specs()}

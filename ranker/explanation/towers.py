@@ -241,7 +241,7 @@ class TowerExplainer:
         }
         together = np.concatenate(list(parts.values()), axis=2)
         missing = (logits - of_key) - together.sum(axis=2)
-        together = _with(together, missing)
+        together = with_rest(together, missing)
         split = dict(
             zip(
                 parts,
@@ -285,8 +285,8 @@ def _summed(
     return np.asarray(total)
 
 
-def _with(parts: Doubles, missing: Doubles) -> Doubles:
-    """The parts [rows, objectives, parts], with the small rest of the integral divided in proportion to their sizes."""
+def with_rest(parts: Doubles, missing: Doubles) -> Doubles:
+    """The parts [rows, objectives, parts], with a small rest [rows, objectives] divided by their sizes."""
     sizes = np.abs(parts)
     total = sizes.sum(axis=2, keepdims=True)
     shares = np.where(total > 0, sizes / np.where(total > 0, total, 1.0), 1.0 / max(1, parts.shape[2]))

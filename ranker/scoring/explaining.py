@@ -1,20 +1,26 @@
 """Explains the rows of tables, and lays the contributions out as a table."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 from pydantic import ValidationError
 
 from ranker.explanation.explainer import Contributions, Explainer
+from ranker.explanation.towers import with_rest
 from ranker.export.loading import LOAD_ERRORS, load_problem
 from ranker.scoring.description import ModelError
 from ranker.scoring.loading import LoadedModel
 from ranker.scoring.results import free_name
+from ranker.scoring.scorer import Scores
 
 _ROWS = 256
 _MOST_DIFFERENCE = 1e-3
 """Largest difference of the log-odds of the training state from those of the served graph, where these are moderate."""
+
+_MOST_ROUNDED = 0.1
+"""The same where the graph multiplies the leaf vectors in bfloat16."""
 
 OBJECTIVE, LOG_ODDS, BASELINE = "objective", "log_odds", "baseline"
 
@@ -38,15 +44,7 @@ def explained_rows(model: LoadedModel, table: pa.Table, where: str) -> Contribut
             continue
         examples = scorer.examples(batch, columns, where, done)
         part = explainer(examples)
-        # The shift of a forest's log-odds by an exposure model is not stored; it is the same for all rows.
-        relevance = np.clip(scorer(examples).relevance.T.astype(np.float64), 1e-7, 1.0 - 1e-7)
-        served = np.log(relevance) - np.log1p(-relevance)
-        shift = np.median(served - part.log_odds, axis=0) if "examination" in model.description.manifest.config else 0.0
-        part = Contributions(part.columns, part.baseline + shift, part.values, part.log_odds + shift)
-        moderate = (relevance > 1e-4) & (relevance < 1.0 - 1e-4)
-        if np.abs(np.where(moderate, served - part.log_odds, 0.0)).max() > _MOST_DIFFERENCE:
-            raise ModelError(f"{model.location}: it cannot be explained: its training state is that of another model")
-        parts.append(part)
+        parts.append(_as_served(part, scorer(examples), model))
         done += batch.num_rows
     objectives = len(model.description.objectives)
     none = Contributions(
@@ -61,6 +59,25 @@ def explained_rows(model: LoadedModel, table: pa.Table, where: str) -> Contribut
         np.concatenate([none.values, *(part.values for part in parts)]),
         np.concatenate([none.log_odds, *(part.log_odds for part in parts)]),
     )
+
+
+def _as_served(part: Contributions, scores: Scores, model: LoadedModel) -> Contributions:
+    """The contributions to the log-odds of the served graph, which are those of the training state but for rounding."""
+    config = model.description.manifest.config
+    relevance = np.clip(scores.relevance.T.astype(np.float64), 1e-7, 1.0 - 1e-7)
+    served = np.log(relevance) - np.log1p(-relevance)
+    if "examination" in config:
+        # The shift of a forest's log-odds by an exposure model is not stored; it is the same for all rows.
+        shift = np.median(served - part.log_odds, axis=0)
+        part = replace(part, baseline=part.baseline + shift, log_odds=part.log_odds + shift)
+    # A probability near 0 or 1 is too coarse to tell its log-odds.
+    missing = np.where((relevance > 1e-4) & (relevance < 1.0 - 1e-4), served - part.log_odds, 0.0)
+    rounded = config["serving"].get("leaf_table") == "bfloat16"
+    if np.abs(missing).max() > (_MOST_ROUNDED if rounded else _MOST_DIFFERENCE):
+        raise ModelError(f"{model.location}: it cannot be explained: its training state is that of another model")
+    if rounded:
+        part = replace(part, values=with_rest(part.values, missing), log_odds=part.log_odds + missing)
+    return part
 
 
 def explanation_table(

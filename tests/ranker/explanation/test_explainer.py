@@ -107,6 +107,11 @@ def test_the_towers_alone_without_embeddings_of_categories(tmp_path: Path) -> No
     _check_sums(_variant(tmp_path, config), rows_of(60, 9))
 
 
+def test_a_table_in_bfloat16(tmp_path: Path) -> None:
+    config = replace(CONFIG, serving=Serving(leaf_table="bfloat16"))
+    _check_sums(_variant(tmp_path, config), rows_of(60, 9))
+
+
 def test_a_model_without_its_state_or_with_another_one_is_refused(trained: Trained, tmp_path: Path) -> None:
     rows = trained.held_out.slice(0, 5)
     copy_folder(trained.model.location, tmp_path / "without")
