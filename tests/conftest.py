@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _TOGETHER = {
     "tests/end_to_end/test_parity.py": "tests/end_to_end/test_local_run.py",
     "tests/end_to_end/test_job_service.py": "tests/end_to_end/test_local_run.py",
+    "tests/end_to_end/test_oldest_serving.py": "tests/end_to_end/test_local_run.py",
 }
 
 
