@@ -181,6 +181,15 @@ def test_no_dependency_is_declared_twice() -> None:
     assert declared().isdisjoint(listed)
 
 
+@pytest.mark.parametrize("name", ["ml-metadata", "tensorflow", "tensorflow-data-validation", "tfx-bsl", "xgboost"])
+def test_the_lock_has_wheels_for_linux_and_apple_silicon(name: str) -> None:
+    packages = tomllib.loads((PROJECT_ROOT / "uv.lock").read_text())["package"]
+    wheels = [wheel["url"] for package in packages if package["name"] == name for wheel in package["wheels"]]
+    python = re.compile("-(cp311-cp311|py3-none)-")
+    for platform in ("manylinux.*x86_64", "macosx.*arm64"):
+        assert any(python.search(wheel) and re.search(platform, wheel) for wheel in wheels), platform
+
+
 def test_an_undeclared_import_would_be_found(tmp_path: Path) -> None:
     file = tmp_path / "module.py"
     file.write_text("import os\nimport ranker.keys\n\n\ndef f():\n    from sklearn.metrics import roc_auc_score\n")
