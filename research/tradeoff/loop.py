@@ -18,7 +18,7 @@ from pipeline.local.day_run import prepare, run_day
 from pipeline.local.run_summary import FAILED, exit_status
 from pipeline.local.workdir import Workdir
 from pipeline.tradeoff import main as tradeoff_command
-from pipeline_config import FEED
+from pipeline_config import FEED, FIRST_PASS
 from ranker.config.names import input_name
 from ranker.config.pipeline import PipelineConfig
 from ranker.feed_log.writing import write_day
@@ -27,8 +27,9 @@ from serving.client import FeedRankerClient
 from serving.server import serve
 
 TRAIN_DAYS = 3
-_IMPRESSIONS, _QUICK_IMPRESSIONS = 16_000, 8_000
-_QUICK_TREES = 60
+_IMPRESSIONS, _QUICK_IMPRESSIONS = 16_000, 5_000
+_ARMS, _QUICK_ARMS = 4, 2
+_QUICK_TREES = 30
 _SEED = 7
 _TIMEOUT_S = 60.0
 
@@ -58,6 +59,11 @@ class Loop:
         return self.folder / "state"
 
     @property
+    def arms(self) -> int:
+        """Settings that are tested at a time."""
+        return _QUICK_ARMS if self.quick else _ARMS
+
+    @property
     def parameters(self) -> FeedParameters:
         """Of the simulated feed."""
         return FeedParameters(_QUICK_IMPRESSIONS if self.quick else _IMPRESSIONS, _SEED, DEFAULT_START)
@@ -65,7 +71,12 @@ class Loop:
     @property
     def config(self) -> PipelineConfig:
         """That of the built-in feed, which declares a trade-off to tune."""
-        return replace(FEED, forest=replace(FEED.forest, trees=_QUICK_TREES)) if self.quick else FEED
+        if not self.quick:
+            return FEED
+        training = replace(FEED.training, epochs=1)
+        return replace(
+            FEED, forest=replace(FEED.forest, trees=_QUICK_TREES), towers=FIRST_PASS.towers, training=training
+        )
 
 
 def run_loop(loop: Loop, console: Console) -> None:
@@ -90,7 +101,9 @@ def run_loop(loop: Loop, console: Console) -> None:
 def rank_rounds(loop: Loop, model: Path, console: Console) -> None:
     """Everything after training, with a pushed model."""
     day = loop.parameters.start + timedelta(days=TRAIN_DAYS - 1)
-    _command("suggest", loop, "--feed-log", str(loop.log), "--model", str(model), "--day", str(day))
+    _command(
+        "suggest", loop, "--feed-log", str(loop.log), "--model", str(model), "--day", str(day), "--arms", str(loop.arms)
+    )
     simulator = Simulator(loop.parameters)
     with (
         serve(model, FEED.name) as address,
@@ -100,7 +113,7 @@ def rank_rounds(loop: Loop, model: Path, console: Console) -> None:
             day = loop.parameters.start + timedelta(days=number)
             write_day(loop.log, day, [_shown(loop, client, of) for of in simulator.sessions(number)])
             _command("record", loop, "--feed-log", str(loop.log), "--day", str(day))
-            _command("suggest", loop)
+            _command("suggest", loop, "--arms", str(loop.arms))
             console.print(f"round of {day}", highlight=False)
     _command("report", loop)
 
