@@ -23,6 +23,8 @@ USUAL_ROWS = "usual_rows"
 """Custom property of FeedLogGen's examples: the median of the rows of the days before the eval day."""
 ROWS_PER_DAY, MISSING_DAYS = "rows_per_day", "missing_days"
 """Custom properties of FeedLogGen's examples; `rows_of` and `days_of` read them."""
+SHARD_DAYS = "shard_days"
+"""Custom property of FeedLogGen's examples: the days of the split train; `files_by_day` reads it."""
 FEED_LOG_WARNINGS = "feed_log_warnings"
 """Custom property of FeedLogGen's examples: what is unusual about the rows, one line per warning."""
 PRESENT, VERSION, BASELINE_REASON = "present", "version", "baseline_reason"
@@ -107,6 +109,25 @@ def rows_of(text: str) -> dict[str, int]:
     """Rows by day, oldest first, of the value of `ROWS_PER_DAY`; empty where it was not set."""
     rows: dict[str, int] = json.loads(text or "{}")
     return rows
+
+
+def files_by_day(examples: Artifact, files: Sequence[str]) -> dict[str, list[str]]:
+    """YYYY-MM-DD → files of the split train of FeedLogGen's examples.
+
+    Args:
+        examples: the artifact.
+        files: all files of the split, sorted by name.
+
+    Raises:
+        ValueError: the artifact does not say which days they are of.
+    """
+    days: list[str] = json.loads(examples.get_string_custom_property(SHARD_DAYS) or "[]")
+    if len(days) != len(files):
+        raise ValueError(f"{examples.uri}: it has {len(files)} files of the split train, and the days of {len(days)}")
+    by_day: dict[str, list[str]] = {}
+    for day, file in zip(days, files, strict=True):
+        by_day.setdefault(day, []).append(file)
+    return by_day
 
 
 def days_text(days: Iterable[date]) -> str:

@@ -7,6 +7,7 @@ Example:
 """
 
 from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Features, Keys, MultiValued
+from ranker.config.effects import EffectLevel, Effects
 from ranker.config.examination import Examination
 from ranker.config.exploration import Exploration
 from ranker.config.forest import Dask, Forest
@@ -29,6 +30,8 @@ __all__ = [
     "Categorical",
     "Dask",
     "DenseEmbedding",
+    "EffectLevel",
+    "Effects",
     "Examination",
     "Exploration",
     "Exposure",

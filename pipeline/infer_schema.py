@@ -33,7 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         writable_file(what, out)
         day = parse_day(options.day) if options.day is not None else latest_day(options.feed_log)
         columns = columns_of(
-            config.objective_names, config.features, config.keys, config.timestamps, config.exploration
+            config.objective_names,
+            config.features,
+            config.keys,
+            config.timestamps,
+            config.exploration,
+            config.id_columns,
         )
         before = sorted(set(reference_days(day, config.train_days)) & set(list_days(options.feed_log)))
         # Read in this process first: Beam would print a traceback before the error of a bad value.

@@ -6,11 +6,13 @@ from datetime import date
 import tensorflow_data_validation as tfdv
 from ml_metadata.proto import metadata_store_pb2
 from tfx.components import StatisticsGen
+from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2
 
 from components.calibration_report.component import CalibrationReport
+from components.effects_trainer.component import EffectsTrainer
 from components.evaluator.component import Evaluator
 from components.example_validator.component import ExampleValidator
 from components.feed_log_gen.component import FeedLogGen
@@ -43,6 +45,7 @@ def create_pipeline(
     publish_withdrawn: str | RuntimeParameter = "false",
     destination_state: str = "",
     parent_version: str = "",
+    effects_plan: str = "",
     metadata_connection_config: metadata_store_pb2.ConnectionConfig | None = None,
     beam_pipeline_args: Sequence[str] = (),
     enable_cache: bool = True,
@@ -62,6 +65,8 @@ def create_pipeline(
         destination_state: what the push depends on at the destination, for the cache key; see
             `ranker.registry.withdrawal.destination_state`.
         parent_version: the pushed version to continue from; "none" starts cold, "" decides at run time.
+        effects_plan: the pushed versions that a fit of random effects reads, an `EffectsPlan` as JSON; "" decides at
+            run time.
         metadata_connection_config: the ML Metadata database, for runners that want one.
         beam_pipeline_args: passed to every Beam component.
         enable_cache: reuse what components wrote for the same inputs, parameters and code.
@@ -96,12 +101,20 @@ def create_pipeline(
         keys=config.keys,
         timestamps=config.timestamps,
         exploration=config.exploration,
+        ids=config.id_columns,
         source_fingerprint=source_fingerprint,
         training_start=start.outputs["training_start"],
     )
     schema = SchemaImporter(
         schema_file=config.schema,
-        columns=columns_of(config.objective_names, config.features, config.keys, config.timestamps, config.exploration),
+        columns=columns_of(
+            config.objective_names,
+            config.features,
+            config.keys,
+            config.timestamps,
+            config.exploration,
+            config.id_columns,
+        ),
     )
     # FeedLogGen runs first: for a column that is missing in the log, its error names the file.
     schema.add_upstream_node(examples)
@@ -153,6 +166,19 @@ def create_pipeline(
         parts=parts,
         training_start=start.outputs["training_start"],
     )
+    fitted: list[BaseComponent] = []
+    model = towers.outputs["model"]
+    if config.effects is not None:
+        effects = EffectsTrainer(
+            examples=examples.outputs["examples"],
+            schema=schema.outputs["schema"],
+            model=model,
+            config=config,
+            push_destination=push_destination,
+            eval_day=day_text,
+            plan=effects_plan,
+        )
+        fitted, model = [effects], effects.outputs["model_with_effects"]
     serving = ServingModel(
         push_destination=push_destination,
         examples=examples.outputs["examples"],
@@ -164,14 +190,14 @@ def create_pipeline(
     )
     evaluator = Evaluator(
         examples=examples.outputs["examples"],
-        model=towers.outputs["model"],
+        model=model,
         baseline_model=serving.outputs["model"],
         transformed_examples=transform.outputs["transformed_examples"],
         forest=forest.outputs["forest"],
         config=config,
     )
     pusher = Pusher(
-        model=towers.outputs["model"],
+        model=model,
         model_blessing=evaluator.outputs["blessing"],
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=push_destination)
@@ -185,7 +211,7 @@ def create_pipeline(
         statistics=statistics.outputs["statistics"],
         anomalies=validator.outputs["anomalies"],
         forest=forest.outputs["forest"],
-        model=towers.outputs["model"],
+        model=model,
         model_run=towers.outputs["model_run"],
         evaluation=evaluator.outputs["evaluation"],
         pushed_model=pusher.outputs["pushed_model"],
@@ -204,6 +230,7 @@ def create_pipeline(
             forest,
             leaves,
             towers,
+            *fitted,
             serving,
             evaluator,
             pusher,

@@ -4,9 +4,12 @@ from datetime import date
 from pathlib import Path
 
 from ranker.config.pipeline import PipelineConfig
+from ranker.effects.settings import effect_settings
+from ranker.feed_log.layout import window_days
 from ranker.identity.code import code_fingerprint
 from ranker.identity.compatibility import warm_start_parts
 from ranker.identity.recipe import recipe_fingerprint
+from ranker.registry.effects_plan import EffectsPlan, plan_effects
 from ranker.registry.plan import StartPlan
 from ranker.registry.start import make_plan
 
@@ -23,6 +26,9 @@ MODEL_MAKERS = (
 )
 """The code that a model depends on; that of gates, reports and publishing is not included."""
 
+EFFECTS_MAKERS = ("ranker.export.effect_rows", "ranker.export.fitted_effects")
+"""The same of random effects."""
+
 
 def plan_start(config: PipelineConfig, push_destination: str, day: date, refit: bool = False) -> StartPlan:
     """TrainingStart's decision for a day, for a runner that needs it before the pipeline runs.
@@ -38,9 +44,18 @@ def plan_start(config: PipelineConfig, push_destination: str, day: date, refit: 
     return make_plan(push_destination, day, config.retraining, parts_of(config))
 
 
+def plan_fit(config: PipelineConfig, push_destination: str, day: date) -> EffectsPlan | None:
+    """The pushed versions that a fit of random effects for a day reads; None for a config without effects."""
+    if config.effects is None:
+        return None
+    before = window_days(day, config.train_days)[:-1]
+    return plan_effects(push_destination, day, before, effect_settings(config.effects, config.objective_names))
+
+
 def recipe(config: PipelineConfig) -> str:
     """The fingerprint of config, schema and code of a training, as `ranker.identity.recipe` makes it."""
-    return recipe_fingerprint(config, schema_text(config), code_fingerprint(*MODEL_MAKERS))
+    makers = (*MODEL_MAKERS, *(EFFECTS_MAKERS if config.effects else ()))
+    return recipe_fingerprint(config, schema_text(config), code_fingerprint(*makers))
 
 
 def parts_of(config: PipelineConfig) -> dict[str, str]:

@@ -62,6 +62,7 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
         keys: the key columns.
         timestamps: which timestamps the rows of a day's folder may have.
         exploration: the columns that say which impressions stood at random positions, if the log has them.
+        ids: the id columns of random effects that are not among the keys.
         source_fingerprint: fingerprint of the days of a cold start by `ranker.feed_log.fingerprint`, so that the cache
             key changes with the data. With "" the component computes it at run time. Then the cache key does not
             contain it, and the cache must be disabled.
@@ -84,13 +85,14 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
         training_start: channel.BaseChannel | None = None,
         timestamps: Timestamps | None = None,
         exploration: Exploration | None = None,
+        ids: Sequence[str] = (),
     ) -> None:
         super().__init__(
             FeedLogGenSpec(
                 feed_log=feed_log,
                 eval_day=eval_day,
                 train_days=train_days,
-                columns=to_json(columns_of(objectives, features, keys, timestamps, exploration)),
+                columns=to_json(columns_of(objectives, features, keys, timestamps, exploration, ids)),
                 source_fingerprint=source_fingerprint,
                 training_start=training_start,
                 code_fingerprint=code_fingerprint("components.feed_log_gen.executor"),

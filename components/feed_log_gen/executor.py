@@ -1,5 +1,6 @@
 """FeedLogGen's executor: plans the window, writes shards and profiles with Beam, and sets the artifact's properties."""
 
+import json
 import os
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ from components.artifacts import (
     FEED_LOG_WARNINGS,
     MISSING_DAYS,
     ROWS_PER_DAY,
+    SHARD_DAYS,
     SOURCE_FINGERPRINT,
     USUAL_ROWS,
     days_text,
@@ -168,6 +170,12 @@ def _check_complete(plan: WindowPlan, examples: types.Artifact) -> None:
             raise RuntimeError(f"{folder}: expected the shards {sorted(expected)}, found {sorted(found)}")
 
 
+def _shard_days(plan: WindowPlan) -> list[str]:
+    """The day of each shard of the split train, in the order of their names."""
+    units = sorted((unit for unit in plan.units if unit.split == "train"), key=lambda unit: unit.first_shard)
+    return [unit.day.isoformat() for unit in units for _ in range(unit.shards)]
+
+
 def _describe(examples: types.Artifact, plan: WindowPlan, eval_day: date, fingerprint: str) -> None:
     examples.span = (eval_day - _EPOCH).days
     examples.version = 0
@@ -177,6 +185,7 @@ def _describe(examples: types.Artifact, plan: WindowPlan, eval_day: date, finger
     examples.set_int_custom_property(USUAL_ROWS, plan.usual_rows)
     for split in plan.splits:
         examples.set_int_custom_property(rows_property(split), plan.rows(split))
+    examples.set_string_custom_property(SHARD_DAYS, json.dumps(_shard_days(plan)))
     examples.set_string_custom_property(MISSING_DAYS, days_text(plan.missing_days))
     examples.set_string_custom_property(FEED_LOG_WARNINGS, "\n".join(plan.warnings))
     examples.set_string_custom_property(SOURCE_FINGERPRINT, fingerprint)

@@ -26,6 +26,7 @@ class TowerTrainerSpec(component_spec.ComponentSpec):
         "training": component_spec.ExecutionParameter(type=str),
         "retraining": component_spec.ExecutionParameter(type=str),
         "examination": component_spec.ExecutionParameter(type=str),
+        "effects": component_spec.ExecutionParameter(type=str),
         "utility": component_spec.ExecutionParameter(type=str),
         "serving": component_spec.ExecutionParameter(type=str),
         "parts": component_spec.ExecutionParameter(type=str),
@@ -64,7 +65,8 @@ class TowerTrainer(base_component.BaseComponent):
         forest: the forest that encoded them.
         transform_graph: Transform's graph.
         schema: the feed log's schema.
-        config: objectives, features, keys, towers, training, retraining, examination, utility and serving are used.
+        config: objectives, features, keys, towers, training, retraining, examination, effects, utility and serving are
+            used. With effects, the model has room for them and none yet: EffectsTrainer fits them.
         eval_day: the held-out day, YYYY-MM-DD or another form that `ranker.feed_log.day` reads; written into the
             manifest.
         recipe: fingerprint of the config, schema and code of the training (`ranker.identity.recipe`). Together with the
@@ -105,6 +107,7 @@ class TowerTrainer(base_component.BaseComponent):
                 training=to_json(config.training),
                 retraining=to_json(config.retraining),
                 examination=to_json(config.examination) if config.examination else "",
+                effects=to_json(config.effects) if config.effects else "",
                 utility=to_json(config.utility),
                 serving=to_json(config.serving),
                 parts=json.dumps(dict(parts), sort_keys=True),

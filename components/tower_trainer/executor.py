@@ -12,6 +12,7 @@ from tfx.utils import io_utils, path_utils
 from components.artifacts import HISTORY_FILE, ROWS_PER_DAY, rows_of, start_of, training_of
 from ranker.config.columns import Features
 from ranker.config.documents import from_json
+from ranker.config.effects import Effects
 from ranker.config.examination import Examination
 from ranker.config.objectives import Objective
 from ranker.config.retraining import Retraining
@@ -87,7 +88,7 @@ class Executor(base_executor.BaseExecutor):
 
 def _settings(exec_properties: dict[str, Any]) -> TowerSettings:
     """The config parts among the component's parameters."""
-    examination = exec_properties["examination"]
+    examination, effects = exec_properties["examination"], exec_properties["effects"]
     return TowerSettings(
         objectives=from_json(tuple[Objective, ...], exec_properties["objectives"]),
         features=from_json(Features, exec_properties["features"]),
@@ -97,6 +98,7 @@ def _settings(exec_properties: dict[str, Any]) -> TowerSettings:
         utility=from_json(Utility, exec_properties["utility"]),
         serving=from_json(Serving, exec_properties["serving"]),
         examination=from_json(Examination, examination) if examination else None,
+        effects=from_json(Effects, effects) if effects else None,
     )
 
 

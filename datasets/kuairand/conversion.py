@@ -41,7 +41,8 @@ def feed_log_days(raw: RawTables, strength: float = PRIOR_STRENGTH) -> Iterator[
     ends = np.cumsum(np.bincount(log["day"], minlength=len(raw.days)))
     for number, (day, end) in enumerate(zip(raw.days, ends, strict=True)):
         rows = slice(int(ends[number - 1]) if number else 0, int(end))
-        columns = _known_columns(log.iloc[rows], raw, sessions, rows) | histories.columns(rows, number)
+        author = {"author_id": videos["author_id"].slice(rows.start, rows.stop - rows.start)}
+        columns = _known_columns(log.iloc[rows], raw, sessions, rows) | author | histories.columns(rows, number)
         if raw.has_random_logs:
             columns |= _exploration(log.iloc[rows], sessions.ids[rows])
         yield day, pa.table(columns | _labels(log.iloc[rows]))

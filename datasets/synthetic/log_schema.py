@@ -32,12 +32,13 @@ def candidate_batch(
 ) -> pa.RecordBatch:
     """The columns of the feed log that are known before a session is ranked; the timestamp is that of its start."""
     viewers, authors, items = world.viewers, world.authors, today.items
-    session, viewer, item = (pa.array(index) for index in (rows.session, rows.viewer, rows.item))
+    session, viewer, item, author = (pa.array(index) for index in (rows.session, rows.viewer, rows.item, rows.author))
     since_midnight = (sessions.start[rows.session] - today.number) * _MS_PER_DAY
     columns: dict[str, pa.Array] = {
         "session_id": ids.take(session),
         "viewer_id": viewers.ids.take(viewer),
         "item_id": items.ids.take(item),
+        "author_id": authors.ids.take(author),
         "timestamp": pa.array(today.midnight_ms + since_midnight.astype(np.int64)),
         "hour_local": _count(sessions.hour_local[rows.session]),
         "hours_since_last_visit": _real(sessions.hours_since_last_visit[rows.session]),
@@ -83,7 +84,7 @@ def log_batch(
 ) -> pa.RecordBatch:
     """The rows of the feed log, from candidates in the order shown, exposure, and labels [objectives, impressions]."""
     columns = dict(zip(shown.schema.names, shown.columns, strict=True))
-    keys = {name: columns.pop(name) for name in ("session_id", "viewer_id", "item_id")}
+    keys = {name: columns.pop(name) for name in ("session_id", "viewer_id", "item_id", "author_id")}
     shown_ms = columns.pop("timestamp").to_numpy() + _MS_PER_CARD * (position - 1)
     return pa.RecordBatch.from_pydict(
         {

@@ -60,12 +60,14 @@ class Authors:
     """One entry per author.
 
     Attributes:
+        ids: strings.
         cumulative_output: [authors], rises to 1; the step at an author is the author's share of the posts.
         quality: how much more engaging than average the posts are, in standard deviations.
         replies: log-odds of answering a comment.
         reply_rate, engagement_rate: past rates, NaN where missing.
     """
 
+    ids: pa.StringArray
     cumulative_output: Floats
     kind: Ints
     industry: Ints
@@ -175,6 +177,7 @@ def _make_authors(rng: np.random.Generator, count: int) -> Authors:
     output = np.exp(normal(1.0)) * np.array([1.0, 3.0, 5.0, 2.0], np.float32)[kind]
     reach = np.array([6.0, 8.2, 10.5, 8.5], np.float32)[kind]
     return Authors(
+        ids=numbered("a", count),
         cumulative_output=_cumulative(output),
         kind=kind,
         industry=rng.integers(len(words.INDUSTRIES), size=count),

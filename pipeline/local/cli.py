@@ -46,8 +46,8 @@ exit status:
   0  every component ran, the summary is written, and the model is blessed and pushed
   1  a component failed; the line says why, the log has the rest
   2  the command, a path or the feed log cannot be used; the line says why
-  3  a model was trained but not published, because a gate failed or a rollback withdrew it; the previous model
-     continues to serve
+  3  a model was trained or its effects were updated, but it was not published, because a gate failed or a rollback
+     withdrew it; the previous model continues to serve
   4  --monitor found a feature, an objective or a slice beyond its limits; the line names it
 
 A run that was stopped continues from the last finished component when it is started again, and a backfill from the last
@@ -75,8 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _command(options: argparse.Namespace) -> int:
     config = _with_beam(load_config(options.config), options)
     for name, given in (("--publish-withdrawn", options.publish_withdrawn), ("--refit", options.refit)):
-        if given and (options.rollback or options.monitor):
-            raise UsageError(f"{name}: it goes with a run that trains, not with --rollback or --monitor")
+        if given and (options.rollback or options.monitor or options.effects):
+            raise UsageError(f"{name}: it goes with a run that trains, not with --rollback, --monitor or --effects")
+    if options.effects and config.effects is None:
+        raise UsageError(f"--effects: the config {options.config!r} has no effects; set PipelineConfig.effects")
     path = options.workdir or Path("workdir") / options.config
     if options.rollback:
         readable_folder("--workdir", path)
@@ -107,6 +109,8 @@ def _command(options: argparse.Namespace) -> int:
         with output_to_terminal() if options.verbose else output_to_file(log) as console:
             if options.monitor:
                 return _monitor(options, config, workdir, console)
+            if options.effects:
+                return _update_effects(options, config, workdir, run_id, console)
             return _run(options, config, workdir, run_id, console)
 
 
@@ -180,6 +184,12 @@ def _parser() -> argparse.ArgumentParser:
         type=day,
         metavar="YYYY-MM-DD",
         help="train nothing: score this day with the serving model, and record its health",
+    )
+    what.add_argument(
+        "--effects",
+        action="store_true",
+        help="train nothing: update the random effects of the serving model with the newest impressions, and publish "
+        "it if it is not worse on the newest hours",
     )
     what.add_argument(
         "--rollback", action="store_true", help="publish the previously serving model again, and run nothing"
@@ -258,6 +268,20 @@ def _monitor(options: argparse.Namespace, config: PipelineConfig, workdir: Workd
     try:
         outcome = monitor_day(config, workdir, feed_log, options.monitor, console)
     except (FeedLogError, HistoryError, ModelError) as error:
+        raise UsageError(str(error)) from None
+    logging.getLogger(__name__).info("exit status %d", outcome)
+    return outcome
+
+
+def _update_effects(
+    options: argparse.Namespace, config: PipelineConfig, workdir: Workdir, run_id: str, console: Console
+) -> int:
+    with console.status("loading TensorFlow"):
+        from pipeline.local.effects import update_effects
+    feed_log = options.feed_log or workdir.built_in_feed
+    try:
+        outcome = update_effects(config, workdir, feed_log, run_id, console)
+    except FeedLogError as error:
         raise UsageError(str(error)) from None
     logging.getLogger(__name__).info("exit status %d", outcome)
     return outcome

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.beam import beam_args, runs_on_cluster
 from pipeline.local.workdir import Workdir
-from pipeline.training_plan import plan_start, recipe, schema_text
+from pipeline.training_plan import plan_fit, plan_start, recipe, schema_text
 from ranker.command_line import UsageError
 from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
@@ -18,6 +18,7 @@ from ranker.identity.digest import short_digest
 from ranker.identity.packages import package_fingerprint
 from ranker.identity.training import TrainingIdentity, identify
 from ranker.registry.baseline import BaselineChoice, choose_baseline
+from ranker.registry.effects_plan import EffectsPlan
 from ranker.registry.plan import StartPlan
 from ranker.registry.versions import find_serving_version, read_manifest
 from ranker.registry.withdrawal import destination_state
@@ -38,6 +39,7 @@ class DayPlan:
         destination_state: what the push depends on at the destination.
         publish_withdrawn: publish the model even if a rollback withdrew it.
         inputs: name → digest of everything that the outcome follows from, as it was when the day was planned.
+        effects: the pushed versions that a fit of random effects reads; None for a config without effects.
     """
 
     config: PipelineConfig
@@ -50,6 +52,7 @@ class DayPlan:
     destination_state: str
     publish_withdrawn: bool
     inputs: Mapping[str, str]
+    effects: EffectsPlan | None = None
 
 
 def plan_day(
@@ -79,6 +82,7 @@ def plan_day(
     training = identify(day, recipe(config), source, start.start, start.parent_training)
     baseline = choose_baseline(destination, day, training.fingerprint)
     state = destination_state(destination, training.fingerprint)
+    effects = plan_fit(config, destination, day)
     inputs = {
         "the day": day.isoformat(),
         # Not as JSON, which leaves out some settings that shape no model.
@@ -94,8 +98,12 @@ def plan_day(
         "the push destination": f"{destination}: {state}",
         "--publish-withdrawn": str(publish_withdrawn),
     }
+    if effects is not None:
+        inputs["the models that effects are fitted with"] = to_json(effects)
     digests = {name: short_digest((text,)) for name, text in inputs.items()}
-    return DayPlan(config, workdir, feed_log, day, start, training, baseline, state, publish_withdrawn, digests)
+    return DayPlan(
+        config, workdir, feed_log, day, start, training, baseline, state, publish_withdrawn, digests, effects
+    )
 
 
 def later_model(workdir: Workdir, day: date) -> tuple[str, str] | None:

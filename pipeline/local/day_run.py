@@ -18,6 +18,7 @@ from pipeline.local.summary import copy_report, evaluation_of, summarise
 from pipeline.local.unchanged import forget, remember
 from pipeline.pipeline import create_pipeline
 from ranker.command_line import explained
+from ranker.config.documents import to_json
 from ranker.documents import DocumentError
 from ranker.monitoring.history import PAGE
 from ranker.plain_text import without_secrets
@@ -59,6 +60,7 @@ def prepare(plan: DayPlan) -> DayRun:
         publish_withdrawn="true" if plan.publish_withdrawn else "false",
         destination_state=plan.destination_state,
         parent_version=plan.start.parent or NO_VERSION,
+        effects_plan=to_json(plan.effects) if plan.effects is not None else "",
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(plan.workdir.metadata)),
         beam_pipeline_args=beam_args(plan.config.beam_pipeline_args),
     )

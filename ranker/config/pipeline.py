@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ranker.config.columns import Features, Keys
+from ranker.config.effects import Effects
 from ranker.config.examination import Examination
 from ranker.config.exploration import Exploration
 from ranker.config.fields import CHECKED, ColumnName, Days
@@ -13,7 +14,7 @@ from ranker.config.forest import Forest
 from ranker.config.gates import Gates
 from ranker.config.kubeflow import MAX_PIPELINE_NAME, Kubeflow
 from ranker.config.monitoring import Monitoring
-from ranker.config.names import check_names, check_reserved
+from ranker.config.names import check_names, check_reserved, input_names
 from ranker.config.objectives import Objective
 from ranker.config.retention import Retention
 from ranker.config.retraining import Retraining
@@ -43,6 +44,7 @@ class PipelineConfig:
         exploration: the columns that say which impressions stood at random positions, if the log has them.
         examination: the exposure model, with which probabilities are examination × relevance; None, the default, scores
             without one.
+        effects: random effects of viewers, authors and items; None, the default, has none.
         utility: the trade-off between objectives that models are judged by; a request may name another one.
         tradeoff: the goal and the guardrails by which the trade-off is tuned in an experiment; None, the default, tunes
             nothing.
@@ -66,6 +68,7 @@ class PipelineConfig:
     forest: Forest = Forest()
     towers: Towers = Towers()
     examination: Examination | None = None
+    effects: Effects | None = None
     training: Training = Training()
     retraining: Retraining = Retraining()
     utility: Utility = Utility()
@@ -87,6 +90,7 @@ class PipelineConfig:
             self._check_slices()
             self._check_examination()
             self._check_tradeoff()
+            self._check_effects()
         except ValueError as error:
             raise ValueError(f"config {self.name!r}: {error}") from None
 
@@ -102,9 +106,11 @@ class PipelineConfig:
             "keys",
             *(["exploration"] if explored else []),
             *(["tradeoff"] if drawn else []),
+            *(["effects"] if self.id_columns else []),
         ]
         check_names(
-            f"{', '.join(parts[:-1])} and {parts[-1]}", (*self.objective_names, *columns, *keys, *explored, *drawn)
+            f"{', '.join(parts[:-1])} and {parts[-1]}",
+            (*self.objective_names, *columns, *keys, *explored, *drawn, *self.id_columns),
         )
         named = {
             "objectives": self.objective_names,
@@ -112,6 +118,7 @@ class PipelineConfig:
             "keys": keys,
             "exploration": explored,
             "tradeoff": drawn,
+            "effects.levels": self.id_columns,
         }
         for field, names in named.items():
             check_reserved(field, names, self.objective_names)
@@ -182,6 +189,31 @@ class PipelineConfig:
     def _check_tradeoff(self) -> None:
         if self.tradeoff is not None:
             self.tradeoff.check(self.objectives, self.utility, [feature.name for feature in self.features.categorical])
+
+    def _check_effects(self) -> None:
+        if self.effects is None:
+            return
+        if self.examination is not None:
+            raise ValueError("effects: they are fitted on probabilities without an examination model; set one to None")
+        if wrong := sorted({self.keys.session, self.keys.timestamp}.intersection(self.effects.columns)):
+            raise ValueError(f"effects.levels: {wrong} is no entity that comes back; name another id column")
+        input_names((*self.features.names, *self.features.exposure_names, *self.effects.columns))
+        dense = {feature.name for feature in self.features.dense}
+        coded = (
+            {feature.name for feature in self.features.categorical} if self.towers.categorical_embedding_size else set()
+        )
+        for level in self.effects.levels:
+            if unknown := sorted(set(level.inputs) - dense - coded):
+                raise ValueError(
+                    f"effects: {level.column}: inputs: {unknown} are not among the dense embeddings and categorical "
+                    f"features that the towers read, {sorted(dense | coded)}"
+                )
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        """The id columns of random effects that are not among the keys."""
+        known = (self.keys.session, self.keys.viewer, self.keys.item, self.keys.timestamp)
+        return tuple(name for name in self.effects.columns if name not in known) if self.effects else ()
 
     @property
     def objective_names(self) -> tuple[str, ...]:

@@ -36,6 +36,23 @@ class IdKind(ColumnKind):
         return drafting.key(column, cls.schema_type)
 
 
+class OptionalIdKind(IdKind):
+    """An entity of an impression that may be unknown, such as the author of the item."""
+
+    name = "optional id"
+
+    @classmethod
+    def accepts(cls, arrow_type: pa.DataType) -> bool:
+        """Strings, bytes or integers, or the null type of a column without a single value."""
+        return super().accepts(arrow_type) or pt.is_null(arrow_type)
+
+    @classmethod
+    def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
+        """Lists of bytes; null and "" are missing."""
+        present, strings = arrow.strings(values)
+        return arrow.singles(strings, present)
+
+
 class TimestampKind(ColumnKind):
     """The time of an impression."""
 

@@ -6,7 +6,7 @@ from ranker.config.columns import Categorical, DenseEmbedding, FeatureColumn, Fe
 from ranker.features.categorical import CategoricalKind
 from ranker.features.dense import DenseKind
 from ranker.features.exploration import PropensityKind, RandomisedKind
-from ranker.features.keys_and_labels import IdKind, ObjectiveKind, TimestampKind
+from ranker.features.keys_and_labels import IdKind, ObjectiveKind, OptionalIdKind, TimestampKind
 from ranker.features.kind import ColumnKind, FeatureKind
 from ranker.features.multi_valued import MultiValuedKind
 from ranker.features.numeric import NumericKind
@@ -18,7 +18,7 @@ _FEATURE_KINDS: dict[type[FeatureColumn], type[FeatureKind[Any]]] = {
     DenseEmbedding: DenseKind,
 }
 _KINDS: tuple[type[ColumnKind], ...] = (
-    *(IdKind, TimestampKind, ObjectiveKind, RandomisedKind, PropensityKind),
+    *(IdKind, OptionalIdKind, TimestampKind, ObjectiveKind, RandomisedKind, PropensityKind),
     *_FEATURE_KINDS.values(),
 )
 _BY_NAME = {kind.name: kind for kind in _KINDS}

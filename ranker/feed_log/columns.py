@@ -10,7 +10,7 @@ from ranker.config.columns import Features, Keys
 from ranker.config.exploration import Exploration
 from ranker.config.timestamps import Timestamps
 from ranker.features.exploration import PropensityKind, RandomisedKind
-from ranker.features.keys_and_labels import IdKind, ObjectiveKind, TimestampKind
+from ranker.features.keys_and_labels import IdKind, ObjectiveKind, OptionalIdKind, TimestampKind
 from ranker.features.log_column import LogColumn
 from ranker.features.registry import column_kind, exposure_kinds, feature_kinds
 from ranker.feed_log.layout import FeedLogError
@@ -23,7 +23,7 @@ class LogColumns:
     """The columns to read, as a component parameter.
 
     Attributes:
-        columns: keys, exploration, features, objectives.
+        columns: keys, further ids, exploration, features, objectives.
         timestamps: which timestamps the rows of a day's folder may have.
     """
 
@@ -37,8 +37,9 @@ def columns_of(
     keys: Keys,
     timestamps: Timestamps | None = None,
     exploration: Exploration | None = None,
+    ids: Sequence[str] = (),
 ) -> LogColumns:
-    """The columns that a config asks for: keys, exploration, features, exposure, objectives."""
+    """The columns that a config asks for: keys, further ids, exploration, features, exposure, objectives."""
     explored = (
         (LogColumn(exploration.randomised, RandomisedKind.name), LogColumn(exploration.propensity, PropensityKind.name))
         if exploration
@@ -48,6 +49,7 @@ def columns_of(
         (
             *(LogColumn(name, IdKind.name) for name in (keys.session, keys.viewer, keys.item)),
             LogColumn(keys.timestamp, TimestampKind.name),
+            *(LogColumn(name, OptionalIdKind.name) for name in ids),
             *explored,
             *(kind.log_column for _, kind in (*feature_kinds(features), *exposure_kinds(features))),
             *(LogColumn(name, ObjectiveKind.name) for name in objective_names),

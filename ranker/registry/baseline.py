@@ -39,7 +39,7 @@ def choose_baseline(push_destination: str, day: date, own_training: str = "") ->
     serving = ""
     for version in complete_versions(push_destination):
         model = StoredModel(join(push_destination, version))
-        own = own_training != "" and model.training == own_training
+        own = own_training != "" and model.manifest.training_fingerprint == own_training
         if own or withdrawn.of(model) is not None:
             continue
         serving = serving or version
@@ -58,6 +58,8 @@ def trained_on(manifest: Manifest, day: date) -> bool:
     A manifest that does not list its days only tells the day that was held out: every day before it may have been
     trained on. Without a manifest nothing is known, and the model counts as not trained on the day.
     """
+    if manifest.effects is not None and day.isoformat() in manifest.effects.days:
+        return True
     if manifest.trained_days:
         return day.isoformat() in manifest.trained_days
     return manifest.eval_day != "" and day.isoformat() < manifest.eval_day

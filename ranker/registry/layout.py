@@ -5,5 +5,5 @@ MANIFEST = "assets.extra/feed_ranker.json"
 
 STATE = "assets.extra/training_state"
 """What a later training continues from; TensorFlow Serving does not read it."""
-FOREST, TRANSFORM_GRAPH, TOWER_STATE = "forest", "transform_graph", "towers"
+FOREST, TRANSFORM_GRAPH, TOWER_STATE, EFFECT_STATE = "forest", "transform_graph", "towers", "effects"
 """The folders below `STATE`."""

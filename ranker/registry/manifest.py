@@ -33,6 +33,30 @@ class Lineage:
 
 
 @dataclass(frozen=True)
+class FittedEffects:
+    """What the random effects of a model were fitted on.
+
+    Attributes:
+        settings: fingerprint of the settings that their coefficients depend on.
+        through: milliseconds since 1970; all impressions before were fitted on, if they could be.
+        days: YYYY-MM-DD, oldest first: every day of which impressions were fitted on.
+        rows: impressions of this fit.
+        entities: id column → number of entities with an effect.
+        prior: the version whose effects this fit continued; "" if none.
+        update: identifies an update of the effects of a pushed model, by everything that it follows from; "" where the
+            effects were fitted with the model.
+    """
+
+    settings: str
+    through: int
+    days: list[str]
+    rows: int
+    entities: dict[str, int]
+    prior: str = ""
+    update: str = ""
+
+
+@dataclass(frozen=True)
 class Republished:
     """Written by a rollback into the manifest of the version that it publishes.
 
@@ -66,6 +90,7 @@ class Manifest:
         config: the config parts that shaped the model, each as JSON values.
         training: what the training fingerprint is computed from.
         lineage: what the training started from.
+        effects: set if random effects were fitted.
         rollback: set if a rollback published the model again.
     """
 
@@ -83,6 +108,7 @@ class Manifest:
     training: TrainingIdentity | None = None
     # An empty object is what the first format wrote where nothing was known.
     lineage: Annotated[Lineage | None, BeforeValidator(lambda value: value or None)] = None
+    effects: FittedEffects | None = None
     rollback: Republished | None = None
 
     def to_json(self) -> str:

@@ -59,15 +59,18 @@ def publish(model_path: str, destination: str, rollback: Republished | None = No
 
 
 def find_published(model_path: str, destination: str) -> str | None:
-    """The serving version if it is this model.
+    """The serving version if it is this model, or this model with random effects that were updated since.
 
     So a push that was stopped before it was recorded is not repeated, nor is the push of a model that a rollback
     published again.
     """
     newest = next(iter(complete_versions(destination)), None)
-    if newest is None or not same_model(StoredModel(model_path), StoredModel(join(destination, newest))):
+    if newest is None:
         return None
-    return newest
+    own, serving = StoredModel(model_path), StoredModel(join(destination, newest))
+    effects = serving.manifest.effects
+    updated = bool(effects and effects.update) and own.training == serving.manifest.training_fingerprint != ""
+    return newest if updated or same_model(own, serving) else None
 
 
 def _publish_by_rename(model_path: str, root: Path, replaced: Mapping[str, bytes]) -> str:

@@ -11,6 +11,7 @@ from google.protobuf import empty_pb2, unknown_fields
 from google.protobuf.message import DecodeError
 from pyarrow import fs
 
+from ranker.identity.digest import short_digest
 from ranker.registry.layout import MANIFEST, SAVED_MODEL
 from ranker.registry.manifest import Manifest
 from ranker.registry.versions import read_manifest
@@ -52,8 +53,12 @@ class StoredModel:
 
     @property
     def training(self) -> str:
-        """Fingerprint of its training, or "" if it is unknown."""
-        return self.manifest.training_fingerprint
+        """Fingerprint of its training, or "" if it is unknown.
+
+        A model whose random effects were updated after the training is another one.
+        """
+        training, effects = self.manifest.training_fingerprint, self.manifest.effects
+        return short_digest((training, effects.update)) if training and effects and effects.update else training
 
     @cached_property
     def content(self) -> str:

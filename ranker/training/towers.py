@@ -11,6 +11,7 @@ import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.config.columns import Features
+from ranker.config.effects import Effects
 from ranker.config.examination import Examination
 from ranker.config.objectives import Objective
 from ranker.config.retraining import Retraining
@@ -18,6 +19,7 @@ from ranker.config.serving import Serving
 from ranker.config.towers import Towers
 from ranker.config.training import Training
 from ranker.config.utility import Utility
+from ranker.export.effects import ServedEffects
 from ranker.export.module import FeedRanker
 from ranker.export.raw_features import RawFeatures
 from ranker.export.request_features import request_features
@@ -40,7 +42,10 @@ from ranker.towers.sampling import make_sampler
 from ranker.towers.state import TowerState
 from ranker.towers.workers import is_chief
 
-MANIFEST_PARTS = ("objectives", "features", "keys", "towers", "training", "utility", "serving", "examination")
+MANIFEST_PARTS = (
+    *("objectives", "features", "keys", "towers", "training", "utility", "serving"),
+    *("examination", "effects"),
+)
 """The config parts that a manifest holds; one that the config lacks is left out."""
 
 
@@ -56,6 +61,7 @@ class TowerSettings:
     utility: Utility
     serving: Serving
     examination: Examination | None
+    effects: Effects | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ def fit_and_export(
         *(settings.towers, settings.training),
     )
     files = data.leaf_files
-    raw = RawFeatures(features, data.schema)
+    raw = RawFeatures(features, data.schema, settings.effects.columns if settings.effects else ())
     forest = Forest.load(data.forest)
     inputs = tower_inputs(
         tft.TFTransformOutput(data.transform_graph).transformed_feature_spec(),
@@ -188,7 +194,7 @@ def fit_and_export(
         trained_days=list(record.trained_days),
         rows=counts.rows,
         base_rates=dict(zip(names, replace(counts, mean_examination=1.0).base_rates.tolist(), strict=True)),
-        input_names={**raw.input_names, **raw.exposure_names},
+        input_names={**raw.input_names, **raw.exposure_names, **raw.id_names},
         config=dict(record.config),
         training=record.identity,
         lineage=Lineage(
@@ -219,6 +225,8 @@ def fit_and_export(
         max_rows=serving.max_rows,
         utility=settings.utility,
         examination=examination,
+        # None is fitted yet.
+        effects=ServedEffects(settings.effects, features, len(objectives)) if settings.effects else None,
     )
     export_saved_model(
         module, manifest, folder, TrainingState(data.forest, data.transform_graph, tower_state, examination)

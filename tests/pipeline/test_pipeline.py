@@ -1,5 +1,6 @@
 """The DAG, and what the identity of a training covers of it."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -7,8 +8,9 @@ from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.orchestration.pipeline import Pipeline
 
 from pipeline.pipeline import create_pipeline
-from pipeline.training_plan import MODEL_MAKERS
+from pipeline.training_plan import MODEL_MAKERS, recipe
 from pipeline_config import FEED
+from ranker.config.effects import EffectLevel, Effects
 from ranker.identity.code import PROJECT_ROOT, import_closure
 
 
@@ -17,6 +19,32 @@ def dag() -> Pipeline:
     return create_pipeline(
         FEED, feed_log="/feed_log", day=date(2026, 3, 9), pipeline_root="/artifacts", push_destination="/models"
     )
+
+
+def test_effects_are_fitted_between_the_towers_and_the_evaluation_if_the_config_has_some(dag: Pipeline) -> None:
+    assert "EffectsTrainer" not in {component.id for component in dag.components}
+    config = replace(FEED, effects=Effects((EffectLevel("viewer_id"), EffectLevel("author_id"))))
+    with_effects = create_pipeline(
+        config, feed_log="/feed_log", day=date(2026, 3, 9), pipeline_root="/artifacts", push_destination="/models"
+    )
+    ids = [component.id for component in with_effects.components]
+    assert ids == [name for one in dag.components for name in _with_effects(one.id)]
+    models = {
+        component.id: component.inputs["model"].producer_component_id
+        for component in with_effects.components
+        if "model" in component.inputs
+    }
+    assert models == {
+        "EffectsTrainer": "TowerTrainer",
+        **dict.fromkeys(("Evaluator", "Pusher", "CalibrationReport"), "EffectsTrainer"),
+    }
+    [examples] = [component for component in with_effects.components if component.id == "FeedLogGen"]
+    assert '"author_id"' in examples.exec_properties["columns"]
+    assert recipe(config) != recipe(FEED)
+
+
+def _with_effects(component: str) -> tuple[str, ...]:
+    return (component, "EffectsTrainer") if component == "TowerTrainer" else (component,)
 
 
 def shaping(dag: Pipeline, last: str) -> set[str]:

@@ -140,7 +140,8 @@ def test_the_config_names_every_column_and_nothing_that_comes_after_the_impressi
 ) -> None:
     keys = KUAIRAND.keys
     named = {*KUAIRAND.features.names, *KUAIRAND.features.exposure_names, *KUAIRAND.objective_names}
-    named |= {keys.session, keys.viewer, keys.item, keys.timestamp}
+    # An id column, for a config that has random effects of authors.
+    named |= {keys.session, keys.viewer, keys.item, keys.timestamp, "author_id"}
     for rows in convert().values():
         assert set(rows.column_names) == named
     afterwards = {

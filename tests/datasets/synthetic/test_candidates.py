@@ -34,7 +34,7 @@ def outcomes(candidates: Candidates, order: np.ndarray) -> np.ndarray:
 
 def test_candidates_have_what_is_known_before_ranking(candidates: Candidates) -> None:
     keys = FEED.keys
-    known = {keys.session, keys.viewer, keys.item, keys.timestamp, *FEED.features.names} - {"position"}
+    known = {keys.session, keys.viewer, keys.item, keys.timestamp, "author_id", *FEED.features.names}
     assert set(candidates.table.schema.names) == known
     session = candidates.table["session_id"].to_numpy(zero_copy_only=False)
     assert len(candidates) == candidates.offsets[-1] == len(session) == 20_000

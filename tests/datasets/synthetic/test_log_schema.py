@@ -33,7 +33,9 @@ def test_the_columns_are_those_of_the_config(feed: Feed) -> None:
     keys = FEED.keys
     assert FEED.exploration is not None
     expected = {keys.session, keys.viewer, keys.item, keys.timestamp, *FEED.features.names, *FEED.objective_names}
-    assert set(feed.log.column_names) == expected | {*FEED.features.exposure_names, *FEED.exploration.names}
+    # The author is an id column, for a config that has random effects of authors.
+    expected |= {*FEED.features.exposure_names, *FEED.exploration.names, "author_id"}
+    assert set(feed.log.column_names) == expected
     assert FEED.objective_names == words.OBJECTIVES
 
 

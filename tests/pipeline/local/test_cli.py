@@ -322,6 +322,7 @@ def test_a_busy_workdir_is_not_touched(tmp_path: Path, capsys: pytest.CaptureFix
         (["--backfill", "2026-01-12:2026-01-11"], "START must not come after END"),
         (["--backfill", "2026-01-12:2026-01-13", "--rollback"], "not allowed with"),
         (["--backfill", "2026-01-12:2026-01-13", "--day", "2026-01-12"], "not allowed with"),
+        (["--effects", "--rollback"], "not allowed with"),
     ],
 )
 def test_a_backfill_needs_a_range_and_nothing_else_to_do(
@@ -333,13 +334,19 @@ def test_a_backfill_needs_a_range_and_nothing_else_to_do(
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("other", [["--rollback"], ["--monitor", "2026-01-12"]])
+@pytest.mark.parametrize("other", [["--rollback"], ["--monitor", "2026-01-12"], ["--effects"]])
 @pytest.mark.parametrize("option", ["--publish-withdrawn", "--refit"])
 def test_options_of_a_training_need_a_run(
     option: str, other: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["--workdir", str(tmp_path / "w"), option, *other]) == cli.USAGE
     assert f"{option}: it goes with a run that trains" in capsys.readouterr().err
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_config_without_effects_has_none_to_update(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--workdir", str(tmp_path / "w"), "--effects"]) == cli.USAGE
+    assert "--effects: the config 'feed' has no effects" in capsys.readouterr().err
     assert not (tmp_path / "w").exists()
 
 

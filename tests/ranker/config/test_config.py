@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pipeline_config import CONFIGS
 from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Features, MultiValued, Numeric
 from ranker.config.documents import from_json, to_json
+from ranker.config.effects import EffectLevel, Effects
 from ranker.config.examination import Examination
 from ranker.config.exploration import Exploration
 from ranker.config.forest import Forest
@@ -198,6 +199,44 @@ def test_the_forest_needs_a_column() -> None:
         Features(exposure=(Exposure("position", default=1.0),))
     with pytest.raises(ValidationError, match="at least one numeric, categorical or multi_valued"):
         Features(dense=(DenseEmbedding("text", 4),))
+
+
+def test_effects_name_id_columns_and_inputs_that_the_towers_read() -> None:
+    effects = Effects(levels=(EffectLevel("viewer_id", ("text", "device")), EffectLevel("author_id")))
+    assert config(effects=effects).effects == effects
+    assert config(effects=effects).id_columns == ("author_id",)
+    assert config().id_columns == ()
+    assert from_json(PipelineConfig, to_json(config(effects=effects))) == config(effects=effects)
+    explored = Features(numeric=("age",), categorical=(Categorical("device"),), exposure=(Exposure("slot", "feed"),))
+    for changes, message in (
+        ({"effects": Effects((EffectLevel("session_id"),))}, "is no entity that comes back"),
+        ({"effects": Effects((EffectLevel("device"),))}, r"names must be unique, but \['device'\] occur"),
+        ({"effects": Effects((EffectLevel("leaves"),))}, "effects.levels: 'leaves' is reserved"),
+        ({"effects": Effects((EffectLevel("weight_click"),))}, "'weight_click' is reserved"),
+        ({"effects": Effects((EffectLevel("viewer_id", ("age",)),))}, r"inputs: \['age'\] are not among"),
+        (
+            {
+                "effects": Effects((EffectLevel("viewer_id", ("device",)),)),
+                "towers": Towers(categorical_embedding_size=0),
+            },
+            r"inputs: \['device'\] are not among",
+        ),
+        (
+            {
+                "effects": Effects((EffectLevel("viewer_id"),)),
+                "features": explored,
+                "exploration": Exploration(),
+                "examination": Examination(),
+            },
+            "without an examination model",
+        ),
+    ):
+        with pytest.raises(ValidationError, match=message):
+            config(**changes)
+    with pytest.raises(ValidationError, match=r"effects.levels: names must be unique"):
+        Effects((EffectLevel("viewer_id"), EffectLevel("viewer_id")))
+    with pytest.raises(ValidationError, match=r"inputs: \['text'\] occur more than once"):
+        EffectLevel("viewer_id", ("text", "text"))
 
 
 def test_exploration_names_columns_of_its_own() -> None:

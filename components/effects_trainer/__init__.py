@@ -1,0 +1,1 @@
+"""EffectsTrainer: fits random effects on top of a trained model."""

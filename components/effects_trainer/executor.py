@@ -1,0 +1,99 @@
+"""EffectsTrainer's executor: fits effects on the split train, and copies the model with them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+from numpy.typing import NDArray
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, path_utils
+
+from components.artifacts import files_by_day
+from ranker.config.columns import Features, Keys
+from ranker.config.documents import from_json
+from ranker.config.effects import Effects
+from ranker.effects.settings import effect_settings
+from ranker.effects.state import EffectState
+from ranker.examples import example_files, records
+from ranker.export.effect_rows import BATCH_ROWS, Offsets, RowReader, offsets_of
+from ranker.export.fitted_effects import DayRows, fit_effects, install_effects
+from ranker.export.raw_features import RawFeatures
+from ranker.feed_log.day import resolve_day
+from ranker.files import atomic_folder
+from ranker.registry.effects_plan import EffectsPlan, plan_effects
+from ranker.registry.layout import EFFECT_STATE, SAVED_MODEL, STATE, TRANSFORM_GRAPH
+from ranker.storage import copy_folder, join
+
+
+class Executor(base_executor.BaseExecutor):
+    """Emits the model with the effects of the training days."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the model.
+
+        Raises:
+            ValueError: the model was exported with other effects, or a pushed model predicts other objectives.
+            NotConvergedError: the regression of an entity did not converge.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        effects = from_json(Effects, exec_properties["effects"])
+        features = from_json(Features, exec_properties["features"])
+        objectives = from_json(tuple[str, ...], exec_properties["objectives"])
+        [examples] = input_dict["examples"]
+        files = files_by_day(examples, example_files(artifact_utils.get_split_uri([examples], "train")))
+        destination = exec_properties["push_destination"]
+        if exec_properties["plan"]:
+            plan = from_json(EffectsPlan, exec_properties["plan"])
+        else:
+            held_out = resolve_day(exec_properties["eval_day"])
+            days = map(date.fromisoformat, files)
+            plan = plan_effects(destination, held_out, days, effect_settings(effects, objectives))
+        source = path_utils.serving_model_dir(artifact_utils.get_single_uri(input_dict["model"]))
+        target = path_utils.serving_model_dir(artifact_utils.get_single_uri(output_dict["model_with_effects"]))
+        schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
+        schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
+        reader = RowReader(
+            effects,
+            features,
+            RawFeatures(features, schema, effects.columns),
+            objectives,
+            from_json(Keys, exec_properties["keys"]).timestamp,
+            join(source, STATE, TRANSFORM_GRAPH),
+        )
+        before = EffectState.load(join(destination, plan.prior, STATE, EFFECT_STATE)) if plan.prior else None
+        offsets = cache(lambda version: offsets_of(join(destination, version), objectives))
+        rows = {
+            # A model is loaded with the first impression that needs it.
+            day: DayRows(partial(_batches, files[day]), partial(_score, offsets, version))
+            for day, version in plan.offsets.items()
+            if day in files
+        }
+        fitted = fit_effects(reader, effects, objectives, rows, before)
+        with atomic_folder(target, last=SAVED_MODEL, durable=False) as folder:
+            copy_folder(source, folder)
+            if fitted is None:
+                logging.info("no effects: no model was pushed before any of the days %s", ", ".join(sorted(files)))
+            else:
+                record = install_effects(Path(folder), effects, features, fitted, plan.prior)
+                logging.info("effects of %s from %d impressions", record.entities, record.rows)
+
+
+def _score(offsets: Callable[[str], Offsets], version: str, examples: tf.Tensor) -> NDArray[np.float32]:
+    return offsets(version)(examples)
+
+
+def _batches(files: Sequence[str]) -> Iterator[tf.Tensor]:
+    for file in files:
+        yield from records(file, BATCH_ROWS)

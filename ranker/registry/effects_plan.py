@@ -1,0 +1,63 @@
+"""Decides which pushed models a fit of random effects reads: for offsets, and to continue from.
+
+The offset of an impression must not come from a model that was trained on it. Such a model has learnt part of what the
+entity did there, and too little would be left for its effect.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+
+from pydantic.dataclasses import dataclass
+
+from ranker.registry.same_model import StoredModel
+from ranker.registry.versions import complete_versions
+from ranker.registry.withdrawal import read_withdrawals
+from ranker.storage import join
+
+
+@dataclass(frozen=True)
+class EffectsPlan:
+    """The pushed versions that a fit reads.
+
+    Attributes:
+        offsets: day, YYYY-MM-DD → the version whose log-odds are the offsets of the day's impressions; days before any
+            pushed model are left out.
+        prior: the version whose effects are continued; "" starts from none.
+    """
+
+    offsets: dict[str, str]
+    prior: str = ""
+
+
+def plan_effects(push_destination: str, held_out: date, days: Iterable[date], settings: str) -> EffectsPlan:
+    """Plans the fit for a training.
+
+    A day's offsets are those of the newest model that was trained for that day or an earlier one: its training days end
+    before. The effects continued are the newest ones that no impression of the held-out day has entered.
+
+    Args:
+        push_destination: path or URI of the folder of versions; it need not exist.
+        held_out: the day that the training holds out.
+        days: the days whose impressions are fitted.
+        settings: fingerprint of the settings that coefficients depend on.
+    """
+    withdrawn = read_withdrawals(push_destination)
+    models = {
+        version: model
+        for version in complete_versions(push_destination)
+        if (model := StoredModel(join(push_destination, version))).manifest.eval_day and withdrawn.of(model) is None
+    }
+    offsets = {}
+    for day in sorted(days):
+        before = (version for version, model in models.items() if model.manifest.eval_day <= day.isoformat())
+        if (found := next(before, None)) is not None:
+            offsets[day.isoformat()] = found
+    prior = ""
+    for version, model in models.items():
+        effects = model.manifest.effects
+        if effects is None or effects.settings != settings or model.manifest.eval_day >= held_out.isoformat():
+            continue
+        if max(effects.days, default="") < held_out.isoformat():
+            prior = version
+            break
+    return EffectsPlan(offsets, prior)
