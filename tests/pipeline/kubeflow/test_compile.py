@@ -17,6 +17,7 @@ from pipeline.kubeflow.compile import ENTRYPOINT, Compiled, compile_pipeline, pi
 from pipeline.kubeflow.package import default_pipeline_root
 from pipeline.pipeline import create_pipeline
 from pipeline_config import CONFIGS, FEED
+from ranker.config.effects import EffectLevel, Effects
 from ranker.config.kubeflow import Notification
 from ranker.config.pipeline import PipelineConfig
 from tests.pipeline.kubeflow.launcher import ROOT, read_package
@@ -205,3 +206,12 @@ def test_beam_components_get_the_config_s_arguments() -> None:
     executors = compiled(config).pipeline_spec["deploymentSpec"]["executors"]
     arguments = executors["LeafEncoder_executor"]["container"]["args"]
     assert tuple(arguments[-3:]) == beam_args(config.beam_pipeline_args)
+
+
+def test_a_config_with_effects_compiles_and_chooses_the_models_to_read_at_run_time() -> None:
+    effects = Effects((EffectLevel("viewer_id"), EffectLevel("author_id")))
+    spec = compiled(replace(FEED, effects=effects)).pipeline_spec
+    task = spec["root"]["dag"]["tasks"]["EffectsTrainer"]
+    assert {"TowerTrainer", "FeedLogGen", "SchemaImporter"} <= set(task["dependentTasks"])
+    assert task["inputs"]["parameters"]["plan"]["runtimeValue"]["constant"] == ""
+    assert "EffectsTrainer" in spec["root"]["dag"]["tasks"]["Pusher"]["dependentTasks"]
