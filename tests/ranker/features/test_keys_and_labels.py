@@ -31,6 +31,9 @@ def test_objectives_become_0_and_1(values: pa.Array) -> None:
 def test_keys_are_strings_and_times_are_milliseconds() -> None:
     assert converted("id", pa.array([12, 7])) == [[b"12"], [b"7"]]
     assert converted("id", pa.array(["u1"])) == [[b"u1"]]
+    assert converted("optional id", pa.array(["a1", None, ""])) == [[b"a1"], None, None]
+    assert converted("optional id", pa.array([12, None])) == [[b"12"], None]
+    assert converted("optional id", pa.nulls(2)) == [None, None]
     moment = datetime.datetime(1970, 1, 2, 0, 0, 1, 999, tzinfo=datetime.UTC)
     for unit in ("us", "ns"):
         assert converted("timestamp", pa.array([moment], pa.timestamp(unit, "UTC"))) == [[86_401_000]]
