@@ -114,7 +114,9 @@ def _parts(
     config: PipelineConfig, exploration: Exploration, feed_log: str | Path, day: date, score: Scorer, position: str
 ) -> Iterator[Mapping[str, np.ndarray]]:
     """The attributes of `_Rows`, batch by batch; only random rows are scored."""
-    columns = columns_of(config.objective_names, config.features, config.keys, config.timestamps, exploration)
+    columns = columns_of(
+        config.objective_names, config.features, config.keys, config.timestamps, exploration, config.id_columns
+    )
     for unit in plan_day(feed_log, day, columns):
         for batch in read_unit(unit, columns.columns):
             labels = read_labels(batch, config.objective_names)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from datasets.synthetic.candidates import Candidates
 from ranker.config.pipeline import PipelineConfig
 from ranker.export.names import EXAMPLES, SERVING_DEFAULT
+from ranker.features.keys_and_labels import OptionalIdKind
+from ranker.features.log_column import LogColumn
 from ranker.features.registry import feature_kinds
 from ranker.feed_log.conversion import to_lists
 from ranker.feed_log.tf_example import encode_examples
@@ -20,7 +22,8 @@ _ROWS = 4096
 
 
 class ServedModel:
-    """A pushed model. It is called as a server would call it, with tf.Examples that hold the features alone.
+    """A pushed model. It is called as a server would call it, with tf.Examples that hold the features alone, and the ids
+    of a config with random effects.
 
     Args:
         folder: the version.
@@ -31,7 +34,11 @@ class ServedModel:
         self._config = config
         self._model = tf.saved_model.load(str(folder))
         self._score = self._model.signatures[SERVING_DEFAULT]
-        self._columns = [kind.log_column for _, kind in feature_kinds(config.features)]
+        ids = config.effects.columns if config.effects else ()
+        self._columns = [
+            *(kind.log_column for _, kind in feature_kinds(config.features)),
+            *(LogColumn(name, OptionalIdKind.name) for name in ids),
+        ]
 
     def __call__(self, candidates: Candidates) -> NDArray[np.int64]:
         """The order of falling utility within each session."""
