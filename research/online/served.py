@@ -22,8 +22,7 @@ _ROWS = 4096
 
 
 class ServedModel:
-    """A pushed model. It is called as a server would call it, with tf.Examples that hold the features alone, and the ids
-    of a config with random effects.
+    """A pushed model. It is called as a server would call it, with tf.Examples of the features, and ids for effects.
 
     Args:
         folder: the version.
