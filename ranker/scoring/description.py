@@ -8,8 +8,10 @@ from pydantic import ValidationError
 
 from ranker.config.columns import Features, Keys
 from ranker.config.documents import from_json
+from ranker.config.effects import Effects
 from ranker.config.objectives import Objective
 from ranker.config.utility import Utility
+from ranker.features.keys_and_labels import OptionalIdKind
 from ranker.features.log_column import LogColumn
 from ranker.features.registry import exposure_kinds, feature_kinds
 from ranker.registry.manifest import Manifest
@@ -31,6 +33,7 @@ class Description:
         features: the columns that it reads.
         keys: the columns that identify an impression.
         utility: the trade-off of a ranking that names none.
+        ids: id columns of the model's random effects, if it has any.
     """
 
     manifest: Manifest
@@ -38,6 +41,7 @@ class Description:
     features: Features
     keys: Keys
     utility: Utility
+    ids: tuple[str, ...] = ()
 
     @staticmethod
     def of(manifest: Manifest, where: str) -> "Description":
@@ -54,6 +58,7 @@ class Description:
         features = _part(Features, "features", manifest, where)
         if objectives is None or features is None:
             raise ModelError(f"{where}: its manifest names no objectives and features; train the model again")
+        effects = _part(Effects, "effects", manifest, where)
         return Description(
             manifest,
             objectives,
@@ -61,6 +66,7 @@ class Description:
             # A manifest of an earlier version of this project has no keys.
             _part(Keys, "keys", manifest, where) or Keys(),
             _part(Utility, "utility", manifest, where) or Utility(),
+            effects.columns if effects else (),
         )
 
     @property
@@ -79,9 +85,12 @@ class Description:
         return tuple(kind.log_column for _, kind in feature_kinds(self.features))
 
     @property
-    def exposure_columns(self) -> tuple[LogColumn, ...]:
-        """The columns that are read where a table has them."""
-        return tuple(kind.log_column for _, kind in exposure_kinds(self.features))
+    def optional_columns(self) -> tuple[LogColumn, ...]:
+        """The columns that are read where a table has them: exposure, and the ids of random effects."""
+        return (
+            *(kind.log_column for _, kind in exposure_kinds(self.features)),
+            *(LogColumn(name, OptionalIdKind.name) for name in self.ids),
+        )
 
 
 def _part(kind: type[T], name: str, manifest: Manifest, where: str) -> T | None:

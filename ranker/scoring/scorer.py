@@ -78,12 +78,12 @@ class Scorer:
             raise ModelError(f"the model predicts no {', '.join(sorted(missing))}, which its manifest names")
 
     def columns_in(self, names: Iterable[str]) -> tuple[LogColumn, ...]:
-        """The columns that are read of a table with these columns: all features, and the exposure that it has."""
+        """The columns that are read of a table with these: all features, and of exposure and ids what it has."""
         there = set(names)
         description = self.description
         return (
             *description.feature_columns,
-            *(column for column in description.exposure_columns if column.name in there),
+            *(column for column in description.optional_columns if column.name in there),
         )
 
     def check(self, where: str, schema: pa.Schema) -> tuple[LogColumn, ...]:

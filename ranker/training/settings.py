@@ -32,6 +32,7 @@ def settings_of(config: PipelineConfig) -> TowerSettings:
         utility=config.utility,
         serving=config.serving,
         examination=config.examination,
+        effects=config.effects,
     )
 
 

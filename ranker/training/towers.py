@@ -61,7 +61,7 @@ class TowerSettings:
     utility: Utility
     serving: Serving
     examination: Examination | None
-    effects: Effects | None = None
+    effects: Effects | None
 
 
 @dataclass(frozen=True)
