@@ -1,5 +1,6 @@
 """The regressions of single entities, compared with other solvers."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -203,3 +204,22 @@ def test_numbers_that_are_not_finite_are_refused() -> None:
         shape.rows([[1]], [[0.0]], [[0]], [[np.inf]])
     with pytest.raises(ValueError, match="a label is 0 or 1"):
         shape.rows([[1]], [[0.0]], [[2]], [[0.0]])
+
+
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+    """Of the same entities; tracemalloc counts what numpy allocates, but not files that are mapped."""
+    peaks = []
+    for count in (160_000, 640_000):
+        (tmp_path / str(count)).mkdir()
+        random = np.random.default_rng(1)
+        shape = RowShape(1, 7, 1)
+        file = RowFile(tmp_path / str(count) / "rows", shape)
+        for _ in range(count // 40_000):
+            ids = random.integers(0, 500, (40_000, 1)) * 7919
+            y = random.integers(0, 2, (40_000, 1))
+            file.append(shape.rows(ids, random.normal(size=(40_000, 7)), y, np.zeros((40_000, 1))))
+        tracemalloc.start()
+        fit_level(file, LevelSettings(0, tuple(range(7)), (0.5,) * 8), EffectTable.empty(1, 8))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0]
