@@ -28,7 +28,7 @@ from serving.server import serve
 
 TRAIN_DAYS = 3
 _IMPRESSIONS, _QUICK_IMPRESSIONS = 16_000, 5_000
-_ARMS, _QUICK_ARMS = 4, 2
+_ARMS, _QUICK_ARMS = 4, 1
 _QUICK_TREES = 30
 _SEED = 7
 _TIMEOUT_S = 60.0

@@ -18,13 +18,15 @@ from pipeline.tradeoff import main
 from pipeline_config import FEED
 from ranker.config.tradeoff import Guardrail, SearchSpace, TradeOff
 from ranker.feed_log.writing import write_day
+from ranker.files import write_text
 from ranker.tradeoff.arms import read_arms
+from ranker.tradeoff.scored_rows import MOST_ROWS
 from tests.pipeline.local.pushed_model import push
 
 pytestmark = pytest.mark.slow
 
 START = date(2026, 3, 2)
-PARAMETERS = FeedParameters(6_000, 5, START)
+PARAMETERS = FeedParameters(20_000, 5, START)
 TRADEOFF = TradeOff(
     maximize={"like": 1.0, "comment": 5.0},
     guardrails=(Guardrail("click", min_change=-0.5),),
@@ -246,7 +248,8 @@ def test_offline_estimates_of_a_scored_day(
     assert run("suggest", "--feed-log", log, "--model", model, "--day", days[1]) == 0
     assert "cannot see what the model gets wrong" in capsys.readouterr().out.replace("\n", " ")
     with np.load(state / "offline.npz") as stored:
-        assert stored["probabilities"].shape == (6, PARAMETERS.impressions_per_day)
+        # A sample of the day's sessions, and more of those in random order.
+        assert 0.9 * MOST_ROWS < stored["probabilities"].shape[1] < 1.2 * MOST_ROWS
         assert "position" not in stored
     assert run("report") == 0
     assert "Pareto front" in (state / "report.html").read_text()
@@ -261,3 +264,51 @@ def test_nothing_is_shipped_that_was_not_measured(run: Run, state: Path, capsys:
     assert run("suggest", "--ship") == 0
     assert "no setting is better than arm 0 at a confidence of 95 %" in capsys.readouterr().out
     assert files(state) == before
+
+
+@pytest.mark.parametrize("written", range(3))
+def test_a_command_that_dies_between_two_files_leaves_a_state_that_works(
+    written: int, run: Run, state: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = 0
+
+    def dying(target: Path, text: str) -> None:
+        nonlocal done
+        if done == written:
+            raise KeyboardInterrupt
+        done += 1
+        write_text(target, text)
+
+    with monkeypatch.context() as dies:
+        # The files of a first suggest: the experiment, the version, and the arms that serve.
+        dies.setattr("ranker.tradeoff.state.write_text", dying)
+        dies.setattr("ranker.tradeoff.arms.write_text", dying)
+        with pytest.raises(KeyboardInterrupt):
+            run("suggest")
+    assert len([name for name in files(state) if name.endswith(".json")]) == written
+
+    assert run("suggest") == 0
+    assert read_arms(state / "arms.json") == read_arms(state / "arms" / "version-0001.json")
+    show(state, log, 0)
+    assert run("record", "--feed-log", log) == 0
+    assert run("suggest") == 0
+    assert read_arms(state / "arms.json").version == 2
+
+
+def test_every_cohort_gets_arms_once_it_is_recorded(
+    run: Run, state: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_device = replace(CONFIG, tradeoff=replace(TRADEOFF, by="device"))
+    monkeypatch.setitem(pipeline_config.CONFIGS, "feed", by_device)
+    assert run("suggest", "--arms", 1) == 0
+    first = read_arms(state / "arms.json")
+    assert [group.cohort for group in first.groups] == [None]
+    assert first.by_input == "device"
+    show(state, log, 0)
+    assert run("record", "--feed-log", log) == 0
+    assert run("suggest", "--arms", 1) == 0
+    second = read_arms(state / "arms.json")
+    devices = set(pq.read_table(log / f"day-{START}")["device"].to_pylist())
+    assert {group.cohort for group in second.groups} == {None, *devices}
+    assert run("report") == 0
+    assert "groups of viewers have a better setting" in (state / "report.html").read_text()

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from scipy.special import ndtri
 
 from ranker.evaluation.buckets import Floats
@@ -80,6 +81,7 @@ def changes_of(experiment: Experiment, index: int) -> Drawing:
         axes.errorbar(
             range(1, len(means) + 1), means, yerr=half, fmt="o", markersize=4, color=colour("candidate"), linewidth=1.0
         )
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("tested setting, oldest first")
         axes.set_ylabel("change in %")
 

@@ -1,5 +1,7 @@
 """The page of an experiment."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from ranker.reports.tradeoff.page import tradeoff_page
 from ranker.reports.tradeoff.tables import change, percentage, results_table, signed
 from ranker.tradeoff.experiment import Experiment
 from ranker.tradeoff.offline import MODEL_WARNING, ScoredDay
+from tests.ranker.reports.browser import WIDTHS, assert_sound, browser, show
 from tests.ranker.tradeoff.handmade import EXPERIMENT, TRADEOFF, arms, config, day, sums
 
 CURRENT, BETTER = {"click": 4.0, "comment": 1.0}, {"click": 4.0, "comment": 1.2}
@@ -63,6 +66,16 @@ def test_what_each_arm_did() -> None:
     assert rows[0][4].text.startswith("1.2")
     assert rows[0][4].note.startswith("+20")
     assert rows[0][4].tone == "good"
+
+
+@pytest.mark.parametrize("measured", [True, False], ids=["measured", "nothing measured"])
+def test_it_is_sound_in_a_browser(measured: bool, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    page.write_text(tradeoff_page(experiment(scored=SCORED, measured=measured)))
+    with browser(tmp_path / "profile") as driver:
+        for width in WIDTHS:
+            show(driver, page, width)
+            assert_sound(driver, figures=3)
 
 
 def test_changes_in_words() -> None:
