@@ -49,7 +49,9 @@ def plan_fit(config: PipelineConfig, push_destination: str, day: date) -> Effect
     if config.effects is None:
         return None
     before = window_days(day, config.train_days)[:-1]
-    return plan_effects(push_destination, day, before, effect_settings(config.effects, config.objective_names))
+    settings = effect_settings(config.effects, config.objective_names)
+    columns = (*config.features.names, *config.features.exposure_names, *config.effects.columns)
+    return plan_effects(push_destination, day, before, settings, config.objective_names, columns)
 
 
 def recipe(config: PipelineConfig) -> str:

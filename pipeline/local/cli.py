@@ -278,10 +278,14 @@ def _update_effects(
 ) -> int:
     with console.status("loading TensorFlow"):
         from pipeline.local.effects import update_effects
+        from ranker.effects.newton import NotConvergedError
     feed_log = options.feed_log or workdir.built_in_feed
     try:
         outcome = update_effects(config, workdir, feed_log, run_id, console)
     except FeedLogError as error:
         raise UsageError(str(error)) from None
+    except NotConvergedError as error:
+        print_error(error)
+        return FAILED
     logging.getLogger(__name__).info("exit status %d", outcome)
     return outcome

@@ -4,11 +4,12 @@ The offset of an impression must not come from a model that was trained on it. S
 entity did there, and too little would be left for its effect.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 
 from pydantic.dataclasses import dataclass
 
+from ranker.registry.manifest import Manifest
 from ranker.registry.same_model import StoredModel
 from ranker.registry.versions import complete_versions
 from ranker.registry.withdrawal import read_withdrawals
@@ -29,17 +30,27 @@ class EffectsPlan:
     prior: str = ""
 
 
-def plan_effects(push_destination: str, held_out: date, days: Iterable[date], settings: str) -> EffectsPlan:
+def plan_effects(
+    push_destination: str,
+    held_out: date,
+    days: Iterable[date],
+    settings: str,
+    objectives: Collection[str],
+    columns: Collection[str],
+) -> EffectsPlan:
     """Plans the fit for a training.
 
     A day's offsets are those of the newest model that was trained for that day or an earlier one: its training days end
-    before. The effects continued are the newest ones that no impression of the held-out day has entered.
+    before. A model that lacks an objective, or reads a column that is not there any more, gives none. The effects
+    continued are the newest ones that no impression of the held-out day has entered.
 
     Args:
         push_destination: path or URI of the folder of versions; it need not exist.
         held_out: the day that the training holds out.
         days: the days whose impressions are fitted.
         settings: fingerprint of the settings that coefficients depend on.
+        objectives: of the training.
+        columns: that the training's impressions have.
     """
     withdrawn = read_withdrawals(push_destination)
     models = {
@@ -47,9 +58,14 @@ def plan_effects(push_destination: str, held_out: date, days: Iterable[date], se
         for version in complete_versions(push_destination)
         if (model := StoredModel(join(push_destination, version))).manifest.eval_day and withdrawn.of(model) is None
     }
+    scoring = {
+        version: model.manifest.eval_day
+        for version, model in models.items()
+        if set(objectives) <= set(model.manifest.objectives) and _read(model.manifest) <= set(columns)
+    }
     offsets = {}
     for day in sorted(days):
-        before = (version for version, model in models.items() if model.manifest.eval_day <= day.isoformat())
+        before = (version for version, eval_day in scoring.items() if eval_day <= day.isoformat())
         if (found := next(before, None)) is not None:
             offsets[day.isoformat()] = found
     prior = ""
@@ -61,3 +77,9 @@ def plan_effects(push_destination: str, held_out: date, days: Iterable[date], se
             prior = version
             break
     return EffectsPlan(offsets, prior)
+
+
+def _read(manifest: Manifest) -> set[str]:
+    """The columns that a model reads for its log-odds without effects."""
+    levels = manifest.config.get("effects", {}).get("levels", [])
+    return set(manifest.input_names) - {level["column"] for level in levels}

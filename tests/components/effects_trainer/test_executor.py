@@ -208,7 +208,7 @@ def test_the_effects_of_an_earlier_model_are_continued_on_what_they_have_not_see
     assert before.days == [DAYS[1]]
     version = _push(destination, "300", "2026-03-04", before)
     shutil.copytree(first / STATE / EFFECT_STATE, version / STATE / EFFECT_STATE)
-    assert plan_effects(str(destination), date(2026, 3, 5), map(date.fromisoformat, DAYS), settings).prior == "300"
+    assert _plan(destination, 5, settings).prior == "300"
 
     second = _run(inputs, destination, tmp_path / "second")
 
@@ -239,13 +239,28 @@ def test_a_held_out_day_is_in_no_effect(destination: Path) -> None:
     _push(destination, "300", DAYS[2], known)
     # An update on the hours of the held-out day, of the same training.
     _push(destination, "400", DAYS[2], replace(known, days=[DAYS[2], HELD_OUT], update="u"))
-    days = [date.fromisoformat(day) for day in DAYS]
-    assert plan_effects(str(destination), date(2026, 3, 5), days, settings) == EffectsPlan(
-        {DAYS[1]: "100", DAYS[2]: "400"}, "300"
-    )
-    assert plan_effects(str(destination), date(2026, 3, 6), days, settings).prior == "400"
-    assert plan_effects(str(destination), date(2026, 3, 6), days, "other settings").prior == ""
-    assert plan_effects(str(destination), date(2026, 3, 4), days, settings).prior == ""
+    assert _plan(destination, 5, settings) == EffectsPlan({DAYS[1]: "100", DAYS[2]: "400"}, "300")
+    assert _plan(destination, 6, settings).prior == "400"
+    assert _plan(destination, 6, "other settings").prior == ""
+    assert _plan(destination, 4, settings).prior == ""
+
+
+def test_a_model_of_other_objectives_or_columns_gives_no_offsets(destination: Path) -> None:
+    assert _plan(destination, 5).offsets == {DAYS[1]: "100", DAYS[2]: "200"}
+    assert _plan(destination, 5, objectives=(*NAMES, "new")).offsets == {}
+    manifest = _manifest(destination / "200")
+    (destination / "200" / MANIFEST).write_text(replace(manifest, input_names={"votes": "votes"}).to_json())
+    assert _plan(destination, 5).offsets == {DAYS[1]: "100", DAYS[2]: "200"}
+    former = {"input_names": {"channel": "channel"}, "config": {"effects": {"levels": [{"column": "channel"}]}}}
+    (destination / "200" / MANIFEST).write_text(replace(manifest, **former).to_json())
+    assert _plan(destination, 5).offsets == {DAYS[1]: "100", DAYS[2]: "200"}
+    (destination / "200" / MANIFEST).write_text(replace(manifest, input_names={"gone": "gone"}).to_json())
+    assert _plan(destination, 5).offsets == {DAYS[1]: "100", DAYS[2]: "100"}
+
+
+def _plan(destination: Path, day: int, settings: str = "", objectives: tuple[str, ...] = NAMES) -> EffectsPlan:
+    days = map(date.fromisoformat, DAYS)
+    return plan_effects(str(destination), date(2026, 3, day), days, settings, objectives, FEATURES.names)
 
 
 def test_a_config_without_effects_is_refused(inputs: dict[str, list[Any]]) -> None:
