@@ -251,8 +251,9 @@ def test_a_model_of_other_objectives_or_columns_gives_no_offsets(destination: Pa
     manifest = _manifest(destination / "200")
     (destination / "200" / MANIFEST).write_text(replace(manifest, input_names={"votes": "votes"}).to_json())
     assert _plan(destination, 5).offsets == {DAYS[1]: "100", DAYS[2]: "200"}
-    former = {"input_names": {"channel": "channel"}, "config": {"effects": {"levels": [{"column": "channel"}]}}}
-    (destination / "200" / MANIFEST).write_text(replace(manifest, **former).to_json())
+    levels = {"effects": {"levels": [{"column": "channel"}]}}
+    former = replace(manifest, input_names={"channel": "channel"}, config=levels)
+    (destination / "200" / MANIFEST).write_text(former.to_json())
     assert _plan(destination, 5).offsets == {DAYS[1]: "100", DAYS[2]: "200"}
     (destination / "200" / MANIFEST).write_text(replace(manifest, input_names={"gone": "gone"}).to_json())
     assert _plan(destination, 5).offsets == {DAYS[1]: "100", DAYS[2]: "100"}
