@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from datetime import date, timedelta
 from pathlib import Path
 
 from rich.console import Console
@@ -26,7 +27,7 @@ from ranker.command_line import (
 )
 from ranker.config.pipeline import PipelineConfig
 from ranker.config.tradeoff import TradeOff
-from ranker.feed_log.layout import FeedLogError, latest_day
+from ranker.feed_log.layout import FeedLogError, day_files, latest_day
 from ranker.files import write_text
 from ranker.reports.tradeoff.page import tradeoff_page
 from ranker.reports.tradeoff.tables import change, percentage
@@ -120,13 +121,12 @@ def _ship(experiment: Experiment, state: ExperimentState, console: Console) -> N
 def _record(
     options: argparse.Namespace, config: PipelineConfig, tradeoff: TradeOff, state: ExperimentState, console: Console
 ) -> None:
-    days = options.day or [latest_day(options.feed_log)]
     readable_folder("--state", state.root)
     with state.lock():
         experiment = _opened(config, tradeoff, state, create=False)
         read = [
             read_day(config, tradeoff, experiment.name, experiment.versions, options.feed_log, of_day)
-            for of_day in days
+            for of_day in options.day or _growing_days(options.feed_log, experiment)
         ]
         for sums in read:
             experiment.check_day(sums)
@@ -135,6 +135,14 @@ def _record(
             sessions = sum(sum(arm.sessions) for arm in sums.arms)
             arms = len({arm.arm for arm in sums.arms})
             console.print(f"{sums.day}: {sessions:,} sessions of {arms} arms")
+
+
+def _growing_days(feed_log: Path | str, experiment: Experiment) -> list[date]:
+    """The newest day, after the one before it if that was recorded, perhaps before it had ended."""
+    newest = latest_day(feed_log)
+    before = newest - timedelta(days=1)
+    recorded = before.isoformat() in {of.day for of in experiment.days}
+    return [*([before] if recorded and day_files(feed_log, before) else []), newest]
 
 
 def _report(
@@ -262,7 +270,8 @@ def _parser() -> argparse.ArgumentParser:
         type=day,
         nargs="+",
         metavar="YYYY-MM-DD",
-        help="days to record, also once more when they have grown (default: the newest)",
+        help="days to record, also once more when they have grown (default: the newest, and the one before it if it is "
+        "recorded)",
     )
     made["report"].add_argument(
         "--output", type=local_path, metavar="FILE", help="the page (default: report.html in --state)"

@@ -143,6 +143,22 @@ def test_a_day_that_is_recorded_again_replaces_itself(run: Run, state: Path, log
     assert files(state) == before
 
 
+def test_the_day_before_the_newest_is_recorded_once_more(run: Run, state: Path, log: Path) -> None:
+    def sessions(number: int) -> int:
+        recorded = json.loads((state / "days" / f"day-{START + timedelta(days=number)}.json").read_text())
+        return sum(sum(entry["sessions"]) for entry in recorded["arms"])
+
+    run("suggest")
+    show(state, log, 0, lambda batch: batch.slice(0, batch.num_rows // 2))
+    assert run("record", "--feed-log", log) == 0
+    half = sessions(0)
+    show(state, log, 0)  # the day goes on, and the next one begins
+    show(state, log, 1)
+    assert run("record", "--feed-log", log) == 0
+    assert sessions(0) > 1.8 * half
+    assert sessions(1) > 0
+
+
 def test_new_arms_wait_until_every_arm_has_its_viewers(
     run: Run, state: Path, log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
