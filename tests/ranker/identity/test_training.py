@@ -72,6 +72,7 @@ def test_schema_and_code_are_in_the_recipe() -> None:
 @pytest.mark.parametrize(
     "config",
     [
+        replace(FEED, tradeoff=None),
         replace(FEED, gates=Gates(objective=Gate(min_auc=0.9))),
         replace(FEED, slices=()),
         replace(FEED, monitoring=Monitoring(drift=0.2)),
