@@ -29,7 +29,7 @@ from ranker.feed_log.day import resolve_day
 from ranker.files import atomic_folder
 from ranker.registry.effects_plan import EffectsPlan, plan_effects
 from ranker.registry.layout import EFFECT_STATE, SAVED_MODEL, STATE, TRANSFORM_GRAPH
-from ranker.storage import copy_folder, join
+from ranker.storage import copy_folder, join, local_copy
 
 
 class Executor(base_executor.BaseExecutor):
@@ -74,7 +74,7 @@ class Executor(base_executor.BaseExecutor):
             from_json(Keys, exec_properties["keys"]).timestamp,
             join(source, STATE, TRANSFORM_GRAPH),
         )
-        before = EffectState.load(join(destination, plan.prior, STATE, EFFECT_STATE)) if plan.prior else None
+        before = _state(join(destination, plan.prior, STATE, EFFECT_STATE)) if plan.prior else None
         offsets = cache(lambda version: offsets_of(join(destination, version), objectives))
         rows = {
             # A model is loaded with the first impression that needs it.
@@ -90,6 +90,12 @@ class Executor(base_executor.BaseExecutor):
             else:
                 record = install_effects(Path(folder), effects, features, fitted, plan.prior)
                 logging.info("effects of %s from %d impressions", record.entities, record.rows)
+
+
+def _state(location: str) -> EffectState:
+    # TensorFlow cannot read every store that models can be pushed to.
+    with local_copy(location) as folder:
+        return EffectState.load(str(folder))
 
 
 def _score(offsets: Callable[[str], Offsets], version: str, examples: tf.Tensor) -> NDArray[np.float32]:
