@@ -95,7 +95,7 @@ class LossGate:
             parts = zip(tables, self._settings, strict=True)
             effects.append(sum(level_effect(table, settings, rows) for table, settings in parts))
         served, candidate = (np.where(observed, _cross_entropy(offset + effect, rows["y"]), 0.0) for effect in effects)
-        inside = self._inside(rows)
+        inside = list(self._inside(rows))
         without = ~self._known(rows)
         self.changed_without_effect += int((candidate[without] != served[without]).any(axis=1).sum())
         group = rows["ids"][:, 0] % GROUPS

@@ -101,8 +101,8 @@ class RowReader:
         self.shape = RowShape(len(effects.levels), self.layout.width, len(objectives))
         self._inputs = EffectInputs(effects, features)
         self._transform = tft.TFTransformOutput(graph).transform_features_layer() if self.layout.widths else None
-        self._parse = tf.function(self._parsed, input_signature=[tf.TensorSpec([None], tf.string)])
-        self._read = tf.function(self._transformed, input_signature=[tf.TensorSpec([None], tf.string)])
+        self._parse = tf.function(self._parsed, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+        self._read = tf.function(self._transformed, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
 
     def basis(self, batches: Iterable[tf.Tensor]) -> Basis:
         """A basis from impressions: components of the embeddings, and the most frequent values in the graph."""

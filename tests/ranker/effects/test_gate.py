@@ -91,3 +91,22 @@ def test_outcomes_that_were_not_observed_do_not_count() -> None:
     assert {verdict.outcome for verdict in found.values()} == {"too few"}
     assert found["all"].growth is None
     assert "no interval" in found["all"].text
+
+
+def test_every_objective_is_judged_on_its_own_outcomes() -> None:
+    true = np.random.default_rng(7).normal(0, 0.7, ENTITIES)
+    first, second = _rows(true), _rows(-true, seed=2)
+    shape = RowShape(1, 0, 2)
+    y = np.concatenate([first["y"], np.where(first["y"] == 1, 0, second["y"])], axis=1)
+    offset = np.repeat(first["offset"], 2, axis=1)
+    rows = shape.rows(first["ids"], np.zeros((len(first), 0)), y, offset)
+    zero, effects = np.zeros(ENTITIES), _table(true)
+    one, two = _table(zero), effects
+    served = EffectTable(one.ids, np.repeat(one.mean, 2, axis=1), np.repeat(one.variance, 2, axis=1), one.rows)
+    updated = EffectTable(two.ids, np.repeat(two.mean, 2, axis=1), np.repeat(two.variance, 2, axis=1), two.rows)
+    gate = LossGate(LEVELS, SETTINGS, [served], [updated])
+    gate.add(rows)
+    found = {(verdict.objective, verdict.part): verdict for verdict in gate.verdicts(["click", "hide"], 0.0)}
+    assert found["click", "all"].impressions == found["hide", "all"].impressions == len(rows)
+    assert found["click", "all"].outcome == "passed"
+    assert found["hide", "all"].outcome == "refused"
