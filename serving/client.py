@@ -197,6 +197,15 @@ class FeedRankerClient:
         parts = [self._finish(call) for call in calls]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
+    def request(self, signature: str, inputs: Mapping[str, Any]) -> predict_pb2.PredictRequest:
+        """The request of a signature as one message, checked; it is not sent.
+
+        Raises:
+            InvalidRequestError: an input is missing, or does not match the signature.
+            ServingError: the signatures are not known yet, and the server did not answer.
+        """
+        return predict_request(self._model, signature, self._checked(signature, inputs), self._version)
+
     def signatures(self) -> Signatures:
         """The model's signatures; requested only once.
 

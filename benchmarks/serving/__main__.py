@@ -6,6 +6,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
@@ -13,7 +14,18 @@ from rich.console import Console
 
 from benchmarks.harness import Figure, Options, report
 from benchmarks.pages import page_of
-from benchmarks.serving import forests, latency, objectives, passes, payload, progression, trace
+from benchmarks.serving import (
+    batches,
+    forests,
+    latency,
+    objectives,
+    passes,
+    payload,
+    progression,
+    protocol,
+    side_by_side,
+    trace,
+)
 from benchmarks.serving import leaf_tables as tables
 from benchmarks.serving.page import TITLE, ServingResults, draw, markdown
 from benchmarks.serving.prepare import PreparedModel, configs, prepared
@@ -29,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.serving",
         description="Serving costs: the forest in the graph, the number of objectives, the source's progression, "
-        "payload, latency, forms of the leaf table, a first pass, and a profile.",
+        "sessions side by side, sizes of requests, payload, latency, protocol, forms of the leaf table, a first pass, "
+        "and a profile.",
     )
     parser.add_argument("--quick", action="store_true", help="few rows, trees and rounds: a smoke test")
     parser.add_argument("--json", type=output_file, metavar="FILE", help="write the figures there as JSON")
@@ -43,13 +56,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--work", type=local_path, metavar="DIR", help="keep the prepared models there (a temporary folder)"
     )
+    parser.add_argument(
+        "--before", type=local_path, metavar="DIR", help="a SavedModel of an earlier version, for the time to load one"
+    )
+    parser.add_argument(
+        "--rivals",
+        metavar="PYTHON",
+        help="an interpreter with treelite, tl2cgen, onnxmltools, onnxruntime and xgboost, to compare with those",
+    )
     options = parser.parse_args(arguments)
     console = Console()
     with tempfile.TemporaryDirectory(prefix="serving-benchmark-") as temporary:
         work = options.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
         models = prepared(work.resolve(), options.quick, console)
-        results, figures = measure(work.resolve(), models, options.quick, options.trace, console)
+        others = Others(options.before, options.rivals)
+        results, figures = measure(work.resolve(), models, options.quick, options.trace, others, console)
     tables = markdown(results, figures, options.quick)
     console.print(tables, highlight=False, soft_wrap=True, markup=False)
     if options.page:
@@ -59,8 +81,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report("serving", figures, Options(options.quick, options.json), console)
 
 
+@dataclass(frozen=True)
+class Others:
+    """What is compared with only where it is given; see `--help`."""
+
+    before: Path | None = None
+    rivals: str | None = None
+
+
 def measure(
-    work: Path, models: dict[str, PreparedModel], quick: bool, trace_folder: Path | None, console: Console
+    work: Path,
+    models: dict[str, PreparedModel],
+    quick: bool,
+    trace_folder: Path | None,
+    others: Others,
+    console: Console,
 ) -> tuple[ServingResults, list[Figure]]:
     """Runs all sections, one after the other."""
     results, figures = ServingResults(), []
@@ -70,9 +105,15 @@ def measure(
         results.forests += costs
         figures += forests.figures(costs, "" if threads == 1 else ".all_cores")
         console.print(f"objectives, {threads} thread(s)")
-        setups = objectives.measured(work, threads, quick)
+        setups = objectives.measured(work, threads, quick, others.rivals)
         results.objectives += setups
         figures += objectives.figures(setups, "" if threads == 1 else ".all_cores")
+    console.print("sessions side by side")
+    results.side_by_side = side_by_side.measured(work, quick)
+    figures += side_by_side.figures(results.side_by_side)
+    console.print("sizes of requests")
+    results.batches = batches.measured(work, 1, quick)
+    figures += batches.figures(results.batches)
     workshop = Workshop(models[FEED.name], configs(quick)[FEED.name])
     session = workshop.session()
     console.print("progression")
@@ -81,10 +122,13 @@ def measure(
     console.print("forms of the leaf table")
     results.tables = tables.table_costs(workshop, models[FEED.name], session, quick)
     console.print("first and second pass")
-    results.passes = passes.passes(workshop, models, session, quick)
+    results.passes = passes.passes(workshop, models, session, quick, others.before)
     console.print("latency and throughput")
     model = Path(models[FEED.name].model)
     results.loads = latency.loads(model, session.features, quick)
+    console.print("protocol")
+    results.protocol = protocol.protocol_costs(model, session, quick)
+    figures += protocol.figures(results.protocol)
     served = tf.saved_model.load(str(model))
     results.ops = trace.op_times(lambda: served.signatures["score_features"](**session.features), trace_folder)
     figures += progression.figures(results.stages)

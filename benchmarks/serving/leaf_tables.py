@@ -114,7 +114,6 @@ def _trained(workshop: Workshop, prepared: PreparedModel) -> TwoTowerNetwork:
 def _ranker(workshop: Workshop, network: TwoTowerNetwork, table: LeafTable) -> FeedRanker:
     share = workshop.config.towers.forest_share
     return FeedRanker(
-        workshop.raw,
         workshop.features,
         ForestLeaves(workshop.forest),
         network,

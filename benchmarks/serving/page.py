@@ -10,6 +10,7 @@ from benchmarks import pages
 from benchmarks.drawing import save_svg
 from benchmarks.harness import Figure
 from benchmarks.pages import Column, Row, words
+from benchmarks.serving.batches import BatchCost
 from benchmarks.serving.forests import BATCH, ForestCost
 from benchmarks.serving.latency import Load
 from benchmarks.serving.leaf_tables import TableCost
@@ -17,6 +18,8 @@ from benchmarks.serving.objectives import ObjectiveCost
 from benchmarks.serving.passes import Pass
 from benchmarks.serving.payload import Payload
 from benchmarks.serving.progression import Stage
+from benchmarks.serving.protocol import ProtocolCost
+from benchmarks.serving.side_by_side import Throughput
 from benchmarks.serving.trace import OpTime
 
 TITLE = "What serving costs"
@@ -37,6 +40,9 @@ class ServingResults:
     tables: list[TableCost] = field(default_factory=list)
     passes: list[Pass] = field(default_factory=list)
     ops: list[OpTime] = field(default_factory=list)
+    side_by_side: list[Throughput] = field(default_factory=list)
+    batches: list[BatchCost] = field(default_factory=list)
+    protocol: list[ProtocolCost] = field(default_factory=list)
 
 
 def markdown(results: ServingResults, figures: Sequence[Figure] = (), quick: bool = False) -> str:
@@ -72,6 +78,17 @@ def _sections(results: ServingResults) -> list[tuple[str, str, str]]:
             pages.table(_OBJECTIVES, results.objectives),
         ),
         (
+            "Requests side by side",
+            "Sessions of 500 candidates per second from tf.Examples, one request per core, each with one thread.",
+            pages.table(_SIDE_BY_SIDE, results.side_by_side),
+        ),
+        (
+            "Sizes of requests",
+            "One request with 8 objectives on one thread: from tf.Examples and from raw tensors, compared with one "
+            "XGBoost model per objective from tf.Examples and on a ready matrix.",
+            pages.table(_BATCHES, results.batches),
+        ),
+        (
             "Progression",
             f"The source's chart: the same towers behind four forms of input.\n\n{stages}",
             pages.table(_stages(results.stages), results.stages),
@@ -85,6 +102,11 @@ def _sections(results: ServingResults) -> list[tuple[str, str, str]]:
             "Latency and throughput",
             "Of `score_features`, called or over gRPC on this machine.",
             pages.table(_LOADS, results.loads),
+        ),
+        (
+            "Protocol",
+            "The parts of a call of 500 candidates by `score_features` to a server in Python on the same machine.",
+            pages.table(_PROTOCOL, results.protocol),
         ),
         ("Leaf table", "500 candidates by `score_leaves`.", pages.table(_TABLES, results.tables)),
         ("First and second pass", "500 candidates; AUC of the held-out day.", pages.table(_PASSES, results.passes)),
@@ -125,6 +147,7 @@ def draw(results: ServingResults, folder: Path) -> None:
 
 _SETUPS = {
     "ours": "one multi-task model",
+    "bfloat16": "the same in bfloat16",
     "networks": "one network each",
     "former": "forest + logistic regression each",
     "former_tuned": "the same, tuned",
@@ -142,6 +165,10 @@ def _milliseconds(heading: str, seconds: Callable[[Row], float]) -> Column[Row]:
 
 def _setup(name: str, label: str) -> Column[ObjectiveCost]:
     return _milliseconds(f"{label}, ms", lambda cost: getattr(cost, name))
+
+
+def _optional(seconds: float | None) -> str:
+    return "—" if seconds is None else pages.decimal(1000 * seconds, 1)
 
 
 def _bytes(heading: str, size: Callable[[Payload], int]) -> Column[Payload]:
@@ -190,6 +217,27 @@ _OBJECTIVES: list[Column[ObjectiveCost]] = [
     Column("threads", lambda cost: pages.count(cost.threads)),
     *(_setup(name, label) for name, label in _SETUPS.items()),
     _setup("transform", "Transform alone"),
+    _setup("xgboost_ready", "XGBoost, matrix ready"),
+    Column("Treelite, matrix ready, ms", lambda cost: _optional(cost.treelite)),
+    Column("ONNX Runtime, matrix ready, ms", lambda cost: _optional(cost.onnxruntime)),
+]
+_SIDE_BY_SIDE: list[Column[Throughput]] = [
+    Column("objectives", lambda cost: pages.count(cost.objectives)),
+    Column("requests", lambda cost: pages.count(cost.requests)),
+    Column("one multi-task model", lambda cost: pages.decimal(cost.ours, 1)),
+    Column("the same in bfloat16", lambda cost: pages.decimal(cost.bfloat16, 1)),
+    Column("XGBoost alone each", lambda cost: pages.decimal(cost.xgboost, 1)),
+]
+_BATCHES: list[Column[BatchCost]] = [
+    Column("candidates", lambda cost: pages.count(cost.candidates)),
+    _milliseconds("tf.Examples, ms", lambda cost: cost.ours),
+    _milliseconds("raw tensors, ms", lambda cost: cost.tensors),
+    _milliseconds("XGBoost, ms", lambda cost: cost.xgboost),
+    _milliseconds("XGBoost, matrix ready, ms", lambda cost: cost.xgboost_ready),
+]
+_PROTOCOL: list[Column[ProtocolCost]] = [
+    words("part", lambda cost: cost.part),
+    Column("ms", lambda cost: pages.decimal(1000 * cost.seconds, 2)),
 ]
 _PAYLOADS: list[Column[Payload]] = [
     _bytes("candidates", lambda payload: payload.candidates),

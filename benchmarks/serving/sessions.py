@@ -1,7 +1,8 @@
 """A session's candidates in every form that models score, and models of any number of objectives."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,12 @@ from ranker import keys
 from ranker.config.effects import Effects
 from ranker.config.objectives import Objective
 from ranker.config.pipeline import PipelineConfig
+from ranker.config.serving import LeafTable
 from ranker.examples import example_files, parsed_batches, records
 from ranker.export.effects import ServedEffects
 from ranker.export.module import FeedRanker
 from ranker.export.raw_features import RawFeatures
-from ranker.export.request_features import request_features
+from ranker.export.request_features import RequestFeatures, request_features
 from ranker.forest.graph import ForestLeaves
 from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
@@ -67,10 +69,8 @@ class Workshop:
         self._schema = text_format.Parse(_only_file(prepared.schema), schema_pb2.Schema())
         self.raw = RawFeatures(config.features, self._schema)
         self._graph = tft.TFTransformOutput(prepared.transform_graph)
-        calibrated_by = config.towers.calibrated_by(config.features)
-        self.features = request_features(
-            self.raw, prepared.transform_graph, calibrated_by.name if calibrated_by else None
-        )
+        self._transform_graph = prepared.transform_graph
+        self.features = self._request_features()
         self.transform_layer = self._graph.transform_features_layer()
         self.forest = Forest.load(prepared.forest)
         self.eval_files = example_files(f"{prepared.examples}/Split-eval")
@@ -96,7 +96,15 @@ class Workshop:
         spec = self._graph.transformed_feature_spec()
         return tower_inputs(spec, self.config.features, self.config.towers, forest.trees, forest.leaves)
 
-    def ranker(self, objectives: int, effects: Effects | None = None) -> FeedRanker:
+    def by_examples(self, ranker: FeedRanker, session: Session, folder: Path) -> Callable[[], object]:
+        """Exports a model and loads it; returns what scores the session's examples with it."""
+        tf.saved_model.save(ranker, str(folder), signatures=ranker.signatures())
+        model = tf.saved_model.load(str(folder))
+        return lambda: [
+            scores.numpy() for scores in model.signatures["serving_default"](examples=session.examples).values()
+        ]
+
+    def ranker(self, objectives: int, effects: Effects | None = None, leaf_table: LeafTable = "float32") -> FeedRanker:
         """A model of `objectives` objectives, the config's repeated, with the number of trees of the config's model.
 
         Its towers are not trained, which does not change the cost. With `effects`, it has random effects of no entity.
@@ -107,14 +115,14 @@ class Workshop:
         share = self.config.towers.forest_share
         features = self.config.features
         return FeedRanker(
-            RawFeatures(features, self._schema, effects.columns if effects else ()),
-            self.features,
+            self._request_features(effects.columns if effects else ()),
             ForestLeaves(forest),
             network,
             self.inputs(forest),
             chosen,
             margins if share else None,
             share,
+            leaf_table,
             effects=ServedEffects(effects, features, objectives) if effects else None,
         )
 
@@ -153,6 +161,11 @@ class Workshop:
     def former_forest(self, objective: int) -> Forest:
         """One objective's forest of a third of the trees."""
         return self._forest([objective], self.forest.trees // FORMER_SHARE)
+
+    def _request_features(self, ids: Sequence[str] = ()) -> RequestFeatures:
+        calibrated_by = self.config.towers.calibrated_by(self.config.features)
+        raw = RawFeatures(self.config.features, self._schema, ids)
+        return request_features(raw, self._transform_graph, calibrated_by.name if calibrated_by else None)
 
     def _objectives(self, count: int) -> list[Objective]:
         known = self.config.objectives

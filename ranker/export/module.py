@@ -25,7 +25,6 @@ from ranker.export.names import (
     weight_name,
 )
 from ranker.export.padding import in_padded_batches
-from ranker.export.raw_features import RawFeatures
 from ranker.export.request_features import Columns, RequestFeatures
 from ranker.export.utility import utility_score
 from ranker.forest.graph import ForestLeaves
@@ -50,7 +49,6 @@ class FeedRanker(tf.Module):
     and forest before it, so their scores agree. The checks on requests are in `ranker.export.checks`.
 
     Args:
-        raw: reads the raw features.
         features: from a request to Transform's outputs; see `request_features`.
         forest: features float32 [batch, features] → leaf ids int32 [batch, trees].
         network: the fitted towers.
@@ -67,7 +65,7 @@ class FeedRanker(tf.Module):
 
     Example:
         >>> features = request_features(raw, transform_graph)
-        >>> ranker = FeedRanker(raw, features, ForestLeaves(forest), network, inputs, objectives)
+        >>> ranker = FeedRanker(features, ForestLeaves(forest), network, inputs, objectives)
         >>> tf.saved_model.save(ranker, folder, signatures=ranker.signatures())
         >>> scores = tf.saved_model.load(folder).signatures["serving_default"](examples=tf.constant(serialized))
         >>> scores["click"].shape == (len(serialized),)
@@ -76,7 +74,6 @@ class FeedRanker(tf.Module):
 
     def __init__(
         self,
-        raw: RawFeatures,
         features: RequestFeatures,
         forest: ForestLeaves,
         network: TwoTowerNetwork,
@@ -92,7 +89,7 @@ class FeedRanker(tf.Module):
         effects: ServedEffects | None = None,
     ) -> None:
         super().__init__(name="feed_ranker")
-        self._raw = raw
+        self._raw = raw = features.raw
         self._features = features
         # Its variables are saved only if the logits need them.
         self._leaves: Callable[[], ForestLeaves] = lambda: forest

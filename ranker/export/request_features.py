@@ -39,7 +39,12 @@ class RequestFeatures(Protocol):
     """The two forms of a request → columns, and columns → outputs of Transform.
 
     Whatever the form, the columns are the same tensors, so that signatures can share the function behind them.
+
+    Attributes:
+        raw: what requests have.
     """
+
+    raw: RawFeatures
 
     def of_examples(self, examples: tf.Tensor, exposure: bool = False) -> RequestOfExamples:
         """Serialised tf.Examples, string [batch]; `exposure` says whether the exposure columns are wanted."""
@@ -61,17 +66,17 @@ class GraphFeatures(tf.Module):
 
     def __init__(self, raw: RawFeatures, transform: Callable[[Columns], Tensors]) -> None:
         super().__init__(name="request_features")
-        self._raw = raw
+        self.raw = raw
         self._transform = transform
 
     def of_examples(self, examples: tf.Tensor, exposure: bool = False) -> RequestOfExamples:
         """See `RequestFeatures`."""
-        shown = self._raw.parse_exposure(examples) if exposure else []
-        return RequestOfExamples(self._raw.parse(examples), shown, self._raw.parse_ids(examples))
+        shown = self.raw.parse_exposure(examples) if exposure else []
+        return RequestOfExamples(self.raw.parse(examples), shown, self.raw.parse_ids(examples))
 
     def of_tensors(self, tensors: Tensors) -> Columns:
         """See `RequestFeatures`."""
-        return self._raw.from_dense(tensors)
+        return self.raw.from_dense(tensors)
 
     def __call__(self, columns: Columns) -> Tensors:
         """See `RequestFeatures`."""
@@ -98,7 +103,7 @@ class JoinedFeatures(tf.Module):
         examined_by: Sequence[str] = (),
     ) -> None:
         super().__init__(name="request_features")
-        self._raw = raw
+        self.raw = raw
         self._moments = moments
         values, file = vocabularies
         self._table = vocabulary_table(file)
@@ -108,7 +113,7 @@ class JoinedFeatures(tf.Module):
 
     def of_examples(self, examples: tf.Tensor, exposure: bool = False) -> RequestOfExamples:
         """See `RequestFeatures`."""
-        raw, rows = self._raw, tf.size(examples, tf.int64)
+        raw, rows = self.raw, tf.size(examples, tf.int64)
         shown = raw.exposure_types() if exposure else {}
         types = {**shown, **dict.fromkeys(raw.id_names, tf.string)}
         parsed = raw.parse_joined(examples, types)
@@ -122,14 +127,14 @@ class JoinedFeatures(tf.Module):
 
     def of_tensors(self, tensors: Tensors) -> Columns:
         """See `RequestFeatures`."""
-        columns = {column: tensors[name] for column, name in self._raw.input_names.items()}
+        columns = {column: tensors[name] for column, name in self.raw.input_names.items()}
         return self._joined(columns, tf.shape(next(iter(columns.values())), tf.int64)[0])
 
     def __call__(self, columns: Columns) -> Tensors:
         """See `RequestFeatures`."""
         return feature_outputs(
-            self._raw.features,
-            JoinedColumns(self._raw.features, columns),
+            self.raw.features,
+            JoinedColumns(self.raw.features, columns),
             self._vocabularies,
             self._moments,
             self._calibrated_by,
@@ -137,7 +142,7 @@ class JoinedFeatures(tf.Module):
         )
 
     def _joined(self, columns: Columns, rows: tf.Tensor) -> Columns:
-        return joined(self._raw.features, RequestColumns(columns, rows))
+        return joined(self.raw.features, RequestColumns(columns, rows))
 
 
 def request_features(

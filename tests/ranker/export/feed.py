@@ -164,7 +164,6 @@ class TinyFeed:
         """The exportable model; `features` may have exposure columns in addition, `objectives` other weights."""
         raw = RawFeatures(features, SCHEMA, effects.columns if effects else ())
         return FeedRanker(
-            raw,
             request_features(raw, str(self.graph), "device", ("device",)),
             ForestLeaves(self.forest),
             self.network,
