@@ -207,7 +207,6 @@ def fit_and_export(
     )
     serving = settings.serving
     module = FeedRanker(
-        raw,
         request_features(
             raw,
             data.transform_graph,
