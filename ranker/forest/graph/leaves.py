@@ -116,6 +116,7 @@ class ForestLeaves(tf.Module):
         tables = bit_tables(forest)
         self.first_leaf = forest.first_leaf
         self._conditions = ForestConditions(tables, xla)
+        self._unpack = _unpacked if xla else transposed_bits
         self._features = len(forest.feature_names)
         self._trees = forest.trees
         self._depth = len(tables.node_condition).bit_length()
@@ -146,7 +147,7 @@ class ForestLeaves(tf.Module):
         path = tf.constant(0)
         for begin in range(0, self._depth, _BYTE):
             part = turns[begin : begin + _BYTE]
-            path = path * (1 << len(part)) + tf.cast(tf.transpose(_unpacked(tf.stack(part))), tf.int32)
+            path = path * (1 << len(part)) + tf.cast(tf.transpose(self._unpack(tf.stack(part))), tf.int32)
         return path
 
 
