@@ -136,19 +136,20 @@ def tower_trainer(prepared: PreparedFeed, rounds: int = 3) -> Figure:
     files = example_files(str(prepared.leaf_examples / "Split-train"))
     training, objectives = config.training, config.objectives
     counts = count_labels(files, config.objective_names)
+    length = training.length(counts.rows)
 
     def from_files() -> tf.data.Dataset:
         return training_batches(
             files,
             inputs,
             len(objectives),
-            training.batch_size,
+            length.batch_size,
             training.shuffle_buffer,
-            training.epochs,
+            length.epochs,
             training.seed,
         )
 
-    sources = {"files": from_files(), "memory": in_memory(from_files(), training.batch_size)}
+    sources = {"files": from_files(), "memory": in_memory(from_files(), length.batch_size)}
     speeds: dict[str, list[float]] = {name: [] for name in sources}
     for _ in range(rounds):
         for name, batches in sources.items():

@@ -57,6 +57,15 @@ class ComponentSummary:
 
 
 @dataclass(frozen=True)
+class TrainingLength:
+    """How long the towers were trained: `steps` in batches of `batch_size` impressions, `epochs` passes over them."""
+
+    steps: int
+    epochs: int
+    batch_size: int
+
+
+@dataclass(frozen=True)
 class MonitoringSummary:
     """The health of the evaluated day.
 
@@ -223,6 +232,7 @@ class RunSummary:
         rows_per_day: by day, oldest first.
         missing_days: days of the window without a folder.
         feed_log_warnings: what is unusual about the rows of the feed log.
+        training_length: how long the towers were trained; None if they were not.
         training_notes: what to know about the training, a sentence each.
         objectives: metrics over all impressions of the held-out day; empty without an evaluation.
         utility: how the day's sessions are ranked by the utility; None without an evaluation.
@@ -255,6 +265,7 @@ class RunSummary:
     rows_per_day: dict[str, int] = field(default_factory=dict)
     missing_days: tuple[str, ...] = ()
     feed_log_warnings: tuple[str, ...] = ()
+    training_length: TrainingLength | None = None
     training_notes: tuple[str, ...] = ()
     objectives: dict[str, ObjectiveSummary] = field(default_factory=dict)
     utility: UtilitySummary | None = None

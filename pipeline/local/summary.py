@@ -7,6 +7,7 @@ from pathlib import Path
 from components.artifacts import (
     EVALUATION_FILE,
     FEED_LOG_WARNINGS,
+    HISTORY_FILE,
     MISSING_DAYS,
     NOT_PUSHED,
     REPORT_FILE,
@@ -21,6 +22,7 @@ from pipeline.local.run_summary import (
     ComponentSummary,
     Failure,
     RunSummary,
+    TrainingLength,
     summarise_gates,
     summarise_objectives,
     summarise_utility,
@@ -32,6 +34,7 @@ from ranker.forest.curve import TrainingCurve
 from ranker.identity.training import TrainingIdentity
 from ranker.plain_text import without_secrets
 from ranker.registry.plan import StartPlan
+from ranker.towers.history import TrainingHistory
 
 # The split or splits whose rows a component goes through.
 _ROWS = {
@@ -95,6 +98,7 @@ def summarise(
         rows_per_day=rows_of(str(examples.properties.get(ROWS_PER_DAY, ""))) if examples else {},
         missing_days=_missing_days(examples),
         feed_log_warnings=tuple(str(examples.properties.get(FEED_LOG_WARNINGS, "")).splitlines()) if examples else (),
+        training_length=_training_length(runs),
         training_notes=_training_notes(runs),
         objectives=summarise_objectives(evaluation) if evaluation else {},
         utility=summarise_utility(evaluation) if evaluation else None,
@@ -163,6 +167,15 @@ def _training_notes(runs: Sequence[ComponentRun]) -> tuple[str, ...]:
     if path is None or not path.exists():
         return ()
     return TrainingCurve.from_json(path.read_text(), str(path)).notes()
+
+
+def _training_length(runs: Sequence[ComponentRun]) -> TrainingLength | None:
+    artifact = _output(runs, "TowerTrainer", "model_run")
+    path = Path(artifact.uri) / HISTORY_FILE if artifact else None
+    if path is None or not path.exists():
+        return None
+    history = TrainingHistory.from_json(path.read_text(), str(path))
+    return TrainingLength(history.steps, history.epochs, history.batch_size)
 
 
 def _pushed_model(runs: Sequence[ComponentRun]) -> str | None:

@@ -1,5 +1,6 @@
 """How the towers are trained."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -8,6 +9,11 @@ from pydantic.dataclasses import dataclass
 from ranker.config.fields import CHECKED, Count, Fraction, Rate, Seed, Share
 
 _MIN_WEIGHTED_SHARE = 1e-4
+
+_BATCH_SIZES = (512, 256, 128, 64, 32)
+_EPOCHS = ((200_000, 4), (500_000, 3))  # fewer impressions than this → epochs; docs/training.md says what was measured
+_FEWEST_EPOCHS = 2
+_LEAST_STEPS = 300
 
 Strategy = Literal["one_device", "mirrored", "multi_worker"]
 
@@ -50,13 +56,25 @@ class Sampling:
         return self.impressions < 1 or any(share < 1 for share in self.negatives.values())
 
 
+@dataclass(frozen=True)
+class Length:
+    """How long a training is: `epochs` passes in batches of `batch_size` impressions."""
+
+    epochs: int
+    batch_size: int
+
+    def steps(self, rows: int) -> int:
+        """Steps over the impressions of one epoch, times the epochs."""
+        return self.epochs * math.ceil(rows / self.batch_size)
+
+
 @dataclass(frozen=True, config=CHECKED)
 class Training:
     """How the towers are trained.
 
     Attributes:
-        epochs: passes over the training days.
-        batch_size: impressions per step.
+        epochs: passes over the training days; None chooses by their impressions, see `length`.
+        batch_size: impressions per step; None chooses by the impressions, too.
         optimizer: the Keras optimizer.
         learning_rate: the rate at the end of the warm-up; Adagrad needs about ten times Adam's.
         warmup_fraction: share of all steps over which the rate rises from zero.
@@ -79,8 +97,8 @@ class Training:
         >>> faster = Training(sampling=Sampling(impressions=0.25))
     """
 
-    epochs: Annotated[int, Field(gt=0, le=1_000)] = 2
-    batch_size: Annotated[int, Field(gt=0, le=1_000_000)] = 512
+    epochs: Annotated[int, Field(gt=0, le=1_000)] | None = None
+    batch_size: Annotated[int, Field(gt=0, le=1_000_000)] | None = None
     optimizer: Literal["adam", "adamw", "adagrad"] = "adam"
     learning_rate: Rate = 2e-3
     warmup_fraction: Fraction = 0.1
@@ -93,3 +111,29 @@ class Training:
     shuffle_buffer: Count = 20_000
     strategy: Strategy = "one_device"
     seed: Seed = 1
+
+    def length(self, rows: int, continued: bool = False) -> Length:
+        """Epochs and batch size for a number of training impressions: those of the config, where it has them.
+
+        Up to some hundred thousand impressions, several epochs are better; beyond, they overfit. The largest batch
+        size with which there are at least 300 steps is chosen: with fewer, a small log is not learnt from.
+        A training that continues from earlier weights has learnt already: two epochs in batches of 512.
+
+        Args:
+            rows: impressions of one epoch.
+            continued: whether it starts from the weights of an earlier training.
+
+        Example:
+            >>> Training().length(10_000)
+            Length(epochs=4, batch_size=128)
+            >>> Training().length(80_000)
+            Length(epochs=4, batch_size=512)
+            >>> Training(epochs=1).length(80_000).epochs
+            1
+        """
+        largest, *_, smallest = _BATCH_SIZES
+        if continued:
+            return Length(self.epochs or _FEWEST_EPOCHS, self.batch_size or largest)
+        epochs = self.epochs or next((epochs for most, epochs in _EPOCHS if rows < most), _FEWEST_EPOCHS)
+        enough = (size for size in _BATCH_SIZES if Length(epochs, size).steps(rows) >= _LEAST_STEPS)
+        return Length(epochs, self.batch_size or next(enough, smallest))

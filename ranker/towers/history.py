@@ -19,6 +19,8 @@ class TrainingHistory:
         base_rate_loss: the loss of a model that predicts every objective's base rate.
         rows_per_second: impressions per second over the whole loop, without the calls that compile.
         seconds: wall-clock seconds of the whole loop.
+        epochs: passes over the impressions; 0 in a file of an earlier version of this project.
+        batch_size: impressions per step; 0 likewise.
     """
 
     objectives: list[str]
@@ -30,6 +32,19 @@ class TrainingHistory:
     learning_rate: list[float] = field(default_factory=list)
     rows_per_second: float = 0.0
     seconds: float = 0.0
+    epochs: int = 0
+    batch_size: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Steps finished."""
+        return self.step[-1] if self.step else 0
+
+    @property
+    def length_text(self) -> str:
+        """The length of the training in words."""
+        steps = f"{self.steps:,} steps"
+        return f"{steps} ({self.epochs} × the impressions, in batches of {self.batch_size:,})" if self.epochs else steps
 
     def to_json(self) -> str:
         """All of it as one JSON object."""

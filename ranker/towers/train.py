@@ -13,7 +13,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from ranker.config.objectives import Objective
 from ranker.config.towers import Towers
-from ranker.config.training import Training
+from ranker.config.training import Length, Training
 from ranker.progress import ProgressReporter
 from ranker.towers.blend import Blend
 from ranker.towers.data import LabelCounts
@@ -61,8 +61,8 @@ def train_towers(
     input, config and machine give the same weights bit for bit.
 
     Args:
-        batches: all epochs' batches, `training.epochs * ceil(rows / training.batch_size)` of them, as
-            `data.training_batches` yields them.
+        batches: all epochs' batches, `training.length(counts.rows, continued=start is not None).steps(counts.rows)` of
+            them, as `data.training_batches` yields them.
         counts: rows and positives of one epoch.
         inputs: sizes of the batch's tensors.
         objectives: in the order of the labels.
@@ -80,16 +80,16 @@ def train_towers(
             `counts` implies; `start` is of another network.
     """
     make_network = functools.partial(TwoTowerNetwork, inputs, towers, objectives, counts.base_rates, training.seed)
-    steps = training.epochs * math.ceil(counts.rows / training.batch_size)
-    rate = make_schedule(training, steps)
-    loop = _Loop(counts, [o.name for o in objectives], float_inputs(batches.element_spec), training, steps, rate)
+    length = training.length(counts.rows, continued=start is not None)
+    rate = make_schedule(training, length.steps(counts.rows))
+    loop = _Loop(counts, [o.name for o in objectives], float_inputs(batches.element_spec), length, rate)
     if strategy is None:
         network = make_network()
         if start is not None:
             restore(network, start)
         optimizer = make_optimizer(training, rate)
         full = rest = make_chunk(make_step(network, optimizer, compiled=False, pull=pull, blend=blend))
-        if training.epochs * counts.rows >= _COMPILED_FROM:
+        if length.epochs * counts.rows >= _COMPILED_FROM:
             # Not for an epoch's smaller last batch: another size would have to be compiled again.
             full = make_chunk(make_step(network, optimizer, compiled=True, pull=pull, blend=blend))
         history = loop.run(batches, full, rest, log_dir)
@@ -119,22 +119,26 @@ class _Loop:
         counts: LabelCounts,
         objectives: list[str],
         float_names: list[str],
-        training: Training,
-        steps: int,
+        length: Length,
         rate: LearningRateSchedule,
     ) -> None:
         self._objectives = objectives
         self._float_names = float_names
-        self._steps = steps
+        self._steps = length.steps(counts.rows)
         self._rows = counts.rows
-        self._batch_size = training.batch_size
-        self._epochs = training.epochs
+        self._batch_size = length.batch_size
+        self._epochs = length.epochs
         self._rate = rate
         p = counts.rates_in_loss
         base_rate_loss = float(-np.sum(p * np.log(p) + (1 - p) * np.log1p(-p)))
         self._watch = ExplosionWatch(base_rate_loss)
-        self._progress = ProgressReporter("training the towers", counts.rows * training.epochs)
-        self._history = TrainingHistory(objectives=objectives, base_rate_loss=base_rate_loss)
+        self._progress = ProgressReporter("training the towers", counts.rows * length.epochs)
+        self._history = TrainingHistory(
+            objectives=objectives,
+            base_rate_loss=base_rate_loss,
+            epochs=length.epochs,
+            batch_size=length.batch_size,
+        )
 
     def run(
         self, batches: Iterable[TowerBatch], full: ChunkFunction, rest: ChunkFunction, log_dir: str | None

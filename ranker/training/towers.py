@@ -148,14 +148,15 @@ def fit_and_export(
         examination = _examination(files, features, len(names), settings.examination, plan, state)
     sampler = make_sampler(training.sampling, names, training.seed)
     counts = count_labels(files, names, sampler)
+    length = training.length(counts.rows, continued=not plan.is_cold)
     everything = partial(
         training_batches,
         files,
         inputs,
         len(objectives),
-        training.batch_size,
+        length.batch_size,
         training.shuffle_buffer,
-        epochs=training.epochs,
+        epochs=length.epochs,
         seed=training.seed,
         examination=examination,
     )

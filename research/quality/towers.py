@@ -51,7 +51,8 @@ def tower_logits(
     training = replace(training, seed=seed)
     rows = {keys.LEAVES: leaves[0], keys.LABELS: day.train.labels, **_read_by_towers(day.train, inputs)}
     rows, counts = _sampled(rows, training, objectives)
-    batches = shuffled_batches(rows, training.batch_size, training.epochs, seed)
+    length = training.length(counts.rows)
+    batches = shuffled_batches(rows, length.batch_size, length.epochs, seed)
     if training.distillation:
         batches = mixed_labels(batches, ForestMargins(forest), teacher_shares(training, counts))
     network = train_towers(batches, counts, inputs, objectives, towers, training).network

@@ -161,7 +161,8 @@ def _towers(
     )
 
     def batches() -> tf.data.Dataset:
-        return shuffled_batches(batch, training.batch_size, training.epochs, training.seed)
+        length = training.length(len(rows.labels), continued=start != "cold")
+        return shuffled_batches(batch, length.batch_size, length.epochs, training.seed)
 
     with _timed(seconds, "towers"):
         trained, state = retrain(start, task, batches, parent)

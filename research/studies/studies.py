@@ -30,6 +30,7 @@ _FINALISTS = (
     "twice the epochs at half the rate",
 )
 _KEYS = {"feed": "surface", "kuairand": "tab"}
+_FEED_ROWS = 80_000
 
 
 def unchanged(config: PipelineConfig) -> PipelineConfig:
@@ -86,7 +87,7 @@ class Study:
     seeds: int
     kuairand_days: int = 1
     feed_days: int = 1
-    feed_rows: int = 80_000
+    feed_rows: int = _FEED_ROWS
     data: tuple[str, ...] = ("kuairand", "feed")
     prepared_by: Callable[[str], Change] = field(default=lambda data: unchanged)
 
@@ -187,10 +188,8 @@ def _keyed(data: str) -> Change:
 
 
 def _twice_as_long(config: PipelineConfig) -> PipelineConfig:
-    slower = replace(
-        config.training, epochs=2 * config.training.epochs, learning_rate=config.training.learning_rate / 2
-    )
-    return _with(config, slower)
+    epochs = config.training.length(_FEED_ROWS).epochs
+    return _with(config, replace(config.training, epochs=2 * epochs, learning_rate=config.training.learning_rate / 2))
 
 
 def _choices(data: str) -> tuple[Variant, ...]:

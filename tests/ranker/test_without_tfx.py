@@ -48,11 +48,12 @@ objectives = (Objective("click", tower="passive"), Objective("like", tower="acti
 counts = LabelCounts(rows, labels.sum(axis=0))
 inputs = TowerInputs(forest.trees, forest.leaves, 0, {})
 training = Training()
+length = training.length(rows)
 task = Task(counts, inputs, objectives, Towers(), training, Retraining(), forest.fingerprint, ForestMargins(forest))
 
 
 def batches():
-    return tf.data.Dataset.from_tensor_slices(batch).batch(500).repeat(training.epochs)
+    return tf.data.Dataset.from_tensor_slices(batch).batch(length.batch_size).repeat(length.epochs)
 
 
 trained, state = retrain("cold", task, batches)

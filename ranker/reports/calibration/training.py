@@ -51,7 +51,9 @@ def tower_loss(history: TrainingHistory) -> Drawing:
         axes.xaxis.set_major_formatter(_thousands)
 
     label = "Summed log loss of the towers over the impressions seen"
-    caption = f"Dashed: predicting base rates. {history.rows_per_second:,.0f} impressions per second"
+    caption = (
+        f"Dashed: predicting base rates. {history.length_text}, {history.rows_per_second:,.0f} impressions per second"
+    )
     return Drawing(render("tower-loss", label, SMALL, draw), "Towers", caption)
 
 

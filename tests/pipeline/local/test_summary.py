@@ -14,6 +14,7 @@ from pipeline.local.run_summary import (
     GateSummary,
     MonitoringSummary,
     RunSummary,
+    TrainingLength,
     write_summary,
 )
 from pipeline.local.summary import copy_report, rows_read, summarise
@@ -23,6 +24,7 @@ from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluati
 from ranker.forest.curve import LimitedOutput, TrainingCurve
 from ranker.identity.training import TrainingIdentity
 from ranker.registry.plan import StartPlan
+from ranker.towers.history import TrainingHistory
 from tests.ranker.evaluation.handmade import (
     COMPARED_UTILITY,
     COMPARISON,
@@ -151,6 +153,15 @@ def test_session_metrics_are_reported_by_objective_and_for_the_utility(runs: lis
     assert (utility.baseline.ndcg, utility.ndcg_drop) == (None, None)
     assert (utility.utility_drop, utility.utility_drop_lower, utility.utility_drop_upper) == (-0.234, -0.3, -0.168)
     assert RunSummary.from_json(result.to_json()) == result
+
+
+def test_the_length_of_the_training_is_that_of_its_history(tmp_path: Path, runs: list[ComponentRun]) -> None:
+    assert summary(runs).training_length is None
+    history = TrainingHistory(["click"], 0.7, step=[10, 18], epochs=2, batch_size=512)
+    (tmp_path / "history.json").write_text(history.to_json())
+    run = OutputArtifact(str(tmp_path))
+    trained = [*runs, ComponentRun("TowerTrainer", State.RAN, 1.0, {"model_run": [run]})]
+    assert summary(trained).training_length == TrainingLength(steps=18, epochs=2, batch_size=512)
 
 
 def test_the_forests_training_is_noted_where_a_forest_was_trained(tmp_path: Path, runs: list[ComponentRun]) -> None:

@@ -17,7 +17,15 @@ HISTORY = TrainingHistory(
     learning_rate=[0.001, 0.0005],
     rows_per_second=9000.0,
     seconds=2.0,
+    epochs=2,
+    batch_size=512,
 )
+
+
+def test_its_length_in_words() -> None:
+    assert HISTORY.length_text == "20 steps (2 × the impressions, in batches of 512)"
+    before = TrainingHistory.from_json('{"objectives": ["click"], "base_rate_loss": 0.7, "step": [1500]}')
+    assert before.length_text == "1,500 steps"
 
 
 def test_it_is_equal_after_a_round_trip_through_its_file() -> None:

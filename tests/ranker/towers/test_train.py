@@ -27,7 +27,8 @@ ONE_STEP_EPOCHS = replace(TRAINING, batch_size=8192, epochs=30)
 def _train(
     rows: Impressions, training: Training = TRAINING, towers: Towers = TOWERS, log_dir: str | None = None
 ) -> TrainedTowers:
-    batches = rows.batches(training.batch_size, training.epochs)
+    length = training.length(len(rows.labels))
+    batches = rows.batches(length.batch_size, length.epochs)
     return train_towers(batches, rows.counts(), INPUTS, OBJECTIVES, towers, training, log_dir)
 
 

@@ -26,9 +26,10 @@ ROWS = 6 * 256 + 1
 def train(strategy: tf.distribute.Strategy | None) -> list[np.ndarray]:
     """The weights after two epochs."""
     rows = impressions(ROWS, seed=1)
-    batches = rows.batches(TRAINING.batch_size, TRAINING.epochs)
+    length = TRAINING.length(ROWS)
+    batches = rows.batches(length.batch_size, length.epochs)
     trained = train_towers(batches, rows.counts(), KEYED_INPUTS, OBJECTIVES, TOWERS, TRAINING, strategy=strategy)
-    assert trained.history.impressions[-1] == TRAINING.epochs * ROWS
+    assert trained.history.impressions[-1] == length.epochs * ROWS
     return [np.array(variable.numpy()) for variable in trained.network.variables]
 
 
