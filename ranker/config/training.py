@@ -10,10 +10,10 @@ from ranker.config.fields import CHECKED, Count, Fraction, Rate, Seed, Share
 
 _MIN_WEIGHTED_SHARE = 1e-4
 
-_BATCH_SIZES = (512, 256, 128, 64, 32)
+_BATCH_SIZES = (512, 256, 128, 64)
 _EPOCHS = ((200_000, 4), (500_000, 3))  # fewer impressions than this → epochs; docs/training.md says what was measured
 _FEWEST_EPOCHS = 2
-_LEAST_STEPS = 300
+_LEAST_STEPS = 200
 
 Strategy = Literal["one_device", "mirrored", "multi_worker"]
 
@@ -116,7 +116,7 @@ class Training:
         """Epochs and batch size for a number of training impressions: those of the config, where it has them.
 
         Up to some hundred thousand impressions, several epochs are better; beyond, they overfit. The largest batch
-        size with which there are at least 300 steps is chosen: with fewer, a small log is not learnt from.
+        size with which there are at least 200 steps is chosen: with fewer, a small log is not learnt from.
         A training that continues from earlier weights has learnt already: two epochs in batches of 512.
 
         Args:

@@ -15,10 +15,11 @@ SIZES = (1, 500, 4_000, 9_000, 20_000, 30_000, 50_000, 83_000, 199_999, 200_000,
 @pytest.mark.parametrize(
     ("rows", "length"),
     [
-        (1_000, Length(4, 32)),
-        (5_000, Length(4, 64)),
+        (3_000, Length(4, 64)),
+        (7_000, Length(4, 128)),
         (10_000, Length(4, 128)),
-        (30_000, Length(4, 256)),
+        (20_000, Length(4, 256)),
+        (30_000, Length(4, 512)),
         (80_000, Length(4, 512)),
         (400_000, Length(3, 512)),
         (1_000_000, Length(2, 512)),
@@ -34,11 +35,11 @@ def test_larger_logs_have_no_smaller_batches_no_more_epochs_and_enough_steps() -
         assert smaller.batch_size <= larger.batch_size
         assert smaller.epochs >= larger.epochs
     steps = [length.steps(rows) for length, rows in zip(lengths, SIZES, strict=True)]
-    assert all(step >= 300 for step, rows in zip(steps, SIZES, strict=True) if rows >= 4_000)
+    assert all(step >= 200 for step, rows in zip(steps, SIZES, strict=True) if rows >= 4_000)
 
 
 def test_a_value_of_the_config_wins() -> None:
-    assert Training(epochs=1).length(80_000) == Length(1, 256)
+    assert Training(epochs=1).length(40_000) == Length(1, 128)
     assert Training(batch_size=512).length(9_000) == Length(4, 512)
     assert Training(epochs=5, batch_size=77).length(10_000_000) == Length(5, 77)
     assert Training(epochs=5, batch_size=77).length(9_000, continued=True) == Length(5, 77)
