@@ -113,6 +113,11 @@ class FeedRanker(tf.Module):
         if taken := sorted(weights & {name.lower() for name in columns}):
             raise ValueError(f"serving: {taken} are inputs of `rank_weighted`; rename these columns in the feed log")
 
+    @property
+    def dense(self) -> Mapping[str, int]:
+        """Dense embedding → its size; no request may lack it."""
+        return self._inputs.dense
+
     def signatures(self) -> dict[str, Any]:
         """Name → concrete function; each takes keyword tensors and returns a dict of tensors.
 
