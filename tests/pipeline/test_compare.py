@@ -1,0 +1,81 @@
+"""Two models on the same day: paired differences, and one sentence for what cannot be compared."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import ranker
+from pipeline.compare import main
+from ranker.config.forest import Forest
+from ranker.evaluation.evaluation import Evaluation
+from tests.ranker.trained import CONFIG, Trained, small_config, train_small
+from tests.small_feed_log import EVAL_DAY
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return train_small(tmp_path_factory.mktemp("compared"))
+
+
+@pytest.fixture(scope="module")
+def weak(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A model of the same log with a forest of two trees and next to no training."""
+    folder = tmp_path_factory.mktemp("weak")
+    training = replace(CONFIG.training, epochs=1, batch_size=5_000, learning_rate=1e-6)
+    config = replace(CONFIG, forest=Forest(trees=2, depth=1, early_stopping_rounds=0), training=training)
+    return ranker.train(small_config(folder, config), trained.feed_log, EVAL_DAY, folder / "model").location
+
+
+def test_a_better_model_is_significantly_better(
+    trained: Trained, weak: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "evaluation.json"
+    arguments = [trained.model.location, weak, "--feed-log", str(trained.feed_log), "--json", str(file)]
+
+    assert main([*arguments, "--slice", "device"]) == 0
+
+    printed = capsys.readouterr().out
+    assert f"A: {trained.model.location}\nB: {weak}\n{EVAL_DAY}: 600 impressions" in printed
+    assert "device=ios:" in printed
+    evaluation = Evaluation.from_json(file.read_text())
+    comparison = evaluation.objectives["click"].comparison
+    assert comparison is not None
+    assert comparison.auc_drop.upper < 0
+    row = next(line for line in printed.splitlines() if line.startswith("click"))
+    assert f"{-comparison.auc_drop.value:+.4f}* [" in row
+
+
+def test_a_model_does_not_differ_from_itself(trained: Trained, capsys: pytest.CaptureFixture[str]) -> None:
+    place = trained.model.location
+
+    assert main([place, place, "--feed-log", str(trained.feed_log), "--day", str(EVAL_DAY)]) == 0
+
+    printed = capsys.readouterr().out
+    assert "+0.0000 [+0.0000, +0.0000]" in printed
+    assert "*" not in printed.replace("* is significant", "")
+
+
+def test_what_cannot_be_compared_is_one_sentence(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, log = trained.model.location, str(trained.feed_log)
+    for arguments, said in (
+        ([place, str(tmp_path), "--feed-log", log], "it is no model"),
+        ([place, place, "--feed-log", str(tmp_path / "nothing")], "there is no such folder"),
+        ([place, place, "--feed-log", log, "--day", "2001-01-01"], "there is no day 2001-01-01"),
+        ([place, place, "--feed-log", log, "--slice", "continent"], "no column 'continent'"),
+    ):
+        assert main(arguments) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("error: ")
+        assert error.count("\n") == 1
+        assert said in error
+
+
+def test_a_model_that_was_trained_on_the_day_is_named(trained: Trained, capsys: pytest.CaptureFixture[str]) -> None:
+    place = trained.model.location
+    assert main([place, place, "--feed-log", str(trained.feed_log), "--day", "2024-03-03"]) == 0
+    assert "it was trained on this day" in capsys.readouterr().out
