@@ -22,6 +22,10 @@ NEVER_IMPORTED = {
     "tzdata": "zoneinfo reads it where the system has no time zones",
 }
 NOT_DECLARED = {
+    "onnxmltools": "benchmarks/serving/compiled.py runs in an environment of its own",
+    "onnxruntime": "benchmarks/serving/compiled.py runs in an environment of its own",
+    "tl2cgen": "benchmarks/serving/compiled.py runs in an environment of its own",
+    "treelite": "benchmarks/serving/compiled.py runs in an environment of its own",
     "torch": "research/quality/experts runs in an environment of its own",
     "torch_rechub": "research/quality/experts runs in an environment of its own",
 }
