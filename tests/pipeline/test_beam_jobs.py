@@ -2,6 +2,7 @@
 
 import _thread
 import logging
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -55,7 +56,8 @@ def test_the_error_of_a_job_is_raised(service: tuple[LocalJobServicer, int]) -> 
 def test_a_stopped_client_cancels_its_job(service: tuple[LocalJobServicer, int], tmp_path: Path) -> None:
     def wait(element: int) -> None:
         (tmp_path / "started").touch()
-        while not (tmp_path / "go on").exists():
+        deadline = time.monotonic() + SECONDS
+        while not (tmp_path / "go on").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
 
     def stop_once_it_works() -> None:
@@ -64,6 +66,8 @@ def test_a_stopped_client_cancels_its_job(service: tuple[LocalJobServicer, int],
             time.sleep(0.05)
         _thread.interrupt_main()
 
+    # A process of xdist ignores the signal of Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=stop_once_it_works, daemon=True).start()
     try:
         with pytest.raises(KeyboardInterrupt), pipeline(service[1]) as job:
@@ -71,6 +75,7 @@ def test_a_stopped_client_cancels_its_job(service: tuple[LocalJobServicer, int],
         [submitted] = service[0]._jobs.values()
         assert submitted.get_state()[0] == beam_job_api_pb2.JobState.CANCELLED
     finally:
+        signal.signal(signal.SIGINT, before)
         (tmp_path / "go on").touch()
 
 
