@@ -149,7 +149,7 @@ def tower_trainer(prepared: PreparedFeed, rounds: int = 3) -> Figure:
             training.seed,
         )
 
-    sources = {"files": from_files(), "memory": in_memory(from_files(), length.batch_size)}
+    sources = {"files": from_files(), "memory": in_memory(from_files())}
     speeds: dict[str, list[float]] = {name: [] for name in sources}
     for _ in range(rounds):
         for name, batches in sources.items():
@@ -166,18 +166,15 @@ def tower_trainer(prepared: PreparedFeed, rounds: int = 3) -> Figure:
     )
 
 
-def in_memory(batches: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
-    """The same batches, in the same order, as slices of in-memory tensors with all rows.
-
-    Args:
-        batches: all of `batch_size`; the last one may be smaller.
-    """
+def in_memory(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """The same batches, in the same order, as slices of in-memory tensors with all rows."""
     parts = list(batches)
     rows = {name: tf.concat([part[name] for part in parts], axis=0) for name in parts[0]}
+    # The last batch of every epoch is a smaller one.
+    starts = tf.constant(np.cumsum([0, *(len(next(iter(part.values()))) for part in parts)]))
 
     def batch(number: tf.Tensor) -> dict[str, tf.Tensor]:
-        start = number * batch_size
-        return {name: tensor[start : start + batch_size] for name, tensor in rows.items()}
+        return {name: tensor[starts[number] : starts[number + 1]] for name, tensor in rows.items()}
 
     return tf.data.Dataset.range(len(parts)).map(batch).prefetch(4)
 

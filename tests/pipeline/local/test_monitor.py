@@ -39,6 +39,7 @@ CONFIG = replace(
         dense=(DenseEmbedding("content_embedding", size=32),),
     ),
     slices=(("device",), ("content_type",)),
+    tradeoff=None,
     train_days=3,
 )
 START = date(2026, 3, 2)

@@ -27,6 +27,7 @@ from pipeline.local.unchanged import FinishedRun, forget, remember, repeat_finis
 from pipeline.local.workdir import Workdir
 from pipeline.training_plan import parts_of
 from pipeline_config import CONFIGS, FEED
+from ranker.config.effects import EffectLevel, Effects
 from ranker.config.examination import Examination
 from ranker.config.forest import Forest
 from ranker.config.gates import Gates
@@ -209,6 +210,9 @@ OTHER_SETTINGS: dict[str, Any] = {
     "gates": Gates(slice=None),
     "monitoring": Monitoring(drift=0.5),
     "beam_pipeline_args": ("--direct_num_workers=2",),
+    "shared_paths": True,
+    "effects": Effects(levels=(EffectLevel("viewer_id"),)),
+    "tradeoff": None,
     "kubeflow": Kubeflow(retries=3),
 }
 
