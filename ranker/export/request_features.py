@@ -106,7 +106,7 @@ class JoinedFeatures(tf.Module):
         self.raw = raw
         self._moments = moments
         values, file = vocabularies
-        self._table = vocabulary_table(file)
+        self._table = vocabulary_table(file, anonymous=True)
         self._vocabularies = Vocabularies(values, lambda: self._table)
         self._calibrated_by = calibrated_by
         self._examined_by = tuple(examined_by)

@@ -66,12 +66,18 @@ class Vocabularies:
         return tf.where(lines < 0, tf.constant(NO_RANK, tf.int64), lines - first)
 
 
-def vocabulary_table(file: str) -> tf.lookup.StaticHashTable:
-    """Key → line number in the vocabularies' file, which is read when the table is made."""
+def vocabulary_table(file: str, anonymous: bool = False) -> tf.lookup.StaticHashTable:
+    """Key → line number in the vocabularies' file, which is read when the table is made.
+
+    Args:
+        file: local path.
+        anonymous: a table without a name. A named one has the file's path in the graph, so that equal models of
+            different folders differ.
+    """
     lines = tf.lookup.TextFileInitializer(
         file, tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
     )
-    return tf.lookup.StaticHashTable(lines, default_value=NO_RANK)
+    return tf.lookup.StaticHashTable(lines, default_value=NO_RANK, experimental_is_anonymous=anonymous)
 
 
 def tracked_table(file: str) -> tf.lookup.StaticHashTable:
