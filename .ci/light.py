@@ -9,10 +9,12 @@ import importlib.util
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 ABSENT = ("tfx", "ml_metadata", "tensorflow_data_validation", "tensorflow_model_analysis", "kfp", "distributed")
-DAYS, IMPRESSIONS_PER_DAY = 4, 1_500
+DAYS, IMPRESSIONS_PER_DAY = 3, 1_000
+TREES = 30
 
 
 def main() -> None:
@@ -26,11 +28,14 @@ def main() -> None:
     import ranker
     from datasets.synthetic import generate
     from pipeline_config import FIRST_PASS
+    from ranker.config.forest import Forest
+    from ranker.config.training import Training
 
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "feed_log")
         *_, newest = generate(log, days=DAYS, impressions_per_day=IMPRESSIONS_PER_DAY, seed=1)
-        model = ranker.train(FIRST_PASS, log, newest.day)
+        config = replace(FIRST_PASS, forest=Forest(trees=TREES, depth=4), training=Training(epochs=1, batch_size=256))
+        model = ranker.train(config, log, newest.day)
         trained = time.monotonic()
         rows = pq.read_table(log / f"day-{newest.day}")
         scores = model.score(rows)
