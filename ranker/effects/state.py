@@ -1,17 +1,13 @@
 """The fitted effects of all levels as files: what serving reads, and what a later fit continues from."""
 
-import io
-import os
-import zipfile
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
+from ranker.arrays import read_arrays, write_arrays
 from ranker.effects.table import EffectTable
-from ranker.files import write_bytes
 from ranker.storage import join
 
 _FILE = "effects.npz"
@@ -73,9 +69,7 @@ class EffectState:
         for number, table in enumerate(self.tables):
             for part in ("ids", "mean", "variance", "rows"):
                 arrays[f"level/{number}/{part}"] = getattr(table, part)
-        content = io.BytesIO()
-        np.savez(content, **arrays)
-        write_bytes(join(folder, _FILE), content.getvalue())
+        write_arrays(join(folder, _FILE), arrays)
 
     @staticmethod
     def load(folder: str) -> "EffectState":
@@ -84,24 +78,18 @@ class EffectState:
         Raises:
             ValueError: the file is missing, corrupt or of another format; the message names it.
         """
-        path = os.path.join(folder, _FILE)
-        try:
-            with tf.io.gfile.GFile(path, "rb") as file, np.load(io.BytesIO(file.read())) as arrays:
-                if int(arrays["format"]) != _FORMAT:
-                    raise ValueError(f"{path} has format {arrays['format']}, but this code reads format {_FORMAT}")
-                tables = tuple(
-                    EffectTable(*(arrays[f"level/{number}/{part}"] for part in ("ids", "mean", "variance", "rows")))
-                    for number in range(int(arrays["levels"]))
-                )
-                return EffectState(
-                    str(arrays["settings"]),
-                    int(arrays["through"]),
-                    tuple(arrays["days"].tolist()),
-                    _basis(arrays),
-                    tables,
-                )
-        except (tf.errors.NotFoundError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"effects: {path} is missing or corrupt: {error}") from error
+        with read_arrays(join(folder, _FILE), "effects", _FORMAT) as arrays:
+            tables = tuple(
+                EffectTable(*(arrays[f"level/{number}/{part}"] for part in ("ids", "mean", "variance", "rows")))
+                for number in range(int(arrays["levels"]))
+            )
+            return EffectState(
+                str(arrays["settings"]),
+                int(arrays["through"]),
+                tuple(arrays["days"].tolist()),
+                _basis(arrays),
+                tables,
+            )
 
 
 def _basis(arrays: Any) -> Basis:

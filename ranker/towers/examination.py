@@ -14,8 +14,6 @@ and of a table for a category. Each has a common part and a part per value of th
 sessions are few, so priors draw a curve to a straight line, and that of one value to the common one.
 """
 
-import io
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,10 +25,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from ranker import keys
+from ranker.arrays import read_arrays, write_arrays
 from ranker.config.columns import Exposure
 from ranker.config.examination import Examination
 from ranker.features.exposure import default_values
-from ranker.files import write_bytes
 from ranker.storage import join
 
 _FILE = "examination.npz"
@@ -161,9 +159,7 @@ class ExaminationModel(tf.Module):
             arrays[f"basis.{i:02d}.points"] = basis.points
             arrays[f"basis.{i:02d}.of"] = np.array([float(basis.numeric), basis.default])
         arrays |= {f"table.{i:02d}": table for i, table in enumerate(self._tables)}
-        content = io.BytesIO()
-        np.savez(content, **arrays)  # type: ignore[arg-type]
-        write_bytes(join(folder, _FILE), content.getvalue())
+        write_arrays(join(folder, _FILE), arrays)
 
     @staticmethod
     def load(folder: str) -> "ExaminationModel":
@@ -172,20 +168,16 @@ class ExaminationModel(tf.Module):
         Raises:
             ValueError: there is no such file, or it is corrupt; the message names it.
         """
-        path = os.path.join(folder, _FILE)
-        try:
-            with tf.io.gfile.GFile(path, "rb") as file, np.load(io.BytesIO(file.read())) as arrays:
-                names = sorted(arrays.files)
-                bases = [
-                    Basis(bool(arrays[f"{name[:-7]}.of"][0]), arrays[name], float(arrays[f"{name[:-7]}.of"][1]))
-                    for name in names
-                    if name.endswith(".points")
-                ]
-                return ExaminationModel(
-                    bases, arrays["common"], [arrays[name] for name in names if name.startswith("table.")]
-                )
-        except (tf.errors.NotFoundError, OSError, KeyError, EOFError) as error:
-            raise ValueError(f"warm start: {path} is missing or corrupt: {error}") from error
+        with read_arrays(join(folder, _FILE), "warm start") as arrays:
+            names = sorted(arrays.files)
+            bases = [
+                Basis(bool(arrays[f"{name[:-7]}.of"][0]), arrays[name], float(arrays[f"{name[:-7]}.of"][1]))
+                for name in names
+                if name.endswith(".points")
+            ]
+            return ExaminationModel(
+                bases, arrays["common"], [arrays[name] for name in names if name.startswith("table.")]
+            )
 
 
 def fit_examination(

@@ -4,18 +4,14 @@ Weights are identified by their position in the network, not by their names: Ker
 all layers in the process.
 """
 
-import io
-import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from ranker.files import write_bytes
+from ranker.arrays import read_arrays, write_arrays
 from ranker.storage import join
 from ranker.towers.network import TwoTowerNetwork
 
@@ -66,9 +62,7 @@ class TowerState:
             arrays["cold_is_latest"] = np.array(self.cold is self.latest)
             if self.cold is not self.latest:
                 arrays |= _named("cold", self.cold)
-        content = io.BytesIO()
-        np.savez(content, **arrays)
-        write_bytes(join(folder, _FILE), content.getvalue())
+        write_arrays(join(folder, _FILE), arrays)
 
     @staticmethod
     def load(folder: str) -> "TowerState":
@@ -77,18 +71,12 @@ class TowerState:
         Raises:
             ValueError: the file is missing, corrupt or of another format; the message names it.
         """
-        path = os.path.join(folder, _FILE)
-        try:
-            with tf.io.gfile.GFile(path, "rb") as file, np.load(io.BytesIO(file.read())) as arrays:
-                if int(arrays["format"]) != _FORMAT:
-                    raise ValueError(f"{path} has format {arrays['format']}, but this code reads format {_FORMAT}")
-                latest = _snapshot("latest", arrays)
-                cold = None
-                if "cold_is_latest" in arrays:
-                    cold = latest if arrays["cold_is_latest"] else _snapshot("cold", arrays)
-                return TowerState(str(arrays["forest_fingerprint"]), latest, cold)
-        except (tf.errors.NotFoundError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"warm start: {path} is missing or corrupt: {error}") from error
+        with read_arrays(join(folder, _FILE), "warm start", _FORMAT) as arrays:
+            latest = _snapshot("latest", arrays)
+            cold = None
+            if "cold_is_latest" in arrays:
+                cold = latest if arrays["cold_is_latest"] else _snapshot("cold", arrays)
+            return TowerState(str(arrays["forest_fingerprint"]), latest, cold)
 
 
 def snapshot(network: TwoTowerNetwork, fisher: Sequence[NDArray[np.float32]] = ()) -> Snapshot:
