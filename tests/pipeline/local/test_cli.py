@@ -2,10 +2,12 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -127,6 +129,19 @@ def feed_of_one_day(root: Path) -> Path:
         folder.mkdir(parents=True)
         pq.write_table(pa.table({"item_id": ["a"]}), folder / "part-0.parquet")
     return root
+
+
+def test_sigterm_ends_a_run_as_ctrl_c_does(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(_: object) -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+        return cli.DONE
+
+    monkeypatch.setattr(cli, "_command", work)
+    before = signal.getsignal(signal.SIGTERM)
+    assert cli.main([]) == cli.INTERRUPTED
+    assert "the same command continues" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.parametrize(
