@@ -31,7 +31,8 @@ def front(experiment: Experiment) -> Drawing | None:
         return None
     points = experiment.space.spread(_EXPONENT, experiment.seed)
     changes, _ = offline.changes(points, groups)
-    changes = 100.0 * changes[np.isfinite(changes).all(axis=1)]
+    # Arm 0 is a setting of the front too, unless another one is better.
+    changes = 100.0 * np.concatenate([np.zeros((1, 2)), changes[np.isfinite(changes).all(axis=1)]])
     best = pareto_front(changes[:, 0], changes[:, 1])
     shipped = experiment.shipped()[None]
     settings = _tested(experiment)
@@ -81,7 +82,8 @@ def changes_of(experiment: Experiment, index: int) -> Drawing:
         axes.errorbar(
             range(1, len(means) + 1), means, yerr=half, fmt="o", markersize=4, color=colour("candidate"), linewidth=1.0
         )
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlim(0.5, max(len(means), 1) + 0.5)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_xlabel("tested setting, oldest first")
         axes.set_ylabel("change in %")
 
