@@ -94,9 +94,21 @@ class MultiValued(FeatureColumn):
 
 @dataclass(frozen=True, config=CHECKED)
 class DenseEmbedding(FeatureColumn):
-    """A column with a fixed-size float vector per impression (text, image, …); it goes to the towers directly."""
+    """A column with a fixed-size float vector per impression (text, image, …); it goes to the towers directly.
+
+    Attributes:
+        size: numbers of the vector.
+        forest: whether the forest reads the numbers too, each as an input of its own. A tree splits on one of them at a
+            time, so it pays off where single numbers mean something, and costs a tree's search as many numbers.
+    """
 
     size: Units
+    forest: bool = False
+
+    @property
+    def forest_names(self) -> tuple[str, ...]:
+        """One input per number if the forest reads them, otherwise none."""
+        return tuple(f"{self.name}.{number}" for number in range(self.size)) if self.forest else ()
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -158,7 +170,10 @@ class Features:
         if unknown := sorted(set(self.vouched) - set(self.names)):
             raise ValueError(f"features.vouched: {unknown} are not among the feature columns {sorted(self.names)}")
         if not self.forest_names:
-            raise ValueError("features: the forest needs at least one numeric, categorical or multi_valued column")
+            raise ValueError(
+                "features: the forest needs at least one numeric, categorical or multi_valued column, or a dense "
+                "embedding with forest=True"
+            )
 
     @property
     def columns(self) -> tuple[FeatureColumn, ...]:

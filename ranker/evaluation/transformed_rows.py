@@ -9,7 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from ranker import keys
-from ranker.config.columns import DenseEmbedding, Features
+from ranker.config.columns import Features
 from ranker.evaluation.column_power import Outcomes
 from ranker.examples import parsed_batches
 
@@ -22,7 +22,7 @@ class TransformedRows:
 
     Attributes:
         inputs: float32 [rows, inputs], the forest's inputs, NaN where missing.
-        dense: column → float32 [rows, size], the embeddings, which the forest does not read.
+        dense: column → float32 [rows, size], the embeddings that the forest does not read.
         outcomes: of the rows.
     """
 
@@ -50,7 +50,7 @@ def read_rows(files: Mapping[str, int], features: Features, objectives: int) -> 
     Raises:
         ValueError: a row lacks a tensor, or has one of another size; there are no rows.
     """
-    sizes = {column.name: column.size for column in features.columns if isinstance(column, DenseEmbedding)}
+    sizes = {column.name: column.size for column in features.dense if not column.forest}
     tensors = {
         keys.FOREST_FEATURES: tf.io.FixedLenFeature([len(features.forest_names)], tf.float32),
         keys.LABELS: tf.io.FixedLenFeature([objectives], tf.float32),

@@ -18,7 +18,7 @@ from ranker.features.vocabularies import Vocabularies
 
 
 class DenseKind(FeatureKind[DenseEmbedding]):
-    """The towers read the vector; the forest does not. It may not be missing."""
+    """The towers read the vector, and the forest its numbers if the config says so. It may not be missing."""
 
     name = "dense"
     accepted = "lists of numbers"
@@ -68,10 +68,12 @@ class DenseKind(FeatureKind[DenseEmbedding]):
     @classmethod
     def transform(cls, features: Sequence[DenseEmbedding], columns: Columns, vocabularies: Vocabularies) -> Transformed:
         """The vectors, unchanged."""
-        sizes = {feature.name: feature.size for feature in features}
-        return Transformed(
-            dense={name: tf.ensure_shape(columns.dense(name, 0.0, size), [None, size]) for name, size in sizes.items()}
-        )
+        dense = {
+            feature.name: tf.ensure_shape(columns.dense(feature.name, 0.0, feature.size), [None, feature.size])
+            for feature in features
+        }
+        forest = [dense[feature.name] for feature in features if feature.forest]
+        return Transformed(forest=tf.concat(forest, axis=1) if forest else None, dense=dense)
 
     def joined_spec(self, spec: Any) -> Any:
         """The schema's: a vector has a fixed size, or its Examples hold all its numbers."""

@@ -14,7 +14,7 @@ FEATURES = Features(
     numeric=("age",),
     categorical=(Categorical("device"),),
     multi_valued=(MultiValued("tags", vocabulary_size=2),),
-    dense=(DenseEmbedding("photo", size=2),),
+    dense=(DenseEmbedding("photo", size=2), DenseEmbedding("text", size=2, forest=True)),
 )
 
 
@@ -45,6 +45,7 @@ def test_every_column_has_its_inputs_in_each_sampled_row(tmp_path: Path) -> None
     np.testing.assert_allclose(columns["device"], number[:, None] + 0.1)
     np.testing.assert_allclose(columns["tags"], number[:, None] + [0.2, 0.3, 0.4], rtol=1e-6)
     np.testing.assert_array_equal(columns["photo"], np.stack([number, -number], axis=1))
+    np.testing.assert_allclose(columns["text"], number[:, None] + [0.5, 0.6], rtol=1e-6)
     np.testing.assert_array_equal(rows.outcomes.labels, [[True, False], [True, False], [True, False], [False, False]])
     np.testing.assert_array_equal(rows.outcomes.viewers, 100 + number)
 

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker import keys
-from ranker.config.columns import Features
+from ranker.config.columns import DenseEmbedding, Features
 from ranker.export.raw_features import RawFeatures
 from ranker.export.request_features import GraphFeatures, JoinedFeatures, RequestFeatures, request_features
 from ranker.features.standardising import MOMENTS
@@ -146,6 +147,20 @@ def test_features_of_few_kinds(feed: TinyFeed, kind: str) -> None:
     tensors: dict[str, Any] = {name: dense_tensors(rows)[name] for name in raw.input_names.values()}
     for columns in (found.of_examples(tf.constant(serialized(rows))).columns, found.of_tensors(tensors)):
         np.testing.assert_array_equal(found(columns)[keys.FOREST_FEATURES], full[:, at])
+
+
+def test_the_forest_reads_the_numbers_of_an_embedding_that_is_for_it_too(feed: TinyFeed) -> None:
+    features = replace(FEATURES, dense=(DenseEmbedding("picture", 3, forest=True),))
+    assert features.forest_names == (*FEATURES.forest_names, "picture.0", "picture.1", "picture.2")
+    found = request_features(RawFeatures(features, SCHEMA), str(feed.graph))
+    without = request_features(RawFeatures(FEATURES, SCHEMA), str(feed.graph))
+    examples = tf.constant(serialized(feed_rows(20, seed=6)))
+    outputs = found(found.of_examples(examples).columns)
+    expected = without(without.of_examples(examples).columns)
+    np.testing.assert_array_equal(
+        outputs[keys.FOREST_FEATURES], tf.concat([expected[keys.FOREST_FEATURES], expected["picture"]], axis=1)
+    )
+    np.testing.assert_array_equal(outputs["picture"], expected["picture"])
 
 
 def test_a_graph_of_an_earlier_version_is_served_as_it_is(feed: TinyFeed, raw: RawFeatures, tmp_path: Path) -> None:
