@@ -6,7 +6,7 @@ Example:
     0.1
 """
 
-from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Features, Keys, MultiValued
+from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Features, Keys, MultiValued, Numeric
 from ranker.config.effects import EffectLevel, Effects
 from ranker.config.examination import Examination
 from ranker.config.exploration import Exploration
@@ -46,6 +46,7 @@ __all__ = [
     "Monitoring",
     "MultiValued",
     "Notification",
+    "Numeric",
     "Objective",
     "PipelineConfig",
     "Resources",

@@ -45,7 +45,8 @@ def load_config(name: str) -> PipelineConfig:
 def _described(error: ValidationError) -> str:
     """Each wrong value in one sentence: part and field of the config, what it accepts, and what it got."""
     part = getattr(config_types, error.title, None)
-    fields = [field.name for field in dataclasses.fields(part)] if dataclasses.is_dataclass(part) else []
+    described = dataclasses.fields(part) if dataclasses.is_dataclass(part) else ()
+    fields = [field.name for field in described if not field.kw_only]
 
     def sentence(location: tuple[int | str, ...], message: str, kind: str, value: object) -> str:
         first, *others = location or ("",)

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         writable_file(what, out)
         day = parse_day(options.day) if options.day is not None else latest_day(options.feed_log)
         columns = columns_of(
-            config.objective_names,
+            config.objectives,
             config.features,
             config.keys,
             config.timestamps,

@@ -96,7 +96,7 @@ def create_pipeline(
         feed_log=feed_log,
         eval_day=day_text,
         train_days=config.train_days,
-        objectives=config.objective_names,
+        objectives=config.objectives,
         features=config.features,
         keys=config.keys,
         timestamps=config.timestamps,
@@ -108,7 +108,7 @@ def create_pipeline(
     schema = SchemaImporter(
         schema_file=config.schema,
         columns=columns_of(
-            config.objective_names,
+            config.objectives,
             config.features,
             config.keys,
             config.timestamps,

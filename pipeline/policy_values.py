@@ -115,7 +115,7 @@ def _parts(
 ) -> Iterator[Mapping[str, np.ndarray]]:
     """The attributes of `_Rows`, batch by batch; only random rows are scored."""
     columns = columns_of(
-        config.objective_names, config.features, config.keys, config.timestamps, exploration, config.id_columns
+        config.objectives, config.features, config.keys, config.timestamps, exploration, config.id_columns
     )
     for unit in plan_day(feed_log, day, columns):
         for batch in read_unit(unit, columns.columns):
@@ -125,8 +125,8 @@ def _parts(
             known = batch.select(list(config.features.names)).filter(pa.array(randomised))
             yield {
                 # Another day may have another session of the same name.
-                "session": f"{day} ".encode() + read_strings(batch, config.keys.session),
-                "viewer": read_strings(batch, config.keys.viewer),
+                "session": f"{day} ".encode() + read_strings(batch, config.example_keys.session),
+                "viewer": read_strings(batch, config.example_keys.viewer),
                 "position": read_numbers(batch, position),
                 "randomised": randomised,
                 "propensity": read_numbers(batch, exploration.propensity),

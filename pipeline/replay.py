@@ -67,7 +67,7 @@ def position_column(config: PipelineConfig, asked: str | None) -> str:
     """The column that was asked for, or the only numeric exposure column; ConfigError if there is none or several."""
     names = [exposure.name for exposure in config.features.exposure if not isinstance(exposure.default, str)]
     if asked is not None:
-        numbers = (*names, *config.features.numeric)
+        numbers = (*names, *config.features.numeric_names)
         if asked not in numbers:
             raise ConfigError(f"--position {asked}: config {config.name} has the numeric columns {', '.join(numbers)}")
         return asked

@@ -3,7 +3,7 @@
 import argparse
 import itertools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _write(explained, options.output)
             print(f"wrote {rows.num_rows:,} rows × {len(model.objectives)} objectives to {options.output}")
         else:
-            for line in _lines(explained, model.features, rows, options.top):
+            for line in _lines(explained, dict(zip(model.features, model.columns, strict=True)), rows, options.top):
                 print(one_line(line))
     except (OSError, ValueError) as error:
         print_error(error)
@@ -87,18 +87,18 @@ def _write(explained: "pa.Table", output: Path) -> None:
         pq.write_table(explained, path)
 
 
-def _lines(explained: "pa.Table", features: Sequence[str], rows: "pa.Table", top: int) -> Iterator[str]:
-    """The row's keys, and per objective its largest contributions with the values of the columns."""
+def _lines(explained: "pa.Table", features: Mapping[str, str], rows: "pa.Table", top: int) -> Iterator[str]:
+    """The row's keys, and per objective its largest contributions with the values of the features' columns."""
     names = explained.schema.names
     described = names[: names.index("objective")] if "objective" in names else []
     objectives = max(1, explained.num_rows // rows.num_rows)
     for number, row in enumerate(explained.to_pylist()):
-        values: dict[str, Any] = dict(zip(names[-len(features) :], list(row.values())[-len(features) :], strict=True))
+        values: dict[str, Any] = dict(zip(features, list(row.values())[-len(features) :], strict=True))
         if number % objectives == 0:
             yield ", ".join(f"{name} {row[name]}" for name in described) or f"row {number // objectives}"
         shown = sorted(values, key=lambda name: -abs(values[name]))[:top]
         of_row = rows.slice(number // objectives, 1).to_pylist()[0]
-        parts = ", ".join(f"{values[name]:+.2f} {name} ({_short(of_row.get(name))})" for name in shown)
+        parts = ", ".join(f"{values[name]:+.2f} {name} ({_short(of_row.get(features[name]))})" for name in shown)
         rest = sum(value for name, value in values.items() if name not in shown)
         yield (
             f"  {row['objective']}: log-odds {row['log_odds']:.2f} = {row['baseline']:.2f} on average {parts}, "

@@ -78,7 +78,7 @@ class EffectsTrainer(base_component.BaseComponent):
                 eval_day=eval_day,
                 objectives=to_json(config.objective_names),
                 features=to_json(config.features),
-                keys=to_json(config.keys),
+                keys=to_json(config.example_keys),
                 effects=to_json(config.effects),
                 code_fingerprint=code_fingerprint("components.effects_trainer.executor"),
                 model_with_effects=channel.Channel(type=standard_artifacts.Model),

@@ -11,6 +11,7 @@ from components.feed_log_gen.executor import Executor
 from ranker.config.columns import Features, Keys
 from ranker.config.documents import to_json
 from ranker.config.exploration import Exploration
+from ranker.config.objectives import Objective
 from ranker.config.timestamps import Timestamps
 from ranker.feed_log.columns import columns_of
 from ranker.identity.code import code_fingerprint
@@ -57,7 +58,7 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
         eval_day: the day of the split eval, YYYY-MM-DD or another form that `ranker.feed_log.day` reads.
         train_days: number of days before it in the split train; a missing day gives a warning. If the training
             continues from an earlier one, only the days that the earlier one has not seen.
-        objectives: the names of the 0/1 columns.
+        objectives: of the 0/1 columns; a name alone is that of its column, too.
         features: the feature columns.
         keys: the key columns.
         timestamps: which timestamps the rows of a day's folder may have.
@@ -78,7 +79,7 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
         feed_log: str | RuntimeParameter,
         eval_day: str | RuntimeParameter,
         train_days: int,
-        objectives: Sequence[str],
+        objectives: Sequence[Objective | str],
         features: Features,
         keys: Keys,
         source_fingerprint: str | RuntimeParameter = "",

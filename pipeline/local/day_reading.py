@@ -85,8 +85,8 @@ def score_day(
         accumulator.add(
             np.stack([labels[name] for name in config.objective_names]) == 1,
             scored.probabilities[np.newaxis],
-            viewer_groups(read_strings(batch, config.keys.viewer)),
-            session_hashes(read_strings(batch, config.keys.session)),
+            viewer_groups(read_strings(batch, config.example_keys.viewer)),
+            session_hashes(read_strings(batch, config.example_keys.session)),
             {name: read_strings(batch, name) for name in columns},
             scored.examination[np.newaxis],
         )
@@ -151,7 +151,7 @@ def model_scorer(config: PipelineConfig, model: str | Path) -> Callable[[pa.Reco
 def _batches(
     config: PipelineConfig, feed_log: str | Path, day: date, what: str, warn: Callable[[str], None]
 ) -> Iterator[pa.RecordBatch]:
-    columns = columns_of(config.objective_names, config.features, config.keys, config.timestamps, ids=config.id_columns)
+    columns = columns_of(config.objectives, config.features, config.keys, config.timestamps, ids=config.id_columns)
     units = plan_day(feed_log, day, columns, warn)
     progress = ProgressReporter(what, sum(unit.rows for unit in units))
     done = 0

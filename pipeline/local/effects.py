@@ -158,9 +158,11 @@ class _Update:
         self._model = scratch / "model"
         graph = str(self._model / STATE / TRANSFORM_GRAPH)
         raw = RawFeatures(config.features, tft.TFTransformOutput(graph).raw_metadata.schema, effects.columns)
-        self._reader = RowReader(effects, config.features, raw, config.objective_names, config.keys.timestamp, graph)
+        self._reader = RowReader(
+            effects, config.features, raw, config.objective_names, config.example_keys.timestamp, graph
+        )
         self._columns = columns_of(
-            config.objective_names, config.features, config.keys, config.timestamps, ids=config.id_columns
+            config.objectives, config.features, config.keys, config.timestamps, ids=config.id_columns
         )
 
     def run(self, summary: EffectsSummary, destination: str) -> EffectsSummary:
@@ -250,7 +252,7 @@ class _Update:
     def _times(self, day: date, since: int) -> tuple[int, int] | None:
         """The first and the last time of a day's impressions from `since` on, in milliseconds since 1970."""
         timestamp = LogColumns(
-            tuple(column for column in self._columns.columns if column.name == self._config.keys.timestamp),
+            tuple(column for column in self._columns.columns if column.name == self._config.example_keys.timestamp),
             self._columns.timestamps,
         )
         first, last = None, None

@@ -1,23 +1,54 @@
 """The columns of the feed log: keys, features and exposure."""
 
 from collections.abc import Iterable
+from dataclasses import field
 from typing import Annotated
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ranker.config.fields import CHECKED, ColumnName, Units
-from ranker.config.names import check_forest_names, check_names, check_reserved, input_names
+from ranker.config.names import check_forest_names, check_names, check_reserved, folded, input_names, is_usable
 
 
 @dataclass(frozen=True, config=CHECKED)
 class Keys:
-    """The columns that say whose impression it was and when; never features."""
+    """The columns that say whose impression it was and when.
+
+    Each is the name of a column of the feed log, with any characters. A feature may read the same column.
+    """
 
     session: ColumnName = "session_id"
     viewer: ColumnName = "viewer_id"
     item: ColumnName = "item_id"
     timestamp: ColumnName = "timestamp"
+
+    @property
+    def columns(self) -> tuple[str, str, str, str]:
+        """The columns of the feed log: session, viewer, item, timestamp."""
+        return self.session, self.viewer, self.item, self.timestamp
+
+    def in_examples(self, others: Iterable[str]) -> "Keys":
+        """The names of the keys in tf.Examples: those of the columns, unless they are taken or not usable.
+
+        Args:
+            others: the names of features and objectives.
+
+        Example:
+            >>> Keys(session="visit").in_examples(["item_id"])
+            Keys(session='visit', viewer='viewer_id', item='item_key', timestamp='timestamp')
+        """
+        taken = {folded(name) for name in others}
+        named = {}
+        for role in ("session", "viewer", "item", "timestamp"):
+            name = getattr(self, role)
+            if folded(name) in taken or not is_usable(name):
+                name = f"{role}_key"
+                while folded(name) in taken or name in self.columns:
+                    name += "_"
+            taken.add(folded(name))
+            named[role] = name
+        return Keys(**named)
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -25,9 +56,23 @@ class FeatureColumn:
     """A column that a model reads: its name, and what forest and towers get of it.
 
     How each kind of column is read, transformed and served is in `ranker.features`.
+
+    Attributes:
+        name: of the feature everywhere: in the schema, in Examples, in requests to a model and in reports.
+        column: of the feed log and of tables, with any characters, if it is not `name`.
+
+    Example:
+        >>> Numeric("price_eur", column="Price (EUR)").source
+        'Price (EUR)'
     """
 
     name: ColumnName
+    column: ColumnName | None = field(default=None, kw_only=True)
+
+    @property
+    def source(self) -> str:
+        """The column of the feed log."""
+        return self.column or self.name
 
     @property
     def forest_names(self) -> tuple[str, ...]:
@@ -42,7 +87,7 @@ class FeatureColumn:
 
 @dataclass(frozen=True, config=CHECKED)
 class Numeric(FeatureColumn):
-    """A column with one number per impression. A config gives its name alone."""
+    """A column with one number per impression. A config may give its name alone."""
 
     @property
     def forest_names(self) -> tuple[str, ...]:
@@ -119,22 +164,27 @@ class Exposure:
     but nothing that scores a candidate reads it. A request may hold it.
 
     Attributes:
-        name: of the column.
+        name: in the schema, in Examples and in requests.
         default: stands for a missing value; a number makes the column numeric, a text categorical. It should be the
             exposure of the most attention, such as the first position.
+        column: of the feed log and of tables, with any characters, if it is not `name`.
 
     Example:
-        >>> Exposure("position", default=1.0).column, Exposure("slot", default="feed").column
-        (Numeric(name='position'), Categorical(name='slot', vocabulary_size=1000))
+        >>> type(Exposure("position", default=1.0).read_as).__name__
+        'Numeric'
+        >>> type(Exposure("slot", default="feed").read_as).__name__
+        'Categorical'
     """
 
     name: ColumnName
     default: Annotated[float, Field(ge=-1e15, le=1e15)] | Annotated[str, Field(min_length=1)]
+    column: ColumnName | None = field(default=None, kw_only=True)
 
     @property
-    def column(self) -> Numeric | Categorical:
+    def read_as(self) -> Numeric | Categorical:
         """How the column is read."""
-        return Categorical(self.name) if isinstance(self.default, str) else Numeric(self.name)
+        kind = Categorical if isinstance(self.default, str) else Numeric
+        return kind(self.name, column=self.column)
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -142,7 +192,7 @@ class Features:
     """The columns that are known before a session is ranked, and those known only after it.
 
     Attributes:
-        numeric: columns with one number.
+        numeric: columns with one number: names, or `Numeric(name, column=)` where the column has another name.
         categorical: columns with one string or integer.
         multi_valued: columns with a list of strings or integers.
         dense: columns with a float vector.
@@ -153,7 +203,7 @@ class Features:
             among the settings that models are compared by.
     """
 
-    numeric: tuple[ColumnName, ...] = ()
+    numeric: tuple[ColumnName | Numeric, ...] = ()
     categorical: tuple[Categorical, ...] = ()
     multi_valued: tuple[MultiValued, ...] = ()
     dense: tuple[DenseEmbedding, ...] = ()
@@ -161,12 +211,20 @@ class Features:
     vouched: Annotated[tuple[ColumnName, ...], Field(exclude=True)] = ()
 
     def __post_init__(self) -> None:
+        # A column that has its own name is the name alone, so that both spellings are the same config.
+        plain = (one.name if isinstance(one, Numeric) and one.source == one.name else one for one in self.numeric)
+        object.__setattr__(self, "numeric", tuple(plain))
         names = (*self.names, *self.exposure_names)
         check_names("features", names)
-        for field, of_field in self.names_by_field.items():
-            check_reserved(field, of_field)
+        for where, of_field in self.names_by_field.items():
+            check_reserved(where, of_field)
         input_names(names)
         check_forest_names("features", {column.name: column.forest_names for column in self.columns})
+        known = {column.source for column in self.columns}
+        if both := sorted(one.read_as.source for one in self.exposure if one.read_as.source in known):
+            raise ValueError(
+                f"features.exposure: {both} are read as features too; what is known only later is no feature"
+            )
         if unknown := sorted(set(self.vouched) - set(self.names)):
             raise ValueError(f"features.vouched: {unknown} are not among the feature columns {sorted(self.names)}")
         if not self.forest_names:
@@ -178,7 +236,13 @@ class Features:
     @property
     def columns(self) -> tuple[FeatureColumn, ...]:
         """Every feature column, in the order numeric, categorical, multi-valued, dense."""
-        return (*(Numeric(name) for name in self.numeric), *self.categorical, *self.multi_valued, *self.dense)
+        numeric = (Numeric(one) if isinstance(one, str) else one for one in self.numeric)
+        return (*numeric, *self.categorical, *self.multi_valued, *self.dense)
+
+    @property
+    def numeric_names(self) -> tuple[str, ...]:
+        """The names of the numeric columns."""
+        return tuple(one if isinstance(one, str) else one.name for one in self.numeric)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -194,7 +258,7 @@ class Features:
     def names_by_field(self) -> dict[str, tuple[str, ...]]:
         """The field of a config → the names in it, for error messages."""
         named: dict[str, Iterable[Exposure | FeatureColumn]] = {
-            "numeric": map(Numeric, self.numeric),
+            "numeric": map(Numeric, self.numeric_names),
             "categorical": self.categorical,
             "multi_valued": self.multi_valued,
             "dense": self.dense,

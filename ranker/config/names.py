@@ -8,7 +8,7 @@ name fails hours later, or is silently confused with a tensor of the pipeline.
 import keyword
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
 
@@ -89,6 +89,23 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", _ACCENTS.sub("", decomposed)).casefold()
 
 
+def is_usable(name: str) -> bool:
+    """Whether a column may have this name in tf.Examples: `check_names` and `check_reserved` accept it."""
+    spelled = {spelling for own in RESERVED for spelling in _spellings(own)}
+    return (
+        not _ODD.search(name)
+        and name.isprintable()
+        and len(name.encode()) <= MAX_LENGTH
+        and not spelled.intersection(_spellings(name))
+    )
+
+
+def check_distinct(field: str, names: Sequence[str]) -> None:
+    """Raises ValueError if a name occurs twice."""
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{field}: names must be unique, but {twice} occur more than once")
+
+
 def check_names(field: str, names: Iterable[str]) -> None:
     """Checks that names are distinct and can be used as columns.
 
@@ -100,12 +117,12 @@ def check_names(field: str, names: Iterable[str]) -> None:
     if odd := sorted(name for name in names if _ODD.search(name) or not name.isprintable()):
         raise ValueError(
             f"{field}: names may not hold spaces, slashes, commas, equals signs, square brackets, less-than signs or "
-            f"invisible characters, got {odd}"
+            f"invisible characters, got {odd}; name a feature or objective otherwise, and its column of the log with "
+            f"column={odd[0]!r}"
         )
     if long := sorted(name for name in names if len(name.encode()) > MAX_LENGTH):
         raise ValueError(f"{field}: names may hold at most {MAX_LENGTH} bytes of UTF-8, got {long}")
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"{field}: names must be unique, but {twice} occur more than once")
+    check_distinct(field, names)
     alike: dict[str, str] = {}
     for name in names:
         other = alike.setdefault(folded(name), name)
@@ -132,8 +149,9 @@ def check_reserved(field: str, names: Iterable[str], objectives: Iterable[str] =
     for name in names:
         if found := next((taken[spelled] for spelled in _spellings(name) if spelled in taken), None):
             raise ValueError(
-                f"{field}: {name!r} is reserved, because {found!r} is {own[found]}; rename the column. Every name is "
-                f"accepted except, in any spelling, {', '.join(sorted(own))}"
+                f"{field}: {name!r} is reserved, because {found!r} is {own[found]}; rename the column, or "
+                f"keep it with column={name!r}. Every name is accepted except, in any spelling, "
+                f"{', '.join(sorted(own))}"
             )
 
 

@@ -14,7 +14,7 @@ from ranker.config.forest import Forest
 from ranker.config.gates import Gates
 from ranker.config.kubeflow import MAX_PIPELINE_NAME, Kubeflow
 from ranker.config.monitoring import Monitoring
-from ranker.config.names import check_names, check_reserved, input_names
+from ranker.config.names import check_distinct, check_names, check_reserved, input_names
 from ranker.config.objectives import Objective
 from ranker.config.retention import Retention
 from ranker.config.retraining import Retraining
@@ -96,7 +96,7 @@ class PipelineConfig:
 
     def _check_names(self) -> None:
         check_names("objectives", self.objective_names)
-        keys = (self.keys.session, self.keys.viewer, self.keys.item, self.keys.timestamp)
+        keys = self.example_keys.columns
         columns = (*self.features.names, *self.features.exposure_names)
         explored = self.exploration.names if self.exploration else ()
         drawn = self.tradeoff.log_columns if self.tradeoff else ()
@@ -122,12 +122,36 @@ class PipelineConfig:
         }
         for field, names in named.items():
             check_reserved(field, names, self.objective_names)
+        self._check_sources()
         if unknown := sorted(set(self.gates.overrides) - set(self.objective_names)):
             raise ValueError(f"gates.overrides: {unknown} are not among the objectives {list(self.objective_names)}")
         if unknown := sorted(set(self.training.sampling.negatives) - set(self.objective_names)):
             raise ValueError(
                 f"training.sampling.negatives: {unknown} are not among the objectives {list(self.objective_names)}"
             )
+
+    def _check_sources(self) -> None:
+        """Checks that no label is read as anything else, and no key in two roles."""
+        check_distinct("keys", self.keys.columns)
+        check_distinct("objectives: column", [objective.source for objective in self.objectives])
+        labels = {objective.source for objective in self.objectives}
+        read = {
+            "features": [column.source for column in self.features.columns],
+            "features.exposure": [one.read_as.source for one in self.features.exposure],
+            "keys": self.keys.columns,
+        }
+        for field, sources in read.items():
+            if both := sorted(labels.intersection(sources)):
+                raise ValueError(
+                    f"objectives, {field}: the columns {both} are read as both; an outcome is nothing else"
+                )
+        for role, named in zip(("session", "viewer", "item", "timestamp"), self.example_keys.columns, strict=True):
+            column = getattr(self.keys, role)
+            if self.effects is not None and column in self.effects.columns and named != column:
+                raise ValueError(
+                    f"effects.levels: {column!r} is a feature too, or no usable name; requests have both as inputs, so "
+                    f"give the feature a name of its own: name=…, column={column!r}"
+                )
 
     def _check_shares(self) -> None:
         if self.forest.target == "any":
@@ -212,8 +236,13 @@ class PipelineConfig:
     @property
     def id_columns(self) -> tuple[str, ...]:
         """The id columns of random effects that are not among the keys."""
-        known = (self.keys.session, self.keys.viewer, self.keys.item, self.keys.timestamp)
+        known = self.keys.columns
         return tuple(name for name in self.effects.columns if name not in known) if self.effects else ()
+
+    @property
+    def example_keys(self) -> Keys:
+        """The names of the keys in tf.Examples; see `Keys.in_examples`."""
+        return self.keys.in_examples((*self.objective_names, *self.features.names, *self.features.exposure_names))
 
     @property
     def objective_names(self) -> tuple[str, ...]:

@@ -124,7 +124,7 @@ class Explainer:
 
         share = self._share
         values = (1 - share) * (towers.forest_inputs @ self._to_columns)
-        for i, name in enumerate(self._features.numeric if self._inputs.numeric else ()):
+        for i, name in enumerate(self._features.numeric_names if self._inputs.numeric else ()):
             values[:, :, columns.index(name)] += (1 - share) * towers.numeric[:, :, i]
         for i, name in enumerate(self._coded):
             values[:, :, columns.index(name)] += (1 - share) * towers.categorical[:, :, i]

@@ -52,7 +52,7 @@ def summarised(features: Features, inputs: Mapping[str, Tensor]) -> BatchSummary
         values in the order of their first row, and their int64 counts.
     """
     columns = RawColumns(inputs, features.names[0])
-    moments = batch_moments(columns.numbers(features.numeric)) if features.numeric else ()
+    moments = batch_moments(columns.numbers(features.numeric_names)) if features.numeric else ()
     counts = {}
     for column in vocabulary_sizes(features):
         values, _, count = tf.unique_with_counts(columns.strings(column).values, tf.int64)

@@ -30,7 +30,7 @@ class DenseKind(FeatureKind[DenseEmbedding]):
     @property
     def log_column(self) -> LogColumn:
         """The column, with the size of the vector."""
-        return LogColumn(self.column.name, self.name, self.column.size)
+        return LogColumn(self.column.name, self.name, self.column.size, self.column.column)
 
     @classmethod
     def accepts(cls, arrow_type: pa.DataType) -> bool:

@@ -14,14 +14,14 @@ class IdKind(ColumnKind):
     """The session, viewer or item of an impression."""
 
     name = "id"
-    accepted = "string, binary and integers"
+    accepted = "string, binary, integers, and floats and decimals with whole numbers"
     schema_type = schema_pb2.BYTES
     is_key = True
 
     @classmethod
     def accepts(cls, arrow_type: pa.DataType) -> bool:
-        """Strings, bytes or integers."""
-        return arrow.is_text(arrow_type) or pt.is_integer(arrow.decoded_type(arrow_type))
+        """Strings, bytes or numbers, of which only whole ones are allowed."""
+        return arrow.is_category(arrow_type) and not pt.is_boolean(arrow.decoded_type(arrow_type))
 
     @classmethod
     def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
@@ -43,7 +43,7 @@ class OptionalIdKind(IdKind):
 
     @classmethod
     def accepts(cls, arrow_type: pa.DataType) -> bool:
-        """Strings, bytes or integers, or the null type of a column without a single value."""
+        """Strings, bytes or numbers, or the null type of a column without a single value."""
         return super().accepts(arrow_type) or pt.is_null(arrow_type)
 
     @classmethod

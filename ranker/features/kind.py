@@ -126,7 +126,7 @@ class FeatureKind(ColumnKind, Generic[C]):
     @property
     def log_column(self) -> LogColumn:
         """The feature as a column of the feed log."""
-        return LogColumn(self.column.name, self.name)
+        return LogColumn(self.column.name, self.name, column=self.column.column)
 
     @classmethod
     @abstractmethod

@@ -43,7 +43,7 @@ def exposure_kinds(features: Features) -> tuple[tuple[str, FeatureKind[Any]], ..
         >>> [(name, kind.name) for name, kind in exposure_kinds(slots)]
         [('slot', 'categorical')]
     """
-    columns = (exposure.column for exposure in features.exposure)
+    columns = (exposure.read_as for exposure in features.exposure)
     return tuple((column.name, _FEATURE_KINDS[type(column)](column)) for column in columns)
 
 

@@ -171,7 +171,7 @@ class _Analyse(beam.DoFn):
 
     def setup(self) -> None:
         """Prepares the function for a batch, which is traced once."""
-        columns = {*self._features.numeric, *vocabulary_sizes(self._features), self._features.names[0]}
+        columns = {*self._features.numeric_names, *vocabulary_sizes(self._features), self._features.names[0]}
         raw = RawExamples(schema_pb2.Schema.FromString(self._schema), columns)
         self._summarised = _compiled(lambda examples: summarised(self._features, raw.parse(examples)))
 

@@ -8,9 +8,11 @@ from pydantic.dataclasses import dataclass
 
 from ranker.config.columns import Features, Keys
 from ranker.config.exploration import Exploration
+from ranker.config.objectives import Objective
 from ranker.config.timestamps import Timestamps
 from ranker.features.exploration import PropensityKind, RandomisedKind
 from ranker.features.keys_and_labels import IdKind, ObjectiveKind, OptionalIdKind, TimestampKind
+from ranker.features.kind import ColumnKind
 from ranker.features.log_column import LogColumn
 from ranker.features.registry import column_kind, exposure_kinds, feature_kinds
 from ranker.feed_log.layout import FeedLogError
@@ -32,14 +34,27 @@ class LogColumns:
 
 
 def columns_of(
-    objective_names: Sequence[str],
+    objectives: Sequence[Objective | str],
     features: Features,
     keys: Keys,
     timestamps: Timestamps | None = None,
     exploration: Exploration | None = None,
     ids: Sequence[str] = (),
 ) -> LogColumns:
-    """The columns that a config asks for: keys, further ids, exploration, features, exposure, objectives."""
+    """The columns that a config asks for: keys, further ids, exploration, features, exposure, objectives.
+
+    Args:
+        objectives: the config's; a name alone is that of its column, too.
+        features: the config's, as `keys`, `timestamps` and `exploration`.
+        ids: the id columns of random effects that are not among the keys.
+    """
+    labels = [
+        LogColumn(one, ObjectiveKind.name)
+        if isinstance(one, str)
+        else LogColumn(one.name, ObjectiveKind.name, column=one.column)
+        for one in objectives
+    ]
+    named = keys.in_examples((*(label.name for label in labels), *features.names, *features.exposure_names))
     explored = (
         (LogColumn(exploration.randomised, RandomisedKind.name), LogColumn(exploration.propensity, PropensityKind.name))
         if exploration
@@ -47,15 +62,19 @@ def columns_of(
     )
     return LogColumns(
         (
-            *(LogColumn(name, IdKind.name) for name in (keys.session, keys.viewer, keys.item)),
-            LogColumn(keys.timestamp, TimestampKind.name),
+            *(_key(getattr(named, role), IdKind, getattr(keys, role)) for role in ("session", "viewer", "item")),
+            _key(named.timestamp, TimestampKind, keys.timestamp),
             *(LogColumn(name, OptionalIdKind.name) for name in ids),
             *explored,
             *(kind.log_column for _, kind in (*feature_kinds(features), *exposure_kinds(features))),
-            *(LogColumn(name, ObjectiveKind.name) for name in objective_names),
+            *labels,
         ),
         timestamps or Timestamps(),
     )
+
+
+def _key(name: str, kind: type[ColumnKind], column: str) -> LogColumn:
+    return LogColumn(name, kind.name, column=column if column != name else None)
 
 
 def check_schema(path: str, schema: pa.Schema, columns: Sequence[LogColumn]) -> None:
@@ -64,11 +83,11 @@ def check_schema(path: str, schema: pa.Schema, columns: Sequence[LogColumn]) -> 
     Raises:
         FeedLogError: naming the file, the columns at fault, what was found and what is accepted.
     """
-    check_names(path, schema, [column.name for column in columns])
+    check_names(path, schema, list(dict.fromkeys(column.source for column in columns)))
     for column in columns:
-        found, kind = schema.field(column.name).type, column_kind(column.kind)
+        found, kind = schema.field(column.source).type, column_kind(column.kind)
         if not kind.accepts(found):
-            raise FeedLogError(f"{path}: {kind.name} column {column.name!r} is {found}; accepted are {kind.accepted}")
+            raise FeedLogError(f"{path}: {kind.name} column {column.source!r} is {found}; accepted are {kind.accepted}")
 
 
 def check_names(path: str, schema: pa.Schema, names: Sequence[str]) -> None:

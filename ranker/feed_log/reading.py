@@ -22,13 +22,11 @@ def read_unit(unit: WorkUnit, columns: Sequence[LogColumn], batch_rows: int = BA
     Raises:
         FeedLogError: a value that its column may not hold, with file, column and row, or a damaged file.
     """
-    names = [column.name for column in columns]
+    sources = list(dict.fromkeys(column.source for column in columns))
     row = unit.first_row
     try:
-        for batch in parquet_batches(unit.path, names, batch_rows, unit.row_groups):
-            yield pa.RecordBatch.from_arrays(
-                [converted(unit.path, row, column, batch.column(column.name)) for column in columns], names
-            )
+        for batch in parquet_batches(unit.path, sources, batch_rows, unit.row_groups):
+            yield as_lists(unit.path, row, columns, batch)
             row += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise FeedLogError(f"{unit.path}: cannot be read beyond row {row}: {error}") from error
@@ -59,6 +57,22 @@ def parquet_batches(
                 raise
 
 
+def as_lists(path: str, first_row: int, columns: Sequence[LogColumn], rows: pa.RecordBatch) -> pa.RecordBatch:
+    """The columns of some rows as lists, by the columns' names.
+
+    Args:
+        path: of the file, for messages.
+        first_row: index of the first of these rows in the file.
+        columns: what to convert.
+        rows: with the columns' sources, as they are in the file.
+
+    Raises:
+        FeedLogError: as `converted`.
+    """
+    lists = [converted(path, first_row, column, rows.column(column.source)) for column in columns]
+    return pa.RecordBatch.from_arrays(lists, [column.name for column in columns])
+
+
 def converted(path: str, first_row: int, column: LogColumn, values: pa.Array) -> pa.ListArray:
     """A column as lists, one per row.
 
@@ -74,8 +88,8 @@ def converted(path: str, first_row: int, column: LogColumn, values: pa.Array) ->
     try:
         return to_lists(column, values)
     except BadValueError as error:
-        where = f"{path}: {column.kind} column {column.name!r}, row {first_row + error.row}"
+        where = f"{path}: {column.kind} column {column.source!r}, row {first_row + error.row}"
         raise FeedLogError(f"{where}: {error.problem}") from error
     except pa.ArrowException as error:
-        where = f"{path}: {column.kind} column {column.name!r}, rows {first_row} to {first_row + len(values) - 1}"
+        where = f"{path}: {column.kind} column {column.source!r}, rows {first_row} to {first_row + len(values) - 1}"
         raise FeedLogError(f"{where}: {error}") from error

@@ -52,12 +52,12 @@ def check_type(path: str, schema: pa.Schema, column: LogColumn) -> None:
     Raises:
         FeedLogError: the column is not accepted; the message has an example, and what it looks like.
     """
-    index = schema.get_field_index(column.name)
+    index = schema.get_field_index(column.source)
     if index < 0 or TimestampKind.accepts(found := schema.field(index).type):
         return
     example, guess = "", ""
     with open_parquet(path) as file:
-        for batch in file.iter_batches(columns=[column.name]):
+        for batch in file.iter_batches(columns=[column.source]):
             values = batch.column(0).drop_null()
             if len(values):
                 example = f", such as {arrow.shown(values, 0)}"
@@ -65,7 +65,7 @@ def check_type(path: str, schema: pa.Schema, column: LogColumn) -> None:
                 break
         rows = file.metadata.num_rows
     raise FeedLogError(
-        f"{path}: timestamp column {column.name!r} is {found} in all {rows:,} rows{example}{guess}; accepted are "
+        f"{path}: timestamp column {column.source!r} is {found} in all {rows:,} rows{example}{guess}; accepted are "
         f"{TimestampKind.accepted}"
     )
 
@@ -158,12 +158,13 @@ def _count(file: LogFile, column: LogColumn, limits: Timestamps) -> _Counts:
     counts, row = np.zeros(end - begin, np.int64), 0
     try:
         with open_parquet(file.path) as opened:
-            for batch in opened.iter_batches(columns=[column.name]):
+            for batch in opened.iter_batches(columns=[column.source]):
                 values = batch.column(0)
                 if values.null_count:
                     at = row + int(np.argmin(arrow.valid(values)))
                     raise FeedLogError(
-                        f"{file.path}: timestamp column {column.name!r}, row {at}: null; every impression needs a time"
+                        f"{file.path}: timestamp column {column.source!r}, row {at}: null; every impression needs a "
+                        "time"
                     )
                 minutes = _minutes(values)
                 inside = minutes[_is_inside(minutes, values.type, (begin, end))]
@@ -194,7 +195,7 @@ def _outside(day: _Day, column: LogColumn, limits: Timestamps) -> _Problem:
     path, row, value = _first(day, column, lambda minutes, kind: ~_is_inside(minutes, kind, day.span))
     unit = "milliseconds since 1970" if pt.is_integer(value.type) else "times"
     text = (
-        f"{path}: timestamp column {column.name!r}: {_of_rows(day.outside, day)} outside of {day.day}, the first in "
+        f"{path}: timestamp column {column.source!r}: {_of_rows(day.outside, day)} outside of {day.day}, the first in "
         f"row {row}: {_shown(value)}, {_meaning(value, day.span)}; expected are {unit} from {_iso(day.span[0])} to "
         f"{_iso(day.span[1])} UTC, that is {limits.hours_before:g} hours before to {limits.hours_after:g} hours after "
         "the day, for time zones"
@@ -218,7 +219,7 @@ def _overlap(before: _Day, after: _Day, column: LogColumn) -> Iterator[_Problem]
         if rows:
             path, row, value = _first(day, column, _misplaced(day, begin + best, is_late=day is before))
             text = (
-                f"{path}: timestamp column {column.name!r}: {_of_rows(rows, day)} of the time of {other.day}, the "
+                f"{path}: timestamp column {column.source!r}: {_of_rows(rows, day)} of the time of {other.day}, the "
                 f"first in row {row}: {_shown(value)}; by most rows, {after.day} begins at about {_iso(begin + best)} "
                 "UTC; the days of a log must not overlap, as a model would be evaluated on what it was trained on"
             )
@@ -243,7 +244,7 @@ def _first(day: _Day, column: LogColumn, wrong: _Wrong) -> tuple[str, int, pa.Sc
     for counts in day.files:
         row = 0
         with open_parquet(counts.file.path) as opened:
-            for batch in opened.iter_batches(columns=[column.name]):
+            for batch in opened.iter_batches(columns=[column.source]):
                 values = batch.column(0)
                 found = wrong(_minutes(values), values.type)
                 if found.any():

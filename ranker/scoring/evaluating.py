@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from ranker.config.gates import Gates
 from ranker.evaluation.accumulator import Accumulator
@@ -19,7 +18,7 @@ from ranker.features.categorical import CategoricalKind
 from ranker.features.keys_and_labels import IdKind, ObjectiveKind
 from ranker.features.log_column import LogColumn
 from ranker.feed_log.columns import check_schema
-from ranker.feed_log.reading import converted
+from ranker.feed_log.reading import as_lists
 from ranker.scoring.loading import LoadedModel
 from ranker.scoring.tables import TABLE, column_names, to_arrow
 
@@ -83,23 +82,26 @@ def evaluate_tables(
 def _add(accumulator: Accumulator, model: LoadedModel, baseline: LoadedModel | None, table: "AnyTable") -> None:
     description = model.description
     columns = {column for spec in accumulator.index.specs for column in spec}
+    keys, by_name = description.keys, {column.name: column for column in description.feature_columns}
+    # A column may be a key, a slice and a feature at the same time.
     known = [
-        *(LogColumn(name, ObjectiveKind.name) for name in description.objective_names),
-        *(LogColumn(name, IdKind.name) for name in (description.keys.viewer, description.keys.session)),
-        *(LogColumn(name, CategoricalKind.name) for name in sorted(columns)),
+        *(LogColumn(one.name, ObjectiveKind.name, column=one.column) for one in description.objectives),
+        *(LogColumn(f"key {column}", IdKind.name, column=column) for column in (keys.viewer, keys.session)),
+        *(
+            LogColumn(f"slice {name}", CategoricalKind.name, column=by_name[name].source if name in by_name else name)
+            for name in sorted(columns)
+        ),
     ]
     loaded = [model] if baseline is None else [model, baseline]
     there = column_names(table)
-    wanted = [column.name for one in loaded for column in one.scorer.columns_in(there)]
-    read = to_arrow(table, dict.fromkeys((*(column.name for column in known), *wanted)))
+    wanted = [column.source for one in loaded for column in one.scorer.columns_in(there)]
+    read = to_arrow(table, dict.fromkeys((*(column.source for column in known), *wanted)))
     check_schema(TABLE, read.schema, known)
     scores = [one.scorer.table(read, TABLE) for one in loaded]
     if not read.num_rows:
         return
     [batch] = read.combine_chunks().to_batches()
-    lists = pa.RecordBatch.from_arrays(
-        [converted(TABLE, 0, column, batch.column(column.name)) for column in known], [column.name for column in known]
-    )
+    lists = as_lists(TABLE, 0, known, batch)
     labels = read_labels(lists, description.objective_names)
     predictions = np.full((len(loaded), len(description.objectives), read.num_rows), np.nan)
     for m, one in enumerate(loaded):
@@ -110,8 +112,8 @@ def _add(accumulator: Accumulator, model: LoadedModel, baseline: LoadedModel | N
     accumulator.add(
         np.stack([labels[name] for name in description.objective_names]) == 1,
         predictions,
-        viewer_groups(read_strings(lists, description.keys.viewer)),
-        session_hashes(read_strings(lists, description.keys.session)),
-        {name: read_strings(lists, name) for name in columns},
+        viewer_groups(read_strings(lists, f"key {keys.viewer}")),
+        session_hashes(read_strings(lists, f"key {keys.session}")),
+        {name: read_strings(lists, f"slice {name}") for name in columns},
         np.stack([score.examination.astype(np.float64) for score in scores]),
     )

@@ -169,7 +169,7 @@ def _batches(batch_rows: int, plans: Sequence[FilePlan]) -> Iterator[_Batch]:
             yield _Batch(number, 0, None)
             continue
         row = 0
-        names = dict.fromkeys([*(field.name for field in plan.kept), *(column.name for column in plan.columns)])
+        names = dict.fromkeys([*(field.name for field in plan.kept), *(column.source for column in plan.columns)])
         try:
             for rows in parquet_batches(plan.file.path, list(names), batch_rows):
                 yield _Batch(number, row, rows)

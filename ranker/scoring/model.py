@@ -70,8 +70,13 @@ class Model:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The columns that a table needs."""
+        """The names of the features, as in an explanation."""
         return self._description.features.names
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column that a table needs for each feature: its name, or what `column=` of the config says."""
+        return tuple(column.source for column in self._description.feature_columns)
 
     def score(self, table: T, keep: Sequence[str] | None = None) -> T:
         """The probability of each objective, row for row.
@@ -219,7 +224,7 @@ class Model:
     def _read(self, table: "AnyTable", further: Sequence[str]) -> pa.Table:
         """The columns that the model reads and some further ones, in Arrow."""
         columns = self._scorer.columns_in(column_names(table))
-        read = to_arrow(table, dict.fromkeys((*further, *(column.name for column in columns))))
+        read = to_arrow(table, dict.fromkeys((*further, *(column.source for column in columns))))
         check_names(TABLE, read.schema, further)
         return read
 

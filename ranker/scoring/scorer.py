@@ -15,7 +15,7 @@ from ranker.export.names import EXAMPLES, SERVING_DEFAULT
 from ranker.export.row_limit import row_limit
 from ranker.features.log_column import LogColumn
 from ranker.feed_log.columns import check_schema
-from ranker.feed_log.reading import converted
+from ranker.feed_log.reading import as_lists
 from ranker.feed_log.tf_example import encode_examples
 from ranker.scoring.description import Description, ModelError
 
@@ -83,7 +83,7 @@ class Scorer:
         description = self.description
         return (
             *description.feature_columns,
-            *(column for column in description.optional_columns if column.name in there),
+            *(column for column in description.optional_columns if column.source in there),
         )
 
     def check(self, where: str, schema: pa.Schema) -> tuple[LogColumn, ...]:
@@ -114,8 +114,7 @@ class Scorer:
         Raises:
             FeedLogError: a value that its column may not hold.
         """
-        lists = [converted(where, first_row, column, batch.column(column.name)) for column in columns]
-        return encode_examples(pa.RecordBatch.from_arrays(lists, [column.name for column in columns]))
+        return encode_examples(as_lists(where, first_row, columns, batch))
 
     def __call__(self, examples: pa.BinaryArray) -> Scores:
         """Scores at most `batch_rows` serialised tf.Examples."""

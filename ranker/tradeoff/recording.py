@@ -85,7 +85,7 @@ def _read(config: PipelineConfig, tradeoff: TradeOff, feed_log: str | Path, day:
             LogColumn(tradeoff.arm, CategoricalKind.name),
             LogColumn(tradeoff.propensity, PropensityKind.name),
             *((LogColumn(tradeoff.by, CategoricalKind.name),) if tradeoff.by else ()),
-            *(LogColumn(name, ObjectiveKind.name) for name in config.objective_names),
+            *(LogColumn(one.name, ObjectiveKind.name, column=one.column) for one in config.objectives),
         ),
         config.timestamps,
     )

@@ -76,12 +76,12 @@ def _parts(
     config: PipelineConfig, feed_log: str | Path, day: date, score: Scorer, position: str | None, most_rows: int
 ) -> Iterator[dict[str, np.ndarray]]:
     exploration = config.exploration
-    columns = columns_of(config.objective_names, config.features, config.keys, config.timestamps, exploration)
+    columns = columns_of(config.objectives, config.features, config.keys, config.timestamps, exploration)
     units = plan_day(feed_log, day, columns)
     share = min(1.0, most_rows / max(1, sum(unit.rows for unit in units)))
     for unit in units:
         for batch in read_unit(unit, columns.columns):
-            session = read_strings(batch, config.keys.session)
+            session = read_strings(batch, config.example_keys.session)
             randomised = (
                 read_numbers(batch, exploration.randomised) == 1 if exploration else np.zeros(len(session), bool)
             )
@@ -92,7 +92,7 @@ def _parts(
             empty = np.empty((len(config.objectives), 0))
             yield {
                 "session": session,
-                "viewer": read_strings(batch, config.keys.viewer),
+                "viewer": read_strings(batch, config.example_keys.viewer),
                 "labels": np.stack([labels[name] for name in config.objective_names]).astype(np.float64),
                 "probabilities": score(known).astype(np.float64) if len(session) else empty,
                 **(

@@ -12,7 +12,7 @@ def transform_config(config: PipelineConfig) -> dict[str, Any]:
     """The `custom_config` of `ranker.features.preprocessing.preprocessing_fn`."""
     return {
         "features": to_json(config.features),
-        "keys": to_json(config.keys),
+        "keys": to_json(config.example_keys),
         "objectives": list(config.objective_names),
         "categorical_input": config.towers.categorical_embedding_size > 0,
         "calibrated_by": config.towers.isotonic.by if config.towers.isotonic else None,

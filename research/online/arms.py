@@ -56,13 +56,13 @@ class PredictedDay:
 
     def __call__(self, candidates: Candidates) -> NDArray[np.int64]:
         """The order of falling utility within each session."""
-        rows = self.rows.find(numeric_features(candidates.table, self.config.features.numeric))
+        rows = self.rows.find(numeric_features(candidates.table, self.config.features.numeric_names))
         return candidates.best_first(self.predicted[rows] @ coefficients(self.config))
 
 
 def row_index(day: HeldOutDay) -> RowIndex:
     """An index of the held-out rows by their numeric features, which are the first of the forest's."""
-    return RowIndex(day.test.features[:, : len(day.config.features.numeric)])
+    return RowIndex(day.test.features[:, : len(day.config.features.numeric_names)])
 
 
 def coefficients(config: PipelineConfig) -> NDArray[np.float64]:

@@ -45,7 +45,7 @@ class ServedModel:
 
     def probabilities(self, table: pa.RecordBatch) -> Probabilities:
         """Columns of a feed log → float32 [rows, objectives]."""
-        lists = [to_lists(column, table.column(column.name)) for column in self._columns]
+        lists = [to_lists(column, table.column(column.source)) for column in self._columns]
         batch = pa.RecordBatch.from_arrays(lists, [column.name for column in self._columns])
         examples = encode_examples(batch).to_numpy(zero_copy_only=False)
         parts = []

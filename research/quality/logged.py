@@ -38,7 +38,7 @@ def places_in_log(log: Path, day: HeldOutDay) -> Places:
     Raises:
         ValueError: a row is not in the log.
     """
-    numeric, folder = list(day.config.features.numeric), day_folder(log, day.day)
+    numeric, folder = list(day.config.features.numeric_names), day_folder(log, day.day)
     features = numeric_features(arrow.dataset(folder, format="parquet").to_table(columns=numeric), numeric)
     index = RowIndex(features)
     try:

@@ -149,7 +149,7 @@ def _features(config: PipelineConfig, session: pa.RecordBatch) -> dict[str, Any]
     """The features of a request."""
     features = config.features
     values: dict[str, Any] = {}
-    for name in features.numeric:
+    for name in features.numeric_names:
         values[name] = session[name].to_numpy(zero_copy_only=False).astype(np.float32)
     for categorical in features.categorical:
         values[categorical.name] = [

@@ -165,7 +165,7 @@ def test_the_pushed_model_scores_raw_features_of_the_log(first_run: FinishedRun,
     config = CONFIGS["feed"]
     table = pq.read_table(small_feed / f"day-{first_run.summary['day']}")
     features: dict[str, tf.Tensor] = {}
-    for name in config.features.numeric:
+    for name in config.features.numeric_names:
         features[name] = tf.constant(table[name].to_numpy().astype(np.float32))
     for categorical in config.features.categorical:
         features[categorical.name] = tf.constant(table[categorical.name].fill_null("").to_pylist())

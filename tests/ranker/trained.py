@@ -1,4 +1,4 @@
-"""A model that the Python API trains on four small days with every kind of column."""
+"""A model that the Python API trains on four small days with every kind of column, two of them with other names."""
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -11,7 +11,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 import ranker
-from ranker.config.columns import Exposure
+from ranker.config.columns import Exposure, Numeric
 from ranker.config.forest import Forest
 from ranker.config.objectives import Objective
 from ranker.config.pipeline import PipelineConfig
@@ -26,13 +26,20 @@ from tests.small_feed_log import EVAL_DAY, FEATURES, TRAIN_DAYS, day_table
 
 ROWS = 600
 
+LIKED, SEEN = "Gefällt mir?", "показы (n)"
+"""The columns of the objective `like` and of the feature `impressions`."""
+
 CONFIG = PipelineConfig(
     name="small",
     objectives=(
         Objective("click", tower="passive", utility_weight=1.0),
-        Objective("like", tower="active", utility_weight=3.0),
+        Objective("like", tower="active", utility_weight=3.0, column=LIKED),
     ),
-    features=replace(FEATURES, exposure=(Exposure("position", default=1.0),)),
+    features=replace(
+        FEATURES,
+        numeric=("age_hours", Numeric("impressions", column=SEEN)),
+        exposure=(Exposure("position", default=1.0),),
+    ),
     schema="schema.pbtxt",
     train_days=TRAIN_DAYS,
     forest=Forest(trees=30, depth=3, early_stopping_rounds=5),
@@ -81,12 +88,12 @@ def rows_of(rows: int, seed: int, day: date = EVAL_DAY) -> pa.Table:
     for name, values in outcomes.items():
         table = table.drop_columns([name]) if name in table.schema.names else table
         table = table.append_column(name, values)
-    return table
+    return table.rename_columns([{"like": LIKED, "impressions": SEEN}.get(name, name) for name in table.schema.names])
 
 
 def small_config(folder: Path, config: PipelineConfig = CONFIG) -> PipelineConfig:
     """The config with a schema in `folder`."""
-    columns = columns_of(config.objective_names, config.features, config.keys, config.timestamps, config.exploration)
+    columns = columns_of(config.objectives, config.features, config.keys, config.timestamps, config.exploration)
     schema = schema_pb2.Schema(feature=[column_kind(column.kind).draft(column, Seen()) for column in columns.columns])
     file = folder / "schema.pbtxt"
     file.write_text(text_format.MessageToString(schema))

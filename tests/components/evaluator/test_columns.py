@@ -45,7 +45,7 @@ def impressions(rows: int, seed: int, leak: str = "") -> dict[str, np.ndarray]:
 
 def logged(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Impressions as FeedLogGen writes them."""
-    columns = {name: tensors[keys.FOREST_FEATURES][:, [i]] for i, name in enumerate((*FEATURES.numeric, "e"))}
+    columns = {name: tensors[keys.FOREST_FEATURES][:, [i]] for i, name in enumerate((*FEATURES.numeric_names, "e"))}
     labels = {name: tensors[keys.LABELS][:, [o]].astype(np.int64) for o, name in enumerate(OBJECTIVES)}
     return {**columns, **labels, "content": tensors["content"], "viewer": tensors[keys.VIEWER_BUCKET]}
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 SPEC = {
     keys.FOREST_FEATURES: tf.io.FixedLenFeature([len(FEATURES.forest_names)], tf.float32),
-    keys.NUMERIC: tf.io.FixedLenFeature([len(FEATURES.numeric)], tf.float32),
+    keys.NUMERIC: tf.io.FixedLenFeature([len(FEATURES.numeric_names)], tf.float32),
     keys.LABELS: tf.io.FixedLenFeature([len(OBJECTIVES)], tf.float32),
     keys.VIEWER_BUCKET: tf.io.FixedLenFeature([1], tf.int64),
     "picture": tf.io.FixedLenFeature([3], tf.float32),

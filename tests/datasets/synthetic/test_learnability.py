@@ -19,7 +19,7 @@ TRAIN = (DAYS - 1) * ROWS
 @pytest.fixture(scope="module")
 def numeric(feed: Feed) -> NDArray[np.float32]:
     # The truth is of the impression where it stood, so the models read the position, too.
-    names = (*FEED.features.numeric, "position")
+    names = (*FEED.features.numeric_names, "position")
     return np.array([feed.log[name].cast(pa.float32()).to_numpy() for name in names]).T
 
 

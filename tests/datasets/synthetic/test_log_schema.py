@@ -42,7 +42,7 @@ def test_the_columns_are_those_of_the_config(feed: Feed) -> None:
 def test_every_column_has_the_type_of_its_kind(feed: Feed) -> None:
     types = {field.name: field.type for field in feed.log.schema}
     features, keys = FEED.features, FEED.keys
-    assert all(pa.types.is_integer(types[name]) or pa.types.is_float32(types[name]) for name in features.numeric)
+    assert all(pa.types.is_integer(types[name]) or pa.types.is_float32(types[name]) for name in features.numeric_names)
     strings = (keys.session, keys.viewer, keys.item, *(feature.name for feature in features.categorical))
     assert all(types[name] == pa.string() for name in strings)
     assert all(types[feature.name] == pa.list_(pa.string()) for feature in features.multi_valued)

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline_config import CONFIGS
-from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Features, MultiValued, Numeric
+from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Features, Keys, MultiValued, Numeric
 from ranker.config.documents import from_json, to_json
 from ranker.config.effects import EffectLevel, Effects
 from ranker.config.examination import Examination
@@ -71,8 +71,8 @@ def test_exposure_is_no_feature() -> None:
 
 
 def test_the_default_says_whether_exposure_is_a_number_or_a_category() -> None:
-    assert Exposure("position", default=1).column == Numeric("position")
-    assert Exposure("slot", default="1").column == Categorical("slot")
+    assert Exposure("position", default=1).read_as == Numeric("position")
+    assert Exposure("slot", default="1", column="Slot Nr.").read_as == Categorical("slot", column="Slot Nr.")
     for wrong in (float("nan"), float("inf"), "", None):
         with pytest.raises(ValidationError, match="default"):
             Exposure("position", default=wrong)  # type: ignore[arg-type]
@@ -254,6 +254,56 @@ def test_exploration_names_columns_of_its_own() -> None:
 def test_names_that_would_break_slices_and_files_are_refused() -> None:
     with pytest.raises(ValidationError, match=r"\['a b'\]"):
         Features(numeric=("a b",))
+
+
+def test_a_feature_or_objective_may_name_a_column_of_another_name() -> None:
+    features = Features(
+        numeric=("age", Numeric("price", column="Preis (€)"), Numeric("stock", column="stock")),
+        categorical=(Categorical("カテゴリ", column="カテゴリ / 名前"),),
+        dense=(DenseEmbedding("text", 4, column="text vec"),),
+    )
+    found = config(
+        features=features,
+        objectives=(Objective("click", "passive", column="Geklickt?"),),
+        keys=Keys(session="Session ID", viewer="зритель"),
+        slices=(("カテゴリ",),),
+    )
+    assert from_json(PipelineConfig, to_json(found)) == found
+    assert features.numeric_names == ("age", "price", "stock")
+    assert features.numeric[2] == "stock"
+    assert [column.source for column in features.columns[1:]] == ["Preis (€)", "stock", "カテゴリ / 名前", "text vec"]
+    assert found.example_keys == Keys(session="session_key", viewer="зритель")
+    with pytest.raises(ValidationError, match=r"got \['a b'\]; name .* with column='a b'"):
+        Features(numeric=("a b",))
+
+
+def test_a_key_may_be_a_feature() -> None:
+    features = Features(numeric=("age",), categorical=(Categorical("item_id"), Categorical("who", column="viewer_id")))
+    found = config(features=features, slices=(("item_id",),))
+    assert found.keys == Keys()
+    assert found.example_keys == Keys(item="item_key")
+    assert Keys(session="item_key").in_examples(["item_id"]) == Keys(session="item_key", item="item_key_")
+    two_inputs = config(features=features, slices=(), effects=Effects((EffectLevel("viewer_id"),)))
+    assert two_inputs.example_keys.viewer == "viewer_id"
+    with pytest.raises(ValidationError, match=r"effects.levels: 'item_id' is a feature too.*column='item_id'"):
+        config(features=features, slices=(), effects=Effects((EffectLevel("item_id"),)))
+
+
+def test_a_label_is_nothing_else() -> None:
+    clicked = Objective("click", "passive", column="clicked")
+    for changes, message in (
+        (
+            {"features": Features(numeric=(Numeric("x", column="clicked"),)), "slices": ()},
+            "objectives, features: .*'cli",
+        ),
+        ({"keys": Keys(item="clicked")}, "objectives, keys: .*'clicked'"),
+        ({"objectives": (clicked, Objective("like", "active", column="clicked"))}, "objectives: column: .*'clicked'"),
+        ({"keys": Keys(item="viewer_id")}, r"keys: names must be unique, but \['viewer_id'\]"),
+    ):
+        with pytest.raises(ValidationError, match=message):
+            config(**{"objectives": (clicked,), **changes})
+    with pytest.raises(ValidationError, match=r"features.exposure: \['Pos.'\] are read as features too"):
+        Features(numeric=(Numeric("place", column="Pos."),), exposure=(Exposure("position", 1.0, column="Pos."),))
 
 
 def test_json_is_validated_when_read() -> None:

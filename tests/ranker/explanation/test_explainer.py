@@ -33,8 +33,8 @@ def _served_log_odds(model: Model, rows: pa.Table) -> np.ndarray:
     return np.log(p) - np.log1p(-p)
 
 
-def _check_sums(model: Model, rows: pa.Table) -> pd.DataFrame:
-    why = model.explain(rows).to_pandas()
+def _check_sums(model: Model, rows: pa.Table, keep: list[str] | None = None) -> pd.DataFrame:
+    why = model.explain(rows, keep).to_pandas()
     total = why["baseline"] + why[list(model.features)].sum(axis=1)
     np.testing.assert_allclose(total, why["log_odds"], atol=1e-5)
     np.testing.assert_allclose(why["log_odds"], _served_log_odds(model, rows).ravel(), atol=1e-3)
@@ -91,12 +91,17 @@ def _variant(tmp_path: Path, config: PipelineConfig) -> Model:
 
 
 def test_calibrated_by_a_key_quantised_and_one_tower_without_numbers(tmp_path: Path) -> None:
-    features = replace(CONFIG.features, categorical=(Categorical("device"), Categorical("cohort", vocabulary_size=2)))
+    # The key viewer_id is a feature as well.
+    categorical = (Categorical("device"), Categorical("cohort", vocabulary_size=2), Categorical("viewer_id"))
+    features = replace(CONFIG.features, categorical=categorical)
     towers = replace(
         CONFIG.towers, isotonic=Isotonic(by="device"), numeric_input=False, cross_rank=0, shared=True, members=1
     )
     config = replace(CONFIG, features=features, towers=towers, serving=Serving(leaf_table="int8"))
-    _check_sums(_variant(tmp_path, config), rows_of(60, 9))
+    model, rows = _variant(tmp_path, config), rows_of(60, 9)
+    assert _check_sums(model, rows, keep=[])["viewer_id"].any()
+    assert model.explain(rows).to_pandas()["viewer_id"].tolist() == np.repeat(rows["viewer_id"], 2).tolist()
+    assert model.evaluate(rows, slices=[["viewer_id"]]).impressions == 60
 
 
 def test_the_towers_alone_without_embeddings_of_categories(tmp_path: Path) -> None:

@@ -55,7 +55,10 @@ CALIBRATED_TOWERS = replace(TOWERS, isotonic=Isotonic(by="device"))
 CURATED = text_format.Parse(
     "\n".join(
         [
-            *(f'feature {{ name: "{name}" type: FLOAT value_count {{ min: 1 max: 1 }} }}' for name in FEATURES.numeric),
+            *(
+                f'feature {{ name: "{name}" type: FLOAT value_count {{ min: 1 max: 1 }} }}'
+                for name in FEATURES.numeric_names
+            ),
             'feature { name: "device" type: BYTES value_count { min: 1 max: 1 } }',
             'feature { name: "topics" type: BYTES }',
             'feature { name: "picture" type: FLOAT shape { dim { size: 3 } } presence { min_fraction: 1 } }',
@@ -263,7 +266,7 @@ def read_back(prefix: Path, rows: list[Row]) -> dict[str, np.ndarray]:
     """The transformed rows in the order of the raw ones, which their embedding identifies."""
     spec = {
         keys.FOREST_FEATURES: tf.io.FixedLenFeature([len(FEATURES.forest_names)], tf.float32),
-        keys.NUMERIC: tf.io.FixedLenFeature([len(FEATURES.numeric)], tf.float32),
+        keys.NUMERIC: tf.io.FixedLenFeature([len(FEATURES.numeric_names)], tf.float32),
         "picture": tf.io.FixedLenFeature([3], tf.float32),
         keys.LABELS: tf.io.FixedLenFeature([len(OBJECTIVES)], tf.float32),
         keys.VIEWER_BUCKET: tf.io.FixedLenFeature([1], tf.int64),

@@ -33,6 +33,7 @@ def test_keys_are_strings_and_times_are_milliseconds() -> None:
     assert converted("id", pa.array(["u1"])) == [[b"u1"]]
     assert converted("optional id", pa.array(["a1", None, ""])) == [[b"a1"], None, None]
     assert converted("optional id", pa.array([12, None])) == [[b"12"], None]
+    assert converted("optional id", pa.array([12.0, NAN, None])) == [[b"12"], None, None]
     assert converted("optional id", pa.nulls(2)) == [None, None]
     moment = datetime.datetime(1970, 1, 2, 0, 0, 1, 999, tzinfo=datetime.UTC)
     for unit in ("us", "ns"):
@@ -61,8 +62,8 @@ def test_bad_values_are_refused_with_their_row(kind: str, values: pa.Array, row:
 def test_accepted_types() -> None:
     numbers = [pa.int8(), pa.uint64(), pa.bool_(), pa.float64(), pa.decimal128(3, 0)]
     assert_accepts("objective", good=numbers, bad=[pa.string(), pa.null()])
-    ids = [pa.string(), pa.large_string(), pa.int64(), pa.binary(), STRINGS]
-    assert_accepts("id", good=ids, bad=[pa.float64(), pa.list_(pa.int8())])
+    ids = [pa.string(), pa.large_string(), pa.int64(), pa.binary(), pa.float64(), pa.decimal128(3, 0), STRINGS]
+    assert_accepts("id", good=ids, bad=[pa.bool_(), pa.list_(pa.int8())])
     moments = [pa.int64(), pa.timestamp("ns", "UTC"), pa.date32()]
     assert_accepts("timestamp", good=moments, bad=[pa.string(), pa.float64()])
 

@@ -19,7 +19,7 @@ def test_numeric_columns_are_dense_with_nan_if_missing_and_others_depend_on_thei
     add_tensor_representations(schema, [kind.log_column for _, kind in feature_kinds(FEATURES)])
     after = schema_utils.schema_as_feature_spec(schema).feature_spec
 
-    for name in FEATURES.numeric:
+    for name in FEATURES.numeric_names:
         assert before.pop(name) == tf.io.VarLenFeature(tf.float32)
         spec = after.pop(name)
         assert (spec.shape, spec.dtype) == ([1], tf.float32)

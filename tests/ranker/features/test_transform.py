@@ -53,7 +53,7 @@ def write_rows(file: Path, features: Features, offset: int) -> None:
             columns = example.features.feature
             columns["click"].int64_list.value.append(row % 2)
             columns["viewer_id"].bytes_list.value.append(b"v")
-            for name in features.numeric:
+            for name in features.numeric_names:
                 columns[name].float_list.value.append(row)
             for column in (*features.categorical, *features.multi_valued):
                 columns[column.name].bytes_list.value.append(f"{column.name} {row % 4}".encode())

@@ -1,9 +1,10 @@
 import pyarrow as pa
 import pytest
 
-from ranker.config.columns import Categorical, Exposure, Features, Keys
+from ranker.config.columns import Categorical, Exposure, Features, Keys, Numeric
 from ranker.config.documents import from_json, to_json
 from ranker.config.exploration import Exploration
+from ranker.config.objectives import Objective
 from ranker.features.log_column import LogColumn
 from ranker.feed_log.columns import LogColumns, check_schema, columns_of
 from ranker.feed_log.layout import FeedLogError
@@ -54,6 +55,25 @@ def test_exploration_follows_the_keys() -> None:
         ("click", "objective"),
     ]
     assert from_json(LogColumns, to_json(explored)) == explored
+
+
+def test_a_column_of_another_name_is_looked_for_and_named_in_errors() -> None:
+    features = Features(numeric=(Numeric("age", column="Age (h)"),), categorical=(Categorical("item_id"),))
+    columns = columns_of(
+        (Objective("click", "passive", column="Clicked?"),), features, Keys(session="my visit")
+    ).columns
+    assert {c.name: c.source for c in columns if c.name != c.source} == {
+        "session_key": "my visit",
+        "item_key": "item_id",
+        "age": "Age (h)",
+        "click": "Clicked?",
+    }
+    types = {"my visit": pa.int64(), "viewer_id": pa.int64(), "item_id": pa.int64(), "timestamp": pa.int64()}
+    schema = pa.schema({**types, "Age (h)": pa.string(), "Clicked?": pa.bool_()})
+    with pytest.raises(FeedLogError, match=r"numeric column 'Age \(h\)' is string"):
+        check_schema("a.parquet", schema, columns)
+    with pytest.raises(FeedLogError, match=r"no column 'Clicked\?' \(did you mean 'Clicked'\?\)"):
+        check_schema("a.parquet", pa.schema({**types, "Age (h)": pa.int8(), "Clicked": pa.bool_()}), columns)
 
 
 def test_missing_columns_are_listed_with_a_suggestion() -> None:

@@ -16,7 +16,7 @@ from ranker.scoring import files
 from ranker.scoring.files import plan_files, score_files
 from ranker.scoring.loading import load_model
 from ranker.scoring.patterns import InputFile, input_files
-from tests.ranker.trained import ROWS, Trained, rows_of
+from tests.ranker.trained import LIKED, ROWS, SEEN, Trained, rows_of
 
 pytestmark = pytest.mark.slow
 
@@ -51,9 +51,9 @@ def test_scores_are_those_of_the_servers_signature(trained: Trained, tmp_path: P
     for row in rows.to_pylist():
         example = tf.train.Example()
         feature = example.features.feature
-        for name in ("age_hours", "impressions"):
-            if row[name] is not None:
-                feature[name].float_list.value.append(row[name])
+        for name, column in {"age_hours": "age_hours", "impressions": SEEN}.items():
+            if row[column] is not None:
+                feature[name].float_list.value.append(row[column])
         for name in ("device", "cohort"):
             if row[name] is not None:
                 feature[name].bytes_list.value.append(str(row[name]).encode())
@@ -82,7 +82,7 @@ def test_kept_columns_can_be_chosen(trained: Trained, tmp_path: Path) -> None:
 
 
 def test_labels_and_exposure_are_not_needed(trained: Trained, tmp_path: Path) -> None:
-    rows = trained.held_out.drop_columns(["click", "like", "position", "session_id"])
+    rows = trained.held_out.drop_columns(["click", LIKED, "position", "session_id"])
     pq.write_table(rows, tmp_path / "rows.parquet")
 
     assert _run(trained, tmp_path / "rows.parquet", tmp_path / "scores") == 0

@@ -1,5 +1,6 @@
 """The Python API: results of the table's kind that agree with the served signatures and the pipeline's evaluation."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,9 +17,11 @@ import ranker
 from pipeline.local.day_reading import score_day
 from ranker.config.gates import Gate, Gates
 from ranker.feed_log.layout import FeedLogError
+from ranker.registry.layout import MANIFEST
+from ranker.registry.manifest import Manifest
 from ranker.scoring.tables import to_arrow
 from ranker.storage import join
-from tests.ranker.trained import CONFIG, Trained
+from tests.ranker.trained import CONFIG, LIKED, SEEN, Trained
 from tests.small_feed_log import EVAL_DAY
 
 pytestmark = pytest.mark.slow
@@ -45,7 +48,8 @@ def test_a_ranking_is_that_of_the_signature(trained: Trained) -> None:
     served = tf.saved_model.load(trained.model.location).signatures["rank_weighted"]
     frame = rows.to_pandas()
     inputs: dict[str, Any] = {
-        name: tf.constant(frame[name].fillna(np.nan).to_numpy(np.float32)) for name in ("age_hours", "impressions")
+        name: tf.constant(frame[column].fillna(np.nan).to_numpy(np.float32))
+        for name, column in {"age_hours": "age_hours", "impressions": SEEN}.items()
     }
     for name in ("device", "cohort"):
         inputs[name] = tf.constant(["" if pd.isna(value) else str(value) for value in frame[name]])
@@ -91,6 +95,13 @@ def test_equal_scores_keep_their_order(trained: Trained) -> None:
     rows = pa.concat_tables([trained.held_out.slice(0, 1)] * 5)
     rows = rows.set_column(rows.schema.get_field_index("item_id"), "item_id", [[f"i{i}" for i in range(5)]])
     assert trained.model.rank(rows)["item_id"].to_pylist() == [f"i{i}" for i in range(5)]
+
+
+def test_a_table_needs_the_columns_of_the_features(trained: Trained) -> None:
+    model = trained.model
+    assert dict(zip(model.features, model.columns, strict=True))["impressions"] == SEEN
+    read_again = Manifest.from_json((Path(model.location) / MANIFEST).read_text(), MANIFEST).config["objectives"][1]
+    assert (read_again["name"], read_again["column"]) == ("like", LIKED)
 
 
 def test_the_evaluation_is_that_of_the_monitor(trained: Trained) -> None:
@@ -188,6 +199,7 @@ def test_wrong_arguments_of_a_ranking_are_named(trained: Trained, arguments: dic
     ("change", "said"),
     [
         (lambda frame: frame.drop(columns="cohort"), "no column 'cohort'"),
+        (lambda frame: frame.rename(columns={SEEN: "impressions"}), rf"no column '{re.escape(SEEN)}'"),
         (lambda frame: frame.assign(age_hours="old"), "numeric column 'age_hours' is string"),
         (
             lambda frame: frame.assign(device=[1, "a"] * (len(frame) // 2)),

@@ -26,7 +26,7 @@ def day(log: Path) -> HeldOutDay:
     [made] = generate(log, days=1, impressions_per_day=2_000, seed=3)
     folder = day_folder(log, made.day)
     table = parquet.read_table(folder)
-    numeric = np.stack([table[name].to_numpy().astype(np.float32) for name in FEED.features.numeric], axis=1)
+    numeric = np.stack([table[name].to_numpy().astype(np.float32) for name in FEED.features.numeric_names], axis=1)
     rows = Rows(numeric, {}, np.zeros([len(table), len(FEED.objectives)], np.float32), np.zeros(len(table), np.int64))
     shuffled = replace(rows, features=numeric[order(len(table))])
     return HeldOutDay(FEED, made.day, folder, rows, shuffled)
