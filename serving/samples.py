@@ -3,11 +3,10 @@
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from serving.validation import inputs_of
+from feed_ranker_client.validation import inputs_of
 
 _TEXTS = 50  # distinct texts per column
 _VALUES = 3  # values per row of a multi-valued column
@@ -20,10 +19,10 @@ def sample_inputs(signature: meta_graph_pb2.SignatureDef, rows: int, seed: int =
     inputs: dict[str, NDArray[Any]] = {}
     for name, form in inputs_of(signature).items():
         shape = [rows if i == 0 else (size or _VALUES) for i, size in enumerate(form.shape)]
-        if form.dtype == tf.string:
+        if form.dtype.is_text:
             inputs[name] = random.choice(texts, shape)
-        elif form.dtype == tf.float32:
+        elif form.dtype.dtype == np.float32:
             inputs[name] = np.asarray(random.random(shape), np.float32)
         else:
-            inputs[name] = np.zeros(shape, form.dtype.as_numpy_dtype)
+            inputs[name] = np.zeros(shape, form.dtype.dtype)
     return inputs

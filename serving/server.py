@@ -1,27 +1,28 @@
 """Serves the newest pushed model over gRPC, where TensorFlow Serving's image cannot be run.
 
-    uv run python -m serving.server --models workdir/feed/serving_model [--port 8500]
+    uv run python -m serving.server --models workdir/feed/serving_model [--port 8500] [--label candidate=1795992807]
 
-It implements TensorFlow Serving's protocol and validates requests with `serving.validation`. Every request runs Python
-code, so production should use the image (`deploy/serving/compose.yaml`).
+It implements TensorFlow Serving's protocol and validates requests with `feed_ranker_client.validation`. Every request
+runs Python code, so production should use the image (`deploy/serving/compose.yaml`).
 """
 
 import argparse
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import grpc
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from ranker.command_line import UsageError, local_path, port, print_error
+from ranker.export.loading import LOAD_ERRORS, load_problem
 from ranker.plain_text import one_line, sentence
-from serving.servicer import FeedRankerServicer
-from serving.versions import load_newest
+from serving.servicer import FeedRankerServicer, ServedVersion
+from serving.versions import list_versions, load_newest
 
 _MOST_BYTES = 256 << 20  # per message
 _USAGE = 2
@@ -32,16 +33,22 @@ class PortError(OSError):
 
 
 def serve(
-    folder: Path, model_name: str, port: int = 0, workers: int = 4, max_rows: int | None = None
+    folder: Path,
+    model_name: str,
+    port: int = 0,
+    workers: int = 4,
+    max_rows: int | None = None,
+    labels: Mapping[str, Path] = MappingProxyType({}),
 ) -> AbstractContextManager[str]:
-    """Serves one SavedModel for the duration of the context.
+    """Serves a SavedModel, and those with a label, for the duration of the context.
 
     Args:
-        folder: the SavedModel's folder.
+        folder: the SavedModel's folder, for requests without version and label.
         model_name: the model's name in requests.
         port: port on the loopback address; 0 uses any free port.
         workers: number of requests that are answered concurrently.
         max_rows: maximum number of candidates per request, if that is lower than the model's.
+        labels: version label → the SavedModel's folder.
 
     Returns:
         A context with the address that clients connect to.
@@ -49,7 +56,9 @@ def serve(
     Raises:
         PortError: on entering the context; the port is taken, or is no port.
     """
-    return _listen(FeedRankerServicer(folder, model_name, max_rows), port, workers)
+    loaded = {path: ServedVersion(path) for path in dict.fromkeys((folder, *labels.values()))}
+    labelled = {label: loaded[path] for label, path in labels.items()}
+    return _listen(FeedRankerServicer(loaded[folder], model_name, max_rows, labelled), port, workers)
 
 
 @contextmanager
@@ -85,12 +94,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", type=local_path, required=True, help="the push destination, a folder of versions")
     parser.add_argument("--name", type=_name, default="feed", help="the model's name in requests (default: feed)")
     parser.add_argument("--port", type=port, default=8500, help="on the loopback address (default: 8500)")
+    parser.add_argument(
+        "--label",
+        type=_label,
+        action="append",
+        default=[],
+        metavar="LABEL=VERSION",
+        help="serve this version as well, to requests with the label; may be repeated",
+    )
     options = parser.parse_args(arguments)
     try:
-        load = partial(FeedRankerServicer, model_name=options.name)
-        folder, servicer = load_newest(options.models, load, _warn)
+        _, newest = load_newest(options.models, ServedVersion, _warn)
+        labels = _labelled(newest, options.label)
+        servicer = FeedRankerServicer(newest, options.name, labels=labels)
+        _warm_up(servicer)
         with _listen(servicer, options.port) as address:
-            print(f"{options.name}, version {folder.name}, at {address}; Ctrl-C ends it", flush=True)
+            others = "".join(f", {label}: version {version.number}" for label, version in sorted(labels.items()))
+            print(f"{options.name}, version {newest.number}{others}, at {address}; Ctrl-C ends it", flush=True)
             _wait()
     except KeyboardInterrupt:
         return
@@ -108,6 +128,50 @@ def _name(text: str) -> str:
     if not text.strip() or one_line(text) != text:
         raise argparse.ArgumentTypeError("a model needs a name of one line")
     return text
+
+
+def _label(text: str) -> tuple[str, int]:
+    label, _, version = text.partition("=")
+    if not label.strip() or one_line(label) != label or not (version.isascii() and version.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not LABEL=VERSION, such as candidate=1795992807")
+    return label, int(version)
+
+
+def _labelled(newest: ServedVersion, named: Sequence[tuple[str, int]]) -> dict[str, ServedVersion]:
+    """Label → its version, loaded.
+
+    Args:
+        newest: the version that is loaded already.
+        named: labels with the numbers of their versions.
+
+    Raises:
+        UsageError: a label occurs twice, or its version is not there or cannot be loaded.
+    """
+    models = newest.folder.parent
+    folders = {int(folder.name): folder for folder in list_versions(models)}
+    loaded = {newest.number: newest}
+    labels: dict[str, ServedVersion] = {}
+    for label, number in named:
+        what = f"--label {label}={number}"
+        if label in labels:
+            raise UsageError(f"{what}: the label is given twice")
+        if number not in folders:
+            raise UsageError(f"{what}: {models} has no such version")
+        if number not in loaded:
+            try:
+                loaded[number] = ServedVersion(folders[number])
+            except LOAD_ERRORS as error:
+                raise UsageError(f"{what}: incomplete or damaged: {load_problem(error)}") from error
+        labels[label] = loaded[number]
+    return labels
+
+
+def _warm_up(servicer: FeedRankerServicer) -> None:
+    """Warms up; a model whose requests cannot be replayed is served all the same, as its scores are not concerned."""
+    try:
+        servicer.warm_up()
+    except LOAD_ERRORS as error:
+        _warn(f"the warm-up requests cannot be replayed, so the first requests are slow: {load_problem(error)}")
 
 
 def _warn(text: str) -> None:

@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from rich.table import Table
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from feed_ranker_client.validation import max_rows_of
 from ranker.command_line import UsageError, local_path, make_console, number, print_error, writable_file
 from ranker.files import write_text
 from ranker.plain_text import sentence
 from serving.samples import sample_inputs
 from serving.servicer import read_signatures
-from serving.validation import max_rows_of
 from serving.versions import load_newest
 
 SIZES = (1, 8, 32, 64, 128, 256, 512, 1024, 2048)

@@ -29,7 +29,17 @@ PRELOADED = [
     "scipy.special",
     "xgboost",
 ]
-_OURS = ("benchmarks", "components", "datasets", "pipeline", "pipeline_config", "ranker", "research", "serving")
+_OURS = (
+    "benchmarks",
+    "components",
+    "datasets",
+    "feed_ranker_client",
+    "pipeline",
+    "pipeline_config",
+    "ranker",
+    "research",
+    "serving",
+)
 
 
 @dataclass(frozen=True)

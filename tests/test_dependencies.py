@@ -40,6 +40,7 @@ TOOLS = {
 # Which folders may import what an extra or a dependency group declares. Everything may import the project's own
 # dependencies, which are installed everywhere.
 GROUPS = {
+    ("client",): (),
     ("ranker", "serving", "datasets"): ("dask",),
     ("components",): ("pipeline",),
     ("pipeline",): ("pipeline", "kubeflow"),
@@ -156,6 +157,13 @@ def test_the_library_is_declared_without_tfx() -> None:
     assert declared().isdisjoint(
         {"tfx", "ml-metadata", "tensorflow-data-validation", "tensorflow-model-analysis", "kfp"}
     )
+
+
+def test_the_client_needs_what_it_declares_and_nothing_else() -> None:
+    content = tomllib.loads((PROJECT_ROOT / "client" / "pyproject.toml").read_text())
+    listed = {normalized(requirement) for requirement in content["project"]["dependencies"]}
+    assert listed == {"grpcio", "numpy", "protobuf"}
+    assert used(files_of(("client",))) - {"feed-ranker-client"} == listed
 
 
 def test_the_default_installation_has_what_the_readme_runs() -> None:

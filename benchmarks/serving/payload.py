@@ -9,8 +9,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from benchmarks.harness import Figure
+from feed_ranker_client.tensors import predict_request
 from ranker import keys
-from serving.protos import predict_request
 
 CANDIDATES = (1, 25, 100, 500)
 THIRD, NINTH = 0.334, 0.111

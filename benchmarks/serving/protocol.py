@@ -12,8 +12,9 @@ from tensorflow_serving.apis import predict_pb2
 
 from benchmarks.harness import Figure, alternate
 from benchmarks.serving.sessions import CANDIDATES, Session
+from feed_ranker_client.messages import PredictResponse
+from feed_ranker_client.tensors import array_of, fill_tensor
 from serving.client import FeedRankerClient
-from serving.protos import array_of, tensor_proto
 from serving.server import serve
 
 MOST_FOR_A_REQUEST = 0.002
@@ -44,7 +45,7 @@ def protocol_costs(model: Path, session: Session, quick: bool) -> list[ProtocolC
         content = request.SerializeToString()
         answer = predict_pb2.PredictResponse()
         for name, tensor in score(**session.features).items():
-            answer.outputs[name].CopyFrom(tensor_proto(tensor.numpy()))
+            fill_tensor(answer.outputs[name], tensor.numpy())
         answered = answer.SerializeToString()
         runs: dict[str, Callable[[], object]] = {
             "the client builds the request": lambda: client.request(_SIGNATURE, arrays),
@@ -94,9 +95,9 @@ def figures(costs: list[ProtocolCost]) -> list[Figure]:
 
 def _read(content: bytes) -> Mapping[str, NDArray[np.generic]]:
     request = predict_pb2.PredictRequest.FromString(content)
-    return {name: array_of(name, proto) for name, proto in request.inputs.items()}
+    return {name: array_of(proto) for name, proto in request.inputs.items()}
 
 
 def _answer(content: bytes) -> Mapping[str, Any]:
-    response = predict_pb2.PredictResponse.FromString(content)
-    return {name: tf.make_ndarray(proto) for name, proto in response.outputs.items()}
+    response = PredictResponse.FromString(content)
+    return {name: array_of(proto) for name, proto in response.outputs.items()}

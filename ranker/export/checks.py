@@ -1,7 +1,7 @@
 """Request validation as assertions in the graph, so that every server refuses a request that would give wrong scores.
 
 Each failure is an InvalidArgumentError that names the input. The assertions cost about 0.05 ms per request. Checks that
-need only the request, and that a server or client can make (`serving.validation`), are not repeated here.
+need only the request, and that a server or client can make (`feed_ranker_client.validation`), are not repeated here.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -1,12 +1,9 @@
-"""The arms of an experiment: the file that serving reads, and the draw of a viewer's arm.
+"""The arms of an experiment, as the file that serving reads.
 
-The file is all that serving needs: settings take effect as soon as it is written, without a new model. It imports no
-optimiser.
+The file is all that serving needs: settings take effect as soon as it is written, without a new model. The client draws
+a viewer's arm (`feed_ranker_client.arms`).
 """
 
-import hashlib
-import logging
-import os
 from pathlib import Path
 
 from pydantic.dataclasses import dataclass
@@ -17,8 +14,6 @@ from ranker.tradeoff.setting import Setting
 
 FORMAT = 1
 _REMEDY = "write it again with python -m pipeline.tradeoff suggest"
-_HASHED_BYTES = 8
-_log = logging.getLogger(__name__)
 
 
 class ArmsError(ValueError):
@@ -65,13 +60,6 @@ class Arms:
         by: the column that cohorts are the values of; None without.
         by_input: the name of that column in a request.
         groups: the group of everybody else first.
-
-    Example:
-        >>> setting = Setting(0.5, 0.1, {})
-        >>> arms = Arms(FORMAT, "ab12", 1, "ab12.1", None, None, (
-        ...     ArmGroup(None, (Arm("ab12.1.0-0", setting, 0.5), Arm("ab12.1.0-1", setting, 0.5))),))
-        >>> arms.draw("viewer-7").id == arms.draw("viewer-7").id
-        True
     """
 
     format: int
@@ -96,21 +84,6 @@ class Arms:
             if not shares or min(shares) < 0 or abs(sum(shares) - 1.0) > 1e-6:
                 raise ValueError(f"groups: the shares of {group.cohort or 'everybody else'} do not add up to 1")
 
-    def draw(self, viewer: str, cohort: str | None = None) -> Arm:
-        """A viewer's arm: the same for every session while the version serves, and in every process.
-
-        Args:
-            viewer: the viewer's id.
-            cohort: the value of `by`; ignored without one.
-        """
-        group = next((group for group in self.groups[1:] if group.cohort == cohort), self.groups[0])
-        place = _uniform(f"{self.salt}\n{viewer}")
-        for arm in group.arms:
-            if place < arm.share:
-                return arm
-            place -= arm.share
-        return max(group.arms, key=lambda arm: arm.share)  # rounding left a gap at the end
-
     def write(self, path: str | Path) -> None:
         """Writes the file atomically."""
         write_text(path, write_json(self, indent=2) + "\n")
@@ -130,46 +103,3 @@ def read_arms(path: Path) -> Arms:
         raise ArmsError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     except DocumentError as error:
         raise ArmsError(str(error)) from error
-
-
-class ServedArms:
-    """A file of arms that is read again when it changes.
-
-    A file that is missing or damaged later changes nothing: the arms that were read last stay, and a warning is logged.
-
-    Args:
-        path: of the file.
-
-    Raises:
-        ArmsError: the file cannot be read now.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._seen = self._identity()
-        self._arms = read_arms(path)
-
-    def current(self) -> Arms:
-        """The arms in the file now."""
-        found = self._identity()
-        if found != self._seen:
-            self._seen = found
-            try:
-                self._arms = read_arms(self._path)
-            except ArmsError as error:
-                _log.warning("%s; version %d continues to serve", error, self._arms.version)
-        return self._arms
-
-    def _identity(self) -> tuple[int, ...]:
-        """What changes when the file is replaced."""
-        try:
-            found = os.stat(self._path)
-        except OSError:
-            return ()
-        return found.st_mtime_ns, found.st_ino, found.st_size
-
-
-def _uniform(text: str) -> float:
-    """A hash as a number from 0 to below 1."""
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_HASHED_BYTES).digest()
-    return (int.from_bytes(digest, "big") >> 11) / (1 << 53)

@@ -1,6 +1,7 @@
 """Training and serving agree on a real run's rows: whatever way a row takes, it ends in the same probabilities."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,8 +27,9 @@ from ranker.towers.inputs import tower_inputs
 from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.state import TowerState, restore
 from serving.client import FeedRankerClient
-from serving.server import serve
+from serving.server import PortError, serve
 from tests.end_to_end.conftest import ROOT, FinishedRun
+from tests.end_to_end.tutorial import blocks
 
 pytestmark = pytest.mark.slow
 
@@ -117,6 +119,29 @@ def _tensors(examples: list[bytes]) -> dict[str, Any]:
 def _assert_scores(scores: Mapping[str, np.ndarray], expected: np.ndarray) -> None:
     for i, objective in enumerate(FEED.objectives):
         np.testing.assert_allclose(scores[objective.name], expected[:, i], atol=1e-6, err_msg=objective.name)
+
+
+def test_the_readmes_client_runs_as_printed(
+    first_run: FinishedRun, small_feed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [code] = [block.text for block in blocks(ROOT / "README.md") if "FeedRankerClient(" in block.text]
+    # The example's folders, with the small feed's newest day under the day that the page names.
+    [day] = re.findall(r"day-\d{4}-\d\d-\d\d", code)
+    log = tmp_path / "workdir" / "feed" / "feed_log"
+    log.mkdir(parents=True)
+    (log / day).symlink_to(small_feed / f"day-{first_run.summary['day']}")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    try:
+        with serve(Path(first_run.summary["pushed_model"]), "feed", 8500) as address:
+            with FeedRankerClient(address, "feed", timeout_s=120.0) as client:  # a fresh model's first request is slow
+                columns = pq.read_table(log / day).slice(0, 25).to_pydict()
+                expected = client.rank(client.features(columns), alpha=0.4, lambda_=0.1, weights={"comment": 8.0}).order
+            exec(code, names)
+    except PortError as error:
+        pytest.skip(str(error))
+    np.testing.assert_array_equal(names["ranking"].order, expected)
+    assert sorted(names["ranking"].order) == list(range(25))
 
 
 def test_every_way_of_a_row_ends_alike(first_run: FinishedRun, impressions: Impressions) -> None:

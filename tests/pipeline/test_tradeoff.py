@@ -14,6 +14,7 @@ import pytest
 import pipeline_config
 from datasets.synthetic.parameters import FeedParameters
 from datasets.synthetic.simulator import Simulator
+from feed_ranker_client import arms as client_arms
 from pipeline.tradeoff import main
 from pipeline_config import FEED
 from ranker.config.tradeoff import Guardrail, SearchSpace, TradeOff
@@ -21,6 +22,7 @@ from ranker.feed_log.writing import write_day
 from ranker.files import write_text
 from ranker.tradeoff.arms import read_arms
 from ranker.tradeoff.scored_rows import MOST_ROWS
+from ranker.tradeoff.setting import Setting
 from tests.pipeline.local.pushed_model import push
 
 pytestmark = pytest.mark.slow
@@ -61,11 +63,14 @@ def run(state: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def show(state: Path, log: Path, number: int, change: Callable[[pa.RecordBatch], pa.RecordBatch] | None = None) -> date:
     """Ranks a day's sessions by their viewers' arms and the true probabilities, and logs them."""
-    arms = read_arms(state / "arms.json")
+    arms = client_arms.read_arms(state / "arms.json")
     batches: list[pa.RecordBatch] = []
     for candidates in Simulator(PARAMETERS).sessions(number):
         viewers = [arms.draw(viewer) for viewer in candidates.table["viewer_id"].to_pylist()]
-        coefficients = np.stack([arm.setting.coefficients(CONFIG.objectives) for arm in viewers], axis=1)
+        coefficients = np.stack(
+            [Setting(arm.alpha, arm.lambda_, dict(arm.weights)).coefficients(CONFIG.objectives) for arm in viewers],
+            axis=1,
+        )
         truth = candidates.expectations().tastes_averaged_out
         order = candidates.best_first((coefficients * truth).sum(axis=0))
         shown = candidates.show(order).log

@@ -12,6 +12,7 @@ from serving.server import serve
 from tests.ranker.export.feed import MAX_ROWS, OBJECTIVES, TinyFeed, make_feed
 
 MODEL = "tiny"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="package")

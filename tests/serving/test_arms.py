@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ranker.tradeoff.arms import FORMAT, Arm, ArmGroup, Arms, ArmsError
+from feed_ranker_client import InvalidRequestError
+from feed_ranker_client.arms import ArmsError, read_arms
+from ranker.tradeoff.arms import FORMAT, Arm, ArmGroup, Arms
 from ranker.tradeoff.setting import Setting
 from serving.client import FeedRankerClient
-from serving.validation import InvalidRequestError
 from tests.ranker.export.feed import TinyFeed
 from tests.serving.conftest import MODEL
 from tests.serving.test_client import features_of
@@ -48,7 +49,7 @@ def test_the_viewers_arm_gives_the_trade_off(feed: TinyFeed, address: str, file:
         seen = set()
         for viewer in map(str, range(20)):
             ranking = client.rank(session(feed), viewer=viewer)
-            assert ranking.arm == arms().draw(viewer).id
+            assert ranking.arm == read_arms(file).draw(viewer).id
             number = int(str(ranking.arm)[-1])
             assert ranking.arm_propensity == (0.5, 0.3, 0.2)[number]
             of = SETTINGS[number]

@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -11,9 +12,15 @@ import numpy as np
 import pytest
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from feed_ranker_client import InvalidRequestError, validation
+from feed_ranker_client import client as client_module
+from feed_ranker_client.validation import max_rows_of
 from ranker import keys
+from ranker.config.serving import Serving
+from ranker.export.names import ALPHA, EXAMPLES, LAMBDA, weight_name
+from ranker.export.row_limit import row_limit
 from serving.client import FeedRankerClient, ServingError
-from serving.validation import InvalidRequestError
+from serving.servicer import read_signatures
 from tests.ranker.export.feed import FEATURES, MAX_ROWS, OBJECTIVES, TinyFeed, dense_tensors, serialized
 from tests.serving.conftest import MODEL
 
@@ -92,6 +99,39 @@ def test_python_values_are_accepted(feed: TinyFeed, client: FeedRankerClient) ->
     }
 
     _assert_scores(client.score_features(features), feed.probabilities()[:6])
+
+
+def test_the_columns_of_a_table_become_inputs(feed: TinyFeed, client: FeedRankerClient) -> None:
+    rows = feed.rows[:6]
+    columns: dict[str, Any] = {
+        "hours_old": [(row["hours-old"] or [None])[0] for row in rows],
+        "votes": [(row["votes"] or [None])[0] for row in rows],
+        "device": [row["device"][0].decode() if row["device"] else None for row in rows],
+        "topics": [[topic.decode() for topic in row["topics"]] or None for row in rows],
+        "picture": [row["picture"] for row in rows],
+        "session": list("abcdef"),
+        "click": [0, 1, None, 0, 1, 0],
+    }
+    assert any(None in columns[name] for name in ("hours_old", "votes", "device", "topics"))
+
+    features = client.features(columns)
+
+    assert set(features) == {"hours_old", "votes", "device", "topics", "picture"}
+    _assert_scores(client.score_features(features), feed.probabilities()[:6])
+    with pytest.raises(InvalidRequestError, match=r"^picture: must be float32"):
+        client.rank({**features, **client.features({"picture": [None] * 6})})
+    with pytest.raises(InvalidRequestError, match=r"^score_pixels: the model has no such signature"):
+        client.features(columns, "score_pixels")
+
+
+def test_the_client_knows_what_the_models_signatures_say(models: Path) -> None:
+    """The wire's two ends: the names and the limit that the exporter writes are those that the client reads."""
+    assert (client_module.EXAMPLES, client_module.ALPHA, client_module.LAMBDA) == (EXAMPLES, ALPHA, LAMBDA)
+    assert f"{client_module.WEIGHT}like" == weight_name("like")
+    assert Serving().max_rows == validation.MAX_ROWS
+    signatures = read_signatures(models / "7")
+    limits = {max_rows_of(signature) for signature in signatures.values()}
+    assert limits == {row_limit(signature) for signature in signatures.values()} == {MAX_ROWS}
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from feed_ranker_client.tensors import predict_request
 from ranker import keys
-from serving.protos import predict_request
 from tests.ranker.export.feed import MAX_ROWS, OBJECTIVES, TinyFeed, dense_tensors, serialized
 from tests.serving.conftest import MODEL
 
@@ -66,7 +66,8 @@ def _outcome(stub: Any, request: predict_pb2.PredictRequest) -> tuple[dict[str, 
 
 
 def _request(signature: str, inputs: dict[str, Any]) -> predict_pb2.PredictRequest:
-    return predict_request(MODEL, signature, {name: np.asarray(values) for name, values in inputs.items()})
+    own = predict_request(MODEL, signature, {name: np.asarray(values) for name, values in inputs.items()})
+    return predict_pb2.PredictRequest.FromString(own.SerializeToString())
 
 
 def _assert_scores(scores: dict[str, np.ndarray], rows: int) -> None:

@@ -10,12 +10,12 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from feed_ranker_client import InvalidRequestError
 from ranker.export.row_limit import row_limit
 from serving import server, tune_batch
 from serving.client import FeedRankerClient, ServingError
 from serving.server import PortError, main, serve
-from serving.servicer import read_signatures
-from serving.validation import InvalidRequestError
+from serving.servicer import FeedRankerServicer, ServedVersion, read_signatures
 from serving.versions import list_versions
 from tests.ranker.export.feed import MAX_ROWS, TinyFeed, serialized
 from tests.serving.conftest import MODEL
@@ -35,6 +35,7 @@ def ended_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(server, "_wait", interrupt)
+    monkeypatch.setattr(FeedRankerServicer, "warm_up", lambda self: 0)  # it takes seconds
 
 
 def free_port() -> int:
@@ -137,6 +138,51 @@ def test_a_version_that_was_copied_in_part_is_skipped(
     assert printed.out.startswith(f"{MODEL}, version 7, at 127.0.0.1:")
     assert f"warning: {newer}: skipped, as it is incomplete or damaged: " in printed.err
     assert printed.err.count("warning: ") == 1
+
+
+def test_the_server_replays_the_warm_up_requests(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    servicer = FeedRankerServicer(ServedVersion(models / "7"), MODEL)
+    replayed: list[Any] = []
+    monkeypatch.setattr(servicer, "_predict", replayed.append)  # running every signature takes seconds
+    assert servicer.warm_up() == len(replayed) > 0
+    assert {request.model_spec.signature_name for request in replayed} == set(read_signatures(models / "7"))
+    assert {(request.model_spec.name, request.model_spec.version.value) for request in replayed} == {(MODEL, 7)}
+
+
+@pytest.mark.usefixtures("ended_at_once")
+@pytest.mark.parametrize("error", [tf.errors.DataLossError(None, None, "cut off"), ValueError("cut off")])
+def test_warm_up_requests_that_are_damaged_are_a_warning(
+    error: Exception, models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: FeedRankerServicer) -> int:
+        raise error
+
+    monkeypatch.setattr(FeedRankerServicer, "warm_up", fail)
+    main(["--models", str(models), "--port", str(free_port())])
+    printed = capsys.readouterr()
+    assert "version 7, at" in printed.out
+    assert "warning: the warm-up requests cannot be replayed, so the first requests are slow: cut off" in printed.err
+
+
+@pytest.mark.usefixtures("ended_at_once")
+def test_versions_with_labels_are_served_too(destination: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in ("5", "10"):
+        shutil.copytree(destination / "7", destination / number)
+    labels = ["--label", "stable=5", "--label", "candidate=10", "--label", "too=5"]
+    main(["--models", str(destination), "--port", str(free_port()), *labels])
+    printed = capsys.readouterr()
+    assert printed.out.startswith("feed, version 10, candidate: version 10, stable: version 5, too: version 5, at ")
+    arguments = ["--models", str(destination), "--port", str(free_port())]
+    for label, said in (
+        (["stable=6"], "--label stable=6: "),
+        (["a=5", "a=7"], "--label a=7: the label is given twice"),
+        (["stable"], "'stable' is not LABEL=VERSION"),
+        (["=5"], "'=5' is not LABEL=VERSION"),
+        (["stable=five"], "'stable=five' is not LABEL=VERSION"),
+    ):
+        assert said in refused([*arguments, *(word for text in label for word in ("--label", text))], capsys)
+    damaged(destination / "5", "cut graph")
+    assert "--label stable=5: incomplete or damaged: " in refused([*arguments, *labels], capsys)
 
 
 @pytest.mark.usefixtures("ended_at_once")

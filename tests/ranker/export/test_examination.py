@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from feed_ranker_client import InvalidRequestError
 from ranker import keys
 from ranker.config.columns import Exposure
 from ranker.examples import records
@@ -18,7 +19,6 @@ from ranker.registry.manifest import Manifest
 from ranker.towers.examination import Basis, ExaminationModel
 from serving.client import FeedRankerClient
 from serving.server import serve
-from serving.validation import InvalidRequestError
 from tests.ranker.export.exposed import EXPOSED, exposed_graph, exposed_rows
 from tests.ranker.export.feed import FEATURES, MAX_ROWS, OBJECTIVES, Row, TinyFeed, dense_tensors, serialized
 

@@ -11,13 +11,13 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from feed_ranker_client import InvalidRequestError
 from ranker.config.columns import Exposure
 from ranker.export.saved_model import export_saved_model
 from ranker.registry.manifest import Manifest
 from serving.client import FeedRankerClient
 from serving.server import serve
 from serving.servicer import read_signatures
-from serving.validation import InvalidRequestError
 from tests.ranker.export.feed import (
     CURATED,
     FEATURES,

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from feed_ranker_client import arms as client_arms
 from ranker.tradeoff.arms import read_arms
 from research.tradeoff.loop import TRAIN_DAYS, Loop, run_loop
 
@@ -29,7 +30,8 @@ def test_arms_rank_are_logged_recorded_and_replaced(tmp_path: Path) -> None:
         drawn = table.groupby("viewer_id")["arm"].agg(["nunique", "first"])
         assert set(drawn["nunique"]) == {1}
         version = versions[int(drawn["first"].iloc[0].split(".")[1])]
-        assert all(version.draw(viewer).id == arm for viewer, arm in drawn["first"].items())
+        served = client_arms.read_arms(loop.state / "arms" / f"version-{version.version:04d}.json")
+        assert all(served.draw(viewer).id == arm for viewer, arm in drawn["first"].items())
         assert (table["arm_propensity"] - table["arm"].map(shares)).abs().max() < 1e-6
         assert set(table["arm"]) == {arm.id for arm in version.groups[0].arms}
     assert "Pareto front" in (loop.state / "report.html").read_text()

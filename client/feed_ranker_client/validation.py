@@ -5,20 +5,25 @@ the graph. Here every error names the input.
 """
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
-from tensorflow.core.framework import tensor_pb2
-from tensorflow.core.protobuf import meta_graph_pb2
 
-from ranker.export.module import MAX_ROWS
-from ranker.export.row_limit import row_limit
+from feed_ranker_client.tensor_types import TensorType, type_of_array, type_of_number
 
-Signatures = Mapping[str, meta_graph_pb2.SignatureDef]
+# A SignatureDef and a TensorProto, of this package's messages or of TensorFlow's.
+Signature = Any
+Tensor = Any
+Signatures = Mapping[str, Signature]
 
+MAX_ROWS = 8192
+"""The maximum number of candidates of a model whose signatures do not say it: the default of a config."""
+
+_LIMIT = re.compile(r"at most ([1-9]\d{0,8})")  # the name of the batch dimension
 _MOST_VALUES = 1 << 24  # per tensor; otherwise a request of a few bytes could allocate any amount of memory
 
 
@@ -30,20 +35,24 @@ class InvalidRequestError(ValueError):
 class TensorForm:
     """Type and shape of a tensor; None stands for a variable size."""
 
-    dtype: tf.DType
+    dtype: TensorType
     shape: tuple[int | None, ...]
 
     def __str__(self) -> str:
         sizes = ["any" if size is None else str(size) for size in self.shape]
-        return f"{self.dtype.name} [{', '.join(sizes)}]"
+        return f"{self.dtype} [{', '.join(sizes)}]"
 
 
 def form_of(array: NDArray[np.generic]) -> TensorForm:
-    """The form of an array."""
-    return TensorForm(tf.as_dtype(array.dtype), array.shape)
+    """The form of an array.
+
+    Raises:
+        TypeError: no tensor has its type.
+    """
+    return TensorForm(type_of_array(array.dtype), array.shape)
 
 
-def form_of_proto(name: str, proto: tensor_pb2.TensorProto) -> TensorForm:
+def form_of_proto(name: str, proto: Tensor) -> TensorForm:
     """The form that a TensorProto declares.
 
     Raises:
@@ -51,38 +60,40 @@ def form_of_proto(name: str, proto: tensor_pb2.TensorProto) -> TensorForm:
     """
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
     try:
-        dtype = tf.as_dtype(proto.dtype)
+        dtype = type_of_number(proto.dtype)
     except TypeError as error:
-        raise InvalidRequestError(f"{name}: {proto.dtype} is not a tensor type") from error
+        raise InvalidRequestError(f"{name}: {error}") from error
     if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
         raise InvalidRequestError(f"{name}: a tensor needs a known shape, got {list(shape)}")
     return TensorForm(dtype, shape)
 
 
-def inputs_of(signature: meta_graph_pb2.SignatureDef) -> dict[str, TensorForm]:
+def inputs_of(signature: Signature) -> dict[str, TensorForm]:
     """Input → its required form."""
     return {
         name: TensorForm(
-            tf.as_dtype(info.dtype), tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim)
+            type_of_number(info.dtype), tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim)
         )
         for name, info in signature.inputs.items()
     }
 
 
-def max_rows_of(signature: meta_graph_pb2.SignatureDef, own: int | None = None) -> int:
+def max_rows_of(signature: Signature, own: int | None = None) -> int:
     """The maximum number of candidates per request: the model's, or the caller's own if that is lower.
 
     Args:
         signature: of a model; one that was exported without a limit has the default of a config.
         own: the caller's limit; None for none.
     """
-    models = row_limit(signature)
+    names = [info.tensor_shape.dim[0].name for info in signature.inputs.values() if info.tensor_shape.dim]
+    limits = [int(found[1]) for name in names if (found := _LIMIT.fullmatch(name))]
+    models = min(limits, default=None)
     if models is None:
         return MAX_ROWS if own is None else own
     return models if own is None else min(models, own)
 
 
-def find_signature(signatures: Signatures, name: str) -> meta_graph_pb2.SignatureDef:
+def find_signature(signatures: Signatures, name: str) -> Signature:
     """The signature with a name.
 
     Raises:
@@ -93,8 +104,25 @@ def find_signature(signatures: Signatures, name: str) -> meta_graph_pb2.Signatur
     return signatures[name]
 
 
+def check_names(signature: Signature, names: Collection[str], expected: Mapping[str, TensorForm]) -> None:
+    """Checks the names of a request's inputs against a signature.
+
+    Args:
+        signature: of a model.
+        names: of the inputs.
+        expected: `inputs_of(signature)`.
+
+    Raises:
+        InvalidRequestError: an input is missing or unknown.
+    """
+    if missing := sorted(set(expected) - set(names) - set(signature.defaults)):
+        raise InvalidRequestError(f"{', '.join(missing)}: missing from the request")
+    if unknown := sorted(set(names) - set(expected)):
+        raise InvalidRequestError(f"{', '.join(unknown)}: no input of this signature; it takes {', '.join(expected)}")
+
+
 def check_forms(
-    signature: meta_graph_pb2.SignatureDef,
+    signature: Signature,
     forms: Mapping[str, TensorForm],
     max_rows: int | None = MAX_ROWS,
     expected: Mapping[str, TensorForm] | None = None,
@@ -112,10 +140,7 @@ def check_forms(
             candidates; there are no candidates, or more than `max_rows`.
     """
     expected = inputs_of(signature) if expected is None else expected
-    if missing := sorted(set(expected) - set(forms) - set(signature.defaults)):
-        raise InvalidRequestError(f"{', '.join(missing)}: missing from the request")
-    if unknown := sorted(set(forms) - set(expected)):
-        raise InvalidRequestError(f"{', '.join(unknown)}: no input of this signature; it takes {', '.join(expected)}")
+    check_names(signature, forms, expected)
     rows: dict[str, int] = {}
     for name, form in sorted(forms.items()):
         _check_form(name, form, expected[name])

@@ -1,15 +1,15 @@
 """Converts arrays to the protos of TensorFlow Serving's API and back."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
-from tensorflow.core.framework import tensor_pb2
-from tensorflow_serving.apis import predict_pb2
 
-from serving.validation import InvalidRequestError, TensorForm
+from feed_ranker_client.messages import PredictRequest
+from feed_ranker_client.tensor_types import TensorType, type_of_array, type_of_number
+from feed_ranker_client.validation import InvalidRequestError, Tensor, TensorForm
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -21,7 +21,7 @@ def as_array(name: str, values: Any, form: TensorForm) -> NDArray[Any]:
         InvalidRequestError: the values cannot be converted to that type.
     """
     try:
-        if form.dtype == tf.string:
+        if form.dtype.is_text:
             return _as_texts(values, len(form.shape))
         return _as_numbers(np.asarray(values), form.dtype)
     except (TypeError, ValueError) as error:
@@ -33,7 +33,7 @@ def _first_problem(values: Any, form: TensorForm) -> str:
     rows = values.tolist() if isinstance(values, np.ndarray) else values
     if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
         return ""
-    text = form.dtype == tf.string
+    text = form.dtype.is_text
     size = form.shape[1] if len(form.shape) == 2 else None
     expected = "text" if text else "a number"
     missing = '""' if text else "NaN"
@@ -83,50 +83,81 @@ def _as_texts(values: Any, rank: int) -> NDArray[Any]:
     return array.reshape(found.shape)
 
 
-def _as_numbers(found: NDArray[Any], dtype: tf.DType) -> NDArray[Any]:
-    if found.dtype.kind not in ("iuf" if dtype.is_floating else "iu"):
+def _as_numbers(found: NDArray[Any], kind: TensorType) -> NDArray[Any]:
+    if found.dtype.kind not in ("iuf" if kind.dtype.kind == "f" else "iu"):
         raise TypeError(f"got {found.dtype}")
     with np.errstate(over="ignore"):
-        array = found.astype(dtype.as_numpy_dtype)
-    if dtype.is_integer and (array != found).any():
+        array = found.astype(kind.dtype)
+    if kind.dtype.kind in "iu" and (array != found).any():
         raise ValueError(f"{found[array != found][0]} does not fit")
     return array
 
 
 def predict_request(
-    model: str, signature: str, inputs: Arrays, version: int | None = None
-) -> predict_pb2.PredictRequest:
-    """A request for one signature of a model, with numbers as packed bytes."""
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = model
+    model: str, signature: str, inputs: Arrays, version: int | None = None, label: str | None = None
+) -> Any:
+    """A PredictRequest for one signature of a model, with numbers as packed bytes."""
+    request = PredictRequest()
+    set_model(request.model_spec, model, version, label)
     request.model_spec.signature_name = signature
-    if version is not None:
-        request.model_spec.version.value = version
     for name, array in inputs.items():
-        request.inputs[name].CopyFrom(tensor_proto(array))
+        fill_tensor(request.inputs[name], array)
     return request
 
 
-def tensor_proto(array: NDArray[Any]) -> tensor_pb2.TensorProto:
-    """An array as a TensorProto: numbers as their little-endian bytes, texts (bytes objects) one by one."""
-    if array.dtype == object:
-        proto = tensor_pb2.TensorProto(dtype=tf.string.as_datatype_enum)
-        proto.string_val.extend(array.reshape(-1).tolist())
-    else:
-        proto = tensor_pb2.TensorProto(dtype=tf.as_dtype(array.dtype).as_datatype_enum)
-        proto.tensor_content = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+def set_model(spec: Any, model: str, version: int | None, label: str | None) -> None:
+    """Names the model in a request's ModelSpec, and its version by number or label if one is given."""
+    spec.name = model
+    if version is not None:
+        spec.version.value = version
+    elif label is not None:
+        spec.version_label = label
+
+
+def fill_tensor(proto: Tensor, array: NDArray[Any]) -> None:
+    """Writes an array into an empty TensorProto: numbers as their little-endian bytes, texts (bytes objects) singly."""
+    kind = type_of_array(array.dtype)
+    proto.dtype = kind.number
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
-    return proto
+    if kind.is_text:
+        proto.string_val.extend(array.reshape(-1).tolist())
+    else:
+        proto.tensor_content = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
-def array_of(name: str, proto: tensor_pb2.TensorProto) -> NDArray[Any]:
-    """The array in a TensorProto whose dtype and shape have been checked.
+def array_of(proto: Tensor) -> NDArray[Any]:
+    """The array in a TensorProto: its values are packed bytes, or a list of which the last one may stand for the rest.
 
     Raises:
-        InvalidRequestError: its values do not fill its shape.
+        TypeError: no array has the tensor's type.
+        ValueError: the values do not fill the shape.
     """
+    kind = type_of_number(proto.dtype)
+    shape = tuple(dim.size for dim in proto.tensor_shape.dim)
+    if proto.tensor_content:
+        if kind.is_text:
+            raise ValueError("texts cannot be packed")
+        return np.frombuffer(proto.tensor_content, kind.dtype.newbyteorder("<")).astype(kind.dtype).reshape(shape)
     try:
-        return np.asarray(tf.make_ndarray(proto))
-    except (TypeError, ValueError) as error:
-        raise InvalidRequestError(f"{name}: its values do not fill its shape: {error}") from error
+        values = _listed(proto, kind)
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
+    missing = math.prod(shape) - len(values)
+    if missing < 0:
+        raise ValueError(f"{len(values)} values for the shape {list(shape)}")
+    last = values[-1:] if len(values) else np.array([b"" if kind.is_text else 0], kind.dtype)
+    return np.concatenate([values, np.repeat(last, missing)]).reshape(shape)
+
+
+def _listed(proto: Tensor, kind: TensorType) -> NDArray[Any]:
+    """The values that a TensorProto lists one by one."""
+    listed = getattr(proto, kind.values)
+    if kind.dtype.kind == "c":  # real and imaginary parts in turn
+        real, imaginary = np.array(listed, np.float64).reshape(-1, 2).T
+        return (real + 1j * imaginary).astype(kind.dtype)
+    if kind.dtype == np.float16:  # its bits as integers
+        return np.array(listed, np.uint16).view(np.float16)
+    array = np.empty(len(listed), kind.dtype)
+    array[:] = list(listed)
+    return array

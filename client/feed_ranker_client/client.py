@@ -1,0 +1,341 @@
+"""A client of a served feed ranker, over gRPC.
+
+    with FeedRankerClient("localhost:8500", "feed") as client:
+        ranking = client.rank(features, alpha=0.4, lambda_=0.1)
+
+In an experiment, each viewer's trade-off is drawn from a file of arms, which `python -m pipeline.tradeoff` writes:
+
+    with FeedRankerClient("localhost:8500", "feed", arms="tradeoff/arms.json") as client:
+        ranking = client.rank(features, viewer="viewer-7")  # log ranking.arm and ranking.arm_propensity
+
+The client requests the model's signatures once and validates every request against them. So an invalid request fails
+here, with the name of the feature, without a round trip.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+
+from feed_ranker_client import messages
+from feed_ranker_client.arms import Arm, ServedArms
+from feed_ranker_client.tensors import Arrays, array_of, as_array, predict_request, set_model
+from feed_ranker_client.validation import (
+    InvalidRequestError,
+    Signatures,
+    TensorForm,
+    check_forms,
+    check_names,
+    check_values,
+    find_signature,
+    form_of,
+    inputs_of,
+    max_rows_of,
+)
+
+# Names of inputs that a signature has beside the features.
+EXAMPLES = "examples"
+ALPHA = "alpha"
+LAMBDA = "lambda_"
+WEIGHT = "weight_"  # and the objective
+
+_SIGNATURE_DEF = "signature_def"
+_MOST_BYTES = 256 << 20  # per message
+_REFUSED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.OUT_OF_RANGE)
+
+Scores = dict[str, NDArray[np.float32]]
+
+
+class ServingError(RuntimeError):
+    """The server did not answer, or not in time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """A session's candidates, ranked.
+
+    Attributes:
+        score: float32 [candidates], the utility scores in the order of the request.
+        order: int32 [candidates], the candidates' indices by descending score.
+        arm: the id of the arm that the viewer drew, for the feed log; None without an experiment.
+        arm_propensity: the chance of this draw, for the feed log.
+        version: the version of the model that answered, for the feed log; None if the server did not say.
+    """
+
+    score: NDArray[np.float32]
+    order: NDArray[np.int32]
+    arm: str | None = None
+    arm_propensity: float | None = None
+    version: int | None = None
+
+
+class FeedRankerClient:
+    """Scores and ranks candidates.
+
+    Args:
+        target: the server's address, host:port.
+        model: what the server calls the model.
+        timeout_s: timeout of a call in seconds.
+        version: a version of the model; None uses the newest, or the one with the label.
+        label: the label of a version, as the server's settings give it, such as "stable" or "candidate".
+        max_rows: maximum number of candidates per request, if that is lower than the model's; a larger request is
+            refused without a round trip.
+        mini_batch: maximum number of candidates that are scored together. A larger session is split into parts that are
+            scored concurrently, none of them larger than a request may be. None never splits a session.
+        arms: the file of an experiment's arms. It is read again when it changes; a damaged one changes nothing.
+
+    Raises:
+        ArmsError: the file of arms cannot be read.
+        ValueError: `max_rows` or `mini_batch` is below 1, `timeout_s` is not above 0, or there is both a version and a
+            label.
+
+    Example:
+        >>> with FeedRankerClient("localhost:8500", "feed", mini_batch=64) as client:  # doctest: +SKIP
+        ...     probabilities = client.score_features(features)  # {"click": float32 [candidates], ...}
+        ...     ranking = client.rank(features, alpha=0.4, lambda_=0.1, weights={"comment": 8.0})
+        ...     best = ranking.order[:10]
+    """
+
+    def __init__(
+        self,
+        target: str,
+        model: str,
+        timeout_s: float = 1.0,
+        version: int | None = None,
+        max_rows: int | None = None,
+        mini_batch: int | None = None,
+        arms: str | Path | None = None,
+        label: str | None = None,
+    ) -> None:
+        for name, least in (("max_rows", max_rows), ("mini_batch", mini_batch)):
+            if least is not None and least < 1:
+                raise ValueError(f"{name}: at least 1, got {least}")
+        if not timeout_s > 0:
+            raise ValueError(f"timeout_s: above 0, got {timeout_s}")
+        if version is not None and label is not None:
+            raise ValueError("version, label: give one of them")
+        self._target, self._model, self._version, self._label = target, model, version, label
+        self._timeout_s, self._max_rows, self._mini_batch = timeout_s, max_rows, mini_batch
+        self._arms = None if arms is None else ServedArms(Path(arms))
+        limits = [("grpc.max_receive_message_length", _MOST_BYTES), ("grpc.max_send_message_length", _MOST_BYTES)]
+        self._channel = grpc.insecure_channel(target, options=limits)
+        self._predict = self._channel.unary_unary(
+            messages.PREDICT,
+            request_serializer=messages.PredictRequest.SerializeToString,
+            response_deserializer=messages.PredictResponse.FromString,
+        )
+        self._get_metadata = self._channel.unary_unary(
+            messages.GET_MODEL_METADATA,
+            request_serializer=messages.GetModelMetadataRequest.SerializeToString,
+            response_deserializer=messages.GetModelMetadataResponse.FromString,
+        )
+        self._known: Signatures | None = None
+        # Reading a signature takes as long as building a request, so each is read once.
+        self._forms: dict[str, dict[str, TensorForm]] = {}
+        self._most: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._channel.close()
+
+    def score_examples(self, examples: Sequence[bytes]) -> Scores:
+        """Objective → probability [candidates], from serialised tf.Examples with raw features."""
+        return self.predict("serving_default", {EXAMPLES: examples})
+
+    def score_features(self, features: Mapping[str, Any]) -> Scores:
+        """Objective → probability [candidates], from raw features: one array each, NaN and "" where missing."""
+        return self.predict("score_features", features)
+
+    def score_leaves(self, inputs: Mapping[str, Any]) -> Scores:
+        """Objective → probability [candidates], from `leaves` [candidates, trees] and the towers' dense inputs."""
+        return self.predict("score_leaves", inputs)
+
+    def rank(
+        self,
+        features: Mapping[str, Any],
+        alpha: float | None = None,
+        lambda_: float | None = None,
+        weights: Mapping[str, float] = MappingProxyType({}),
+        viewer: str | None = None,
+    ) -> Ranking:
+        """Ranks a session's candidates by `alpha * f_p + (1 - alpha) * f_a + lambda * f_o`.
+
+        Args:
+            features: as for `score_features`, for all candidates of the session.
+            alpha: weight of passive consumption, from 0 to 1; active consumption has weight 1 - alpha. None uses the
+                value of the model's config.
+            lambda_: weight of the other objectives; None uses the value of the model's config.
+            weights: objective → its weight in this request; the other objectives keep the config's weights.
+            viewer: the viewer's id, as in the feed log. The viewer's arm gives the trade-off, and is the same for every
+                request while the file of arms stays as it is. None: the request is not part of the experiment.
+
+        Raises:
+            ValueError: a viewer is named without arms, or together with a trade-off.
+            InvalidRequestError: an input is missing, or does not match the model's signature.
+            ServingError: the server did not answer in time, or answered with an error.
+        """
+        arm = None
+        if viewer is not None:
+            if alpha is not None or lambda_ is not None or weights:
+                raise ValueError("viewer: the viewer's arm gives the trade-off; leave alpha, lambda_ and weights out")
+            arm = self._draw(viewer, features)
+            alpha, lambda_, weights = arm.alpha, arm.lambda_, arm.weights
+        trade_off = {name: value for name, value in ((ALPHA, alpha), (LAMBDA, lambda_)) if value is not None}
+        if not weights:
+            ranked, version = self._call("rank", {**features, **trade_off})
+        else:
+            own = {f"{WEIGHT}{objective}": weight for objective, weight in weights.items()}
+            ranked, version = self._call("rank_weighted", {**features, **trade_off, **own})
+        ranking = Ranking(ranked["score"], ranked["order"], version=version)
+        return ranking if arm is None else replace(ranking, arm=arm.id, arm_propensity=arm.share)
+
+    def predict(self, signature: str, inputs: Mapping[str, Any]) -> Scores:
+        """Outputs of a signature that scores each candidate independently, split into mini-batches if configured.
+
+        Raises:
+            InvalidRequestError: an input is missing, or does not match the signature.
+            ServingError: the server did not answer in time, or answered with an error.
+        """
+        arrays = self._checked(signature, inputs, split=self._mini_batch is not None)
+        rows = len(next(iter(arrays.values())))
+        step = min(self._mini_batch or rows, self._max_rows_of(signature))
+        calls = [
+            self._start(signature, {name: array[begin : begin + step] for name, array in arrays.items()})
+            for begin in range(0, rows, step)
+        ]
+        parts = [self._finish(call)[0] for call in calls]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def features(self, rows: Mapping[str, Sequence[Any]], signature: str = "rank") -> dict[str, Any]:
+        """The inputs of a signature among the columns of a table, such as rows of the feed log.
+
+        Columns that are no inputs are left out. None, a table's null, becomes the missing value of its kind: NaN, "" or
+        an empty list.
+
+        Args:
+            rows: column → values, one per candidate: `table.to_pydict()` of pyarrow, `frame.to_dict("list")` of pandas.
+            signature: whose inputs to take.
+
+        Raises:
+            InvalidRequestError: the model has no such signature.
+            ServingError: the signatures are not known yet, and the server did not answer.
+        """
+        forms = self._forms_of(signature)
+        return {name: _filled(rows[name], form) for name, form in forms.items() if name in rows and form.shape}
+
+    def request(self, signature: str, inputs: Mapping[str, Any]) -> Any:
+        """The request of a signature as one PredictRequest, checked; it is not sent.
+
+        Raises:
+            InvalidRequestError: an input is missing, or does not match the signature.
+            ServingError: the signatures are not known yet, and the server did not answer.
+        """
+        return predict_request(self._model, signature, self._checked(signature, inputs), self._version, self._label)
+
+    def signatures(self) -> Signatures:
+        """The model's signatures; requested only once.
+
+        Raises:
+            ServingError: the server did not answer in time, or answered with an error.
+        """
+        if self._known is None:
+            request = messages.GetModelMetadataRequest(metadata_field=[_SIGNATURE_DEF])
+            set_model(request.model_spec, self._model, self._version, self._label)
+            try:
+                response = self._get_metadata(request, timeout=self._timeout_s)
+            except grpc.RpcError as error:
+                raise self._explained(error) from error
+            found = messages.SignatureDefMap()
+            response.metadata[_SIGNATURE_DEF].Unpack(found)
+            self._known = {name: s for name, s in found.signature_def.items() if not name.startswith("__")}
+        return self._known
+
+    def _draw(self, viewer: str, features: Mapping[str, Any]) -> Arm:
+        if self._arms is None:
+            raise ValueError("viewer: the client has no file of arms; name it with FeedRankerClient(arms=…)")
+        arms = self._arms.current()
+        cohort = None
+        if arms.by_input is not None:
+            values = np.asarray(features.get(arms.by_input, [""])).ravel().tolist()
+            texts = {value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values}
+            if len(texts) > 1:
+                raise InvalidRequestError(
+                    f"{arms.by_input}: the arms are by this feature, so all candidates of a session need the same value"
+                )
+            cohort = next(iter(texts), None)
+        return arms.draw(str(viewer), cohort)
+
+    def _max_rows_of(self, signature: str) -> int:
+        if signature not in self._most:
+            self._most[signature] = max_rows_of(find_signature(self.signatures(), signature), self._max_rows)
+        return self._most[signature]
+
+    def _forms_of(self, signature: str) -> dict[str, TensorForm]:
+        if signature not in self._forms:
+            self._forms[signature] = inputs_of(find_signature(self.signatures(), signature))
+        return self._forms[signature]
+
+    def _checked(self, signature: str, inputs: Mapping[str, Any], split: bool = False) -> Arrays:
+        definition = find_signature(self.signatures(), signature)
+        forms = self._forms_of(signature)
+        check_names(definition, inputs, forms)
+        arrays = {name: as_array(name, values, forms[name]) for name, values in inputs.items()}
+        most = None if split else self._max_rows_of(signature)
+        check_forms(definition, {name: form_of(array) for name, array in arrays.items()}, most, forms)
+        check_values(arrays)
+        return arrays
+
+    def _call(self, signature: str, inputs: Mapping[str, Any]) -> tuple[dict[str, NDArray[Any]], int | None]:
+        return self._finish(self._start(signature, self._checked(signature, inputs)))
+
+    def _start(self, signature: str, arrays: Arrays) -> Any:
+        request = predict_request(self._model, signature, arrays, self._version, self._label)
+        return self._predict.future(request, timeout=self._timeout_s)
+
+    def _finish(self, call: Any) -> tuple[dict[str, NDArray[Any]], int | None]:
+        """The outputs, and the version of the model that answered."""
+        try:
+            response = call.result()
+        except grpc.RpcError as error:
+            raise self._explained(error) from error
+        spec = response.model_spec
+        outputs = {name: array_of(proto) for name, proto in response.outputs.items()}
+        return outputs, spec.version.value if spec.HasField("version") else None
+
+    def _explained(self, error: Any) -> Exception:
+        code, details = error.code(), error.details()
+        if code in _REFUSED:
+            return InvalidRequestError(details)
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return ServingError(f"{self._target}: no answer within {self._timeout_s:g} s")
+        if code is grpc.StatusCode.UNAVAILABLE:
+            return ServingError(f"{self._target}: no server answers there: {details}")
+        return ServingError(f"{self._target}: {code.name}: {details}")
+
+
+def _filled(values: Sequence[Any], form: TensorForm) -> list[Any]:
+    """A column's values, with the missing value of the input's kind in place of None."""
+    texts = form.dtype.is_text
+    inner: Any = "" if texts else math.nan
+    if len(form.shape) == 1:
+        return [inner if value is None else value for value in values]
+    rows: list[Any] = []
+    for value in values:
+        # A list of numbers, a dense embedding, has no missing value: None stays, and the request is refused by name.
+        row = [] if value is None and texts else value
+        rows.append([inner if part is None else part for part in row] if texts else row)
+    return rows
