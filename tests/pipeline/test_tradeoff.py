@@ -67,10 +67,8 @@ def show(state: Path, log: Path, number: int, change: Callable[[pa.RecordBatch],
     batches: list[pa.RecordBatch] = []
     for candidates in Simulator(PARAMETERS).sessions(number):
         viewers = [arms.draw(viewer) for viewer in candidates.table["viewer_id"].to_pylist()]
-        coefficients = np.stack(
-            [Setting(arm.alpha, arm.lambda_, dict(arm.weights)).coefficients(CONFIG.objectives) for arm in viewers],
-            axis=1,
-        )
+        settings = [Setting(arm.alpha, arm.lambda_, dict(arm.weights)) for arm in viewers]
+        coefficients = np.stack([setting.coefficients(CONFIG.objectives) for setting in settings], axis=1)
         truth = candidates.expectations().tastes_averaged_out
         order = candidates.best_first((coefficients * truth).sum(axis=0))
         shown = candidates.show(order).log
