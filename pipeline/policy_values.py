@@ -130,6 +130,6 @@ def _parts(
                 "position": read_numbers(batch, position),
                 "randomised": randomised,
                 "propensity": read_numbers(batch, exploration.propensity),
-                "labels": np.stack([labels[name] for name in config.objective_names]).astype(np.float64),
+                "labels": np.nan_to_num(labels),
                 "probabilities": score(known) if len(known) else np.empty((len(labels), 0)),
             }

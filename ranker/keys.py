@@ -11,7 +11,8 @@ NUMERIC = (
     names.NUMERIC
 )  # float32 [batch, numeric features], standardised and bounded; 0 where missing; absent where none
 CATEGORICAL = names.CATEGORICAL  # int64 [batch, categorical features], codes; absent where the towers read none
-LABELS = names.LABELS  # float32 [batch, objectives], in the order of the config
+LABELS = names.LABELS  # float32 [batch, objectives], in the order of the config; NaN where not observed
+ROW_WEIGHT = names.ROW_WEIGHT  # float32 [batch, 1], the weight in training; absent where every impression weighs 1
 VIEWER_BUCKET = names.VIEWER_BUCKET  # int64 [batch, 1], a hash of the viewer in [0, VIEWER_BUCKETS)
 VIEWER_BUCKETS = 1000
 CALIBRATION_KEY = names.CALIBRATION_KEY  # int64 [batch, 1], the value's code; absent if calibration has no key
@@ -23,8 +24,9 @@ RANDOM_SESSION = names.RANDOM_SESSION  # int64 [batch, 1], a hash of the session
 # Written by LeafEncoder in place of FOREST_FEATURES.
 LEAVES = names.LEAVES  # bytes [batch, 1]: one little-endian uint16 (uint32 above 65,536 leaves) per tree
 
-# Added to a batch of training rows where the config drops negatives.
+# Added to a batch of training rows where labels are not observed, impressions are weighted, or negatives are dropped.
 LOSS_WEIGHTS = names.LOSS_WEIGHTS  # float32 [batch, objectives], the weight of each cross entropy; 1 on average
+# Added where the config drops negatives.
 LOGIT_OFFSET = names.LOGIT_OFFSET  # float32 [batch, objectives], what dropping negatives adds to the log-odds
 
 # Added where the config has an examination model.

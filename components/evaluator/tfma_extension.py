@@ -50,7 +50,7 @@ def impressions_extractor(settings: EvaluationSpec) -> extractor.Extractor:
         return {
             constants.INPUT_KEY: raw.flatten().to_numpy(zero_copy_only=False),
             constants.FEATURES_KEY: {name: read_strings(batch, name) for name in names},
-            constants.LABELS_KEY: read_labels(batch, settings.objectives),
+            constants.LABELS_KEY: dict(zip(settings.objectives, read_labels(batch, settings.objectives), strict=True)),
         }
 
     return extractor.Extractor("ExtractImpressions", "ReadColumns" >> beam.Map(extract))
@@ -78,7 +78,7 @@ class AccumulateFn(beam.CombineFn):
         """Adds one batch."""
         settings = self._settings
         features = extracts[constants.FEATURES_KEY]
-        labels = np.stack([extracts[constants.LABELS_KEY][name] for name in settings.objectives]) == 1
+        labels = np.stack([extracts[constants.LABELS_KEY][name] for name in settings.objectives])
         accumulator.add(
             labels,
             stack_predictions(extracts[constants.PREDICTIONS_KEY], settings, labels.shape[1]),

@@ -19,8 +19,8 @@ from ranker.files import write_text
 from ranker.forest.distribute import train_forest_on_dask
 from ranker.forest.model import Forest
 from ranker.forest.refresh import refreshed
-from ranker.forest.rows import forest_rows
-from ranker.forest.train import ForestBatch, train_forest
+from ranker.forest.rows import weighted_forest_rows
+from ranker.forest.train import WeightedForestBatch, train_forest
 from ranker.forest.traverse import Traversal
 from ranker.registry.layout import FOREST
 from ranker.storage import join
@@ -48,7 +48,7 @@ class Executor(base_executor.BaseExecutor):
         start, state = start_of(input_dict)
         files = example_files(artifact_utils.get_split_uri(input_dict["transformed_examples"], "train"))
         config = from_json(ForestConfig, exec_properties["config"])
-        read = partial(forest_rows, files, len(feature_names), len(objective_names))
+        read = partial(weighted_forest_rows, files, len(feature_names), len(objective_names))
         if start.is_cold:
             if config.dask:
                 forest, curve = train_forest_on_dask(read, config, config.dask, feature_names, objective_names)
@@ -74,6 +74,7 @@ class Executor(base_executor.BaseExecutor):
         artifact.set_string_custom_property("fingerprint", forest.fingerprint)
 
 
-def _refreshed(forest: Forest, batches: Iterable[ForestBatch], learning_rate: float) -> Forest:
+def _refreshed(forest: Forest, batches: Iterable[WeightedForestBatch], learning_rate: float) -> Forest:
     traversal = Traversal(forest)
-    return refreshed(forest, ((traversal(features), labels) for features, labels, _ in batches), learning_rate)
+    rows = ((traversal(features), labels, weights) for features, labels, _, weights in batches)
+    return refreshed(forest, rows, learning_rate)

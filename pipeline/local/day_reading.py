@@ -83,7 +83,7 @@ def score_day(
         labels = read_labels(batch, config.objective_names)
         scored = score(batch)
         accumulator.add(
-            np.stack([labels[name] for name in config.objective_names]) == 1,
+            labels,
             scored.probabilities[np.newaxis],
             viewer_groups(read_strings(batch, config.example_keys.viewer)),
             session_hashes(read_strings(batch, config.example_keys.session)),

@@ -18,6 +18,7 @@ NUMERIC = "numeric"
 CATEGORICAL = "categorical"
 LABELS = "labels"
 VIEWER_BUCKET = "viewer_bucket"
+ROW_WEIGHT = "row_weight"
 CALIBRATION_KEY = "calibration_key"
 EXPOSURE_VALUES = "exposure_values"
 EXAMINED_BY = "examined_by"
@@ -41,7 +42,8 @@ RAW_RECORD = "__raw_record__"
 RESERVED: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(
-            (FOREST_FEATURES, NUMERIC, CATEGORICAL, LABELS, VIEWER_BUCKET, CALIBRATION_KEY), "an output of Transform"
+            (FOREST_FEATURES, NUMERIC, CATEGORICAL, LABELS, VIEWER_BUCKET, ROW_WEIGHT, CALIBRATION_KEY),
+            "an output of Transform",
         ),
         **dict.fromkeys((EXPOSURE_VALUES, EXAMINED_BY, RANDOM_SESSION), "an output of Transform"),
         LEAVES: "the output of LeafEncoder",

@@ -41,10 +41,12 @@ class SliceSums:
     Attributes:
         impressions: the sums over impressions, by model and objective.
         sessions: the sums over sessions by model; empty if no impression has a session.
+        total: number of impressions, whether their outcomes were observed or not.
     """
 
     impressions: dict[str, dict[str, Sums]]
     sessions: dict[str, SessionSums]
+    total: int
 
 
 class Accumulator:
@@ -96,10 +98,11 @@ class Accumulator:
         self._fine = CellTable(2)  # impressions, sum of predictions
         self._grouped = CellTable(1)  # impressions
         self._moments = CellTable(2)  # sum of predictions, sum of log losses
+        self._totals = CellTable(1)  # impressions of the slice
 
     def add(
         self,
-        labels: npt.NDArray[np.bool_],
+        labels: npt.NDArray[np.bool_] | npt.NDArray[np.floating],
         predictions: Floats,
         groups: Ints,
         sessions: Hashes,
@@ -112,7 +115,8 @@ class Accumulator:
         session metrics of the model skip the impression.
 
         Args:
-            labels: [objectives, batch].
+            labels: [objectives, batch]; as floats 0, 1, or NaN where an outcome was not observed. No metric of an
+                objective counts an impression without its outcome; in utilities, such an outcome adds nothing.
             predictions: [models, objectives, batch].
             groups: viewer group of each impression, [batch].
             sessions: `session_hashes` of the impressions, [batch].
@@ -125,10 +129,12 @@ class Accumulator:
         valid = (predictions >= 0.0) & (predictions <= 1.0)
         self.invalid += rows - valid.sum(axis=2)
         self.impressions += rows
+        observed = ~np.isnan(labels)
+        positive: npt.NDArray[np.bool_] = labels == 1
         # One entry per model, objective and impression; `pair` numbers models × objectives.
-        pair, row = np.nonzero(valid.reshape(self._pairs, rows))
+        pair, row = np.nonzero((valid & observed).reshape(self._pairs, rows))
         probability = predictions.reshape(self._pairs, rows)[pair, row]
-        outcome = labels[pair % len(self.objectives), row].astype(np.int64)
+        outcome = positive[pair % len(self.objectives), row].astype(np.int64)
         fine = buckets.fine_bucket(probability)
         clipped = np.clip(probability, LOG_LOSS_FLOOR, 1.0 - LOG_LOSS_FLOOR)
         log_loss = -np.log(np.where(outcome == 1, clipped, 1.0 - clipped))
@@ -136,6 +142,7 @@ class Accumulator:
         one = np.ones_like(probability)
         memberships = self.index.memberships(columns, rows)
         for membership in memberships:
+            self._totals.add(membership, np.ones((rows, 1)))
             cell = membership[row] * self._pairs + pair
             self._fine.add((cell * 2 + outcome) * FINE_BUCKETS + fine, np.stack([one, probability], axis=1))
             grouped = cell * VIEWER_GROUPS + group
@@ -145,7 +152,7 @@ class Accumulator:
         for spec, membership in zip(self._kept_specs(), memberships[1:], strict=True):
             numbers[spec] = membership
         relevance = predictions if examination is None else predictions / examination[:, np.newaxis]
-        self._rows.add(sessions, groups, labels, np.where(valid, relevance, np.nan), numbers)
+        self._rows.add(sessions, groups, positive, np.where(valid, relevance, np.nan), numbers, observed)
 
     def merge(self, other: "Accumulator") -> None:
         """Adds the sums of another accumulator of the same models, objectives and slices.
@@ -196,7 +203,8 @@ class Accumulator:
                 _dense(keys, values, numbers[key] * stride, stride)
                 for (keys, values), stride in zip(cells, strides, strict=True)
             ]
-            yield key, SliceSums(self._by_name(*dense), sessions.get(numbers[key], {}))
+            *by_outcome, total = dense
+            yield key, SliceSums(self._by_name(*by_outcome), sessions.get(numbers[key], {}), int(total.sum()))
 
     def _closed_sums(self) -> dict[int, dict[str, SessionSums]]:
         if self._session_sums is None:
@@ -233,15 +241,16 @@ class Accumulator:
             for m, model in enumerate(self.models)
         }
 
-    def _tables(self) -> tuple[CellTable, CellTable, CellTable]:
-        return self._fine, self._grouped, self._moments
+    def _tables(self) -> tuple[CellTable, CellTable, CellTable, CellTable]:
+        return self._fine, self._grouped, self._moments, self._totals
 
-    def _strides(self) -> tuple[int, int, int]:
+    def _strides(self) -> tuple[int, int, int, int]:
         """Keys per slice of each table."""
         return (
             self._pairs * 2 * FINE_BUCKETS,
             self._pairs * VIEWER_GROUPS * 2 * COARSE_BUCKETS,
             self._pairs * VIEWER_GROUPS,
+            1,
         )
 
 

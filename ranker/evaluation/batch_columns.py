@@ -10,20 +10,20 @@ import pyarrow.compute as pc
 Objects = npt.NDArray[np.object_]
 
 
-def read_labels(batch: pa.RecordBatch, objectives: Sequence[str]) -> dict[str, npt.NDArray[np.int64]]:
-    """The labels of each objective, int64 [batch].
+def read_labels(batch: pa.RecordBatch, objectives: Sequence[str]) -> npt.NDArray[np.float64]:
+    """The labels, [objectives, batch]: 0 or 1, NaN where an outcome was not observed.
 
     Raises:
-        ValueError: a row does not have exactly one 0 or 1 for an objective.
+        ValueError: a row has another value for an objective, or several.
     """
-    labels = {}
-    for name in objectives:
+    labels = np.full((len(objectives), batch.num_rows), np.nan)
+    for found, name in zip(labels, objectives, strict=True):
         column = _column(batch, name)
+        sizes = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
         values = column.flatten().to_numpy(zero_copy_only=False)
-        single = pc.all(pc.equal(pc.list_value_length(column), 1), skip_nulls=False, min_count=0).as_py()
-        if not single or not np.isin(values, (0, 1)).all():
-            raise ValueError(f"label column {name!r}: every impression needs exactly one 0 or 1")
-        labels[name] = values
+        if sizes.max(initial=0) > 1 or not np.isin(values, (0, 1)).all():
+            raise ValueError(f"label column {name!r}: an impression has one 0 or 1, or nothing if it was not observed")
+        found[sizes == 1] = values
     return labels
 
 

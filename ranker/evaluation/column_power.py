@@ -38,10 +38,23 @@ class Outcomes:
     Attributes:
         labels: bool [rows, objectives].
         viewers: int64 [rows], a hash of the viewer in any range of at least a few hundred values.
+        observed: bool [rows, objectives], whether each outcome was observed; None if all were.
     """
 
     labels: npt.NDArray[np.bool_]
     viewers: Ints
+    observed: npt.NDArray[np.bool_] | None = None
+
+    @staticmethod
+    def of(labels: npt.NDArray[np.floating], viewers: Ints) -> "Outcomes":
+        """From labels 0 and 1, NaN where not observed, [rows, objectives]."""
+        observed = ~np.isnan(labels)
+        return Outcomes(labels > 0.0, viewers, None if observed.all() else observed)
+
+    def of_objective(self, objective: int) -> tuple[npt.NDArray[np.bool_], "Outcomes"]:
+        """The rows with the objective's outcome, bool [rows], and the outcomes of that objective in them."""
+        rows = np.ones(len(self.labels), bool) if self.observed is None else self.observed[:, objective]
+        return rows, Outcomes(self.labels[rows][:, [objective]], self.viewers[rows])
 
     @property
     def groups(self) -> Ints:
@@ -73,8 +86,11 @@ def column_powers(inputs: npt.NDArray[np.float32], outcomes: Outcomes) -> list[C
 
     Args:
         inputs: [rows, inputs], what models read of the column; NaN where missing.
-        outcomes: of the same impressions.
+        outcomes: of the same impressions. An objective is looked at in those with its outcome.
     """
+    if outcomes.observed is not None:
+        of_each = (outcomes.of_objective(objective) for objective in range(outcomes.labels.shape[1]))
+        return [power for rows, own in of_each for power in column_powers(inputs[rows], own)]
     if inputs.shape[1] == 1:
         codes, size = _codes(inputs[:, 0], outcomes.labels)
         scored = ((codes, size) for _ in range(outcomes.labels.shape[1]))

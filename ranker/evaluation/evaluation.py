@@ -141,11 +141,13 @@ class SliceEvaluation:
         slice: the value of each column that defines it.
         objectives: by objective.
         utility: of the sessions' impressions that belong to the slice, ranked by the utility.
+        total: impressions of the slice, whether their outcomes were observed or not; None where all were.
     """
 
     slice: dict[str, str]
     objectives: dict[str, ObjectiveEvaluation]
     utility: UtilityEvaluation
+    total: int | None = None
 
     @property
     def name(self) -> str:
@@ -155,7 +157,7 @@ class SliceEvaluation:
     @property
     def impressions(self) -> int:
         """Impressions of the slice."""
-        return _impressions(self.objectives)
+        return _impressions(self.objectives, self.total)
 
 
 @dataclass(frozen=True)
@@ -227,6 +229,7 @@ class Evaluation:
     references: dict[str, References] = field(default_factory=dict)
     importance: Importance = field(default_factory=Importance)
     day: HeldOutDay = field(default_factory=HeldOutDay)
+    total: int | None = None
 
     @staticmethod
     def of(
@@ -260,13 +263,14 @@ class Evaluation:
             utility=overall.utility,
             sessions=sessions,
             slices=tuple(
-                SliceEvaluation(dict(metrics.key), _objectives(metrics), metrics.utility)
+                SliceEvaluation(dict(metrics.key), _objectives(metrics), metrics.utility, _with_gaps(metrics))
                 for metrics in slices
                 if metrics.key != OVERALL
             ),
             slices_dropped=tuple(slices_dropped),
             verdicts=tuple(v for v in verdicts if not v.slice or v.outcome == "failed" or v.refuses),
             slice_verdicts=dict(Counter(verdict.outcome for verdict in verdicts if verdict.slice)),
+            total=_with_gaps(overall),
         )
 
     def with_columns(
@@ -293,7 +297,12 @@ class Evaluation:
     @property
     def impressions(self) -> int:
         """Impressions evaluated."""
-        return _impressions(self.objectives)
+        return _impressions(self.objectives, self.total)
+
+    def observed(self, objective: str) -> float:
+        """The share of the impressions of which an objective's outcome was observed; NaN without impressions."""
+        impressions = self.impressions
+        return self.objectives[objective].candidate.impressions / impressions if impressions else math.nan
 
     @property
     def compared(self) -> bool:
@@ -415,6 +424,7 @@ class Evaluation:
             yield self.baseline.text
         for spec in self.slices_dropped:
             yield f"slices by {' × '.join(spec)} were left out: they have too many values"
+        yield from observed_notes({name: self.observed(name) for name in self.objectives})
         yield from session_notes(self.sessions.share, self.sessions.impressions_without)
 
 
@@ -438,8 +448,27 @@ def _objectives(metrics: SliceMetrics) -> dict[str, ObjectiveEvaluation]:
     }
 
 
-def _impressions(objectives: dict[str, ObjectiveEvaluation]) -> int:
+def _impressions(objectives: dict[str, ObjectiveEvaluation], total: int | None) -> int:
+    if total is not None:
+        return total
     return max((objective.candidate.impressions for objective in objectives.values()), default=0)
+
+
+def _with_gaps(metrics: SliceMetrics) -> int | None:
+    """The impressions of a slice if some outcome was not observed in some of them, else None."""
+    gaps = any(candidate.impressions != metrics.total for candidate in metrics.candidate.values())
+    return metrics.total if gaps else None
+
+
+def observed_notes(observed: Mapping[str, float]) -> Iterator[str]:
+    """One sentence on the objectives that were observed for some impressions only; none if all were.
+
+    Args:
+        observed: objective → share of the impressions of which the outcome was observed.
+    """
+    gaps = [f"{name} for {100 * share:.3g} %" for name, share in observed.items() if share < 1.0]
+    if gaps:
+        yield f"observed outcomes: {', '.join(gaps)} of the impressions; metrics leave out the others"
 
 
 def _with_interval(estimate: Estimate) -> str:

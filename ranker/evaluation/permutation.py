@@ -4,6 +4,7 @@ From Breiman, "Random forests" (2001). Columns that say nearly the same are shuf
 of them hardly misses the other.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -62,8 +63,9 @@ def permutation_importance(
     return tuple(found)
 
 
-def _label(feature: tf.train.Feature) -> bool:
-    return bool(feature.int64_list.value[:1] == [1])
+def _label(feature: tf.train.Feature) -> float:
+    """0 or 1, NaN where the outcome was not observed."""
+    return float(feature.int64_list.value[0]) if feature.int64_list.value else math.nan
 
 
 def _text(feature: tf.train.Feature) -> bytes:
@@ -87,20 +89,20 @@ def _parts(row: tf.train.Example, columns: Sequence[str]) -> dict[str, bytes]:
     return parts
 
 
-def _losses(
-    scores: Mapping[str, npt.NDArray[np.float32]], objectives: Sequence[str], labels: npt.NDArray[np.bool_]
-) -> Floats:
-    """The log loss of every impression, [objectives, rows]."""
+def _losses(scores: Mapping[str, npt.NDArray[np.float32]], objectives: Sequence[str], labels: Floats) -> Floats:
+    """The log loss of every impression, [objectives, rows]; that of an outcome that was not observed means nothing."""
     probability = np.stack([np.asarray(scores[name], np.float64).reshape(-1) for name in objectives])
     probability = probability.clip(LOG_LOSS_FLOOR, 1.0 - LOG_LOSS_FLOOR)
-    return -np.log(np.where(labels, probability, 1.0 - probability))
+    return -np.log(np.where(labels == 1, probability, 1.0 - probability))
 
 
-def _growth(before: Floats, after: Floats, labels: npt.NDArray[np.bool_], viewers: Ints, confidence: float) -> Estimate:
+def _growth(before: Floats, after: Floats, labels: Floats, viewers: Ints, confidence: float) -> Estimate:
     """The increase of normalized entropy, with the interval over viewers."""
+    observed = ~np.isnan(labels)
+    before, after, labels, viewers = before[observed], after[observed], labels[observed], viewers[observed]
     change, positives, impressions = (
         np.bincount(viewers, weights=values, minlength=VIEWER_GROUPS)
-        for values in (after - before, labels.astype(np.float64), np.ones(len(labels)))
+        for values in (after - before, labels, np.ones(len(labels)))
     )
     with_rarer = min(np.count_nonzero(positives), np.count_nonzero(impressions - positives))
     return difference_interval(

@@ -32,8 +32,8 @@ def reference_metrics(
 
     Args:
         forest: of the model.
-        batches: the rows of the held-out day: features float32 [rows, features], labels float32 [rows, objectives] and
-            viewer buckets int64 [rows].
+        batches: the rows of the held-out day: features float32 [rows, features], labels float32 [rows, objectives], NaN
+            where not observed, and viewer buckets int64 [rows].
         base_rates: the share of positives in training, by objective; an objective may be missing.
         objectives: their names, in the order of the labels.
         confidence: level of the intervals.
@@ -49,7 +49,7 @@ def reference_metrics(
         if of_each:
             forest_alone = special.expit(forest.margins(traversal(features)).astype(np.float64)).T
         accumulator.add(
-            labels.T > 0.0,
+            labels.T,
             np.stack([forest_alone, np.broadcast_to(rates[:, np.newaxis], forest_alone.shape)]),
             buckets % VIEWER_GROUPS,
             session_hashes(np.full(rows, b"", object)),

@@ -7,7 +7,7 @@ import pandas as pd
 from ranker.evaluation.buckets import Floats, Ints
 
 MAX_ROWS = 1 << 21
-"""Impressions kept: beyond it, only a sample of complete sessions is. A row takes 9 bytes, one bit per objective, 4
+"""Impressions kept: beyond it, only a sample of complete sessions is. A row takes 9 bytes, two bits per objective, 4
 bytes per model and objective, and 4 bytes per kind of slice."""
 
 NO_SLICE = -1
@@ -61,6 +61,7 @@ class SessionRows:
                 ("session", np.uint64),
                 ("group", np.uint8),
                 ("labels", np.uint8, (-(-objectives // 8),)),
+                ("observed", np.uint8, (-(-objectives // 8),)),
                 ("scores", np.float32, (models, objectives)),
                 ("slices", np.int32, (specs,)),
             ]
@@ -75,7 +76,13 @@ class SessionRows:
         return float(0.5**self._halvings)
 
     def add(
-        self, sessions: Hashes, groups: Ints, labels: npt.NDArray[np.bool_], predictions: Floats, slices: Ints
+        self,
+        sessions: Hashes,
+        groups: Ints,
+        labels: npt.NDArray[np.bool_],
+        predictions: Floats,
+        slices: Ints,
+        observed: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         """Adds a batch. An impression without a session is counted and left out.
 
@@ -85,13 +92,16 @@ class SessionRows:
             labels: [objectives, batch].
             predictions: [models, objectives, batch]; NaN where a model predicted no probability.
             slices: slice number of each impression by kind of slice, [specs, batch].
+            observed: whether each outcome was observed, [objectives, batch]; None if all were.
         """
+        observed = np.ones_like(labels) if observed is None else observed
         self.without_session += int(np.count_nonzero(sessions == NO_SESSION))
         kept = np.flatnonzero(self._is_kept(sessions))
         chunk = np.empty(len(kept), self._row)
         chunk["session"] = sessions[kept]
         chunk["group"] = groups[kept]
         chunk["labels"] = np.packbits(labels[:, kept], axis=0).T
+        chunk["observed"] = np.packbits(observed[:, kept], axis=0).T
         chunk["scores"] = np.moveaxis(predictions[:, :, kept], -1, 0)
         chunk["slices"] = slices[:, kept].T
         self._append(chunk)
@@ -127,9 +137,12 @@ class SessionRows:
         return self._column("group").astype(np.int64)
 
     def labels(self) -> npt.NDArray[np.bool_]:
-        """[objectives, rows]."""
-        bits = np.unpackbits(self._column("labels"), axis=1, count=self._objectives)
-        return np.ascontiguousarray(bits.T).astype(np.bool_)
+        """[objectives, rows]; False where the outcome was not observed."""
+        return self._bits("labels")
+
+    def observed(self) -> npt.NDArray[np.bool_]:
+        """Whether each outcome was observed, [objectives, rows]."""
+        return self._bits("observed")
 
     def scores(self, model: int) -> npt.NDArray[np.float32]:
         """The predictions of one model, [objectives, rows]."""
@@ -138,6 +151,10 @@ class SessionRows:
     def slices(self, spec: int) -> Ints:
         """The slice number of each row for one kind of slice, [rows]."""
         return self._column("slices")[:, spec].astype(np.int64)
+
+    def _bits(self, name: str) -> npt.NDArray[np.bool_]:
+        bits = np.unpackbits(self._column(name), axis=1, count=self._objectives)
+        return np.ascontiguousarray(bits.T).astype(np.bool_)
 
     def _append(self, chunk: np.ndarray) -> None:
         self._chunks.append(chunk)

@@ -103,6 +103,9 @@ def session_sums(
     On a slice, a session is its impressions that belong to the slice: they are ranked among themselves. A session
     whose impressions name several viewers counts for one of them.
 
+    The pairs and the NDCG of an objective are those of the impressions with an observed outcome. In the utility, an
+    outcome that was not observed adds nothing.
+
     A model that predicts no probability at all for an objective lacks it: its utility is that of the other objectives.
 
     Args:
@@ -115,7 +118,7 @@ def session_sums(
     if len(rows) == 0:
         return {}
     _, session = np.unique(rows.sessions(), return_inverse=True)
-    everything = _Impressions(session.astype(np.int64), rows.groups(), rows.labels())
+    everything = _Impressions(session.astype(np.int64), rows.groups(), rows.labels(), rows.observed())
     memberships = [np.zeros(len(rows), np.int64), *(rows.slices(spec) for spec in specs)]
     found: dict[int, dict[str, SessionSums]] = {}
     for m, model in enumerate(models):
@@ -133,11 +136,12 @@ def session_sums(
 
 @dataclass(frozen=True)
 class _Impressions:
-    """session [rows], viewer group [rows], labels [objectives, rows]."""
+    """session [rows], viewer group [rows], labels [objectives, rows] and whether they were observed."""
 
     session: Ints
     group: Ints
     labels: npt.NDArray[np.bool_]
+    observed: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,7 @@ class _ScoredImpressions:
     session: Ints
     group: Ints
     by_objective: dict[str, _Ranks]
+    observed: dict[str, npt.NDArray[np.bool_]]
     by_utility: _Ranks
     k: int
 
@@ -179,6 +184,7 @@ class _ScoredImpressions:
             session=impressions.session[valid],
             group=impressions.group[valid],
             by_objective={names[o]: _Ranks.of(scores[o], labels[o]) for o in predicted.tolist()},
+            observed={names[o]: impressions.observed[o, valid] for o in predicted.tolist()},
             by_utility=_Ranks.of(predicted_utility, _weighted(weights, labels)),
             k=utility.k,
         )
@@ -188,19 +194,19 @@ class _ScoredImpressions:
         inside = np.flatnonzero(membership >= 0)
         if len(inside) == 0:
             return
-        keys = self.session[inside] * numbers + membership[inside]
-        distinct, segment = np.unique(keys, return_inverse=True)
         group = np.full(int(self.session.max()) + 1, VIEWER_GROUPS, np.int64)
         np.minimum.at(group, self.session, self.group)
-        segments = _Segments(
-            inside, segment.astype(np.int64), distinct % numbers * VIEWER_GROUPS + group[distinct // numbers], numbers
-        )
+        segments = self._segments(inside, membership, group, numbers)
         pairs: dict[str, Cells] = {}
         ndcg: dict[str, Cells] = {}
         for name, ranks in self.by_objective.items():
-            ranked = segments.ranked(ranks)
-            pairs[name] = segments.pairs(ranked)
-            ndcg[name] = segments.ndcg(ranked, segments.ideal(ranks), self.k)
+            observed = inside[self.observed[name][inside]]
+            of_objective = (
+                segments if len(observed) == len(inside) else self._segments(observed, membership, group, numbers)
+            )
+            ranked = of_objective.ranked(ranks)
+            pairs[name] = of_objective.pairs(ranked)
+            ndcg[name] = of_objective.ndcg(ranked, of_objective.ideal(ranks), self.k)
         ranked = segments.ranked(self.by_utility)
         top = ranking.discounted_gains(ranked, np.ones(self.k))
         top_utility = segments.mean(top, np.ones(len(top), np.bool_))
@@ -216,6 +222,13 @@ class _ScoredImpressions:
                     top_utility=MeanSums(**_of_slice(top_utility, number)),
                 ),
             )
+
+    def _segments(self, inside: Ints, membership: Ints, group: Ints, numbers: int) -> "_Segments":
+        """The segments of some rows; `group` is the viewer group of each session."""
+        keys = self.session[inside] * numbers + membership[inside]
+        distinct, segment = np.unique(keys, return_inverse=True)
+        cell = distinct % numbers * VIEWER_GROUPS + group[distinct // numbers]
+        return _Segments(inside, segment.astype(np.int64), cell, numbers)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class ObjectiveMetrics:
     """Metrics of one model for one objective on one slice; NaN if undefined.
 
     Attributes:
-        impressions: impressions scored.
+        impressions: impressions scored of which the outcome was observed.
         positives: impressions with the outcome.
         auc: area under the ROC curve.
         ranking: how the objective's probability ranks the impressions of each session.
@@ -139,6 +139,7 @@ class SliceMetrics:
         comparison: the candidate compared with the baseline; empty without one.
         curves: of each model, by objective.
         utility: of each model's ranking by the utility.
+        total: impressions of the slice, whether their outcomes were observed or not.
     """
 
     key: SliceKey
@@ -147,6 +148,7 @@ class SliceMetrics:
     comparison: dict[str, Comparison]
     curves: dict[Model, dict[str, Curves]]
     utility: UtilityEvaluation
+    total: int | None = None
 
 
 def summarize(
@@ -195,6 +197,7 @@ def summarize(
             },
             curves,
             _utility(sums.sessions, accumulator.utility, bool(baseline), confidence),
+            sums.total,
         )
 
 

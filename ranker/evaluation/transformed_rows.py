@@ -63,7 +63,7 @@ def read_rows(files: Mapping[str, int], features: Features, objectives: int) -> 
     return TransformedRows(
         _joined(batches, keys.FOREST_FEATURES),
         {name: _joined(batches, name) for name in sizes},
-        Outcomes(_joined(batches, keys.LABELS) > 0.0, _joined(batches, keys.VIEWER_BUCKET)),
+        Outcomes.of(_joined(batches, keys.LABELS), _joined(batches, keys.VIEWER_BUCKET)),
     )
 
 

@@ -14,7 +14,7 @@ from ranker.config.columns import Features
 from ranker.config.effects import Effects
 from ranker.effects.fingerprints import fingerprints
 from ranker.effects.inputs import EffectInputs, frequent_values, input_layout, principal_components
-from ranker.effects.rows import Rows, RowShape
+from ranker.effects.rows import UNOBSERVED, Rows, RowShape
 from ranker.effects.state import Basis
 from ranker.export.names import SCORE_WITHOUT_EFFECTS, SERVING_DEFAULT
 from ranker.export.raw_features import RawFeatures
@@ -156,7 +156,8 @@ class RowReader:
         return self.shape.rows(parsed["ids"], x, parsed["y"], offsets(examples)), parsed["time"]
 
     def _parsed(self, examples: tf.Tensor) -> Mapping[str, tf.Tensor]:
-        spec = {name: tf.io.FixedLenFeature([], tf.int64) for name in (*self._objectives, self._timestamp)}
+        spec = {name: tf.io.FixedLenFeature([], tf.int64, UNOBSERVED) for name in self._objectives}
+        spec[self._timestamp] = tf.io.FixedLenFeature([], tf.int64)
         columns = tf.io.parse_example(examples, spec)
         return {
             "ids": tf.stack([fingerprints(ids) for ids in self._raw.parse_ids(examples)], axis=1),

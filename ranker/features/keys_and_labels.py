@@ -9,6 +9,9 @@ from ranker.features import arrow, drafting
 from ranker.features.kind import ColumnKind
 from ranker.features.log_column import LogColumn
 
+NOT_OBSERVED = -1
+"""Stands for a label that was not observed, where a label is an integer."""
+
 
 class IdKind(ColumnKind):
     """The session, viewer or item of an impression."""
@@ -83,28 +86,42 @@ class TimestampKind(ColumnKind):
 
 
 class ObjectiveKind(ColumnKind):
-    """A yes/no outcome."""
+    """A yes/no outcome; null and NaN where it was not observed."""
 
     name = "objective"
-    accepted = "bool and any number type, with the values 0 and 1"
+    accepted = "bool and any number type, with the values 0 and 1, and null where it was not observed"
     schema_type = schema_pb2.INT
 
     @classmethod
     def accepts(cls, arrow_type: pa.DataType) -> bool:
-        """Numbers."""
-        return arrow.is_number(arrow_type)
+        """Numbers, or the null type of a column without a single value."""
+        return arrow.is_number(arrow_type) or pt.is_null(arrow_type)
 
     @classmethod
     def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
-        """Lists of int64; null and numbers other than 0 and 1 are bad values."""
+        """Lists of int64, null where the outcome was not observed; numbers other than 0 and 1 are bad values."""
         labels = arrow.floats(values)
-        good = (labels == 0) | (labels == 1)
-        arrow.check_all(good, lambda row: f"{arrow.shown(values, row)}; an objective is 0 or 1")
-        return arrow.singles(pa.array(labels.astype(np.int64)), np.ones(len(labels), bool))
+        observed = ~np.isnan(labels)
+        good = ~observed | (labels == 0) | (labels == 1)
+        arrow.check_all(
+            good, lambda row: f"{arrow.shown(values, row)}; an objective is 0 or 1, or null if not observed"
+        )
+        return arrow.singles(pa.array(labels[observed].astype(np.int64)), observed)
 
     @classmethod
     def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
-        """0 or 1 in every Example."""
-        feature = drafting.required(column, cls.schema_type)
+        """0 or 1 in every Example, or in some if the log has gaps."""
+        if 0.0 < seen.present < 1.0:
+            feature = drafting.optional(column, seen, cls.schema_type)
+            feature.value_count.max = 1
+        else:
+            feature = drafting.required(column, cls.schema_type)
         feature.int_domain.min, feature.int_domain.max = 0, 1
         return feature
+
+    @classmethod
+    def represent(cls, feature: schema_pb2.Feature, representation: schema_pb2.TensorRepresentation) -> None:
+        """Dense, `NOT_OBSERVED` where there is no value."""
+        representation.dense_tensor.column_name = feature.name
+        representation.dense_tensor.shape.dim.add(size=1)
+        representation.dense_tensor.default_value.int_value = NOT_OBSERVED

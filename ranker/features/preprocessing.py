@@ -19,6 +19,7 @@ from ranker.config.documents import from_json
 from ranker.config.examination import Examination
 from ranker.features.analysis import Analysis
 from ranker.features.exposure import exposure_values
+from ranker.features.keys_and_labels import NOT_OBSERVED
 from ranker.features.outputs import feature_outputs
 from ranker.features.tensors import RawColumns, Tensor
 from ranker.features.vocabularies import Vocabularies, tracked_table
@@ -57,8 +58,8 @@ def preprocessing_fn(
         outputs.pop(keys.CATEGORICAL, None)
     if examination:
         outputs.update(_for_examination(columns, features, custom_config))
-    labels = [columns.one(name, 0) for name in custom_config["objectives"]]
-    outputs[keys.LABELS] = tf.cast(tf.concat(labels, axis=1), tf.float32)
+    labels = tf.concat([columns.one(name, NOT_OBSERVED) for name in custom_config["objectives"]], axis=1)
+    outputs[keys.LABELS] = tf.where(labels == NOT_OBSERVED, float("nan"), tf.cast(labels, tf.float32))
     viewer = columns.one(from_json(Keys, custom_config["keys"]).viewer, "")
     outputs[keys.VIEWER_BUCKET] = tf.strings.to_hash_bucket_fast(viewer, keys.VIEWER_BUCKETS)
     return outputs

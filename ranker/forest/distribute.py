@@ -21,9 +21,9 @@ from ranker.config.forest import Forest as ForestConfig
 from ranker.forest.curve import TrainingCurve
 from ranker.forest.model import Forest
 from ranker.forest.together import OtherShareError
-from ranker.forest.train import ForestBatch, train_forest
+from ranker.forest.train import ForestBatch, WeightedForestBatch, train_forest
 
-ReadShare = Callable[[int, int], Iterable[ForestBatch]]
+ReadShare = Callable[[int, int], Iterable[ForestBatch | WeightedForestBatch]]
 
 _START_TIMEOUT_S = 120
 _LOG = logging.getLogger(__name__)

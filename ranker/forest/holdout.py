@@ -27,7 +27,7 @@ def bucket_counts(buckets: NDArray[np.int64], labels: NDArray[np.float32]) -> Co
 
     Args:
         buckets: viewer bucket of each row, [rows].
-        labels: 0 or 1, [rows, labels].
+        labels: 0 or 1, [rows, labels]; NaN where not observed, which is no positive.
     """
     positive = [np.bincount(buckets[column > 0], minlength=VIEWER_BUCKETS) for column in labels.T]
     return np.stack([np.bincount(buckets, minlength=VIEWER_BUCKETS), *positive])

@@ -24,9 +24,20 @@ from ranker.forest.traverse import Traversal
 LAMBDA = 1.0  # XGBoost's default L2 penalty, which `train` leaves as it is
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
+WeightedBatch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
-def refitted(forest: Forest, batches: Iterable[Batch], learning_rate: float, scratch: Path) -> Forest:
+def any_engagement(labels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Whether a row has any positive, [rows, 1]; NaN where no label is observed.
+
+    Args:
+        labels: 0 or 1, NaN where not observed, [rows, objectives].
+    """
+    most = np.where(np.isnan(labels), np.float32(-1.0), labels).max(axis=1, keepdims=True)
+    return np.where(most < 0, np.float32(np.nan), most)
+
+
+def refitted(forest: Forest, batches: Iterable[Batch | WeightedBatch], learning_rate: float, scratch: Path) -> Forest:
     """The forest with leaf values and covers from all rows; structure, leaf ids and fingerprint stay the same.
 
     In distributed training all processes call this at the same time, each with its share of the rows, and get the same
@@ -34,10 +45,11 @@ def refitted(forest: Forest, batches: Iterable[Batch], learning_rate: float, scr
 
     Args:
         forest: a forest trained with logistic loss.
-        batches: (features float32 [rows, features], labels float32 [rows, outputs] of 0 and 1); read once.
+        batches: (features float32 [rows, features], labels float32 [rows, outputs] of 0 and 1 with NaN where not
+            observed, and optionally weights float32 [rows]); read once.
         learning_rate: the shrinkage that the forest was grown with.
         scratch: folder for temporary files of one byte per row and tree, two where a tree has more than 256 leaves, and
-            nine bytes per row and output. The rows are read from there, one batch at a time, so memory does not grow
+            twelve bytes per row and output. The rows are read from there, one batch at a time, so memory does not grow
             with their number.
 
     Raises:
@@ -46,8 +58,9 @@ def refitted(forest: Forest, batches: Iterable[Batch], learning_rate: float, scr
     find_leaves = Traversal(forest)
     with tempfile.TemporaryFile(dir=scratch) as leaves, tempfile.TemporaryFile(dir=scratch) as margins:
         rows = _Rows(forest, leaves, margins)
-        for features, labels in batches:
-            rows.append(find_leaves(features), labels)
+        for batch in batches:
+            weights = batch[2] if len(batch) == 3 else np.ones(len(batch[1]), np.float32)
+            rows.append(find_leaves(batch[0]), batch[1], weights)
         if not rows.blocks:
             raise ValueError("forest: there are no rows to refit the leaf values on")
         return _refitted(forest, rows, learning_rate)
@@ -66,7 +79,7 @@ def _refitted(forest: Forest, rows: "_Rows", learning_rate: float) -> Forest:
                 of_before = value[forest.first_leaf[before] : forest.first_leaf[before + 1]]
                 _move(rows.leaf(block, before), of_before, margin)
                 rows.put_margin(block, output, margin)
-            _add_up(rows.leaf(block, tree), margin, rows.label(block, output), sums)
+            _add_up(rows.leaf(block, tree), margin, *rows.label(block, output), sums)
         sums = total(sums.reshape(-1)).reshape(sums.shape)
         value[begin:end] = -learning_rate * sums[0] / (sums[1] + LAMBDA)
         cover[begin:end] = sums[1]
@@ -81,7 +94,7 @@ class _Rows:
     Args:
         forest: the forest of the leaves.
         leaves: an empty binary file, open for reading and writing; gets, per block, leaf numbers within their tree
-            [trees, rows] and labels int8 [outputs, rows].
+            [trees, rows], labels int8 [outputs, rows], and weights float32 [outputs, rows], 0 where not observed.
         margins: another one; gets float64 [outputs, rows] per block.
     """
 
@@ -98,13 +111,15 @@ class _Rows:
         """The number of blocks."""
         return len(self._rows)
 
-    def append(self, leaves: Leaves, labels: NDArray[np.float32]) -> None:
-        """Adds a block: leaf ids [rows, trees], unique within the forest, and 0/1 labels [rows, outputs]."""
+    def append(self, leaves: Leaves, labels: NDArray[np.float32], weights: NDArray[np.float32]) -> None:
+        """Adds a block: leaf ids [rows, trees], unique within the forest, labels [rows, outputs] and weights [rows]."""
         self._rows.append(len(leaves))
         self._begins.append((self._leaves.seek(0, os.SEEK_END), self._margins.seek(0, os.SEEK_END)))
         within = (leaves - self._forest.first_leaf[:-1].astype(leaves.dtype)).astype(self._dtype)
         self._leaves.write(np.ascontiguousarray(within.T).tobytes())
-        self._leaves.write(np.ascontiguousarray(labels.T.astype(np.int8)).tobytes())
+        observed = ~np.isnan(labels)
+        self._leaves.write(np.ascontiguousarray(np.where(observed, labels, 0).T.astype(np.int8)).tobytes())
+        self._leaves.write(np.ascontiguousarray((observed * weights[:, None]).T.astype(np.float32)).tobytes())
         start = np.repeat(self._forest.base_margin.astype(np.float64)[:, None], len(leaves), axis=1)
         self._margins.write(start.tobytes())
 
@@ -113,11 +128,13 @@ class _Rows:
         rows, begin = self._rows[block], self._begins[block][0]
         return _column(self._leaves, begin + tree * rows * self._dtype.itemsize, rows, self._dtype)
 
-    def label(self, block: int, output: int) -> NDArray[np.int8]:
-        """Labels [rows]."""
+    def label(self, block: int, output: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+        """Labels and weights, [rows] each."""
         rows, begin = self._rows[block], self._begins[block][0]
         begin += self._forest.trees * rows * self._dtype.itemsize
-        return _column(self._leaves, begin + output * rows, rows, np.dtype(np.int8))
+        labels = _column(self._leaves, begin + output * rows, rows, np.dtype(np.int8))
+        begin += len(self._forest.base_margin) * rows + output * rows * 4
+        return labels, _column(self._leaves, begin, rows, np.dtype(np.float32))
 
     def margin(self, block: int, output: int) -> NDArray[np.float64]:
         """Log-odds [rows]; changes count only once `put_margin` has written them."""
@@ -138,12 +155,12 @@ def _column(file: IO[bytes], begin: int, rows: int, dtype: np.dtype[Any]) -> NDA
 
 
 @compiled
-def _add_up(leaf, margin, label, sums):  # type: ignore[no-untyped-def]
+def _add_up(leaf, margin, label, weight, sums):  # type: ignore[no-untyped-def]
     """Adds each row's gradient and hessian to those of its leaf; sums [2, leaves]."""
     for row in range(len(leaf)):
         probability = 1.0 / (1.0 + np.exp(-margin[row]))
-        sums[0, leaf[row]] += probability - label[row]
-        sums[1, leaf[row]] += probability * (1.0 - probability)
+        sums[0, leaf[row]] += weight[row] * (probability - label[row])
+        sums[1, leaf[row]] += weight[row] * (probability * (1.0 - probability))
 
 
 @compiled

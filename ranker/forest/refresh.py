@@ -16,14 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranker.forest.model import Forest, Leaves
-from ranker.forest.refit import LAMBDA, frozen
+from ranker.forest.refit import LAMBDA, any_engagement, frozen
 
 Batch = tuple[Leaves, NDArray[np.float32]]
+WeightedBatch = tuple[Leaves, NDArray[np.float32], NDArray[np.float32]]
 
 _CHUNK_ROWS = 1 << 16  # 130 MB of leaves for 1000 trees
 
 
-def refreshed(forest: Forest, batches: Iterable[Batch], learning_rate: float, chunk_rows: int = _CHUNK_ROWS) -> Forest:
+def refreshed(
+    forest: Forest,
+    batches: Iterable[Batch | WeightedBatch],
+    learning_rate: float,
+    chunk_rows: int = _CHUNK_ROWS,
+) -> Forest:
     """The forest with leaf values and covers that include new rows; structure, leaf ids and fingerprint stay the same.
 
     Tree by tree in boosting order, with the log-odds from the already updated trees before it:
@@ -34,8 +40,9 @@ def refreshed(forest: Forest, batches: Iterable[Batch], learning_rate: float, ch
 
     Args:
         forest: a forest as `train_forest` returns it.
-        batches: (leaf ids [rows, trees], labels float32 [rows, objectives] of 0 and 1); read once. With one output and
-            several objectives, the forest predicts their union (any engagement).
+        batches: (leaf ids [rows, trees], labels float32 [rows, objectives] of 0 and 1 with NaN where not observed, and
+            optionally weights float32 [rows]); read once. With one output and several objectives, the forest predicts
+            their union (any engagement).
         learning_rate: the shrinkage that the forest was grown with.
         chunk_rows: batches are joined until they have this many rows. One chunk per day predicts the next day slightly
             better than many chunks.
@@ -44,26 +51,34 @@ def refreshed(forest: Forest, batches: Iterable[Batch], learning_rate: float, ch
         ValueError: leaves or labels do not match the forest, or differ in length.
     """
     value, cover = forest.leaf_value.astype(np.float64), forest.leaf_cover.astype(np.float64)
-    checked = ((leaves, _targets(forest, leaves, labels)) for leaves, labels in batches)
-    for leaves, targets in _chunks(checked, chunk_rows):
-        _count_in(forest, value, cover, leaves, targets, learning_rate)
+    checked = (
+        (batch[0], _targets(forest, batch[0], batch[1]), batch[2] if len(batch) == 3 else _ones(len(batch[0])))
+        for batch in batches
+    )
+    for leaves, targets, weights in _chunks(checked, chunk_rows):
+        _count_in(forest, value, cover, leaves, targets, weights, learning_rate)
     return replace(forest, leaf_value=frozen(value), leaf_cover=frozen(cover))
 
 
-def _chunks(batches: Iterable[Batch], rows: int) -> Iterator[Batch]:
+def _ones(rows: int) -> NDArray[np.float32]:
+    return np.ones(rows, np.float32)
+
+
+def _chunks(batches: Iterable[WeightedBatch], rows: int) -> Iterator[WeightedBatch]:
     """The batches joined into chunks of at least `rows` rows; the last chunk may have fewer."""
-    waiting: list[Batch] = []
+    waiting: list[WeightedBatch] = []
     for batch in batches:
         waiting.append(batch)
-        if sum(len(labels) for _, labels in waiting) >= rows:
+        if sum(len(labels) for _, labels, _ in waiting) >= rows:
             yield _joined(waiting)
             waiting = []
     if waiting:
         yield _joined(waiting)
 
 
-def _joined(batches: list[Batch]) -> Batch:
-    return np.concatenate([leaves for leaves, _ in batches]), np.concatenate([labels for _, labels in batches])
+def _joined(batches: list[WeightedBatch]) -> WeightedBatch:
+    leaves, labels, weights = (np.concatenate(column) for column in zip(*batches, strict=True))
+    return leaves, labels, weights
 
 
 def _count_in(
@@ -72,17 +87,23 @@ def _count_in(
     cover: NDArray[np.float64],
     leaves: Leaves,
     targets: NDArray[np.float32],
+    weights: NDArray[np.float32],
     learning_rate: float,
 ) -> None:
     """Updates values and covers in place."""
     margins = np.repeat(forest.base_margin.astype(np.float64)[:, None], len(leaves), axis=1)
     by_tree = np.ascontiguousarray(leaves.T)
+    observed = ~np.isnan(targets)
+    # As in a new forest, the mean weight is 1.
+    counted = observed * (weights / max(float(weights.mean(dtype=np.float64)), 1e-30))[:, None].astype(np.float64)
+    targets = np.where(observed, targets, 0)
     for tree, output in enumerate(forest.tree_output):
         begin, end = forest.first_leaf[tree], forest.first_leaf[tree + 1]
         leaf = by_tree[tree].astype(np.int64) - begin
         probability = 1.0 / (1.0 + np.exp(-margins[output]))
-        gradient = np.bincount(leaf, probability - targets[:, output], end - begin)
-        hessian = np.bincount(leaf, probability * (1.0 - probability), end - begin)
+        weight = counted[:, output]
+        gradient = np.bincount(leaf, weight * (probability - targets[:, output]), end - begin)
+        hessian = np.bincount(leaf, weight * (probability * (1.0 - probability)), end - begin)
         of_tree = value[begin:end]
         # The formula above with G_old = -value (H_old + lambda) / learning_rate inserted: a leaf without new rows keeps
         # its value bit for bit.
@@ -100,7 +121,7 @@ def _targets(forest: Forest, leaves: Leaves, labels: NDArray[np.float32]) -> NDA
         )
     outputs = len(forest.base_margin)
     if outputs == 1:
-        return labels.max(axis=1, keepdims=True)
+        return any_engagement(labels)
     if labels.shape[1] != outputs:
         raise ValueError(f"forest: it predicts {outputs} objectives, but there are labels for {labels.shape[1]}")
     return labels

@@ -11,15 +11,16 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from ranker.forest.holdout import Buckets, bucket_counts
+from ranker.forest.masked import NOT_OBSERVED
 from ranker.keys import VIEWER_BUCKETS
 
 _READ_ROWS = 1 << 15
 
-Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
+Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
 class Spool:
-    """Features, labels and viewer buckets of any number of rows in one file of raw floats, 4 bytes each.
+    """Features, labels, weights and viewer buckets of any number of rows in one file of raw floats, 4 bytes each.
 
     Args:
         path: the file; an existing one is replaced.
@@ -30,10 +31,18 @@ class Spool:
     def __init__(self, path: Path, features: int, labels: int) -> None:
         self._path = path
         self._features = features
-        self._width = features + labels + 1
+        self._width = features + labels + 2
         self._file = path.open("wb")
         self.counts = np.zeros((1 + labels, VIEWER_BUCKETS), np.int64)
         """Rows and positives by viewer bucket, as `bucket_counts` returns them."""
+        self.observed = np.zeros((labels, VIEWER_BUCKETS), np.int64)
+        """Rows of which a label is observed, by viewer bucket."""
+        self.weight = 0.0
+        """The sum of the weights."""
+        self.weights_differ = False
+        """Whether any row has another weight than 1."""
+        self.scale = 1.0
+        """What weights are multiplied by when they are read."""
 
     def __enter__(self) -> Self:
         return self
@@ -44,10 +53,23 @@ class Spool:
         self._file.close()
         self._path.unlink()
 
-    def append(self, features: NDArray[np.float32], labels: NDArray[np.float32], buckets: NDArray[np.int64]) -> None:
-        """Adds rows: features [rows, features], 0/1 labels [rows, labels] and viewer buckets [rows]."""
-        self._file.write(np.concatenate([features, labels, buckets[:, None]], axis=1, dtype=np.float32).tobytes())
+    def append(
+        self,
+        features: NDArray[np.float32],
+        labels: NDArray[np.float32],
+        buckets: NDArray[np.int64],
+        weights: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Adds rows: features [rows, features], 0/1 labels [rows, labels], NaN where not observed, viewer buckets and
+        weights [rows]; without weights, each row weighs 1."""
+        weights = np.ones(len(buckets), np.float32) if weights is None else weights
+        rows = np.concatenate([features, labels, weights[:, None], buckets[:, None]], axis=1, dtype=np.float32)
+        self._file.write(rows.tobytes())
         self.counts += bucket_counts(buckets, labels)
+        self.weights_differ = self.weights_differ or bool((weights != 1.0).any())
+        self.weight += float(weights.sum(dtype=np.float64))
+        for observed, column in zip(self.observed, labels.T, strict=True):
+            observed += np.bincount(buckets[~np.isnan(column)], minlength=VIEWER_BUCKETS)
 
     def batches(self, batch_rows: int, chosen: Buckets) -> Iterator[Batch]:
         """The rows of some viewer buckets, in the order in which they were appended, `batch_rows` rows at a time."""
@@ -65,7 +87,7 @@ class Spool:
             yield self._split(np.concatenate(waiting))
 
     def _split(self, rows: NDArray[np.float32]) -> Batch:
-        return rows[:, : self._features], rows[:, self._features : -1]
+        return rows[:, : self._features], rows[:, self._features : -2], rows[:, -2] * np.float32(self.scale)
 
 
 @dataclass(frozen=True)
@@ -91,6 +113,12 @@ class SpooledRows:
         positives: NDArray[np.int64] = self.spool.counts[1:, self.buckets].sum(axis=1)
         return positives
 
+    @property
+    def observed(self) -> NDArray[np.int64]:
+        """Rows of which each label is observed, [labels]."""
+        observed: NDArray[np.int64] = self.spool.observed[:, self.buckets].sum(axis=1)
+        return observed
+
     def batches(self, batch_rows: int) -> Iterator[Batch]:
         """All rows, `batch_rows` at a time."""
         return self.spool.batches(batch_rows, self.buckets)
@@ -103,10 +131,14 @@ class SpoolIter(xgb.DataIter):
         rows: the rows.
         batch_rows: rows per batch.
         cache_prefix: path prefix of the quantised pages, for external memory.
+        weighted: whether the rows have weights.
     """
 
-    def __init__(self, rows: SpooledRows, batch_rows: int, cache_prefix: str | None = None) -> None:
+    def __init__(
+        self, rows: SpooledRows, batch_rows: int, cache_prefix: str | None = None, weighted: bool = False
+    ) -> None:
         super().__init__(cache_prefix=cache_prefix)
+        self._weighted = weighted
         self._rows = rows
         self._batch_rows = batch_rows
         self._batches: Iterator[Batch] = iter(())
@@ -120,5 +152,11 @@ class SpoolIter(xgb.DataIter):
         batch = next(self._batches, None)
         if batch is None:
             return False
-        input_data(data=batch[0], label=batch[1])
+        features, labels, weights = batch
+        # XGBoost refuses NaN in labels; `ranker.forest.masked` knows what this stands for.
+        input_data(
+            data=features,
+            label=np.where(np.isnan(labels), np.float32(NOT_OBSERVED), labels),
+            **({"weight": weights} if self._weighted else {}),
+        )
         return True

@@ -13,10 +13,9 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from ranker.forest.together import total
+from ranker.forest.masked import log_losses
 
 _PREFIX = "logloss_of_output_"
-_SMALLEST = 1e-7
 
 # Fewer positives than these leave the number of rounds to chance: on labels of pure noise, early stopping by one to
 # four held-out positives kept up to 63 rounds.
@@ -27,17 +26,21 @@ MIN_HELD_OUT_POSITIVES = 5
 _UNTESTED_STEPS = 2.0
 
 
-def losses_of(matrix: xgb.DMatrix) -> Callable[[NDArray[np.float32], xgb.DMatrix], list[tuple[str, float]]]:
-    """A custom XGBoost metric: the binary log loss per output on this matrix, and nothing on any other matrix."""
+def losses_of(
+    matrix: xgb.DMatrix, margins: bool = False
+) -> Callable[[NDArray[np.float32], xgb.DMatrix], list[tuple[str, float]]]:
+    """A custom XGBoost metric: the binary log loss per output on this matrix, and nothing on any other matrix.
+
+    Args:
+        matrix: of the held-out viewers.
+        margins: whether predictions are log-odds, as they are under a custom objective, and not probabilities.
+    """
 
     def metric(predicted: NDArray[np.float32], evaluated: xgb.DMatrix) -> list[tuple[str, float]]:
         if evaluated is not matrix:
             return []
-        p = np.clip(predicted.astype(np.float64), _SMALLEST, 1 - _SMALLEST).reshape(evaluated.num_row(), -1)
-        labels = evaluated.get_label().reshape(p.shape)
-        sums = -np.where(labels > 0, np.log(p), np.log1p(-p)).sum(axis=0)
-        *sums, rows = total(np.append(sums, len(p)))
-        losses = [loss / rows for loss in sums]
+        probabilities = 1.0 / (1.0 + np.exp(-predicted.astype(np.float64))) if margins else predicted
+        losses = log_losses(probabilities, evaluated)
         return [(f"{_PREFIX}{output}", float(loss)) for output, loss in enumerate(losses)]
 
     return metric

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from ranker.config.forest import Forest as ForestConfig
 from ranker.forest.curve import LimitedOutput, TrainingCurve
 from ranker.forest.holdout import bucket_counts, held_out_buckets
+from ranker.forest.masked import masked_logistic, mean_log_loss, together
 from ranker.forest.model import Forest
-from ranker.forest.refit import refitted
+from ranker.forest.refit import any_engagement, refitted
 from ranker.forest.spool import Spool, SpooledRows, SpoolIter
 from ranker.forest.stopping import StopEach, best_rounds, keep_rounds, losses_of, most_rounds
 from ranker.forest.together import all_or_none, least, total
@@ -27,10 +28,11 @@ _BATCH_ROWS = 1 << 15
 _PAGE_ROWS = 1 << 18
 
 ForestBatch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
+WeightedForestBatch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]
 
 
 def train_forest(
-    batches: Iterable[ForestBatch],
+    batches: Iterable[ForestBatch | WeightedForestBatch],
     config: ForestConfig,
     feature_names: Sequence[str],
     objective_names: Sequence[str],
@@ -48,7 +50,9 @@ def train_forest(
 
     Args:
         batches: (features float32 [rows, features] with NaN where missing, labels float32 [rows, objectives] of 0 and
-            1, viewer buckets int64 [rows] in [0, VIEWER_BUCKETS)); read once, and not kept in memory.
+            1 with NaN where not observed, viewer buckets int64 [rows] in [0, VIEWER_BUCKETS), and optionally weights
+            float32 [rows]); read once, and not kept in memory. An objective learns from the rows of which its label is
+            observed.
         config: the forest's settings.
         feature_names: one per column of the features.
         objective_names: one per column of the labels.
@@ -69,8 +73,9 @@ def train_forest(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=scratch)))
         spool = stack.enter_context(Spool(folder / "rows", len(feature_names), len(outputs)))
         with all_or_none():
-            for features, labels, buckets in _checked(batches, feature_names, objective_names):
-                spool.append(features, _targets(labels, config), buckets)
+            for features, labels, buckets, weights in _checked(batches, feature_names, objective_names):
+                spool.append(features, _targets(labels, config), buckets, weights)
+        spool.scale = _weight_scale(spool)
         held_out = held_out_buckets(_of_all_workers(spool.counts), config.validation_fraction)
         train, validation = SpooledRows(spool, ~held_out), SpooledRows(spool, held_out)
         _check_learnable(train, validation, config, outputs)
@@ -94,8 +99,7 @@ def are_held_out(buckets: NDArray[np.int64], labels: NDArray[np.float32], config
 
 
 def _targets(labels: NDArray[np.float32], config: ForestConfig) -> NDArray[np.float32]:
-    targets: NDArray[np.float32] = labels.max(axis=1, keepdims=True) if config.target == "any" else labels
-    return targets
+    return any_engagement(labels) if config.target == "any" else labels
 
 
 def _of_all_workers(counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -110,7 +114,10 @@ def _boost(
     rounds: int,
     folder: Path,
 ) -> tuple[xgb.Booster, TrainingCurve]:
-    train_matrix = _matrix(train, config, folder / "train-pages")
+    *of_labels, rows = total(np.append(train.observed, train.rows).astype(np.float64))
+    observed = np.array(of_labels)
+    gaps, weighted = bool((observed < rows).any()), _is_weighted(train.spool)
+    train_matrix = _matrix(train, config, folder / "train-pages", weighted=weighted)
     evals = [(train_matrix, "train")]
     callbacks: list[xgb.callback.TrainingCallback] = [_Progress(rounds)]
     stops = config.early_stopping_rounds > 0 and validation.rows > 0
@@ -118,17 +125,16 @@ def _boost(
     held_out = _held_out_of_rarer_class(validation)
     most: list[int | None] = [None] * len(outputs)
     if validation.rows:
-        validation_matrix = _matrix(validation, config, folder / "validation-pages", train_matrix)
+        validation_matrix = _matrix(validation, config, folder / "validation-pages", train_matrix, weighted)
         evals.append((validation_matrix, "validation"))
         if stops:
-            metric = losses_of(validation_matrix)
+            metric = losses_of(validation_matrix, margins=gaps)
             most = most_rounds(held_out, config.learning_rate)
             callbacks.append(StopEach(config.early_stopping_rounds, "validation", most))
     history: xgb.callback.TrainingCallback.EvalsLog = {}
     booster = xgb.train(
         {
             "objective": "binary:logistic",
-            "eval_metric": "logloss",
             "multi_strategy": "one_output_per_tree",
             "tree_method": "hist",
             "max_depth": config.depth,
@@ -139,11 +145,17 @@ def _boost(
             "colsample_bytree": config.colsample,
             "device": config.device,
             "seed": config.seed,
+            **(
+                {"base_score": _rates(train, observed), "disable_default_eval_metric": 1}
+                if gaps
+                else {"eval_metric": "logloss"}
+            ),
         },
         train_matrix,
         num_boost_round=rounds,
         evals=evals,
-        custom_metric=metric,
+        obj=masked_logistic if gaps else None,
+        custom_metric=together(mean_log_loss, metric) if gaps else metric,
         evals_result=history,
         verbose_eval=False,
         callbacks=callbacks,
@@ -168,17 +180,44 @@ def _boost(
 
 def _held_out_of_rarer_class(validation: SpooledRows) -> list[int]:
     """Rows of the held-out viewers of all workers with each output's rarer class, which is mostly the positives."""
-    rows, *positives = (int(count) for count in total(np.append([validation.rows], validation.positives)))
-    return [min(count, rows - count) for count in positives]
+    counts = total(np.append(validation.observed, validation.positives)).astype(np.int64).reshape(2, -1)
+    return [min(int(positives), int(observed - positives)) for observed, positives in counts.T]
+
+
+def _weight_scale(spool: Spool) -> float:
+    """What makes the mean weight over the rows of all workers 1, as the penalties of trees are meant for such rows.
+
+    Raises:
+        ValueError: every row weighs 0.
+    """
+    rows, weight = total(np.array([spool.counts[0].sum(), spool.weight], np.float64))
+    if rows and not weight:
+        raise ValueError(f"forest: each of the {int(rows)} training rows has the weight 0")
+    return float(rows / weight) if rows else 1.0
+
+
+def _is_weighted(spool: Spool) -> bool:
+    """Whether the rows of any worker differ in weight."""
+    return bool(total(np.array([spool.weights_differ], np.float64))[0])
+
+
+def _rates(train: SpooledRows, observed: NDArray[np.float64]) -> list[float]:
+    """The share of positives among the observed labels of all workers, which boosting starts from."""
+    rates: list[float] = (total(train.positives.astype(np.float64)) / observed).tolist()
+    return rates
 
 
 def _matrix(
-    spool: SpooledRows, config: ForestConfig, pages: Path, reference: xgb.DMatrix | None = None
+    spool: SpooledRows,
+    config: ForestConfig,
+    pages: Path,
+    reference: xgb.DMatrix | None = None,
+    weighted: bool = False,
 ) -> xgb.QuantileDMatrix | xgb.ExtMemQuantileDMatrix:
     if config.external_memory:
-        rows = SpoolIter(spool, _PAGE_ROWS, cache_prefix=str(pages))
+        rows = SpoolIter(spool, _PAGE_ROWS, cache_prefix=str(pages), weighted=weighted)
         return xgb.ExtMemQuantileDMatrix(rows, max_bin=config.max_bin, ref=reference)
-    return xgb.QuantileDMatrix(SpoolIter(spool, _BATCH_ROWS), max_bin=config.max_bin, ref=reference)
+    return xgb.QuantileDMatrix(SpoolIter(spool, _BATCH_ROWS, weighted=weighted), max_bin=config.max_bin, ref=reference)
 
 
 class _Progress(xgb.callback.TrainingCallback):
@@ -198,10 +237,12 @@ class _Progress(xgb.callback.TrainingCallback):
 
 
 def _checked(
-    batches: Iterable[ForestBatch], feature_names: Sequence[str], objective_names: Sequence[str]
-) -> Iterator[ForestBatch]:
-    for features, labels, buckets in batches:
+    batches: Iterable[ForestBatch | WeightedForestBatch], feature_names: Sequence[str], objective_names: Sequence[str]
+) -> Iterator[WeightedForestBatch]:
+    for batch in batches:
+        features, labels, buckets = batch[:3]
         rows = len(buckets)
+        weights = batch[3] if len(batch) == 4 else np.ones(rows, np.float32)
         for what, found, expected in (
             ("features", features.shape, (rows, len(feature_names))),
             ("labels", labels.shape, (rows, len(objective_names))),
@@ -212,14 +253,15 @@ def _checked(
         if infinite.any():
             names = [feature_names[int(i)] for i in np.flatnonzero(infinite)]
             raise ValueError(f"forest: features must be finite or NaN, but {names} hold infinite values")
-        yield features, labels, buckets
+        yield features, labels, buckets, weights
 
 
 def _check_learnable(train: SpooledRows, validation: SpooledRows, config: ForestConfig, outputs: Sequence[str]) -> None:
     """Checks the rows of all workers together, so that each worker raises the same error."""
-    rows, held_out, *positives = (
-        int(value) for value in total(np.append([train.rows, validation.rows], train.positives))
+    rows, held_out, *found = (
+        int(value) for value in total(np.concatenate([[train.rows, validation.rows], train.observed, train.positives]))
     )
+    observed, positives = found[: len(outputs)], found[len(outputs) :]
     if not rows:
         raise ValueError(f"forest: no rows to train on ({held_out} rows belong to held-out viewers)")
     if config.validation_fraction and config.early_stopping_rounds and not held_out:
@@ -228,10 +270,11 @@ def _check_learnable(train: SpooledRows, validation: SpooledRows, config: Forest
             f"{rows} training rows, so there is nothing to stop early on; raise it, or set "
             "forest.early_stopping_rounds to 0"
         )
-    for name, count in zip(outputs, positives, strict=True):
-        if count in (0, rows):
-            found = "no positives" if count == 0 else "no negatives"
-            raise ValueError(f"forest: {name} has {found} in the {rows} training rows; it cannot be learnt")
+    for name, seen, count in zip(outputs, observed, positives, strict=True):
+        if count in (0, seen):
+            lacks = "no observed label" if seen == 0 else "no positives" if count == 0 else "no negatives"
+            among = rows if seen in (0, rows) else f"{seen} observed of {rows}"
+            raise ValueError(f"forest: {name} has {lacks} in the {among} training rows; it cannot be learnt")
     if least(train.rows) == 0 or (held_out and least(validation.rows) == 0):
         raise ValueError(
             f"forest: {rows + held_out} rows are too few for each worker to get a share; use fewer workers"

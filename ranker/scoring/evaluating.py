@@ -110,7 +110,7 @@ def _add(accumulator: Accumulator, model: LoadedModel, baseline: LoadedModel | N
             if name in theirs:
                 predictions[m, o] = scores[m].probabilities[theirs.index(name)]
     accumulator.add(
-        np.stack([labels[name] for name in description.objective_names]) == 1,
+        labels,
         predictions,
         viewer_groups(read_strings(lists, f"key {keys.viewer}")),
         session_hashes(read_strings(lists, f"key {keys.session}")),

@@ -17,6 +17,7 @@ from ranker.examples import parsed_batches
 from ranker.towers.examination import ExaminationModel, RandomImpressions
 from ranker.towers.inputs import TowerInputs
 from ranker.towers.sampling import Sampler
+from ranker.towers.weighing import WEIGHT_SPEC, Weighing
 
 _COUNT_BATCH = 4096
 _PARSE_BATCH = 512
@@ -33,8 +34,9 @@ class LabelCounts:
 
     Attributes:
         rows: impressions.
-        positives: [objectives], impressions with the objective.
-        weights: [objectives], sum of the impressions' loss weights; None where each weighs 1.
+        positives: [objectives], impressions with the objective, each with its weight.
+        weights: [objectives], sum of the loss weights of the impressions with an observed label; None where every label
+            is observed and each impression weighs 1.
         log_odds_offset: [objectives], what dropping negatives has added to the log-odds.
         mean_examination: of the impressions; 1 without an examination model.
     """
@@ -69,21 +71,32 @@ def count_labels(files: Sequence[str], objectives: Sequence[str], sampler: Sampl
         ValueError: the files hold no row, or another number of labels per row; sampling keeps no impression for an
             objective.
     """
-    spec = {keys.LABELS: tf.io.FixedLenFeature([len(objectives)], tf.float32)}
+    spec = {keys.LABELS: tf.io.FixedLenFeature([len(objectives)], tf.float32), keys.ROW_WEIGHT: WEIGHT_SPEC}
     if sampler is not None:
         return _count_sampled(files, spec, objectives, sampler)
-    rows, positives = 0, np.zeros(len(objectives))
+    rows, positives, weights, of_rows, plain = 0, np.zeros(len(objectives)), np.zeros(len(objectives)), 0.0, True
     for batch in parsed_batches(files, spec, _COUNT_BATCH):
-        rows += len(batch[keys.LABELS])
-        positives += batch[keys.LABELS].sum(axis=0)
+        labels, weight = batch[keys.LABELS], batch[keys.ROW_WEIGHT].astype(np.float64)
+        observed = ~np.isnan(labels)
+        rows += len(labels)
+        positives += np.where(observed, labels * weight, 0.0).sum(axis=0)
+        weights += (observed * weight).sum(axis=0)
+        of_rows += float(weight.sum())
+        plain = plain and bool(observed.all()) and bool((weight == 1.0).all())
     _check_rows(rows, files)
-    return LabelCounts(rows, positives)
+    if plain:
+        return LabelCounts(rows, positives)
+    if unseen := [name for name, total in zip(objectives, weights, strict=True) if total == 0]:
+        raise ValueError(f"leaf examples: no label of the objectives {unseen} is observed with a weight above 0")
+    # An impression weighs 1 on average, so that counts remain comparable with those of other logs.
+    return LabelCounts(rows, positives * rows / of_rows, weights * rows / of_rows)
 
 
 def _count_sampled(
     files: Sequence[str], spec: Mapping[str, Any], objectives: Sequence[str], sampler: Sampler
 ) -> LabelCounts:
-    blocks = _records(files).batch(_PARSE_BATCH).map(lambda batch: tf.io.parse_example(batch, spec))
+    weigh = Weighing.unscaled(len(objectives))
+    blocks = _records(files).batch(_PARSE_BATCH).map(lambda batch: weigh(tf.io.parse_example(batch, spec)))
     rows, positives, weights = 0, np.zeros(len(objectives)), np.zeros(len(objectives))
     for batch in _sampled(blocks, sampler).as_numpy_iterator():
         rows += len(batch[keys.LABELS])
@@ -117,18 +130,25 @@ def training_batches(
     seed: int,
     sampler: Sampler | None = None,
     examination: ExaminationModel | None = None,
+    weighing: Weighing | None = None,
 ) -> tf.data.Dataset:
     """Shuffled batches of all epochs, one after another; an epoch's last batch may be smaller.
 
     The rows are interleaved from the files, cut into blocks of `shuffle_buffer`, and shuffled within each block. The
     order depends only on the files' names, the seed and the epoch. Each element holds the tensors of
     `TowerInputs.tensor_specs` and `labels` float32 [batch, objectives]; with a sampler, also the tensors that it adds;
-    with an examination model, also `keys.LOG_EXAMINATION`.
+    with an examination model, also `keys.LOG_EXAMINATION`. `weighing` is needed where labels are not all observed, or
+    impressions differ in weight; it adds `keys.LOSS_WEIGHTS`, as a sampler does.
     """
+    if sampler is not None:
+        # The sampler scales all weights together.
+        weighing = Weighing.unscaled(objectives)
 
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
         parsed = (
-            _records(files).batch(_PARSE_BATCH).map(lambda batch: parse_batch(batch, inputs, objectives, examination))
+            _records(files)
+            .batch(_PARSE_BATCH)
+            .map(lambda batch: parse_batch(batch, inputs, objectives, examination, weighing))
         )
         blocks = _sampled(parsed, sampler).rebatch(shuffle_buffer).enumerate()
         shuffled = blocks.map(lambda block, rows: _permuted(rows, tf.stack([seed, number * _EPOCH_STRIDE + block])))
@@ -148,7 +168,11 @@ def _permuted(rows: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tenso
 
 
 def parse_batch(
-    records: tf.Tensor, inputs: TowerInputs, objectives: int, examination: ExaminationModel | None = None
+    records: tf.Tensor,
+    inputs: TowerInputs,
+    objectives: int,
+    examination: ExaminationModel | None = None,
+    weighing: Weighing | None = None,
 ) -> dict[str, tf.Tensor]:
     """Serialised leaf examples [batch] → the tensors of as many rows.
 
@@ -163,6 +187,8 @@ def parse_batch(
     }
     spec[keys.LEAVES] = tf.io.FixedLenFeature([], tf.string)
     spec[keys.LABELS] = tf.io.FixedLenFeature([objectives], tf.float32)
+    if weighing is not None:
+        spec[keys.ROW_WEIGHT] = WEIGHT_SPEC
     if examination is not None:
         spec |= examination_spec(examination.exposure, len(examination.by_codes))
     batch = tf.io.parse_example(records, spec)
@@ -175,7 +201,7 @@ def parse_batch(
     if inputs.calibration_keys:
         limit = [inputs.calibration_keys]
         batch[keys.CALIBRATION_KEY] = _check_codes(keys.CALIBRATION_KEY, batch[keys.CALIBRATION_KEY], limit)
-    return batch
+    return batch if weighing is None else weighing(batch)
 
 
 def random_impressions(files: Sequence[str], objectives: int, exposure: int, by: int) -> RandomImpressions:

@@ -52,7 +52,7 @@ class RandomImpressions:
         values: [rows, exposure columns], as `ranker.features.exposure` makes them.
         by: [rows, features], codes of the features on whose value the effect depends.
         session: [rows], a number per session.
-        outcomes: [rows], positives of the impression over all objectives.
+        outcomes: [rows], positives of the impression over all objectives; what was not observed is none.
     """
 
     values: NDArray[np.float32]
@@ -68,7 +68,7 @@ class RandomImpressions:
             random = batch[keys.RANDOM_SESSION][:, 0] >= 0
             by = batch.get(keys.EXAMINED_BY, np.zeros((len(random), 0), np.int64))
             columns = (batch[keys.EXPOSURE_VALUES], by, batch[keys.RANDOM_SESSION][:, 0])
-            parts.append((*(column[random] for column in columns), batch[keys.LABELS][random].sum(axis=1)))
+            parts.append((*(column[random] for column in columns), np.nansum(batch[keys.LABELS][random], axis=1)))
         values, by, session, outcomes = (np.concatenate(column) for column in zip(*parts, strict=True))
         return RandomImpressions(values, by, session, outcomes.astype(np.float64))
 

@@ -36,6 +36,7 @@ def fisher_diagonal(
     rows: int,
     blend: Blend | None = None,
     examination: bool = False,
+    weighted: bool = False,
 ) -> tuple[NDArray[np.float32], ...]:
     """The diagonal for each of `network.trainable_weights`, with the same shapes.
 
@@ -48,6 +49,7 @@ def fisher_diagonal(
         rows: impressions to average over; all of them where the batches hold fewer.
         blend: computes the logits of the loss; None uses the towers' own logits.
         examination: whether the batches have `keys.LOG_EXAMINATION`.
+        weighted: whether the batches have `keys.LOSS_WEIGHTS`.
 
     Raises:
         ValueError: there is no impression.
@@ -56,6 +58,8 @@ def fisher_diagonal(
     specs = {**inputs.tensor_specs(), keys.LABELS: tf.TensorSpec([None, objectives], tf.float32)}
     if examination:
         specs[keys.LOG_EXAMINATION] = tf.TensorSpec([None, 1], tf.float32)
+    if weighted:
+        specs[keys.LOSS_WEIGHTS] = tf.TensorSpec([None, objectives], tf.float32)
     squares = tf.function(_Squares(network, blend).of_batch, input_signature=[specs], autograph=False)
     sums = [np.zeros(weight.shape) for weight in network.trainable_weights]
     seen = 0
@@ -91,7 +95,8 @@ class _Squares:
             if self._blend is not None:
                 logits = self._blend(logits, batch[keys.LEAVES])
             logits = examined(logits, batch)
-            loss = tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(batch[keys.LABELS], logits))
+            losses = tf.nn.sigmoid_cross_entropy_with_logits(batch[keys.LABELS], logits)
+            loss = tf.reduce_sum(losses * batch[keys.LOSS_WEIGHTS] if keys.LOSS_WEIGHTS in batch else losses)
         outputs = [output for _, _, layer_outputs in passes for output in layer_outputs]
         slopes = iter(tape.gradient(loss, outputs))
         sums: dict[int, tf.Tensor] = {}

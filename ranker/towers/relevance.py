@@ -49,18 +49,21 @@ def relevance_shift(
     rows = 0
     for batch in batches:
         log_odds = tf.zeros_like(batch[keys.LABELS]) if margins is None else margins(batch[keys.LEAVES])
-        found = (log_odds, tf.exp(batch[keys.LOG_EXAMINATION]), batch[keys.LABELS])
+        weights = batch.get(keys.LOSS_WEIGHTS, tf.ones_like(batch[keys.LABELS]))
+        found = (log_odds, tf.exp(batch[keys.LOG_EXAMINATION]), batch[keys.LABELS], weights)
         parts.append(tuple(tensor.numpy() for tensor in found))
         rows += len(parts[-1][0])
         if rows >= _MOST_ROWS:
             break
-    log_odds, examination, labels = (np.concatenate(column).astype(np.float64) for column in zip(*parts, strict=True))
-    positives = np.clip(labels.sum(axis=0), 0.5, None)
+    log_odds, examination, labels, weight = (
+        np.concatenate(column).astype(np.float64) for column in zip(*parts, strict=True)
+    )
+    positives = np.clip((weight * labels).sum(axis=0), 0.5, None)
     shift = np.zeros(labels.shape[1])
     for _ in range(_STEPS):
         relevance = 1.0 / (1.0 + np.exp(-(log_odds + shift)))
-        expected = (examination * relevance).sum(axis=0)
-        slope = (examination * relevance * (1.0 - relevance)).sum(axis=0)
+        expected = (weight * examination * relevance).sum(axis=0)
+        slope = (weight * examination * relevance * (1.0 - relevance)).sum(axis=0)
         # Newton's method on the logarithm of the expected number, which is nearly linear in the shift.
         shift += np.clip(np.log(positives / expected) * expected / slope, -2.0, 2.0)
     return shift.astype(np.float32), float(examination.mean())

@@ -43,6 +43,7 @@ class Task:
             from them in addition to the labels, unless the forest has not seen the rows (`forest_saw_rows`). With an
             examination model they are the log-odds of relevance.
         examination: whether the batches have `keys.LOG_EXAMINATION`.
+        weighted: whether the batches, without sampling, have `keys.LOSS_WEIGHTS`.
     """
 
     counts: LabelCounts
@@ -54,6 +55,7 @@ class Task:
     forest_fingerprint: str
     margins: Margins | None
     examination: bool = False
+    weighted: bool = False
 
     def forest_saw_rows(self, start: Start) -> bool:
         """Whether the forest was grown on the training rows, or refreshed with them."""
@@ -116,6 +118,7 @@ def retrain(
             task.retraining.fisher_rows,
             blend,
             examination=task.examination,
+            weighted=task.weighted,
         )
     latest = snapshot(trained.network, fisher)
     cold = None

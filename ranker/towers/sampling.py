@@ -50,7 +50,7 @@ class Sampler:
         """The kept rows of a block, with `keys.LOSS_WEIGHTS` and `keys.LOGIT_OFFSET`.
 
         Args:
-            rows: tensors [rows, …], among them `keys.LABELS`.
+            rows: tensors [rows, …], among them `keys.LABELS`; `keys.LOSS_WEIGHTS` are multiplied, if they are there.
             block: int64 scalar, the block's index among all blocks.
         """
         labels = rows[keys.LABELS]
@@ -67,6 +67,8 @@ class Sampler:
             weights *= tf.where(engaged, 1.0, 1.0 / self.impressions)[:, tf.newaxis]
         offset = tf.broadcast_to(tf.constant(self.log_odds), tf.shape(labels))
         kept = tf.logical_or(engaged, chance[:, 0] < self.impressions)
+        if keys.LOSS_WEIGHTS in rows:
+            weights *= rows[keys.LOSS_WEIGHTS]
         added = {keys.LOSS_WEIGHTS: weights * tf.constant(self.scale), keys.LOGIT_OFFSET: offset}
         return {name: tf.boolean_mask(tensor, kept) for name, tensor in {**rows, **added}.items()}
 

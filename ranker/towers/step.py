@@ -63,7 +63,8 @@ def cross_entropies(
 def logit_losses(network: TwoTowerNetwork, batch: TowerBatch, training: bool, blend: Blend | None = None) -> tf.Tensor:
     """The cross entropy per impression and objective; [batch, objectives], in nats.
 
-    Where negatives are dropped, it is weighted or its log-odds are shifted; see `ranker.towers.sampling`.
+    Where impressions are weighted, labels are not observed or negatives are dropped, it is weighted
+    (`ranker.towers.weighing`), or its log-odds are shifted (`ranker.towers.sampling`).
     With an examination model, the logits are of relevance and the loss is of examination × relevance. The members of an
     ensemble have a loss each, and the mean is returned: the loss of their mean would train them as one wider network.
     """
@@ -75,10 +76,10 @@ def _losses(logits: tf.Tensor, batch: TowerBatch, blend: Blend | None) -> tf.Ten
     if blend is not None:
         logits = blend(logits, batch[keys.LEAVES])
     logits = examined(logits, batch)
-    if keys.LOGIT_OFFSET not in batch:
-        return tf.nn.sigmoid_cross_entropy_with_logits(batch[keys.LABELS], logits)
-    losses = tf.nn.sigmoid_cross_entropy_with_logits(batch[keys.LABELS], logits + batch[keys.LOGIT_OFFSET])
-    return batch[keys.LOSS_WEIGHTS] * losses
+    if keys.LOGIT_OFFSET in batch:
+        logits += batch[keys.LOGIT_OFFSET]
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(batch[keys.LABELS], logits)
+    return batch[keys.LOSS_WEIGHTS] * losses if keys.LOSS_WEIGHTS in batch else losses
 
 
 def make_step(

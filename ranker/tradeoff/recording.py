@@ -89,6 +89,7 @@ def _read(config: PipelineConfig, tradeoff: TradeOff, feed_log: str | Path, day:
         ),
         config.timestamps,
     )
+    labels = [f"objective {name}" for name in config.objective_names]
     parts = []
     for unit in plan_day(feed_log, day, columns):
         for batch in read_unit(unit, columns.columns):
@@ -100,7 +101,8 @@ def _read(config: PipelineConfig, tradeoff: TradeOff, feed_log: str | Path, day:
                         "arm": read_strings(batch, tradeoff.arm),
                         "propensity": read_numbers(batch, tradeoff.propensity),
                         "cohort": _cohorts(batch, tradeoff.by),
-                        **{f"objective {name}": of for name, of in read_labels(batch, config.objective_names).items()},
+                        # An outcome that was not observed counts as none.
+                        **dict(zip(labels, np.nan_to_num(read_labels(batch, config.objective_names)), strict=True)),
                     }
                 )
             )

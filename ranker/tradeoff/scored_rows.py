@@ -93,7 +93,7 @@ def _parts(
             yield {
                 "session": session,
                 "viewer": read_strings(batch, config.example_keys.viewer),
-                "labels": np.stack([labels[name] for name in config.objective_names]).astype(np.float64),
+                "labels": np.nan_to_num(labels),
                 "probabilities": score(known).astype(np.float64) if len(session) else empty,
                 **(
                     {

@@ -29,7 +29,7 @@ from ranker.feed_log.planning import WindowPlan, plan_window
 from ranker.feed_log.shards import write_unit
 from ranker.forest.leaf_shards import Shard, encode_shard
 from ranker.forest.model import Forest
-from ranker.forest.rows import forest_rows
+from ranker.forest.rows import weighted_forest_rows
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
 from ranker.identity.code import PROJECT_ROOT, code_fingerprint
@@ -123,7 +123,7 @@ def _train(
 
     forest_folder = str(work / "forest")
     files = example_files(str(transformed))
-    rows = forest_rows(files, len(config.features.forest_names), len(config.objectives))
+    rows = weighted_forest_rows(files, len(config.features.forest_names), len(config.objectives))
     forest, _ = train_forest(rows, config.forest, config.features.forest_names, config.objective_names)
     forest.save(forest_folder)
 

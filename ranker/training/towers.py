@@ -40,6 +40,7 @@ from ranker.towers.relevance import relevance_shift
 from ranker.towers.retrain import Task, retrain
 from ranker.towers.sampling import make_sampler
 from ranker.towers.state import TowerState
+from ranker.towers.weighing import Weighing
 from ranker.towers.workers import is_chief
 
 MANIFEST_PARTS = (
@@ -147,7 +148,9 @@ def fit_and_export(
     if settings.examination:
         examination = _examination(files, features, len(names), settings.examination, plan, state)
     sampler = make_sampler(training.sampling, names, training.seed)
-    counts = count_labels(files, names, sampler)
+    plain = count_labels(files, names)
+    weighing = Weighing.of(plain.rows, plain.weights) if plain.weights is not None else None
+    counts = plain if sampler is None else count_labels(files, names, sampler)
     length = training.length(counts.rows, continued=not plan.is_cold)
     everything = partial(
         training_batches,
@@ -159,6 +162,7 @@ def fit_and_export(
         epochs=length.epochs,
         seed=training.seed,
         examination=examination,
+        weighing=weighing,
     )
     batches = everything
     if sampler is not None and counts.weights is not None:
@@ -180,6 +184,7 @@ def fit_and_export(
         forest.fingerprint,
         margins,
         examination=examination is not None,
+        weighted=weighing is not None,
     )
     trained, tower_state = retrain(plan.start, task, batches, parent, log_dir, strategy, everything)
     if strategy is not None and not is_chief(strategy):

@@ -28,6 +28,14 @@ def test_objectives_become_0_and_1(values: pa.Array) -> None:
     assert converted("objective", values) == [[0], [1]]
 
 
+def test_an_outcome_that_was_not_observed_is_missing() -> None:
+    assert converted("objective", pa.array([1, None, 0])) == [[1], None, [0]]
+    assert converted("objective", pa.array([0.0, NAN])) == [[0], None]
+    assert converted("objective", pa.nulls(2)) == [None, None]
+    drafted = ObjectiveKind.draft(LogColumn("click", "objective"), Seen(present=0.6))
+    assert (drafted.presence.min_fraction, drafted.int_domain.max, drafted.HasField("shape")) == (0.3, 1, False)
+
+
 def test_keys_are_strings_and_times_are_milliseconds() -> None:
     assert converted("id", pa.array([12, 7])) == [[b"12"], [b"7"]]
     assert converted("id", pa.array(["u1"])) == [[b"u1"]]
@@ -48,8 +56,7 @@ def test_keys_are_strings_and_times_are_milliseconds() -> None:
     [
         ("objective", pa.array([0, 1, 2]), 2, "2; an objective is 0 or 1"),
         ("objective", pa.array([0.5]), 0, "0.5; an objective is 0 or 1"),
-        ("objective", pa.array([1, None]), 1, "null; an objective is 0 or 1"),
-        ("objective", pa.array([0.0, NAN]), 1, "nan; an objective is 0 or 1"),
+        ("objective", pa.array([1, None, -1]), 2, "-1; an objective is 0 or 1, or null if not observed"),
         ("id", pa.array(["a", None]), 1, "null; every impression needs a key"),
         ("id", pa.array(["a", "b", ""]), 2, "''; every impression needs a key"),
         ("timestamp", pa.array([None, 3]), 0, "null; every impression needs a time"),
@@ -61,7 +68,7 @@ def test_bad_values_are_refused_with_their_row(kind: str, values: pa.Array, row:
 
 def test_accepted_types() -> None:
     numbers = [pa.int8(), pa.uint64(), pa.bool_(), pa.float64(), pa.decimal128(3, 0)]
-    assert_accepts("objective", good=numbers, bad=[pa.string(), pa.null()])
+    assert_accepts("objective", good=[*numbers, pa.null()], bad=[pa.string()])
     ids = [pa.string(), pa.large_string(), pa.int64(), pa.binary(), pa.float64(), pa.decimal128(3, 0), STRINGS]
     assert_accepts("id", good=ids, bad=[pa.bool_(), pa.list_(pa.int8())])
     moments = [pa.int64(), pa.timestamp("ns", "UTC"), pa.date32()]
