@@ -21,6 +21,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from ranker.features.drafting import MIN_DRIFT_THRESHOLD, Seen
+from ranker.features.keys_and_labels import ObjectiveKind
 from ranker.features.registry import column_kind
 from ranker.feed_log.columns import LogColumns
 from ranker.feed_log.planning import plan_day
@@ -65,9 +66,9 @@ def draft_schema(
 ) -> schema_pb2.Schema:
     """A draft of the schema.
 
-    Objectives and embeddings are required in every Example. A feature may be missing, but not much more often than in
-    `statistics`. A categorical or multi-valued column with at most 100 values gets them as its domain; 5 % of a day's
-    values may be new. Keys may be missing, as a request to a model has none.
+    Embeddings are required in every Example, and objectives unless some labels of the day are missing. A feature may be
+    missing, but not much more often than in `statistics`. A categorical or multi-valued column with at most 100 values
+    gets them as its domain; 5 % of a day's values may be new. Keys may be missing, as a request to a model has none.
 
     The drift threshold of a feature is twice `drift`, and at least 0.3. These features get no threshold:
 
@@ -107,8 +108,13 @@ def largest_drift(days: Sequence[DayProfile]) -> dict[str, Drift]:
 def points_to_review(schema: schema_pb2.Schema, columns: LogColumns) -> list[str]:
     """The points to review in a drafted schema, one line each."""
     keys = {column.name for column in columns.columns if column_kind(column.kind).is_key}
+    objectives = {column.name for column in columns.columns if column.kind == ObjectiveKind.name}
     points = []
     for feature in schema.feature:
+        if feature.name in objectives:
+            if not feature.HasField("shape"):
+                points.append(f"{feature.name}: does a missing value mean that the outcome was not observed?")
+            continue
         if values := list(feature.string_domain.value):
             shown = ", ".join(values[:8]) + (", …" if len(values) > 8 else "")
             points.append(f"{feature.name}: are these {len(values)} values all that may occur? {shown}")

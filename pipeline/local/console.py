@@ -13,7 +13,7 @@ from rich.table import Table
 from pipeline.local.run_summary import ObjectiveSummary, RunSummary, UtilitySummary
 from ranker import progress
 from ranker.command_line import in_markup
-from ranker.evaluation.evaluation import UTILITY, State, session_notes
+from ranker.evaluation.evaluation import UTILITY, State, observed_notes, session_notes
 from ranker.evaluation.gates import TOO_FEW, TOO_FEW_SESSIONS
 from ranker.plain_text import one_line
 
@@ -96,7 +96,10 @@ class _ProgressHandler(logging.Handler):
 
 def objectives_table(day: str, objectives: Mapping[str, ObjectiveSummary]) -> Table:
     """The final table: one row per objective of a run summary's `objectives` on the held-out `day`."""
-    impressions = max((metrics.impressions for metrics in objectives.values()), default=0)
+    impressions = max(
+        (round(metrics.impressions / metrics.observed) for metrics in objectives.values() if metrics.observed),
+        default=0,
+    )
     title = f"{day}, held out: {impressions:,.0f} impressions"
     table = Table(title=title, title_justify="left", caption_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column("objective", no_wrap=True)
@@ -112,7 +115,8 @@ def objectives_table(day: str, objectives: Mapping[str, ObjectiveSummary]) -> Ta
             _number(metrics.normalized_entropy),
             f"[{_COLOURS[metrics.state]}]{in_markup(metrics.gate)}[/]",
         )
-    table.caption = "in brackets the 95 % interval over viewers; NE: normalized entropy"
+    notes = observed_notes({in_markup(name): metrics.observed for name, metrics in objectives.items()})
+    table.caption = "\n".join(["in brackets the 95 % interval over viewers; NE: normalized entropy", *notes])
     return table
 
 

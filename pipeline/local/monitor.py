@@ -12,7 +12,7 @@ from pipeline.local.run_summary import RunSummary
 from pipeline.local.workdir import Workdir
 from ranker.command_line import in_markup
 from ranker.config.pipeline import PipelineConfig
-from ranker.evaluation.evaluation import Baseline, Evaluation, session_notes
+from ranker.evaluation.evaluation import Baseline, Evaluation, observed_notes, session_notes
 from ranker.evaluation.scores import ScoreHistogram
 from ranker.evaluation.summary import BASELINE, CANDIDATE, Model
 from ranker.feed_log.fingerprint import KnownDigests, source_fingerprint
@@ -145,6 +145,7 @@ def _record(
     if len(window) < 2:
         missing.append(f"drift has no limits: they need two days of the reference window, and there are {len(window)}")
     missing += [f"slices by {' × '.join(s)} were left out: too many values" for s in evaluation.slices_dropped]
+    missing += observed_notes({name: evaluation.observed(name) for name in evaluation.objectives})
     missing += session_notes(evaluation.sessions.share, evaluation.sessions.impressions_without)
     return DayRecord(
         day=day.isoformat(),

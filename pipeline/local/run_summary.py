@@ -115,6 +115,7 @@ class ObjectiveSummary(MetricsSummary):
     """One objective on the held-out day: the candidate's metrics, and the comparison with the baseline.
 
     Attributes:
+        observed: share of the impressions of which the outcome was observed; metrics leave out the others.
         state: what the gates say: `refused`, `too few` positives to judge, `passed`, or `no gate`.
         gate: the state as text, with the metrics that are refused or have too few positives.
         baseline: metrics of the serving model, or None without a comparison.
@@ -127,6 +128,7 @@ class ObjectiveSummary(MetricsSummary):
         ndcg_drop: the serving model's NDCG at k minus the candidate's.
     """
 
+    observed: float = 1.0
     state: State = "no gate"
     gate: str = ""
     baseline: MetricsSummary | None = None
@@ -319,7 +321,11 @@ def summarise_objectives(evaluation: Evaluation) -> dict[str, ObjectiveSummary]:
     """Every objective of an evaluation, over all impressions."""
     return {
         name: _objective(
-            found, evaluation.state(name), evaluation.gate(name), evaluation.references.get(name, References())
+            found,
+            evaluation.state(name),
+            evaluation.gate(name),
+            evaluation.references.get(name, References()),
+            evaluation.observed(name),
         )
         for name, found in evaluation.objectives.items()
     }
@@ -366,7 +372,9 @@ def summarise_gates(verdicts: Iterable[Verdict]) -> tuple[GateSummary, ...]:
     )
 
 
-def _objective(evaluated: ObjectiveEvaluation, state: State, gate: str, references: References) -> ObjectiveSummary:
+def _objective(
+    evaluated: ObjectiveEvaluation, state: State, gate: str, references: References, observed: float
+) -> ObjectiveSummary:
     compared: dict[str, Any] = {}
     if evaluated.comparison is not None:
         compared |= _bounded("auc_drop", evaluated.comparison.auc_drop)
@@ -376,6 +384,7 @@ def _objective(evaluated: ObjectiveEvaluation, state: State, gate: str, referenc
         compared |= _bounded("ndcg_drop", evaluated.comparison.ndcg_drop)
     return ObjectiveSummary(
         **_metrics(evaluated.candidate),
+        observed=observed,
         state=state,
         gate=gate,
         baseline=_metrics_summary(evaluated.baseline),

@@ -37,6 +37,7 @@ class LabelCounts:
         positives: [objectives], impressions with the objective, each with its weight.
         weights: [objectives], sum of the loss weights of the impressions with an observed label; None where every label
             is observed and each impression weighs 1.
+        row_weight: what the weights, and the positives, were divided by: the mean weight of the impressions.
         log_odds_offset: [objectives], what dropping negatives has added to the log-odds.
         mean_examination: of the impressions; 1 without an examination model.
     """
@@ -46,6 +47,7 @@ class LabelCounts:
     weights: np.ndarray | None = None
     log_odds_offset: np.ndarray | float = 0.0
     mean_examination: float = 1.0
+    row_weight: float = 1.0
 
     @property
     def rates_in_loss(self) -> np.ndarray:
@@ -89,7 +91,15 @@ def count_labels(files: Sequence[str], objectives: Sequence[str], sampler: Sampl
     if unseen := [name for name, total in zip(objectives, weights, strict=True) if total == 0]:
         raise ValueError(f"leaf examples: no label of the objectives {unseen} is observed with a weight above 0")
     # An impression weighs 1 on average, so that counts remain comparable with those of other logs.
-    return LabelCounts(rows, positives * rows / of_rows, weights * rows / of_rows)
+    mean = of_rows / rows
+    return LabelCounts(rows, positives / mean, weights / mean, row_weight=mean)
+
+
+def weighing_of(counts: LabelCounts) -> Weighing | None:
+    """What gives the rows that were counted a mean weight of 1 in each objective's loss; None where they have it."""
+    if counts.weights is None:
+        return None
+    return Weighing(tuple((counts.rows / (counts.weights * counts.row_weight)).tolist()))
 
 
 def _count_sampled(

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from ranker import keys
 
@@ -35,16 +33,6 @@ class Weighing:
         weighed[keys.LABELS] = tf.where(observed, labels, 0.0)
         weighed[keys.LOSS_WEIGHTS] = tf.where(observed, weight, 0.0) * tf.constant(self.scale)
         return weighed
-
-    @staticmethod
-    def of(rows: int, weights: NDArray[np.floating]) -> "Weighing":
-        """With a mean weight of 1.
-
-        Args:
-            rows: number of rows.
-            weights: [objectives], the sum of their weights.
-        """
-        return Weighing(tuple(float(factor) for factor in rows / weights))
 
     @staticmethod
     def unscaled(objectives: int) -> "Weighing":

@@ -32,7 +32,7 @@ from ranker.identity.training import TrainingIdentity
 from ranker.registry.layout import TOWER_STATE
 from ranker.registry.manifest import Lineage, Manifest
 from ranker.registry.plan import StartPlan
-from ranker.towers.data import count_labels, random_impressions, training_batches
+from ranker.towers.data import count_labels, random_impressions, training_batches, weighing_of
 from ranker.towers.examination import ExaminationModel, fit_examination
 from ranker.towers.history import TrainingHistory
 from ranker.towers.inputs import tower_inputs
@@ -40,7 +40,6 @@ from ranker.towers.relevance import relevance_shift
 from ranker.towers.retrain import Task, retrain
 from ranker.towers.sampling import make_sampler
 from ranker.towers.state import TowerState
-from ranker.towers.weighing import Weighing
 from ranker.towers.workers import is_chief
 
 MANIFEST_PARTS = (
@@ -149,7 +148,7 @@ def fit_and_export(
         examination = _examination(files, features, len(names), settings.examination, plan, state)
     sampler = make_sampler(training.sampling, names, training.seed)
     plain = count_labels(files, names)
-    weighing = Weighing.of(plain.rows, plain.weights) if plain.weights is not None else None
+    weighing = weighing_of(plain)
     counts = plain if sampler is None else count_labels(files, names, sampler)
     length = training.length(counts.rows, continued=not plan.is_cold)
     everything = partial(

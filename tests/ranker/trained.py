@@ -63,7 +63,10 @@ class Trained:
 
 
 def write_log(root: Path, rows: int = ROWS) -> None:
-    """Four days, in which a click depends on the age and on the topics, and a like on the embedding."""
+    """Four days, in which a click depends on the age and on the topics, and a like on the embedding.
+
+    One like in ten was not observed.
+    """
     for back in range(TRAIN_DAYS + 1):
         day = EVAL_DAY - timedelta(days=back)
         folder = root / day_folder_name(day)
@@ -82,7 +85,7 @@ def rows_of(rows: int, seed: int, day: date = EVAL_DAY) -> pa.Table:
     like = rng.random(rows) < 1 / (1 + np.exp(1.5 - 1.5 * content[:, 0] - 0.5 * click))
     outcomes = {
         "click": pa.array(click.astype(np.int8)),
-        "like": pa.array(like),
+        "like": pa.array(like, mask=rng.random(rows) < 0.1),
         "position": pa.array(np.arange(rows) % 3 + 1),
     }
     for name, values in outcomes.items():

@@ -37,11 +37,15 @@ def objectives_table(inputs: ReportInputs) -> Table:
         _NE,
         *((_FOREST,) if inputs.evaluation.references else ()),
         *(_SERVING if inputs.compared else ()),
-        TableColumn("positives", "impressions with the outcome on the held-out day"),
+        TableColumn(
+            "positives",
+            "impressions with the outcome on the held-out day; below it the share of the impressions of which it was "
+            "observed, if it was not always",
+        ),
         TableColumn(
             "base rate",
-            "share of positives on the held-out day; below it the share in training and the normalized entropy of "
-            "predicting that",
+            "share of positives among observed outcomes on the held-out day; below it the share in training and the "
+            "normalized entropy of predicting that",
         ),
         _ECE,
     ]
@@ -63,7 +67,7 @@ def objectives_table(inputs: ReportInputs) -> Table:
                 ),
                 *((_forest_cell(inputs, name),) if inputs.evaluation.references else ()),
                 *(_serving_cells(evaluated) if inputs.compared else ()),
-                TableCell(count(metrics.positives), metrics.positives),
+                TableCell(count(metrics.positives), metrics.positives, _observed_note(inputs, name)),
                 TableCell(percent(rate, 2), rate, _base_rate_note(inputs, name, trained)),
                 _value(metrics.expected_calibration_error, 4),
             )
@@ -263,6 +267,11 @@ def _forest_cell(inputs: ReportInputs, name: str) -> TableCell:
     forest = references.forest
     others = f"O/E {number(forest.o_over_e.value)}\nNE {number(forest.normalized_entropy.value)}"
     return TableCell(number(forest.auc.value), defined(forest.auc.value), others)
+
+
+def _observed_note(inputs: ReportInputs, name: str) -> str:
+    share = inputs.evaluation.observed(name)
+    return f"observed {percent(share, 1)}" if share < 1.0 else ""
 
 
 def _base_rate_note(inputs: ReportInputs, name: str, trained: float | None) -> str:

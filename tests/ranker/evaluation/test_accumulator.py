@@ -1,11 +1,13 @@
 """The accumulator agrees with scikit-learn on every slice, and does not depend on batches and merges."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from ranker.config.documents import to_json
 from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.session_rows import session_hashes
 from ranker.evaluation.session_sums import UtilityWeights
@@ -49,6 +51,38 @@ def test_overall_auc_is_good_to_a_ten_thousandth(data: Simulated, result: list[S
     for o, name in enumerate(OBJECTIVES):
         exact = sk.roc_auc_score(data.labels[o], data.probabilities[o])
         assert result[0].candidate[name].auc.value == pytest.approx(exact, abs=1e-4)
+
+
+def _numbers(metrics: object) -> list[float]:
+    """All numbers of metrics, in order; 0 where undefined."""
+    return [float(text) for text in re.findall(r"-?\d[\d.e-]*", to_json(metrics).replace("null", "0"))]
+
+
+def test_an_outcome_that_was_not_observed_is_in_no_metric_of_its_objective(data: Simulated) -> None:
+    few = data.rows_of(slice(0, 4000))
+    gone = np.random.default_rng(0).random(few.rows) < 0.4
+    labels = np.where([gone, np.zeros_like(gone)], np.nan, few.labels)
+    models = {"candidate": few.probabilities, "baseline": few.probabilities[::-1]}
+    gaps = replace(few, labels=labels)  # type: ignore[arg-type]
+    found = list(summarize(accumulate(gaps, models, batch=700)))
+    kept = few.rows_of(np.flatnonzero(~gone))
+    of_kept = {m.key: m for m in summarize(accumulate(kept, {n: p[:, ~gone] for n, p in models.items()}))}
+    of_all = list(summarize(accumulate(few, models)))
+    for metrics, everything in zip(found, of_all, strict=True):
+        expected = of_kept[metrics.key]
+        assert metrics.total == everything.candidate["click"].impressions
+        assert metrics.candidate["click"].impressions == expected.candidate["click"].impressions < metrics.total
+        np.testing.assert_allclose(
+            _numbers(metrics.candidate["click"]), _numbers(expected.candidate["click"]), rtol=1e-9
+        )
+        np.testing.assert_allclose(
+            _numbers(metrics.comparison["click"]), _numbers(expected.comparison["click"]), rtol=1e-9
+        )
+        np.testing.assert_allclose(
+            _numbers(metrics.candidate["share"]), _numbers(everything.candidate["share"]), rtol=1e-9
+        )
+    none = summarize(accumulate(replace(few, labels=few.labels & ~(gone * [[True], [False]])), models))
+    assert found[0].utility == next(iter(none)).utility  # what was not observed adds nothing
 
 
 def _assert_same(one: list[SliceMetrics], other: list[SliceMetrics]) -> None:

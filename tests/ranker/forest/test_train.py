@@ -54,6 +54,57 @@ def test_each_divides_the_trees_among_the_objectives() -> None:
     assert (aucs(forest) > 0.7).all()
 
 
+def gappy(wrong: float) -> Iterator[ForestBatch]:
+    """The feed with other labels of the first objective in a third of the rows."""
+    for features, labels, buckets in feed():
+        third = np.nan_to_num(features[:, 4]) > 0.4
+        yield features, np.where(third[:, None] & [True, False], wrong, labels).astype(np.float32), buckets
+
+
+def test_an_objective_learns_from_the_rows_whose_label_was_observed() -> None:
+    """A label of 0 in place of one that was not observed would teach the forest the gaps."""
+    config = replace(CONFIG, trees=16, subsample=1.0, colsample=1.0, early_stopping_rounds=3)
+    masked, curve = train_forest(gappy(np.nan), config, FEATURES, OBJECTIVES)
+    as_zero, _ = train_forest(gappy(0.0), config, FEATURES, OBJECTIVES)
+    full, full_curve = train_forest(feed(), config, FEATURES, OBJECTIVES)
+    features, _, _ = joined(feed(seed=99))
+    third = np.nan_to_num(features[:, 4]) > 0.4
+
+    def bias(forest: Forest) -> float:
+        click = forest.booster.predict(xgb.DMatrix(features)).reshape(len(features), -1)[:, 0]
+        return float(click[third].mean() - click[~third].mean())
+
+    assert abs(bias(masked)) < 0.1 < 0.3 < abs(bias(as_zero))
+    # The objective with all labels has the trees that XGBoost's own loss grows, and refitted values on top.
+    assert curve.output_rounds["like"] == full_curve.output_rounds["like"]
+    theirs, ours = (np.flatnonzero(forest.tree_output == 1) for forest in (full, masked))
+    for tree, same in zip(theirs[:2], ours, strict=False):
+        values = full.leaf_value[full.first_leaf[tree] : full.first_leaf[tree + 1]]
+        begin = masked.first_leaf[same]
+        np.testing.assert_allclose(masked.leaf_value[begin : begin + len(values)], values, atol=1e-5)
+    nothing = ((f, np.where([True, False], np.nan, y).astype(np.float32), b) for f, y, b in feed())
+    with pytest.raises(ValueError, match=r"click has no observed label in the .* training rows"):
+        train_forest(nothing, config, FEATURES, OBJECTIVES)
+
+
+def test_a_row_of_weight_two_is_two_rows() -> None:
+    config = replace(CONFIG, trees=8, subsample=1.0, colsample=1.0, early_stopping_rounds=0, validation_fraction=0.0)
+    features, labels, buckets = joined(feed(1000))
+    twice = np.arange(len(labels)) % 3 == 0
+    rows = np.concatenate([np.arange(len(labels)), np.flatnonzero(twice)])
+    weighted, _ = train_forest(
+        [(features, labels, buckets, np.where(twice, 2.0, 1.0).astype(np.float32))], config, FEATURES, OBJECTIVES
+    )
+    repeated, _ = train_forest([(features[rows], labels[rows], buckets[rows])], config, FEATURES, OBJECTIVES)
+    of_weighted, of_repeated = (
+        forest.booster.predict(xgb.DMatrix(features)).reshape(-1) for forest in (weighted, repeated)
+    )
+    # Weights are scaled to a mean of 1, which makes the penalties a little stronger.
+    assert np.abs(of_weighted - of_repeated).mean() < 0.02
+    with pytest.raises(ValueError, match="has the weight 0"):
+        train_forest([(features, labels, buckets, np.zeros(len(labels), np.float32))], config, FEATURES, OBJECTIVES)
+
+
 def test_any_learns_the_union_with_all_trees() -> None:
     config = replace(CONFIG, target="any", early_stopping_rounds=0)
     forest, _ = train_forest(feed(), config, FEATURES, OBJECTIVES)

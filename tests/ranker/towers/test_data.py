@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ranker import keys
 from ranker.examples import example_files
-from ranker.towers.data import LabelCounts, count_labels, training_batches
+from ranker.towers.data import LabelCounts, count_labels, training_batches, weighing_of
 from ranker.towers.inputs import TowerInputs
 from tests.ranker.towers.planted import (
     DENSE,
@@ -36,7 +36,9 @@ def _integers(values: Sequence[int]) -> tf.train.Feature:
     return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 
 
-def write_leaf_examples(directory: Path, rows: Impressions, files: int = 3, dtype: str = "<u2") -> list[str]:
+def write_leaf_examples(
+    directory: Path, rows: Impressions, files: int = 3, dtype: str = "<u2", weights: np.ndarray | None = None
+) -> list[str]:
     codes = keyed(rows.tensors())
     for shard, indices in enumerate(np.array_split(np.arange(len(rows.labels)), files)):
         with tf.io.TFRecordWriter(str(directory / f"leaves-{shard:05d}-of-{files:05d}")) as writer:
@@ -51,6 +53,7 @@ def write_leaf_examples(directory: Path, rows: Impressions, files: int = 3, dtyp
                     keys.VIEWER_BUCKET: _integers([i % 10]),
                     keys.CALIBRATION_KEY: _integers(codes[keys.CALIBRATION_KEY][i]),
                     keys.CATEGORICAL: _integers(codes[keys.CATEGORICAL][i]),
+                    **({} if weights is None else {keys.ROW_WEIGHT: _floats(weights[[i]])}),
                 }
                 writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
     return example_files(str(directory))
@@ -143,6 +146,32 @@ def test_counts_rows_and_positives(tmp_path: Path) -> None:
     assert counts.rows == ROWS
     np.testing.assert_array_equal(counts.positives, rows.labels.sum(axis=0))
     np.testing.assert_allclose(counts.base_rates, rows.labels.mean(axis=0), rtol=1e-6)
+
+
+def test_labels_with_gaps_and_weighted_rows_weigh_on_the_loss(tmp_path: Path) -> None:
+    rows = impressions(ROWS, seed=1)
+    random = np.random.default_rng(2)
+    weight, gone = random.choice([0.5, 1.0, 4.0], ROWS), random.random(rows.labels.shape) < 0.3
+    labels = np.where(gone, np.nan, rows.labels).astype(np.float32)
+    files = write_leaf_examples(tmp_path, replace(rows, labels=labels), weights=weight)
+
+    counts = count_labels(files, NAMES)
+
+    effective = np.where(gone, 0.0, weight[:, None])
+    assert counts.rows == ROWS
+    assert counts.weights is not None
+    np.testing.assert_allclose(counts.weights, effective.sum(axis=0) / weight.mean(), rtol=1e-6)
+    expected = (effective * rows.labels).sum(axis=0) / effective.sum(axis=0)
+    np.testing.assert_allclose(counts.base_rates, expected, rtol=1e-6)
+
+    weighing = weighing_of(counts)
+    batches = list(training_batches(files, INPUTS, len(NAMES), 128, 300, 1, 1, weighing=weighing).as_numpy_iterator())
+    found, weights = (np.concatenate([b[name] for b in batches]) for name in (keys.LABELS, keys.LOSS_WEIGHTS))
+    assert np.isin(found, (0, 1)).all()
+    assert keys.ROW_WEIGHT not in batches[0]
+    assert (weights == 0).sum() == gone.sum()
+    np.testing.assert_allclose(weights.mean(axis=0), 1.0, rtol=1e-5)
+    np.testing.assert_allclose((weights * found).sum(axis=0) / weights.sum(axis=0), expected, rtol=1e-5)
 
 
 def test_base_rates_stay_inside_zero_and_one() -> None:
