@@ -115,7 +115,7 @@ def test_the_evaluation_is_that_of_the_monitor(trained: Trained) -> None:
     assert evaluation.observed("click") == 1.0
     observed = 600 - trained.held_out[LIKED].null_count
     assert evaluation.objectives["like"].candidate.impressions == observed < 600
-    assert f"Observed outcomes: like for {100 * observed / 600:.3g} % of the impressions" in str(evaluation)
+    assert f"observed outcomes: like for {100 * observed / 600:.3g} % of the impressions" in str(evaluation)
 
 
 def test_an_evaluation_with_slices_gates_and_a_baseline(trained: Trained) -> None:
