@@ -192,7 +192,7 @@ class FeedRanker(tf.Module):
             with tf.control_dependencies(checks):
                 return score(shaped)
 
-        return tf.function(checked).get_concrete_function(dict(specs))
+        return tf.function(checked, autograph=False).get_concrete_function(dict(specs))
 
     def _leaves_specs(self, dtype: tf.DType) -> dict[str, tf.TensorSpec]:
         names = self._tower_names

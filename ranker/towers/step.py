@@ -45,6 +45,9 @@ class ChunkReport:
 
 _NO_INPUTS = (keys.LABELS, keys.LOSS_WEIGHTS, keys.LOGIT_OFFSET, keys.LOG_EXAMINATION)
 
+Measured = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+"""The losses per objective, the number of impressions, and whether each float input was finite."""
+
 ChunkFunction = Callable[[Iterator[TowerBatch], int], ChunkReport]
 
 
@@ -119,22 +122,38 @@ def make_step(
 def make_chunk(step: Callable[[TowerBatch], tf.Tensor]) -> ChunkFunction:
     """A function that runs `step` on an iterator's next batches, the given number of them in one call."""
 
-    @tf.function(autograph=True)
-    def run(batches: Iterator[TowerBatch], steps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        losses = tf.TensorArray(tf.float32, steps)
-        rows = tf.TensorArray(tf.int32, steps)
-        finite = tf.TensorArray(tf.bool, steps)
-        for i in tf.range(steps):
-            batch = next(batches)
-            losses = losses.write(i, step(batch))
-            rows = rows.write(i, tf.shape(batch[keys.LABELS])[0])
-            finite = finite.write(i, finite_inputs(batch))
-        return losses.stack(), rows.stack(), finite.stack()
+    def measured(batch: TowerBatch) -> Measured:
+        return step(batch), tf.shape(batch[keys.LABELS])[0], finite_inputs(batch)
+
+    @tf.function(autograph=False)
+    def run(batches: Iterator[TowerBatch], steps: tf.Tensor) -> Measured:
+        return run_steps(lambda: measured(next(batches)), steps)
 
     def chunk(batches: Iterator[TowerBatch], steps: int) -> ChunkReport:
         return ChunkReport(*(tensor.numpy() for tensor in run(batches, tf.constant(steps))))
 
     return chunk
+
+
+def run_steps(step: Callable[[], Measured], steps: tf.Tensor) -> Measured:
+    """Runs a step repeatedly, in a loop of the graph, and stacks what each measured.
+
+    The loop is written out: converting a Python loop costs the first training of a process a second.
+
+    Args:
+        step: runs the next step.
+        steps: int32 scalar, how often.
+
+    Returns:
+        [steps, objectives], [steps] and [steps, inputs].
+    """
+
+    def body(done: tf.Tensor, arrays: tuple[tf.TensorArray, ...]) -> tuple[tf.Tensor, tuple[tf.TensorArray, ...]]:
+        return done + 1, tuple(array.write(done, value) for array, value in zip(arrays, step(), strict=True))
+
+    empty = tuple(tf.TensorArray(dtype, steps) for dtype in (tf.float32, tf.int32, tf.bool))
+    _, (losses, rows, finite) = tf.while_loop(lambda done, arrays: done < steps, body, (0, empty))
+    return losses.stack(), rows.stack(), finite.stack()
 
 
 def finite_inputs(batch: TowerBatch) -> tf.Tensor:

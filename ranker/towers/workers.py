@@ -17,9 +17,7 @@ from ranker.config.training import Strategy
 from ranker.towers.blend import Blend
 from ranker.towers.inputs import TowerBatch
 from ranker.towers.pull import Pull
-from ranker.towers.step import ChunkFunction, ChunkReport, finite_inputs, logit_losses
-
-_Totals = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+from ranker.towers.step import ChunkFunction, ChunkReport, Measured, finite_inputs, logit_losses, run_steps
 
 
 class StrategyError(ValueError):
@@ -110,7 +108,7 @@ def make_shared_chunk(
     variables = network.trainable_variables
     replicas = strategy.num_replicas_in_sync
 
-    def of_replica(batch: TowerBatch) -> _Totals:
+    def of_replica(batch: TowerBatch) -> Measured:
         context = tf.distribute.get_replica_context()
         all_rows = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.shape(batch[keys.LABELS])[0])
         with tf.GradientTape() as tape:
@@ -131,18 +129,13 @@ def make_shared_chunk(
         losses, broken = context.all_reduce(tf.distribute.ReduceOp.SUM, [losses, tf.cast(broken, tf.float32)])
         return losses, all_rows, broken == 0
 
-    @tf.function(autograph=True)
-    def run(batches: Iterator[TowerBatch], steps: tf.Tensor) -> _Totals:
-        losses = tf.TensorArray(tf.float32, steps)
-        rows = tf.TensorArray(tf.int32, steps)
-        finite = tf.TensorArray(tf.bool, steps)
-        for i in tf.range(steps):
-            values = strategy.run(of_replica, args=(next(batches),))
-            loss, count, sound = (strategy.experimental_local_results(value)[0] for value in values)
-            losses = losses.write(i, loss)
-            rows = rows.write(i, count)
-            finite = finite.write(i, sound)
-        return losses.stack(), rows.stack(), finite.stack()
+    def next_step(batches: Iterator[TowerBatch]) -> Measured:
+        losses, rows, finite = strategy.run(of_replica, args=(next(batches),))
+        return tuple(strategy.experimental_local_results(value)[0] for value in (losses, rows, finite))
+
+    @tf.function(autograph=False)
+    def run(batches: Iterator[TowerBatch], steps: tf.Tensor) -> Measured:
+        return run_steps(lambda: next_step(batches), steps)
 
     def chunk(batches: Iterator[TowerBatch], steps: int) -> ChunkReport:
         return ChunkReport(*(tensor.numpy() for tensor in run(batches, tf.constant(steps))))
