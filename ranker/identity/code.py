@@ -7,6 +7,7 @@ so each component has a fingerprint of its executor's code as an additional para
 import ast
 import functools
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,8 @@ def import_closure(*modules: str, root: Path = PROJECT_ROOT) -> list[Path]:
         if (file := _find(module, root)) is None:
             raise ModuleNotFoundError(f"code fingerprint: the project has no module {module!r}")
         pending.append((module, file))
+    ours = {entry.stem for entry in root.iterdir()}
+    looked_up: set[str] = set(modules)
     found: set[Path] = set()
     while pending:
         module, file = pending.pop()
@@ -55,17 +58,21 @@ def import_closure(*modules: str, root: Path = PROJECT_ROOT) -> list[Path]:
         if file.name == "__init__.py":
             found.update(_templates(file.parent))
         for name in (*_packages_of(module), *_imports(file, file.stat().st_mtime_ns, module)):
-            if (imported := _find(name, root)) is not None and imported not in found:
+            if name in looked_up or name.partition(".")[0] not in ours:
+                continue
+            looked_up.add(name)
+            if (imported := _find(name, root)) is not None:
                 pending.append((name, imported))
     return sorted(found)
 
 
 def _find(module: str, root: Path) -> Path | None:
     """The file of a module of the project, or None if the project has no such module."""
-    path = root.joinpath(*module.split("."))
-    for file in (path / "__init__.py", path.with_suffix(".py")):
-        if file.is_file():
-            return file
+    # Strings, as this is called some thousand times a run.
+    path = os.path.join(root, *module.split("."))
+    for file in (os.path.join(path, "__init__.py"), f"{path}.py"):
+        if os.path.isfile(file):
+            return Path(file)
     return None
 
 
