@@ -6,7 +6,7 @@ import shlex
 import tempfile
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -24,6 +24,7 @@ from research.online.loop import Loop, run_loop
 from research.online.page import figures, markdown
 from research.online.results import OnlineResults
 from research.quality.models import ComparedModel
+from research.quick import quick_config
 
 _PARTS = {
     "ahead": "train on the production ranker's log, and rank the next day",
@@ -33,7 +34,6 @@ _TITLES = {
     "ahead": "Ranking the next day: an A/B test in the simulator",
     "loop": "In the loop: an A/B test in which every arm learns from its own log",
 }
-_QUICK_TREES = 60
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _config(quick: bool) -> PipelineConfig:
-    return replace(FEED, forest=replace(FEED.forest, trees=_QUICK_TREES)) if quick else FEED
+    return quick_config() if quick else FEED
 
 
 def _run(

@@ -6,7 +6,6 @@ import shlex
 import tempfile
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -23,10 +22,10 @@ from research.quality.drawing import draw
 from research.quality.models import MODELS, ComparedModel, features_alone
 from research.quality.page import CEILING, figures, markdown, title
 from research.quality.study import Feed, compare
+from research.quick import quick_config
 
 _KUAIRAND_DAYS = tuple(date(2022, 5, day) for day in (1, 2, 3, 4))
 _ROWS, _QUICK_ROWS = 400_000, 12_000
-_QUICK_TREES = 60
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -89,7 +88,7 @@ def _built_in(work: Path, quick: bool) -> Feed:
     days = FEED.train_days + 1
     log = work / f"feed-{rows}"
     made = generate(log, days=days, impressions_per_day=rows // days, seed=1)
-    config = replace(FEED, forest=replace(FEED.forest, trees=_QUICK_TREES)) if quick else FEED
+    config = quick_config() if quick else FEED
     return Feed("feed", config, ((log, made[-1].day),))
 
 

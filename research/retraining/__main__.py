@@ -17,6 +17,7 @@ from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
 from ranker.command_line import local_path, output_file
 from research.kuairand import converted_kuairand
+from research.quick import quick_config
 from research.retraining.days import Replay, replay_days
 from research.retraining.drawing import draw
 from research.retraining.judging import RetrainingResults, judge_all
@@ -25,7 +26,7 @@ from research.retraining.strategies import STRATEGIES, DayResult, first_model
 
 _KUAIRAND_LAST, _KUAIRAND_DAYS = date(2022, 5, 4), 5
 _FEED_DAYS, _FEED_ROWS_PER_DAY, _FEED_DRIFT = 8, 10_000, 4.0
-_QUICK_DAYS, _QUICK_TRAIN_DAYS, _QUICK_ROWS_PER_DAY, _QUICK_TREES = 3, 2, 2_000, 36
+_QUICK_DAYS, _QUICK_TRAIN_DAYS, _QUICK_ROWS_PER_DAY = 3, 2, 2_000
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -74,8 +75,7 @@ def _replay(data: str, quick: bool, work: Path, console: Console) -> Replay | No
         return replay_days("kuairand", KUAIRAND, log, _KUAIRAND_LAST, _KUAIRAND_DAYS, work, console)
     config, days, rows = FEED, _FEED_DAYS, _FEED_ROWS_PER_DAY
     if quick:
-        forest = replace(FEED.forest, trees=_QUICK_TREES)
-        config = replace(FEED, train_days=_QUICK_TRAIN_DAYS, forest=forest)
+        config = replace(quick_config(), train_days=_QUICK_TRAIN_DAYS)
         days, rows = _QUICK_DAYS, _QUICK_ROWS_PER_DAY
     log = work / "feed_log"
     made = generate(log, days=config.train_days + days, impressions_per_day=rows, seed=1, drift=_FEED_DRIFT)

@@ -6,7 +6,6 @@ import os
 import tempfile
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from ranker.command_line import local_path, output_file
 from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
 from research.kuairand import converted_kuairand
+from research.quick import quick_config
 from research.studies.comparisons import comparison
 from research.studies.measuring import measured
 from research.studies.page import draw, markdown
@@ -31,7 +31,7 @@ from research.studies.studies import STUDIES, Study
 
 _KUAIRAND_DAYS = tuple(date(2022, 5, day) for day in (1, 2, 3, 4))
 _QUICK_ROWS = 6_000
-_QUICK_TREES, _QUICK_SEEDS = 60, 2
+_QUICK_SEEDS = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -96,7 +96,7 @@ def _data(
     if data == "kuairand":
         log = converted_kuairand(work, console)
         return [(KUAIRAND, log, _KUAIRAND_DAYS[-study.kuairand_days :])] if log else []
-    config = replace(FEED, forest=replace(FEED.forest, trees=_QUICK_TREES)) if quick else FEED
+    config = quick_config() if quick else FEED
     rows, days = _QUICK_ROWS if quick else study.feed_rows, FEED.train_days + study.feed_days
     log = work / f"feed-{rows}-{days}"
     made = generate(log, days=days, impressions_per_day=rows // (FEED.train_days + 1), seed=1)

@@ -23,13 +23,13 @@ from ranker.config.names import input_name
 from ranker.config.pipeline import PipelineConfig
 from ranker.feed_log.writing import write_day
 from ranker.registry.versions import find_serving_version
+from research.quick import quick_config
 from serving.client import FeedRankerClient
 from serving.server import serve
 
 TRAIN_DAYS = 3
 _IMPRESSIONS, _QUICK_IMPRESSIONS = 16_000, 5_000
 _ARMS, _QUICK_ARMS = 4, 1
-_QUICK_TREES = 30
 _SEED = 7
 _TIMEOUT_S = 60.0
 
@@ -71,12 +71,7 @@ class Loop:
     @property
     def config(self) -> PipelineConfig:
         """That of the built-in feed, which declares a trade-off to tune."""
-        if not self.quick:
-            return FEED
-        training = replace(FEED.training, epochs=1)
-        return replace(
-            FEED, forest=replace(FEED.forest, trees=_QUICK_TREES), towers=FIRST_PASS.towers, training=training
-        )
+        return replace(quick_config(), towers=FIRST_PASS.towers) if self.quick else FEED
 
 
 def run_loop(loop: Loop, console: Console) -> None:

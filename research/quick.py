@@ -1,0 +1,12 @@
+"""The config of smoke tests."""
+
+from dataclasses import replace
+
+from pipeline_config import FEED
+from ranker.config.pipeline import PipelineConfig
+
+
+def quick_config(trees: int = 60) -> PipelineConfig:
+    """The built-in feed's config with a small forest, and towers trained for a few steps."""
+    forest, training = replace(FEED.forest, trees=trees), replace(FEED.training, epochs=1, batch_size=256)
+    return replace(FEED, forest=forest, training=training)
