@@ -154,6 +154,8 @@ def training_batches(
         # The sampler scales all weights together.
         weighing = Weighing.unscaled(objectives)
 
+    # Converting our code for the graph takes half a second, and it has no Python loop over tensors.
+    @tf.autograph.experimental.do_not_convert
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
         parsed = (
             _records(files)

@@ -43,6 +43,7 @@ def mixed_labels(batches: tf.data.Dataset, teacher: Teacher, shares: NDArray[np.
     if not shares.any():
         return batches
 
+    @tf.autograph.experimental.do_not_convert
     def mix(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         # The teacher's log-odds refer to all impressions; with sampling, those in the loss refer to the kept ones.
         log_odds = examined(teacher(batch[keys.LEAVES]), batch)
