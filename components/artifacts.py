@@ -31,7 +31,7 @@ PRESENT, VERSION, BASELINE_REASON = "present", "version", "baseline_reason"
 """Custom properties of ServingModel's model: 1 if there is a baseline, its version, and why it is not the version that
 serves; see `ranker.registry.baseline.BaselineChoice`."""
 NOT_PUSHED = "not_pushed"
-"""Custom property of Pusher's pushed model: why a blessed model was not pushed; not set otherwise."""
+"""Custom property of Pusher's pushed model and of EffectsUpdater's update: why it was not pushed; not set otherwise."""
 SOURCE_FINGERPRINT = "source_fingerprint"
 """Custom property of FeedLogGen's examples: the fingerprint of the content of the days of the window."""
 
@@ -49,6 +49,12 @@ class DayProfilesArtifact(Artifact):
     """
 
     TYPE_NAME = "feed_ranker.DayProfiles"
+
+
+class EffectsUpdateArtifact(Artifact):
+    """A folder with `effects.json`, an `EffectsSummary` of `ranker.effects_update.update`."""
+
+    TYPE_NAME = "feed_ranker.EffectsUpdate"
 
 
 class ForestArtifact(Artifact):

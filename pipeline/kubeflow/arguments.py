@@ -118,6 +118,12 @@ def _add_pipeline(parser: argparse.ArgumentParser) -> None:
         metavar="URI",
         help="where artifacts are stored (default: that of the package or the config, or else the cluster's)",
     )
+    group.add_argument(
+        "--effects",
+        action="store_true",
+        help="the pipeline that trains nothing and updates the random effects of the serving model with the newest "
+        "impressions; it has no day",
+    )
     group.add_argument("--no-cache", dest="cache", action="store_false", help="do not reuse outputs of earlier runs")
 
 

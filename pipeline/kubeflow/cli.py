@@ -53,26 +53,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compile(options: argparse.Namespace) -> None:
-    output = options.output or Path(f"{options.config}.yaml")
+    output = options.output or Path(f"{options.config}{'-effects' if options.effects else ''}.yaml")
     if output.suffix not in (".yaml", ".yml"):
         raise UsageError(f"--output {output}: Kubeflow takes files that end in .yaml")
     load_config(options.config)
+    _check_effects(options)
     writable_file("--output", output)
     _write_package(options, output)
     print(f"compiled {output}")
 
 
 def _submit(options: argparse.Namespace) -> None:
+    _check_effects(options)
     day = options.day or day_of(datetime.now(UTC), options.timezone, options.days_before)
     with _package(options) as package:
         client = _connect(options)
         job = _job(options, package, day.isoformat())
-        run_id = client.submit(job, options.name or f"{options.config} {day}")
-    print(f"submitted {run_id}, evaluates on {day}: {client.page('run', run_id)}")
+        run_id = client.submit(job, options.name or f"{options.config} {'effects' if options.effects else day}")
+    does = "updates the effects" if options.effects else f"evaluates on {day}"
+    print(f"submitted {run_id}, {does}: {client.page('run', run_id)}")
     print(_artifacts_of(job))
 
 
 def _schedule(options: argparse.Namespace) -> None:
+    _check_effects(options)
     try:
         cron = parse_cron(options.cron)
     except ValueError as error:
@@ -87,7 +91,8 @@ def _schedule(options: argparse.Namespace) -> None:
         identity, earlier = client.schedule(job, name, cron.with_seconds(), description, options.catch_up)
     print(f"scheduled {name} at {description}, one run at a time: {client.page('recurringrun', identity)}")
     for moment in cron.next_times(datetime.now(UTC), time_zone(zone), _SHOWN_TIMES):
-        print(f"  {moment:%Y-%m-%d %H:%M %Z} evaluates on {options.day or day_of(moment, zone, options.days_before)}")
+        evaluated = options.day or day_of(moment, zone, options.days_before)
+        print(f"  {moment:%Y-%m-%d %H:%M %Z} {'' if options.effects else f'evaluates on {evaluated}'}".rstrip())
     print(_artifacts_of(job))
     print("missed times run later" if options.catch_up else "missed times are skipped")
     if earlier:
@@ -101,7 +106,22 @@ def _artifacts_of(job: Job) -> str:
 
 
 def _pipeline_name(options: argparse.Namespace) -> str:
-    return f"feed-ranker-{options.config}"
+    return f"feed-ranker-{options.config}{'-effects' if options.effects else ''}"
+
+
+def _check_effects(options: argparse.Namespace) -> None:
+    """Refuses options that an update of the effects does not have."""
+    if not options.effects:
+        return
+    given = {
+        "--day": getattr(options, "day", None) or getattr(options, "default_day", None),
+        "--days-before": getattr(options, "days_before", 0),
+        "--publish-withdrawn": getattr(options, "publish_withdrawn", False),
+    }
+    if wrong := [name for name, value in given.items() if value]:
+        raise UsageError(f"{wrong[0]}: an update of the effects has no day and trains no model")
+    if load_config(options.config).effects is None:
+        raise UsageError(f"--effects: the config {options.config!r} has no effects; set PipelineConfig.effects")
 
 
 def _connect(options: argparse.Namespace) -> "KubeflowClient":
@@ -134,7 +154,7 @@ def _connect(options: argparse.Namespace) -> "KubeflowClient":
 
 
 def _job(options: argparse.Namespace, package: Path, day: str) -> Job:
-    parameters = {"day": day}
+    parameters = {} if options.effects else {"day": day}
     if options.feed_log:
         parameters["feed_log"] = options.feed_log
     if getattr(options, "publish_withdrawn", False):
@@ -173,10 +193,14 @@ def _write_package(options: argparse.Namespace, path: Path) -> None:
         check_image(options.image)
         # Importing TFX takes over ten seconds and prints messages, so the command is validated first.
         with output_to_file(Path(os.devnull)) as console, console.status("compiling"):
-            from pipeline.kubeflow.compile import compile_pipeline, with_overrides
+            from pipeline.kubeflow.compile import compile_effects, compile_pipeline, with_overrides
 
             config = with_overrides(config, options.push_destination, options.pipeline_root)
-            day: date | None = getattr(options, "default_day", None)
-            compile_pipeline(config, options.image, options.feed_log, day, options.cache).write(path)
+            if options.effects:
+                compiled = compile_effects(config, options.image, options.feed_log)
+            else:
+                day: date | None = getattr(options, "default_day", None)
+                compiled = compile_pipeline(config, options.image, options.feed_log, day, options.cache)
+            compiled.write(path)
     except (ValueError, OSError) as error:
         raise UsageError(explained(error)) from None

@@ -1,5 +1,6 @@
 """Compiles the pipeline to a file that open-source Kubeflow Pipelines 2.x runs."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -12,6 +13,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.utils import name_utils
 
 from pipeline.beam import beam_args
+from pipeline.effects import create_effects_pipeline, effects_name
 from pipeline.kubeflow.image import check_image
 from pipeline.kubeflow.platform import platform_spec
 from pipeline.kubeflow.spec import (
@@ -25,7 +27,7 @@ from pipeline.kubeflow.spec import (
     switch_caching_off,
 )
 from pipeline.pipeline import create_pipeline, local_name
-from ranker.config.kubeflow import MAX_PIPELINE_NAME
+from ranker.config.kubeflow import MAX_PIPELINE_NAME, Kubeflow
 from ranker.config.pipeline import PipelineConfig
 from ranker.files import write_text
 
@@ -33,6 +35,9 @@ ENTRYPOINT = ("python", "-m", "pipeline.kubeflow.entrypoint")
 DAY = "day"
 FEED_LOG = "feed_log"
 PUBLISH_WITHDRAWN = "publish_withdrawn"
+
+# Components that only a config with effects has, and the one of the pipeline that updates them.
+_OTHER_COMPONENTS = ("EffectsTrainer", "EffectsUpdater")
 
 
 @dataclass(frozen=True)
@@ -76,21 +81,67 @@ def compile_pipeline(
         feed_log=RuntimeParameter(FEED_LOG, str),
         day=RuntimeParameter(DAY, str),
         pipeline_root=kubeflow.pipeline_root or "",
-        push_destination=kubeflow.push_destination or f"/models/{config.name}",
+        push_destination=push_destination(config),
         publish_withdrawn=RuntimeParameter(PUBLISH_WITHDRAWN, str),
         beam_pipeline_args=beam_args(config.beam_pipeline_args),
         enable_cache=cache,
     )
-    runner_config = KubeflowV2DagRunnerConfig(
-        default_image=check_image(image), default_commands=list(ENTRYPOINT), use_pipeline_spec_2_1=True
-    )
-    spec = KubeflowV2DagRunner(runner_config).run(pipeline, write_out=False)["pipelineSpec"]
     parameters = {
         DAY: Parameter("The day to evaluate on, YYYY-MM-DD.", day.isoformat() if day else None),
         FEED_LOG: Parameter("The folder of day folders, a path in the containers or a URI.", feed_log),
         PUBLISH_WITHDRAWN: Parameter('"true" publishes the model even if a rollback withdrew it.', "false"),
     }
-    spec["pipelineInfo"]["name"] = pipeline_name(config)
+    return _compiled(pipeline, kubeflow, image, pipeline_name(config), parameters, _OTHER_COMPONENTS)
+
+
+def compile_effects(config: PipelineConfig, image: str, feed_log: str) -> Compiled:
+    """Compiles what `create_effects_pipeline` returns; a run's only parameter is its feed log.
+
+    Args:
+        config: the config of the model that serves.
+        image, feed_log: as for `compile_pipeline`.
+
+    Raises:
+        ValueError: the config has no effects, or the image can change under its name.
+    """
+    kubeflow = config.kubeflow
+    pipeline = create_effects_pipeline(
+        config,
+        feed_log=RuntimeParameter(FEED_LOG, str),
+        pipeline_root=kubeflow.pipeline_root or "",
+        push_destination=push_destination(config),
+    )
+    parameters = {FEED_LOG: Parameter("The folder of day folders, a path in the containers or a URI.", feed_log)}
+    name = effects_name(config)
+    if len(name) > MAX_PIPELINE_NAME:
+        name = f"{config.name}-effects"[-MAX_PIPELINE_NAME:].lstrip("-")
+    # The settings may name any component of the complete pipeline, which checks them.
+    return _compiled(pipeline, kubeflow, image, name, parameters, kubeflow.named_components())
+
+
+def _compiled(
+    pipeline: Pipeline,
+    kubeflow: Kubeflow,
+    image: str,
+    name: str,
+    parameters: Mapping[str, Parameter],
+    other_components: Collection[str],
+) -> Compiled:
+    """Compiles a pipeline.
+
+    Args:
+        pipeline: what to compile.
+        kubeflow: what to ask of the cluster.
+        image: of every component.
+        name: the pipeline's on the cluster.
+        parameters: of a run.
+        other_components: names that the settings may have although the pipeline does not have such a component.
+    """
+    runner_config = KubeflowV2DagRunnerConfig(
+        default_image=check_image(image), default_commands=list(ENTRYPOINT), use_pipeline_spec_2_1=True
+    )
+    spec = KubeflowV2DagRunner(runner_config).run(pipeline, write_out=False)["pipelineSpec"]
+    spec["pipelineInfo"]["name"] = name
     describe_parameters(spec, parameters)
     name_artifact_classes(spec, _artifact_classes(pipeline))
     switch_caching_off(spec, _not_cacheable(pipeline))
@@ -103,7 +154,13 @@ def compile_pipeline(
     if kubeflow.pipeline_root:
         # The backend does not read it; `submit` and `schedule` send it with every run.
         spec["defaultPipelineRoot"] = kubeflow.pipeline_root
-    return Compiled(spec, platform_spec(kubeflow, [component.id for component in pipeline.components]))
+    components = [component.id for component in pipeline.components]
+    return Compiled(spec, platform_spec(kubeflow, components, other_components))
+
+
+def push_destination(config: PipelineConfig) -> str:
+    """Where a pipeline on the cluster pushes blessed models."""
+    return config.kubeflow.push_destination or f"/models/{config.name}"
 
 
 def pipeline_name(config: PipelineConfig) -> str:

@@ -3,24 +3,27 @@
 All fields are supported by backends since 2.0. Some have newer equivalents, which older backends refuse.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pipeline.kubeflow.spec import NOTIFICATION_FOLDER, NOTIFICATION_TASK, executor_of
 from ranker.config.kubeflow import Kubeflow, Notification
 
 
-def platform_spec(kubeflow: Kubeflow, components: Sequence[str]) -> dict[str, Any] | None:
+def platform_spec(
+    kubeflow: Kubeflow, components: Sequence[str], other_components: Collection[str] = ()
+) -> dict[str, Any] | None:
     """The PlatformSpec in its JSON form, or None if the settings need none.
 
     Args:
         kubeflow: the settings.
         components: the ids of all components.
+        other_components: further names that the settings may have, of components that only other pipelines have.
 
     Raises:
         ValueError: a setting names a component that the pipeline does not have.
     """
-    if unknown := sorted(kubeflow.named_components() - set(components)):
+    if unknown := sorted(kubeflow.named_components() - {*components, *other_components}):
         raise ValueError(f"kubeflow: {unknown} are not among the components {sorted(components)}")
     configs = {executor_of(name): _executor_config(kubeflow, name) for name in components}
     if kubeflow.notification:

@@ -165,7 +165,11 @@ class Kubeflow:
     push_destination: str | None = None
     pipeline_root: str | None = None
     volumes: tuple[Volume, ...] = (
-        Volume("feed-ranker-models", "/models", components=("TrainingStart", "ServingModel", "Pusher")),
+        Volume(
+            "feed-ranker-models",
+            "/models",
+            components=("TrainingStart", "EffectsTrainer", "ServingModel", "Pusher", "EffectsUpdater"),
+        ),
     )
     secrets: tuple[Secret, ...] = ()
     image_pull_secrets: tuple[KubernetesName, ...] = ()

@@ -13,14 +13,18 @@ import pytest
 import tensorflow as tf
 from rich.console import Console
 
+from components.artifacts import NOT_PUSHED, EffectsUpdateArtifact
+from components.effects_updater.component import EffectsUpdater
+from components.effects_updater.executor import Executor
 from datasets.synthetic import generate
-from pipeline.local.effects import SUMMARY_FILE, EffectsSummary, update_effects
+from pipeline.local.effects import update_effects
 from pipeline.local.run_summary import DONE, NOT_BLESSED, exit_status
 from pipeline.local.workdir import Workdir
 from ranker.command_line import UsageError
 from ranker.config.effects import EffectLevel, Effects
 from ranker.config.retraining import Retraining
 from ranker.documents import read_json
+from ranker.effects_update.update import SUMMARY_FILE, EffectsSummary
 from ranker.registry.manifest import FittedEffects, Manifest
 from ranker.registry.rollback import roll_back
 from tests.end_to_end.test_retraining import FIRST, SECOND, START, THIRD, Team, pushed, small_config
@@ -108,6 +112,17 @@ def test_an_update_without_new_impressions_publishes_nothing(team: Team, second:
     assert (status, summary.pushed_model) == (DONE, None)
     assert "no impressions that are not in the effects already" in str(summary.not_pushed)
     assert team.versions() == before
+
+
+def test_the_component_of_a_cluster_does_the_same(team: Team, second: str, tmp_path: Path) -> None:
+    update = EffectsUpdateArtifact()
+    update.uri = str(tmp_path)
+    component = EffectsUpdater(team.config, str(team.feed_log), team.workdir.push_destination)
+    Executor().Do({}, {"effects_update": [update]}, component.exec_properties)
+    summary = read_json(EffectsSummary, (tmp_path / SUMMARY_FILE).read_text(), "summary")
+    assert (summary.serving, summary.pushed_model) == (team.versions()[0], None)
+    assert summary.not_pushed == update.get_string_custom_property(NOT_PUSHED)
+    assert "no impressions that are not in the effects already" in str(summary.not_pushed)
 
 
 def test_a_rolled_back_update_does_not_come_back_by_itself(team: Team, second: str) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.kubeflow import cli
 from pipeline.kubeflow.cli import DONE, FAILED, USAGE, main
+from pipeline_config import FEED
+from ranker.config.effects import EffectLevel, Effects
 from ranker.feed_log.day import resolve_day
 from tests.pipeline.kubeflow.stub_server import StubServer, serving
 
@@ -159,6 +163,21 @@ def test_a_schedule_runs_one_at_a_time_on_its_own_date(
         "missed times are skipped",
         "the cluster's scheduler has to run in Asia/Tokyo: CRON_SCHEDULE_TIMEZONE, by default UTC",
     ]
+
+
+def test_an_update_of_effects_has_no_day(server: StubServer, package: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with_effects = replace(FEED, effects=Effects((EffectLevel("viewer_id"),)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "load_config", lambda name: with_effects)
+        assert schedule(server, package, "--effects", "--cron", "0 */8 * * *") == DONE
+        sent = the_only(server.sent("POST", "/recurringruns")).body
+        assert sent["display_name"] == "feed-ranker-feed-effects"
+        assert sent["runtime_config"].get("parameters", {}) == {}
+        assert "evaluates" not in capsys.readouterr().out
+        assert submit(server, package, "--effects", "--day", "2026-03-09") == USAGE
+        assert "--day: an update of the effects has no day" in capsys.readouterr().err
+    assert submit(server, package, "--effects") == USAGE
+    assert "--effects: the config 'feed' has no effects" in capsys.readouterr().err
 
 
 def test_missed_times_run_later_if_requested(server: StubServer, package: Path) -> None:

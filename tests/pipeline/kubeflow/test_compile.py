@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,10 +14,18 @@ from tfx.types.artifact import Artifact
 from tfx.utils import import_utils
 
 from pipeline.beam import beam_args
-from pipeline.kubeflow.compile import ENTRYPOINT, Compiled, compile_pipeline, pipeline_name, with_overrides
+from pipeline.kubeflow.compile import (
+    ENTRYPOINT,
+    Compiled,
+    compile_effects,
+    compile_pipeline,
+    pipeline_name,
+    with_overrides,
+)
 from pipeline.kubeflow.package import default_pipeline_root
 from pipeline.pipeline import create_pipeline
 from pipeline_config import CONFIGS, FEED
+from ranker.config.documents import from_json
 from ranker.config.effects import EffectLevel, Effects
 from ranker.config.kubeflow import Notification
 from ranker.config.pipeline import PipelineConfig
@@ -215,3 +224,29 @@ def test_a_config_with_effects_compiles_and_chooses_the_models_to_read_at_run_ti
     assert {"TowerTrainer", "FeedLogGen", "SchemaImporter"} <= set(task["dependentTasks"])
     assert task["inputs"]["parameters"]["plan"]["runtimeValue"]["constant"] == ""
     assert "EffectsTrainer" in spec["root"]["dag"]["tasks"]["Pusher"]["dependentTasks"]
+
+
+def test_an_update_of_effects_is_a_pipeline_of_its_own() -> None:
+    config = replace(FEED, effects=Effects((EffectLevel("viewer_id"),)), kubeflow=SETTINGS)
+    document = compile_effects(config, IMAGE, "/feed_log")
+    spec = json_format.ParseDict(document.pipeline_spec, pb.PipelineSpec())
+    assert spec.pipeline_info.name == "feed-effects"
+    assert set(spec.components["feed-ranker"].dag.tasks) == {"EffectsUpdater"}
+    task = spec.components["feed-ranker"].dag.tasks["EffectsUpdater"]
+    assert not task.caching_options.enable_cache
+    assert set(spec.root.input_definitions.parameters) == {"feed_log"}
+    assert from_json(PipelineConfig, task.inputs.parameters["config"].runtime_value.constant.string_value) == config
+    with pytest.raises(ValueError, match="has no effects"):
+        compile_effects(FEED, IMAGE, "/feed_log")
+
+
+def test_components_of_effects_mount_the_models() -> None:
+    def executors(compiled: Compiled) -> Any:
+        assert compiled.platform_spec is not None
+        return compiled.platform_spec["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+    config = replace(FEED, effects=Effects((EffectLevel("viewer_id"),)))
+    mounts = executors(compiled(config))
+    assert mounts["EffectsTrainer_executor"] == mounts["Pusher_executor"]
+    updating = executors(compile_effects(config, IMAGE, "/feed_log"))
+    assert updating == {"EffectsUpdater_executor": mounts["Pusher_executor"]}

@@ -1,0 +1,1 @@
+"""EffectsUpdater: updates the random effects of the serving model."""

@@ -1,0 +1,1 @@
+"""Updates the random effects of the serving model with the newest impressions, without a training."""
