@@ -10,57 +10,86 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.configs import ConfigError, load_config
-from pipeline.local.day_reading import profile_day
-from pipeline.schema_draft import draft_schema, largest_drift, points_to_review, statistics_of
-from ranker.command_line import UsageError, local_path, print_error, writable_file
-from ranker.feed_log.columns import columns_of
-from ranker.feed_log.layout import FeedLogError, latest_day, list_days, parse_day, reference_days
+from pipeline.schema_draft import (
+    DraftedSchema,
+    config_columns,
+    points_to_review,
+    schema_of_log,
+    schema_text,
+)
+from ranker.command_line import UsageError, local_path, print_error, readable_text, writable_file
+from ranker.config.pipeline import PipelineConfig
+from ranker.feed_log.layout import FeedLogError, latest_day, parse_day
 from ranker.files import write_text
-from ranker.plain_text import sentence
+from ranker.plain_text import one_line, sentence
 
 _USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parses the command line, writes the schema, and returns the exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.add and (options.force or options.out):
+        parser.error("--add extends the config's schema; it goes with neither --force nor --out")
     try:
         config = load_config(options.config)
         out = options.out or Path(config.schema)
         what = "--out" if options.out else f"--config {options.config}: schema"
+        if options.add:
+            return _add(config, options.feed_log, options.day, out, readable_text(what, out))
         if out.is_file() and not options.force:
-            raise FileExistsError(f"{out} is already there; --force replaces it, --out FILE writes elsewhere")
+            raise FileExistsError(
+                f"{out} is already there; --force replaces it, --add adds what it lacks, --out FILE writes elsewhere"
+            )
         writable_file(what, out)
-        day = parse_day(options.day) if options.day is not None else latest_day(options.feed_log)
-        columns = columns_of(
-            config.objectives,
-            config.features,
-            config.keys,
-            config.timestamps,
-            config.exploration,
-            config.id_columns,
-        )
-        before = sorted(set(reference_days(day, config.train_days)) & set(list_days(options.feed_log)))
-        # Read in this process first: Beam would print a traceback before the error of a bad value.
-        profiles = [profile_day(config, options.feed_log, one, _warn) for one in (*before, day)]
-        schema = draft_schema(columns, statistics_of(options.feed_log, [day], columns), largest_drift(profiles))
-        _write(schema, out, day)
+        drafted = schema_of_log(config, options.feed_log, _day(options.feed_log, options.day), _warn)
+        write_text(out, schema_text(drafted, "pipeline.infer_schema"))
     except (FeedLogError, ConfigError, UsageError, OSError) as error:
         print_error(error)
         return _USAGE
+    *before, day = drafted.days
     print(f"wrote {out}, from {day} and the {len(before)} days before it; please review it:")
-    for point in points_to_review(schema, columns):
-        print(f"  {sentence(point)}")
-    print("  drift_comparator thresholds, min_fraction and min_domain_mass: tighten them once you know your data")
+    _print_points(drafted)
     return 0
+
+
+def _add(config: PipelineConfig, feed_log: str, day: str | None, out: Path, text: str) -> int:
+    """Appends the columns that a schema lacks; what is in the file stays as it is, comments included."""
+    try:
+        schema: schema_pb2.Schema = text_format.Parse(text, schema_pb2.Schema())
+    except text_format.ParseError as error:
+        raise UsageError(f"{out}: not a schema: {error}") from None
+    known = {feature.name for feature in schema.feature}
+    columns = {column.name for column in config_columns(config).columns}
+    for name in sorted(known - columns):
+        print(f"{one_line(name)}: in the schema and not in the config; remove it from the schema if it is gone")
+    if columns <= known:
+        print(f"{out} has every column of the config; nothing was added")
+        return 0
+    writable_file("schema", out)
+    drafted = schema_of_log(config, feed_log, _day(feed_log, day), _warn, leave_out=known)
+    separator = "" if text.endswith("\n") or not text else "\n"
+    write_text(out, f"{text}{separator}{schema_text(drafted, 'pipeline.infer_schema --add')}")
+    added = ", ".join(one_line(feature.name) for feature in drafted.schema.feature)
+    print(f"added to {out}, from {drafted.days[-1]} and the {len(drafted.days) - 1} days before it: {added}")
+    _print_points(drafted)
+    return 0
+
+
+def _day(feed_log: str, text: str | None) -> date:
+    return parse_day(text) if text is not None else latest_day(feed_log)
+
+
+def _print_points(drafted: DraftedSchema) -> None:
+    for point in points_to_review(drafted.schema, drafted.columns):
+        print(f"  {sentence(point)}")
+    print("  drift_comparator thresholds, min_fraction and min_domain_mass: tighten them once you know your data;")
+    print("  docs/limits.md explains them")
 
 
 def _warn(warning: str) -> None:
     print(f"warning: {sentence(warning)}", file=sys.stderr)
-
-
-def _write(schema: schema_pb2.Schema, out: Path, day: date) -> None:
-    write_text(out, f"# Drafted by pipeline.infer_schema from {day}.\n{text_format.MessageToString(schema)}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,6 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--day", metavar="YYYY-MM-DD", help="the day to look at (default: the newest)")
     parser.add_argument(
         "--out", type=local_path, metavar="FILE", help="where the schema goes (default: where the config says)"
+    )
+    parser.add_argument(
+        "--add", action="store_true", help="add the columns that the schema lacks, and leave the rest of it as it is"
     )
     parser.add_argument("--force", action="store_true", help="replace a schema that is already there")
     return parser

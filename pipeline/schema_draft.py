@@ -7,7 +7,8 @@ the user to tighten.
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -18,12 +19,16 @@ import apache_beam as beam
 import pyarrow as pa
 import tensorflow_data_validation as tfdv
 from apache_beam.options.pipeline_options import PipelineOptions
+from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
+from pipeline.local.day_reading import profile_day
+from ranker.config.pipeline import PipelineConfig
 from ranker.features.drafting import MIN_DRIFT_THRESHOLD, Seen
 from ranker.features.keys_and_labels import ObjectiveKind
 from ranker.features.registry import column_kind
-from ranker.feed_log.columns import LogColumns
+from ranker.feed_log.columns import LogColumns, columns_of
+from ranker.feed_log.layout import list_days, window_days
 from ranker.feed_log.planning import plan_day
 from ranker.feed_log.reading import read_unit
 from ranker.monitoring.drift import Drift, measure_drift
@@ -34,6 +39,61 @@ DRIFT_MARGIN = 2.0
 NO_DRIFT_THRESHOLD_BEYOND = 0.9  # both measures lie between 0 and 1
 MOST_OF_ONE_VALUE = 0.95  # below 1, as a day may have some rows of the next day in another time zone
 MOST_IN_ONE_BUCKET = 0.8  # TFDV assumes uniform numbers inside a bucket, which is wrong for one full bucket and a tail
+
+
+@dataclass(frozen=True, eq=False)
+class DraftedSchema:
+    """A drafted schema.
+
+    Attributes:
+        schema: the schema.
+        columns: the columns that it was drafted for.
+        days: the days that were read, oldest first.
+    """
+
+    schema: schema_pb2.Schema
+    columns: LogColumns
+    days: tuple[date, ...]
+
+
+def schema_of_log(
+    config: PipelineConfig,
+    feed_log: str | Path,
+    day: date,
+    warn: Callable[[str], None],
+    leave_out: Collection[str] = (),
+) -> DraftedSchema:
+    """Drafts a schema that accepts a day and each of the `train_days` before it.
+
+    Args:
+        config: whose columns the schema describes.
+        feed_log: the folder of day folders, a path or URI.
+        day: the newest day to look at.
+        warn: called with a sentence for each unusual part of the log.
+        leave_out: columns that the schema is not drafted for.
+
+    Raises:
+        FeedLogError: the day is missing, or a day is invalid.
+    """
+    columns = config_columns(config)
+    drafted = replace(columns, columns=tuple(c for c in columns.columns if c.name not in leave_out))
+    before = sorted(set(window_days(day, config.train_days)[:-1]) & set(list_days(feed_log)))
+    # Read in this process first: Beam would print a traceback before the error of a bad value.
+    profiles = [profile_day(config, feed_log, one, warn) for one in (*before, day)]
+    statistics = statistics_of(feed_log, [day], drafted)
+    return DraftedSchema(draft_schema(drafted, statistics, largest_drift(profiles), profiles), drafted, (*before, day))
+
+
+def config_columns(config: PipelineConfig) -> LogColumns:
+    """The columns of a config's schema."""
+    return columns_of(
+        config.objectives, config.features, config.keys, config.timestamps, config.exploration, config.id_columns
+    )
+
+
+def schema_text(drafted: DraftedSchema, command: str) -> str:
+    """A drafted schema as the text of its file."""
+    return f"# Drafted by {command} from {drafted.days[-1]}.\n{text_format.MessageToString(drafted.schema)}"
 
 
 def statistics_of(
@@ -63,6 +123,7 @@ def draft_schema(
     columns: LogColumns,
     statistics: statistics_pb2.DatasetFeatureStatisticsList,
     drift: Mapping[str, Drift] = MappingProxyType({}),
+    days: Sequence[DayProfile] = (),
 ) -> schema_pb2.Schema:
     """A draft of the schema.
 
@@ -81,27 +142,39 @@ def draft_schema(
         columns: the columns of the config.
         statistics: of one day.
         drift: the largest drift of a healthy day, by feature; see `largest_drift`.
+        days: the profiles of healthy days: their values are in the domains, and the one with the fewest values of a
+            feature sets its least share.
     """
     inferred = tfdv.infer_schema(statistics, infer_feature_shape=False, max_string_domain_size=MAX_DOMAIN_SIZE)
     domains = {domain.name: sorted(domain.value) for domain in inferred.string_domain}
     of_column = {feature.name: domains.get(feature.domain, []) for feature in inferred.feature}
     found = {feature.path.step[0]: feature for feature in statistics.datasets[0].features}
-    seen = {c.name: _seen(found.get(c.name), of_column.get(c.name, [])) for c in columns.columns}
+    seen = {
+        c.name: _over_days(_seen(found.get(c.name), of_column.get(c.name, [])), c.name, days) for c in columns.columns
+    }
     schema = schema_pb2.Schema(feature=[column_kind(c.kind).draft(c, seen[c.name]) for c in columns.columns])
     _widen_drift(schema, drift)
     return schema
 
 
 def largest_drift(days: Sequence[DayProfile]) -> dict[str, Drift]:
-    """The largest drift of any day from all others, by feature; empty for fewer than two days.
+    """The largest drift of any day from all others or from those before it, by feature; empty for fewer than two days.
 
-    It includes the weekend's, if there is one among the days.
+    It includes the weekend's, if there is one among the days. What the number of a day's impressions explains by chance
+    is left out, as it is when a day is validated.
+
+    Args:
+        days: oldest first.
     """
     found: dict[str, Drift] = {}
     for i, day in enumerate(days if len(days) > 1 else ()):
-        for name, drift in measure_drift(day, [*days[:i], *days[i + 1 :]]).items():
-            so_far = found.get(name, drift)
-            found[name] = Drift(max(so_far.distance, drift.distance), max(so_far.largest_change, drift.largest_change))
+        windows = [[*days[:i], *days[i + 1 :]], *([days[:i]] if i else [])]
+        for name, drift in (measured for window in windows for measured in measure_drift(day, window).items()):
+            so_far = found.get(name, Drift(0.0, 0.0))
+            found[name] = Drift(
+                max(so_far.distance, drift.distance - drift.distance_noise),
+                max(so_far.largest_change, drift.largest_change - drift.change_noise),
+            )
     return found
 
 
@@ -135,6 +208,16 @@ def _widen_drift(schema: schema_pb2.Schema, drift: Mapping[str, Drift]) -> None:
         elif threshold > MIN_DRIFT_THRESHOLD:
             measure = comparator.infinity_norm if by_share else comparator.jensen_shannon_divergence
             measure.threshold = threshold
+
+
+def _over_days(seen: Seen, name: str, days: Sequence[DayProfile]) -> Seen:
+    """What is seen of a feature over several days."""
+    profiles = [(day.features[name], day.rows) for day in days if name in day.features]
+    if not profiles:
+        return seen
+    present = min(seen.present, *(1.0 - profile.missing / rows for profile, rows in profiles))
+    domain = sorted({*seen.domain, *(value for profile, _ in profiles for value in profile.names.values())})
+    return replace(seen, present=present, domain=domain if seen.domain and len(domain) <= MAX_DOMAIN_SIZE else ())
 
 
 def _seen(feature: statistics_pb2.FeatureNameStatistics | None, domain: Sequence[str]) -> Seen:

@@ -1,6 +1,7 @@
 """ExampleValidator's executor: writes the same output as TFX's own, and fails if the data must not be used."""
 
 import os
+from datetime import date, timedelta
 from typing import Any
 
 from absl import logging
@@ -17,6 +18,8 @@ from components.example_validator.validation import DataAnomalyError, sort_out, 
 from ranker.config.validation import Validation
 from ranker.monitoring.drift import Drift, measure_drift
 from ranker.monitoring.unseen import problem_of, unseen_values
+
+_EPOCH = date(1970, 1, 1)
 
 
 class Executor(base_executor.BaseExecutor):
@@ -57,7 +60,7 @@ class Executor(base_executor.BaseExecutor):
             blessed[split] = stock.BLESSED_VALUE if clean else stock.NOT_BLESSED_VALUE
         output.set_json_value_custom_property(stock.ARTIFACT_PROPERTY_BLESSED_KEY, blessed)
 
-        errors, warnings = sort_out(found)
+        errors, warnings = sort_out(found, _EPOCH + timedelta(days=statistics.span) if statistics.span else None)
         for warning in warnings:
             logging.warning("data anomaly: %s", warning)
         if errors:

@@ -22,6 +22,8 @@ from ranker.monitoring.profile import DayProfile, FeatureProfile
 CLUSTERING = 10.0
 """Impressions per independent observation in the noise of a divergence: those of one viewer are correlated."""
 
+_ALIKE = 2.0  # impressions per independent one in the noise of a drift: those of a session are alike
+_LARGEST_NOISE = 2.0 * _ALIKE  # of the expected divergence of two samples; hardly any is larger
 _BIN_SHARE = 0.05  # neighbouring buckets of numbers are joined until they have this share of the window
 _RARE_SHARE = 0.005  # categories with a smaller share of the window are in one bin
 _FROZEN_WEIGHT = 1e6  # a frozen feature is listed before features with drift
@@ -35,10 +37,14 @@ class Drift:
     Attributes:
         distance: Jensen–Shannon divergence, in bits.
         largest_change: the largest change of the share of one category, or of one bin of numbers.
+        distance_noise: the part of a distance that the number of impressions explains by chance.
+        change_noise: the same of a largest change.
     """
 
     distance: float
     largest_change: float
+    distance_noise: float = 0.0
+    change_noise: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -120,14 +126,23 @@ class _Compared:
     def drift(self) -> Drift:
         """How far the day is from the reference days."""
         distance = _distance(self.profile, self.day_rows, self.pooled, self.rows, self.bins)
-        return Drift(distance, self._largest_change())
+        bins = int(self.bins[0].max()) + 2
+        distance_noise = _LARGEST_NOISE * expected_divergence(bins, self.day_rows, self.rows)
+        change, change_noise = self._largest_change()
+        return Drift(distance, change, min(1.0, distance_noise), change_noise)
 
-    def _largest_change(self) -> float:
-        before, after = (
-            (np.bincount(self.bins[0], weights=p.counts) if p.of_numbers else p.counts) / max(1, int(p.counts.sum()))
+    def _largest_change(self) -> tuple[float, float]:
+        """The largest change of a share, and two standard deviations of it by chance."""
+        counted = [
+            np.bincount(self.bins[0], weights=p.counts) if p.of_numbers else p.counts.astype(np.float64)
             for p in (self.pooled, self.profile)
-        )
-        return float(np.abs(after - before).max())
+        ]
+        values = [max(1.0, float(counts.sum())) for counts in counted]
+        change = np.abs(counted[1] / values[1] - counted[0] / values[0])
+        largest = int(np.argmax(change))
+        share = float((counted[0][largest] + counted[1][largest]) / sum(values))
+        variance = share * (1.0 - share) * sum(1.0 / number for number in values)
+        return float(change[largest]), min(1.0, 2.0 * (_ALIKE * variance) ** 0.5)
 
 
 def partitions(pooled: FeatureProfile) -> list[Ints]:

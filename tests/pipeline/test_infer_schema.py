@@ -49,7 +49,8 @@ def small_config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_the_command_writes_once(feed_log: Path, small_config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     columns = columns_of(OBJECTIVES, FEATURES, Keys())
     profiles = [profile_day(pipeline_config.CONFIGS["small"], feed_log, day) for day in (DAY_BEFORE, EVAL_DAY)]
-    schema = draft_schema(columns, statistics_of(feed_log, [EVAL_DAY], columns), largest_drift(profiles))
+    statistics = statistics_of(feed_log, [EVAL_DAY], columns)
+    schema = draft_schema(columns, statistics, largest_drift(profiles), profiles)
     arguments = ["--config", "small", "--feed-log", str(feed_log), "--day", str(EVAL_DAY)]
     assert main(arguments) == 0
     assert text_format.Parse(small_config.read_text(), schema_pb2.Schema()) == schema
@@ -62,6 +63,42 @@ def test_the_command_writes_once(feed_log: Path, small_config: Path, capsys: pyt
     assert "small.pbtxt is already there; --force replaces it" in capsys.readouterr().err
     assert main([*arguments, "--force"]) == 0
     assert text_format.Parse(small_config.read_text(), schema_pb2.Schema()) == schema
+
+
+def test_columns_that_are_new_are_added_and_the_rest_stays_as_it_is(
+    feed_log: Path, small_config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by_hand = """# The phones of the app team.
+feature {
+  name: "device"  # curated
+  type: BYTES
+  string_domain { name: "device" value: "ios" value: "web" value: "watch" }
+}
+feature { name: "gone" type: INT }"""
+    small_config.parent.mkdir()
+    small_config.write_text(by_hand)
+    arguments = ["--config", "small", "--feed-log", str(feed_log), "--add"]
+    assert main(arguments) == 0
+    text = small_config.read_text()
+    assert text.startswith(f"{by_hand}\n# Drafted by pipeline.infer_schema --add from 2024-03-04.\n")
+    names = [feature.name for feature in text_format.Parse(text, schema_pb2.Schema()).feature]
+    columns = [column.name for column in columns_of(OBJECTIVES, FEATURES, Keys()).columns]
+    assert sorted(names) == sorted([*columns, "gone"])
+    printed = capsys.readouterr().out
+    assert "gone: in the schema and not in the config" in printed
+    assert "topics" in printed
+    assert main(arguments) == 0
+    assert small_config.read_text() == text
+    assert "has every column of the config; nothing was added" in capsys.readouterr().out
+
+
+def test_a_schema_that_cannot_be_extended_is_refused(small_config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--config", "small", "--feed-log", "log", "--add"]
+    assert "there is no such file" in refused(arguments, capsys)
+    small_config.parent.mkdir()
+    small_config.write_text("feature { nme: 1 }")
+    assert "small.pbtxt: not a schema: " in refused(arguments, capsys)
+    assert "goes with neither --force nor --out" in refused([*arguments, "--force"], capsys)
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from ranker.monitoring.profile import DayProfile
 from tests.small_feed_log import EVAL_DAY, FEATURES, OBJECTIVES, day_table, replaced
 
 COLUMNS: LogColumns = columns_of(OBJECTIVES, FEATURES, Keys())
-OTHER_DAY, BROKEN_DAY = date(2024, 3, 5), date(2024, 3, 6)
-ROWS = 400
+OTHER_DAY, BROKEN_DAY, SMALL_DAY = date(2024, 3, 5), date(2024, 3, 6), date(2024, 3, 7)
+ROWS, FEW = 400, 30
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +29,14 @@ def feed_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("log")
     broken = replaced(day_table(ROWS, 3, BROKEN_DAY), "device", pa.array(["fridge"] * ROWS))
     broken = replaced(broken, "impressions", pa.nulls(ROWS))
+    small = replaced(day_table(FEW, 4, SMALL_DAY), "device", pa.array(["ios"] * 28 + [None] * 2))
     tables = {EVAL_DAY: day_table(ROWS, 1, EVAL_DAY), OTHER_DAY: day_table(ROWS, 2, OTHER_DAY), BROKEN_DAY: broken}
+    tables[SMALL_DAY] = small
     for day, table in tables.items():
         folder = root / f"day-{day}"
         folder.mkdir()
         # Almost constant within a day, and different the next day.
-        weekday = pa.array([f"{day:%A}"] * (ROWS - 3) + ["Sunday"] * 3)
+        weekday = pa.array([f"{day:%A}"] * (table.num_rows - 3) + ["Sunday"] * 3)
         pq.write_table(replaced(table, "cohort", weekday), folder / "part-0.parquet")
     return root
 
@@ -124,10 +126,26 @@ def test_drift_thresholds_leave_room_for_what_days_differ_by(feed_log: Path) -> 
 
 def test_the_largest_drift_is_that_of_the_day_that_differs_most(feed_log: Path) -> None:
     broken, day, other = (profile_of(feed_log, day) for day in (BROKEN_DAY, EVAL_DAY, OTHER_DAY))
-    found = largest_drift([day, broken, other])
-    assert found["device"] == measure_drift(broken, [day, other])["device"]
-    assert found["device"].largest_change == pytest.approx(1.0)
+    found = largest_drift([day, broken, other])["device"]
+    measured = [measure_drift(broken, days)["device"] for days in ([day, other], [day])]
+    assert found.distance == max(drift.distance - drift.distance_noise for drift in measured)
+    assert found.largest_change == max(drift.largest_change - drift.change_noise for drift in measured)
+    assert 0.8 < found.largest_change < 1.0
     assert largest_drift([day]) == {}
+
+
+def test_a_log_is_within_the_limits_that_were_drafted_from_it_whatever_the_size_of_its_days(feed_log: Path) -> None:
+    """The newest day is small: it has few of the values, and its shares differ by chance."""
+    days = (EVAL_DAY, OTHER_DAY, SMALL_DAY)
+    profiles = [profile_of(feed_log, day) for day in days]
+    small = statistics_of(feed_log, [SMALL_DAY], COLUMNS)
+    schema = draft_schema(COLUMNS, small, largest_drift(profiles), profiles)
+    assert list(feature(schema, "device").string_domain.value) == ["ios", "web"]
+    earlier = statistics_of(feed_log, days[:2], COLUMNS)
+    found = validate({"train": earlier, "eval": small}, schema, measure_drift(profiles[2], profiles[:2]))
+    assert sort_out(found) == ([], [])
+    [only] = sort_out(validate({"eval": small}, schema, measure_drift(profiles[1], profiles[2:])))[:1]
+    assert only == []
 
 
 def test_a_threshold_is_twice_the_largest_drift(feed_log: Path) -> None:

@@ -153,8 +153,28 @@ def test_drift_beyond_the_threshold_is_an_error_of_the_eval_day(tmp_path: Path) 
         "eval: device: The largest change of a share from the reference window is 0.6, above the threshold 0.2." in text
     )
     assert "eval: age_hours: The Jensen-Shannon divergence from the reference window is 0." in text
+    assert "[limit: drift_comparator.infinity_norm; day: 2024-03-04; see docs/limits.md]" in text
+    assert "[limit: drift_comparator.jensen_shannon_divergence; day: 2024-03-04; see docs/limits.md]" in text
     assert "train:" not in text
     assert set(written(tmp_path, "eval").anomaly_info) == {"device", "age_hours"}
+
+
+def test_every_error_names_the_limit_and_the_page_about_it(tmp_path: Path) -> None:
+    bad = rows(click=3)
+    bad.loc[:150, "device"] = None
+    bad.loc[151:, "device"] = "fridge"
+    with pytest.raises(DataAnomalyError) as raised:
+        run(tmp_path, train=bad, eval=rows())
+    click, device = (line.partition(" [")[2] for line in str(raised.value).splitlines()[1:])
+    assert click == "limit: int_domain.max; days before 2024-03-04; see docs/limits.md]"
+    limits = "presence.min_fraction, string_domain, distribution_constraints.min_domain_mass"
+    assert set(device.partition(";")[0].removeprefix("limit: ").split(", ")) == set(limits.split(", "))
+
+
+def test_a_small_day_may_differ_by_what_chance_explains(tmp_path: Path) -> None:
+    few = rows(web=75).iloc[::25]  # 8 rows
+    run(tmp_path, SCHEMA.replace("min_fraction: 0.5", ""), [rows()] * 3, train=rows(), eval=few)
+    assert measured(tmp_path)["device", "L_INFTY"][0] == pytest.approx(0.25)
 
 
 def test_drift_is_added_to_other_anomalies_of_the_feature(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Drafts a config and a schema from a feed log that the project has never seen."""
