@@ -107,9 +107,9 @@ def _check(drafts: "Sequence[Draft]", columns: "Mapping[str, ScannedColumn]") ->
         raise FeedLogError(
             f"no column can be an objective: it has 0 and 1, and both occur; the log has {', '.join(columns)}"
         )
-    if not active & {"numeric", "categorical", "multi_valued"}:
+    if not active & {"numeric", "categorical", "multi_valued", "dense"}:
         raise FeedLogError(
-            "no column can be a feature: the forest needs at least one number, category or list of them that is known "
+            "no column can be a feature: a model needs at least one number, category, list or embedding that is known "
             f"before the session is ranked; the log has {', '.join(columns)}"
         )
 

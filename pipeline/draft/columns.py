@@ -48,6 +48,7 @@ class Draft:
         warning: what is suspicious, "" for nothing.
         size: vocabulary or vector size, where it has one and it is not the default.
         default: the exposure of the most attention.
+        for_forest: whether the forest reads an embedding.
         positives: share of an objective's positives.
     """
 
@@ -58,6 +59,7 @@ class Draft:
     warning: str = ""
     size: int | None = None
     default: float | None = None
+    for_forest: bool = False
     positives: float = 0.0
 
 

@@ -101,8 +101,8 @@ def _ids(log: LogScan, given: Mapping[str, str | None], time: str) -> dict[str, 
     ]
     if not candidates and None in named.values():
         raise FeedLogError(
-            f"no column can be the session, viewer and item: a key is {IdKind.accepted}, in every row; add a column "
-            "with the number of the row to the log if it has none of them"
+            f"no column can be the session, viewer and item: a key is {IdKind.accepted}, in every row; "
+            "add a column with the number of the row to the log if it has none of them"
         )
     by_role = {
         role: [column] if column else sorted(candidates, key=lambda c: -_alone(c, role, log))[:_CANDIDATES]
@@ -110,7 +110,15 @@ def _ids(log: LogScan, given: Mapping[str, str | None], time: str) -> dict[str, 
     }
     distinct = {column.name: column for columns in by_role.values() for column in columns}
     counts = _Counts(log, tuple(distinct))
-    best = max(product(*by_role.values()), key=lambda columns: _score(columns, counts, log))
+    possible = [
+        columns for columns in product(*by_role.values()) if columns[2].name not in (columns[0].name, columns[1].name)
+    ]
+    if not possible:
+        raise FeedLogError(
+            f"only {' and '.join(repr(one_line(name)) for name in distinct)} can be an id; the item needs a column "
+            "other than session and viewer: add one to the log, such as the number of the row"
+        )
+    best = max(possible, key=lambda columns: _score(columns, counts, log))
     return {
         role: Guess(column.name, _reason(role, column, best[1], best[0], counts))
         for role, column in zip(ROLES, best, strict=True)
@@ -132,12 +140,13 @@ def _can_be_id(column: ScannedColumn, rows: int) -> bool:
         and column.nulls == 0
         and column.rows == rows
         and not column.absent
+        and (column.is_text or (column.whole and column.finite))
     )
 
 
 def _why_not(column: ScannedColumn) -> str:
-    if all(IdKind.accepts(kind) for kind in column.types) and column.types:
-        return "it is missing in some rows"
+    if column.types and all(IdKind.accepts(kind) for kind in column.types):
+        return "it has fractions" if not column.whole else "it is missing in some rows"
     return f"it is {column.shown_type or 'null everywhere'}"
 
 
@@ -211,8 +220,6 @@ def _score(columns: tuple[ScannedColumn, ...], counts: _Counts, log: LogScan) ->
         score -= 4.0
     if counts.pairs(session.name, item.name) >= 0.9 * counts.rows:
         score += 1.0
-    if item.name in (session.name, viewer.name):
-        score -= 3.0
     if counts.values[item.name] == counts.rows:
         score -= 1.0
     return score + sum(min(3, counts.determined[column.name]) for column in (viewer, item))
@@ -231,8 +238,6 @@ def _reason(role: str, column: ScannedColumn, viewer: ScannedColumn, session: Sc
         return f"{text}; some have several of {one_line(viewer.name)}: check it"
     if not words.hint(column.name, _HINTS[role]):
         return f"{text}; its name does not say so: check it"
-    if role == "item" and column.name in (viewer.name, session.name):
-        return f"{text}; no other column can be the item: check it"
     return text
 
 

@@ -4,7 +4,7 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.draft import words
 from pipeline.draft.columns import FEW_SLICES, Draft
@@ -78,7 +78,7 @@ def config_text(name: str, log: LogScan, keys: Mapping[str, Guess], drafts: Sequ
         f"    name={quoted(name)},",
         *_keys(keys),
         *_objectives(drafts, named),
-        *_features(drafts, named),
+        *_features(_with_forest_input(drafts), named),
         *_left_out(drafts),
         *_slices(log, drafts, named),
         _commented(f"    schema={quoted(f'schemas/{name}.pbtxt')},", "docs/limits.md explains its limits"),
@@ -159,12 +159,21 @@ def _features(drafts: Sequence[Draft], named: Mapping[str, str]) -> Iterator[str
     yield "    ),"
 
 
+def _with_forest_input(drafts: Sequence[Draft]) -> list[Draft]:
+    """The drafts; embeddings are inputs of the forest if nothing else is."""
+    if any(draft.active and draft.field in ("numeric", "categorical", "multi_valued") for draft in drafts):
+        return list(drafts)
+    return [replace(draft, for_forest=draft.field == "dense") for draft in drafts]
+
+
 def _feature(draft: Draft, name: str) -> str:
     parts = [quoted(name)]
     if draft.field == "dense":
         parts.append(f"size={draft.size}")
     elif draft.size is not None:
         parts.append(f"vocabulary_size={draft.size}")
+    if draft.for_forest:
+        parts.append("forest=True")
     if draft.default is not None:
         parts.append(f"default={draft.default}")
     if name != draft.column:

@@ -15,7 +15,8 @@ from ranker.config.names import check_forest_names, check_names, check_reserved,
 class Keys:
     """The columns that say whose impression it was and when.
 
-    Each is the name of a column of the feed log, with any characters. A feature may read the same column.
+    Each is the name of a column of the feed log, with any characters. A feature may read the same column. A log without
+    sessions names the viewer for both: with `Keys(session="user", viewer="user")`, a viewer's day is a session.
     """
 
     session: ColumnName = "session_id"

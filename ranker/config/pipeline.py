@@ -131,8 +131,8 @@ class PipelineConfig:
             )
 
     def _check_sources(self) -> None:
-        """Checks that no label is read as anything else, and no key in two roles."""
-        check_distinct("keys", self.keys.columns)
+        """Checks that no label is read as anything else, and no key in two roles but a viewer as the session."""
+        check_distinct("keys", self.keys.columns[0 if self.keys.session != self.keys.viewer else 1 :])
         check_distinct("objectives: column", [objective.source for objective in self.objectives])
         labels = {objective.source for objective in self.objectives}
         read = {

@@ -77,7 +77,7 @@ class Description:
     @property
     def key_names(self) -> tuple[str, ...]:
         """The columns that identify an impression."""
-        return (self.keys.session, self.keys.viewer, self.keys.item, self.keys.timestamp)
+        return tuple(dict.fromkeys(self.keys.columns))
 
     @property
     def feature_columns(self) -> tuple[LogColumn, ...]:

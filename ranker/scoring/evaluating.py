@@ -86,7 +86,10 @@ def _add(accumulator: Accumulator, model: LoadedModel, baseline: LoadedModel | N
     # A column may be a key, a slice and a feature at the same time.
     known = [
         *(LogColumn(one.name, ObjectiveKind.name, column=one.column) for one in description.objectives),
-        *(LogColumn(f"key {column}", IdKind.name, column=column) for column in (keys.viewer, keys.session)),
+        *(
+            LogColumn(f"key {column}", IdKind.name, column=column)
+            for column in dict.fromkeys((keys.viewer, keys.session))
+        ),
         *(
             LogColumn(f"slice {name}", CategoricalKind.name, column=by_name[name].source if name in by_name else name)
             for name in sorted(columns)

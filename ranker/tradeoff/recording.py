@@ -80,7 +80,7 @@ def _read(config: PipelineConfig, tradeoff: TradeOff, feed_log: str | Path, day:
     keys = config.keys
     columns = LogColumns(
         (
-            *(LogColumn(name, IdKind.name) for name in (keys.session, keys.viewer)),
+            *(LogColumn(name, IdKind.name) for name in dict.fromkeys((keys.session, keys.viewer))),
             LogColumn(keys.timestamp, TimestampKind.name),
             LogColumn(tradeoff.arm, CategoricalKind.name),
             LogColumn(tradeoff.propensity, PropensityKind.name),

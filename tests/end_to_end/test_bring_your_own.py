@@ -45,9 +45,9 @@ def summaries(project: Path, outputs: dict[str, str]) -> list[dict[str, Any]]:
 
 def test_every_command_prints_what_the_page_shows(outputs: dict[str, str]) -> None:
     shown = dict(tutorial.commands(PAGE))
-    assert len(outputs) == 7
-    [infer] = [command for command in outputs if "infer_schema" in command]
-    for command in ("head -3 recipes.csv", "uv run python to_feed_log.py", infer):
+    assert len(outputs) == 9
+    [draft] = [command for command in outputs if "pipeline.draft" in command]
+    for command in ("head -3 recipes.csv", "uv run python to_feed_log.py", draft, "cat recipes_draft.py"):
         assert shown[command]
         assert shown[command] in outputs[command]
     first, second = (output for command, output in outputs.items() if "local_runner" in command)
@@ -73,8 +73,9 @@ def test_a_model_that_no_gate_lets_through_is_reported_and_not_pushed(
 ) -> None:
     settings = project / "pipeline_config.py"
     right = settings.read_text()
-    strict = "train_days=3,\n    gates=Gates(objective=Gate(min_auc=0.999)),"
-    settings.write_text(right.replace("train_days=3,", strict).replace("import Keys", "import Gate, Gates, Keys"))
+    drafted, strict = "    train_days=7,", "    gates=Gates(objective=Gate(min_auc=0.999)),\n    train_days=7,"
+    assert right.count(drafted) == 1
+    settings.write_text(right.replace(drafted, strict))
     workdir = project / "workdir" / "recipes"
     refused = run_locally(workdir, "--config", "recipes", "--feed-log", "recipes_log", root=project)
     settings.write_text(right)

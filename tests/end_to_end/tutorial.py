@@ -49,9 +49,14 @@ def commands(page: Path) -> Iterator[tuple[str, str]]:
 
 def execute(command: str, project: Path) -> str:
     """Runs one command in the project, with this interpreter in place of `uv run python`; returns what it printed."""
+    command, _, target = command.partition(" >> ")
     words = shlex.split(command)
     if words[:3] == ["uv", "run", "python"]:
         done = run_python(words[3:], project)
         assert done.status == 0, f"{command}: {done.output}"
         return done.output
-    return subprocess.run(words, cwd=project, stdout=subprocess.PIPE, text=True, check=True).stdout
+    printed = subprocess.run(words, cwd=project, stdout=subprocess.PIPE, text=True, check=True).stdout
+    if target:
+        with (project / target).open("a") as file:
+            file.write(printed)
+    return printed

@@ -29,7 +29,7 @@ def feed_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("log")
     broken = replaced(day_table(ROWS, 3, BROKEN_DAY), "device", pa.array(["fridge"] * ROWS))
     broken = replaced(broken, "impressions", pa.nulls(ROWS))
-    small = replaced(day_table(FEW, 4, SMALL_DAY), "device", pa.array(["ios"] * 28 + [None] * 2))
+    small = replaced(day_table(FEW, 4, SMALL_DAY), "device", pa.array(["ios"] * 25 + ["watch"] * 3 + [None] * 2))
     tables = {EVAL_DAY: day_table(ROWS, 1, EVAL_DAY), OTHER_DAY: day_table(ROWS, 2, OTHER_DAY), BROKEN_DAY: broken}
     tables[SMALL_DAY] = small
     for day, table in tables.items():
@@ -140,7 +140,7 @@ def test_a_log_is_within_the_limits_that_were_drafted_from_it_whatever_the_size_
     profiles = [profile_of(feed_log, day) for day in days]
     small = statistics_of(feed_log, [SMALL_DAY], COLUMNS)
     schema = draft_schema(COLUMNS, small, largest_drift(profiles), profiles)
-    assert list(feature(schema, "device").string_domain.value) == ["ios", "web"]
+    assert list(feature(schema, "device").string_domain.value) == ["ios", "watch", "web"]
     earlier = statistics_of(feed_log, days[:2], COLUMNS)
     found = validate({"train": earlier, "eval": small}, schema, measure_drift(profiles[2], profiles[:2]))
     assert sort_out(found) == ([], [])

@@ -59,7 +59,7 @@ def test_keys_are_found_by_what_they_determine_where_names_do_not_tell(odd_log: 
 
 def test_named_keys_are_taken(odd_log: LogScan) -> None:
     assert guess_keys(odd_log, {"item": "free text"})["item"].column == "free text"
-    with pytest.raises(FeedLogError, match="--viewer price: a key is string, binary and integers, in every row"):
+    with pytest.raises(FeedLogError, match=r"--viewer price: a key is .*, in every row; it has fractions"):
         guess_keys(odd_log, {"viewer": "price"})
     with pytest.raises(FeedLogError, match="--item ware: the log has no such column; it has Kunden Nr"):
         guess_keys(odd_log, {"item": "ware"})
@@ -119,12 +119,27 @@ def test_the_text_is_a_config(odd_log: LogScan) -> None:
     assert alone["CONFIGS"] == {"odd": config}
 
 
+def test_embeddings_are_inputs_of_the_forest_where_nothing_else_is(scanned: Callable[[pa.Table], LogScan]) -> None:
+    keys = ["session_id", "viewer_id", "item_id", "timestamp"]
+    log = scanned(day_table(300, 1).select([*keys, "content", "click"]))
+    guessed = guess_keys(log, {})
+    namespace: dict[str, dict[str, PipelineConfig]] = {}
+    exec(config_text("small", log, guessed, guess_columns(log, guessed)), namespace)
+    assert len(namespace["CONFIGS"]["small"].features.forest_names) == 3
+
+
 def test_a_rare_outcome_is_no_feature_of_items_that_hardly_come_back(scanned: Callable[[pa.Table], LogScan]) -> None:
     table = replaced(day_table(300, 1), "like", pa.array(np.arange(300) % 97 == 5))
     log = scanned(table)
     found = {draft.column: draft for draft in guess_columns(log, guess_keys(log, {}))}
     assert found["like"].field == "objectives"
     assert found["like"].active
+
+
+def test_a_log_with_a_single_id_says_what_to_add(scanned: Callable[[pa.Table], LogScan]) -> None:
+    log = scanned(day_table(300, 1).select(["viewer_id", "timestamp", "age_hours", "click"]))
+    with pytest.raises(FeedLogError, match="only 'viewer_id' can be an id; the item needs a column other than"):
+        guess_keys(log, {})
 
 
 def test_a_session_named_so_is_one(scanned: Callable[[pa.Table], LogScan]) -> None:
@@ -143,7 +158,9 @@ def test_a_session_named_so_is_one(scanned: Callable[[pa.Table], LogScan]) -> No
 def test_a_log_without_a_time_says_what_is_wrong_with_each_column(scanned: Callable[[pa.Table], LogScan]) -> None:
     table = day_table(300, 1)
     seconds = table["timestamp"].cast("int64").to_numpy() // 1_000_000
-    with pytest.raises(FeedLogError, match="no column can be the timestamp: .*'timestamp' 300 of 300 rows are of anot"):
+    with pytest.raises(
+        FeedLogError, match=r"no column can be the timestamp: .*'timestamp' 300 of 300 rows are of anot"
+    ):
         guess_keys(scanned(replaced(table, "timestamp", pa.array(seconds))), {})
 
 
