@@ -28,15 +28,18 @@ def shown_progress(console: Console) -> Iterator[None]:
     )
     handler = _Handler(_drawing(bars) if console.is_terminal else _printing(console))
     logger = logging.getLogger(LOGGER_NAME)
-    level = logger.level
+    level, propagates = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    # Libraries that set up the root logger would print every report a second time.
+    logger.propagate = False
     try:
         with bars if console.is_terminal else nullcontext():
             yield
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+        logger.propagate = propagates
 
 
 class _Handler(logging.Handler):

@@ -257,7 +257,7 @@ def objective_metrics(sums: Sums, curve: Reliability, ranking: RankingMetrics, c
         mean_prediction=predicted / impressions if impressions else float("nan"),
         normalized_entropy=intervals.normalized_entropy_interval(
             entropy,
-            _normalized_entropy_without(sums),
+            normalized_entropy_without(sums),
             intervals.normalized_entropy_variance(entropy, sums.counts, sums.predicted),
             group_positives,
             group_negatives,
@@ -286,7 +286,7 @@ def _normalized_entropy_growth(candidate: Sums, baseline: Sums, confidence: floa
     )
     return _difference(
         float(ours - theirs),
-        _normalized_entropy_without(candidate) - _normalized_entropy_without(baseline),
+        normalized_entropy_without(candidate) - normalized_entropy_without(baseline),
         candidate,
         confidence,
     )
@@ -326,7 +326,7 @@ def _auc_without(sums: Sums) -> Floats:
     return metrics.auc(sums.group_counts.sum(axis=0) - sums.group_counts)
 
 
-def _normalized_entropy_without(sums: Sums) -> Floats:
+def normalized_entropy_without(sums: Sums) -> Floats:
     """The normalized entropy without each group of viewers, [VIEWER_GROUPS]."""
     group_positives, group_impressions = sums.group_counts[:, 1].sum(axis=-1), sums.group_counts.sum(axis=(1, 2))
     return metrics.normalized_entropy(

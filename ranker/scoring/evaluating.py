@@ -56,15 +56,7 @@ def evaluate_tables(
                 f"{baseline.location} predicts {', '.join(baseline.description.objective_names)} and none of "
                 f"{', '.join(names)}"
             )
-    specs = tuple(tuple(spec) for spec in slices)
-    models = (CANDIDATE, BASELINE) if baseline is not None else (CANDIDATE,)
-    accumulator = Accumulator(models, UtilityWeights.of(candidate.utility, candidate.objectives), specs)
-    for table in tables:
-        _add(accumulator, model, baseline, table)
-    if not accumulator.impressions:
-        raise ValueError(f"{TABLE} has no rows to evaluate")
-    if accumulator.invalid[0].any():
-        raise ValueError(f"{model.location}: it predicted values that are not probabilities")
+    accumulator = accumulated(model, tables, baseline, slices)
     confidence = (gates or Gates()).confidence
     measured = list(summarize(accumulator, confidence, compared))
     verdicts = judge(measured, gates, first=baseline is None) if gates is not None else []
@@ -77,6 +69,25 @@ def evaluate_tables(
         Sessions.of(accumulator),
         accumulator.index.too_many,
     )
+
+
+def accumulated(
+    model: LoadedModel,
+    tables: "Iterable[AnyTable]",
+    baseline: LoadedModel | None = None,
+    slices: Sequence[Sequence[str]] = (),
+) -> Accumulator:
+    """The sums that metrics are computed from; arguments and errors are those of `evaluate_tables`."""
+    specs = tuple(tuple(spec) for spec in slices)
+    models = (CANDIDATE, BASELINE) if baseline is not None else (CANDIDATE,)
+    accumulator = Accumulator(models, UtilityWeights.of(model.description.utility, model.description.objectives), specs)
+    for table in tables:
+        _add(accumulator, model, baseline, table)
+    if not accumulator.impressions:
+        raise ValueError(f"{TABLE} has no rows to evaluate")
+    if accumulator.invalid[0].any():
+        raise ValueError(f"{model.location}: it predicted values that are not probabilities")
+    return accumulator
 
 
 def _add(accumulator: Accumulator, model: LoadedModel, baseline: LoadedModel | None, table: "AnyTable") -> None:

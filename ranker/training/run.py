@@ -4,8 +4,9 @@ The days are cut into the same shards, and each step calls the code that the pip
 the model predicts what the pipeline's does. Nothing is validated against the schema's limits, evaluated or published.
 """
 
+import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -27,6 +28,7 @@ from ranker.feed_log.fingerprint import source_fingerprint
 from ranker.feed_log.layout import window_days
 from ranker.feed_log.planning import WindowPlan, plan_window
 from ranker.feed_log.shards import write_unit
+from ranker.forest.curve import TrainingCurve
 from ranker.forest.leaf_shards import Shard, encode_shard
 from ranker.forest.model import Forest
 from ranker.forest.rows import weighted_forest_rows
@@ -44,6 +46,8 @@ from ranker.training.towers import TowerData, TrainingRecord, fit_and_export
 
 T = TypeVar("T")
 
+_TRANSFORMED, _GRAPH = "transformed", "transform_graph"
+
 
 @dataclass(frozen=True)
 class TrainingRun:
@@ -60,7 +64,14 @@ class TrainingRun:
     warnings: tuple[str, ...]
 
 
-def run_training(config: PipelineConfig, feed_log: str | Path, day: date, folder: str) -> TrainingRun:
+def run_training(
+    config: PipelineConfig,
+    feed_log: str | Path,
+    day: date,
+    folder: str,
+    rows: Path | None = None,
+    on_forest: Callable[[TrainingCurve], None] = lambda curve: None,
+) -> TrainingRun:
     """Trains a model on the days before `day` and writes it.
 
     Args:
@@ -68,6 +79,9 @@ def run_training(config: PipelineConfig, feed_log: str | Path, day: date, folder
         feed_log: the folder of day folders, a path or URI.
         day: the held-out day; the `train_days` before it are trained on.
         folder: the new folder of the model.
+        rows: a local folder for the transformed rows. If it is there, they are read from it: they have to be of the
+            same days, and of a config that differs in forest, towers and training at most. None keeps none.
+        on_forest: called with the forest's curve before the towers are trained; what it raises ends the training.
 
     Raises:
         FeedLogError: the feed log is invalid.
@@ -87,7 +101,10 @@ def run_training(config: PipelineConfig, feed_log: str | Path, day: date, folder
     data = source_fingerprint(feed_log, window_days(day, config.train_days))
     plan = plan_window(feed_log, day, config.train_days, columns)
     with tempfile.TemporaryDirectory(prefix="feed-ranker-training-") as scratch:
-        history = _train(config, schema, schema_text, data, plan, day, Path(scratch), columns, folder)
+        work = Path(scratch)
+        history = _train(
+            config, schema, schema_text, data, plan, day, work, columns, folder, rows or work / "rows", on_forest
+        )
     return TrainingRun(history, plan.rows_per_day, plan.warnings)
 
 
@@ -101,30 +118,19 @@ def _train(
     work: Path,
     columns: LogColumns,
     folder: str,
+    kept: Path,
+    on_forest: Callable[[TrainingCurve], None],
 ) -> TrainingHistory:
-    temporary = work / "temporary"
-    temporary.mkdir()
-    examples, transformed, leaves = (_made(work / name) for name in ("examples", "transformed", "leaves"))
-    units = [unit for unit in plan.units if unit.split == "train"]
-    for unit in _reported("reading the feed log", units):
-        write_unit(unit, columns.columns, str(examples), str(temporary))
-
-    graph = str(work / "transform_graph")
-    analyse_and_transform(
-        partial(preprocessing_fn, custom_config=transform_config(config)),
-        config.features,
-        "train",
-        schema,
-        [SplitFiles("train", f"{examples}/*", f"{transformed}/transformed_examples")],
-        graph,
-        lambda: beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])),
-        str(temporary),
-    )
+    temporary, leaves = (_made(work / name) for name in ("temporary", "leaves"))
+    if not kept.exists():
+        _transform(config, schema, plan, work, temporary, columns, kept)
+    graph = str(kept / _GRAPH)
 
     forest_folder = str(work / "forest")
-    files = example_files(str(transformed))
+    files = example_files(str(kept / _TRANSFORMED))
     rows = weighted_forest_rows(files, len(config.features.forest_names), len(config.objectives))
-    forest, _ = train_forest(rows, config.forest, config.features.forest_names, config.objective_names)
+    forest, curve = train_forest(rows, config.forest, config.features.forest_names, config.objective_names)
+    on_forest(curve)
     forest.save(forest_folder)
 
     traversal = Traversal(Forest.load(forest_folder))
@@ -148,6 +154,39 @@ def _train(
     )
     assert history is not None  # one process is the chief
     return history
+
+
+def _transform(
+    config: PipelineConfig,
+    schema: schema_pb2.Schema,
+    plan: WindowPlan,
+    work: Path,
+    temporary: Path,
+    columns: LogColumns,
+    kept: Path,
+) -> None:
+    """Writes the transformed rows and the Transform graph into the new folder `kept`, all or nothing."""
+    examples, partial_rows = _made(work / "examples"), _made(work / "partial")
+    transformed = _made(partial_rows / _TRANSFORMED)
+    units = [unit for unit in plan.units if unit.split == "train"]
+    for unit in _reported("reading the feed log", units):
+        write_unit(unit, columns.columns, str(examples), str(temporary))
+    analyse_and_transform(
+        partial(preprocessing_fn, custom_config=transform_config(config)),
+        config.features,
+        "train",
+        schema,
+        [SplitFiles("train", f"{examples}/*", f"{transformed}/transformed_examples")],
+        str(partial_rows / _GRAPH),
+        lambda: beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])),
+        str(temporary),
+    )
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    # The folder of the work may be on another disk, and only a rename is atomic.
+    copied = kept.with_name(f"{kept.name}.partial")
+    shutil.rmtree(copied, ignore_errors=True)
+    shutil.move(partial_rows, copied)
+    copied.rename(kept)
 
 
 def _schema(text: str, columns: LogColumns, path: str) -> schema_pb2.Schema:

@@ -1,0 +1,1 @@
+"""Searches settings of forest, towers and training with optuna."""

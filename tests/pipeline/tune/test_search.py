@@ -1,0 +1,183 @@
+"""The command, with a training in place of the real one that takes milliseconds, and one that is real."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+import pipeline_config
+from pipeline.tune import search as searching
+from pipeline.tune.cli import _print_proposal, main
+from pipeline.tune.days import tuning_days
+from pipeline.tune.search import Gain
+from ranker.config.pipeline import PipelineConfig
+from ranker.evaluation.intervals import Estimate
+from ranker.forest.curve import TrainingCurve
+from tests.ranker.evaluation import handmade
+from tests.ranker.trained import TRAIN_DAYS, small_config, write_log
+from tests.small_feed_log import EVAL_DAY
+
+
+@dataclass
+class Trainings:
+    """What was trained in place of a real training."""
+
+    days: list[date]
+    configs: list[PipelineConfig]
+    killed_at: int = -1
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Trainings:
+    """Trainings whose forests are the better the deeper they are; the sums are those of a simulated model."""
+    found = Trainings([], [])
+    write_log(tmp_path / "log", rows=30)
+    config = replace(small_config(tmp_path), name="small")
+    monkeypatch.setattr(pipeline_config, "CONFIGS", {"small": config})
+
+    def training(
+        config: PipelineConfig,
+        feed_log: str,
+        day: date,
+        folder: str,
+        rows: Path,
+        on_forest: Callable[[TrainingCurve], None],
+    ) -> None:
+        found.days.append(day)
+        found.configs.append(config)
+        if len(found.days) == found.killed_at:
+            raise KeyboardInterrupt
+        on_forest(TrainingCurve((), (1.0 / config.forest.depth,), 1, {}))
+
+    def sums(model: PipelineConfig, tables: Any, baseline: PipelineConfig | None = None) -> Any:
+        return model if baseline is None else (model, baseline)
+
+    monkeypatch.setattr(searching, "run_training", training)
+    monkeypatch.setattr(searching, "load_model", lambda folder: found.configs[-1])
+    monkeypatch.setattr(searching, "accumulated", sums)
+    monkeypatch.setattr(searching, "judged_objectives", lambda sums: ("click",))
+    monkeypatch.setattr(searching, "mean_entropy", lambda config, names: 1.0 / config.forest.depth)
+    monkeypatch.setattr("pipeline.tune.cli._print_proposal", lambda *_: None)
+    return found
+
+
+def tune(tmp_path: Path, trials: int, *others: str) -> int:
+    log = str(tmp_path / "log")
+    return main(["--config", "small", "--feed-log", log, "--trials", str(trials), "--workdir", str(tmp_path), *others])
+
+
+def study(tmp_path: Path) -> optuna.Study:
+    [journal] = tmp_path.glob("tune/*/journal.log")
+    backend = optuna.storages.journal.JournalFileBackend(str(journal))
+    return optuna.load_study(study_name="tune", storage=optuna.storages.JournalStorage(backend))
+
+
+def test_the_first_trial_is_the_config_as_it_is_and_the_evaluated_day_is_never_trained_for(
+    trainings: Trainings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tune(tmp_path, 8) == 0
+    assert trainings.configs[0] == pipeline_config.CONFIGS["small"]
+    search, confirm = EVAL_DAY - timedelta(days=TRAIN_DAYS - 1), EVAL_DAY - timedelta(days=1)
+    assert set(trainings.days) == {search}
+    printed = capsys.readouterr().out
+    assert f"{confirm}, which no trial sees; {EVAL_DAY} is not read" in printed
+    assert "trial 0 (1 of 8): 0.3333, best 0.3333 (trial 0)" in printed
+    assert "the config as it is" in printed
+    assert study(tmp_path).best_trial.params["forest.depth"] == 6
+    study(tmp_path).enqueue_trial({"forest.depth": 3})
+    assert tune(tmp_path, 9) == 0
+    assert study(tmp_path).trials[-1].state is optuna.trial.TrialState.PRUNED
+    assert "trial 8 (9 of 9): pruned after 1 of 2 steps" in capsys.readouterr().out
+
+
+def test_a_killed_search_continues_and_repeats_no_finished_trial(
+    trainings: Trainings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainings.killed_at = 4
+    assert tune(tmp_path, 6) == 130
+    assert "interrupted; the same command continues" in capsys.readouterr().err
+    killed = trainings.configs[-1]
+    assert tune(tmp_path, 6) == 0
+    assert "continued: 3 trials are finished" in capsys.readouterr().out
+    assert trainings.configs[4] == killed
+    assert len(trainings.configs) == 7
+    assert tune(tmp_path, 6) == 0
+    assert len(trainings.configs) == 7
+
+
+def test_a_process_that_was_killed_without_notice_leaves_its_trial_to_the_next(
+    trainings: Trainings, tmp_path: Path
+) -> None:
+    assert tune(tmp_path, 2) == 0
+    left = study(tmp_path).ask()
+    left.suggest_int("forest.depth", 3, 6)
+    assert tune(tmp_path, 3) == 0
+    assert trainings.configs[2].forest.depth == left.params["forest.depth"]
+    trials = study(tmp_path).trials
+    assert [trial.state.name for trial in trials] == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE"]
+
+
+def test_another_config_begins_a_search_of_its_own(
+    trainings: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tune(tmp_path, 1, "--only", "forest") == 0
+    assert tune(tmp_path, 1, "--only", "forest", "--only", "towers") == 0
+    config = pipeline_config.CONFIGS["small"]
+    monkeypatch.setitem(pipeline_config.CONFIGS, "small", replace(config, train_days=2))
+    assert tune(tmp_path, 1, "--only", "forest") == 0
+    assert len(list(tmp_path.glob("tune/*/journal.log"))) == 3
+
+
+def test_the_proposal_is_a_diff_with_the_gain_and_its_interval(
+    trainings: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.undo()
+    config = small_config(tmp_path)
+    better = replace(config, forest=replace(config.forest, depth=5))
+
+    class Found:
+        best, current = (7, 0.81, better), 0.83
+
+        def gain(self) -> Gain:
+            return Gain(Estimate(-0.02, -0.03, -0.01), handmade.compared())
+
+    days = tuning_days([date(2026, 5, day) for day in range(1, 6)], date(2026, 5, 5), 2)
+    _print_proposal(Found(), config, "small", days)  # type: ignore[arg-type]
+    printed = capsys.readouterr().out
+    assert "best: trial 7, mean normalized entropy 0.8100; the config as it is 0.8300" in printed
+    assert "on 2026-05-04 (no trial was judged by it): mean normalized entropy -0.0200 [-0.0300, -0.0100]" in printed
+    assert "\nsignificantly better\n" in printed
+    assert printed.endswith(
+        "--- pipeline_config.py, config small\n+++ proposed\n"
+        "-    forest=Forest(trees=30, depth=3, early_stopping_rounds=5),\n"
+        "+    forest=Forest(trees=30, depth=5, early_stopping_rounds=5),\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        (["--config", "other"], "--config other: pipeline_config.py has small"),
+        (["--feed-log", "nowhere"], "--feed-log nowhere: there is no such folder"),
+        (["--day", "2024-03-02"], "the log has 1 days before the evaluated day 2024-03-02"),
+    ],
+)
+@pytest.mark.usefixtures("trainings")
+def test_what_cannot_be_searched_is_one_line(
+    changed: list[str], problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tune(tmp_path, 1, *changed) == 2
+    assert problem in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("trainings")
+def test_without_optuna_the_command_to_install_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert tune(tmp_path, 1) == 2
+    assert capsys.readouterr().err == "error: optuna is not installed; install it with: uv sync --extra tune\n"

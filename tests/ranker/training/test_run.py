@@ -1,0 +1,45 @@
+"""Transformed rows that several trainings share, and a training that ends after the forest."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ranker.config.forest import Forest
+from ranker.forest.curve import TrainingCurve
+from ranker.training import run
+from ranker.training.run import run_training
+from tests.ranker.trained import small_config, write_log
+from tests.small_feed_log import EVAL_DAY
+
+
+class EnoughError(Exception):
+    """Ends a training."""
+
+
+def test_rows_are_transformed_once_and_a_caller_can_end_the_training_after_the_forest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_log(tmp_path / "log", rows=300)
+    config, rows = small_config(tmp_path), tmp_path / "kept" / "rows"
+    curves: list[TrainingCurve] = []
+
+    def enough(curve: TrainingCurve) -> None:
+        curves.append(curve)
+        raise EnoughError
+
+    def grown(forest: Forest) -> None:
+        with pytest.raises(EnoughError):
+            run_training(
+                replace(config, forest=forest), tmp_path / "log", EVAL_DAY, str(tmp_path / "model"), rows, enough
+            )
+
+    grown(config.forest)
+    assert sorted(path.name for path in rows.parent.iterdir()) == ["rows"]
+    assert not (tmp_path / "model").exists()
+    monkeypatch.delattr(run, "analyse_and_transform")
+    grown(config.forest)
+    grown(replace(config.forest, depth=1))
+    first, same, other = curves
+    assert same == first
+    assert min(other.validation) != min(first.validation)
