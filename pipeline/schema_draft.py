@@ -81,7 +81,9 @@ def schema_of_log(
     # Read in this process first: Beam would print a traceback before the error of a bad value.
     profiles = [profile_day(config, feed_log, one, warn) for one in (*before, day)]
     statistics = statistics_of(feed_log, [day], drafted)
-    return DraftedSchema(draft_schema(drafted, statistics, largest_drift(profiles), profiles), drafted, (*before, day))
+    observed = least_observed(feed_log, before, drafted)
+    schema = draft_schema(drafted, statistics, largest_drift(profiles), profiles, observed)
+    return DraftedSchema(schema, drafted, (*before, day))
 
 
 def config_columns(config: PipelineConfig) -> LogColumns:
@@ -124,6 +126,7 @@ def draft_schema(
     statistics: statistics_pb2.DatasetFeatureStatisticsList,
     drift: Mapping[str, Drift] = MappingProxyType({}),
     days: Sequence[DayProfile] = (),
+    observed: Mapping[str, float] = MappingProxyType({}),
 ) -> schema_pb2.Schema:
     """A draft of the schema.
 
@@ -144,6 +147,7 @@ def draft_schema(
         drift: the largest drift of a healthy day, by feature; see `largest_drift`.
         days: the profiles of healthy days: their values are in the domains, and the one with the fewest values of a
             feature sets its least share.
+        observed: the least share of rows in which an objective was observed on the days before; see `least_observed`.
     """
     inferred = tfdv.infer_schema(statistics, infer_feature_shape=False, max_string_domain_size=MAX_DOMAIN_SIZE)
     domains = {domain.name: sorted(domain.value) for domain in inferred.string_domain}
@@ -152,9 +156,30 @@ def draft_schema(
     seen = {
         c.name: _over_days(_seen(found.get(c.name), of_column.get(c.name, [])), c.name, days) for c in columns.columns
     }
+    for name, share in observed.items():
+        seen[name] = replace(seen[name], present=min(seen[name].present, share))
     schema = schema_pb2.Schema(feature=[column_kind(c.kind).draft(c, seen[c.name]) for c in columns.columns])
     _widen_drift(schema, drift)
     return schema
+
+
+def least_observed(root: str | Path, days: Iterable[date], columns: LogColumns) -> dict[str, float]:
+    """The smallest share of rows of any day in which each objective was observed; empty without days.
+
+    Raises:
+        FeedLogError: a day is missing, or a part of it cannot be read.
+    """
+    labels = [column for column in columns.columns if column.kind == ObjectiveKind.name]
+    least: dict[str, float] = {}
+    for day in days if labels else ():
+        rows, present = 0, dict.fromkeys((label.name for label in labels), 0)
+        for unit in plan_day(root, day, columns):
+            for batch in read_unit(unit, labels):
+                rows += batch.num_rows
+                for name in present:
+                    present[name] += batch.num_rows - batch.column(name).null_count
+        least |= {name: min(least.get(name, 1.0), count / rows) for name, count in present.items()}
+    return least
 
 
 def largest_drift(days: Sequence[DayProfile]) -> dict[str, Drift]:

@@ -10,7 +10,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
 from components.example_validator.validation import sort_out, validate
-from pipeline.schema_draft import draft_schema, largest_drift, points_to_review, statistics_of
+from pipeline.schema_draft import draft_schema, largest_drift, least_observed, points_to_review, statistics_of
 from ranker.config.columns import Keys
 from ranker.feed_log.columns import LogColumns, columns_of
 from ranker.feed_log.planning import plan_day
@@ -112,6 +112,22 @@ def test_another_day_fits_and_a_broken_one_does_not(feed_log: Path, schema: sche
     errors, _ = sort_out(found)
     assert {error.split(": ")[1] for error in errors} == {"device", "impressions"}
     assert all(error.startswith("eval: ") for error in errors)
+
+
+def test_an_objective_that_was_not_always_observed_on_any_day_may_be_missing(
+    feed_log: Path, tmp_path: Path, schema: schema_pb2.Schema
+) -> None:
+    assert feature(schema, "click").presence.min_fraction == 1.0
+    for day, gaps in ((EVAL_DAY, 100), (OTHER_DAY, 40)):
+        folder = tmp_path / f"day-{day}"
+        folder.mkdir()
+        observed = pa.array([None if number < gaps else number % 2 for number in range(ROWS)])
+        pq.write_table(replaced(day_table(ROWS, 1, day), "click", observed), folder / "part-0.parquet")
+    observed = least_observed(tmp_path, [EVAL_DAY, OTHER_DAY], COLUMNS)
+    assert observed == {"click": 0.75, "like": 1.0}
+    drafted = draft_schema(COLUMNS, statistics_of(feed_log, [EVAL_DAY], COLUMNS), observed=observed)
+    assert feature(drafted, "click").presence.min_fraction == pytest.approx(0.37)
+    assert feature(drafted, "like").presence.min_fraction == 1.0
 
 
 def test_drift_thresholds_leave_room_for_what_days_differ_by(feed_log: Path) -> None:
