@@ -39,6 +39,7 @@ DRIFT_MARGIN = 2.0
 NO_DRIFT_THRESHOLD_BEYOND = 0.9  # both measures lie between 0 and 1
 MOST_OF_ONE_VALUE = 0.95  # below 1, as a day may have some rows of the next day in another time zone
 MOST_IN_ONE_BUCKET = 0.8  # TFDV assumes uniform numbers inside a bucket, which is wrong for one full bucket and a tail
+_LEAST_PRESENT = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +158,8 @@ def draft_schema(
         c.name: _over_days(_seen(found.get(c.name), of_column.get(c.name, [])), c.name, days) for c in columns.columns
     }
     for name, share in observed.items():
-        seen[name] = replace(seen[name], present=min(seen[name].present, share))
+        # A day without any may be among them.
+        seen[name] = replace(seen[name], present=max(_LEAST_PRESENT, min(seen[name].present, share)))
     schema = schema_pb2.Schema(feature=[column_kind(c.kind).draft(c, seen[c.name]) for c in columns.columns])
     _widen_drift(schema, drift)
     return schema

@@ -28,7 +28,7 @@ from ranker.forest.curve import TrainingCurve
 from ranker.progress_bar import shown_progress
 from ranker.scoring.evaluating import accumulated, evaluate_tables
 from ranker.scoring.loading import LoadedModel, load_model
-from ranker.towers.train import TrainingDivergedError
+from ranker.towers.loss_watch import TrainingDivergedError
 from ranker.training.run import run_training
 
 if TYPE_CHECKING:

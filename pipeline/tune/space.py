@@ -57,7 +57,8 @@ class Setting:
     def suggest(self, trial: "optuna.Trial") -> Value:
         """The value of a trial."""
         if self.choices:
-            chosen: Value = trial.suggest_categorical(self.path, self.choices)
+            chosen = trial.suggest_categorical(self.path, self.choices)
+            assert chosen is not None
             return chosen
         if self.step is not None:
             return trial.suggest_int(self.path, int(self.low), int(self.high), step=self.step)

@@ -18,8 +18,8 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.intervals import Estimate
 from ranker.forest.curve import TrainingCurve
 from tests.ranker.evaluation import handmade
-from tests.ranker.trained import TRAIN_DAYS, small_config, write_log
-from tests.small_feed_log import EVAL_DAY
+from tests.ranker.trained import small_config, write_log
+from tests.small_feed_log import EVAL_DAY, TRAIN_DAYS
 
 
 @dataclass
