@@ -68,7 +68,19 @@ def text_cell(text: str, tone: Tone = "") -> TableCell:
 
 
 def limited(
-    name: str, columns: Sequence[TableColumn], rows: Sequence[tuple[TableCell, ...]], most: int = MAX_ROWS
+    name: str,
+    columns: Sequence[TableColumn],
+    rows: Sequence[tuple[TableCell, ...]],
+    most: int = MAX_ROWS,
+    existing: int | None = None,
 ) -> Table:
-    """A table of the first `most` rows, with the number of omitted rows, so that the page stays small."""
-    return Table(name, tuple(columns), tuple(rows[:most]), max(0, len(rows) - most))
+    """A table of the first `most` rows, with the number of omitted rows, so that the page stays small.
+
+    Args:
+        name: the table's.
+        columns: of each row.
+        rows: at least the first `most`, if there are as many.
+        most: rows that are shown.
+        existing: number of all rows, for a caller that made the first ones only; None counts `rows`.
+    """
+    return Table(name, tuple(columns), tuple(rows[:most]), max(0, (existing or len(rows)) - most))

@@ -6,7 +6,7 @@ from ranker.evaluation.evaluation import UTILITY, ObjectiveEvaluation, session_n
 from ranker.evaluation.intervals import UNDEFINED, Estimate
 from ranker.evaluation.summary import UtilityEvaluation
 from ranker.reports.calibration.inputs import ReportInputs
-from ranker.reports.html_table import Table, TableCell, TableColumn, limited, text_cell
+from ranker.reports.html_table import MAX_ROWS, Table, TableCell, TableColumn, limited, text_cell
 from ranker.reports.text import count, defined, interval, number, percent
 
 Row = tuple[TableCell, ...]
@@ -28,12 +28,16 @@ def ranking_table(inputs: ReportInputs) -> Table:
 def ranking_slices_table(inputs: ReportInputs) -> Table:
     """The same on every slice, by descending number of sessions."""
     columns = [TableColumn("slice", numeric=False), TableColumn("ranked by", numeric=False), *_columns(inputs)]
-    rows = []
-    for entry in sorted(inputs.evaluation.slices, key=lambda entry: -entry.utility.candidate.sessions):
+    rows: list[Row] = []
+    slices = sorted(inputs.evaluation.slices, key=lambda entry: -entry.utility.candidate.sessions)
+    for entry in slices:
+        if len(rows) >= MAX_ROWS:
+            break
         rows.append((text_cell(entry.name), text_cell(UTILITY), *_utility_cells(entry.utility)))
         for objective, found in entry.objectives.items():
             rows.append((text_cell(entry.name), text_cell(objective), *_objective_cells(found)))
-    return limited("ranking-slices", columns, rows)
+    existing = sum(1 + len(entry.objectives) for entry in slices)
+    return limited("ranking-slices", columns, rows, existing=existing)
 
 
 def explanations(inputs: ReportInputs) -> Iterator[tuple[str, str]]:

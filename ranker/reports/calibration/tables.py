@@ -11,7 +11,7 @@ from ranker.evaluation.gates import BY_UTILITY, TOO_FEW, TOO_FEW_SESSIONS, limit
 from ranker.evaluation.intervals import UNDEFINED, Estimate
 from ranker.reports.calibration.inputs import FeatureComparison, ReportInputs
 from ranker.reports.calibration.reliability import merged
-from ranker.reports.html_table import Table, TableCell, TableColumn, Tone, limited, text_cell
+from ranker.reports.html_table import MAX_ROWS, Table, TableCell, TableColumn, Tone, limited, text_cell
 from ranker.reports.text import count, defined, interval, number, percent, significant, weekday
 
 _NE = TableColumn(
@@ -125,7 +125,7 @@ def slices_table(inputs: ReportInputs) -> Table:
     ]
     entries.sort(key=lambda entry: -entry[2].candidate.positives)
     rows = []
-    for name, objective, evaluated in entries:
+    for name, objective, evaluated in entries[:MAX_ROWS]:
         metrics, serving = evaluated.candidate, evaluated.baseline
         rows.append(
             (
@@ -141,7 +141,7 @@ def slices_table(inputs: ReportInputs) -> Table:
                 _value(metrics.expected_calibration_error, 4),
             )
         )
-    return limited("slices", columns, rows)
+    return limited("slices", columns, rows, existing=len(entries))
 
 
 def gates_table(inputs: ReportInputs) -> Table:
