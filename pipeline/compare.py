@@ -4,6 +4,7 @@ import argparse
 import math
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,12 @@ from ranker.command_line import day, location, output_file, print_error, quiet_t
 from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.table import text_table
-from ranker.feed_log.layout import FeedLogError, day_files, latest_day
+from ranker.feed_log.layout import latest_day
 from ranker.files import write_text
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from ranker.feed_log.columns import LogColumns
+    from ranker.scoring.description import Description
 
 _USAGE = 2
 _ROWS = 65_536
@@ -37,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         held_out = options.day or latest_day(options.feed_log)
         quiet_tensorflow()
         # TensorFlow takes seconds to import; a wrong command is refused before.
+        from ranker.histories.tables import day_tables
         from ranker.scoring.evaluating import evaluate_tables
         from ranker.scoring.loading import load_model
 
@@ -45,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             days = model.description.manifest.trained_days
             note = "; it was trained on this day" if held_out.isoformat() in days else ""
             print(f"{name}: {model.location}{note}")
-        tables = _tables(str(options.feed_log), held_out)
+        columns = _columns(first.description, second.description)
+        tables = day_tables(str(options.feed_log), held_out, columns, _ROWS)
         evaluation = evaluate_tables(first, tables, second, [(column,) for column in options.slice])
     except (OSError, ValueError) as error:
         print_error(error)
@@ -101,18 +105,20 @@ def _difference(estimate: Estimate, sign: int = 1) -> str:
     return f"{sign * estimate.value + 0.0:+.4f}{star} [{lower + 0.0:+.4f}, {upper + 0.0:+.4f}]"
 
 
-def _tables(feed_log: str, held_out: date) -> "Iterator[pa.Table]":
-    import pyarrow as pa
+def _columns(first: "Description", second: "Description") -> "LogColumns":
+    """The columns that the histories of both models are computed from.
 
-    from ranker.feed_log.layout import open_parquet
+    Raises:
+        ValueError: the models have different histories of the same name.
+    """
+    from ranker.feed_log.columns import columns_of
 
-    files = day_files(feed_log, held_out)
-    if not files:
-        raise FeedLogError(f"feed log {feed_log}: there is no day {held_out}")
-    for file in files:
-        with open_parquet(file.path) as opened:
-            for batch in opened.iter_batches(_ROWS):
-                yield pa.Table.from_batches([batch])
+    found = [columns_of(one.objectives, one.features, one.keys) for one in (first, second)]
+    histories = {history.name: history for one in found for history in one.histories}
+    if differing := sorted({h.name for one in found for h in one.histories if histories[h.name] != h}):
+        raise ValueError(f"A and B have different histories of the name {differing[0]!r}, which a log cannot have both")
+    columns = {column.name: column for one in found for column in one.columns}
+    return replace(found[0], columns=tuple(columns.values()), histories=tuple(histories.values()))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,7 +6,17 @@ Example:
     0.1
 """
 
-from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Features, Keys, MultiValued, Numeric
+from ranker.config.columns import (
+    Categorical,
+    DenseEmbedding,
+    EmbeddingHistory,
+    Exposure,
+    Features,
+    History,
+    Keys,
+    MultiValued,
+    Numeric,
+)
 from ranker.config.effects import EffectLevel, Effects
 from ranker.config.examination import Examination
 from ranker.config.exploration import Exploration
@@ -32,6 +42,7 @@ __all__ = [
     "DenseEmbedding",
     "EffectLevel",
     "Effects",
+    "EmbeddingHistory",
     "Examination",
     "Exploration",
     "Exposure",
@@ -40,6 +51,7 @@ __all__ = [
     "Gate",
     "Gates",
     "Guardrail",
+    "History",
     "Isotonic",
     "Keys",
     "Kubeflow",

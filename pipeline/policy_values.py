@@ -17,7 +17,7 @@ from ranker.evaluation.random_sessions import RandomSessions, random_sessions
 from ranker.evaluation.replay import Replay, replay
 from ranker.feed_log.columns import columns_of
 from ranker.feed_log.planning import plan_day
-from ranker.feed_log.reading import read_unit
+from ranker.histories.reading import unit_rows
 
 UTILITY = "utility"
 
@@ -117,19 +117,18 @@ def _parts(
     columns = columns_of(
         config.objectives, config.features, config.keys, config.timestamps, exploration, config.id_columns
     )
-    for unit in plan_day(feed_log, day, columns):
-        for batch in read_unit(unit, columns.columns):
-            labels = read_labels(batch, config.objective_names)
-            randomised = read_numbers(batch, exploration.randomised) == 1
-            # Exposure is left out: the policy is asked before it is known.
-            known = batch.select(list(config.features.names)).filter(pa.array(randomised))
-            yield {
-                # Another day may have another session of the same name.
-                "session": f"{day} ".encode() + read_strings(batch, config.example_keys.session),
-                "viewer": read_strings(batch, config.example_keys.viewer),
-                "position": read_numbers(batch, position),
-                "randomised": randomised,
-                "propensity": read_numbers(batch, exploration.propensity),
-                "labels": np.nan_to_num(labels),
-                "probabilities": score(known) if len(known) else np.empty((len(labels), 0)),
-            }
+    for batch in unit_rows(feed_log, plan_day(feed_log, day, columns), columns):
+        labels = read_labels(batch, config.objective_names)
+        randomised = read_numbers(batch, exploration.randomised) == 1
+        # Exposure is left out: the policy is asked before it is known.
+        known = batch.select(list(config.features.names_read)).filter(pa.array(randomised))
+        yield {
+            # Another day may have another session of the same name.
+            "session": f"{day} ".encode() + read_strings(batch, config.example_keys.session),
+            "viewer": read_strings(batch, config.example_keys.viewer),
+            "position": read_numbers(batch, position),
+            "randomised": randomised,
+            "propensity": read_numbers(batch, exploration.propensity),
+            "labels": np.nan_to_num(labels),
+            "probabilities": score(known) if len(known) else np.empty((len(labels), 0)),
+        }

@@ -31,6 +31,7 @@ from ranker.feed_log.columns import LogColumns, columns_of
 from ranker.feed_log.layout import list_days, window_days
 from ranker.feed_log.planning import plan_day
 from ranker.feed_log.reading import read_unit
+from ranker.histories.building import build_histories
 from ranker.monitoring.drift import Drift, measure_drift
 from ranker.monitoring.profile import DayProfile
 
@@ -110,12 +111,13 @@ def statistics_of(
     read = [column for column in columns.columns if not column_kind(column.kind).is_key]
     units = [unit for day in days for unit in plan_day(root, day, columns)]
     with tempfile.TemporaryDirectory() as folder:
+        histories = build_histories(root, {unit.day for unit in units}, columns, os.path.join(folder, "histories"))
         path = os.path.join(folder, "statistics.pb")
         with beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])) as pipeline:
             _ = (
                 pipeline
                 | "Plan" >> beam.Create(units)
-                | "Read" >> beam.FlatMap(read_unit, columns=read).with_output_types(pa.RecordBatch)
+                | "Read" >> beam.FlatMap(read_unit, columns=read, computed=histories).with_output_types(pa.RecordBatch)
                 | "Statistics" >> tfdv.GenerateStatistics()
                 | "Write" >> tfdv.WriteStatisticsToBinaryFile(path)
             )

@@ -211,10 +211,14 @@ class FeedRankerClient:
             ServingError: the server did not answer in time, or answered with an error.
         """
         arrays = self._checked(signature, inputs, split=self._mini_batch is not None)
-        rows = len(next(iter(arrays.values())))
+        rows = max(map(len, arrays.values()))
         step = min(self._mini_batch or rows, self._max_rows_of(signature))
         calls = [
-            self._start(signature, {name: array[begin : begin + step] for name, array in arrays.items()})
+            self._start(
+                signature,
+                # One row of all candidates, such as the viewer's history, goes with each part.
+                {name: array if len(array) == 1 else array[begin : begin + step] for name, array in arrays.items()},
+            )
             for begin in range(0, rows, step)
         ]
         parts = [self._finish(call)[0] for call in calls]

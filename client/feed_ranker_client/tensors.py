@@ -15,7 +15,9 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def as_array(name: str, values: Any, form: TensorForm) -> NDArray[Any]:
-    """Values as an array of a signature's type; text is encoded as UTF-8, and lists of texts are padded to the longest.
+    """Values as an array of a signature's type; text is encoded as UTF-8, and lists are padded to the longest.
+
+    Lists of texts are padded with "", and lists of whole numbers, such as the items of a history, with 0.
 
     Raises:
         InvalidRequestError: the values cannot be converted to that type.
@@ -23,6 +25,8 @@ def as_array(name: str, values: Any, form: TensorForm) -> NDArray[Any]:
     try:
         if form.dtype.is_text:
             return _as_texts(values, len(form.shape))
+        if form.dtype.dtype.kind in "iu" and len(form.shape) == 2 and form.shape[1] is None:
+            values = _padded(values, 0, least=1)
         return _as_numbers(np.asarray(values), form.dtype)
     except (TypeError, ValueError) as error:
         raise InvalidRequestError(f"{name}: must be {form}: {_first_problem(values, form) or error}") from error
@@ -61,11 +65,8 @@ def _is_value(value: Any, text: bool) -> bool:
 
 
 def _as_texts(values: Any, rank: int) -> NDArray[Any]:
-    if rank == 2 and not isinstance(values, np.ndarray):
-        if any(isinstance(row, str | bytes | Mapping) for row in values):
-            raise TypeError("each candidate needs a list of texts")
-        width = max((len(row) for row in values), default=0)
-        values = [[*row, *[b""] * (width - len(row))] for row in values]
+    if rank == 2:
+        values = _padded(values, b"")
     found = np.asarray(values, object)
     texts = found.reshape(-1).tolist()
     # Nearly always all texts have one type, which is found much faster than by looking at one after the other.
@@ -81,6 +82,17 @@ def _as_texts(values: Any, rank: int) -> NDArray[Any]:
     array = np.empty(len(texts), object)
     array[:] = texts
     return array.reshape(found.shape)
+
+
+def _padded(values: Any, padding: Any, least: int = 0) -> Any:
+    """Lists of different lengths as lists of one length, which is at least `least`; an array as it is."""
+    if isinstance(values, np.ndarray):
+        return values
+    if any(isinstance(row, str | bytes | Mapping) for row in values):
+        raise TypeError("each candidate needs a list")
+    width = max((len(row) for row in values), default=0)
+    width = max(width, least)
+    return [[*row, *[padding] * (width - len(row))] for row in values]
 
 
 def _as_numbers(found: NDArray[Any], kind: TensorType) -> NDArray[Any]:

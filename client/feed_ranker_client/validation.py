@@ -147,7 +147,9 @@ def check_forms(
         if form.shape:
             rows[name] = int(form.shape[0] or 0)
     most = max(rows.values(), default=1)
-    if fewer := [f"{name} ({count})" for name, count in rows.items() if count < most]:
+    # An input with a default may have one row for all candidates, as the default itself.
+    whole = {name: count for name, count in rows.items() if not (count == 1 and name in signature.defaults)}
+    if fewer := [f"{name} ({count})" for name, count in whole.items() if count < most]:
         raise InvalidRequestError(f"{', '.join(fewer)}: fewer candidates than the other inputs, which have {most}")
     if most == 0:
         raise InvalidRequestError(f"{', '.join(rows)}: the request holds no candidates")

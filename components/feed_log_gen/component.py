@@ -40,7 +40,8 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
 
     An Example has per impression: a key as one string, the timestamp as int64 milliseconds since 1970, a numeric
     feature as a float or nothing, a categorical feature as a string or nothing, a multi-valued feature as any number of
-    strings, a dense embedding as floats of its size, and an objective as int64 0 or 1. Where the log has exploration,
+    strings, a dense embedding as floats of its size, a history as any number of int64 or as floats of its size or
+    nothing, and an objective as int64 0 or 1. Where the log has exploration,
     whether a position was random is int64 0 or 1, and its chance a float or nothing.
 
     If the training continues from an earlier one, there may be a third split: `replay`, days that the earlier training
@@ -64,9 +65,9 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
         timestamps: which timestamps the rows of a day's folder may have.
         exploration: the columns that say which impressions stood at random positions, if the log has them.
         ids: the id columns of random effects that are not among the keys.
-        source_fingerprint: fingerprint of the days of a cold start by `ranker.feed_log.fingerprint`, so that the cache
-            key changes with the data. With "" the component computes it at run time. Then the cache key does not
-            contain it, and the cache must be disabled.
+        source_fingerprint: fingerprint by `ranker.feed_log.fingerprint` of the days of a cold start and of those that
+            its histories are of, so that the cache key changes with the data. With "" the component computes it at run
+            time. Then the cache key does not contain it, and the cache must be disabled.
         training_start: TrainingStart's channel; without it the training starts cold.
     """
 

@@ -37,6 +37,8 @@ from ranker.feed_log.layout import FeedLogError, reference_days, window_days
 from ranker.feed_log.planning import SPLITS, WindowPlan, WorkUnit, plan_window
 from ranker.feed_log.reading import read_unit
 from ranker.feed_log.shards import shard_name, write_unit
+from ranker.histories.building import build_histories
+from ranker.histories.stored import StoredHistories
 from ranker.monitoring.profile import DayProfile
 
 _EPOCH = date(1970, 1, 1)
@@ -67,7 +69,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         train_days = start.train_days or exec_properties["train_days"]
         # The cache's fingerprint of the log covers only the days of a cold start.
         replay_days = max(0, min(start.replay_days, exec_properties["train_days"] - train_days))
-        window = window_days(eval_day, exec_properties["train_days"])
+        earlier = max((history.days for history in columns.histories), default=0)
+        window = window_days(eval_day, exec_properties["train_days"] + earlier)
         fingerprint = exec_properties["source_fingerprint"] or source_fingerprint(exec_properties["feed_log"], window)
         profiles = artifact_utils.get_single_uri(output_dict["profiles"]) if output_dict.get("profiles") else None
         reference = exec_properties["train_days"] if profiles else 0
@@ -81,12 +84,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         scratch = os.path.join(examples.uri, f".writing-{uuid.uuid4().hex}")
         fileio.makedirs(scratch)
         try:
+            days = {unit.day for unit in (*plan.units, *plan.reference)}
+            histories = build_histories(exec_properties["feed_log"], days, columns, os.path.join(scratch, "histories"))
             with self._make_beam_pipeline() as pipeline:
                 read = (
                     pipeline
                     | "Plan" >> beam.Create((*plan.units, *plan.reference))
                     | "Share" >> beam.Reshuffle()
-                    | "Write" >> beam.ParDo(_WriteUnit(columns.columns, examples.uri, scratch, profiled))
+                    | "Write" >> beam.ParDo(_WriteUnit(columns.columns, examples.uri, scratch, profiled, histories))
                 )
                 if profiles:
                     _ = (
@@ -111,12 +116,18 @@ class _WriteUnit(beam.DoFn):
     """
 
     def __init__(
-        self, columns: Sequence[LogColumn], examples_uri: str, scratch: str, profiled: Collection[date]
+        self,
+        columns: Sequence[LogColumn],
+        examples_uri: str,
+        scratch: str,
+        profiled: Collection[date],
+        histories: StoredHistories | None,
     ) -> None:
         self._columns = columns
         self._examples_uri = examples_uri
         self._scratch = scratch
         self._profiled = profiled
+        self._histories = histories
 
     def process(self, unit: WorkUnit) -> Iterator[tuple[str, tuple[int, str]]]:
         profile = DayProfile(self._columns) if unit.day in self._profiled else None
@@ -124,9 +135,10 @@ class _WriteUnit(beam.DoFn):
         try:
             if unit.split in SPLITS:
                 folder = os.path.join(self._examples_uri, f"Split-{unit.split}")
-                write_unit(unit, self._columns, folder, self._scratch, seen)
+                write_unit(unit, self._columns, folder, self._scratch, seen, self._histories)
             elif profile is not None:
-                for batch in read_unit(unit, [column for column in self._columns if column.name in profile.features]):
+                features = [column for column in self._columns if column.name in profile.features]
+                for batch in read_unit(unit, features, computed=self._histories):
                     profile.add(batch)
         except FeedLogError as error:
             # In the order of these names, the problem of the oldest rows is the first.

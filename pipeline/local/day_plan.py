@@ -76,7 +76,7 @@ def plan_day(
     """
     _check_devices(config)
     _check_paths(config, workdir)
-    source = source_fingerprint(feed_log, window_days(day, config.train_days), KnownDigests.load(workdir.digests))
+    source = source_fingerprint(feed_log, window_days(day, config.days_read), KnownDigests.load(workdir.digests))
     destination = workdir.push_destination
     start = plan_start(config, destination, day, refit)
     training = identify(day, recipe(config), source, start.start, start.parent_training)

@@ -23,8 +23,8 @@ from ranker.export.loading import LOAD_ERRORS, load_problem
 from ranker.export.names import SERVING_DEFAULT
 from ranker.feed_log.columns import columns_of
 from ranker.feed_log.planning import plan_day
-from ranker.feed_log.reading import read_unit
 from ranker.feed_log.tf_example import encode_examples
+from ranker.histories.reading import unit_rows
 from ranker.monitoring.profile import DayProfile
 from ranker.progress import ProgressReporter
 from ranker.storage import local_copy
@@ -155,8 +155,7 @@ def _batches(
     units = plan_day(feed_log, day, columns, warn)
     progress = ProgressReporter(what, sum(unit.rows for unit in units))
     done = 0
-    for unit in units:
-        for batch in read_unit(unit, columns.columns):
-            yield batch
-            done += batch.num_rows
-            progress.update(done)
+    for batch in unit_rows(feed_log, units, columns):
+        yield batch
+        done += batch.num_rows
+        progress.update(done)

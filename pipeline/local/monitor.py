@@ -16,7 +16,7 @@ from ranker.evaluation.evaluation import Baseline, Evaluation, observed_notes, s
 from ranker.evaluation.scores import ScoreHistogram
 from ranker.evaluation.summary import BASELINE, CANDIDATE, Model
 from ranker.feed_log.fingerprint import KnownDigests, source_fingerprint
-from ranker.feed_log.layout import FeedLogError, day_files, reference_days
+from ranker.feed_log.layout import FeedLogError, day_files, reference_days, window_days
 from ranker.monitoring.drift import feature_health
 from ranker.monitoring.history import HealthHistory, HistoryError
 from ranker.monitoring.outcomes import outcome_health, score_health
@@ -58,7 +58,7 @@ def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: str | Path, 
         warnings: list[str] = []
         profile, evaluation = score_day(config, feed_log, day, join(workdir.push_destination, version), warnings.append)
         digests = KnownDigests.load(workdir.digests)
-        history.write_profile(day, profile, source_fingerprint(feed_log, [day], digests))
+        history.write_profile(day, profile, source_fingerprint(feed_log, _read_for(config, day), digests))
         window = _window(config, history, feed_log, digests, evaluated_on, day)
     seen = f"the model was evaluated on {evaluated_on}, so it may have seen {day}" if day < evaluated_on else ""
     if seen:
@@ -196,9 +196,14 @@ def _known(
 def _profile(
     config: PipelineConfig, history: HealthHistory, feed_log: str | Path, digests: KnownDigests, day: date
 ) -> DayProfile:
-    content = source_fingerprint(feed_log, [day], digests)
+    content = source_fingerprint(feed_log, _read_for(config, day), digests)
     found = history.profile(day, config.features, content)
     if found is None:
         found = profile_day(config, feed_log, day)
         history.write_profile(day, found, content)
     return found
+
+
+def _read_for(config: PipelineConfig, day: date) -> list[date]:
+    """The days that a day's profile depends on: itself, and those of its histories."""
+    return window_days(day, config.features.history_days)

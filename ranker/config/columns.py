@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, ColumnName, Units
+from ranker.config.fields import CHECKED, ColumnName, Count, Days, Units
 from ranker.config.names import check_forest_names, check_names, check_reserved, folded, input_names, is_usable
 
 
@@ -158,6 +158,79 @@ class DenseEmbedding(FeatureColumn):
 
 
 @dataclass(frozen=True, config=CHECKED)
+class ViewerHistory(FeatureColumn):
+    """A column with what the viewer was shown on earlier days, and did with it; see `ranker.histories`.
+
+    A feed log that has the column is taken at its word. Otherwise the column is computed from the log's earlier days.
+
+    Attributes:
+        of: the column whose values the history holds.
+        actions: the objectives that it tells of each impression.
+        length: number of the viewer's newest impressions that it holds.
+        days: an impression is kept for this number of days.
+        max_viewers: viewers whose impressions are kept from one day to the next; more are forgotten, those not seen for
+            longest first.
+    """
+
+    of: ColumnName
+    actions: Annotated[tuple[ColumnName, ...], Field(min_length=1, max_length=7)]
+    length: Annotated[int, Field(gt=0, le=1000)] = 50
+    days: Days = 30
+    max_viewers: Count = 1_000_000
+
+
+@dataclass(frozen=True, config=CHECKED)
+class History(ViewerHistory):
+    """The viewer's newest impressions by author, topic or another column with one value per impression.
+
+    The model reads numbers: the impressions, those with the candidate's value, and for each action the viewer's rate
+    and how far it is above that rate among the impressions with the candidate's value.
+
+    Attributes:
+        of: an id column such as the author, the item, or a categorical feature.
+
+    Example:
+        >>> History("author_history", of="author_id", actions=("click",)).forest_names
+        ('author_history.impressions', 'author_history.same', 'author_history.click', 'author_history.click.same')
+    """
+
+    @property
+    def forest_names(self) -> tuple[str, ...]:
+        """The numbers, which the towers read too."""
+        rates = (f"{action}{part}" for action in self.actions for part in ("", ".same"))
+        return tuple(f"{self.name}.{part}" for part in ("impressions", "same", *rates))
+
+
+@dataclass(frozen=True, config=CHECKED)
+class EmbeddingHistory(ViewerHistory):
+    """The mean embedding of the viewer's newest impressions, and that of the impressions with each action.
+
+    The model reads numbers: the impressions, how similar the candidate's embedding is to their mean, and for each
+    action how much more similar it is to the mean of the impressions with the action.
+
+    Attributes:
+        of: a dense embedding.
+        size: of the dense embedding.
+
+    Example:
+        >>> EmbeddingHistory("content_history", of="content", actions=("click",), size=32).forest_names
+        ('content_history.impressions', 'content_history.similarity', 'content_history.click')
+    """
+
+    size: Units = field(kw_only=True)
+
+    @property
+    def forest_names(self) -> tuple[str, ...]:
+        """The numbers, which the towers read too."""
+        return tuple(f"{self.name}.{part}" for part in ("impressions", "similarity", *self.actions))
+
+    @property
+    def log_size(self) -> int:
+        """Numbers in the column: of all impressions and of those with each action, how many, and the mean embedding."""
+        return (1 + len(self.actions)) * (1 + self.size)
+
+
+@dataclass(frozen=True, config=CHECKED)
 class Exposure:
     """A column known only once a session has been ranked: position, slot, how the order was drawn.
 
@@ -197,6 +270,7 @@ class Features:
         categorical: columns with one string or integer.
         multi_valued: columns with a list of strings or integers.
         dense: columns with a float vector.
+        history: columns with what the viewer was shown on earlier days.
         exposure: columns known only after ranking. They are no features: `columns`, `names` and `forest_names` leave
             them out.
         vouched: columns that are known before a session is ranked although they almost tell an outcome. Without it, a
@@ -208,6 +282,7 @@ class Features:
     categorical: tuple[Categorical, ...] = ()
     multi_valued: tuple[MultiValued, ...] = ()
     dense: tuple[DenseEmbedding, ...] = ()
+    history: tuple[History | EmbeddingHistory, ...] = ()
     exposure: tuple[Exposure, ...] = ()
     vouched: Annotated[tuple[ColumnName, ...], Field(exclude=True)] = ()
 
@@ -219,7 +294,8 @@ class Features:
         check_names("features", names)
         for where, of_field in self.names_by_field.items():
             check_reserved(where, of_field)
-        input_names(names)
+        self._check_history()
+        input_names((*names, *self.history_keys))
         check_forest_names("features", {column.name: column.forest_names for column in self.columns})
         known = {column.source for column in self.columns}
         if both := sorted(one.read_as.source for one in self.exposure if one.read_as.source in known):
@@ -228,22 +304,61 @@ class Features:
             )
         if unknown := sorted(set(self.vouched) - set(self.names)):
             raise ValueError(f"features.vouched: {unknown} are not among the feature columns {sorted(self.names)}")
-        if not self.forest_names:
+        if not any(column.forest_names for column in self.columns if not isinstance(column, ViewerHistory)):
             raise ValueError(
                 "features: the forest needs at least one numeric, categorical or multi_valued column, or a dense "
                 "embedding with forest=True"
             )
 
+    def _check_history(self) -> None:
+        sizes = {column.name: column.size for column in self.dense}
+        categorical = {column.name for column in self.categorical}
+        for history in self.history:
+            if isinstance(history, EmbeddingHistory):
+                if sizes.get(history.of) != history.size:
+                    raise ValueError(
+                        f"features.history: {history.name}: {history.of!r} is no dense embedding of size "
+                        f"{history.size}; there are {sizes}"
+                    )
+            elif history.of in self.names and history.of not in categorical:
+                raise ValueError(
+                    f"features.history: {history.name}: {history.of!r} has no ids or categories; name a categorical "
+                    "feature, or an id column, which is no feature"
+                )
+            if len(set(history.actions)) < len(history.actions):
+                raise ValueError(f"features.history: {history.name}: {history.actions} names an action twice")
+
     @property
     def columns(self) -> tuple[FeatureColumn, ...]:
-        """Every feature column, in the order numeric, categorical, multi-valued, dense."""
+        """Every feature column, in the order numeric, categorical, multi-valued, dense, history."""
         numeric = (Numeric(one) if isinstance(one, str) else one for one in self.numeric)
-        return (*numeric, *self.categorical, *self.multi_valued, *self.dense)
+        return (*numeric, *self.categorical, *self.multi_valued, *self.dense, *self.history)
 
     @property
     def numeric_names(self) -> tuple[str, ...]:
         """The names of the numeric columns."""
         return tuple(one if isinstance(one, str) else one.name for one in self.numeric)
+
+    @property
+    def vectors(self) -> dict[str, int]:
+        """Column → size of the vector that the towers read of it by that name: dense embeddings, and histories."""
+        sizes = {column.name: column.size for column in self.dense}
+        return sizes | {column.name: len(column.forest_names) for column in self.history}
+
+    @property
+    def history_keys(self) -> tuple[str, ...]:
+        """The id columns that histories compare candidates by, which are no features."""
+        return tuple(dict.fromkeys(column.of for column in self.history if column.of not in self.names))
+
+    @property
+    def names_read(self) -> tuple[str, ...]:
+        """Every column that a score depends on: features, and what histories compare candidates by."""
+        return (*self.names, *self.history_keys)
+
+    @property
+    def history_days(self) -> int:
+        """The number of days before a day that the histories of its impressions are computed from."""
+        return max((column.days for column in self.history), default=0)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -263,6 +378,7 @@ class Features:
             "categorical": self.categorical,
             "multi_valued": self.multi_valued,
             "dense": self.dense,
+            "history": self.history,
             "exposure": self.exposure,
         }
         return {f"features.{field}": tuple(column.name for column in columns) for field, columns in named.items()}

@@ -91,6 +91,7 @@ class PipelineConfig:
             self._check_examination()
             self._check_tradeoff()
             self._check_effects()
+            self._check_history()
         except ValueError as error:
             raise ValueError(f"config {self.name!r}: {error}") from None
 
@@ -106,7 +107,8 @@ class PipelineConfig:
             "keys",
             *(["exploration"] if explored else []),
             *(["tradeoff"] if drawn else []),
-            *(["effects"] if self.id_columns else []),
+            *(["effects"] if self.effects and self.id_columns else []),
+            *(["features.history"] if self.features.history_keys else []),
         ]
         check_names(
             f"{', '.join(parts[:-1])} and {parts[-1]}",
@@ -118,7 +120,8 @@ class PipelineConfig:
             "keys": keys,
             "exploration": explored,
             "tradeoff": drawn,
-            "effects.levels": self.id_columns,
+            "effects.levels": self.effects.columns if self.effects else (),
+            "features.history.of": self.features.history_keys,
         }
         for field, names in named.items():
             check_reserved(field, names, self.objective_names)
@@ -233,11 +236,34 @@ class PipelineConfig:
                     f"features that the towers read, {sorted(dense | coded)}"
                 )
 
+    def _check_history(self) -> None:
+        no_values = {self.example_keys.session, self.example_keys.timestamp, *self.features.exposure_names}
+        renamed = set(self.keys.columns) - {*self.example_keys.columns, *self.features.names}
+        for history in self.features.history:
+            if history.of in renamed:
+                raise ValueError(
+                    f"features.history: {history.name}: in Examples, the key {history.of!r} has another name; use one "
+                    f"of {self.example_keys.columns}"
+                )
+            if history.of in no_values:
+                raise ValueError(f"features.history: {history.name}: {history.of!r} is not known of a candidate")
+            if unknown := sorted(set(history.actions) - set(self.objective_names)):
+                raise ValueError(
+                    f"features.history: {history.name}: {unknown} are not among the objectives "
+                    f"{list(self.objective_names)}"
+                )
+
     @property
     def id_columns(self) -> tuple[str, ...]:
-        """The id columns of random effects that are not among the keys."""
-        known = self.keys.columns
-        return tuple(name for name in self.effects.columns if name not in known) if self.effects else ()
+        """The id columns of random effects and histories that are not among the keys."""
+        known = (*self.keys.columns, *self.example_keys.columns)
+        named = (*(self.effects.columns if self.effects else ()), *self.features.history_keys)
+        return tuple(dict.fromkeys(name for name in named if name not in known))
+
+    @property
+    def days_read(self) -> int:
+        """Days before the evaluation day whose impressions a model depends on: train days, and those of histories."""
+        return self.train_days + self.features.history_days
 
     @property
     def example_keys(self) -> Keys:

@@ -15,6 +15,7 @@ from ranker.feed_log.layout import list_days
 from ranker.feed_log.planning import plan_day
 from ranker.feed_log.reading import read_unit
 from ranker.feed_log.tf_example import encode_examples
+from ranker.histories.reading import unit_rows
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,7 @@ class NewImpressions:
         return columns_of(config.objectives, config.features, config.keys, config.timestamps, ids=config.id_columns)
 
     def _tables(self, day: date) -> Iterator[pa.RecordBatch]:
-        for unit in plan_day(self.feed_log, day, self._columns):
-            yield from read_unit(unit, self._columns.columns, BATCH_ROWS)
+        yield from unit_rows(self.feed_log, plan_day(self.feed_log, day, self._columns), self._columns, BATCH_ROWS)
 
     def _times_of(self, day: date, since: int) -> tuple[int, int] | None:
         timestamp = LogColumns(

@@ -109,14 +109,14 @@ class FeedRanker(tf.Module):
         self._relevance: Callable[[bool], Any] = lambda xla: relevance[xla]
         self._tower_names = input_names([keys.LEAVES, *(name for name in inputs.tensor_specs() if name != keys.LEAVES)])
         weights = {weight_name(objective.name) for objective in objectives}
-        columns = (*raw.input_names.values(), *raw.exposure_names.values(), *raw.id_names.values())
+        columns = (*raw.tensor_specs(), *raw.exposure_names.values(), *raw.id_names.values())
         if taken := sorted(weights & {name.lower() for name in columns}):
             raise ValueError(f"serving: {taken} are inputs of `rank_weighted`; rename these columns in the feed log")
 
     @property
     def dense(self) -> Mapping[str, int]:
         """Dense embedding → its size; no request may lack it."""
-        return self._inputs.dense
+        return {column.name: column.size for column in self._raw.features.dense}
 
     def signatures(self) -> dict[str, Any]:
         """Name → concrete function; each takes keyword tensors and returns a dict of tensors.
@@ -141,6 +141,9 @@ class FeedRanker(tf.Module):
         go by relevance alone. The signatures of leaves also take `examined_by` int64 [batch, features], as Transform
         outputs it, if examination depends on features.
 
+        No request has to have the tensors of `RawFeatures.tensor_defaults`, that is histories; one row of them stands
+        for all candidates. The signatures of leaves take the numbers of a history instead, as Transform outputs them.
+
         With effects, each takes the ids of their levels, string [batch], `serving_default` from its Examples. An
         unknown id, "" or none has no effect. There is also `score_without_effects`, which takes the inputs of
         `serving_default` and ignores the ids.
@@ -155,8 +158,8 @@ class FeedRanker(tf.Module):
         signatures = {
             SERVING_DEFAULT: self._signature(self._score_examples, examples),
             "score_features": self._signature(self._score_features, features),
-            "score_leaves": self._signature(self._score_leaves, leaves),
-            "score_local_leaves": self._signature(self._score_local_leaves, local_leaves),
+            "score_leaves": self._signature(self._score_leaves, leaves, features=False),
+            "score_local_leaves": self._signature(self._score_local_leaves, local_leaves, features=False),
             "rank": self._signature(self._rank, rank),
             "rank_weighted": self._signature(self._rank, {**rank, **weights}),
         }
@@ -174,18 +177,21 @@ class FeedRanker(tf.Module):
         exposure |= {name: tf.constant([""]) for name in self._raw.id_names.values()}
         utility = {ALPHA: tf.constant(self._utility.alpha), LAMBDA: tf.constant(self._utility.lambda_)}
         weights = {weight_name(o.name): tf.constant(o.utility_weight) for o in self._objectives}
-        score, rank = exposure, {**exposure, **utility}
+        score = {**exposure, **self._raw.tensor_defaults()}
+        rank = {**score, **utility}
         defaults = {
-            **dict.fromkeys(("score_features", "score_leaves", "score_local_leaves"), score),
+            **dict.fromkeys(("score_leaves", "score_local_leaves"), exposure),
+            "score_features": score,
             "rank": rank,
             "rank_weighted": {**rank, **weights},
         }
         compiled = {"score_features_xla": score, "rank_xla": rank}
         return {**defaults, **compiled} if self._xla_forest is not None else defaults
 
-    def _signature(self, score: Callable[[Tensors], Scores], specs: Specs) -> Any:
-        """A concrete function of tensors with the given specs."""
-        optional = [name for name in (*self._raw.exposure_specs(), *self._raw.id_specs()) if name in specs]
+    def _signature(self, score: Callable[[Tensors], Scores], specs: Specs, features: bool = True) -> Any:
+        """A concrete function of tensors with the given specs; `features` says whether they are those of features."""
+        defaults = self._raw.tensor_defaults() if features else {}
+        optional = [name for name in (*self._raw.exposure_specs(), *self._raw.id_specs(), *defaults) if name in specs]
 
         def checked(tensors: Tensors) -> Scores:
             shaped, checks = check_shapes(tensors, specs, self.max_rows, optional)

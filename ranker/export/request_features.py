@@ -122,12 +122,12 @@ class JoinedFeatures(tf.Module):
         for dtype, read in ((tf.float32, columns.numbers), (tf.string, columns.texts)):
             if names := [name for name, of in types.items() if of == dtype]:
                 single |= dict(zip(names, tf.unstack(read(names), len(names), axis=1), strict=True))
-        features = self._joined({name: parsed[name] for name in raw.features.names}, rows)
+        features = self._joined({name: parsed[name] for name in raw.features.names_read}, rows)
         return RequestOfExamples(features, [single[name] for name in shown], [single[name] for name in raw.id_names])
 
     def of_tensors(self, tensors: Tensors) -> Columns:
         """See `RequestFeatures`."""
-        columns = {column: tensors[name] for column, name in self.raw.input_names.items()}
+        columns = {column: tensors[name] for column, name in (self.raw.input_names | self.raw.key_names).items()}
         return self._joined(columns, tf.shape(next(iter(columns.values())), tf.int64)[0])
 
     def __call__(self, columns: Columns) -> Tensors:

@@ -17,12 +17,14 @@ from ranker.features.tensors import Columns, RawColumns
 
 _ROWS = "rows"
 _LIST = ("rows", "owners", "values")
+_KEY = "key"
 
 
 def joined(features: Features, columns: Columns) -> dict[str, tf.Tensor]:
     """What the kinds of the features read of the columns: a few tensors, whatever the columns were made from."""
     tensors = {_ROWS: columns.rows()}
-    for kind, of_kind in groupby(feature_kinds(features), lambda named: type(named[1])):
+    for kind, group in groupby(feature_kinds(features), lambda named: type(named[1])):
+        of_kind = list(group)
         names = [name for name, _ in of_kind]
         match kind.reads:
             case "numbers":
@@ -33,8 +35,11 @@ def joined(features: Features, columns: Columns) -> dict[str, tf.Tensor]:
                 parts = zip(_LIST, columns.lists(names), strict=True)
                 tensors |= {f"{kind.name}.{part}": tf.ensure_shape(tensor, [None]) for part, tensor in parts}
             case "dense":
-                sizes = {column.name: column.size for column in features.dense}
+                sizes = {name: one.log_column.size for name, one in of_kind}
                 tensors |= {f"{kind.name}.{name}": columns.dense(name, 0.0, sizes[name]) for name in names}
+            case "items":
+                tensors |= {f"{kind.name}.{name}": columns.items(name) for name in names}
+                tensors |= {f"{_KEY}.{one.column.of}": columns.key(one.column.of) for _, one in of_kind}
     return tensors
 
 
@@ -67,6 +72,14 @@ class JoinedColumns:
         """See `Columns`."""
         return self._tensors[f"{self._kind[name]}.{name}"]
 
+    def items(self, name: str) -> tf.Tensor:
+        """See `Columns`."""
+        return self._tensors[f"{self._kind[name]}.{name}"]
+
+    def key(self, name: str) -> tf.Tensor:
+        """See `Columns`."""
+        return self._tensors[f"{_KEY}.{name}"]
+
     def rows(self) -> tf.Tensor:
         """See `Columns`."""
         return self._tensors[_ROWS]
@@ -78,7 +91,7 @@ class RequestColumns:
     Args:
         inputs: column → a list per row as a ragged tensor with row splits of int64; or numbers or strings, [batch] or
             [batch, 1], NaN or "" where missing; or lists of strings [batch, values], padded with ""; or a vector
-            [batch, size]. A column of vectors may be sparse.
+            [batch, size], or items [batch, items], padded with 0. A column of vectors may be sparse.
         rows: int64 scalar, the batch size.
     """
 
@@ -110,7 +123,19 @@ class RequestColumns:
 
     def dense(self, name: str, default: Any, size: int) -> tf.Tensor:
         """See `Columns`."""
-        return RawColumns(self._inputs, name).dense(name, default, size)
+        tensor = self._inputs[name]
+        if isinstance(tensor, tf.RaggedTensor):
+            tensor = tensor.to_sparse()
+        return RawColumns({name: tensor}, name).dense(name, default, size)
+
+    def items(self, name: str) -> tf.Tensor:
+        """See `Columns`."""
+        tensor = self._inputs[name]
+        return tensor.to_tensor(0) if isinstance(tensor, tf.RaggedTensor) else tensor
+
+    def key(self, name: str) -> tf.Tensor:
+        """See `Columns`."""
+        return self.texts([name])
 
     def rows(self) -> tf.Tensor:
         """See `Columns`."""

@@ -37,12 +37,15 @@ class ColumnKind(ABC):
         schema_type: the type of its values in a tf.Example.
         is_key: whether it identifies an impression or says how it was drawn; no statistics are computed for such a
             column, and a request to a model has none.
+        computed: whether it is computed from earlier days of the feed log where a file does not have it. A request or
+            table may lack it too; its values are then empty.
     """
 
     name: ClassVar[str]
     accepted: ClassVar[str]
     schema_type: ClassVar["schema_pb2.FeatureType"]
     is_key: ClassVar[bool] = False
+    computed: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -118,7 +121,7 @@ class FeatureKind(ColumnKind, Generic[C]):
 
     profiled_as: ClassVar[Literal["numbers", "categories"]]
     typical: ClassVar[str] = "mean"
-    reads: ClassVar[Literal["numbers", "texts", "lists", "dense"]]
+    reads: ClassVar[Literal["numbers", "texts", "lists", "dense", "items"]]
 
     def __init__(self, column: C) -> None:
         self.column = column
@@ -145,6 +148,10 @@ class FeatureKind(ColumnKind, Generic[C]):
     @abstractmethod
     def tensor_spec(self, name: str) -> tf.TensorSpec:
         """The spec of the feature's input `name` in a request of dense tensors; the first dimension is the batch."""
+
+    def empty(self) -> tf.Tensor:
+        """The tensor of a request without the column, with one row; only a kind that is `computed` has one."""
+        raise NotImplementedError(f"{self.name}: every request needs a value")
 
     @abstractmethod
     def from_dense(self, tensor: tf.Tensor, spec: Any) -> Tensor:

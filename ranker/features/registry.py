@@ -2,10 +2,21 @@
 
 from typing import Any
 
-from ranker.config.columns import Categorical, DenseEmbedding, FeatureColumn, Features, MultiValued, Numeric
+from ranker.config.columns import (
+    Categorical,
+    DenseEmbedding,
+    EmbeddingHistory,
+    FeatureColumn,
+    Features,
+    History,
+    MultiValued,
+    Numeric,
+)
 from ranker.features.categorical import CategoricalKind
 from ranker.features.dense import DenseKind
+from ranker.features.embedding_history import EmbeddingHistoryKind
 from ranker.features.exploration import PropensityKind, RandomisedKind
+from ranker.features.history import HistoryKind
 from ranker.features.keys_and_labels import IdKind, ObjectiveKind, OptionalIdKind, TimestampKind
 from ranker.features.kind import ColumnKind, FeatureKind
 from ranker.features.multi_valued import MultiValuedKind
@@ -16,6 +27,8 @@ _FEATURE_KINDS: dict[type[FeatureColumn], type[FeatureKind[Any]]] = {
     Categorical: CategoricalKind,
     MultiValued: MultiValuedKind,
     DenseEmbedding: DenseKind,
+    History: HistoryKind,
+    EmbeddingHistory: EmbeddingHistoryKind,
 }
 _KINDS: tuple[type[ColumnKind], ...] = (
     *(IdKind, OptionalIdKind, TimestampKind, ObjectiveKind, RandomisedKind, PropensityKind),

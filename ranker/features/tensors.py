@@ -27,6 +27,12 @@ class Columns(Protocol):
     def dense(self, name: str, default: Any, size: int) -> tf.Tensor:
         """[batch, size], with `default` for missing values."""
 
+    def items(self, name: str) -> tf.Tensor:
+        """int64 [batch, items], the items of each row, padded with 0."""
+
+    def key(self, name: str) -> tf.Tensor:
+        """string [batch, 1], a category or the id of an entity; "" where missing."""
+
     def rows(self) -> tf.Tensor:
         """int64 scalar, the batch size."""
 
@@ -78,6 +84,23 @@ class RawColumns:
             return tensor
         shape = self._one if size == 1 else tf.stack([self._batch, size])
         return tf.sparse.to_dense(tf.SparseTensor(tensor.indices, tensor.values, shape), default_value=default)
+
+    def items(self, name: str) -> tf.Tensor:
+        """See `Columns`."""
+        return tf.sparse.to_dense(self._sparse(name), default_value=0)
+
+    def key(self, name: str) -> tf.Tensor:
+        """See `Columns`.
+
+        Raises:
+            ValueError: the schema lacks the column.
+        """
+        if name not in self._inputs:
+            raise ValueError(
+                f"schema: the column {name!r} is missing, by which a history is compared with the candidate; "
+                "`python -m pipeline.infer_schema --help` infers a new schema"
+            )
+        return self.one(name, "")
 
     def strings(self, name: str) -> tf.SparseTensor:
         """All strings of each row without empty ones, which FeedLogGen does not write."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 from pydantic.dataclasses import dataclass
 
-from ranker.config.columns import Features, Keys
+from ranker.config.columns import EmbeddingHistory, Features, History, Keys
 from ranker.config.exploration import Exploration
 from ranker.config.objectives import Objective
 from ranker.config.timestamps import Timestamps
@@ -27,10 +27,18 @@ class LogColumns:
     Attributes:
         columns: keys, further ids, exploration, features, objectives.
         timestamps: which timestamps the rows of a day's folder may have.
+        histories: those of the columns that are computed from earlier days where a file lacks them.
+        keys: the names in Examples of the columns that say whose impression it was and when.
     """
 
     columns: tuple[LogColumn, ...]
     timestamps: Timestamps = Timestamps()
+    histories: tuple[History | EmbeddingHistory, ...] = ()
+    keys: Keys = Keys()
+
+    def of(self, name: str) -> LogColumn:
+        """The column with that name; raises KeyError if there is none."""
+        return {column.name: column for column in self.columns}[name]
 
 
 def columns_of(
@@ -46,7 +54,8 @@ def columns_of(
     Args:
         objectives: the config's; a name alone is that of its column, too.
         features: the config's, as `keys`, `timestamps` and `exploration`.
-        ids: the id columns of random effects that are not among the keys.
+        ids: the id columns of random effects that are not among the keys. Those that histories are of need not be
+            among them.
     """
     labels = [
         LogColumn(one, ObjectiveKind.name)
@@ -55,6 +64,7 @@ def columns_of(
         for one in objectives
     ]
     named = keys.in_examples((*(label.name for label in labels), *features.names, *features.exposure_names))
+    further = dict.fromkeys(name for name in (*ids, *features.history_keys) if name not in named.columns)
     explored = (
         (LogColumn(exploration.randomised, RandomisedKind.name), LogColumn(exploration.propensity, PropensityKind.name))
         if exploration
@@ -64,12 +74,14 @@ def columns_of(
         (
             *(_key(getattr(named, role), IdKind, getattr(keys, role)) for role in ("session", "viewer", "item")),
             _key(named.timestamp, TimestampKind, keys.timestamp),
-            *(LogColumn(name, OptionalIdKind.name) for name in ids),
+            *(LogColumn(name, OptionalIdKind.name) for name in further),
             *explored,
             *(kind.log_column for _, kind in (*feature_kinds(features), *exposure_kinds(features))),
             *labels,
         ),
         timestamps or Timestamps(),
+        features.history,
+        named,
     )
 
 
@@ -78,11 +90,12 @@ def _key(name: str, kind: type[ColumnKind], column: str) -> LogColumn:
 
 
 def check_schema(path: str, schema: pa.Schema, columns: Sequence[LogColumn]) -> None:
-    """Checks that a file has every column, with a type that its kind accepts.
+    """Checks that a file has every column, with a type that its kind accepts; it may lack columns that are computed.
 
     Raises:
         FeedLogError: naming the file, the columns at fault, what was found and what is accepted.
     """
+    columns = [column for column in columns if column.source in schema.names or not column_kind(column.kind).computed]
     check_names(path, schema, list(dict.fromkeys(column.source for column in columns)))
     for column in columns:
         found, kind = schema.field(column.source).type, column_kind(column.kind)

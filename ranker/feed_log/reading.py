@@ -1,11 +1,14 @@
 """Rows of a feed log as record batches of lists, ready to become tf.Examples."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Protocol
 
 import pyarrow as pa
 
 from ranker.features.arrow import BadValueError
 from ranker.features.log_column import LogColumn
+from ranker.features.registry import column_kind
 from ranker.feed_log.conversion import to_lists
 from ranker.feed_log.layout import FeedLogError, open_parquet
 from ranker.feed_log.planning import WorkUnit
@@ -13,23 +16,71 @@ from ranker.feed_log.planning import WorkUnit
 BATCH_ROWS = 8192
 
 
-def read_unit(unit: WorkUnit, columns: Sequence[LogColumn], batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+class ComputedColumns(Protocol):
+    """Columns that a file lacks, computed from earlier days; see `ranker.histories`.
+
+    Attributes:
+        reads: the columns of a row that they are computed for.
+    """
+
+    @property
+    def reads(self) -> Sequence[LogColumn]: ...
+
+    def __call__(self, day: date, rows: pa.RecordBatch, names: Sequence[str]) -> Mapping[str, pa.ListArray]:
+        """The columns with these names, as lists, for rows of a day with the columns `reads` as lists."""
+
+
+def read_unit(
+    unit: WorkUnit,
+    columns: Sequence[LogColumn],
+    batch_rows: int = BATCH_ROWS,
+    computed: ComputedColumns | None = None,
+) -> Iterator[pa.RecordBatch]:
     """The rows of a unit in order; no more than one row group is in memory.
+
+    Args:
+        unit: from `planning`.
+        columns: to read.
+        batch_rows: the largest number of rows of a batch.
+        computed: gives columns that the file lacks.
 
     Returns:
         Batches of up to `batch_rows` rows, each column as `conversion.to_lists` gives it.
 
     Raises:
         FeedLogError: a value that its column may not hold, with file, column and row, or a damaged file.
+        ValueError: the file lacks a column that is computed from earlier days, but nothing computes it.
     """
-    sources = list(dict.fromkeys(column.source for column in columns))
+    absent = _absent(unit.path, columns)
+    if absent and computed is None:
+        raise ValueError(f"{unit.path}: {absent} are computed from earlier days, which this command does not read")
+    further = computed.reads if computed is not None and absent else ()
+    read = [column for column in dict.fromkeys((*columns, *further)) if column.name not in absent]
+    sources = list(dict.fromkeys(column.source for column in read))
     row = unit.first_row
     try:
         for batch in parquet_batches(unit.path, sources, batch_rows, unit.row_groups):
-            yield as_lists(unit.path, row, columns, batch)
+            lists = as_lists(unit.path, row, read, batch)
+            yield lists if computed is None or not absent else _with(computed(unit.day, lists, absent), lists, columns)
             row += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise FeedLogError(f"{unit.path}: cannot be read beyond row {row}: {error}") from error
+
+
+def _absent(path: str, columns: Sequence[LogColumn]) -> list[str]:
+    """The columns that are computed from earlier days, as the file lacks them."""
+    optional = [column for column in columns if column_kind(column.kind).computed]
+    if not optional:
+        return []
+    with open_parquet(path) as file:
+        there = set(file.schema_arrow.names)
+    return [column.name for column in optional if column.source not in there]
+
+
+def _with(computed: Mapping[str, pa.ListArray], lists: pa.RecordBatch, columns: Sequence[LogColumn]) -> pa.RecordBatch:
+    names = [column.name for column in columns]
+    arrays = [computed[name] if name in computed else lists.column(name) for name in names]
+    return pa.RecordBatch.from_arrays(arrays, names)
 
 
 def parquet_batches(

@@ -8,7 +8,7 @@ import tensorflow as tf
 from ranker.ahead import one_ahead
 from ranker.features.log_column import LogColumn
 from ranker.feed_log.planning import WorkUnit
-from ranker.feed_log.reading import read_unit
+from ranker.feed_log.reading import ComputedColumns, read_unit
 from ranker.feed_log.tf_example import encode_examples
 from ranker.files import atomic_file
 from ranker.storage import join
@@ -25,6 +25,7 @@ def write_unit(
     split_folder: str,
     scratch: str,
     seen: Callable[[pa.RecordBatch], None] | None = None,
+    computed: ComputedColumns | None = None,
 ) -> None:
     """Reads the rows of a unit and writes them as uncompressed TFRecord shards of tf.Examples.
 
@@ -32,6 +33,7 @@ def write_unit(
         split_folder: where complete shards go.
         scratch: folder of temporary files, on the same file system. Beam reads hidden files of a split's folder too.
         seen: called with every batch of rows, as `read_unit` returns it.
+        computed: gives columns that the file lacks.
 
     Raises:
         FeedLogError: as `read_unit`.
@@ -42,7 +44,7 @@ def write_unit(
             seen(batch)
         return encode_examples(batch)
 
-    encoded = one_ahead(map(encode, read_unit(unit, columns)))
+    encoded = one_ahead(map(encode, read_unit(unit, columns, computed=computed)))
     pending = next(encoded)
     for i in range(unit.shards):
         name = shard_name(unit.first_shard + i, unit.shards_in_split)

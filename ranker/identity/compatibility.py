@@ -33,4 +33,6 @@ def warm_start_parts(config: PipelineConfig, schema: str) -> dict[str, str]:
             "ranker.forest.model", "ranker.export.training_state", "ranker.towers.state"
         ),
     }
+    if config.features.history:
+        parts["the code of histories"] = code_fingerprint("ranker.histories.building")
     return {name: short_digest((part,)) for name, part in parts.items()}

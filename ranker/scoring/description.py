@@ -82,14 +82,16 @@ class Description:
     @property
     def feature_columns(self) -> tuple[LogColumn, ...]:
         """The columns that every row needs."""
-        return tuple(kind.log_column for _, kind in feature_kinds(self.features))
+        return tuple(kind.log_column for _, kind in feature_kinds(self.features) if not kind.computed)
 
     @property
     def optional_columns(self) -> tuple[LogColumn, ...]:
-        """The columns that are read where a table has them: exposure, and the ids of random effects."""
+        """The columns that are read where a table has them: histories, exposure, and ids of histories and effects."""
+        ids = dict.fromkeys((*self.features.history_keys, *self.ids))
         return (
+            *(kind.log_column for _, kind in feature_kinds(self.features) if kind.computed),
             *(kind.log_column for _, kind in exposure_kinds(self.features)),
-            *(LogColumn(name, OptionalIdKind.name) for name in self.ids),
+            *(LogColumn(name, OptionalIdKind.name) for name in ids),
         )
 
 

@@ -21,7 +21,7 @@ class TowerInputs:
         trees: leaves per row, one per tree of the forest.
         leaves: leaves of all trees; a leaf id lies in [0, leaves).
         numeric: normalised numeric features per row; 0 where the towers read none.
-        dense: column name → size of the dense embedding, in the order of concatenation.
+        dense: column name → size of the dense embedding, or of the numbers of a history, in the order of concatenation.
         categorical: number of codes of each categorical feature; empty where the towers read none.
         calibration_keys: number of values of the calibration key, each in [0, calibration_keys); 0 without a key.
     """
@@ -74,11 +74,11 @@ def tower_inputs(
         ValueError: Transform did not write a dense embedding as a vector of fixed size, or did not write the codes.
     """
     sizes = {}
-    for name in (feature.name for feature in features.dense):
+    for name in features.vectors:
         shape = getattr(transformed.get(name), "shape", None)
         if shape is None or len(shape) != 1:
             raise ValueError(
-                f"transform graph: the dense embedding {name!r} is not among its outputs as a vector of fixed size; "
+                f"transform graph: the vector {name!r} is not among its outputs as a vector of fixed size; "
                 f"it writes {sorted(transformed)}"
             )
         sizes[name] = int(shape[0])

@@ -15,7 +15,7 @@ from ranker.evaluation.buckets import Floats
 from ranker.evaluation.random_sessions import random_sessions
 from ranker.feed_log.columns import columns_of
 from ranker.feed_log.planning import plan_day
-from ranker.feed_log.reading import read_unit
+from ranker.histories.reading import unit_rows
 from ranker.tradeoff.offline import RandomOrder, ScoredDay, enough_random_sessions
 
 MOST_ROWS = 12_000
@@ -79,32 +79,29 @@ def _parts(
     columns = columns_of(config.objectives, config.features, config.keys, config.timestamps, exploration)
     units = plan_day(feed_log, day, columns)
     share = min(1.0, most_rows / max(1, sum(unit.rows for unit in units)))
-    for unit in units:
-        for batch in read_unit(unit, columns.columns):
-            session = read_strings(batch, config.example_keys.session)
-            randomised = (
-                read_numbers(batch, exploration.randomised) == 1 if exploration else np.zeros(len(session), bool)
-            )
-            kept = pa.array(_sampled(session, share) | (randomised & _sampled(session, min(1.0, 20.0 * share))))
-            batch, session = batch.filter(kept), session[kept.to_numpy(zero_copy_only=False)]
-            labels = read_labels(batch, config.objective_names)
-            known = batch.select(list(config.features.names))
-            empty = np.empty((len(config.objectives), 0))
-            yield {
-                "session": session,
-                "viewer": read_strings(batch, config.example_keys.viewer),
-                "labels": np.nan_to_num(labels),
-                "probabilities": score(known).astype(np.float64) if len(session) else empty,
-                **(
-                    {
-                        "position": read_numbers(batch, position),
-                        "randomised": read_numbers(batch, exploration.randomised) == 1,
-                        "propensity": read_numbers(batch, exploration.propensity),
-                    }
-                    if exploration and position
-                    else {}
-                ),
-            }
+    for batch in unit_rows(feed_log, units, columns):
+        session = read_strings(batch, config.example_keys.session)
+        randomised = read_numbers(batch, exploration.randomised) == 1 if exploration else np.zeros(len(session), bool)
+        kept = pa.array(_sampled(session, share) | (randomised & _sampled(session, min(1.0, 20.0 * share))))
+        batch, session = batch.filter(kept), session[kept.to_numpy(zero_copy_only=False)]
+        labels = read_labels(batch, config.objective_names)
+        known = batch.select(list(config.features.names_read))
+        empty = np.empty((len(config.objectives), 0))
+        yield {
+            "session": session,
+            "viewer": read_strings(batch, config.example_keys.viewer),
+            "labels": np.nan_to_num(labels),
+            "probabilities": score(known).astype(np.float64) if len(session) else empty,
+            **(
+                {
+                    "position": read_numbers(batch, position),
+                    "randomised": read_numbers(batch, exploration.randomised) == 1,
+                    "propensity": read_numbers(batch, exploration.propensity),
+                }
+                if exploration and position
+                else {}
+            ),
+        }
 
 
 def _sampled(sessions: np.ndarray, share: float) -> np.ndarray:

@@ -34,6 +34,7 @@ from ranker.forest.model import Forest
 from ranker.forest.rows import weighted_forest_rows
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
+from ranker.histories.building import build_histories
 from ranker.identity.code import PROJECT_ROOT, code_fingerprint
 from ranker.identity.compatibility import warm_start_parts
 from ranker.identity.recipe import recipe_fingerprint
@@ -98,18 +99,20 @@ def run_training(
     columns = columns_of(config.objectives, config.features, config.keys, config.timestamps, config.exploration)
     schema_text = (PROJECT_ROOT / config.schema).read_text()
     schema = _schema(schema_text, columns, config.schema)
-    data = source_fingerprint(feed_log, window_days(day, config.train_days))
+    data = source_fingerprint(feed_log, window_days(day, config.days_read))
     plan = plan_window(feed_log, day, config.train_days, columns)
     with tempfile.TemporaryDirectory(prefix="feed-ranker-training-") as scratch:
         work = Path(scratch)
         history = _train(
-            config, schema, schema_text, data, plan, day, work, columns, folder, rows or work / "rows", on_forest
+            *(config, feed_log, schema, schema_text, data, plan, day),
+            *(work, columns, folder, rows or work / "rows", on_forest),
         )
     return TrainingRun(history, plan.rows_per_day, plan.warnings)
 
 
 def _train(
     config: PipelineConfig,
+    feed_log: str | Path,
     schema: schema_pb2.Schema,
     schema_text: str,
     data: str,
@@ -123,7 +126,7 @@ def _train(
 ) -> TrainingHistory:
     temporary, leaves = (_made(work / name) for name in ("temporary", "leaves"))
     if not kept.exists():
-        _transform(config, schema, plan, work, temporary, columns, kept)
+        _transform(config, feed_log, schema, plan, work, temporary, columns, kept)
     graph = str(kept / _GRAPH)
 
     forest_folder = str(work / "forest")
@@ -158,6 +161,7 @@ def _train(
 
 def _transform(
     config: PipelineConfig,
+    feed_log: str | Path,
     schema: schema_pb2.Schema,
     plan: WindowPlan,
     work: Path,
@@ -169,8 +173,9 @@ def _transform(
     examples, partial_rows = _made(work / "examples"), _made(work / "partial")
     transformed = _made(partial_rows / _TRANSFORMED)
     units = [unit for unit in plan.units if unit.split == "train"]
+    histories = build_histories(feed_log, {unit.day for unit in units}, columns, str(temporary / "histories"))
     for unit in _reported("reading the feed log", units):
-        write_unit(unit, columns.columns, str(examples), str(temporary))
+        write_unit(unit, columns.columns, str(examples), str(temporary), computed=histories)
     analyse_and_transform(
         partial(preprocessing_fn, custom_config=transform_config(config)),
         config.features,

@@ -3,16 +3,23 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import ranker
 from pipeline.compare import main
+from ranker.config.columns import History
 from ranker.config.forest import Forest
 from ranker.evaluation.evaluation import Evaluation
+from ranker.feed_log.columns import columns_of
+from ranker.histories.tables import day_tables
 from tests.ranker.trained import CONFIG, Trained, small_config, train_small
 from tests.small_feed_log import EVAL_DAY
 
 pytestmark = pytest.mark.slow
+
+
+COHORTS = History("cohorts", of="cohort", actions=("like",))
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +29,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 @pytest.fixture(scope="module")
 def weak(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A model of the same log with a forest of two trees and next to no training."""
+    """A model of the same log with a forest of two trees, next to no training, and histories."""
     folder = tmp_path_factory.mktemp("weak")
     training = replace(CONFIG.training, epochs=1, batch_size=5_000, learning_rate=1e-6)
-    config = replace(CONFIG, forest=Forest(trees=2, depth=1, early_stopping_rounds=0), training=training)
+    config = replace(
+        CONFIG,
+        features=replace(CONFIG.features, history=(COHORTS,)),
+        forest=Forest(trees=2, depth=1, early_stopping_rounds=0),
+        training=training,
+    )
     return ranker.train(small_config(folder, config), trained.feed_log, EVAL_DAY, folder / "model").location
 
 
@@ -46,6 +58,26 @@ def test_a_better_model_is_significantly_better(
     assert comparison.auc_drop.upper < 0
     row = next(line for line in printed.splitlines() if line.startswith("click"))
     assert f"{-comparison.auc_drop.value:+.4f}* [" in row
+
+
+def test_a_model_reads_the_histories_that_the_log_lacks(trained: Trained, weak: str, tmp_path: Path) -> None:
+    model = ranker.load(weak)
+    assert model.features[-1] == "cohorts"
+    columns = columns_of(CONFIG.objective_names, replace(CONFIG.features, history=(COHORTS,)), CONFIG.keys)
+    [read] = day_tables(trained.feed_log, EVAL_DAY, columns, 1000)
+    assert read.drop_columns(["cohorts"]).equals(trained.held_out)
+    assert max(map(len, read.column("cohorts").to_pylist())) == 50
+
+    file = tmp_path / "evaluation.json"
+    assert main([weak, trained.model.location, "--feed-log", str(trained.feed_log), "--json", str(file)]) == 0
+    compared = Evaluation.from_json(file.read_text()).objectives["like"].candidate.normalized_entropy
+    # A table without the column is one of viewers without a history.
+    with_histories, without = model.evaluate(read), model.evaluate(trained.held_out)
+    assert with_histories.objectives["like"].candidate.normalized_entropy == compared
+    assert without.objectives["like"].candidate.normalized_entropy != compared
+    why = model.explain(read.slice(0, 5))
+    total = sum((why.column(name).to_numpy() for name in model.features), why.column("baseline").to_numpy())
+    np.testing.assert_allclose(total, why.column("log_odds").to_numpy(), atol=1e-4)
 
 
 def test_a_model_does_not_differ_from_itself(trained: Trained, capsys: pytest.CaptureFixture[str]) -> None:

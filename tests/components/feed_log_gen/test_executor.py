@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,16 @@ from tfx_bsl.tfxio import dataset_options
 from components.artifacts import DayProfilesArtifact, TrainingStartArtifact
 from components.day_profiles import read_profiles
 from components.feed_log_gen.executor import Executor
-from ranker.config.columns import Keys
+from ranker.config.columns import History, Keys
 from ranker.config.documents import to_json
 from ranker.config.exploration import Exploration
 from ranker.feed_log import planning
 from ranker.feed_log.columns import LogColumns, columns_of
-from ranker.feed_log.layout import FeedLogError
+from ranker.feed_log.fingerprint import source_fingerprint
+from ranker.feed_log.layout import FeedLogError, window_days
+from ranker.feed_log.planning import plan_day
 from ranker.feed_log.reading import read_unit
+from ranker.histories.reading import unit_rows
 from ranker.monitoring.profile import DayProfile
 from ranker.registry.plan import StartPlan, write_plan
 from tests.ranker.feed_log.conftest import WriteDay
@@ -152,6 +156,30 @@ def test_the_artifact_has_its_properties(tmp_path: Path, columns: LogColumns) ->
     assert examples.get_int_custom_property("eval_rows") == 40
     assert examples.get_string_custom_property("missing_days") == "2024-02-28,2024-02-29"
     assert examples.get_string_custom_property("source_fingerprint") == "f00d"
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_examples_have_the_histories_of_earlier_days(feed_log: Path, tmp_path: Path) -> None:
+    history = History("devices", of="device", actions=("like",), length=4, days=2)
+    columns = columns_of(OBJECTIVES, replace(FEATURES, history=(history,)), Keys())
+    profiles = DayProfilesArtifact()
+    profiles.uri = str(tmp_path / "profiles")
+    # The day before the only train day is in no split: it is profiled, and other days' histories are computed from it.
+    plan = StartPlan("warm", "", "7", 1)
+    examples = run(tmp_path, columns, plan, profiles, source_fingerprint="")
+    for split, days_back in (("train", 1), ("eval", 0)):
+        units = plan_day(feed_log, EVAL_DAY - timedelta(days=days_back), columns)
+        table = pa.Table.from_batches(list(unit_rows(feed_log, units, columns)))
+        found = [row.get("devices") for row in read(examples, split)]
+        assert found == table.column("devices").to_pylist()
+        assert max(len(items or []) for items in found) == 4
+    read_back = read_profiles(profiles.uri)
+    day = EVAL_DAY - timedelta(days=3)
+    assert read_back[day].features["devices"].missing == 70  # nothing is known before the log begins
+    assert read_back[EVAL_DAY].features["devices"].missing < 20
+    # The content of the two days before the window counts, too.
+    window = window_days(EVAL_DAY, TRAIN_DAYS + 2)
+    assert examples.get_string_custom_property("source_fingerprint") == source_fingerprint(feed_log, window)
 
 
 @pytest.mark.usefixtures("feed_log", "small_shards")

@@ -1,6 +1,6 @@
 """A tiny feed with a real Transform graph, a real forest and towers with random weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -204,16 +204,18 @@ def make_feed(folder: Path, count: int = 400) -> TinyFeed:
     graph = transform_graph(folder, rows)
     transformed = read_back(folder / "transformed", rows)
     labels = transformed[keys.LABELS]
-    forest = _grow(transformed[keys.FOREST_FEATURES], labels)
+    forest = grow(transformed[keys.FOREST_FEATURES], labels)
     inputs, network = make_towers(graph, forest, TOWERS, labels)
     leaves = Traversal(forest)(transformed[keys.FOREST_FEATURES]).astype(np.int32)
     return TinyFeed(rows, transformed, leaves, graph, forest, inputs, network)
 
 
-def make_towers(graph: Path, forest: Forest, towers: Towers, labels: np.ndarray) -> tuple[TowerInputs, TwoTowerNetwork]:
+def make_towers(
+    graph: Path, forest: Forest, towers: Towers, labels: np.ndarray, features: Features = FEATURES
+) -> tuple[TowerInputs, TwoTowerNetwork]:
     """Towers without zero weights, whose probabilities are away from 0 and 1."""
     spec = tft.TFTransformOutput(str(graph)).transformed_feature_spec()
-    inputs = tower_inputs(spec, FEATURES, towers, forest.trees, forest.leaves)
+    inputs = tower_inputs(spec, features, towers, forest.trees, forest.leaves)
     network = TwoTowerNetwork(inputs, towers, OBJECTIVES, labels.mean(axis=0), seed=1)
     rng = np.random.default_rng(2)
     for variable in network.variables:
@@ -282,7 +284,8 @@ def read_back(prefix: Path, rows: list[Row]) -> dict[str, np.ndarray]:
     return {name: values[order] for name, values in parsed.items()}
 
 
-def _grow(features: np.ndarray, labels: np.ndarray) -> Forest:
+def grow(features: np.ndarray, labels: np.ndarray, names: Sequence[str] = FEATURES.forest_names) -> Forest:
+    """A small forest on [rows, inputs] and [rows, objectives]."""
     data = xgb.DMatrix(features, label=labels)
     booster = xgb.train({"objective": "binary:logistic", "max_depth": 3, "min_child_weight": 0.1}, data, 2)
-    return Forest.from_booster(booster, FEATURES.forest_names)
+    return Forest.from_booster(booster, names)
