@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from ranker.features.drafting import Seen
+from ranker.features.keys_and_labels import OptionalIdKind
 from ranker.features.kind import ColumnKind, FeatureKind
 from ranker.features.log_column import LogColumn
 from ranker.features.registry import column_kind
@@ -14,13 +16,20 @@ def add_tensor_representations(schema: schema_pb2.Schema, columns: Iterable[LogC
 
     Args:
         schema: changed in place. A column of the schema that is not in `columns` is read as dense if its shape is
-            fixed, otherwise as sparse.
+            fixed, otherwise as sparse. A history or an optional id that it lacks is added.
         columns: the columns that a config names.
 
     Raises:
         ValueError: the schema lacks a feature column, or has it with another type than its kind's.
     """
+    columns = list(columns)
     kinds = {column.name: column_kind(column.kind) for column in columns}
+    there = {feature.name for feature in schema.feature}
+    for column in columns:
+        kind = kinds[column.name]
+        # Nothing is validated of these columns, so a schema need not name them.
+        if (kind.computed or kind is OptionalIdKind) and column.name not in there:
+            schema.feature.append(kind.draft(column, Seen()))
     types = {feature.name: feature.type for feature in schema.feature}
     for name, kind in kinds.items():
         if issubclass(kind, FeatureKind) and types.get(name) != kind.schema_type:

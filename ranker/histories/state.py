@@ -1,7 +1,7 @@
 """The newest impressions of every viewer, in flat arrays, updated day by day.
 
 Memory does not grow with the log. From one day to the next, at most `max_viewers` viewers with `length` impressions
-each are kept: 32 bytes an impression, and 4 more per number of an embedding. While a day is added, there are also that
+each are kept: 28 bytes an impression, and 1 more per number of an embedding. While a day is added, there are also that
 day's new viewers, and a buffer of new impressions, which is half as large as the rest or holds a million.
 """
 

@@ -75,7 +75,7 @@ def scored(network: TwoTowerNetwork, tensors: dict[str, NDArray[Any]]) -> NDArra
 def _inputs(day: HeldOutDay, towers: Towers, forest: Forest) -> TowerInputs:
     numeric = day.train.towers.get(keys.NUMERIC)
     columns = numeric.shape[1] if numeric is not None and towers.numeric_input else 0
-    dense = {feature.name: feature.size for feature in day.config.features.dense}
+    dense = day.config.features.vectors
     features = day.config.features
     codes = calibration_keys(features, towers), category_codes(features, towers)
     return TowerInputs(forest.trees, forest.leaves, columns, dense, *codes)

@@ -172,7 +172,7 @@ def _towers(
 def _inputs(config: PipelineConfig, forest: Forest, rows: Rows) -> TowerInputs:
     read = _read_by_towers(config, rows)
     numeric = read[keys.NUMERIC].shape[1] if keys.NUMERIC in read else 0
-    dense = {f.name: f.size for f in config.features.dense}
+    dense = config.features.vectors
     codes = calibration_keys(config.features, config.towers), category_codes(config.features, config.towers)
     return TowerInputs(forest.trees, forest.leaves, numeric, dense, *codes)
 

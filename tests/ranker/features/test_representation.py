@@ -41,6 +41,15 @@ def test_a_column_of_another_type_is_named(column: LogColumn, expected: str, fou
         add_tensor_representations(CURATED, [column])
 
 
+def test_histories_and_optional_ids_need_no_line_in_a_schema() -> None:
+    schema = schema_pb2.Schema()
+    schema.CopyFrom(CURATED)
+    add_tensor_representations(schema, [LogColumn("authors", "history"), LogColumn("author_id", "optional id")])
+    spec = schema_utils.schema_as_feature_spec(schema).feature_spec
+    assert spec["authors"] == tf.io.VarLenFeature(tf.int64)
+    assert spec["author_id"] == tf.io.VarLenFeature(tf.string)
+
+
 def test_keys_and_objectives_are_read_as_the_schema_says() -> None:
     schema = schema_pb2.Schema()
     schema.CopyFrom(CURATED)
