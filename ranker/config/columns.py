@@ -314,6 +314,8 @@ class Features:
         sizes = {column.name: column.size for column in self.dense}
         categorical = {column.name for column in self.categorical}
         for history in self.history:
+            if history.of in self.exposure_names:
+                raise ValueError(f"features.history: {history.name}: {history.of!r} is not known of a candidate")
             if isinstance(history, EmbeddingHistory):
                 if sizes.get(history.of) != history.size:
                     raise ValueError(

@@ -237,7 +237,7 @@ class PipelineConfig:
                 )
 
     def _check_history(self) -> None:
-        no_values = {self.example_keys.session, self.example_keys.timestamp, *self.features.exposure_names}
+        no_values = {self.example_keys.session, self.example_keys.timestamp}
         renamed = set(self.keys.columns) - {*self.example_keys.columns, *self.features.names}
         for history in self.features.history:
             if history.of in renamed:

@@ -102,7 +102,7 @@ def _rows(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
 
 
 def _repeated(column: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    """A tensor [1] repeated to [rows]; any other number of rows is kept."""
+    """A tensor [1, …] repeated to [rows, …]; any other number of rows is kept."""
     return tf.repeat(column, tf.where(tf.shape(column)[0] == 1, rows, 1), axis=0)
 
 

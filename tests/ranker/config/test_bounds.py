@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Features, MultiValued
+from ranker.config.columns import (
+    Categorical,
+    DenseEmbedding,
+    EmbeddingHistory,
+    Exposure,
+    Features,
+    History,
+    MultiValued,
+)
 from ranker.config.documents import from_json, to_json
 from ranker.config.effects import EffectLevel, Effects
 from ranker.config.forest import Forest
@@ -31,6 +39,8 @@ VALID: dict[type[Any], dict[str, Any]] = {
     Categorical: {"name": "device"},
     MultiValued: {"name": "topics"},
     DenseEmbedding: {"name": "text", "size": 2},
+    History: {"name": "authors", "of": "author_id", "actions": ("click",)},
+    EmbeddingHistory: {"name": "contents", "of": "text", "actions": ("click",), "size": 2},
     EffectLevel: {"column": "viewer_id"},
     Effects: {"levels": (EffectLevel("viewer_id"),)},
     Guardrail: {"objective": "click", "min_change": -0.01},
