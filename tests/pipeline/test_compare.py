@@ -63,7 +63,7 @@ def test_a_better_model_is_significantly_better(
 def test_a_model_reads_the_histories_that_the_log_lacks(trained: Trained, weak: str, tmp_path: Path) -> None:
     model = ranker.load(weak)
     assert model.features[-1] == "cohorts"
-    columns = columns_of(CONFIG.objective_names, replace(CONFIG.features, history=(COHORTS,)), CONFIG.keys)
+    columns = columns_of(CONFIG.objectives, replace(CONFIG.features, history=(COHORTS,)), CONFIG.keys)
     [read] = day_tables(trained.feed_log, EVAL_DAY, columns, 1000)
     assert read.drop_columns(["cohorts"]).equals(trained.held_out)
     assert max(map(len, read.column("cohorts").to_pylist())) == 50
