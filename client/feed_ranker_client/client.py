@@ -239,7 +239,12 @@ class FeedRankerClient:
             ServingError: the signatures are not known yet, and the server did not answer.
         """
         forms = self._forms_of(signature)
-        return {name: _filled(rows[name], form) for name, form in forms.items() if name in rows and form.shape}
+        defaults = find_signature(self.signatures(), signature).defaults
+        return {
+            name: _filled(rows[name], form, name in defaults)
+            for name, form in forms.items()
+            if name in rows and form.shape
+        }
 
     def request(self, signature: str, inputs: Mapping[str, Any]) -> Any:
         """The request of a signature as one PredictRequest, checked; it is not sent.
@@ -331,7 +336,7 @@ class FeedRankerClient:
         return ServingError(f"{self._target}: {code.name}: {details}")
 
 
-def _filled(values: Sequence[Any], form: TensorForm) -> list[Any]:
+def _filled(values: Sequence[Any], form: TensorForm, optional: bool) -> list[Any]:
     """A column's values, with the missing value of the input's kind in place of None."""
     texts = form.dtype.is_text
     inner: Any = "" if texts else math.nan
@@ -339,7 +344,9 @@ def _filled(values: Sequence[Any], form: TensorForm) -> list[Any]:
         return [inner if value is None else value for value in values]
     rows: list[Any] = []
     for value in values:
-        # A list of numbers, a dense embedding, has no missing value: None stays, and the request is refused by name.
-        row = [] if value is None and texts else value
+        # A dense embedding has no missing value: None stays, and the request is refused by name. A history has one.
+        row = value
+        if value is None and (texts or optional):
+            row = [0] * (form.shape[1] or 0)
         rows.append([inner if part is None else part for part in row] if texts else row)
     return rows

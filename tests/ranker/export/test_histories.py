@@ -14,6 +14,8 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
+from feed_ranker_client.tensors import as_array
+from feed_ranker_client.validation import InvalidRequestError, check_forms, form_of, inputs_of
 from ranker import keys
 from ranker.config.columns import EmbeddingHistory, History
 from ranker.config.effects import EffectLevel, Effects
@@ -26,10 +28,8 @@ from ranker.features.history_items import ACTION_BITS, value_hashes
 from ranker.forest.graph import ForestLeaves
 from ranker.registry.layout import WARMUP
 from ranker.registry.manifest import Manifest
-from serving.protos import as_array
 from serving.samples import sample_inputs
 from serving.servicer import read_signatures
-from serving.validation import InvalidRequestError, check_forms, form_of, inputs_of
 from tests.ranker.export.feed import (
     CURATED,
     FEATURES,

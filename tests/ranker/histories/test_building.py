@@ -114,6 +114,17 @@ def test_outcomes_of_a_day_change_no_history_of_that_day(write_log: WriteLog) ->
         assert [row[name] for row in after[1]] != [row[name] for row in before[1]]
 
 
+def test_an_outcome_that_was_not_observed_did_not_happen(write_log: WriteLog) -> None:
+    log = write_log(LOG)
+    impressions = table(0, LOG[0])
+    likes = pa.array([0, None, None])
+    pq.write_table(
+        impressions.set_column(impressions.schema.get_field_index("like"), "like", likes),
+        log / f"day-{day_of(0)}" / "part-0.parquet",
+    )
+    assert histories(log, 2)[1] == ["y00"]  # bob's like is unknown
+
+
 def test_embeddings_are_pooled_by_action(write_log: WriteLog) -> None:
     rows = rows_of(write_log(LOG), 3, columns())
     x, y, z = np.array([0.6, 0.8]), np.array([0.0, -1.0]), np.array([1.0, 0.0])
