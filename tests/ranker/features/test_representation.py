@@ -6,6 +6,7 @@ import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
+from ranker.features.keys_and_labels import NOT_OBSERVED
 from ranker.features.log_column import LogColumn
 from ranker.features.registry import feature_kinds
 from ranker.features.representation import add_tensor_representations
@@ -50,11 +51,12 @@ def test_histories_and_optional_ids_need_no_line_in_a_schema() -> None:
     assert spec["author_id"] == tf.io.VarLenFeature(tf.string)
 
 
-def test_keys_and_objectives_are_read_as_the_schema_says() -> None:
+def test_keys_are_read_as_the_schema_says_and_objectives_may_be_missing() -> None:
     schema = schema_pb2.Schema()
     schema.CopyFrom(CURATED)
     before = schema_utils.schema_as_feature_spec(schema).feature_spec
 
     add_tensor_representations(schema, [LogColumn("viewer_id", "id"), LogColumn("like", "objective")])
 
-    assert schema_utils.schema_as_feature_spec(schema).feature_spec == before
+    like = tf.io.FixedLenFeature([1], tf.int64, default_value=NOT_OBSERVED)
+    assert schema_utils.schema_as_feature_spec(schema).feature_spec == before | {"like": like}

@@ -32,7 +32,8 @@ def test_a_bad_value_is_told_with_file_column_and_row(tmp_path: Path, write_day:
     (unit,) = plan_day(tmp_path / "log", EVAL_DAY, columns)
     with pytest.raises(FeedLogError) as raised:
         list(read_unit(unit, columns.columns, batch_rows=8))
-    assert str(raised.value) == f"{path}: objective column 'like', row 37: 3; an objective is 0 or 1"
+    problem = "3; an objective is 0 or 1, or null if not observed"
+    assert str(raised.value) == f"{path}: objective column 'like', row 37: {problem}"
 
 
 def test_a_damaged_file_is_named(feed_log: Path, columns: LogColumns) -> None:
