@@ -86,10 +86,12 @@ def record_run(
     summary: RunSummary,
     evaluation: Evaluation,
 ) -> DayRecord:
-    """Records the health of the day that a run evaluated on, for the model that serves after the run.
+    """Records the health of the day that a run evaluated on, for the model that served on that day.
 
-    The scores of a model that continues to serve are compared with its scores on the day that it was evaluated on.
-    Those of a new model are not compared: the scores of another model differ even if nothing is wrong.
+    That is the model that served before the run, also if the run pushed a new one: its probabilities were the ones that
+    viewers' candidates were ranked by, and its scores are compared with those on the day that it was evaluated on. So
+    the series continue across daily pushes. The first model, and one without a comparison with the model that served,
+    is recorded itself, and its scores are compared with none.
 
     Args:
         summary: the run summary.
@@ -103,8 +105,8 @@ def record_run(
     baseline = summary.baseline or Baseline()
     before = baseline.version or ""
     # The baseline is not always the model that serves; see `ranker.registry.baseline`.
-    continues = summary.pushed_model is None and evaluation.compared and baseline.reason is None
-    model = BASELINE if continues else CANDIDATE
+    served = evaluation.compared and baseline.reason is None
+    model = BASELINE if served else CANDIDATE
     pushed = parent_and_name(summary.pushed_model)[1] if summary.pushed_model else ""
     digests = KnownDigests.load(workdir.digests)
     profile = _profile(config, history, feed_log, digests, day)

@@ -177,7 +177,7 @@ class Search:
                 run_training(config, self._feed_log, day, str(folder), self._folder / f"rows-{day}", on_forest)
         except TrainingDivergedError as error:
             if config == self._config:
-                raise
+                raise ValueError(f"the config as it is: {error}") from None
             raise optuna.TrialPruned(str(error)) from None
         return load_model(folder)
 

@@ -48,6 +48,26 @@ def interval(estimate: Estimate, digits: int = 3) -> str:
     return f"{_end(lower, '−∞', digits)}{between}{_end(upper, '∞', digits)}"
 
 
+def signed(value: float, digits: int = 3, unit: str = "") -> str:
+    """A difference with its sign, such as `+0.002`; zero has none."""
+    text = _fixed(value, digits)
+    return f"{'+' if float(text.replace('−', '-')) > 0 else ''}{text}{unit}"
+
+
+def signed_interval(estimate: Estimate, digits: int = 3, unit: str = "") -> str:
+    """The interval of a difference: `−0.010 to +0.014`, or "" if it is undefined or open on both sides."""
+    lower, upper = defined(estimate.lower), defined(estimate.upper)
+    if not estimate.defined or (lower is None and upper is None):
+        return ""
+    ends = ("−∞" if lower is None else signed(lower, digits), "∞" if upper is None else signed(upper, digits))
+    return f"{ends[0]} to {ends[1]}{unit}"
+
+
+def gain(drop: Estimate, factor: float = 1.0) -> Estimate:
+    """A drop as the candidate's gain: with the opposite sign, times a factor."""
+    return Estimate(-factor * drop.value, -factor * drop.upper, -factor * drop.lower)
+
+
 def plural(how_many: int, what: str, several: str = "") -> str:
     """`1 gate`, `2 gates`; `several` is an irregular plural."""
     return f"{how_many:,} {what if how_many == 1 else several or what + 's'}"

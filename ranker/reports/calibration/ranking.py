@@ -7,7 +7,7 @@ from ranker.evaluation.intervals import UNDEFINED, Estimate
 from ranker.evaluation.summary import UtilityEvaluation
 from ranker.reports.calibration.inputs import ReportInputs
 from ranker.reports.html_table import MAX_ROWS, Table, TableCell, TableColumn, limited, text_cell
-from ranker.reports.text import count, defined, interval, number, percent
+from ranker.reports.text import count, defined, gain, interval, number, signed, signed_interval
 
 Row = tuple[TableCell, ...]
 
@@ -81,7 +81,7 @@ def _columns(inputs: ReportInputs) -> list[TableColumn]:
     k = inputs.evaluation.sessions.utility.k
     below = "; below it the interval over viewers"
     if inputs.compared:
-        below += ", the value of the model now serving, and the drop compared with it"
+        below += ", the value of the model now serving, and the candidate's difference from it"
     return [
         TableColumn("GAUC", f"AUC within sessions{below}"),
         TableColumn(f"NDCG@{k}", f"normalized discounted cumulative gain of the first {k}{below}"),
@@ -121,9 +121,6 @@ def _compared(ours: Estimate, theirs: Estimate | None, drop: Estimate, relative:
     if theirs is not None:
         lines.append(f"serving {number(theirs.value)}")
     if drop.defined:
-        value = percent(drop.value).replace("-", "−") if relative else number(drop.value)
-        ends = (
-            interval(Estimate(100 * drop.value, 100 * drop.lower, 100 * drop.upper), 1) if relative else interval(drop)
-        )
-        lines.append(f"drop {value}" + (f"\n{ends}{' %' if relative else ''}" if ends else ""))
+        gained, digits, unit = (gain(drop, 100.0), 1, " %") if relative else (gain(drop), 3, "")
+        lines += [f"{signed(gained.value, digits, unit)} against it", signed_interval(gained, digits, unit)]
     return TableCell(number(ours.value), defined(ours.value), "\n".join(line for line in lines if line))

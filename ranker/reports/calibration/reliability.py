@@ -13,6 +13,7 @@ MIN_EXPECTED = 5
 """Minimum of expected outcomes per bin; with fewer, a rare objective's diagram would show noise."""
 
 _SIZE = (340, 340)
+_LARGEST = 0.9999  # of the axes: an observed rate of 1 has no odds
 
 
 def reliability_diagram(objective: str, curves: ObjectiveCurves, confidence: float) -> Drawing:
@@ -113,4 +114,6 @@ def _range(curves: ObjectiveCurves) -> tuple[float, float]:
     positive = positive[positive > 0]
     if len(positive) == 0:
         return 1e-3, 1.0
-    return float(positive.min()) / 1.6, min(1.0, float(positive.max()) * 1.6)
+    odds = positive.clip(max=_LARGEST) / (1.0 - positive.clip(max=_LARGEST))
+    low, high = float(odds.min()) / 1.6, float(odds.max()) * 1.6
+    return low / (1.0 + low), high / (1.0 + high)

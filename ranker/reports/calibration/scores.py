@@ -10,7 +10,7 @@ from ranker.reports.text import number
 
 
 def score_distribution(objective: str, curves: ObjectiveCurves) -> Drawing:
-    """The density of impressions over the logarithm of the score, both models on the same buckets.
+    """The density of impressions over the log-odds of the score, both models on the same buckets.
 
     Args:
         objective: its name.
@@ -35,7 +35,7 @@ def score_distribution(objective: str, curves: ObjectiveCurves) -> Drawing:
         probability_axis(axes, "x", low, high)
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
         axes.set_xlabel("predicted")
-        axes.set_ylabel("share per factor of two")
+        axes.set_ylabel("share per doubling of the odds")
         if curves.baseline is not None:
             figure.legend(loc="outside upper right", ncols=2)
 

@@ -12,7 +12,18 @@ from ranker.evaluation.intervals import UNDEFINED, Estimate
 from ranker.reports.calibration.inputs import FeatureComparison, ReportInputs
 from ranker.reports.calibration.reliability import merged
 from ranker.reports.html_table import MAX_ROWS, Table, TableCell, TableColumn, Tone, limited, text_cell
-from ranker.reports.text import count, defined, interval, number, percent, significant, weekday
+from ranker.reports.text import (
+    count,
+    defined,
+    gain,
+    interval,
+    number,
+    percent,
+    signed,
+    signed_interval,
+    significant,
+    weekday,
+)
 
 _NE = TableColumn(
     "NE", "normalized entropy: log loss over the entropy of the base rate; below 1 is better than the base rate"
@@ -21,9 +32,14 @@ _TONES: dict[State, Tone] = {"refused": "bad", "too few": "warn", "passed": "goo
 _FOREST = TableColumn("forest alone", "AUC of the forest without the towers; below it its O/E and normalized entropy")
 _ECE = TableColumn("ECE", "expected calibration error: mean gap of the reliability diagram")
 _SERVING = (
-    TableColumn("serving AUC", "of the model now serving; below it the candidate's AUC drop"),
-    TableColumn("serving O/E", "of the model now serving; below it the candidate's increase of |log O/E|"),
-    TableColumn("serving NE", "of the model now serving; below it the candidate's increase of normalized entropy"),
+    TableColumn(
+        "serving AUC", "of the model now serving; below it the candidate's difference, above 0 if it is better"
+    ),
+    TableColumn(
+        "serving O/E",
+        "of the model now serving; below it the candidate's difference of |log O/E|, below 0 if it is better",
+    ),
+    TableColumn("serving NE", "of the model now serving; below it the candidate's difference, below 0 if it is better"),
 )
 
 
@@ -296,14 +312,14 @@ def _serving_cells(evaluated: ObjectiveEvaluation) -> tuple[TableCell, TableCell
     growth = comparison.calibration_worsening if comparison else UNDEFINED
     entropy_growth = comparison.normalized_entropy_growth if comparison else UNDEFINED
     return (
-        _compared(serving.auc.value if serving else None, "drop", drop),
-        _compared(serving.o_over_e.value if serving else None, "growth", growth),
-        _compared(serving.normalized_entropy.value if serving else None, "growth", entropy_growth),
+        _compared(serving.auc.value if serving else None, "candidate", gain(drop)),
+        _compared(serving.o_over_e.value if serving else None, "|log O/E|", growth),
+        _compared(serving.normalized_entropy.value if serving else None, "candidate", entropy_growth),
     )
 
 
 def _compared(value: float | None, what: str, difference: Estimate) -> TableCell:
-    note = f"{what} {number(difference.value)}\n{interval(difference)}" if difference.defined else ""
+    note = f"{what} {signed(difference.value)}\n{signed_interval(difference)}" if difference.defined else ""
     return TableCell(number(value), defined(value), note)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 from scipy import special
 
 from ranker.evaluation.evaluation import Evaluation, ObjectiveEvaluation
@@ -21,7 +21,10 @@ SMALL = (340, 250)  # CSS pixels: fits a phone; a desktop shows three side by si
 MAX_SLICES = 30
 """Maximum number of slices in a figure; the tables list more."""
 
-_LEAST_EDGE = 1e-8  # replaces 0 on a logarithmic axis
+_LEAST_EDGE = 1e-8  # replaces 0 on a logarithmic axis, and is left to 1
+_FREQUENT = 0.5  # from this probability on, a logarithmic axis shows too little
+_ODDS_TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
+_MOST_TICKS = 7
 
 
 @dataclass(frozen=True)
@@ -78,12 +81,13 @@ def label_rows(axes: Axes, labels: Sequence[str], headings: Sequence[bool]) -> N
 
 
 def score_density(scores: ScoreHistogram) -> tuple[Floats, Floats]:
-    """The edges of a score histogram's buckets, [buckets + 1], and its impressions per factor of two, [buckets].
+    """The edges of a score histogram's buckets, [buckets + 1], and its impressions per doubling of the odds, [buckets].
 
-    Buckets differ in width, so the plain counts would give a jagged curve.
+    Buckets differ in width, so the plain counts would give a jagged curve. For small probabilities a doubling of the
+    odds is one of the probability; near 1, where probabilities hardly differ, the odds still do.
     """
-    edges = np.maximum(np.array(scores.edges), _LEAST_EDGE)
-    return edges, np.array(scores.impressions) / np.diff(np.log2(edges))
+    edges = np.clip(np.array(scores.edges), _LEAST_EDGE, 1.0 - _LEAST_EDGE)
+    return edges, np.array(scores.impressions) / np.diff(np.log2(edges / (1.0 - edges)))
 
 
 def wilson(positives: Floats, impressions: Floats, confidence: float) -> tuple[Floats, Floats]:
@@ -99,10 +103,24 @@ def wilson(positives: Floats, impressions: Floats, confidence: float) -> tuple[F
 
 
 def probability_axis(axes: Axes, which: str, low: float, high: float) -> None:
-    """A logarithmic axis of probabilities, labelled in percent at powers of ten, and in between if it is short."""
+    """An axis of probabilities, labelled in percent: logarithmic, or by log-odds if it reaches beyond one half.
+
+    A logarithmic axis would squeeze the scores of a frequent outcome into its end.
+    """
+    axis = getattr(axes, f"{which}axis")
+    if high > _FREQUENT:
+        getattr(axes, f"set_{which}scale")("logit")
+        getattr(axes, f"set_{which}lim")(low, min(high, 1.0 - _LEAST_EDGE))
+        inside = [tick for tick in _ODDS_TICKS if low <= tick <= high]
+        every = -(-len(inside) // _MOST_TICKS)
+        # Those next to one half stay, whatever is left out.
+        start = inside.index(0.5) % every if 0.5 in inside else 0
+        axis.set_major_locator(FixedLocator(inside[start::every]))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+        axis.set_minor_locator(NullLocator())
+        return
     getattr(axes, f"set_{which}scale")("log")
     getattr(axes, f"set_{which}lim")(low, high)
-    axis = getattr(axes, f"{which}axis")
     axis.set_major_locator(LogLocator(10.0, subs=(1.0, 2.0, 5.0) if high < 60.0 * low else (1.0,)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
     axis.set_minor_locator(NullLocator())

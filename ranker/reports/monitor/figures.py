@@ -23,7 +23,8 @@ MAX_DAYS = 30
 MAX_COLUMNS = 14
 MAX_ROWS = 30
 
-_LABELS, _COLUMN, _ROW, _HEADER = 170, 50, 24, 50  # CSS pixels
+_LABELS, _COLUMN, _ROW, _HEADER = 170, 50, 24, 60  # CSS pixels
+_MOST_DATES = 4
 _SHADES = (0.25, 0.5, 0.75, 1.0)  # shares of a limit from which a cell's colour is one step darker
 
 
@@ -205,7 +206,7 @@ def _map(
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         draw_cells(axes, cells)
-        frame(axes, [record.day[5:] for record in records])
+        frame(axes, [record.day for record in records])
         label_rows(axes, rows, [False] * len(rows))
 
     size = (_LABELS + _COLUMN * len(records), _HEADER + _ROW * len(rows))
@@ -240,9 +241,9 @@ def _limits(axes: Axes, limits: Sequence[float | None]) -> None:
 
 def _days(axes: Axes, records: Sequence[DayRecord]) -> None:
     """Dates on the x axis, and a thin line where the serving model changed."""
-    every = max(1, -(-len(records) // 7))
+    every = max(1, -(-len(records) // _MOST_DATES))
     shown = list(range((len(records) - 1) % every, len(records), every))
-    axes.set_xticks(shown, [shortened(records[i].day[5:]) for i in shown])
+    axes.set_xticks(shown, [shortened(records[i].day) for i in shown])
     axes.set_xlim(-0.6, len(records) - 0.4)
     axes.grid(visible=False, axis="x")
     for x, (before, after) in enumerate(pairwise(records)):

@@ -250,7 +250,9 @@ def test_scores_are_compared_with_those_of_the_run_that_pushed_the_model(feed: P
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-def test_a_run_compares_scores_with_those_of_the_same_model_only(feed: Path, workdir: Workdir, is_new: bool) -> None:
+def test_a_run_records_the_model_that_served_on_the_day_also_if_it_pushes_another(
+    feed: Path, workdir: Workdir, is_new: bool
+) -> None:
     evaluation = with_baseline(evaluated(feed, workdir))
     version = next(iter(workdir.serving_model.iterdir())).name
     # The recorded scores of the serving model, far from the predictions of both models now.
@@ -266,16 +268,12 @@ def test_a_run_compares_scores_with_those_of_the_same_model_only(feed: Path, wor
     )
     record = record_run(CONFIG, workdir, feed, EVAL_DAY, summary, evaluation)
     scores = {found.objective: found for found in record.scores}
-    if is_new:
-        assert record.version == "1700000001"
-        assert record.alarms == ()
-        assert all(found.divergence is None for found in record.scores)
-        assert f"the model is new, and {EVAL_DAY} is the day it was evaluated on" in " ".join(record.notes)
-    else:
-        assert record.version == version
-        assert [alarm.split(": ")[0] for alarm in record.alarms] == ["click"]
-        assert scores["like"].divergence == 0.0
-        assert "not compared" not in " ".join(record.notes)
+    assert record.version == version
+    assert [alarm.split(": ")[0] for alarm in record.alarms] == ["click"]
+    assert scores["like"].divergence == 0.0
+    assert "not compared" not in " ".join(record.notes)
+    # The next day is compared with the day of the model that this run pushed.
+    assert (HealthHistory(workdir.monitoring).scores("another") is not None) == is_new
 
 
 def test_a_run_without_a_push_records_the_model_that_continues_to_serve(feed: Path, workdir: Workdir) -> None:

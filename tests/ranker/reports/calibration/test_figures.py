@@ -4,13 +4,15 @@ import math
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from scipy import special
 
-from ranker.evaluation.buckets import SCORE_BUCKETS
+from ranker.evaluation.buckets import SCORE_BUCKETS, score_edges
 from ranker.evaluation.metrics import Reliability
 from ranker.evaluation.scores import ScoreHistogram
 from ranker.reports.calibration.inputs import ReportInputs
 from ranker.reports.calibration.reliability import MIN_EXPECTED, merged
-from ranker.reports.figures.drawing import score_density, shortened, slice_rows, wilson
+from ranker.reports.figures.drawing import probability_axis, score_density, shortened, slice_rows, wilson
 from ranker.reports.figures.heatmap import certainty, step
 from ranker.reports.svg import OE_STEPS
 
@@ -73,10 +75,27 @@ def test_long_labels_are_cut() -> None:
     assert shortened("x" * 50, 10) == "x" * 9 + "…"
 
 
+def test_the_scores_of_a_frequent_outcome_are_spread_over_the_axis() -> None:
+    """Half of the scores are between 0.9 and 0.999; their density is of the order of one share per doubling."""
+    counts = np.zeros(SCORE_BUCKETS)
+    probabilities = special.expit(np.random.default_rng(3).normal(4.0, 1.5, 20_000))
+    np.add.at(counts, np.searchsorted(score_edges(), probabilities, side="right") - 1, 1.0)
+    edges, density = score_density(ScoreHistogram.of(counts))
+    assert density.max() / counts.sum() < 0.3
+    axes = Figure().subplots()
+    probability_axis(axes, "x", float(edges[0]), float(edges[-1]))
+    assert axes.get_xscale() == "logit"
+    labels = [text.get_text() for text in axes.get_xticklabels()]
+    assert {"50%", "95%", "99.9%"} <= set(labels)
+    assert len(labels) <= 8
+    probability_axis(axes, "x", 0.001, 0.3)
+    assert axes.get_xscale() == "log"
+
+
 def test_densities_and_buckets_hold_every_impression(inputs: ReportInputs) -> None:
     scores = inputs.evaluation.curves["click"].candidate.scores
     edges, density = score_density(scores)
-    assert np.sum(density * np.diff(np.log2(edges))) == pytest.approx(sum(scores.impressions))
+    assert np.sum(density * np.diff(np.log2(edges / (1 - edges)))) == pytest.approx(sum(scores.impressions))
     counts = scores.counts()
     assert counts.shape == (SCORE_BUCKETS,)
     assert counts.sum() == sum(scores.impressions)

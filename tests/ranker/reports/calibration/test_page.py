@@ -62,7 +62,7 @@ def test_the_page_shows_the_measured_values(inputs: ReportInputs, page: str) -> 
     entropy = share.normalized_entropy
     assert cells[4].startswith(f"{entropy.value:.3f}<small>{entropy.lower:.3f}–{entropy.upper:.3f}")
     assert cells[4].endswith(f"{share.log_loss:.4f} nats</small>")
-    assert cells[6].startswith(f"{evaluated.baseline.o_over_e.value:.3f}<small>growth")
+    assert cells[6].startswith(f"{evaluated.baseline.o_over_e.value:.3f}<small>|log O/E| ")
     assert "trained 2.00 %" in row[0]
 
 

@@ -35,11 +35,11 @@ def test_without_a_serving_model_values_have_their_intervals() -> None:
     ]
 
 
-def test_with_a_serving_model_its_value_and_the_drop_are_below() -> None:
+def test_with_a_serving_model_its_value_and_the_difference_from_it_are_below() -> None:
     utility, click, _ = texts(ranking_table(report_inputs(compared())))
-    assert utility[3] == ("1.234", "1.200–1.268\nserving 1.000\ndrop −23.4 %\n−30.0 to −16.8 %")
+    assert utility[3] == ("1.234", "1.200–1.268\nserving 1.000\n+23.4 % against it\n+16.8 to +30.0 %")
     assert utility[2] == ("0.550", "0.530–0.570\nserving –")
-    assert click[1] == ("0.651", "0.630–0.670\nserving 0.750\ndrop 0.002\n−0.010 to 0.014")
+    assert click[1] == ("0.651", "0.630–0.670\nserving 0.750\n−0.002 against it\n−0.014 to +0.010")
 
 
 def test_every_slice_has_the_ranking_by_the_utility_and_by_every_objective() -> None:
