@@ -82,7 +82,7 @@ def schema_of_log(
     before = sorted(set(window_days(day, config.train_days)[:-1]) & set(list_days(feed_log)))
     # Read in this process first: Beam would print a traceback before the error of a bad value.
     profiles = [profile_day(config, feed_log, one, warn) for one in (*before, day)]
-    statistics = statistics_of(feed_log, [day], drafted)
+    statistics = statistics_of(feed_log, [day], columns)
     observed = least_observed(feed_log, before, drafted)
     schema = draft_schema(drafted, statistics, largest_drift(profiles), profiles, observed)
     return DraftedSchema(schema, drafted, (*before, day))

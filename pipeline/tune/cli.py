@@ -110,7 +110,7 @@ def _print_proposal(search: "Search", config: PipelineConfig, name: str, days: T
 
 def _fingerprint(config: PipelineConfig, feed_log: str, days: TuningDays, space: Sequence[Setting]) -> str:
     """What decides about trials: with another config, other days or another space, a search begins anew."""
-    read = sorted({one for day in (*days.search, days.confirm) for one in window_days(day, config.train_days)})
+    read = sorted({one for day in (*days.search, days.confirm) for one in window_days(day, config.days_read)})
     return short_digest(
         (
             to_json(config),
