@@ -1,34 +1,49 @@
-"""Compares two models on the same impressions: `python -m pipeline.compare A B --feed-log DIR`."""
+"""Compares two models, or two configs, on the same impressions: `python -m pipeline.compare A B --feed-log DIR`."""
 
 import argparse
-import math
 import sys
+import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.configs import ConfigError, load_config
 from ranker.command_line import day, location, output_file, print_error, quiet_tensorflow, readable_location
 from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.table import text_table
 from ranker.feed_log.layout import latest_day
 from ranker.files import write_text
+from ranker.reports.comparison.differences import objective_differences, utility_differences
 
 if TYPE_CHECKING:
+    from ranker.config.pipeline import PipelineConfig
     from ranker.feed_log.columns import LogColumns
     from ranker.scoring.description import Description
+    from ranker.scoring.loading import LoadedModel
 
 _USAGE = 2
 _ROWS = 65_536
 
 _DESCRIPTION = """\
-Evaluates two models on the impressions of one day, and says where they differ significantly. Each model is a version
-of a pushed model, or a push destination for its newest version; a path or a URI. Neither should have been trained on
-the day.
+Evaluates two models on the impressions of one day, and says where they differ significantly. Each of A and B is a
+version of a pushed model, a push destination for its newest version, as a path or a URI, or the name of a config in
+pipeline_config.py. A config is trained first, on its days before the day. No model should have been trained on the day.
 
 Differences are A's minus B's, with 95 % intervals over viewers, in pairs: both models score the same impressions.
 """
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """A or B: the location of a model, or a config to train."""
+
+    name: str
+    location: str
+    config: "PipelineConfig | None"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,28 +52,66 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         readable_location("--feed-log", options.feed_log)
         held_out = options.day or latest_day(options.feed_log)
+        both = [_compared(name, str(place)) for name, place in (("A", options.a), ("B", options.b))]
         quiet_tensorflow()
         # TensorFlow takes seconds to import; a wrong command is refused before.
         from ranker.histories.tables import day_tables
         from ranker.scoring.evaluating import evaluate_tables
-        from ranker.scoring.loading import load_model
 
-        first, second = load_model(str(options.a)), load_model(str(options.b))
-        for name, model in (("A", first), ("B", second)):
-            days = model.description.manifest.trained_days
-            note = "; it was trained on this day" if held_out.isoformat() in days else ""
-            print(f"{name}: {model.location}{note}")
-        columns = _columns(first.description, second.description)
-        tables = day_tables(str(options.feed_log), held_out, columns, _ROWS)
-        evaluation = evaluate_tables(first, tables, second, [(column,) for column in options.slice])
-    except (OSError, ValueError) as error:
+        with tempfile.TemporaryDirectory(prefix="feed-ranker-compare-") as folder:
+            models, notes = [], {}
+            for one in both:
+                model, note = _model(one, str(options.feed_log), held_out, Path(folder))
+                models.append(model)
+                notes[one.name] = note
+                print(f"{one.name}: {'; '.join(note)}", flush=True)
+            columns = _columns(models[0].description, models[1].description)
+            tables = day_tables(str(options.feed_log), held_out, columns, _ROWS)
+            evaluation = evaluate_tables(models[0], tables, models[1], [(column,) for column in options.slice])
+    except (ConfigError, OSError, ValueError) as error:
         print_error(error)
         return _USAGE
     for line in comparison_lines(evaluation, held_out):
         print(line)
     if options.json is not None:
         write_text(options.json, evaluation.to_json() + "\n")
+    if options.report is not None:
+        from ranker.reports.comparison.page import comparison_page
+
+        write_text(options.report, comparison_page(evaluation, held_out.isoformat(), notes))
+        print(f"report: {options.report}")
     return 0
+
+
+def _compared(name: str, text: str) -> _Compared:
+    """What a word of the command line names: a model if there is one, else a config.
+
+    Raises:
+        ConfigError: there is neither, or the config cannot be loaded.
+    """
+    if "://" in text or Path(text).exists():
+        return _Compared(name, text, None)
+    try:
+        return _Compared(name, text, load_config(text))
+    except ConfigError as error:
+        raise ConfigError(f"{name}: there is no model at {text}; as a config: {error}") from None
+
+
+def _model(one: _Compared, feed_log: str, held_out: date, folder: Path) -> "tuple[LoadedModel, list[str]]":
+    """The model, and what to say of it."""
+    from ranker.scoring.loading import load_model
+
+    if one.config is None:
+        model = load_model(one.location)
+        days = model.description.manifest.trained_days
+        return model, [str(model.location), *(["it was trained on this day"] if held_out.isoformat() in days else [])]
+    from ranker.api import train
+
+    start = time.monotonic()
+    train(one.config, feed_log, held_out, folder / one.name)
+    model = load_model(str(folder / one.name))
+    days = sorted(model.description.manifest.trained_days)
+    return model, [f"config {one.location}", f"trained on {days[0]} to {days[-1]} in {time.monotonic() - start:.0f} s"]
 
 
 def comparison_lines(evaluation: Evaluation, held_out: date) -> Iterator[str]:
@@ -68,41 +121,19 @@ def comparison_lines(evaluation: Evaluation, held_out: date) -> Iterator[str]:
     for name, objectives in (("", evaluation.objectives), *((one.name, one.objectives) for one in evaluation.slices)):
         rows = []
         for objective, found in objectives.items():
-            if found.baseline is None or found.comparison is None:
-                rows.append((objective, _value(found.candidate.auc), "–", "–", "–", "–", "–"))
-                continue
-            compared = found.comparison
-            rows.append(
-                (
-                    objective,
-                    _value(found.candidate.auc),
-                    _value(found.baseline.auc),
-                    _difference(compared.auc_drop, -1),
-                    _difference(compared.gauc_drop, -1),
-                    _difference(compared.normalized_entropy_growth),
-                    _difference(compared.calibration_worsening),
-                )
-            )
+            differences = objective_differences(found)
+            theirs = _value(found.baseline.auc) if found.baseline is not None else "–"
+            shown = map(str, differences) if differences else ("–",) * 4
+            rows.append((objective, _value(found.candidate.auc), theirs, *shown))
         if name:
             yield f"{name}:"
         yield text_table(headings, rows, (1, 2))
-    if (utility := evaluation.utility.comparison) is not None:
-        yield f"utility of the top {evaluation.sessions.utility.k}, relative: {_difference(utility.utility_drop, -1)}"
-        yield f"NDCG of the utility: {_difference(utility.ndcg_drop, -1)}"
+    for difference in utility_differences(evaluation):
+        yield f"{difference.metric}: {difference}"
 
 
 def _value(estimate: Estimate) -> str:
     return f"{estimate.value:.4f}" if estimate.defined else "–"
-
-
-def _difference(estimate: Estimate, sign: int = 1) -> str:
-    """A difference with its interval, and a star if the interval leaves out 0."""
-    if not estimate.defined:
-        return "–"
-    lower, upper = sorted((sign * estimate.lower, sign * estimate.upper))
-    star = "*" if math.isfinite(lower) and math.isfinite(upper) and (lower > 0 or upper < 0) else ""
-    # Adding 0 turns a negative zero into zero.
-    return f"{sign * estimate.value + 0.0:+.4f}{star} [{lower + 0.0:+.4f}, {upper + 0.0:+.4f}]"
 
 
 def _columns(first: "Description", second: "Description") -> "LogColumns":
@@ -125,14 +156,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m pipeline.compare", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("a", type=location, metavar="A", help="a model")
-    parser.add_argument("b", type=location, metavar="B", help="the model to compare it with")
+    parser.add_argument("a", type=location, metavar="A", help="a model, or a config")
+    parser.add_argument("b", type=location, metavar="B", help="the model or config to compare it with")
     parser.add_argument("--feed-log", required=True, type=location, metavar="DIR", help="the folder of day folders")
     parser.add_argument("--day", type=day, metavar="YYYY-MM-DD", help="the day (default: the newest)")
     parser.add_argument(
         "--slice", action="append", default=[], metavar="COLUMN", help="also compare by the values of this column"
     )
     parser.add_argument("--json", type=output_file, metavar="FILE", help="write the evaluation there")
+    parser.add_argument("--report", type=output_file, metavar="FILE", help="write a page there, one HTML file")
     return parser
 
 

@@ -43,6 +43,7 @@ def create_pipeline(
     source_fingerprint: str = "",
     baseline: BaselineChoice | None = None,
     publish_withdrawn: str | RuntimeParameter = "false",
+    push: str | RuntimeParameter = "true",
     destination_state: str = "",
     parent_version: str = "",
     effects_plan: str = "",
@@ -62,6 +63,7 @@ def create_pipeline(
         source_fingerprint: fingerprint of the content of those days, for the cache key.
         baseline: the pushed version to compare with, if any; None chooses it at run time.
         publish_withdrawn: "true" also publishes a model that a rollback withdrew.
+        push: "false" publishes nothing, blessed or not.
         destination_state: what the push depends on at the destination, for the cache key; see
             `ranker.registry.withdrawal.destination_state`.
         parent_version: the pushed version to continue from; "none" starts cold, "" decides at run time.
@@ -204,6 +206,7 @@ def create_pipeline(
         ),
         keep_models=config.retention.models,
         publish_withdrawn=publish_withdrawn,
+        push=push,
         destination_state=destination_state,
     )
     report = CalibrationReport(

@@ -1,6 +1,7 @@
 """Scores Parquet files with a pushed model: `python -m ranker.score --model DIR --input PATTERN --output DIR`."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from ranker.progress_bar import shown_progress
 from ranker.scoring.patterns import input_files
 from ranker.storage import exists
 
-_USAGE = 2
+_FAILED, _USAGE = 1, 2
 
 _DESCRIPTION = """\
 Scores the rows of Parquet files with a pushed model. For each file of PATTERN, DIR gets a file of the same name below
@@ -31,6 +32,7 @@ they are there; labels are not read.
 
 exit status:
   0  all files are scored
+  1  a Beam job failed; the line says why
   2  the command, the model or the input cannot be used, or the output exists; the line says why, and nothing is written
 """
 
@@ -42,10 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         place = writable_location("--output", options.output)
         if exists(place):
             raise UsageError(f"--output {place}: it is already there; choose a new folder, or delete this one")
+        if options.beam_args is not None:
+            return _score_with_beam(str(options.model), options.input, place, options.keep, options.beam_args)
         return _score(str(options.model), options.input, place, options.keep)
     except (OSError, ValueError) as error:
         print_error(error)
         return _USAGE
+    except RuntimeError as error:
+        print_error(error)
+        return _FAILED
 
 
 def _score(model: str, pattern: str, output: Path | str, keep: list[str] | None) -> int:
@@ -64,6 +71,25 @@ def _score(model: str, pattern: str, output: Path | str, keep: list[str] | None)
     console.print(
         f"scored {scored.rows:,} rows of {scored.files:,} files with {loaded.location} in {scored.seconds:.1f} s"
         f"{speed}; the scores are in {output}",
+        markup=False,
+        soft_wrap=True,
+    )
+    return 0
+
+
+def _score_with_beam(model: str, pattern: str, output: Path | str, keep: list[str] | None, arguments: str) -> int:
+    input_files(pattern)
+    quiet_tensorflow()
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    from ranker.scoring.beam import score_with_beam
+
+    options = PipelineOptions(shlex.split(arguments))
+    scored = score_with_beam(lambda: beam.Pipeline(options=options), model, pattern, output, keep)
+    make_console(stderr=True).print(
+        f"scored {scored.rows:,} rows of {scored.files:,} files by Beam in {scored.seconds:.1f} s; the scores are in "
+        f"{output}",
         markup=False,
         soft_wrap=True,
     )
@@ -97,6 +123,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="COLUMN",
         help="columns of the input that the output has too (default: session, viewer, item and timestamp of the "
         "model's config, where the input has them)",
+    )
+    parser.add_argument(
+        "--beam-args",
+        metavar="ARGS",
+        help="score by a Beam job with these arguments, as one text: --beam-args="
+        '"--runner=DataflowRunner --project=…"; its workers have to be able to read and write the paths',
     )
     return parser
 

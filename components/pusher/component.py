@@ -6,7 +6,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import channel, component_spec, standard_artifacts
 from tfx.types import standard_component_specs as specs
 
-from components.pusher.executor import DESTINATION_STATE, PUBLISH_WITHDRAWN, Executor
+from components.pusher.executor import DESTINATION_STATE, PUBLISH_WITHDRAWN, PUSH, Executor
 from ranker.identity.code import code_fingerprint
 
 
@@ -17,6 +17,7 @@ class PusherSpec(component_spec.ComponentSpec):
         specs.PUSH_DESTINATION_KEY: component_spec.ExecutionParameter(type=pusher_pb2.PushDestination),
         "keep_models": component_spec.ExecutionParameter(type=int),
         PUBLISH_WITHDRAWN: component_spec.ExecutionParameter(type=str),
+        PUSH: component_spec.ExecutionParameter(type=str),
         DESTINATION_STATE: component_spec.ExecutionParameter(type=str),
         "code_fingerprint": component_spec.ExecutionParameter(type=str),
     }
@@ -39,6 +40,7 @@ class Pusher(base_component.BaseComponent):
         push_destination: the folder of versions, as `filesystem.base_directory`.
         keep_models: number of newest versions that are kept after a push.
         publish_withdrawn: "true" also pushes a withdrawn model, which is then not withdrawn any more.
+        push: "false" pushes nothing, blessed or not.
         destination_state: what the push depends on at the destination, for the cache key; see
             `ranker.registry.withdrawal.destination_state`. With the cache disabled it is not needed.
 
@@ -57,6 +59,7 @@ class Pusher(base_component.BaseComponent):
         push_destination: pusher_pb2.PushDestination,
         keep_models: int,
         publish_withdrawn: str | RuntimeParameter = "false",
+        push: str | RuntimeParameter = "true",
         destination_state: str = "",
     ) -> None:
         if not push_destination.filesystem.base_directory:
@@ -68,6 +71,7 @@ class Pusher(base_component.BaseComponent):
                 push_destination=push_destination,
                 keep_models=keep_models,
                 publish_withdrawn=publish_withdrawn,
+                push=push,
                 destination_state=destination_state,
                 code_fingerprint=code_fingerprint("components.pusher.executor"),
                 pushed_model=channel.Channel(type=standard_artifacts.PushedModel),

@@ -18,6 +18,7 @@ from ranker.registry.withdrawal import read_withdrawals, reinstate
 from ranker.storage import join
 
 PUBLISH_WITHDRAWN = "publish_withdrawn"
+PUSH = "push"
 DESTINATION_STATE = "destination_state"
 
 
@@ -35,14 +36,17 @@ class Executor(stock.Executor):
         Raises:
             DocumentError: the record of a withdrawal is damaged.
             FileNotFoundError: the Model artifact contains no SavedModel.
-            ValueError: `publish_withdrawn` is neither "true" nor "false".
+            ValueError: `publish_withdrawn` or `push` is neither "true" nor "false".
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        requested = exec_properties[PUBLISH_WITHDRAWN]
-        if requested not in ("true", "false"):
-            raise ValueError(f'{PUBLISH_WITHDRAWN}: it is "true" or "false", got {requested!r}')
+        requested = _flag(exec_properties, PUBLISH_WITHDRAWN)
+        push = _flag(exec_properties, PUSH)
         pushed = artifact_utils.get_single_instance(output_dict[specs.PUSHED_MODEL_KEY])
         if not self.CheckBlessing(input_dict):
+            self._MarkNotPushed(pushed)
+            return
+        if not push:
+            pushed.set_string_custom_property(NOT_PUSHED, "nothing was published, as --no-push requests")
             self._MarkNotPushed(pushed)
             return
         push_destination = pusher_pb2.PushDestination()
@@ -51,7 +55,7 @@ class Executor(stock.Executor):
         model_path = self.GetModelPath(input_dict)
         model = StoredModel(model_path)
         withdrawal = read_withdrawals(destination).of(model)
-        if withdrawal is not None and requested == "false":
+        if withdrawal is not None and not requested:
             logging.warning("%s: %s", destination, withdrawal.text)
             pushed.set_string_custom_property(NOT_PUSHED, withdrawal.text)
             self._MarkNotPushed(pushed)
@@ -67,3 +71,11 @@ class Executor(stock.Executor):
         except OSError as error:
             # The model is pushed; the next push removes the old versions.
             logging.warning("%s: old versions could not be removed: %s", destination, error)
+
+
+def _flag(exec_properties: dict[str, Any], name: str) -> bool:
+    """A parameter that is a text, as a runtime parameter of Kubeflow has to be."""
+    text = exec_properties[name]
+    if text not in ("true", "false"):
+        raise ValueError(f'{name}: it is "true" or "false", got {text!r}')
+    return bool(text == "true")

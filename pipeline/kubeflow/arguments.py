@@ -68,6 +68,12 @@ def _for_submit(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="publish the model even if a rollback withdrew it; by default the run publishes nothing then",
     )
+    run.add_argument(
+        "--no-push",
+        dest="push",
+        action="store_false",
+        help="train and evaluate, and publish nothing, blessed or not; the report says what the gates decided",
+    )
     _add_connection(parser)
 
 
@@ -124,12 +130,20 @@ def _add_pipeline(parser: argparse.ArgumentParser) -> None:
         help="the pipeline that trains nothing and updates the random effects of the serving model with the newest "
         "impressions; it has no day",
     )
+    group.add_argument(
+        "--score",
+        metavar="DIR",
+        type=_place,
+        help="train nothing: score the day with the newest pushed model, by Beam, into a folder of the day below DIR",
+    )
     group.add_argument("--no-cache", dest="cache", action="store_false", help="do not reuse outputs of earlier runs")
 
 
 def _add_run(parser: argparse.ArgumentParser, name: str, day: str) -> argparse._ArgumentGroup:
     group = parser.add_argument_group("the run")
-    group.add_argument("--day", type=as_day, metavar="YYYY-MM-DD", help=f"the day to evaluate on (default: {day})")
+    group.add_argument(
+        "--day", type=as_day, metavar="YYYY-MM-DD", help=f"the day to evaluate on, or to score (default: {day})"
+    )
     group.add_argument(
         "--days-before",
         type=whole_number(0, _MAX_DAYS_BEFORE),

@@ -65,13 +65,14 @@ def _compile(options: argparse.Namespace) -> None:
 
 def _submit(options: argparse.Namespace) -> None:
     _check_effects(options)
+    if options.score and (options.publish_withdrawn or not options.push):
+        raise UsageError("--score: a run that scores publishes nothing; leave out --publish-withdrawn and --no-push")
     day = options.day or day_of(datetime.now(UTC), options.timezone, options.days_before)
     with _package(options) as package:
         client = _connect(options)
         job = _job(options, package, day.isoformat())
-        run_id = client.submit(job, options.name or f"{options.config} {'effects' if options.effects else day}")
-    does = "updates the effects" if options.effects else f"evaluates on {day}"
-    print(f"submitted {run_id}, {does}: {client.page('run', run_id)}")
+        run_id = client.submit(job, options.name or f"{options.config} {_named(options, day)}")
+    print(f"submitted {run_id}, {_does(options, day)}: {client.page('run', run_id)}")
     print(_artifacts_of(job))
 
 
@@ -91,13 +92,25 @@ def _schedule(options: argparse.Namespace) -> None:
         identity, earlier = client.schedule(job, name, cron.with_seconds(), description, options.catch_up)
     print(f"scheduled {name} at {description}, one run at a time: {client.page('recurringrun', identity)}")
     for moment in cron.next_times(datetime.now(UTC), time_zone(zone), _SHOWN_TIMES):
-        evaluated = options.day or day_of(moment, zone, options.days_before)
-        print(f"  {moment:%Y-%m-%d %H:%M %Z} {'' if options.effects else f'evaluates on {evaluated}'}".rstrip())
+        scheduled = options.day or day_of(moment, zone, options.days_before)
+        print(f"  {moment:%Y-%m-%d %H:%M %Z} {'' if options.effects else _does(options, scheduled)}".rstrip())
     print(_artifacts_of(job))
     print("missed times run later" if options.catch_up else "missed times are skipped")
     if earlier:
         print(f"replaced {len(earlier)} earlier schedule{'s' if earlier[1:] else ''} of that name")
     print(f"the cluster's scheduler has to run in {zone}: CRON_SCHEDULE_TIMEZONE, by default UTC")
+
+
+def _named(options: argparse.Namespace, day: date) -> str:
+    """What distinguishes a run from others of its config."""
+    return "effects" if options.effects else f"scores {day}" if options.score else str(day)
+
+
+def _does(options: argparse.Namespace, day: date) -> str:
+    """What a run does."""
+    if options.effects:
+        return "updates the effects"
+    return f"scores {day}" if options.score else f"evaluates on {day}"
 
 
 def _artifacts_of(job: Job) -> str:
@@ -106,7 +119,8 @@ def _artifacts_of(job: Job) -> str:
 
 
 def _pipeline_name(options: argparse.Namespace) -> str:
-    return f"feed-ranker-{options.config}{'-effects' if options.effects else ''}"
+    suffix = "-effects" if options.effects else "-scores" if options.score else ""
+    return f"feed-ranker-{options.config}{suffix}"
 
 
 def _check_effects(options: argparse.Namespace) -> None:
@@ -117,6 +131,8 @@ def _check_effects(options: argparse.Namespace) -> None:
         "--day": getattr(options, "day", None) or getattr(options, "default_day", None),
         "--days-before": getattr(options, "days_before", 0),
         "--publish-withdrawn": getattr(options, "publish_withdrawn", False),
+        "--no-push": not getattr(options, "push", True),
+        "--score": options.score,
     }
     if wrong := [name for name, value in given.items() if value]:
         raise UsageError(f"{wrong[0]}: an update of the effects has no day and trains no model")
@@ -157,8 +173,12 @@ def _job(options: argparse.Namespace, package: Path, day: str) -> Job:
     parameters = {} if options.effects else {"day": day}
     if options.feed_log:
         parameters["feed_log"] = options.feed_log
+    if options.score:
+        parameters["scores"] = options.score
     if getattr(options, "publish_withdrawn", False):
         parameters["publish_withdrawn"] = "true"
+    if not getattr(options, "push", True):
+        parameters["push"] = "false"
     return Job(
         package=package,
         parameters=parameters,
@@ -193,13 +213,15 @@ def _write_package(options: argparse.Namespace, path: Path) -> None:
         check_image(options.image)
         # Importing TFX takes over ten seconds and prints messages, so the command is validated first.
         with output_to_file(Path(os.devnull)) as console, console.status("compiling"):
-            from pipeline.kubeflow.compile import compile_effects, compile_pipeline, with_overrides
+            from pipeline.kubeflow.compile import compile_effects, compile_pipeline, compile_scoring, with_overrides
 
             config = with_overrides(config, options.push_destination, options.pipeline_root)
+            day: date | None = getattr(options, "default_day", None)
             if options.effects:
                 compiled = compile_effects(config, options.image, options.feed_log)
+            elif options.score:
+                compiled = compile_scoring(config, options.image, options.feed_log, options.score, day)
             else:
-                day: date | None = getattr(options, "default_day", None)
                 compiled = compile_pipeline(config, options.image, options.feed_log, day, options.cache)
             compiled.write(path)
     except (ValueError, OSError) as error:

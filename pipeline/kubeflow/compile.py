@@ -12,6 +12,7 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRu
 from tfx.orchestration.pipeline import Pipeline
 from tfx.utils import name_utils
 
+from components.batch_scorer.component import BatchScorer
 from pipeline.beam import beam_args
 from pipeline.effects import create_effects_pipeline, effects_name
 from pipeline.kubeflow.image import check_image
@@ -35,9 +36,11 @@ ENTRYPOINT = ("python", "-m", "pipeline.kubeflow.entrypoint")
 DAY = "day"
 FEED_LOG = "feed_log"
 PUBLISH_WITHDRAWN = "publish_withdrawn"
+PUSH = "push"
+SCORES = "scores"
 
-# Components that only a config with effects has, and the one of the pipeline that updates them.
-_OTHER_COMPONENTS = ("EffectsTrainer", "EffectsUpdater")
+# Components that only a config with effects has, and those of the pipelines that update effects and that score.
+_OTHER_COMPONENTS = ("EffectsTrainer", "EffectsUpdater", "BatchScorer")
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Compiled:
 def compile_pipeline(
     config: PipelineConfig, image: str, feed_log: str, day: date | None = None, cache: bool = True
 ) -> Compiled:
-    """Compiles what `create_pipeline` returns; a run's parameters are its day, its feed log and `publish_withdrawn`.
+    """Compiles what `create_pipeline` returns; a run's parameters are day, feed log, `publish_withdrawn`, `push`.
 
     Args:
         config: what to learn, and what to ask of the cluster.
@@ -83,6 +86,7 @@ def compile_pipeline(
         pipeline_root=kubeflow.pipeline_root or "",
         push_destination=push_destination(config),
         publish_withdrawn=RuntimeParameter(PUBLISH_WITHDRAWN, str),
+        push=RuntimeParameter(PUSH, str),
         beam_pipeline_args=beam_args(config.beam_pipeline_args),
         enable_cache=cache,
     )
@@ -90,6 +94,7 @@ def compile_pipeline(
         DAY: Parameter("The day to evaluate on, YYYY-MM-DD.", day.isoformat() if day else None),
         FEED_LOG: Parameter("The folder of day folders, a path in the containers or a URI.", feed_log),
         PUBLISH_WITHDRAWN: Parameter('"true" publishes the model even if a rollback withdrew it.', "false"),
+        PUSH: Parameter('"false" publishes nothing, blessed or not.', "true"),
     }
     return _compiled(pipeline, kubeflow, image, pipeline_name(config), parameters, _OTHER_COMPONENTS)
 
@@ -116,6 +121,44 @@ def compile_effects(config: PipelineConfig, image: str, feed_log: str) -> Compil
     if len(name) > MAX_PIPELINE_NAME:
         name = f"{config.name}-effects"[-MAX_PIPELINE_NAME:].lstrip("-")
     # The settings may name any component of the complete pipeline, which checks them.
+    return _compiled(pipeline, kubeflow, image, name, parameters, kubeflow.named_components())
+
+
+def compile_scoring(
+    config: PipelineConfig, image: str, feed_log: str, scores: str, day: date | None = None
+) -> Compiled:
+    """Compiles a pipeline that scores a day with the newest pushed model: BatchScorer, and nothing else.
+
+    Args:
+        config: says where the pushed models are, how Beam runs, and what to ask of the cluster.
+        image: as for `compile_pipeline`.
+        feed_log: the default of the parameter `feed_log`.
+        scores: the default of the parameter `scores`, the folder that gets a folder of scores per day.
+        day: the default of the parameter `day`; None makes it a required one.
+
+    Raises:
+        ValueError: as for `compile_pipeline`.
+    """
+    kubeflow = config.kubeflow
+    scorer = BatchScorer(
+        push_destination=push_destination(config),
+        feed_log=RuntimeParameter(FEED_LOG, str),
+        day=RuntimeParameter(DAY, str),
+        scores=RuntimeParameter(SCORES, str),
+    )
+    name = f"{config.name}-scores"
+    pipeline = Pipeline(
+        pipeline_name=name,
+        pipeline_root=kubeflow.pipeline_root or "",
+        components=[scorer],
+        beam_pipeline_args=list(beam_args(config.beam_pipeline_args)),
+    )
+    parameters = {
+        DAY: Parameter("The day to score, YYYY-MM-DD.", day.isoformat() if day else None),
+        FEED_LOG: Parameter("The folder of day folders, a path in the containers or a URI.", feed_log),
+        SCORES: Parameter("The folder that gets a folder of scores per day, a path or a URI.", scores),
+    }
+    name = name[-MAX_PIPELINE_NAME:].lstrip("-")
     return _compiled(pipeline, kubeflow, image, name, parameters, kubeflow.named_components())
 
 

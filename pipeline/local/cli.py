@@ -43,7 +43,7 @@ _PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 _EPILOG = """\
 exit status:
-  0  every component ran, the summary is written, and the model is blessed and pushed
+  0  every component ran, the summary is written, and the model is blessed and pushed (with --no-push: blessed)
   1  a component failed; the line says why, the log has the rest
   2  the command, a path or the feed log cannot be used; the line says why
   3  a model was trained or its effects were updated, but it was not published, because a gate failed or a rollback
@@ -74,9 +74,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _command(options: argparse.Namespace) -> int:
     config = _with_beam(load_config(options.config), options)
-    for name, given in (("--publish-withdrawn", options.publish_withdrawn), ("--refit", options.refit)):
+    training = {
+        "--publish-withdrawn": options.publish_withdrawn,
+        "--refit": options.refit,
+        "--no-push": not options.push,
+    }
+    for name, given in training.items():
         if given and (options.rollback or options.monitor or options.effects):
             raise UsageError(f"{name}: it goes with a run that trains, not with --rollback, --monitor or --effects")
+    if options.backfill and not options.push:
+        raise UsageError("--no-push: it goes with the run of one day; each day of a backfill continues from the last")
     if options.effects and config.effects is None:
         raise UsageError(f"--effects: the config {options.config!r} has no effects; set PipelineConfig.effects")
     path = options.workdir or Path("workdir") / options.config
@@ -205,6 +212,12 @@ def _parser() -> argparse.ArgumentParser:
         help="publish the model even if a rollback withdrew it; by default the run publishes nothing and exits with 3",
     )
     parser.add_argument(
+        "--no-push",
+        dest="push",
+        action="store_false",
+        help="train and evaluate, and publish nothing; exit status 0 if the model is blessed, else 3",
+    )
+    parser.add_argument(
         "--beam-args",
         metavar="ARGS",
         help="Beam's arguments in place of the config's beam_pipeline_args, as one text: --beam-args="
@@ -253,6 +266,7 @@ def _run(options: argparse.Namespace, config: PipelineConfig, workdir: Workdir, 
                 console,
                 options.refit,
                 options.publish_withdrawn,
+                options.push,
             )
     except FeedLogError as error:
         raise UsageError(str(error)) from None

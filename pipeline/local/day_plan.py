@@ -38,6 +38,7 @@ class DayPlan:
         baseline: the pushed version that its model is compared with.
         destination_state: what the push depends on at the destination.
         publish_withdrawn: publish the model even if a rollback withdrew it.
+        push: publish a blessed model.
         inputs: name → digest of everything that the outcome follows from, as it was when the day was planned.
         effects: the pushed versions that a fit of random effects reads; None for a config without effects.
     """
@@ -53,6 +54,7 @@ class DayPlan:
     publish_withdrawn: bool
     inputs: Mapping[str, str]
     effects: EffectsPlan | None = None
+    push: bool = True
 
 
 def plan_day(
@@ -62,12 +64,14 @@ def plan_day(
     day: date,
     refit: bool = False,
     publish_withdrawn: bool = False,
+    push: bool = True,
 ) -> DayPlan:
     """Plans a run from the feed log and the push destination.
 
     Args:
         refit: start cold, whatever the cadence is.
         publish_withdrawn: publish the model even if a rollback withdrew it.
+        push: publish a blessed model.
 
     Raises:
         FeedLogError: a file of the window is not Parquet, or incomplete.
@@ -97,12 +101,13 @@ def plan_day(
         "the baseline": to_json(baseline),
         "the push destination": f"{destination}: {state}",
         "--publish-withdrawn": str(publish_withdrawn),
+        "--no-push": str(not push),
     }
     if effects is not None:
         inputs["the models that effects are fitted with"] = to_json(effects)
     digests = {name: short_digest((text,)) for name, text in inputs.items()}
     return DayPlan(
-        config, workdir, feed_log, day, start, training, baseline, state, publish_withdrawn, digests, effects
+        config, workdir, feed_log, day, start, training, baseline, state, publish_withdrawn, digests, effects, push
     )
 
 

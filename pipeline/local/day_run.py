@@ -58,6 +58,7 @@ def prepare(plan: DayPlan) -> DayRun:
         source_fingerprint=plan.training.data,
         baseline=plan.baseline,
         publish_withdrawn="true" if plan.publish_withdrawn else "false",
+        push="true" if plan.push else "false",
         destination_state=plan.destination_state,
         parent_version=plan.start.parent or NO_VERSION,
         effects_plan=to_json(plan.effects) if plan.effects is not None else "",
@@ -141,7 +142,7 @@ def _summarise(plan: DayPlan, run_id: str, runs: Sequence[ComponentRun], failure
         summary = replace(summary, pushed_model=_serving_of(plan))
     if summary.status == "complete" and any(run.component == "Pusher" and run.state is State.CACHED for run in runs):
         summary = _with_pushed_earlier(plan, summary)
-    return replace(summary, problems=tuple(problems))
+    return replace(summary, push=plan.push, problems=tuple(problems))
 
 
 def _with_pushed_earlier(plan: DayPlan, summary: RunSummary) -> RunSummary:

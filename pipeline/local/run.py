@@ -33,6 +33,7 @@ def run_pipeline(
     console: Console,
     refit: bool = False,
     publish_withdrawn: bool = False,
+    push: bool = True,
 ) -> int:
     """Runs the pipeline and writes the run summary.
 
@@ -43,9 +44,11 @@ def run_pipeline(
         console: shows progress and the final table.
         refit: start cold, whatever the cadence is.
         publish_withdrawn: publish the model even if a rollback withdrew it.
+        push: publish a blessed model.
 
     Returns:
-        The exit status: 0 blessed and pushed, 1 a component failed, 3 not blessed, or blessed but withdrawn.
+        The exit status: 0 blessed and pushed (without `push`: blessed), 1 a component failed, 3 not blessed, or blessed
+        but withdrawn.
 
     Raises:
         FeedLogError: the feed log has no such day, or no day before it to train on.
@@ -66,8 +69,8 @@ def run_pipeline(
             f"feed log {feed_log}: no day to train on; none of the days {before[0]} to {before[-1]}, before the "
             f"evaluated day {day}, has a folder"
         )
-    plan = plan_day(config, workdir, feed_log, day, refit, publish_withdrawn)
-    if later := later_model(workdir, day):
+    plan = plan_day(config, workdir, feed_log, day, refit, publish_withdrawn, push)
+    if push and (later := later_model(workdir, day)):
         version, trained_for = later
         console.print(
             f"[yellow]warning:[/] the serving version {version} was trained for {trained_for}; a blessed model "

@@ -249,6 +249,7 @@ class RunSummary:
         blessed: whether no gate blocked the model; None without an evaluation.
         pushed_model: path of the pushed version, or None if nothing was pushed.
         not_pushed: why a blessed model was not pushed, or None.
+        push: whether a blessed model was to be pushed; `--no-push` says no.
         monitoring: the health of the day; None for a failed run.
         problems: what failed after the components, one line each; it does not change the exit status.
         components: in the order in which they ran.
@@ -281,6 +282,7 @@ class RunSummary:
     blessed: bool | None = None
     pushed_model: str | None = None
     not_pushed: str | None = None
+    push: bool = True
     monitoring: MonitoringSummary | None = None
     problems: tuple[str, ...] = ()
     components: tuple[ComponentSummary, ...] = ()
@@ -304,10 +306,10 @@ class RunSummary:
 
 
 def exit_status(summary: RunSummary) -> int:
-    """0 blessed and pushed, 1 a component failed, 3 not blessed, or blessed but withdrawn."""
+    """0 blessed and pushed (or not to be pushed), 1 a component failed, 3 not blessed, or blessed but withdrawn."""
     if summary.status == "failed":
         return FAILED
-    return DONE if summary.blessed and summary.not_pushed is None else NOT_BLESSED
+    return DONE if summary.blessed and (summary.not_pushed is None or not summary.push) else NOT_BLESSED
 
 
 def write_summary(folder: Path, summary: RunSummary) -> Path:

@@ -168,7 +168,7 @@ class Kubeflow:
         Volume(
             "feed-ranker-models",
             "/models",
-            components=("TrainingStart", "EffectsTrainer", "ServingModel", "Pusher", "EffectsUpdater"),
+            components=("TrainingStart", "EffectsTrainer", "ServingModel", "Pusher", "EffectsUpdater", "BatchScorer"),
         ),
     )
     secrets: tuple[Secret, ...] = ()

@@ -109,9 +109,26 @@ def score_files(scorer: Scorer, plans: Sequence[FilePlan], output: str | Path) -
         for number, batches in files:
             target = folder / plans[number].file.name
             target.parent.mkdir(parents=True, exist_ok=True)
-            schema = scored_schema(plans[number].kept, scorer.description.objective_names)
-            _write(target, schema, (_counted(batch, advance) for _, batch in batches))
+            _write(target, _schema(scorer, plans[number]), (_counted(batch, advance) for _, batch in batches))
     return Scored(len(plans), rows, time.perf_counter() - started)
+
+
+def score_file(scorer: Scorer, plan: FilePlan, target: Path) -> None:
+    """Writes the scores of one file, as `score_files` does.
+
+    Args:
+        scorer: the model.
+        plan: from `plan_files`.
+        target: the local file to write.
+
+    Raises:
+        FeedLogError: a value that its column may not hold.
+    """
+    _write(target, _schema(scorer, plan), (batch for _, batch in _scored(scorer, [plan])))
+
+
+def _schema(scorer: Scorer, plan: FilePlan) -> pa.Schema:
+    return scored_schema(plan.kept, scorer.description.objective_names)
 
 
 def _counted(batch: pa.Table, advance: Callable[[int], None]) -> pa.Table:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import pipeline_config
 import ranker
 from pipeline.compare import main
 from ranker.config.columns import History
@@ -13,6 +14,7 @@ from ranker.config.forest import Forest
 from ranker.evaluation.evaluation import Evaluation
 from ranker.feed_log.columns import columns_of
 from ranker.histories.tables import day_tables
+from ranker.scoring.loading import load_model
 from tests.ranker.trained import CONFIG, Trained, small_config, train_small
 from tests.small_feed_log import EVAL_DAY
 
@@ -44,8 +46,9 @@ def weak(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_a_better_model_is_significantly_better(
     trained: Trained, weak: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "evaluation.json"
+    file, page = tmp_path / "evaluation.json", tmp_path / "comparison.html"
     arguments = [trained.model.location, weak, "--feed-log", str(trained.feed_log), "--json", str(file)]
+    arguments += ["--report", str(page)]
 
     assert main([*arguments, "--slice", "device"]) == 0
 
@@ -58,6 +61,32 @@ def test_a_better_model_is_significantly_better(
     assert comparison.auc_drop.upper < 0
     row = next(line for line in printed.splitlines() if line.startswith("click"))
     assert f"{-comparison.auc_drop.value:+.4f}* [" in row
+    text = page.read_text()
+    assert "<h1>A is significantly better in AUC of click" in text
+    assert f"{EVAL_DAY}" in text
+    assert f">{-comparison.auc_drop.value:+.4f}<small>{-comparison.auc_drop.upper:+.4f} to " in text
+    assert {table for table in ("objectives", "utility", "slices") if f'id="table-{table}"' in text} == {
+        *("objectives", "utility", "slices")
+    }
+    assert trained.model.location in text
+    assert weak in text
+    assert "http" not in text.replace("http://www.w3.org", "")
+
+
+def test_a_config_is_trained_on_the_days_before_and_compared(
+    trained: Trained, weak: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same config as the model's gives the same model, so nothing differs."""
+    monkeypatch.setitem(pipeline_config.CONFIGS, "small", trained.config)
+    page = tmp_path / "comparison.html"
+    log = str(trained.feed_log)
+    assert main(["small", trained.model.location, "--feed-log", log, "--report", str(page)]) == 0
+    printed = capsys.readouterr().out
+    days = sorted(load_model(trained.model.location).description.manifest.trained_days)
+    assert f"A: config small; trained on {days[0]} to {days[-1]} in " in printed
+    assert "+0.0000 [+0.0000, +0.0000]" in printed
+    assert "<h1>A and B do not differ significantly.</h1>" in page.read_text()
+    assert "A: config small; trained on" in page.read_text()
 
 
 def test_a_model_reads_the_histories_that_the_log_lacks(trained: Trained, weak: str, tmp_path: Path) -> None:
@@ -96,6 +125,7 @@ def test_what_cannot_be_compared_is_one_sentence(
     place, log = trained.model.location, str(trained.feed_log)
     for arguments, said in (
         ([place, str(tmp_path), "--feed-log", log], "it is no model"),
+        ([place, "smal", "--feed-log", log], "B: there is no model at smal; as a config: "),
         ([place, place, "--feed-log", str(tmp_path / "nothing")], "there is no such folder"),
         ([place, place, "--feed-log", log, "--day", "2001-01-01"], "there is no day 2001-01-01"),
         ([place, place, "--feed-log", log, "--slice", "continent"], "no column 'continent'"),

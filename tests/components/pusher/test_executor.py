@@ -18,7 +18,12 @@ def destination_of(folder: Path | str) -> pusher_pb2.PushDestination:
 
 
 def run(
-    tmp_path: Path, blessed: bool, name: str = "model", training: str = "", publish_withdrawn: str = "false"
+    tmp_path: Path,
+    blessed: bool,
+    name: str = "model",
+    training: str = "",
+    publish_withdrawn: str = "false",
+    push_it: str = "true",
 ) -> standard_artifacts.PushedModel:
     model, blessing, pushed = (
         standard_artifacts.Model(),
@@ -38,6 +43,7 @@ def run(
             "push_destination": proto_utils.proto_to_json(destination_of(tmp_path / "serving")),
             "keep_models": 2,
             "publish_withdrawn": publish_withdrawn,
+            "push": push_it,
         },
     )
     return pushed
@@ -128,7 +134,20 @@ def test_a_withdrawn_model_that_is_not_blessed_is_not_published_on_request(tmp_p
     assert find_serving_version(str(tmp_path / "serving")) == done.version
 
 
+def test_nothing_is_pushed_if_so_requested(tmp_path: Path) -> None:
+    kept = run(tmp_path, True, push_it="false")
+    assert kept.get_int_custom_property("pushed") == 0
+    assert kept.get_string_custom_property("not_pushed") == "nothing was published, as --no-push requests"
+    assert not (tmp_path / "serving").exists()
+    refused = run(tmp_path, False, "refused", push_it="false")
+    assert refused.get_string_custom_property("not_pushed") == ""
+    # The same model is pushed by a later run.
+    assert run(tmp_path, True, "later").get_int_custom_property("pushed") == 1
+
+
 def test_the_request_is_true_or_false(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match='push: it is "true" or "false", got \'no\''):
+        run(tmp_path, True, "other", push_it="no")
     with pytest.raises(ValueError, match='publish_withdrawn: it is "true" or "false", got \'yes\''):
         run(tmp_path, True, publish_withdrawn="yes")
 

@@ -116,6 +116,32 @@ def test_a_withdrawn_model_is_published_on_request(server: StubServer, package: 
     assert sent == {"day": "2026-03-09", "publish_withdrawn": "true"}
 
 
+def test_a_run_that_publishes_nothing_says_so_to_the_pusher(server: StubServer, package: Path) -> None:
+    assert submit(server, package, "--day", "2026-03-09", "--no-push") == DONE
+    sent = the_only(server.sent("POST", "/runs")).body["runtime_config"]["parameters"]
+    assert sent == {"day": "2026-03-09", "push": "false"}
+
+
+@pytest.mark.parametrize("command", ["submit", "schedule"])
+def test_a_run_can_score_a_day_instead(
+    command: str, server: StubServer, package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = submit if command == "submit" else schedule
+    assert start(server, package, "--day", "2026-03-09", "--score", "gs://b/scores") == DONE
+    body = the_only(server.sent("POST", "/runs" if command == "submit" else "/recurringruns")).body
+    assert body["runtime_config"]["parameters"] == {"day": "2026-03-09", "scores": "gs://b/scores"}
+    assert " scores 2026-03-09" in capsys.readouterr().out
+
+
+def test_a_run_that_scores_publishes_nothing(
+    server: StubServer, package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for option in ("--no-push", "--publish-withdrawn"):
+        assert submit(server, package, "--score", "gs://b/scores", option) == USAGE
+        assert "--score: a run that scores publishes nothing" in capsys.readouterr().err
+    assert not server.sent("POST", "/runs")
+
+
 def test_a_run_without_a_day_evaluates_on_today_or_days_before(server: StubServer, package: Path) -> None:
     before = datetime.now(UTC).date()
     assert submit(server, package) == submit(server, package, "--days-before", "1") == DONE

@@ -19,6 +19,7 @@ from pipeline.kubeflow.compile import (
     Compiled,
     compile_effects,
     compile_pipeline,
+    compile_scoring,
     pipeline_name,
     with_overrides,
 )
@@ -27,7 +28,7 @@ from pipeline.pipeline import create_pipeline
 from pipeline_config import CONFIGS, FEED
 from ranker.config.documents import from_json
 from ranker.config.effects import EffectLevel, Effects
-from ranker.config.kubeflow import Notification
+from ranker.config.kubeflow import Notification, Resources
 from ranker.config.pipeline import PipelineConfig
 from tests.pipeline.kubeflow.launcher import ROOT, read_package
 
@@ -86,12 +87,13 @@ def test_every_executor_is_a_container_with_our_command(executors: pb.PipelineDe
 
 def test_the_day_is_required_and_the_other_parameters_have_defaults(spec: pb.PipelineSpec) -> None:
     parameters = spec.root.input_definitions.parameters
-    assert set(parameters) == {"day", "feed_log", "publish_withdrawn"}
+    assert set(parameters) == {"day", "feed_log", "publish_withdrawn", "push"}
     assert not parameters["day"].HasField("default_value")
     assert parameters["feed_log"].default_value.string_value == "/feed_log"
     assert parameters["publish_withdrawn"].default_value.string_value == "false"
-    pusher = spec.root.dag.tasks["Pusher"].inputs.parameters["publish_withdrawn"]
-    assert pusher.component_input_parameter == "publish_withdrawn"
+    assert parameters["push"].default_value.string_value == "true"
+    for name in ("publish_withdrawn", "push"):
+        assert spec.root.dag.tasks["Pusher"].inputs.parameters[name].component_input_parameter == name
     days = {
         (name, parameter)
         for name, task in spec.root.dag.tasks.items()
@@ -250,3 +252,26 @@ def test_components_of_effects_mount_the_models() -> None:
     assert mounts["EffectsTrainer_executor"] == mounts["Pusher_executor"]
     updating = executors(compile_effects(config, IMAGE, "/feed_log"))
     assert updating == {"EffectsUpdater_executor": mounts["Pusher_executor"]}
+
+
+def test_scoring_is_a_pipeline_of_one_component_that_is_never_cached() -> None:
+    resources = {"BatchScorer": Resources(memory_limit="4Gi"), "TowerTrainer": Resources(gpus=1)}
+    kubeflow = replace(FEED.kubeflow, resources=resources, push_destination="gs://b/models")
+    config = replace(FEED, kubeflow=kubeflow, beam_pipeline_args=("--direct_num_workers=2",))
+    spec = compile_scoring(config, IMAGE, "/feed_log", "gs://b/scores").pipeline_spec
+    assert list(spec["root"]["dag"]["tasks"]) == ["BatchScorer"]
+    assert spec["pipelineInfo"]["name"] == "feed-scores"
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    assert set(parameters) == {"day", "feed_log", "scores"}
+    assert parameters["scores"]["defaultValue"] == "gs://b/scores"
+    task = spec["root"]["dag"]["tasks"]["BatchScorer"]
+    assert not task.get("cachingOptions", {}).get("enableCache", False)
+    places = task["inputs"]["parameters"]
+    assert places["push_destination"]["runtimeValue"]["constant"] == "gs://b/models"
+    assert {name: places[name]["componentInputParameter"] for name in parameters} == {name: name for name in parameters}
+    [executor] = spec["deploymentSpec"]["executors"].values()
+    assert "components.batch_scorer.executor.Executor" in executor["container"]["args"]
+    assert "--direct_num_workers=2" in executor["container"]["args"]
+    assert executor["container"]["resources"]["memoryLimit"] == pytest.approx(4 * 2**30 / 1e9)
+    # The settings of the scorer do not disturb the training, which has no such component.
+    assert compiled(config).pipeline_spec["pipelineInfo"]["name"] == "feed-ranker-feed"

@@ -47,7 +47,7 @@ def test_help_names_every_option_and_exit_status(capsys: pytest.CaptureFixture[s
             "--verbose",
         ),
     )
-    retraining = ("--backfill START:END", "--rollback", "--refit", "--publish-withdrawn")
+    retraining = ("--backfill START:END", "--rollback", "--refit", "--publish-withdrawn", "--no-push")
     for expected in (*options, *retraining, "exit status"):
         assert expected in text
 
@@ -350,13 +350,19 @@ def test_a_backfill_needs_a_range_and_nothing_else_to_do(
 
 
 @pytest.mark.parametrize("other", [["--rollback"], ["--monitor", "2026-01-12"], ["--effects"]])
-@pytest.mark.parametrize("option", ["--publish-withdrawn", "--refit"])
+@pytest.mark.parametrize("option", ["--publish-withdrawn", "--refit", "--no-push"])
 def test_options_of_a_training_need_a_run(
     option: str, other: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["--workdir", str(tmp_path / "w"), option, *other]) == cli.USAGE
     assert f"{option}: it goes with a run that trains" in capsys.readouterr().err
     assert not (tmp_path / "w").exists()
+
+
+def test_a_backfill_without_pushing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--workdir", str(tmp_path / "w"), "--backfill", "2026-01-12:2026-01-13", "--no-push"]
+    assert cli.main(arguments) == cli.USAGE
+    assert "--no-push: it goes with the run of one day" in capsys.readouterr().err
 
 
 def test_a_config_without_effects_has_none_to_update(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

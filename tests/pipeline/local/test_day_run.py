@@ -236,6 +236,17 @@ def test_a_blessed_but_withdrawn_model_has_the_exit_status_of_a_model_that_is_no
     assert json.loads(stored.to_json())["not_pushed"].startswith("this model served as version 17 until")
 
 
+@pytest.mark.parametrize(("push", "expected"), [(True, NOT_BLESSED), (False, DONE)])
+def test_a_blessed_model_that_was_not_to_be_pushed_is_a_success(
+    push: bool, expected: int, runner: FakeRunner, prepared: DayRun
+) -> None:
+    withheld: Properties = {"pushed": 0, "not_pushed": "nothing was published, as --no-push requests"}
+    runner.outcomes[1] = ComponentRun("Pusher", State.RAN, 0.5, {"pushed_model": [OutputArtifact("push", withheld)]})
+    _, stored = run(replace(prepared, plan=replace(prepared.plan, push=push)))
+    assert (stored.push, exit_status(stored)) == (push, expected)
+    assert exit_status(replace(stored, blessed=False)) == NOT_BLESSED
+
+
 def leave_outputs(workdir: Workdir) -> None:
     """What a real run leaves behind, beside its own folder."""
     push(workdir.serving_model, "17", of_training(TRAINING.fingerprint))

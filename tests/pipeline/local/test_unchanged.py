@@ -66,13 +66,16 @@ class Finished:
     day: date = DAY
     refit: bool = False
     publish_withdrawn: bool = False
+    push: bool = True
 
     def __post_init__(self) -> None:
         self.workdir = Workdir(self.root / "workdir")
         self.feed_log = self.root / "log"
 
     def plan(self) -> DayPlan:
-        return plan_day(self.config, self.workdir, self.feed_log, self.day, self.refit, self.publish_withdrawn)
+        return plan_day(
+            self.config, self.workdir, self.feed_log, self.day, self.refit, self.publish_withdrawn, self.push
+        )
 
     def repeat(self) -> RunSummary | None:
         return repeat_finished(self.plan(), AGAIN)
@@ -294,10 +297,14 @@ def _publish_withdrawn(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> N
     finished.publish_withdrawn = True
 
 
+def _no_push(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    finished.push = False
+
+
 INPUTS = [
     *(_other_code, _other_packages, _other_schema, _moved_schema, _corrected_value, _corrected_training_day),
     *(_another_file, _late_day, _removed_day, _moved_feed_log, _moved_workdir),
-    *(_another_day, _refit, _publish_withdrawn),
+    *(_another_day, _refit, _publish_withdrawn, _no_push),
 ]
 
 Change = Callable[[Finished, pytest.MonkeyPatch], None]

@@ -1,0 +1,129 @@
+"""Scores Parquet files on a cluster with Beam. The files are those that one process writes, byte for byte.
+
+A worker loads the model once and scores whole files, so a file is the unit of work that clusters share out.
+"""
+
+import re
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import apache_beam as beam
+from apache_beam.utils.shared import Shared
+
+from ranker.command_line import explained
+from ranker.feed_log.layout import FeedLogError
+from ranker.files import atomic_file, write_text
+from ranker.scoring.files import FilePlan, Scored, plan_files, score_file
+from ranker.scoring.loading import LoadedModel, load_model
+from ranker.scoring.patterns import input_files
+from ranker.storage import exists, filesystem_of, join, local_path
+
+SUCCESS = "_SUCCESS"
+"""The empty file that is written last into a folder of an object store, where files appear one after the other."""
+
+_PROBLEM = re.compile(r"FeedLogError: (.*)")
+
+
+class ScoringError(RuntimeError):
+    """A Beam job did not score all files; the message says why in one sentence."""
+
+
+def score_with_beam(
+    make_pipeline: Callable[[], beam.Pipeline],
+    model: str,
+    pattern: str,
+    output: str | Path,
+    keep: Sequence[str] | None = None,
+    replace: bool = False,
+) -> Scored:
+    """Scores files by a Beam job: the same files as `ranker.scoring.files.score_files` writes.
+
+    Args:
+        make_pipeline: makes the pipeline on the runner of choice.
+        model: a version, or a push destination for its newest version. The workers have to be able to read it.
+        pattern: the files; see `ranker.scoring.patterns.input_files`.
+        output: path or URI of the new folder, which the workers have to be able to write. A local one appears when all
+            files are complete; in one on an object store, `_SUCCESS` is written last.
+        keep: columns to copy; None copies the keys of an impression.
+        replace: replace the folder if it is there.
+
+    Raises:
+        FeedLogError: a file lacks a column, or has a value that its column may not hold.
+        FileExistsError: there is something at `output` already.
+        ModelError: the model cannot be loaded.
+        ScoringError: the job failed for another reason.
+        UsageError: no file matches.
+    """
+    started = time.perf_counter()
+    if not replace and exists(output):
+        raise FileExistsError(f"{output} is already there")
+    loaded = load_model(model)
+    plans = plan_files(loaded.scorer, input_files(pattern), keep)
+    with _new_folder(output) as folder:
+        try:
+            with make_pipeline() as pipeline:
+                # The newest version may change while the job runs, so that the workers are told which one it is.
+                _ = (
+                    pipeline
+                    | "Files" >> beam.Create(plans)
+                    | "Share" >> beam.Reshuffle()
+                    | "Score" >> beam.ParDo(_ScoreFile(loaded.location, folder))
+                )
+        except Exception as error:
+            # A runner wraps a worker's exception in a text of its own.
+            if found := _PROBLEM.search(str(error)):
+                raise FeedLogError(found[1].strip()) from error
+            raise ScoringError(f"the Beam job failed: {explained(error)}") from error
+    return Scored(len(plans), sum(plan.rows for plan in plans), time.perf_counter() - started)
+
+
+@beam.typehints.with_input_types(FilePlan)
+@beam.typehints.with_output_types(int)
+class _ScoreFile(beam.DoFn):
+    """Writes the scores of a file; a retry writes the same file again."""
+
+    def __init__(self, model: str, folder: str) -> None:
+        self._model = model
+        self._folder = folder
+        self._shared = Shared()
+
+    def setup(self) -> None:
+        self._loaded: LoadedModel = self._shared.acquire(lambda: load_model(self._model), tag=self._model)
+
+    def process(self, plan: FilePlan) -> Iterator[int]:
+        with tempfile.TemporaryDirectory(prefix="feed-ranker-scores-") as scratch:
+            scored = Path(scratch, "scores.parquet")
+            score_file(self._loaded.scorer, plan, scored)
+            with atomic_file(join(self._folder, plan.file.name), durable=False) as target:
+                target.write_bytes(scored.read_bytes())
+        yield plan.rows
+
+
+@contextmanager
+def _new_folder(output: str | Path) -> Iterator[str]:
+    """The folder that the workers write to, which becomes the output when the block ends; removed if it raises."""
+    local = local_path(output)
+    folder = str(local.parent / f".{local.name}.{uuid.uuid4().hex}") if local is not None else str(output)
+    if local is None and exists(output):
+        _remove(folder)
+    try:
+        yield folder
+    except BaseException:
+        _remove(folder)
+        raise
+    if local is None:
+        write_text(join(folder, SUCCESS), "")
+        return
+    if local.exists():
+        _remove(str(local))
+    Path(folder).rename(local)
+
+
+def _remove(folder: str) -> None:
+    if exists(folder):
+        filesystem, inner = filesystem_of(folder)
+        filesystem.delete_dir(inner)

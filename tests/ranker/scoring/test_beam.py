@@ -1,0 +1,81 @@
+"""Batch scoring by Beam: the files are those of one process, and a problem of a worker is the same sentence."""
+
+from pathlib import Path
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from ranker import score
+from ranker.scoring.beam import SUCCESS, ScoringError, score_with_beam
+from ranker.storage import exists, join
+from tests.object_store import ObjectStore
+from tests.ranker.trained import ROWS, Trained
+
+pytestmark = pytest.mark.slow
+
+RUNNER = "--runner=FnApiRunner"  # the DirectRunner in this process
+
+
+def pipeline() -> beam.Pipeline:
+    return beam.Pipeline(options=PipelineOptions([RUNNER]))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_files_are_those_of_one_process(trained: Trained, tmp_path: Path) -> None:
+    pattern = str(trained.feed_log / "day-*" / "*.parquet")
+    arguments = ["--model", trained.model.location, "--input", pattern, "--output"]
+    assert score.main([*arguments, str(tmp_path / "one")]) == 0
+    assert score.main([*arguments, str(tmp_path / "beam"), f"--beam-args={RUNNER}"]) == 0
+    written = files(tmp_path / "beam")
+    assert set(written) == {f"day-2024-03-0{day}/part-0.parquet" for day in (1, 2, 3, 4)}
+    assert written == files(tmp_path / "one")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["beam", "one"]
+    # A folder that is there is refused as well, and replaced on request.
+    assert score.main([*arguments, str(tmp_path / "beam"), f"--beam-args={RUNNER}"]) == 2
+    newest = str(trained.feed_log / "day-2024-03-04")
+    replaced = score_with_beam(pipeline, trained.model.location, newest, tmp_path / "beam", ["item_id"], replace=True)
+    assert (replaced.files, replaced.rows) == (1, ROWS)
+    assert set(files(tmp_path / "beam")) == {"part-0.parquet"}
+    assert pq.read_table(tmp_path / "beam").schema.names == ["item_id", "score", "click", "like"]
+
+
+def test_on_an_object_store_a_marker_is_written_last(trained: Trained, bucket: str, object_store: ObjectStore) -> None:
+    place = object_store.uri(f"{bucket}/scores")
+    newest = str(trained.feed_log / "day-2024-03-04")
+    score_with_beam(pipeline, trained.model.location, newest, place)
+    assert exists(join(place, "part-0.parquet"))
+    assert exists(join(place, SUCCESS))
+    with pytest.raises(FileExistsError):
+        score_with_beam(pipeline, trained.model.location, newest, place)
+
+
+def test_a_bad_value_is_the_sentence_of_one_process_and_leaves_nothing(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = trained.held_out.to_pylist()
+    rows[7]["content"] = [float("nan")] * len(rows[7]["content"])
+    (tmp_path / "log").mkdir()
+    pq.write_table(pa.Table.from_pylist(rows, trained.held_out.schema), tmp_path / "log" / "part-0.parquet")
+    arguments = ["--model", trained.model.location, "--input", str(tmp_path / "log"), "--output", str(tmp_path / "out")]
+    said = []
+    for further in ([], [f"--beam-args={RUNNER}"]):
+        assert score.main([*arguments, *further]) == 2
+        said.append(capsys.readouterr().err.splitlines()[-1])
+    assert said[0] == said[1]
+    assert "content" in said[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
+
+
+def test_a_job_that_fails_is_one_sentence(trained: Trained, tmp_path: Path) -> None:
+    def broken() -> beam.Pipeline:
+        raise ConnectionError("no job service at localhost:8099")
+
+    with pytest.raises(ScoringError, match="the Beam job failed: no job service at localhost:8099"):
+        score_with_beam(broken, trained.model.location, str(trained.feed_log), tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
