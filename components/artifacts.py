@@ -16,6 +16,7 @@ from ranker.registry.plan import STATE_FOLDER, StartPlan, read_plan
 
 EVALUATION_FILE = "gates.json"
 HISTORY_FILE = "history.json"
+TENSORBOARD_FOLDER = "tensorboard"
 REPORT_FILE = "report.html"
 TRAINING_CURVE_FILE = "training_curve.json"
 

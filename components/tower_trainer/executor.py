@@ -9,7 +9,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.artifacts import HISTORY_FILE, ROWS_PER_DAY, rows_of, start_of, training_of
+from components.artifacts import HISTORY_FILE, ROWS_PER_DAY, TENSORBOARD_FOLDER, rows_of, start_of, training_of
 from ranker.config.columns import Features
 from ranker.config.documents import from_json
 from ranker.config.effects import Effects
@@ -27,7 +27,6 @@ from ranker.storage import join
 from ranker.towers.workers import make_strategy
 from ranker.training.towers import MANIFEST_PARTS, TowerData, TowerSettings, TrainingRecord, fit_and_export
 
-TENSORBOARD_DIR = "tensorboard"
 _TRAINED_ON = ("replay", "train")
 
 
@@ -79,7 +78,7 @@ class Executor(base_executor.BaseExecutor):
             path_utils.serving_model_dir(model.uri),
             plan,
             state,
-            os.path.join(run.uri, TENSORBOARD_DIR),
+            os.path.join(run.uri, TENSORBOARD_FOLDER),
             strategy,
         )
         if history is not None:

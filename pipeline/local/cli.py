@@ -79,6 +79,8 @@ def _command(options: argparse.Namespace) -> int:
         "--refit": options.refit,
         "--no-push": not options.push,
     }
+    if options.mlflow is not None and (options.backfill or options.rollback or options.monitor or options.effects):
+        raise UsageError("--mlflow: it goes with the run of one day")
     for name, given in training.items():
         if given and (options.rollback or options.monitor or options.effects):
             raise UsageError(f"{name}: it goes with a run that trains, not with --rollback, --monitor or --effects")
@@ -218,6 +220,13 @@ def _parser() -> argparse.ArgumentParser:
         help="train and evaluate, and publish nothing; exit status 0 if the model is blessed, else 3",
     )
     parser.add_argument(
+        "--mlflow",
+        type=location,
+        metavar="PLACE",
+        help="record the run in MLflow: a folder, for its file store, or the URI of a tracking server (needs the extra "
+        "mlflow)",
+    )
+    parser.add_argument(
         "--beam-args",
         metavar="ARGS",
         help="Beam's arguments in place of the config's beam_pipeline_args, as one text: --beam-args="
@@ -267,6 +276,7 @@ def _run(options: argparse.Namespace, config: PipelineConfig, workdir: Workdir, 
                 options.refit,
                 options.publish_withdrawn,
                 options.push,
+                options.mlflow,
             )
     except FeedLogError as error:
         raise UsageError(str(error)) from None

@@ -14,7 +14,7 @@ from pipeline.local.day_plan import DayPlan
 from pipeline.local.monitor import record_run
 from pipeline.local.retention import remove_old_artifacts
 from pipeline.local.run_summary import Failure, MonitoringSummary, RunSummary, write_summary
-from pipeline.local.summary import copy_report, evaluation_of, summarise
+from pipeline.local.summary import copy_report, copy_tensorboard, evaluation_of, summarise
 from pipeline.local.unchanged import forget, remember
 from pipeline.pipeline import create_pipeline
 from ranker.command_line import explained
@@ -119,6 +119,12 @@ def _summarise(plan: DayPlan, run_id: str, runs: Sequence[ComponentRun], failure
     except OSError as error:
         _LOG.exception("the calibration report could not be copied")
         problems.append(f"the calibration report could not be copied: {explained(error)}")
+    tensorboard: Path | None = None
+    try:
+        tensorboard = copy_tensorboard(plan.workdir.run(run_id), runs)
+    except OSError as error:
+        _LOG.exception("the event files for TensorBoard could not be copied")
+        problems.append(f"the event files for TensorBoard could not be copied: {explained(error)}")
     try:
         evaluation_of(runs)
     except (DocumentError, OSError) as error:
@@ -142,7 +148,8 @@ def _summarise(plan: DayPlan, run_id: str, runs: Sequence[ComponentRun], failure
         summary = replace(summary, pushed_model=_serving_of(plan))
     if summary.status == "complete" and any(run.component == "Pusher" and run.state is State.CACHED for run in runs):
         summary = _with_pushed_earlier(plan, summary)
-    return replace(summary, push=plan.push, problems=tuple(problems))
+    kept = str(tensorboard) if tensorboard is not None else None
+    return replace(summary, push=plan.push, tensorboard=kept, problems=tuple(problems))
 
 
 def _with_pushed_earlier(plan: DayPlan, summary: RunSummary) -> RunSummary:

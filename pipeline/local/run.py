@@ -10,6 +10,7 @@ from pipeline.beam import IN_PROCESS_ARGS
 from pipeline.local import console as terminal
 from pipeline.local.day_plan import DayPlan, later_model, plan_day
 from pipeline.local.run_summary import SUMMARY_FILE, RunSummary, exit_status
+from pipeline.local.tracking import record_in_mlflow
 from pipeline.local.unchanged import repeat_finished
 from pipeline.local.workdir import Workdir
 from ranker.command_line import in_markup
@@ -34,6 +35,7 @@ def run_pipeline(
     refit: bool = False,
     publish_withdrawn: bool = False,
     push: bool = True,
+    mlflow: str | Path | None = None,
 ) -> int:
     """Runs the pipeline and writes the run summary.
 
@@ -45,6 +47,7 @@ def run_pipeline(
         refit: start cold, whatever the cadence is.
         publish_withdrawn: publish the model even if a rollback withdrew it.
         push: publish a blessed model.
+        mlflow: where the run is recorded in MLflow, a folder or the URI of a tracking server; None for nowhere.
 
     Returns:
         The exit status: 0 blessed and pushed (without `push`: blessed), 1 a component failed, 3 not blessed, or blessed
@@ -81,6 +84,13 @@ def run_pipeline(
     console.print(f"{plan.start.start} start: {in_markup(plan.start.reason)}", soft_wrap=True, highlight=False)
     summary = _run(plan, run_id, console)
     folder = workdir.run(run_id)
+    _show(plan, summary, folder, console)
+    if mlflow is not None:
+        console.print(in_markup(record_in_mlflow(mlflow, config, summary, folder)), soft_wrap=True, highlight=False)
+    return exit_status(summary)
+
+
+def _show(plan: DayPlan, summary: RunSummary, folder: Path, console: Console) -> None:
     for missing in summary.missing_days:
         console.print(f"[yellow]warning:[/] the feed log has no {missing}; trained without it")
     for warning in summary.feed_log_warnings:
@@ -90,7 +100,7 @@ def run_pipeline(
         console.print(f"[red]{failed} failed:[/] {error}", soft_wrap=True, highlight=False)
         _print_pushed_before(summary, console)
         console.print(f"log: {in_markup(folder / 'run.log')}", soft_wrap=True, highlight=False)
-        return exit_status(summary)
+        return
     if all(ran.cached for ran in summary.components):
         console.print("unchanged: all components are cached")
     console.print(terminal.objectives_table(summary.day, summary.objectives))
@@ -106,7 +116,6 @@ def run_pipeline(
     if summary.report is not None:
         console.print(f"report: {in_markup(summary.report)}", soft_wrap=True, highlight=False)
     console.print(f"summary: {in_markup(folder / SUMMARY_FILE)}", soft_wrap=True, highlight=False)
-    return exit_status(summary)
 
 
 def built_in_feed(workdir: Workdir, console: Console) -> Path:

@@ -246,6 +246,7 @@ class RunSummary:
         baseline: the version that the candidate was compared with, and why it is not the serving one or was dropped, if
             so; None without an evaluation.
         report: path of the calibration report, or None.
+        tensorboard: path of the event files of the towers' training, for TensorBoard, or None.
         blessed: whether no gate blocked the model; None without an evaluation.
         pushed_model: path of the pushed version, or None if nothing was pushed.
         not_pushed: why a blessed model was not pushed, or None.
@@ -279,6 +280,7 @@ class RunSummary:
     leaks: tuple[Leak, ...] = ()
     baseline: Baseline | None = None
     report: str | None = None
+    tensorboard: str | None = None
     blessed: bool | None = None
     pushed_model: str | None = None
     not_pushed: str | None = None

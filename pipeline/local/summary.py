@@ -1,5 +1,6 @@
 """Makes the run summary from what the components left, and copies the report into the folder of the run."""
 
+import shutil
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -12,6 +13,7 @@ from components.artifacts import (
     NOT_PUSHED,
     REPORT_FILE,
     ROWS_PER_DAY,
+    TENSORBOARD_FOLDER,
     TRAINING_CURVE_FILE,
     days_of,
     rows_of,
@@ -132,6 +134,20 @@ def copy_report(folder: Path, runs: Sequence[ComponentRun]) -> Path | None:
         return None
     copy = folder / REPORT_FILE
     write_bytes(copy, (Path(artifact.uri) / REPORT_FILE).read_bytes())
+    return copy
+
+
+def copy_tensorboard(folder: Path, runs: Sequence[ComponentRun]) -> Path | None:
+    """Copies the event files of the towers' training to a run's folder; None where the run has none.
+
+    Artifacts of old runs are removed; what a summary names stays.
+    """
+    artifact = _output(runs, "TowerTrainer", "model_run")
+    events = Path(artifact.uri) / TENSORBOARD_FOLDER if artifact is not None else None
+    if events is None or not events.is_dir():
+        return None
+    copy = folder / TENSORBOARD_FOLDER
+    shutil.copytree(events, copy, dirs_exist_ok=True)
     return copy
 
 

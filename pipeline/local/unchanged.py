@@ -8,6 +8,7 @@ doubt the day is run: that is only slower, as TFX's own cache then decides.
 import errno
 import logging
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -121,10 +122,15 @@ def _as_repeated(summary: RunSummary, run_id: str, folder: Path) -> RunSummary:
     if summary.report is not None:
         report = folder / Path(summary.report).name
         write_bytes(report, Path(summary.report).read_bytes())
+    tensorboard = None
+    if summary.tensorboard is not None:
+        tensorboard = folder / Path(summary.tensorboard).name
+        shutil.copytree(summary.tensorboard, tensorboard, dirs_exist_ok=True)
     return replace(
         summary,
         run_id=run_id,
         report=str(report) if report is not None else None,
+        tensorboard=str(tensorboard) if tensorboard is not None else None,
         components=tuple(replace(ran, state="cached", cached=True, seconds=0.0) for ran in summary.components),
     )
 
@@ -136,7 +142,7 @@ def _check_named_outputs(summary: RunSummary) -> None:
         FileNotFoundError: it is not.
     """
     page = summary.monitoring.page if summary.monitoring is not None else None
-    for named in (summary.pushed_model, summary.report, page):
+    for named in (summary.pushed_model, summary.report, summary.tensorboard, page):
         # What is in an object store is part of the digests.
         if named is not None and (path := local_path(named)) is not None and not path.exists():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), named)

@@ -25,7 +25,8 @@ from ranker.storage import exists, filesystem_of, join, local_path
 SUCCESS = "_SUCCESS"
 """The empty file that is written last into a folder of an object store, where files appear one after the other."""
 
-_PROBLEM = re.compile(r"FeedLogError: (.*)")
+_PROBLEM = re.compile(r"FeedLogError: (.*)")  # in the text of a traceback
+_STEP = re.compile(r" \[while running '[^']*'\]$")  # what Beam adds to a message
 
 
 class ScoringError(RuntimeError):
@@ -74,11 +75,18 @@ def score_with_beam(
                     | "Score" >> beam.ParDo(_ScoreFile(loaded.location, folder))
                 )
         except Exception as error:
-            # A runner wraps a worker's exception in a text of its own.
-            if found := _PROBLEM.search(str(error)):
-                raise FeedLogError(found[1].strip()) from error
+            if (problem := _problem(error)) is not None:
+                raise FeedLogError(problem) from error
             raise ScoringError(f"the Beam job failed: {explained(error)}") from error
     return Scored(len(plans), sum(plan.rows for plan in plans), time.perf_counter() - started)
+
+
+def _problem(error: Exception) -> str | None:
+    """The message of a worker's FeedLogError, which runners raise again or put into a text of their own; else None."""
+    if isinstance(error, FeedLogError):
+        return _STEP.sub("", str(error))
+    found = _PROBLEM.search(str(error))
+    return _STEP.sub("", found[1].strip()) if found is not None else None
 
 
 @beam.typehints.with_input_types(FilePlan)

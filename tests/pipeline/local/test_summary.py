@@ -17,7 +17,7 @@ from pipeline.local.run_summary import (
     TrainingLength,
     write_summary,
 )
-from pipeline.local.summary import copy_report, rows_read, summarise
+from pipeline.local.summary import copy_report, copy_tensorboard, rows_read, summarise
 from pipeline_config import CONFIGS
 from ranker.documents import DocumentError
 from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation
@@ -214,6 +214,18 @@ def test_the_report_is_copied_to_the_runs_folder(tmp_path: Path, runs: list[Comp
     assert [file.name for file in folder.iterdir()] == ["report.html"]
     assert copy_report(folder, runs) is None
     assert summarise("run", CONFIGS["feed"], date(2026, 1, 12), Path("log"), runs, path).report == str(path)
+
+
+def test_the_event_files_are_copied_to_the_runs_folder(tmp_path: Path, runs: list[ComponentRun]) -> None:
+    artifact = tmp_path / "artifacts" / "model_run"
+    (artifact / "tensorboard").mkdir(parents=True)
+    (artifact / "tensorboard" / "events.out.tfevents.1").write_bytes(b"losses")
+    towers = ComponentRun("TowerTrainer", State.RAN, 1.0, {"model_run": [OutputArtifact(str(artifact), {})]})
+    folder = tmp_path / "runs" / "first"
+    for _ in range(2):  # a run that continues after a kill copies again
+        assert copy_tensorboard(folder, [*runs, towers]) == folder / "tensorboard"
+    assert (folder / "tensorboard" / "events.out.tfevents.1").read_bytes() == b"losses"
+    assert copy_tensorboard(folder, []) is None
 
 
 def test_a_failure_is_reported_without_other_results(runs: list[ComponentRun]) -> None:

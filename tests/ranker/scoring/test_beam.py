@@ -9,7 +9,8 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from ranker import score
-from ranker.scoring.beam import SUCCESS, ScoringError, score_with_beam
+from ranker.feed_log.layout import FeedLogError
+from ranker.scoring.beam import SUCCESS, ScoringError, _problem, score_with_beam
 from ranker.storage import exists, join
 from tests.object_store import ObjectStore
 from tests.ranker.trained import ROWS, Trained
@@ -70,6 +71,14 @@ def test_a_bad_value_is_the_sentence_of_one_process_and_leaves_nothing(
     assert said[0] == said[1]
     assert "content" in said[0]
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
+
+
+def test_a_problem_is_found_in_the_text_of_a_runner() -> None:
+    traceback = "Traceback (most recent call last):\n  …\nranker.feed_log.layout.FeedLogError: "
+    text = f"{traceback}a.parquet: row 7 [while running 'Score']"
+    assert _problem(RuntimeError(text)) == "a.parquet: row 7"
+    assert _problem(FeedLogError("a.parquet: row 7 [while running 'Score']")) == "a.parquet: row 7"
+    assert _problem(RuntimeError("no worker")) is None
 
 
 def test_a_job_that_fails_is_one_sentence(trained: Trained, tmp_path: Path) -> None:
