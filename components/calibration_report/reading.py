@@ -25,6 +25,7 @@ from components.artifacts import (
     days_of,
     rows_of,
 )
+from components.calibration_report.contributions import explained_impressions
 from ranker.evaluation.evaluation import Evaluation
 from ranker.forest.curve import TrainingCurve
 from ranker.registry.layout import MANIFEST
@@ -46,7 +47,8 @@ def read_inputs(inputs: Artifacts, parameters: dict[str, Any]) -> ReportInputs:
     """
     evaluation_file = os.path.join(_uri(inputs, "evaluation"), EVALUATION_FILE)
     evaluation = Evaluation.from_json(_text(evaluation_file), evaluation_file)
-    manifest_file = os.path.join(path_utils.serving_model_dir(_uri(inputs, "model")), MANIFEST)
+    model = path_utils.serving_model_dir(_uri(inputs, "model"))
+    manifest_file = os.path.join(model, MANIFEST)
     manifest = Manifest.from_json(_text(manifest_file), manifest_file)
     history_file = os.path.join(_uri(inputs, "model_run"), HISTORY_FILE)
     statistics = artifact_utils.get_single_instance(inputs["statistics"])
@@ -57,6 +59,7 @@ def read_inputs(inputs: Artifacts, parameters: dict[str, Any]) -> ReportInputs:
     examples = artifact_utils.get_single_instance(inputs["examples"])
     names = json.loads(parameters["features"])
     curve_file = os.path.join(_uri(inputs, "forest"), TRAINING_CURVE_FILE)
+    explained, not_explained = explained_impressions(inputs["examples"], model, manifest)
     return ReportInputs(
         evaluation=evaluation,
         manifest=manifest,
@@ -77,6 +80,8 @@ def read_inputs(inputs: Artifacts, parameters: dict[str, Any]) -> ReportInputs:
         gates=json.loads(parameters["gates"]),
         pushed_version=_pushed_version(inputs),
         not_pushed=_not_pushed(inputs),
+        explained=explained,
+        not_explained=not_explained,
     )
 
 

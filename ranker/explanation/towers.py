@@ -105,6 +105,11 @@ class TowerExplainer:
         averaged = self._integrated(vectors, start, key, logits - of_key)
         return self._parts(batch, vectors, start, averaged, baseline, of_key, logits)
 
+    def logits(self, batch: Mapping[str, NDArray[Any]]) -> Doubles:
+        """The logits of rows, [rows, objectives], without what they are made of."""
+        logits = self._logits(self._vectors(batch), batch.get(keys.CALIBRATION_KEY))
+        return np.asarray(logits.numpy(), np.float64)
+
     def _vectors(self, batch: Mapping[str, NDArray[Any]]) -> dict[str, tf.Tensor]:
         """What the path leads to, by name."""
         network = self._network

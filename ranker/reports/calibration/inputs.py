@@ -1,10 +1,11 @@
 """The inputs of a report, which the component reads from artifacts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ranker.evaluation.evaluation import Evaluation
+from ranker.explanation.impressions import ExplainedImpression
 from ranker.forest.curve import TrainingCurve
 from ranker.registry.manifest import Manifest
 from ranker.towers.history import TrainingHistory
@@ -73,6 +74,8 @@ class ReportInputs:
         gates: the gates' config, as JSON values.
         pushed_version: the version that the model was pushed as, or None if it was not pushed.
         not_pushed: why a blessed model was not pushed, or "".
+        explained: objective → a few impressions of the held-out day with the contributions of the columns.
+        not_explained: why there are none, or "".
     """
 
     evaluation: Evaluation
@@ -90,6 +93,8 @@ class ReportInputs:
     gates: Mapping[str, Any] = field(default_factory=dict)
     pushed_version: str | None = None
     not_pushed: str = ""
+    explained: Mapping[str, Sequence[ExplainedImpression]] = field(default_factory=dict)
+    not_explained: str = ""
 
     @property
     def towers(self) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from ranker.reports.calibration import columns, ranking
 from ranker.reports.calibration import tables as content
+from ranker.reports.calibration.contributions import contribution_tables
 from ranker.reports.calibration.headline import verdict
 from ranker.reports.calibration.inputs import ReportInputs
 from ranker.reports.calibration.reliability import reliability_diagram
@@ -53,6 +54,7 @@ def report_page(inputs: ReportInputs) -> str:
             gains=columns.gains_table(inputs, "all-gains", MAX_ROWS),
             groups=columns.groups_table(inputs),
             column_notes=list(columns.notes(inputs)),
+            contributions=contribution_tables(inputs),
             drifted=content.features_table(inputs, "drifted", MOST_DRIFTED),
             features=content.features_table(inputs, "features", MAX_ROWS),
             days=content.days_table(inputs.rows_per_day),

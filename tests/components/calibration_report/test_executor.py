@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import tensorflow as tf
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
@@ -17,12 +18,14 @@ from tfx.types import channel_utils, standard_artifacts
 import tensorflow_data_validation as tfdv  # isort: skip
 
 from components.artifacts import ForestArtifact
+from components.calibration_report import contributions
 from components.calibration_report.component import CalibrationReport
 from components.calibration_report.executor import Executor
 from ranker.config.columns import Categorical, Features
 from ranker.config.gates import Gate, Gates
 from ranker.config.objectives import Objective
 from ranker.config.pipeline import PipelineConfig
+from ranker.explanation.impressions import ExplainedImpression
 from ranker.registry.manifest import Lineage
 from ranker.reports.calibration.inputs import ReportInputs
 from tests.ranker.reports.documents import blessed_inputs, refused_inputs
@@ -131,6 +134,26 @@ def test_the_page_uses_every_artifact(tmp_path: Path) -> None:
         assert f"<code>{fingerprint}</code>" in page
     assert "<dt>xgboost</dt>" in page
     assert "60 trees, 900 leaves" in page
+    assert "No impression was explained: " in page  # this model has no training state
+
+
+def test_impressions_of_the_eval_split_are_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = artifacts(tmp_path, blessed_inputs())
+    inputs["examples"][0].split_names = '["train", "eval"]'
+    (tmp_path / "examples" / "Split-eval").mkdir()
+    with tf.io.TFRecordWriter(str(tmp_path / "examples" / "Split-eval" / "shard")) as writer:
+        writer.write(b"an impression")
+    seen: list[Any] = []
+
+    def explain(explainer: object, examples: list[bytes], objectives: list[str]) -> dict[str, Any]:
+        seen.append((explainer, examples, objectives))
+        return {"click": (ExplainedImpression("highest", True, -1.0, {"age": 0.5}, {"age": "7"}),)}
+
+    monkeypatch.setattr(contributions, "Explainer", lambda folder, manifest: folder)
+    monkeypatch.setattr(contributions, "explain_impressions", explain)
+    page = execute(inputs, tmp_path)
+    assert seen == [(str(tmp_path / "model" / "Format-Serving"), [b"an impression"], ["click", "share"])]
+    assert 'id="table-why-click"' in page
 
 
 def test_a_model_that_was_not_blessed_has_a_page_as_well(tmp_path: Path) -> None:

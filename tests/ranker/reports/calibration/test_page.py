@@ -28,6 +28,7 @@ def test_sections_are_in_order(page: str) -> None:
         "scores",
         "training",
         "columns",
+        "why",
         "features",
         "provenance",
     ]

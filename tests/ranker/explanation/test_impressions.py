@@ -1,0 +1,61 @@
+"""Which impressions are explained, and that their contributions are those of the explainer."""
+
+import numpy as np
+import pytest
+
+from ranker.explanation.explainer import Explainer
+from ranker.explanation.impressions import HIGHEST, MOST_WRONG, TYPICAL, choose, explain_impressions
+from ranker.features.keys_and_labels import ObjectiveKind
+from ranker.features.log_column import LogColumn
+from ranker.scoring.loading import load_model
+from tests.ranker.trained import Trained
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("log_odds", "outcomes", "expected"),
+    [
+        ([-2.0, 1.0, 3.0, 0.0], [0, 0, 1, 1], {HIGHEST: 2, TYPICAL: 1, MOST_WRONG: 1}),
+        ([-4.0, 1.0, 3.0, 0.0], [1, 0, 1, 1], {HIGHEST: 2, TYPICAL: 1, MOST_WRONG: 0}),
+        ([-4.0, 1.0, 3.0, 0.0], [NAN, NAN, 0, NAN], {HIGHEST: 2, TYPICAL: 1}),
+        ([-4.0, 1.0, 3.0], [NAN] * 3, {HIGHEST: 2, TYPICAL: 1}),
+        ([0.5], [1], {HIGHEST: 0}),
+    ],
+)
+def test_the_chosen_rows(log_odds: list[float], outcomes: list[float], expected: dict[str, int]) -> None:
+    found = choose(np.array(log_odds), np.array(outcomes, float))
+    # A row is explained once.
+    rows: dict[int, str] = {}
+    for kind, row in expected.items():
+        rows.setdefault(row, kind)
+    assert found == {kind: row for row, kind in rows.items()}
+
+
+@pytest.mark.slow
+def test_a_trained_models_impressions_add_up_to_its_log_odds(trained: Trained) -> None:
+    loaded = load_model(trained.model.location)
+    table = trained.held_out.slice(0, 100)
+    outcomes_too = (LogColumn(name, ObjectiveKind.name) for name in ("click", "like"))
+    columns = (*loaded.scorer.check("table", table.schema), *outcomes_too)
+    [batch] = table.combine_chunks().to_batches()
+    examples = loaded.scorer.examples(batch, columns, "table")
+    explainer = Explainer(str(loaded.folder), loaded.description.manifest)
+
+    found = explain_impressions(explainer, examples.to_pylist(), ["click", "like"])
+
+    scores = trained.model.score(table)
+    for name in ("click", "like"):
+        probabilities = scores[name].to_numpy()
+        by_kind = {one.kind: one for one in found[name]}
+        assert by_kind[HIGHEST].probability == pytest.approx(probabilities.max(), abs=1e-3)
+        assert by_kind[TYPICAL].probability == pytest.approx(np.sort(probabilities)[50], abs=1e-3)
+        wrong = by_kind[MOST_WRONG]
+        outcomes = np.asarray(table[name].to_numpy(zero_copy_only=False), bool)
+        surprise = np.where(outcomes, 1 - probabilities, probabilities)
+        assert abs(float(wrong.outcome or 0) - wrong.probability) == pytest.approx(surprise.max(), abs=1e-3)
+        row = int(np.argmax(surprise))
+        assert wrong.outcome == outcomes[row]
+        assert wrong.values["device"] == (table["device"][row].as_py() or "missing")
+        assert set(wrong.contributions) == set(trained.model.features)
+    assert explain_impressions(explainer, [], ["click", "like"]) == {}
