@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from dataclasses import replace
 from typing import Any
 
 from tfx import types
@@ -81,7 +82,9 @@ def with_columns(
     of_forest = {name: found.forest for name, found in references.items() if found.forest is not None}
     leaks = (*leaks, *find_leaks_of_forest(of_forest, gains, leaks, served, vouched))
     shuffled = _shuffled(input_dict, features, exec_properties["viewer_key"], evaluation, score)
-    return evaluation.with_columns(leaks, references, Importance(gains, *shuffled))
+    found = evaluation.with_columns(leaks, references, Importance(gains, *shuffled))
+    unread = tuple(sorted(served - set(features.names)))
+    return replace(found, baseline=replace(found.baseline, unread=unread)) if unread and found.compared else found
 
 
 def _shuffled(

@@ -182,7 +182,7 @@ def baseline_lines(summary: RunSummary) -> Iterator[str]:
         return
     if baseline.blocks:
         yield f"[red]gate:[/] {in_markup(baseline.text)}"
-    elif baseline.is_missing or baseline.reason or baseline.lacks:
+    elif baseline.is_missing or baseline.reason or baseline.is_partial:
         yield f"[yellow]warning:[/] {in_markup(baseline.text)}"
 
 

@@ -56,6 +56,7 @@ class Baseline:
         reason: why it is not the serving version, or why there is none although a model serves; otherwise None.
         lacks: objectives that it does not predict; the candidate's were not compared.
         blocks: whether the missing comparison blocks the candidate.
+        unread: feature columns that it reads and the config no longer has; it was scored as if they were missing.
     """
 
     version: str | None = None
@@ -63,6 +64,7 @@ class Baseline:
     reason: str | None = None
     lacks: tuple[str, ...] = ()
     blocks: bool = False
+    unread: tuple[str, ...] = ()
 
     @property
     def is_missing(self) -> bool:
@@ -70,9 +72,14 @@ class Baseline:
         return self.dropped is not None or (self.version is None and self.reason is not None)
 
     @property
+    def is_partial(self) -> bool:
+        """Whether it was compared in part only: without some objectives, or without columns that it reads."""
+        return bool(self.lacks or self.unread)
+
+    @property
     def is_serving(self) -> bool:
         """Whether every objective was compared with the serving model."""
-        return self.version is not None and not (self.is_missing or self.reason or self.lacks)
+        return self.version is not None and not (self.is_missing or self.reason or self.is_partial)
 
     @property
     def text(self) -> str:
@@ -85,7 +92,11 @@ class Baseline:
         if self.dropped is not None:
             return f"not compared with {which}: {self.dropped}{because}{blocked}"
         lacking = f"; it does not predict {', '.join(self.lacks)}, so these were not compared" if self.lacks else ""
-        return f"compared with {which}, on the same impressions{because}{lacking}"
+        unread = ""
+        if self.unread:
+            columns = ", ".join(self.unread)
+            unread = f"; it reads {columns}, which the config no longer has, and was scored as if that were missing"
+        return f"compared with {which}, on the same impressions{because}{lacking}{unread}"
 
 
 @dataclass(frozen=True)
@@ -420,7 +431,7 @@ class Evaluation:
         for verdict in self.verdicts:
             if not verdict.passed:
                 yield f"{verdict.outcome}: {verdict.text}"
-        if self.baseline.is_missing or self.baseline.reason or self.baseline.lacks:
+        if self.baseline.is_missing or self.baseline.reason or self.baseline.is_partial:
             yield self.baseline.text
         for spec in self.slices_dropped:
             yield f"slices by {' × '.join(spec)} were left out: they have too many values"

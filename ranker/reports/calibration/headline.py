@@ -87,7 +87,7 @@ def _baseline_note(evaluation: Evaluation) -> Note:
     text = f"{baseline.text[0].upper()}{baseline.text[1:]}"
     if baseline.is_missing:
         return Note(text, "bad" if baseline.blocks else "warn")
-    return Note(f"{text}.", "warn" if baseline.reason or baseline.lacks else "")
+    return Note(f"{text}.", "warn" if baseline.reason or baseline.is_partial else "")
 
 
 def _slice_notes(evaluation: Evaluation) -> list[Note]:

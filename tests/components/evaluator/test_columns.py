@@ -18,7 +18,7 @@ from ranker import keys
 from ranker.config.columns import Categorical, DenseEmbedding, Features
 from ranker.config.documents import to_json
 from ranker.config.forest import Forest as ForestConfig
-from ranker.evaluation.evaluation import Evaluation
+from ranker.evaluation.evaluation import Baseline, Evaluation
 from ranker.forest.train import train_forest
 from ranker.registry.manifest import Manifest
 from tests.components.transformed import OBJECTIVES, examples_artifact, tensors_of
@@ -89,8 +89,8 @@ def inputs(root: Path, leak: str = "", in_training_only: bool = False) -> Artifa
     }
 
 
-def evaluated(artifacts: Artifacts, vouched: tuple[str, ...] = ()) -> Evaluation:
-    evaluation = handmade.first()
+def evaluated(artifacts: Artifacts, vouched: tuple[str, ...] = (), baseline: Baseline | None = None) -> Evaluation:
+    evaluation = handmade.first() if baseline is None else replace(handmade.compared(), baseline=baseline)
     both = dict.fromkeys(OBJECTIVES, evaluation.objectives["click"])
     parameters = {"features": to_json(FEATURES), "vouched": json.dumps(vouched), "viewer_key": "viewer"}
     return with_columns(replace(evaluation, objectives=both), artifacts, parameters, score)
@@ -148,6 +148,19 @@ def test_new_means_that_the_baseline_does_not_read_the_column(tmp_path: Path) ->
         found = evaluated({**artifacts, "baseline_model": [served]})
         assert (name, found.blessed) == (name, blessed)
         assert [leak.new for leak in found.leaks] == [not blessed]
+
+
+def test_columns_that_only_the_baseline_reads_are_named(tmp_path: Path) -> None:
+    """They are not among today's examples, so the serving model looked worse than it is, and nothing said so."""
+    artifacts = inputs(tmp_path)
+    more = replace(FEATURES, numeric=(*FEATURES.numeric, "tenure", "age"))
+    for name, features, unread in (("more", more, ("age", "tenure")), ("same", FEATURES, ())):
+        served = model(tmp_path / name, Manifest(config={"features": json.loads(to_json(features))}))
+        found = evaluated({**artifacts, "baseline_model": [served]}, baseline=Baseline("7"))
+        assert found.baseline.unread == unread
+        assert found.baseline.is_serving == (not unread)
+        said = "it reads age, tenure, which the config no longer has, and was scored as if that were missing"
+        assert (said in str(found)) == bool(unread)
 
 
 def test_a_model_without_a_manifest_counts_as_one_that_reads_no_column(tmp_path: Path) -> None:
