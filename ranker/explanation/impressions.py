@@ -62,7 +62,7 @@ def explain_impressions(
         objectives: all of the model, in its order.
 
     Returns:
-        Objective → its impressions, in the order of `KINDS`; one that would be there twice is left out.
+        Objective → its impressions, in the order of `KINDS`; see `choose`.
     """
     import pyarrow as pa
     import tensorflow as tf
@@ -96,6 +96,8 @@ def explain_impressions(
 def choose(log_odds: NDArray[np.float64], outcomes: NDArray[np.float64]) -> dict[str, int]:
     """Kind → row: the highest log-odds, the median ones, and the outcome that was least expected.
 
+    A row that is several of them has all their names, such as "highest and most wrong".
+
     Args:
         log_odds: [rows], at least one.
         outcomes: [rows], 0 or 1; NaN where it was not observed.
@@ -106,11 +108,10 @@ def choose(log_odds: NDArray[np.float64], outcomes: NDArray[np.float64]) -> dict
     candidates = {HIGHEST: int(order[-1]), TYPICAL: int(order[len(order) // 2])}
     if np.isfinite(surprise).any():
         candidates[MOST_WRONG] = int(np.argmax(surprise))
-    chosen: dict[str, int] = {}
+    chosen: dict[int, list[str]] = {}
     for kind, row in candidates.items():
-        if row not in chosen.values():
-            chosen[kind] = row
-    return chosen
+        chosen.setdefault(row, []).append(kind)
+    return {" and ".join(kinds): row for row, kinds in chosen.items()}
 
 
 def _outcome(feature: Any) -> float:
