@@ -43,9 +43,9 @@ GROUPS = {
     ("client",): (),
     ("ranker", "serving", "datasets"): ("dask",),
     ("components",): ("pipeline",),
-    ("pipeline",): ("pipeline", "kubeflow", "mlflow"),
+    ("pipeline",): ("pipeline", "kubeflow", "mlflow", "tune"),
     ("benchmarks", "research"): ("pipeline", "kubeflow", "research"),
-    ("tests",): ("pipeline", "kubeflow", "dask", "mlflow", "dev", "research"),
+    ("tests",): ("pipeline", "kubeflow", "dask", "mlflow", "tune", "dev", "research"),
 }
 # Which files of a folder leave an extra alone that the rest of the folder uses.
 WITHOUT = {"kubeflow": ("pipeline/*.py", "pipeline/local/*.py"), "dask": ("serving/**/*.py", "datasets/**/*.py")}

@@ -31,8 +31,8 @@ def test_the_chosen_rows(log_odds: list[float], outcomes: list[float], expected:
 def test_a_trained_models_impressions_add_up_to_its_log_odds(trained: Trained) -> None:
     loaded = load_model(trained.model.location)
     table = trained.held_out.slice(0, 100)
-    outcomes_too = (LogColumn(name, ObjectiveKind.name) for name in ("click", "like"))
-    columns = (*loaded.scorer.check("table", table.schema), *outcomes_too)
+    labels = [LogColumn(o.name, ObjectiveKind.name, column=o.column) for o in trained.config.objectives]
+    columns = (*loaded.scorer.check("table", table.schema), *labels)
     [batch] = table.combine_chunks().to_batches()
     examples = loaded.scorer.examples(batch, columns, "table")
     explainer = Explainer(str(loaded.folder), loaded.description.manifest)
@@ -40,17 +40,18 @@ def test_a_trained_models_impressions_add_up_to_its_log_odds(trained: Trained) -
     found = explain_impressions(explainer, examples.to_pylist(), ["click", "like"])
 
     scores = trained.model.score(table)
-    for name in ("click", "like"):
+    for label in labels:
+        name = label.name
         probabilities = scores[name].to_numpy()
         by_kind = {kind: one for one in found[name] for kind in one.kind.split(" and ")}
         assert by_kind[HIGHEST].probability == pytest.approx(probabilities.max(), abs=1e-3)
         assert by_kind[TYPICAL].probability == pytest.approx(np.sort(probabilities)[50], abs=1e-3)
         wrong = by_kind[MOST_WRONG]
-        outcomes = np.asarray(table[name].to_numpy(zero_copy_only=False), bool)
-        surprise = np.where(outcomes, 1 - probabilities, probabilities)
-        assert abs(float(wrong.outcome or 0) - wrong.probability) == pytest.approx(surprise.max(), abs=1e-3)
+        outcomes = table[label.source].cast("int8").cast("float64").to_numpy()  # NaN where it was not observed
+        surprise = np.where(np.isnan(outcomes), -1.0, np.abs(outcomes - probabilities))
         row = int(np.argmax(surprise))
-        assert wrong.outcome == outcomes[row]
+        assert wrong.outcome == bool(outcomes[row])
+        assert abs(outcomes[row] - wrong.probability) == pytest.approx(surprise.max(), abs=1e-3)
         assert wrong.values["device"] == (table["device"][row].as_py() or "missing")
         assert set(wrong.contributions) == set(trained.model.features)
     assert explain_impressions(explainer, [], ["click", "like"]) == {}
