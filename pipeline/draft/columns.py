@@ -194,7 +194,7 @@ def _unusable(column: ScannedColumn) -> str:
         return f"{column.shown_type}; write what a model should read as a column of its own"
     if len({arrow.is_list(one) for one in column.types}) > 1:
         return f"{column.shown_type}: lists in some files and single values in others"
-    if not column.is_list and len(column.distinct) == 1 and column.nulls == 0:
+    if not column.is_list and len(column.distinct) == 1 and column.nulls == 0 and column.finite:
         return f"the same in all rows: {one_line(str(next(iter(column.distinct))), 40)!r}"
     return ""
 

@@ -203,6 +203,8 @@ def _alone(column: ScannedColumn, role: str, log: LogScan) -> float:
         score -= 2.0 if column.is_number else 0.5
     if words.has(column.name, words.CODE - words.ID) or (words.has(column.name, words.OUTCOME) and column.is_number):
         score -= 1.0
+    if words.has(column.name, words.POSITION):
+        score -= 6.0
     few = len(column.distinct)
     return score - (3.0 if few < _FEW and few * 20 < log.rows else 0.0)
 

@@ -11,7 +11,7 @@ def _set(text: str) -> frozenset[str]:
 
 
 SESSION = {
-    **dict.fromkeys(("session", "sessionid", "sess"), 6.0),
+    **dict.fromkeys(("session", "sessionid", "sess", "sid"), 6.0),
     **dict.fromkeys(("visit", "request", "pageview", "impressionid", "search", "query", "feed", "slate", "batch"), 4.0),
     **dict.fromkeys(("page", "view", "send", "mailing"), 1.0),
 }
@@ -21,7 +21,7 @@ VIEWER = {
     **dict.fromkeys(("account", "client", "profile", "cookie", "household", "contact", "guest", "shopper"), 4.0),
 }
 ITEM = {
-    **dict.fromkeys(("item", "itemid", "article", "post", "video", "recipe", "product", "listing", "sku"), 6.0),
+    **dict.fromkeys(("item", "itemid", "iid", "article", "post", "video", "recipe", "product", "listing", "sku"), 6.0),
     **dict.fromkeys(("content", "document", "doc", "story", "news", "ad", "creative", "movie", "song", "track"), 5.0),
     **dict.fromkeys(("photo", "job", "note", "offer", "email", "mail", "message", "campaign", "pin", "clip"), 4.0),
 }

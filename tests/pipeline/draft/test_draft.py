@@ -155,6 +155,20 @@ def test_a_session_named_so_is_one(scanned: Callable[[pa.Table], LogScan]) -> No
     assert "each has one viewer_id" in keys["session"].why
 
 
+def test_a_position_within_the_session_is_no_key(scanned: Callable[[pa.Table], LogScan]) -> None:
+    columns = day_table(300, 1).rename_columns(
+        [
+            {"session_id": "sid", "viewer_id": "uid", "item_id": "iid"}.get(name, name)
+            for name in day_table(1).schema.names
+        ]
+    )
+    log = scanned(columns.append_column("session_position", pa.array(np.arange(300) % 3)))
+    keys = guess_keys(log, {})
+    assert {guess.column for guess in keys.values()} == {"sid", "uid", "iid", "timestamp"}
+    [position] = [draft for draft in guess_columns(log, keys) if draft.column == "session_position"]
+    assert (position.field, position.default) == ("exposure", 0.0)
+
+
 def test_a_log_without_a_time_says_what_is_wrong_with_each_column(scanned: Callable[[pa.Table], LogScan]) -> None:
     table = day_table(300, 1)
     seconds = table["timestamp"].cast("int64").to_numpy() // 1_000_000
