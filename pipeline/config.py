@@ -28,6 +28,7 @@ from ranker.config.objectives import Objective
 from ranker.config.pipeline import PipelineConfig
 from ranker.config.retention import Retention
 from ranker.config.retraining import Retraining
+from ranker.config.rows import Rows
 from ranker.config.serving import Serving
 from ranker.config.timestamps import Timestamps
 from ranker.config.towers import Isotonic, Towers
@@ -64,6 +65,7 @@ __all__ = [
     "Resources",
     "Retention",
     "Retraining",
+    "Rows",
     "Sampling",
     "SearchSpace",
     "Secret",

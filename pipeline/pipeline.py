@@ -104,6 +104,7 @@ def create_pipeline(
         timestamps=config.timestamps,
         exploration=config.exploration,
         ids=config.id_columns,
+        rows=config.rows,
         source_fingerprint=source_fingerprint,
         training_start=start.outputs["training_start"],
     )
@@ -116,6 +117,7 @@ def create_pipeline(
             config.timestamps,
             config.exploration,
             config.id_columns,
+            config.rows,
         ),
     )
     # FeedLogGen runs first: for a column that is missing in the log, its error names the file.

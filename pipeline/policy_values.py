@@ -115,7 +115,7 @@ def _parts(
 ) -> Iterator[Mapping[str, np.ndarray]]:
     """The attributes of `_Rows`, batch by batch; only random rows are scored."""
     columns = columns_of(
-        config.objectives, config.features, config.keys, config.timestamps, exploration, config.id_columns
+        config.objectives, config.features, config.keys, config.timestamps, exploration, config.id_columns, config.rows
     )
     for batch in unit_rows(feed_log, plan_day(feed_log, day, columns), columns):
         labels = read_labels(batch, config.objective_names)

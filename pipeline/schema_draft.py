@@ -32,6 +32,7 @@ from ranker.feed_log.layout import list_days, window_days
 from ranker.feed_log.planning import plan_day
 from ranker.feed_log.reading import read_unit
 from ranker.histories.building import build_histories
+from ranker.keys import ROW_WEIGHT
 from ranker.monitoring.drift import Drift, measure_drift
 from ranker.monitoring.profile import DayProfile
 
@@ -91,7 +92,13 @@ def schema_of_log(
 def config_columns(config: PipelineConfig) -> LogColumns:
     """The columns of a config's schema."""
     return columns_of(
-        config.objectives, config.features, config.keys, config.timestamps, config.exploration, config.id_columns
+        config.objectives,
+        config.features,
+        config.keys,
+        config.timestamps,
+        config.exploration,
+        config.id_columns,
+        config.rows,
     )
 
 
@@ -162,7 +169,9 @@ def draft_schema(
     for name, share in observed.items():
         # A day without any may be among them.
         seen[name] = replace(seen[name], present=max(_LEAST_PRESENT, min(seen[name].present, share)))
-    schema = schema_pb2.Schema(feature=[column_kind(c.kind).draft(c, seen[c.name]) for c in columns.columns])
+    # A weight is added to the schema where one is read, so that the config alone decides on it.
+    drafted = [c for c in columns.columns if c.name != ROW_WEIGHT]
+    schema = schema_pb2.Schema(feature=[column_kind(c.kind).draft(c, seen[c.name]) for c in drafted])
     _widen_drift(schema, drift)
     return schema
 

@@ -12,6 +12,7 @@ from ranker.config.columns import Features, Keys
 from ranker.config.documents import to_json
 from ranker.config.exploration import Exploration
 from ranker.config.objectives import Objective
+from ranker.config.rows import Rows
 from ranker.config.timestamps import Timestamps
 from ranker.feed_log.columns import columns_of
 from ranker.identity.code import code_fingerprint
@@ -41,8 +42,8 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
     An Example has per impression: a key as one string, the timestamp as int64 milliseconds since 1970, a numeric
     feature as a float or nothing, a categorical feature as a string or nothing, a multi-valued feature as any number of
     strings, a dense embedding as floats of its size, a history as any number of int64 or as floats of its size or
-    nothing, and an objective as int64 0 or 1. Where the log has exploration,
-    whether a position was random is int64 0 or 1, and its chance a float or nothing.
+    nothing, and an objective as int64 0 or 1. Where the log has exploration, whether a position was random is int64 0
+    or 1, and its chance a float or nothing. Where impressions differ in weight, `row_weight` is a float.
 
     If the training continues from an earlier one, there may be a third split: `replay`, days that the earlier training
     has seen and on which only the towers are trained again.
@@ -65,6 +66,7 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
         timestamps: which timestamps the rows of a day's folder may have.
         exploration: the columns that say which impressions stood at random positions, if the log has them.
         ids: the id columns of random effects that are not among the keys.
+        rows: which rows are read, and their weight in training.
         source_fingerprint: fingerprint by `ranker.feed_log.fingerprint` of the days of a cold start and of those that
             its histories are of, so that the cache key changes with the data. With "" the component computes it at run
             time. Then the cache key does not contain it, and the cache must be disabled.
@@ -88,13 +90,14 @@ class FeedLogGen(base_beam_component.BaseBeamComponent):
         timestamps: Timestamps | None = None,
         exploration: Exploration | None = None,
         ids: Sequence[str] = (),
+        rows: Rows | None = None,
     ) -> None:
         super().__init__(
             FeedLogGenSpec(
                 feed_log=feed_log,
                 eval_day=eval_day,
                 train_days=train_days,
-                columns=to_json(columns_of(objectives, features, keys, timestamps, exploration, ids)),
+                columns=to_json(columns_of(objectives, features, keys, timestamps, exploration, ids, rows)),
                 source_fingerprint=source_fingerprint,
                 training_start=training_start,
                 code_fingerprint=code_fingerprint("components.feed_log_gen.executor"),

@@ -22,6 +22,7 @@ class TowerTrainerSpec(component_spec.ComponentSpec):
         "objectives": component_spec.ExecutionParameter(type=str),
         "features": component_spec.ExecutionParameter(type=str),
         "keys": component_spec.ExecutionParameter(type=str),
+        "rows": component_spec.ExecutionParameter(type=str),
         "towers": component_spec.ExecutionParameter(type=str),
         "training": component_spec.ExecutionParameter(type=str),
         "retraining": component_spec.ExecutionParameter(type=str),
@@ -65,8 +66,8 @@ class TowerTrainer(base_component.BaseComponent):
         forest: the forest that encoded them.
         transform_graph: Transform's graph.
         schema: the feed log's schema.
-        config: objectives, features, keys, towers, training, retraining, examination, effects, utility and serving are
-            used. With effects, the model has room for them and none yet: EffectsTrainer fits them.
+        config: objectives, features, keys, rows, towers, training, retraining, examination, effects, utility and
+            serving are used. With effects, the model has room for them and none yet: EffectsTrainer fits them.
         eval_day: the held-out day, YYYY-MM-DD or another form that `ranker.feed_log.day` reads; written into the
             manifest.
         recipe: fingerprint of the config, schema and code of the training (`ranker.identity.recipe`). Together with the
@@ -103,6 +104,7 @@ class TowerTrainer(base_component.BaseComponent):
                 objectives=to_json(config.objectives),
                 features=to_json(config.features),
                 keys=to_json(config.keys),
+                rows=to_json(config.rows),
                 towers=to_json(config.towers),
                 training=to_json(config.training),
                 retraining=to_json(config.retraining),

@@ -151,7 +151,9 @@ def model_scorer(config: PipelineConfig, model: str | Path) -> Callable[[pa.Reco
 def _batches(
     config: PipelineConfig, feed_log: str | Path, day: date, what: str, warn: Callable[[str], None]
 ) -> Iterator[pa.RecordBatch]:
-    columns = columns_of(config.objectives, config.features, config.keys, config.timestamps, ids=config.id_columns)
+    columns = columns_of(
+        config.objectives, config.features, config.keys, config.timestamps, ids=config.id_columns, rows=config.rows
+    )
     units = plan_day(feed_log, day, columns, warn)
     progress = ProgressReporter(what, sum(unit.rows for unit in units))
     done = 0

@@ -18,6 +18,7 @@ from ranker.config.names import check_distinct, check_names, check_reserved, inp
 from ranker.config.objectives import Objective
 from ranker.config.retention import Retention
 from ranker.config.retraining import Retraining
+from ranker.config.rows import Rows
 from ranker.config.serving import Serving
 from ranker.config.timestamps import Timestamps
 from ranker.config.towers import Towers
@@ -49,6 +50,8 @@ class PipelineConfig:
         tradeoff: the goal and the guardrails by which the trade-off is tuned in an experiment; None, the default, tunes
             nothing.
         timestamps: which timestamps the rows of a day's folder may have.
+        rows: which rows of the log are read, and how much each counts in training; all of them, and all alike, by
+            default.
         beam_pipeline_args: arguments for every Beam component, such as another runner; they are added to the defaults
             of `pipeline.beam`.
         shared_paths: workers on other machines see this machine's local folders (artifacts, feed log, models) under the
@@ -64,6 +67,7 @@ class PipelineConfig:
     train_days: Days = 7
     keys: Keys = Keys()
     timestamps: Timestamps = Timestamps()
+    rows: Rows = Rows()
     exploration: Exploration | None = None
     forest: Forest = Forest()
     towers: Towers = Towers()
@@ -142,6 +146,7 @@ class PipelineConfig:
             "features": [column.source for column in self.features.columns],
             "features.exposure": [one.read_as.source for one in self.features.exposure],
             "keys": self.keys.columns,
+            "rows.weight": (self.rows.weight,) if self.rows.weight else (),
         }
         for field, sources in read.items():
             if both := sorted(labels.intersection(sources)):

@@ -58,7 +58,9 @@ class NewImpressions:
     @cached_property
     def _columns(self) -> LogColumns:
         config = self.config
-        return columns_of(config.objectives, config.features, config.keys, config.timestamps, ids=config.id_columns)
+        return columns_of(
+            config.objectives, config.features, config.keys, config.timestamps, ids=config.id_columns, rows=config.rows
+        )
 
     def _tables(self, day: date) -> Iterator[pa.RecordBatch]:
         yield from unit_rows(self.feed_log, plan_day(self.feed_log, day, self._columns), self._columns, BATCH_ROWS)
@@ -67,6 +69,7 @@ class NewImpressions:
         timestamp = LogColumns(
             tuple(column for column in self._columns.columns if column.name == self.config.example_keys.timestamp),
             self._columns.timestamps,
+            rows=self._columns.rows,
         )
         firsts, lasts = [], []
         for unit in plan_day(self.feed_log, day, timestamp):

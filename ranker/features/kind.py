@@ -39,6 +39,7 @@ class ColumnKind(ABC):
             column, and a request to a model has none.
         computed: whether it is computed from earlier days of the feed log where a file does not have it. A request or
             table may lack it too; its values are then empty.
+        is_stored: whether the log has the column; another one is computed when rows are read.
     """
 
     name: ClassVar[str]
@@ -46,6 +47,7 @@ class ColumnKind(ABC):
     schema_type: ClassVar["schema_pb2.FeatureType"]
     is_key: ClassVar[bool] = False
     computed: ClassVar[bool] = False
+    is_stored: ClassVar[bool] = True
 
     @classmethod
     @abstractmethod

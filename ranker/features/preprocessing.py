@@ -35,8 +35,8 @@ def preprocessing_fn(
         custom_config: `features` and `keys` as JSON config parts, `objectives` as a list of names; `categorical_input`,
             whether the towers read the categorical features; `calibrated_by`, the categorical feature that is the key
             of the calibration, if there is one; `examination`, the config part as JSON, and `randomised`, the column
-            that says whether a position was drawn at random, where there is an examination model.
-
+            that says whether a position was drawn at random, where there is an examination model; `weighted`, whether
+            impressions differ in weight.
         analysis: of the training days.
         vocabulary_file: path of the file of their vocabularies.
 
@@ -60,6 +60,8 @@ def preprocessing_fn(
         outputs.update(_for_examination(columns, features, custom_config))
     labels = tf.concat([columns.one(name, NOT_OBSERVED) for name in custom_config["objectives"]], axis=1)
     outputs[keys.LABELS] = tf.where(labels == NOT_OBSERVED, float("nan"), tf.cast(labels, tf.float32))
+    if custom_config.get("weighted"):
+        outputs[keys.ROW_WEIGHT] = columns.one(keys.ROW_WEIGHT, 1.0)
     viewer = columns.one(from_json(Keys, custom_config["keys"]).viewer, "")
     outputs[keys.VIEWER_BUCKET] = tf.strings.to_hash_bucket_fast(viewer, keys.VIEWER_BUCKETS)
     return outputs

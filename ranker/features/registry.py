@@ -21,6 +21,7 @@ from ranker.features.keys_and_labels import IdKind, ObjectiveKind, OptionalIdKin
 from ranker.features.kind import ColumnKind, FeatureKind
 from ranker.features.multi_valued import MultiValuedKind
 from ranker.features.numeric import NumericKind
+from ranker.features.row_weight import RecencyKind, WeightKind
 
 _FEATURE_KINDS: dict[type[FeatureColumn], type[FeatureKind[Any]]] = {
     Numeric: NumericKind,
@@ -31,7 +32,7 @@ _FEATURE_KINDS: dict[type[FeatureColumn], type[FeatureKind[Any]]] = {
     EmbeddingHistory: EmbeddingHistoryKind,
 }
 _KINDS: tuple[type[ColumnKind], ...] = (
-    *(IdKind, OptionalIdKind, TimestampKind, ObjectiveKind, RandomisedKind, PropensityKind),
+    *(IdKind, OptionalIdKind, TimestampKind, ObjectiveKind, RandomisedKind, PropensityKind, WeightKind, RecencyKind),
     *_FEATURE_KINDS.values(),
 )
 _BY_NAME = {kind.name: kind for kind in _KINDS}

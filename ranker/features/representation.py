@@ -9,6 +9,7 @@ from ranker.features.keys_and_labels import OptionalIdKind
 from ranker.features.kind import ColumnKind, FeatureKind
 from ranker.features.log_column import LogColumn
 from ranker.features.registry import column_kind
+from ranker.features.row_weight import WeightKind
 
 
 def add_tensor_representations(schema: schema_pb2.Schema, columns: Iterable[LogColumn]) -> None:
@@ -16,7 +17,7 @@ def add_tensor_representations(schema: schema_pb2.Schema, columns: Iterable[LogC
 
     Args:
         schema: changed in place. A column of the schema that is not in `columns` is read as dense if its shape is
-            fixed, otherwise as sparse. A history or an optional id that it lacks is added.
+            fixed, otherwise as sparse. A history, an optional id or a weight that it lacks is added.
         columns: the columns that a config names.
 
     Raises:
@@ -28,7 +29,8 @@ def add_tensor_representations(schema: schema_pb2.Schema, columns: Iterable[LogC
     for column in columns:
         kind = kinds[column.name]
         # Nothing is validated of these columns, so a schema need not name them.
-        if (kind.computed or kind is OptionalIdKind) and column.name not in there:
+        unvalidated = kind.computed or kind is OptionalIdKind or issubclass(kind, WeightKind)
+        if unvalidated and column.name not in there:
             schema.feature.append(kind.draft(column, Seen()))
     types = {feature.name: feature.type for feature in schema.feature}
     for name, kind in kinds.items():

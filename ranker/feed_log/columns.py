@@ -9,13 +9,16 @@ from pydantic.dataclasses import dataclass
 from ranker.config.columns import EmbeddingHistory, Features, History, Keys
 from ranker.config.exploration import Exploration
 from ranker.config.objectives import Objective
+from ranker.config.rows import Rows
 from ranker.config.timestamps import Timestamps
 from ranker.features.exploration import PropensityKind, RandomisedKind
 from ranker.features.keys_and_labels import IdKind, ObjectiveKind, OptionalIdKind, TimestampKind
 from ranker.features.kind import ColumnKind
 from ranker.features.log_column import LogColumn
 from ranker.features.registry import column_kind, exposure_kinds, feature_kinds
+from ranker.features.row_weight import RecencyKind, WeightKind
 from ranker.feed_log.layout import FeedLogError
+from ranker.keys import ROW_WEIGHT
 
 _MOST_MISSING_SHOWN = 5
 
@@ -25,16 +28,18 @@ class LogColumns:
     """The columns to read, as a component parameter.
 
     Attributes:
-        columns: keys, further ids, exploration, features, objectives.
+        columns: keys, further ids, exploration, features, objectives, and the weight if there is one.
         timestamps: which timestamps the rows of a day's folder may have.
         histories: those of the columns that are computed from earlier days where a file lacks them.
         keys: the names in Examples of the columns that say whose impression it was and when.
+        rows: which rows are read.
     """
 
     columns: tuple[LogColumn, ...]
     timestamps: Timestamps = Timestamps()
     histories: tuple[History | EmbeddingHistory, ...] = ()
     keys: Keys = Keys()
+    rows: Rows = Rows()
 
     def of(self, name: str) -> LogColumn:
         """The column with that name; raises KeyError if there is none."""
@@ -48,12 +53,13 @@ def columns_of(
     timestamps: Timestamps | None = None,
     exploration: Exploration | None = None,
     ids: Sequence[str] = (),
+    rows: Rows | None = None,
 ) -> LogColumns:
     """The columns that a config asks for: keys, further ids, exploration, features, exposure, objectives.
 
     Args:
         objectives: the config's; a name alone is that of its column, too.
-        features: the config's, as `keys`, `timestamps` and `exploration`.
+        features: the config's, as `keys`, `timestamps`, `exploration` and `rows`.
         ids: the id columns of random effects that are not among the keys. Those that histories are of need not be
             among them.
     """
@@ -78,11 +84,21 @@ def columns_of(
             *explored,
             *(kind.log_column for _, kind in (*feature_kinds(features), *exposure_kinds(features))),
             *labels,
+            *_weight(rows or Rows()),
         ),
         timestamps or Timestamps(),
         features.history,
         named,
+        rows or Rows(),
     )
+
+
+def _weight(rows: Rows) -> tuple[LogColumn, ...]:
+    if not rows.is_weighted:
+        return ()
+    if rows.weight is None:
+        return (LogColumn(ROW_WEIGHT, RecencyKind.name),)
+    return (LogColumn(ROW_WEIGHT, WeightKind.name, column=rows.weight),)
 
 
 def _key(name: str, kind: type[ColumnKind], column: str) -> LogColumn:
@@ -95,7 +111,8 @@ def check_schema(path: str, schema: pa.Schema, columns: Sequence[LogColumn]) -> 
     Raises:
         FeedLogError: naming the file, the columns at fault, what was found and what is accepted.
     """
-    columns = [column for column in columns if column.source in schema.names or not column_kind(column.kind).computed]
+    stored = [column for column in columns if column_kind(column.kind).is_stored]
+    columns = [column for column in stored if column.source in schema.names or not column_kind(column.kind).computed]
     check_names(path, schema, list(dict.fromkeys(column.source for column in columns)))
     for column in columns:
         found, kind = schema.field(column.source).type, column_kind(column.kind)

@@ -3,17 +3,21 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 from typing import Literal
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ranker.config.rows import Rows, Where
 from ranker.features.keys_and_labels import TimestampKind
 from ranker.features.log_column import LogColumn
-from ranker.feed_log.columns import LogColumns, check_schema
+from ranker.feed_log.columns import LogColumns, check_names, check_schema
 from ranker.feed_log.duplicates import refuse_copies
 from ranker.feed_log.layout import (
     FeedLogError,
@@ -22,9 +26,11 @@ from ranker.feed_log.layout import (
     day_folder_name,
     list_days,
     open_all,
+    open_parquet,
     reference_days,
     window_days,
 )
+from ranker.feed_log.row_filter import check_filter, kept_rows
 from ranker.feed_log.timestamps import check_days, check_type
 from ranker.storage import join
 
@@ -34,6 +40,9 @@ SPLITS: tuple[Split, ...] = ("replay", "train", "eval")  # what is written, from
 MAX_SHARD_ROWS = 25_000
 MIN_SHARD_ROWS = 1_000
 WANTED_SHARDS = 4  # enough to keep a few workers busy in the components that read them
+
+_FILTER_ROWS = 1 << 16
+_FILES_AT_ONCE = 16
 
 _logger = logging.getLogger(__name__)
 
@@ -45,10 +54,12 @@ class WorkUnit:
     Attributes:
         day: of the file.
         first_row: index of the first row within the file, from 0.
-        rows: rows in these row groups.
+        rows: rows in these row groups that meet the conditions.
         first_shard: index of the first shard within the split.
         shards: number of shards among which the rows are divided evenly.
         shards_in_split: number of shards in the split.
+        where: conditions that rows must meet.
+        recency: the factor of the rows' weights.
     """
 
     split: Split
@@ -60,6 +71,8 @@ class WorkUnit:
     first_shard: int
     shards: int
     shards_in_split: int
+    where: Where = ()
+    recency: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -99,8 +112,21 @@ class WindowPlan:
 
 
 @dataclass(frozen=True)
+class _RowGroups:
+    """The row groups of a file: all rows of each, and those that meet the conditions."""
+
+    rows: tuple[int, ...]
+    of_group: tuple[int, ...]
+
+    @property
+    def kept(self) -> int:
+        """The rows that meet the conditions."""
+        return sum(self.of_group)
+
+
+@dataclass(frozen=True)
 class _Piece:
-    """Consecutive row groups of one file."""
+    """Consecutive row groups of one file; `rows` are those that meet the conditions."""
 
     day: date
     path: str
@@ -131,7 +157,8 @@ def plan_window(
 
     Raises:
         FeedLogError: the eval day or all train days are missing, a day has no rows or too many rows of another day, a
-            file is not Parquet or is a copy of another, or a column is missing or has a wrong type.
+            file is not Parquet or is a copy of another, a column is missing or has a wrong type, or no row of a day
+            meets the conditions of `rows.where`.
     """
     days = window_days(eval_day, train_days)
     files = {day: found for day in days if (found := day_files(root, day)) is not None}
@@ -158,20 +185,24 @@ def plan_window(
     }
     footers = _checked_footers(root, only_reference | earlier | files, columns)
     refuse_copies(footers)
-    warnings = _check_times(footers, columns)
+    groups = _row_groups(root, footers, columns.rows)
+    warnings = (*_check_times(footers, columns), *_left_out(groups, columns.rows))
     for warning in warnings:
         _logger.warning("%s", warning)
-    rows_per_day = {day: sum(footers[file].num_rows for file in of_day) for day, of_day in (earlier | files).items()}
+    rows_per_day = {day: sum(groups[file].kept for file in of_day) for day, of_day in (earlier | files).items()}
+    # The held-out day is no reason to count the newest training day less.
+    recency = columns.rows.recency(day for day in rows_per_day if day != eval_day)
     units: list[WorkUnit] = []
     for split in SPLITS:
         of_split = {
-            file: footer
-            for file, footer in footers.items()
+            file: of_file
+            for file, of_file in groups.items()
             if file.day not in only_reference and _split_of(file.day, days) == split
         }
-        units += _units(split, of_split)
-    others = {file: footer for file, footer in footers.items() if file.day in only_reference}
-    return WindowPlan(tuple(units), rows_per_day, missing, warnings, tuple(_units("reference", others)))
+        units += _units(split, of_split, columns.rows.where, recency)
+    others = {file: of_file for file, of_file in groups.items() if file.day in only_reference}
+    reference_units = tuple(_units("reference", others, columns.rows.where))
+    return WindowPlan(tuple(units), rows_per_day, missing, warnings, reference_units)
 
 
 def plan_day(
@@ -191,9 +222,10 @@ def plan_day(
             f"feed log {root}: no folder {day_folder_name(day)}; days there: {_described(list_days(root))}"
         )
     footers = _checked_footers(root, {day: files}, columns)
-    for warning in _check_times(footers, columns):
+    groups = _row_groups(root, footers, columns.rows)
+    for warning in (*_check_times(footers, columns), *_left_out(groups, columns.rows)):
         warn(warning)
-    return tuple(_units("eval", footers))
+    return tuple(_units("eval", groups, columns.rows.where))
 
 
 def _split_of(day: date, window: Sequence[date]) -> Split:
@@ -222,7 +254,64 @@ def _checked_footers(
             for column in _timestamps(columns):
                 check_type(file.path, schema, column)
             check_schema(file.path, schema, columns.columns)
+            check_names(file.path, schema, columns.rows.columns)
+            check_filter(file.path, columns.rows.where, schema)
     return footers
+
+
+def _row_groups(
+    root: str | Path, footers: Mapping[LogFile, pq.FileMetaData], rows: Rows
+) -> dict[LogFile, "_RowGroups"]:
+    """The row groups of all files with the rows that meet the conditions.
+
+    Raises:
+        FeedLogError: no row of a day meets them, or a file is damaged.
+    """
+    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
+        found = dict(zip(footers, pool.map(lambda one: _counted(one[0], one[1], rows), footers.items()), strict=True))
+    kept: Counter[date] = Counter()
+    for file, groups in found.items():
+        kept[file.day] += groups.kept
+    if empty := sorted(day for day, count in kept.items() if not count):
+        raise FeedLogError(
+            f"{join(root, day_folder_name(empty[0]))}: no row meets the conditions of rows.where, {_shown(rows.where)}"
+        )
+    return found
+
+
+def _counted(file: LogFile, footer: pq.FileMetaData, rows: Rows) -> "_RowGroups":
+    sizes = tuple(footer.row_group(group).num_rows for group in range(footer.num_row_groups))
+    if not rows.where:
+        return _RowGroups(sizes, sizes)
+    kept = []
+    try:
+        with open_parquet(file.path) as opened:
+            for group in range(len(sizes)):
+                batches = opened.iter_batches(_FILTER_ROWS, row_groups=[group], columns=list(rows.columns))
+                kept.append(sum(len(kept_rows(batch, rows.where)) for batch in batches))
+    except (pa.ArrowException, OSError) as error:
+        raise FeedLogError(f"{file.path}: cannot be read: {error}") from error
+    return _RowGroups(sizes, tuple(kept))
+
+
+def _left_out(groups: Mapping[LogFile, "_RowGroups"], rows: Rows) -> tuple[str, ...]:
+    """One sentence on the rows that do not meet the conditions, if there are conditions."""
+    if not rows.where:
+        return ()
+    everything = sum(sum(of_file.rows) for of_file in groups.values())
+    left_out = everything - sum(of_file.kept for of_file in groups.values())
+    share = 100.0 * left_out / everything
+    return (
+        f"rows.where leaves out {left_out:,} of the {everything:,} rows that were read ({share:.3g} %): kept are rows "
+        f"with {_shown(rows.where)}",
+    )
+
+
+def _shown(where: Where) -> str:
+    return " or ".join(
+        " and ".join(f"{column} {operator} {value!r}" for column, operator, value in alternative)
+        for alternative in where
+    )
 
 
 def _check_times(footers: Mapping[LogFile, pq.FileMetaData], columns: LogColumns) -> tuple[str, ...]:
@@ -234,7 +323,7 @@ def _check_times(footers: Mapping[LogFile, pq.FileMetaData], columns: LogColumns
     return tuple(
         warning
         for column in _timestamps(columns)
-        for warning in check_days(dict(sorted(files.items())), column, columns.timestamps)
+        for warning in check_days(dict(sorted(files.items())), column, columns.timestamps, columns.rows.where)
     )
 
 
@@ -242,10 +331,15 @@ def _timestamps(columns: LogColumns) -> list[LogColumn]:
     return [column for column in columns.columns if column.kind == TimestampKind.name]
 
 
-def _units(split: Split, files: Mapping[LogFile, pq.FileMetaData]) -> list[WorkUnit]:
-    rows = sum(footer.num_rows for footer in files.values())
+def _units(
+    split: Split,
+    files: Mapping[LogFile, "_RowGroups"],
+    where: Where,
+    recency: Mapping[date, float] = MappingProxyType({}),
+) -> list[WorkUnit]:
+    rows = sum(groups.kept for groups in files.values())
     per_shard = min(MAX_SHARD_ROWS, max(MIN_SHARD_ROWS, _divide_up(rows, WANTED_SHARDS)))
-    pieces = [piece for file, footer in files.items() for piece in _pieces(file, footer, per_shard)]
+    pieces = [piece for file, groups in files.items() for piece in _pieces(file, groups, per_shard)]
     shards = [_divide_up(piece.rows, per_shard) for piece in pieces]
     return [
         WorkUnit(
@@ -258,22 +352,24 @@ def _units(split: Split, files: Mapping[LogFile, pq.FileMetaData]) -> list[WorkU
             sum(shards[:i]),
             shards[i],
             sum(shards),
+            where,
+            recency.get(piece.day, 1.0),
         )
         for i, piece in enumerate(pieces)
     ]
 
 
-def _pieces(file: LogFile, footer: pq.FileMetaData, per_shard: int) -> Iterator[_Piece]:
+def _pieces(file: LogFile, row_groups: "_RowGroups", per_shard: int) -> Iterator[_Piece]:
     """Joins row groups that fit into one shard together; a larger one stays alone."""
     groups: list[int] = []
-    first_row = rows = 0
-    for group in range(footer.num_row_groups):
-        more = footer.row_group(group).num_rows
+    first_row = begin = rows = 0
+    for group, (size, more) in enumerate(zip(row_groups.rows, row_groups.of_group, strict=True)):
         if rows and rows + more > per_shard:
             yield _Piece(file.day, file.path, tuple(groups), first_row, rows)
-            groups, first_row, rows = [], first_row + rows, 0
+            groups, first_row, rows = [], begin, 0
         groups.append(group)
         rows += more
+        begin += size
     if rows:
         yield _Piece(file.day, file.path, tuple(groups), first_row, rows)
 

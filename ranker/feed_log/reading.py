@@ -4,16 +4,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from ranker.features.arrow import BadValueError
+from ranker.features.arrow import BadValueError, singles
 from ranker.features.log_column import LogColumn
 from ranker.features.registry import column_kind
+from ranker.features.row_weight import WeightKind
 from ranker.feed_log.conversion import to_lists
 from ranker.feed_log.layout import FeedLogError, open_parquet
 from ranker.feed_log.planning import WorkUnit
+from ranker.feed_log.row_filter import kept_rows
 
 BATCH_ROWS = 8192
+
+Numbers = int | npt.NDArray[np.int64]
 
 
 class ComputedColumns(Protocol):
@@ -45,7 +51,8 @@ def read_unit(
         computed: gives columns that the file lacks.
 
     Returns:
-        Batches of up to `batch_rows` rows, each column as `conversion.to_lists` gives it.
+        Batches of up to `batch_rows` rows that meet the unit's conditions, each column as `conversion.to_lists` gives
+        it.
 
     Raises:
         FeedLogError: a value that its column may not hold, with file, column and row, or a damaged file.
@@ -55,13 +62,20 @@ def read_unit(
     if absent and computed is None:
         raise ValueError(f"{unit.path}: {absent} are computed from earlier days, which this command does not read")
     further = computed.reads if computed is not None and absent else ()
-    read = [column for column in dict.fromkeys((*columns, *further)) if column.name not in absent]
-    sources = list(dict.fromkeys(column.source for column in read))
+    there = [column for column in dict.fromkeys((*columns, *further)) if column.name not in absent]
+    read = [column for column in there if column_kind(column.kind).is_stored]
+    conditions = [column for alternative in unit.where for column, _, _ in alternative]
+    sources = list(dict.fromkeys([*(column.source for column in read), *conditions]))
     row = unit.first_row
     try:
         for batch in parquet_batches(unit.path, sources, batch_rows, unit.row_groups):
-            lists = as_lists(unit.path, row, read, batch)
-            yield lists if computed is None or not absent else _with(computed(unit.day, lists, absent), lists, columns)
+            kept = kept_rows(batch, unit.where)
+            if len(kept):
+                rows = batch if len(kept) == batch.num_rows else batch.take(pa.array(kept))
+                lists = _weighted(unit, there, as_lists(unit.path, row + kept, read, rows))
+                if computed is not None and absent:
+                    lists = _with(computed(unit.day, lists, absent), lists, columns)
+                yield lists
             row += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise FeedLogError(f"{unit.path}: cannot be read beyond row {row}: {error}") from error
@@ -108,12 +122,28 @@ def parquet_batches(
                 raise
 
 
-def as_lists(path: str, first_row: int, columns: Sequence[LogColumn], rows: pa.RecordBatch) -> pa.RecordBatch:
+def _weighted(unit: WorkUnit, columns: Sequence[LogColumn], lists: pa.RecordBatch) -> pa.RecordBatch:
+    """The columns in their order, with weights that fall with the age of the day."""
+    if all(column_kind(column.kind).is_stored for column in columns) and unit.recency == 1.0:
+        return lists
+    arrays = []
+    for column in columns:
+        if not issubclass(column_kind(column.kind), WeightKind):
+            arrays.append(lists.column(column.name))
+            continue
+        stored = lists.schema.get_field_index(column.name) >= 0
+        weights = lists.column(column.name).flatten().to_numpy() if stored else np.ones(lists.num_rows, np.float32)
+        recent = pa.array((weights * unit.recency).astype(np.float32))
+        arrays.append(singles(recent, np.ones(lists.num_rows, bool)))
+    return pa.RecordBatch.from_arrays(arrays, [column.name for column in columns])
+
+
+def as_lists(path: str, first_row: Numbers, columns: Sequence[LogColumn], rows: pa.RecordBatch) -> pa.RecordBatch:
     """The columns of some rows as lists, by the columns' names.
 
     Args:
         path: of the file, for messages.
-        first_row: index of the first of these rows in the file.
+        first_row: index of the first of these rows in the file, or the index of each.
         columns: what to convert.
         rows: with the columns' sources, as they are in the file.
 
@@ -124,23 +154,24 @@ def as_lists(path: str, first_row: int, columns: Sequence[LogColumn], rows: pa.R
     return pa.RecordBatch.from_arrays(lists, [column.name for column in columns])
 
 
-def converted(path: str, first_row: int, column: LogColumn, values: pa.Array) -> pa.ListArray:
+def converted(path: str, first_row: Numbers, column: LogColumn, values: pa.Array) -> pa.ListArray:
     """A column as lists, one per row.
 
     Args:
         path: of the file, for the message.
-        first_row: index of the first of these rows in the file.
+        first_row: index of the first of these rows in the file, or the index of each.
         column: what the column is.
         values: [rows].
 
     Raises:
         FeedLogError: a value that the column may not hold; the message names file, column and row.
     """
+    numbers = first_row + np.arange(len(values)) if isinstance(first_row, int) else first_row
     try:
         return to_lists(column, values)
     except BadValueError as error:
-        where = f"{path}: {column.kind} column {column.source!r}, row {first_row + error.row}"
+        where = f"{path}: {column.kind} column {column.source!r}, row {numbers[error.row]}"
         raise FeedLogError(f"{where}: {error.problem}") from error
     except pa.ArrowException as error:
-        where = f"{path}: {column.kind} column {column.source!r}, rows {first_row} to {first_row + len(values) - 1}"
+        where = f"{path}: {column.kind} column {column.source!r}, rows {numbers[0]} to {numbers[-1]}"
         raise FeedLogError(f"{where}: {error}") from error

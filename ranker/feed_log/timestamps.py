@@ -20,13 +20,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pyarrow.types as pt
 
+from ranker.config.rows import Where
 from ranker.config.timestamps import Timestamps
 from ranker.features import arrow
 from ranker.features.keys_and_labels import TimestampKind
 from ranker.features.log_column import LogColumn
 from ranker.feed_log.layout import FeedLogError, LogFile, open_parquet
+from ranker.feed_log.row_filter import kept_rows
 
 _EPOCH = date(1970, 1, 1)
 _DAY = 24 * 60  # minutes
@@ -70,13 +73,16 @@ def check_type(path: str, schema: pa.Schema, column: LogColumn) -> None:
     )
 
 
-def check_days(files: Mapping[date, Sequence[LogFile]], column: LogColumn, limits: Timestamps) -> tuple[str, ...]:
+def check_days(
+    files: Mapping[date, Sequence[LogFile]], column: LogColumn, limits: Timestamps, where: Where = ()
+) -> tuple[str, ...]:
     """Checks the timestamps of some days, which may be a window or a single day.
 
     Args:
         files: the files with rows by day, oldest first.
         column: the timestamps; of an accepted type.
         limits: the config's limits.
+        where: conditions that rows must meet; others are not looked at.
 
     Returns:
         A warning for rows outside of their day, and one for rows in the time of another day, where they are too few for
@@ -88,8 +94,8 @@ def check_days(files: Mapping[date, Sequence[LogFile]], column: LogColumn, limit
     """
     flat = [file for of_day in files.values() for file in of_day]
     with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
-        counted = dict(zip(flat, pool.map(lambda file: _count(file, column, limits), flat), strict=True))
-    days = [_Day(day, [counted[file] for file in of_day], limits) for day, of_day in files.items()]
+        counted = dict(zip(flat, pool.map(lambda file: _count(file, column, limits, where), flat), strict=True))
+    days = [_Day(day, [counted[file] for file in of_day], limits, where) for day, of_day in files.items()]
     outside = [_outside(day, column, limits) for day in days if day.outside]
     overlaps = [problem for before, after in pairwise(days) for problem in _overlap(before, after, column)]
     for problems in (outside, overlaps):
@@ -121,8 +127,9 @@ class _Counts:
 class _Day:
     """The timestamps of one day; `span` is the day with the hours before and after it, in minutes since 1970."""
 
-    def __init__(self, day: date, files: Sequence[_Counts], limits: Timestamps) -> None:
+    def __init__(self, day: date, files: Sequence[_Counts], limits: Timestamps, where: Where = ()) -> None:
         self.day = day
+        self.where = where
         self.files = files
         self.span = _span(day, limits)
         self.rows = sum(file.rows for file in files)
@@ -153,15 +160,27 @@ def _span(day: date, limits: Timestamps) -> tuple[int, int]:
     return midnight - round(60 * limits.hours_before), midnight + _DAY + round(60 * limits.hours_after)
 
 
-def _count(file: LogFile, column: LogColumn, limits: Timestamps) -> _Counts:
+def _times_of(
+    opened: pq.ParquetFile, column: LogColumn, where: Where
+) -> Iterator[tuple[pa.Array, npt.NDArray[np.int64]]]:
+    """The timestamps of the rows that meet the conditions, and the index of each row in the file."""
+    names = dict.fromkeys([column.source, *(name for alternative in where for name, _, _ in alternative)])
+    row = 0
+    for batch in opened.iter_batches(columns=list(names)):
+        kept = kept_rows(batch, where)
+        values = batch.column(column.source)
+        yield (values.take(pa.array(kept)) if len(kept) < len(values) else values), row + kept
+        row += len(values)
+
+
+def _count(file: LogFile, column: LogColumn, limits: Timestamps, where: Where) -> _Counts:
     begin, end = _span(file.day, limits)
     counts, row = np.zeros(end - begin, np.int64), 0
     try:
         with open_parquet(file.path) as opened:
-            for batch in opened.iter_batches(columns=[column.source]):
-                values = batch.column(0)
+            for values, rows in _times_of(opened, column, where):
                 if values.null_count:
-                    at = row + int(np.argmin(arrow.valid(values)))
+                    at = rows[int(np.argmin(arrow.valid(values)))]
                     raise FeedLogError(
                         f"{file.path}: timestamp column {column.source!r}, row {at}: null; every impression needs a "
                         "time"
@@ -242,15 +261,12 @@ def _misplaced(day: _Day, moment: int, is_late: bool) -> _Wrong:
 def _first(day: _Day, column: LogColumn, wrong: _Wrong) -> tuple[str, int, pa.Scalar]:
     """File, row and value of a day's first timestamp that is wrong; there is one."""
     for counts in day.files:
-        row = 0
         with open_parquet(counts.file.path) as opened:
-            for batch in opened.iter_batches(columns=[column.source]):
-                values = batch.column(0)
+            for values, rows in _times_of(opened, column, day.where):
                 found = wrong(_minutes(values), values.type)
                 if found.any():
                     at = int(np.argmax(found))
-                    return counts.file.path, row + at, values[at]
-                row += len(values)
+                    return counts.file.path, int(rows[at]), values[at]
     raise FeedLogError(f"{day.files[0].file.path}: changed while it was read")
 
 

@@ -13,11 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ranker.config.columns import EmbeddingHistory, History
+from ranker.config.rows import Rows
 from ranker.features.history_items import ACTION_BITS
 from ranker.features.log_column import LogColumn
-from ranker.feed_log.columns import LogColumns, check_schema
+from ranker.feed_log.columns import LogColumns, check_names, check_schema
 from ranker.feed_log.layout import FeedLogError, LogFile, day_files, open_all
 from ranker.feed_log.reading import as_lists, parquet_batches
+from ranker.feed_log.row_filter import check_filter, kept_rows
 from ranker.histories.hashing import hashes_of
 from ranker.histories.state import HistoryRows, HistoryState, Ints
 from ranker.histories.stored import StoredHistories
@@ -84,7 +86,7 @@ def store_histories(
         # The last day reads histories and adds to none.
         adds = [history for history in wanted if first[history] <= day < max(wanted[history])]
         for file in (day_files(root, day) or ()) if adds else ():
-            for batch in _batches(file, _columns(adds, columns)):
+            for batch in _batches(file, _columns(adds, columns), columns.rows):
                 for history in adds:
                     states[history].add(_rows(history, day, batch, columns))
         progress.update(done)
@@ -106,15 +108,23 @@ def _columns(histories: Sequence[AnyHistory], columns: LogColumns) -> list[LogCo
     return [columns.of(name) for name in dict.fromkeys(names)]
 
 
-def _batches(file: LogFile, columns: Sequence[LogColumn]) -> Iterator[pa.RecordBatch]:
+def _batches(file: LogFile, columns: Sequence[LogColumn], of_log: Rows) -> Iterator[pa.RecordBatch]:
+    """The impressions of a file that meet the log's conditions on rows."""
     [footer] = open_all([file])
     if not footer.num_rows:
         return
-    check_schema(file.path, footer.schema.to_arrow_schema(), columns)
+    schema = footer.schema.to_arrow_schema()
+    check_schema(file.path, schema, columns)
+    check_names(file.path, schema, of_log.columns)
+    check_filter(file.path, of_log.where, schema)
+    sources = dict.fromkeys([*(column.source for column in columns), *of_log.columns])
     row = 0
     try:
-        for batch in parquet_batches(file.path, list(dict.fromkeys(column.source for column in columns)), _ROWS):
-            yield as_lists(file.path, row, columns, batch)
+        for batch in parquet_batches(file.path, list(sources), _ROWS):
+            kept = kept_rows(batch, of_log.where)
+            if len(kept):
+                read = batch if len(kept) == batch.num_rows else batch.take(pa.array(kept))
+                yield as_lists(file.path, row + kept, columns, read)
             row += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise FeedLogError(f"{file.path}: cannot be read beyond row {row}: {error}") from error

@@ -23,6 +23,7 @@ def warm_start_parts(config: PipelineConfig, schema: str) -> dict[str, str]:
         "objectives": "\0".join(f"{objective.name}:{objective.tower}" for objective in config.objectives),
         "features": to_json(config.features),
         "keys": to_json(config.keys),
+        "rows.weight": str(config.rows.is_weighted),
         "forest": to_json(config.forest),
         "towers": to_json(config.towers),
         "examination": to_json((config.examination, config.exploration if config.examination else None)),

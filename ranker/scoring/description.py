@@ -1,7 +1,7 @@
 """What a model's manifest tells about its columns and objectives."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -10,6 +10,7 @@ from ranker.config.columns import Features, Keys
 from ranker.config.documents import from_json
 from ranker.config.effects import Effects
 from ranker.config.objectives import Objective
+from ranker.config.rows import Rows
 from ranker.config.utility import Utility
 from ranker.features.keys_and_labels import OptionalIdKind
 from ranker.features.log_column import LogColumn
@@ -34,6 +35,7 @@ class Description:
         keys: the columns that identify an impression.
         utility: the trade-off of a ranking that names none.
         ids: id columns of the model's random effects, if it has any.
+        rows: which rows it was trained on.
     """
 
     manifest: Manifest
@@ -42,6 +44,7 @@ class Description:
     keys: Keys
     utility: Utility
     ids: tuple[str, ...] = ()
+    rows: Rows = field(default_factory=Rows)
 
     @staticmethod
     def of(manifest: Manifest, where: str) -> "Description":
@@ -67,6 +70,7 @@ class Description:
             _part(Keys, "keys", manifest, where) or Keys(),
             _part(Utility, "utility", manifest, where) or Utility(),
             effects.columns if effects else (),
+            _part(Rows, "rows", manifest, where) or Rows(),
         )
 
     @property

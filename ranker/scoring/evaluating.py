@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from ranker.config.gates import Gates
 from ranker.evaluation.accumulator import Accumulator
@@ -17,8 +18,9 @@ from ranker.evaluation.summary import BASELINE, CANDIDATE, summarize
 from ranker.features.categorical import CategoricalKind
 from ranker.features.keys_and_labels import IdKind, ObjectiveKind
 from ranker.features.log_column import LogColumn
-from ranker.feed_log.columns import check_schema
+from ranker.feed_log.columns import check_names, check_schema
 from ranker.feed_log.reading import as_lists
+from ranker.feed_log.row_filter import check_filter, kept_rows
 from ranker.scoring.loading import LoadedModel
 from ranker.scoring.tables import TABLE, column_names, to_arrow
 
@@ -108,13 +110,18 @@ def _add(accumulator: Accumulator, model: LoadedModel, baseline: LoadedModel | N
     ]
     loaded = [model] if baseline is None else [model, baseline]
     there = column_names(table)
+    where, conditions = description.rows.where, description.rows.columns
     wanted = [column.source for one in loaded for column in one.scorer.columns_in(there)]
-    read = to_arrow(table, dict.fromkeys((*(column.source for column in known), *wanted)))
+    read = to_arrow(table, dict.fromkeys((*(column.source for column in known), *wanted, *conditions)))
     check_schema(TABLE, read.schema, known)
+    if where:
+        check_names(TABLE, read.schema, conditions)
+        check_filter(TABLE, where, read.schema)
+        read = read.take(pa.array(kept_rows(_batch(read), where)))
     scores = [one.scorer.table(read, TABLE) for one in loaded]
     if not read.num_rows:
         return
-    [batch] = read.combine_chunks().to_batches()
+    batch = _batch(read)
     lists = as_lists(TABLE, 0, known, batch)
     labels = read_labels(lists, description.objective_names)
     predictions = np.full((len(loaded), len(description.objectives), read.num_rows), np.nan)
@@ -131,3 +138,9 @@ def _add(accumulator: Accumulator, model: LoadedModel, baseline: LoadedModel | N
         {name: read_strings(lists, f"slice {name}") for name in columns},
         np.stack([score.examination.astype(np.float64) for score in scores]),
     )
+
+
+def _batch(table: pa.Table) -> pa.RecordBatch:
+    """The rows as one batch."""
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)

@@ -88,6 +88,7 @@ def _read(config: PipelineConfig, tradeoff: TradeOff, feed_log: str | Path, day:
             *(LogColumn(one.name, ObjectiveKind.name, column=one.column) for one in config.objectives),
         ),
         config.timestamps,
+        rows=config.rows,
     )
     labels = [f"objective {name}" for name in config.objective_names]
     parts = []

@@ -76,7 +76,9 @@ def _parts(
     config: PipelineConfig, feed_log: str | Path, day: date, score: Scorer, position: str | None, most_rows: int
 ) -> Iterator[dict[str, np.ndarray]]:
     exploration = config.exploration
-    columns = columns_of(config.objectives, config.features, config.keys, config.timestamps, exploration)
+    columns = columns_of(
+        config.objectives, config.features, config.keys, config.timestamps, exploration, rows=config.rows
+    )
     units = plan_day(feed_log, day, columns)
     share = min(1.0, most_rows / max(1, sum(unit.rows for unit in units)))
     for batch in unit_rows(feed_log, units, columns):

@@ -96,7 +96,9 @@ def run_training(
             f"config {config.name!r}: forest.dask and training.strategy train on several machines or devices, which "
             "only the pipeline does"
         )
-    columns = columns_of(config.objectives, config.features, config.keys, config.timestamps, config.exploration)
+    columns = columns_of(
+        config.objectives, config.features, config.keys, config.timestamps, config.exploration, rows=config.rows
+    )
     schema_text = (PROJECT_ROOT / config.schema).read_text()
     schema = _schema(schema_text, columns, config.schema)
     data = source_fingerprint(feed_log, window_days(day, config.days_read))

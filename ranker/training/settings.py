@@ -18,6 +18,7 @@ def transform_config(config: PipelineConfig) -> dict[str, Any]:
         "calibrated_by": config.towers.isotonic.by if config.towers.isotonic else None,
         "examination": to_json(config.examination) if config.examination else None,
         "randomised": config.exploration.randomised if config.exploration else None,
+        "weighted": config.rows.is_weighted,
     }
 
 

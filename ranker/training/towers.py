@@ -44,7 +44,7 @@ from ranker.towers.workers import is_chief
 
 MANIFEST_PARTS = (
     *("objectives", "features", "keys", "towers", "training", "utility", "serving"),
-    *("examination", "effects"),
+    *("examination", "effects", "rows"),
 )
 """The config parts that a manifest holds; one that the config lacks is left out."""
 

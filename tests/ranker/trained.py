@@ -96,7 +96,9 @@ def rows_of(rows: int, seed: int, day: date = EVAL_DAY) -> pa.Table:
 
 def small_config(folder: Path, config: PipelineConfig = CONFIG) -> PipelineConfig:
     """The config with a schema in `folder`."""
-    columns = columns_of(config.objectives, config.features, config.keys, config.timestamps, config.exploration)
+    columns = columns_of(
+        config.objectives, config.features, config.keys, config.timestamps, config.exploration, rows=config.rows
+    )
     schema = schema_pb2.Schema(feature=[column_kind(column.kind).draft(column, Seen()) for column in columns.columns])
     file = folder / "schema.pbtxt"
     file.write_text(text_format.MessageToString(schema))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -14,6 +15,7 @@ import ranker
 from ranker import explain
 from ranker.config.columns import Categorical
 from ranker.config.pipeline import PipelineConfig
+from ranker.config.rows import Rows
 from ranker.config.serving import Serving
 from ranker.config.towers import Isotonic
 from ranker.registry.layout import MANIFEST, STATE
@@ -112,9 +114,19 @@ def test_the_towers_alone_without_embeddings_of_categories(tmp_path: Path) -> No
     _check_sums(_variant(tmp_path, config), rows_of(60, 9))
 
 
-def test_a_table_in_bfloat16(tmp_path: Path) -> None:
-    config = replace(CONFIG, serving=Serving(leaf_table="bfloat16"))
-    _check_sums(_variant(tmp_path, config), rows_of(60, 9))
+def test_a_table_in_bfloat16_of_some_weighted_rows(tmp_path: Path) -> None:
+    rows = Rows(weight="position", half_life_days=2.0, where=[("position", "in", [1, 3])])
+    model = _variant(tmp_path, replace(CONFIG, serving=Serving(leaf_table="bfloat16"), rows=rows))
+    _check_sums(model, rows_of(60, 9))
+    # A third of the rows is at position 2.
+    assert model.manifest.rows == 3 * (200 - 200 // 3)
+    assert model.evaluate(rows_of(60, 9)).impressions == 40
+    clicks = pa.concat_tables([rows_of(200, back + 2) for back in range(3)])
+    kept = clicks.filter(pc.field("position") != 2)
+    age = np.repeat([0, 1, 2], 200)[clicks["position"].to_numpy() != 2]
+    weight = kept["position"].to_numpy() * 0.5 ** (age / 2.0)
+    expected = (kept["click"].to_numpy() * weight).sum() / weight.sum()
+    assert model.manifest.base_rates["click"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_model_without_its_state_or_with_another_one_is_refused(trained: Trained, tmp_path: Path) -> None:

@@ -17,6 +17,6 @@ def test_every_feature_has_its_kind_in_the_order_of_the_names() -> None:
 def test_an_unknown_kind_is_an_error_that_lists_the_kinds() -> None:
     with pytest.raises(
         ValueError,
-        match="'hashed' is not one of id, optional id, timestamp, objective, randomised, propensity, numeric",
+        match="'hashed' is not one of id, optional id, timestamp, objective, randomised, propensity, weight, recency",
     ):
         column_kind("hashed")

@@ -10,6 +10,7 @@ from ranker.features.keys_and_labels import NOT_OBSERVED
 from ranker.features.log_column import LogColumn
 from ranker.features.registry import feature_kinds
 from ranker.features.representation import add_tensor_representations
+from ranker.keys import ROW_WEIGHT
 from tests.ranker.export.feed import CURATED, FEATURES
 
 
@@ -60,3 +61,13 @@ def test_keys_are_read_as_the_schema_says_and_objectives_may_be_missing() -> Non
 
     like = tf.io.FixedLenFeature([1], tf.int64, default_value=NOT_OBSERVED)
     assert schema_utils.schema_as_feature_spec(schema).feature_spec == before | {"like": like}
+
+
+def test_the_weight_of_an_impression_need_not_be_in_the_schema() -> None:
+    schema = schema_pb2.Schema()
+    schema.CopyFrom(CURATED)
+    for _ in range(2):
+        add_tensor_representations(schema, [LogColumn(ROW_WEIGHT, "weight", column="w")])
+    [added] = [feature for feature in schema.feature if feature.name == ROW_WEIGHT]
+    assert added.type == schema_pb2.FLOAT
+    assert schema_utils.schema_as_feature_spec(schema).feature_spec[ROW_WEIGHT].dtype == tf.float32
