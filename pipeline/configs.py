@@ -1,24 +1,37 @@
 """Loads configs of pipeline_config.py by name, for command lines."""
 
+import ast
 import dataclasses
 import reprlib
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 import pipeline.config as config_types
 from pipeline.beam import beam_args
+from ranker.config.named import Named, positional
 from ranker.config.pipeline import PipelineConfig
+
+_FILE = "pipeline_config.py"
 
 
 class ConfigError(LookupError):
     """There is no such config, or pipeline_config.py contains an invalid value; the message is for the user."""
 
 
+# What a mistake in pipeline_config.py raises.
+_MISTAKES = (ArithmeticError, AttributeError, ImportError, LookupError, NameError, TypeError, ValueError)
+
+
 def load_config(name: str) -> PipelineConfig:
-    """The config with that name.
+    """The config with that name, which is built now if pipeline_config.py has a function for it.
 
     Raises:
-        ConfigError: there is none, or pipeline_config.py contains an invalid value.
+        ConfigError: there is none, or pipeline_config.py contains an invalid value. A function of another config is not
+            called, so its mistakes do not matter.
 
     Example:
         >>> load_config("feed").name
@@ -26,33 +39,68 @@ def load_config(name: str) -> PipelineConfig:
     """
     try:
         import pipeline_config
-    except (ArithmeticError, AttributeError, ImportError, LookupError, NameError, TypeError, ValueError) as error:
-        if isinstance(error, ValidationError):
-            raise ConfigError(f"pipeline_config.py: {_described(error)}") from None
-        what = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-        raise ConfigError(f"pipeline_config.py: {what}{error}") from None
-    configs: dict[str, PipelineConfig] = pipeline_config.CONFIGS
+    except _MISTAKES as error:
+        raise ConfigError(f"{_FILE}: {_assigned(error)}{_said(error)}") from None
+    configs: Mapping[str, PipelineConfig | Callable[[], PipelineConfig]] = pipeline_config.CONFIGS
     if name not in configs:
-        raise ConfigError(f"--config {name}: pipeline_config.py has {', '.join(sorted(configs))}")
-    config = configs[name]
+        raise ConfigError(f"--config {name}: {_FILE} has {', '.join(sorted(configs))}")
+    found = configs[name]
+    config = found if isinstance(found, PipelineConfig) else _built(name, found)
     try:
         beam_args(config.beam_pipeline_args)
     except ValueError as error:
-        raise ConfigError(f"pipeline_config.py: config {name}: {error}") from None
+        raise ConfigError(f"{_FILE}: config {name}: {error}") from None
     return config
+
+
+def _built(name: str, build: Any) -> PipelineConfig:
+    """What the function of a config returns."""
+    if not callable(build):
+        raise ConfigError(f"{_FILE}: config {name}: CONFIGS holds configs or functions, got {reprlib.repr(build)}")
+    try:
+        config = build()
+    except _MISTAKES as error:
+        raise ConfigError(f"{_FILE}: config {name}: {_said(error)}") from None
+    if not isinstance(config, PipelineConfig):
+        raise ConfigError(f"{_FILE}: config {name}: its function returned {reprlib.repr(config)}, which is no config")
+    return config
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return _described(error)
+    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+
+
+def _assigned(error: Exception) -> str:
+    """The name that the statement with a wrong value would have assigned to, such as `SHOP: `; "" if there is none."""
+    if not isinstance(error, ValueError):
+        return ""
+    steps = [step for step in traceback.extract_tb(error.__traceback__) if Path(step.filename).name == _FILE]
+    if not steps or steps[0].lineno is None:
+        return ""
+    line = steps[0].lineno
+    for statement in ast.parse(Path(steps[0].filename).read_text()).body:
+        if statement.lineno <= line <= (statement.end_lineno or line) and isinstance(statement, ast.Assign):
+            targets = [target.id for target in statement.targets if isinstance(target, ast.Name)]
+            return f"{targets[0]}: " if targets else ""
+    return ""
 
 
 def _described(error: ValidationError) -> str:
     """Each wrong value in one sentence: part and field of the config, what it accepts, and what it got."""
     part = getattr(config_types, error.title, None)
-    described = dataclasses.fields(part) if dataclasses.is_dataclass(part) else ()
-    fields = [field.name for field in described if not field.kw_only]
+    fields = positional(part) if dataclasses.is_dataclass(part) and isinstance(part, type) else []
+    is_named = isinstance(part, type) and issubclass(part, Named)
 
     def sentence(location: tuple[int | str, ...], message: str, kind: str, value: object) -> str:
         first, *others = location or ("",)
-        # Pydantic counts arguments without a name.
-        field = fields[first] if isinstance(first, int) and first < len(fields) else first
-        where = ".".join(str(step) for step in (error.title, field, *others) if step != "")
+        if is_named and others:
+            where = f"{error.title} {first!r}.{'.'.join(map(str, others))}"
+        else:
+            # Pydantic counts arguments without a name.
+            field = fields[first] if isinstance(first, int) and first < len(fields) else first
+            where = ".".join(str(step) for step in (error.title, field, *others) if step != "")
         if kind == "value_error":
             return f"{where}: {message.removeprefix('Value error, ')}"
         return f"{where}: {message[:1].lower()}{message[1:]}, got {reprlib.repr(value)}"

@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from ranker.feed_log.columns import columns_of
         from ranker.histories.newest import newest_histories
 
-        columns = columns_of(config.objectives, config.features, config.keys, config.timestamps, ids=config.id_columns)
+        columns = columns_of(
+            config.objectives, config.features, config.keys, config.timestamps, ids=config.id_columns, rows=config.rows
+        )
         viewers = 0
         with (
             tempfile.TemporaryDirectory(prefix="feed-ranker-histories-") as folder,

@@ -1,5 +1,6 @@
 """The health of a day, recorded by every run and by `--monitor`; needs no TFX."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -11,12 +12,15 @@ from pipeline.local.day_reading import ModelError, profile_day, score_day
 from pipeline.local.run_summary import RunSummary
 from pipeline.local.workdir import Workdir
 from ranker.command_line import in_markup
+from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
+from ranker.config.rows import Rows
 from ranker.evaluation.evaluation import Baseline, Evaluation, observed_notes, session_notes
 from ranker.evaluation.scores import ScoreHistogram
 from ranker.evaluation.summary import BASELINE, CANDIDATE, Model
 from ranker.feed_log.fingerprint import KnownDigests, source_fingerprint
 from ranker.feed_log.layout import FeedLogError, day_files, reference_days, window_days
+from ranker.identity.digest import short_digest
 from ranker.monitoring.drift import feature_health
 from ranker.monitoring.history import HealthHistory, HistoryError
 from ranker.monitoring.outcomes import outcome_health, score_health
@@ -58,7 +62,7 @@ def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: str | Path, 
         warnings: list[str] = []
         profile, evaluation = score_day(config, feed_log, day, join(workdir.push_destination, version), warnings.append)
         digests = KnownDigests.load(workdir.digests)
-        history.write_profile(day, profile, source_fingerprint(feed_log, _read_for(config, day), digests))
+        history.write_profile(day, profile, _content(config, feed_log, day, digests))
         window = _window(config, history, feed_log, digests, evaluated_on, day)
     seen = f"the model was evaluated on {evaluated_on}, so it may have seen {day}" if day < evaluated_on else ""
     if seen:
@@ -198,7 +202,7 @@ def _known(
 def _profile(
     config: PipelineConfig, history: HealthHistory, feed_log: str | Path, digests: KnownDigests, day: date
 ) -> DayProfile:
-    content = source_fingerprint(feed_log, _read_for(config, day), digests)
+    content = _content(config, feed_log, day, digests)
     found = history.profile(day, config.features, content)
     if found is None:
         found = profile_day(config, feed_log, day)
@@ -209,3 +213,12 @@ def _profile(
 def _read_for(config: PipelineConfig, day: date) -> list[date]:
     """The days that a day's profile depends on: itself, and those of its histories."""
     return window_days(day, config.features.history_days)
+
+
+def _content(config: PipelineConfig, feed_log: str | Path, day: date, digests: KnownDigests) -> str:
+    """A fingerprint of what a day's profile follows from: data, conditions on rows, and columns of other names."""
+    data = source_fingerprint(feed_log, _read_for(config, day), digests)
+    renamed = {column.name: column.source for column in config.features.columns if column.source != column.name}
+    if not config.rows.where and not renamed:
+        return data
+    return short_digest((data, to_json(Rows(where=config.rows.where)), json.dumps(renamed, sort_keys=True)))

@@ -8,6 +8,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ranker.config.fields import CHECKED, ColumnName, Count, Days, Units
+from ranker.config.named import Named
 from ranker.config.names import check_forest_names, check_names, check_reserved, folded, input_names, is_usable
 
 
@@ -53,7 +54,7 @@ class Keys:
 
 
 @dataclass(frozen=True, config=CHECKED)
-class FeatureColumn:
+class FeatureColumn(Named):
     """A column that a model reads: its name, and what forest and towers get of it.
 
     How each kind of column is read, transformed and served is in `ranker.features`.
@@ -231,7 +232,7 @@ class EmbeddingHistory(ViewerHistory):
 
 
 @dataclass(frozen=True, config=CHECKED)
-class Exposure:
+class Exposure(Named):
     """A column known only once a session has been ranked: position, slot, how the order was drawn.
 
     It is the previous ranker's output, which a candidate does not have yet. So it is logged and kept in the Examples,

@@ -6,13 +6,14 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ranker.config.fields import CHECKED, ColumnName, Count
+from ranker.config.named import Named
 from ranker.config.names import check_names
 
 Variance = Annotated[float, Field(gt=0.0, le=1e3)]
 
 
 @dataclass(frozen=True, config=CHECKED)
-class EffectLevel:
+class EffectLevel(Named):
     """One kind of entity. Each of its entities has a regularised logistic regression of its own.
 
     Attributes:

@@ -7,6 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ranker.config.fields import CHECKED, MAX_WEIGHT, ColumnName
+from ranker.config.named import Named
 
 Tower = Literal["passive", "active"]
 UtilityGroup = Literal["passive", "active", "other"]
@@ -15,7 +16,7 @@ TOWERS: tuple[Tower, ...] = ("passive", "active")
 
 
 @dataclass(frozen=True, config=CHECKED)
-class Objective:
+class Objective(Named):
     """One binary outcome of an impression.
 
     Attributes:

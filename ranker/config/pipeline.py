@@ -14,6 +14,7 @@ from ranker.config.forest import Forest
 from ranker.config.gates import Gates
 from ranker.config.kubeflow import MAX_PIPELINE_NAME, Kubeflow
 from ranker.config.monitoring import Monitoring
+from ranker.config.named import Named
 from ranker.config.names import check_distinct, check_names, check_reserved, input_names
 from ranker.config.objectives import Objective
 from ranker.config.retention import Retention
@@ -29,7 +30,7 @@ from ranker.config.validation import Validation
 
 
 @dataclass(frozen=True, config=CHECKED)
-class PipelineConfig:
+class PipelineConfig(Named):
     """The complete config of a pipeline. `pipeline_config.py` holds the instances.
 
     Attributes:

@@ -26,7 +26,7 @@ def test_the_error_of_an_unknown_name_lists_the_configs() -> None:
         ),
         (
             "from pipeline.config import DenseEmbedding\nDenseEmbedding('text', 10**9)\n",
-            r"^pipeline_config.py: DenseEmbedding.size: input should be less than or equal to 65536, got 1000000000$",
+            r"^pipeline_config.py: DenseEmbedding 'text'.size: input .* less than or equal to 65536, got 1000000000$",
         ),
         (
             "from pipeline.config import Training\nTraining(learning_rate=50, epochs=0)\n",
@@ -41,6 +41,22 @@ def test_the_error_of_an_unknown_name_lists_the_configs() -> None:
             "PipelineConfig('tiny', (Objective('a', 'active'),), Features(numeric=('x',)), 's.pbtxt', ((),))\n",
             r"^pipeline_config.py: PipelineConfig: config 'tiny': slices: an entry is empty",
         ),
+        (
+            "from pipeline.config import Objective\nSHOP = (\n    Objective('order', tower='pasive'),\n)\n",
+            r"^pipeline_config.py: SHOP: Objective 'order'.tower: input should be 'passive' or 'active', got 'pasive'$",
+        ),
+        (
+            "from pipeline.config import Numeric\nNumeric('price', column='')\n",
+            r"^pipeline_config.py: Numeric 'price'.column: string should have at least 1 character, got ''$",
+        ),
+        (
+            "from pipeline.config import MultiValued\nMultiValued('tags', 9999)\n",
+            r"^pipeline_config.py: MultiValued 'tags'.vocabulary_size: .* to 1024, got 9999$",
+        ),
+        (
+            "from pipeline.config import Categorical\nCategorical('a', colour='red')\n",
+            r"^pipeline_config.py: Categorical 'a'.colour: unexpected keyword argument, got 'red'$",
+        ),
         ("CONFIGS = {'shop': Keys()}\n", r"^pipeline_config.py: NameError: name 'Keys' is not defined$"),
         ("from pipeline.config import Kies\n", r"^pipeline_config.py: ImportError: .*'Kies'"),
         ("from pipeline.config import Keys\nKeys(viewr='a')\n", r"(?s)^pipeline_config.py: .*viewr"),
@@ -54,6 +70,52 @@ def test_a_mistake_in_the_file_is_a_config_error(
     monkeypatch.delitem(sys.modules, "pipeline_config")
     with pytest.raises(ConfigError, match=message):
         load_config("feed")
+
+
+FUNCTIONS = """
+from dataclasses import replace
+from pipeline.config import Features, Objective, PipelineConfig, Training
+
+GOOD = PipelineConfig("good", (Objective("a", "active"),), Features(numeric=("x",)), "s.pbtxt")
+
+def wrong_objective():
+    return replace(GOOD, name="shop", objectives=(Objective("order", "activ"),))
+
+def wrong_field():
+    return replace(GOOD, name="late", train_days=0)
+
+def wrong_feature():
+    return replace(GOOD, name="news", slices=(("x",),))
+
+CONFIGS = {
+    "good": lambda: GOOD, "built": GOOD, "shop": wrong_objective, "late": wrong_field, "news": wrong_feature,
+    "part": lambda: replace(GOOD, training=Training(epochs=0)), "typo": lambda: GODD, "none": lambda: None,
+    "text": "feed",
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("shop", "config shop: Objective 'order'.tower: input should be 'passive' or 'active', got 'activ'"),
+        ("late", "config late: PipelineConfig 'late'.train_days: input should be greater than 0, got 0"),
+        ("news", r"config news: PipelineConfig: config 'news': slices: \['x'\] are not among the categorical features"),
+        ("part", "config part: Training.epochs: input should be greater than 0, got 0"),
+        ("typo", "config typo: NameError: name 'GODD' is not defined"),
+        ("none", "config none: its function returned None, which is no config"),
+        ("text", "config text: CONFIGS holds configs or functions, got 'feed'"),
+    ],
+)
+def test_a_config_that_a_function_builds_blocks_no_other(
+    name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pipeline_config.py").write_text(FUNCTIONS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "pipeline_config")
+    assert load_config("good") is load_config("built")
+    with pytest.raises(ConfigError, match=f"^pipeline_config.py: {message}"):
+        load_config(name)
 
 
 def test_beam_arguments_are_checked_where_a_config_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

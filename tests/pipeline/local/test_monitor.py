@@ -21,6 +21,7 @@ from pipeline.local.run_summary import RunSummary
 from pipeline.local.workdir import Workdir
 from pipeline_config import CONFIGS
 from ranker.config.columns import Categorical, DenseEmbedding, Features, MultiValued
+from ranker.config.rows import Rows
 from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation
 from ranker.evaluation.intervals import Estimate
 from ranker.feed_log.layout import FeedLogError
@@ -182,6 +183,19 @@ def test_the_same_day_again_replaces_it_and_reads_no_training_day_again(
     monkeypatch.setattr("pipeline.local.monitor.profile_day", refuse)
     monitor(workdir, feed, EVAL_DAY)
     assert recorded(workdir) == before
+
+
+def test_other_conditions_on_rows_make_other_profiles(feed: Path, workdir: Workdir) -> None:
+    monitor(workdir, feed, EVAL_DAY)
+    history, on_ios = HealthHistory(workdir.monitoring), replace(CONFIG, rows=Rows(where=[("device", "==", "ios")]))
+    monitor_day(on_ios, workdir, feed, EVAL_DAY, Console(file=io.StringIO()))
+    for day in (EVAL_DAY, DAYS[0]):
+        profile = history.profile(day, CONFIG.features)
+        assert profile is not None
+        assert profile.rows == pq.read_table(feed / f"day-{day}")["device"].to_pylist().count("ios")
+    record = recorded(workdir)[EVAL_DAY.isoformat()]
+    assert (record.rows, record.outcomes[0].impressions) == (history.profile(EVAL_DAY, CONFIG.features).rows,) * 2  # type: ignore[union-attr]
+    assert any(note.startswith("rows.where leaves out ") for note in record.notes)
 
 
 def test_the_profile_of_a_removed_training_day_is_read_from_the_record(

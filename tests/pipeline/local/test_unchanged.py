@@ -36,6 +36,7 @@ from ranker.config.monitoring import Monitoring
 from ranker.config.pipeline import PipelineConfig
 from ranker.config.retention import Retention
 from ranker.config.retraining import Retraining
+from ranker.config.rows import Rows
 from ranker.config.serving import Serving
 from ranker.config.timestamps import Timestamps
 from ranker.config.towers import Towers
@@ -200,6 +201,7 @@ OTHER_SETTINGS: dict[str, Any] = {
     "train_days": 5,
     "keys": replace(FEED.keys, session="session"),
     "timestamps": replace(Timestamps(), max_outside=0.5),
+    "rows": Rows(where=[("device", "!=", "bot")]),
     "exploration": None,
     "forest": Forest(trees=12, depth=3),
     "towers": Towers(hidden=(8,)),
