@@ -116,7 +116,7 @@ def statistics_of(
         FeedLogError: a day is missing, or a part of it cannot be read.
     """
     read = [column for column in columns.columns if not column_kind(column.kind).is_key]
-    units = [unit for day in days for unit in plan_day(root, day, columns)]
+    units = [unit for day in days for unit in plan_day(root, day, columns, _said_before)]
     with tempfile.TemporaryDirectory() as folder:
         histories = build_histories(root, {unit.day for unit in units}, columns, os.path.join(folder, "histories"))
         path = os.path.join(folder, "statistics.pb")
@@ -186,13 +186,17 @@ def least_observed(root: str | Path, days: Iterable[date], columns: LogColumns) 
     least: dict[str, float] = {}
     for day in days if labels else ():
         rows, present = 0, dict.fromkeys((label.name for label in labels), 0)
-        for unit in plan_day(root, day, columns):
+        for unit in plan_day(root, day, columns, _said_before):
             for batch in read_unit(unit, labels):
                 rows += batch.num_rows
                 for name in present:
                     present[name] += batch.num_rows - batch.column(name).null_count
         least |= {name: min(least.get(name, 1.0), count / rows) for name, count in present.items()}
     return least
+
+
+def _said_before(warning: str) -> None:
+    """Says nothing: the profiles of the same days were read with their warnings."""
 
 
 def largest_drift(days: Sequence[DayProfile]) -> dict[str, Drift]:
