@@ -1,6 +1,7 @@
 """Histories of a tiny feed log, checked impression by impression."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ranker.config.columns import Categorical, DenseEmbedding, EmbeddingHistory, Features, History, Keys
+from ranker.config.rows import Rows
 from ranker.features.history_items import ACTION_BITS
 from ranker.feed_log.columns import LogColumns, columns_of
 from ranker.feed_log.layout import FeedLogError
@@ -112,6 +114,11 @@ def test_outcomes_of_a_day_change_no_history_of_that_day(write_log: WriteLog) ->
     for name in ("authors", "contents"):
         assert [row[name] for row in after[0]] == [row[name] for row in before[0]]
         assert [row[name] for row in after[1]] != [row[name] for row in before[1]]
+
+
+def test_rows_that_are_left_out_are_in_no_history(write_log: WriteLog) -> None:
+    without_y = replace(columns(AUTHORS), rows=Rows(where=[("author_id", "not in", ["y"])]))
+    assert histories(write_log(LOG), 3, without_y) == [["z10", "x11", "x01"]]
 
 
 def test_an_outcome_that_was_not_observed_did_not_happen(write_log: WriteLog) -> None:
