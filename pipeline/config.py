@@ -12,6 +12,7 @@ from ranker.config.columns import (
     EmbeddingHistory,
     Exposure,
     Features,
+    HashedId,
     History,
     Keys,
     MultiValued,
@@ -33,7 +34,7 @@ from ranker.config.serving import Serving
 from ranker.config.timestamps import Timestamps
 from ranker.config.towers import Isotonic, Towers
 from ranker.config.tradeoff import Guardrail, SearchSpace, TradeOff
-from ranker.config.training import Sampling, Training
+from ranker.config.training import IdTables, Sampling, Training
 from ranker.config.utility import Utility
 from ranker.config.validation import Validation
 
@@ -52,7 +53,9 @@ __all__ = [
     "Gate",
     "Gates",
     "Guardrail",
+    "HashedId",
     "History",
+    "IdTables",
     "Isotonic",
     "Keys",
     "Kubeflow",

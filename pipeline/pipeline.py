@@ -26,6 +26,7 @@ from components.training_start.component import TrainingStart
 from components.transform.component import Transform
 from pipeline.training_plan import parts_of, recipe
 from ranker.config.pipeline import PipelineConfig
+from ranker.features.registry import feature_kinds
 from ranker.feed_log.columns import columns_of
 from ranker.identity.code import code_fingerprint
 from ranker.registry.baseline import BaselineChoice
@@ -125,7 +126,11 @@ def create_pipeline(
     statistics = StatisticsGen(
         examples=examples.outputs["examples"],
         stats_options=tfdv.StatsOptions(
-            feature_allowlist=[*config.features.names, *config.features.exposure_names, *config.objective_names]
+            feature_allowlist=[
+                *(name for name, kind in feature_kinds(config.features) if not kind.is_key),
+                *config.features.exposure_names,
+                *config.objective_names,
+            ]
         ),
         # The replayed days were validated when they were new.
         exclude_splits=["replay"],

@@ -11,6 +11,7 @@ NUMERIC = (
     names.NUMERIC
 )  # float32 [batch, numeric features], standardised and bounded; 0 where missing; absent where none
 CATEGORICAL = names.CATEGORICAL  # int64 [batch, categorical features], codes; absent where the towers read none
+HASHED_IDS = names.HASHED_IDS  # int64 [batch, 2 * id columns], rows of their tables; absent without id columns
 LABELS = names.LABELS  # float32 [batch, objectives], in the order of the config; NaN where not observed
 ROW_WEIGHT = names.ROW_WEIGHT  # float32 [batch, 1], the weight in training; absent where every impression weighs 1
 VIEWER_BUCKET = names.VIEWER_BUCKET  # int64 [batch, 1], a hash of the viewer in [0, VIEWER_BUCKETS)

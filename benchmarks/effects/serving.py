@@ -10,11 +10,11 @@ import tensorflow as tf
 from benchmarks.harness import Figure, alternate
 from benchmarks.serving.sessions import CANDIDATES, Tensors, Workshop
 from ranker.config.effects import EffectLevel, Effects
-from ranker.effects.fingerprints import fingerprints_of
 from ranker.effects.state import Basis, EffectState
 from ranker.effects.table import EffectTable
 from ranker.export.effects import replace_effects
 from ranker.export.saved_model import export_saved_model
+from ranker.features.fingerprints import fingerprints_of
 from ranker.registry.manifest import Manifest
 
 LIMIT = 1.10

@@ -71,7 +71,8 @@ def with_columns(
         evaluation.confidence,
     )
     shares = gain_shares(forest, features.columns)
-    gains = dict(zip(objectives if len(shares) == len(objectives) else ("any engagement",), shares, strict=True))
+    outputs = objectives if len(shares) == len(objectives) else ("any engagement",)
+    gains = dict(zip(outputs, shares, strict=True)) if shares else {}
 
     served = served_columns(_served_config(input_dict))
     vouched = json.loads(exec_properties["vouched"])

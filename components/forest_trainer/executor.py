@@ -50,7 +50,7 @@ class Executor(base_executor.BaseExecutor):
         config = from_json(ForestConfig, exec_properties["config"])
         read = partial(weighted_forest_rows, files, len(feature_names), len(objective_names))
         if start.is_cold:
-            if config.dask:
+            if config.dask and config.trees:
                 forest, curve = train_forest_on_dask(read, config, config.dask, feature_names, objective_names)
             else:
                 forest, curve = train_forest(read(), config, feature_names, objective_names)
@@ -65,7 +65,7 @@ class Executor(base_executor.BaseExecutor):
                     f"the config has {feature_names}; to change them, start cold"
                 )
             io_utils.copy_dir(earlier, artifact.uri)
-            if start.refresh_forest:
+            if start.refresh_forest and forest.trees:
                 forest = _refreshed(forest, read(), config.learning_rate)
                 forest.save(artifact.uri)
         artifact.set_int_custom_property("trees", forest.trees)

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, ColumnName, Count, Days, Units
+from ranker.config.fields import CHECKED, ColumnName, Count, Days, Fraction, Units
 from ranker.config.named import Named
 from ranker.config.names import check_forest_names, check_names, check_reserved, folded, input_names, is_usable
 
@@ -232,6 +232,35 @@ class EmbeddingHistory(ViewerHistory):
 
 
 @dataclass(frozen=True, config=CHECKED)
+class HashedId(FeatureColumn):
+    """A column of ids: one of the keys viewer and item, or any other column of strings or integers, such as the author.
+
+    The towers learn a vector per id; the forest never sees one. Ids have no vocabulary: each is hashed twice, and its
+    vector is the sum of one row of each of two tables (Svenstrup et al., "Hash embeddings for efficient word
+    representations", NeurIPS 2017; Zhang et al., "Model size reduction using frequency based double hashing for
+    recommender systems", RecSys 2020). So memory is bounded, and two ids share both rows with a chance of only
+    1 in `buckets`².
+
+    An unknown or missing id has the vector 0. A request need not have the column.
+
+    Attributes:
+        buckets: rows of each table. With about as many as there are ids, most rows belong to one or two of them.
+        dimension: numbers of the vector. Columns with the same dimension are also multiplied with each other, number by
+            number.
+        dropout: share of the training impressions whose vector is 0 as if the id was unknown. So the towers learn what
+            to expect of an id that they do not know.
+
+    Example:
+        >>> Features(numeric=("age_hours",), ids=(HashedId("viewer_id"), HashedId("author_id", buckets=5_000))).names
+        ('age_hours', 'viewer_id', 'author_id')
+    """
+
+    buckets: Annotated[int, Field(ge=2, le=10_000_000)] = 20_000
+    dimension: Annotated[int, Field(ge=1, le=1024)] = 8
+    dropout: Fraction = 0.2
+
+
+@dataclass(frozen=True, config=CHECKED)
 class Exposure(Named):
     """A column known only once a session has been ranked: position, slot, how the order was drawn.
 
@@ -272,6 +301,7 @@ class Features:
         multi_valued: columns with a list of strings or integers.
         dense: columns with a float vector.
         history: columns with what the viewer was shown on earlier days.
+        ids: columns of ids, of which the towers learn a vector each. They may be keys.
         exposure: columns known only after ranking. They are no features: `columns`, `names` and `forest_names` leave
             them out.
         vouched: columns that are known before a session is ranked although they almost tell an outcome. Without it, a
@@ -284,6 +314,7 @@ class Features:
     multi_valued: tuple[MultiValued, ...] = ()
     dense: tuple[DenseEmbedding, ...] = ()
     history: tuple[History | EmbeddingHistory, ...] = ()
+    ids: tuple[HashedId, ...] = ()
     exposure: tuple[Exposure, ...] = ()
     vouched: Annotated[tuple[ColumnName, ...], Field(exclude=True)] = ()
 
@@ -323,7 +354,7 @@ class Features:
                         f"features.history: {history.name}: {history.of!r} is no dense embedding of size "
                         f"{history.size}; there are {sizes}"
                     )
-            elif history.of in self.names and history.of not in categorical:
+            elif history.of in self.names and history.of not in (*categorical, *self.id_names):
                 raise ValueError(
                     f"features.history: {history.name}: {history.of!r} has no ids or categories; name a categorical "
                     "feature, or an id column, which is no feature"
@@ -333,14 +364,19 @@ class Features:
 
     @property
     def columns(self) -> tuple[FeatureColumn, ...]:
-        """Every feature column, in the order numeric, categorical, multi-valued, dense, history."""
+        """Every feature column, in the order numeric, categorical, multi-valued, dense, history, ids."""
         numeric = (Numeric(one) if isinstance(one, str) else one for one in self.numeric)
-        return (*numeric, *self.categorical, *self.multi_valued, *self.dense, *self.history)
+        return (*numeric, *self.categorical, *self.multi_valued, *self.dense, *self.history, *self.ids)
 
     @property
     def numeric_names(self) -> tuple[str, ...]:
         """The names of the numeric columns."""
         return tuple(one if isinstance(one, str) else one.name for one in self.numeric)
+
+    def names_beside(self, keys: Keys) -> tuple[str, ...]:
+        """The names of features and exposure in tf.Examples, without ids that are the key viewer or item itself."""
+        shared = {one.name for one in self.ids if one.source == one.name in (keys.viewer, keys.item)}
+        return tuple(name for name in (*self.names, *self.exposure_names) if name not in shared)
 
     @property
     def vectors(self) -> dict[str, int]:
@@ -369,6 +405,11 @@ class Features:
         return tuple(column.name for column in self.columns)
 
     @property
+    def id_names(self) -> tuple[str, ...]:
+        """The name of every column of ids."""
+        return tuple(column.name for column in self.ids)
+
+    @property
     def exposure_names(self) -> tuple[str, ...]:
         """The name of every exposure column."""
         return tuple(exposure.name for exposure in self.exposure)
@@ -382,6 +423,7 @@ class Features:
             "multi_valued": self.multi_valued,
             "dense": self.dense,
             "history": self.history,
+            "ids": self.ids,
             "exposure": self.exposure,
         }
         return {f"features.{field}": tuple(column.name for column in columns) for field, columns in named.items()}

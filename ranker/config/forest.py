@@ -31,7 +31,8 @@ class Forest:
         target: `any` fits one superset objective (any engagement), as in the source; `each` fits one tree per
             objective and round, so that the objectives share the trees evenly.
         trees: maximum number of trees in the forest; with `each`, rounded down to a multiple of the number of
-            objectives.
+            objectives. With 0 there is no forest: the towers read everything but leaves. Then `towers.forest_share`
+            and `training.distillation` must be 0.
         depth: maximum depth of a tree.
         learning_rate: shrinkage of each tree.
         max_bin: histogram bins per feature.
@@ -54,7 +55,7 @@ class Forest:
     """
 
     target: Literal["any", "each"] = "each"
-    trees: Annotated[int, Field(gt=0, le=100_000)] = 900
+    trees: Annotated[int, Field(ge=0, le=100_000)] = 900
     depth: Annotated[int, Field(ge=1, le=12)] = 4
     learning_rate: Rate = 0.1
     max_bin: Annotated[int, Field(ge=2, le=65535)] = 256

@@ -22,6 +22,7 @@ ROW_WEIGHT = "row_weight"
 CALIBRATION_KEY = "calibration_key"
 EXPOSURE_VALUES = "exposure_values"
 EXAMINED_BY = "examined_by"
+HASHED_IDS = "hashed_ids"
 RANDOM_SESSION = "random_session"
 LEAVES = "leaves"
 LOSS_WEIGHTS = "loss_weights"
@@ -45,7 +46,7 @@ RESERVED: Mapping[str, str] = MappingProxyType(
             (FOREST_FEATURES, NUMERIC, CATEGORICAL, LABELS, VIEWER_BUCKET, ROW_WEIGHT, CALIBRATION_KEY),
             "an output of Transform",
         ),
-        **dict.fromkeys((EXPOSURE_VALUES, EXAMINED_BY, RANDOM_SESSION), "an output of Transform"),
+        **dict.fromkeys((EXPOSURE_VALUES, EXAMINED_BY, RANDOM_SESSION, HASHED_IDS), "an output of Transform"),
         LEAVES: "the output of LeafEncoder",
         **dict.fromkeys((LOSS_WEIGHTS, LOGIT_OFFSET, LOG_EXAMINATION), "a tensor of the towers' training"),
         EXAMPLES: "the input of the signature serving_default",

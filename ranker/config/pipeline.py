@@ -102,8 +102,9 @@ class PipelineConfig(Named):
 
     def _check_names(self) -> None:
         check_names("objectives", self.objective_names)
-        keys = self.example_keys.columns
         columns = (*self.features.names, *self.features.exposure_names)
+        # An id among the features may be a key itself.
+        keys = tuple(name for name in self.example_keys.columns if name not in columns)
         explored = self.exploration.names if self.exploration else ()
         drawn = self.tradeoff.log_columns if self.tradeoff else ()
         parts = [
@@ -163,16 +164,28 @@ class PipelineConfig(Named):
                 )
 
     def _check_shares(self) -> None:
+        without = "with forest.trees 0 there is no forest" if not self.forest.trees else ""
         if self.forest.target == "any":
-            for field, share in (
-                ("towers.forest_share", self.towers.forest_share),
-                ("training.distillation", self.training.distillation),
-            ):
-                if share:
-                    raise ValueError(
-                        f"{field}: {share} should come from the forest's predictions, but with forest.target "
-                        '"any" it predicts no single objective; set it to 0'
-                    )
+            without = without or 'with forest.target "any" it predicts no single objective'
+        for field, share in (
+            ("towers.forest_share", self.towers.forest_share),
+            ("training.distillation", self.training.distillation),
+        ):
+            if share and without:
+                raise ValueError(
+                    f"{field}: {share} should come from the forest's predictions, but {without}; set it to 0"
+                )
+        features, towers = self.features, self.towers
+        read = (
+            features.vectors,
+            features.numeric if towers.numeric_input else (),
+            features.categorical if towers.categorical_embedding_size else (),
+        )
+        if not self.forest.trees and not any(read):
+            raise ValueError(
+                "forest.trees: without a forest, the towers need numeric, categorical or dense features; "
+                "towers.numeric_input and towers.categorical_embedding_size say whether they read them"
+            )
 
     def _check_days(self) -> None:
         unseen = self.retraining.most_unseen_days
@@ -230,7 +243,7 @@ class PipelineConfig(Named):
             raise ValueError("effects: they are fitted on probabilities without an examination model; set one to None")
         if wrong := sorted({self.keys.session, self.keys.timestamp}.intersection(self.effects.columns)):
             raise ValueError(f"effects.levels: {wrong} is no entity that comes back; name another id column")
-        input_names((*self.features.names, *self.features.exposure_names, *self.effects.columns))
+        input_names(dict.fromkeys((*self.features.names, *self.features.exposure_names, *self.effects.columns)))
         dense = {feature.name for feature in self.features.dense}
         coded = (
             {feature.name for feature in self.features.categorical} if self.towers.categorical_embedding_size else set()
@@ -261,8 +274,9 @@ class PipelineConfig(Named):
 
     @property
     def id_columns(self) -> tuple[str, ...]:
-        """The id columns of random effects and histories that are not among the keys."""
-        known = (*self.keys.columns, *self.example_keys.columns)
+        """The id columns of random effects and histories that are neither keys nor in `features.ids`."""
+        ids = (one.name for one in self.features.ids if one.source == one.name)
+        known = (*self.keys.columns, *self.example_keys.columns, *ids)
         named = (*(self.effects.columns if self.effects else ()), *self.features.history_keys)
         return tuple(dict.fromkeys(name for name in named if name not in known))
 
@@ -274,7 +288,7 @@ class PipelineConfig(Named):
     @property
     def example_keys(self) -> Keys:
         """The names of the keys in tf.Examples; see `Keys.in_examples`."""
-        return self.keys.in_examples((*self.objective_names, *self.features.names, *self.features.exposure_names))
+        return self.keys.in_examples((*self.objective_names, *self.features.names_beside(self.keys)))
 
     @property
     def objective_names(self) -> tuple[str, ...]:

@@ -56,6 +56,22 @@ class Sampling:
         return self.impressions < 1 or any(share < 1 for share in self.negatives.values())
 
 
+@dataclass(frozen=True, config=CHECKED)
+class IdTables:
+    """How the tables of `Features.ids` are trained, differently from all other weights.
+
+    Most of their rows see few impressions, and none of a rare id may decide its vector.
+
+    Attributes:
+        learning_rate_factor: their learning rate, as a multiple of `training.learning_rate`.
+        weight_decay: decoupled decay towards 0, the vector of an unknown id: a step multiplies every number by
+            1 - rate * weight_decay. It has no effect on other weights, whatever the optimizer is.
+    """
+
+    learning_rate_factor: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
+    weight_decay: Annotated[float, Field(ge=0.0, le=1000.0)] = 30.0
+
+
 @dataclass(frozen=True)
 class Length:
     """How long a training is: `epochs` passes in batches of `batch_size` impressions."""
@@ -87,6 +103,7 @@ class Training:
         distillation_half_positives: number of training positives at which an objective has half of that weight, as many
             positives need no teacher. None uses the same weight for all objectives.
         sampling: negatives that are dropped; none by default.
+        id_tables: how the tables of ids are trained, where there are ids.
         shuffle_buffer: number of impressions that are shuffled together, block by block.
         strategy: the devices that train together: one, all GPUs of this machine (`mirrored`), or those of the workers
             that TF_CONFIG names (`multi_worker`). Each batch is divided among them, so larger batches pay off.
@@ -108,6 +125,7 @@ class Training:
     distillation: Fraction = 0.7
     distillation_half_positives: Count | None = 20_000
     sampling: Sampling = Sampling()
+    id_tables: IdTables = IdTables()
     shuffle_buffer: Count = 20_000
     strategy: Strategy = "one_device"
     seed: Seed = 1

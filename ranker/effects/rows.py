@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-ABSENT = -1
-"""The fingerprint of an id that is missing."""
+from ranker.features.fingerprints import ABSENT
+
 UNOBSERVED = -1
 """The label of an outcome that was not observed."""
 

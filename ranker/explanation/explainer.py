@@ -89,8 +89,8 @@ class Explainer:
         rates = np.full(len(self._objectives), 0.5)
         network = TwoTowerNetwork(self._inputs, towers, self._objectives, rates, seed=0)
         restore(network, fitted.latest)
-        vectors = network.leaf_embedding.embeddings.numpy()
-        if _part(Serving, config["serving"]).leaf_table == "int8":
+        vectors = None if network.leaf_embedding is None else network.leaf_embedding.embeddings.numpy()
+        if vectors is not None and _part(Serving, config["serving"]).leaf_table == "int8":
             codes, steps = quantise(vectors)
             scale = steps.astype(np.float32)
             vectors = codes.astype(np.float32) * scale[:, :1] + scale[:, 1:]
@@ -101,7 +101,7 @@ class Explainer:
         self._towers = TowerExplainer(
             network,
             vectors,
-            LeafPaths.of(self._forest, vectors),
+            None if vectors is None else LeafPaths.of(self._forest, vectors),
             len(self._forest.feature_names),
             [len(vocabularies[column.name]) for column in coded],
             [column.codes for column in coded],
@@ -127,6 +127,8 @@ class Explainer:
             values[:, :, columns.index(name)] += (1 - share) * towers.categorical[:, :, i]
         for name, part in towers.dense.items():
             values[:, :, columns.index(name)] += (1 - share) * part
+        for i, name in enumerate(self._features.id_names):
+            values[:, :, columns.index(name)] += (1 - share) * towers.ids[:, :, i]
         if self._by:
             values[:, :, columns.index(self._by)] += (1 - share) * towers.calibration_key
         baseline, log_odds = (1 - share) * towers.baseline, (1 - share) * towers.logits

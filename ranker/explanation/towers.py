@@ -1,8 +1,9 @@
 """The towers' part: integrated gradients (Sundararajan et al., 2017) from an average impression to the row.
 
-The path leads through the vectors that the towers read: leaf embeddings, standardised numbers, category embeddings and
-dense embeddings. Its baseline is each tree's mean vector, the mean number, the mean vector of a feature's categories,
-and a dense embedding's moving mean (or zero without batch normalisation).
+The path leads through the vectors that the towers read: leaf embeddings, standardised numbers, category embeddings,
+dense embeddings, and vectors of ids. Its baseline is each tree's mean vector, the mean number, the mean vector of a
+feature's categories, a dense embedding's moving mean (or zero without batch normalisation), and the vector of an
+unknown id, which is zero. What a product of two ids adds is divided between them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,6 +40,7 @@ class TowerParts:
         numeric: [rows, objectives, numbers].
         categorical: [rows, objectives, features].
         dense: column → [rows, objectives].
+        ids: [rows, objectives, columns of ids].
         calibration_key: [rows, objectives], what a calibration by the row's key adds on the average impression.
         logits: [rows, objectives], which baseline and parts add up to.
         missed: the largest error of the integral before it was distributed, in log-odds.
@@ -49,6 +51,7 @@ class TowerParts:
     numeric: Doubles
     categorical: Doubles
     dense: dict[str, Doubles]
+    ids: Doubles
     calibration_key: Doubles
     logits: Doubles
     missed: float
@@ -59,8 +62,8 @@ class TowerExplainer:
 
     Args:
         network: the served towers.
-        leaf_vectors: [leaves, size], the served embeddings.
-        paths: of the forest, with these vectors.
+        leaf_vectors: [leaves, size], the served embeddings; None without a forest.
+        paths: of the forest, with these vectors; None without a forest.
         forest_inputs: of the forest.
         categories: of each categorical feature that the towers read, the number of values in its vocabulary.
         codes: of each of them, the number of its codes; the last one stands for a missing value.
@@ -70,15 +73,15 @@ class TowerExplainer:
     def __init__(
         self,
         network: TwoTowerNetwork,
-        leaf_vectors: NDArray[np.float32],
-        paths: LeafPaths,
+        leaf_vectors: NDArray[np.float32] | None,
+        paths: LeafPaths | None,
         forest_inputs: int,
         categories: Sequence[int],
         codes: Sequence[int],
         missing_key: int,
     ) -> None:
         self._network = network
-        self._leaf_vectors = tf.constant(leaf_vectors)
+        self._leaf_vectors = None if leaf_vectors is None else tf.constant(leaf_vectors)
         self._paths = paths
         self._forest_inputs = forest_inputs
         self._first_codes = np.cumsum((0, *codes[:-1])) if codes else np.zeros(0, np.int64)
@@ -92,8 +95,8 @@ class TowerExplainer:
         Args:
             batch: the towers' inputs, `TowerInputs.tensor_specs`.
         """
-        rows = len(batch[keys.LEAVES])
         vectors = self._vectors(batch)
+        rows = len(next(iter(vectors.values())))
         start = self._baseline(vectors)
         key = batch.get(keys.CALIBRATION_KEY)
         logits = self._logits(vectors, key).numpy().astype(np.float64)
@@ -113,19 +116,25 @@ class TowerExplainer:
     def _vectors(self, batch: Mapping[str, NDArray[Any]]) -> dict[str, tf.Tensor]:
         """What the path leads to, by name."""
         network = self._network
-        vectors = {_LEAVES: tf.gather(self._leaf_vectors, batch[keys.LEAVES])}
+        vectors = {}
+        if self._leaf_vectors is not None:
+            vectors[_LEAVES] = tf.gather(self._leaf_vectors, batch[keys.LEAVES])
         if keys.NUMERIC in batch:
             vectors[keys.NUMERIC] = tf.constant(batch[keys.NUMERIC], tf.float32)
         if network.category_embedding is not None:
             vectors[_CATEGORIES] = network.category_embedding(batch[keys.CATEGORICAL] + self._first_codes)
         vectors.update({name: tf.constant(batch[name], tf.float32) for name in network.dense_names})
+        for i, layer in enumerate(network.id_embeddings):
+            vectors[_id(i)] = layer(tf.constant(batch[keys.HASHED_IDS][:, 2 * i : 2 * i + 2]))
         return vectors
 
     def _baseline(self, vectors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Where the path begins, with the shapes of `vectors`."""
         network = self._network
-        rows = len(vectors[_LEAVES])
-        start = {_LEAVES: tf.repeat(tf.constant(self._paths.baseline[None], tf.float32), rows, axis=0)}
+        rows = len(next(iter(vectors.values())))
+        start = {}
+        if self._paths is not None:
+            start[_LEAVES] = tf.repeat(tf.constant(self._paths.baseline[None], tf.float32), rows, axis=0)
         if keys.NUMERIC in vectors:
             start[keys.NUMERIC] = tf.zeros_like(vectors[keys.NUMERIC])
         if _CATEGORIES in vectors:
@@ -134,22 +143,31 @@ class TowerExplainer:
             moving = [layer.moving_mean for layer in layers.layers if hasattr(layer, "moving_mean")]
             mean = tf.convert_to_tensor(moving[0]) if moving else tf.zeros(vectors[name].shape[1])
             start[name] = tf.repeat(mean[None], rows, axis=0)
+        for i in range(len(network.id_embeddings)):
+            start[_id(i)] = tf.zeros_like(vectors[_id(i)])
         return start
 
     def _logits(self, vectors: Mapping[str, tf.Tensor], key: NDArray[np.int64] | None) -> tf.Tensor:
         """The network from its input vectors on."""
         network = self._network
 
+        looked_up = {id(layer): vectors[_id(i)] for i, layer in enumerate(network.id_embeddings)}
+        if network.category_embedding is not None:
+            looked_up[id(network.category_embedding)] = vectors[_CATEGORIES]
+
         def run(layer: Any, x: tf.Tensor) -> tf.Tensor:
-            return vectors[_CATEGORIES] if layer is network.category_embedding else layer(x, training=False)
+            return looked_up[id(layer)] if id(layer) in looked_up else layer(x, training=False)
 
         batch = {name: vectors[name] for name in (*network.dense_names, keys.NUMERIC) if name in vectors}
         if network.category_embedding is not None:
             # Not looked up: `run` gives the vectors instead.
             batch[keys.CATEGORICAL] = tf.zeros_like(vectors[_CATEGORIES][:, :, 0], tf.int64)
+        if network.id_embeddings:
+            batch[keys.HASHED_IDS] = tf.zeros_like(vectors[_id(0)][:, :1], tf.int64)
         if key is not None:
             batch[keys.CALIBRATION_KEY] = tf.convert_to_tensor(key)
-        common = tf.concat([laid_side_by_side(vectors[_LEAVES]), *network.beside_leaves(batch, run)], axis=1)
+        leaves = [laid_side_by_side(vectors[_LEAVES])] if _LEAVES in vectors else []
+        common = tf.concat([*leaves, *network.beside_leaves(batch, run)], axis=1)
         hidden = network.first_layer(common)
         of_towers = [tower(h, training=False) for tower, h in zip(network.towers, hidden, strict=True)]
         return network.calibrated(network.in_config_order(of_towers), batch)
@@ -232,17 +250,24 @@ class TowerExplainer:
             for name in vectors
             if name != _LEAVES
         }
-        leaves = np.asarray(batch[keys.LEAVES], np.int32)
-        inputs = np.stack(
-            [self._paths.divided(leaves, averaged[_LEAVES][:, o], self._forest_inputs) for o in range(objectives)],
-            axis=1,
-        )
+        inputs = np.zeros((rows, objectives, self._forest_inputs))
+        if self._paths is not None:
+            leaves = np.asarray(batch[keys.LEAVES], np.int32)
+            for o in range(objectives):
+                inputs[:, o] = self._paths.divided(leaves, averaged[_LEAVES][:, o], self._forest_inputs)
         nothing = np.zeros((rows, objectives, 0))
         parts = {
             "forest": inputs,
             "numeric": products.get(keys.NUMERIC, nothing),
             "categorical": products[_CATEGORIES].sum(axis=-1) if _CATEGORIES in products else nothing,
             **{f"dense {name}": products[name].sum(axis=-1, keepdims=True) for name in self._network.dense_names},
+            "ids": np.concatenate(
+                [
+                    nothing,
+                    *(products[_id(i)].sum(axis=-1, keepdims=True) for i in range(len(self._network.id_embeddings))),
+                ],
+                axis=2,
+            ),
         }
         together = np.concatenate(list(parts.values()), axis=2)
         missing = (logits - of_key) - together.sum(axis=2)
@@ -260,6 +285,7 @@ class TowerExplainer:
             numeric=split["numeric"],
             categorical=split["categorical"],
             dense={name: split[f"dense {name}"][:, :, 0] for name in self._network.dense_names},
+            ids=split["ids"],
             calibration_key=of_key.astype(np.float64) - baseline,
             logits=logits,
             missed=float(np.abs(missing).max(initial=0.0)),
@@ -273,6 +299,11 @@ class TowerExplainer:
         table = embedding.embeddings.numpy()
         ranges = zip(self._first_codes.tolist(), categories, strict=True)
         return tf.constant(np.stack([table[first : first + max(1, count)].mean(axis=0) for first, count in ranges]))
+
+
+def _id(number: int) -> str:
+    """The name of the vectors of a column of ids."""
+    return f"id vectors {number}"
 
 
 def _summed(

@@ -12,13 +12,13 @@ from tensorflow.core.protobuf import saved_model_pb2
 from ranker import keys
 from ranker.config.columns import Features
 from ranker.config.effects import Effects
-from ranker.effects.fingerprints import fingerprints
 from ranker.effects.inputs import EffectInputs, frequent_values, input_layout, principal_components
 from ranker.effects.rows import UNOBSERVED, Rows, RowShape
 from ranker.effects.state import Basis
 from ranker.export.names import SCORE_WITHOUT_EFFECTS, SERVING_DEFAULT
 from ranker.export.raw_features import RawFeatures
 from ranker.export.row_limit import row_limit
+from ranker.features.fingerprints import fingerprints
 from ranker.registry.layout import SAVED_MODEL
 from ranker.storage import local_copy
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from ranker.config.columns import Features
 from ranker.config.effects import Effects
-from ranker.effects.fingerprints import LARGEST, fingerprints
 from ranker.effects.inputs import EffectInputs
 from ranker.effects.state import EffectState
 from ranker.effects.table import EffectTable
+from ranker.features.fingerprints import LARGEST, fingerprints
 
 _CHECKPOINT = "variables/variables"
 

@@ -170,14 +170,33 @@ class FoldedLogits(TrainedLogits):
         )
 
 
+class LeaflessLogits(tf.Module):
+    """The log-odds of towers that read no leaves."""
+
+    def __init__(self, network: TwoTowerNetwork) -> None:
+        super().__init__(name="logits")
+        nothing = np.zeros(sum(map(len, network.tower_objectives)), np.float32)
+        self._towers = ServedTowers(network, 0, 1.0, nothing)
+
+    def __call__(self, batch: TowerBatch) -> tf.Tensor:
+        """See `TrainedLogits`."""
+        return self._towers(tf.constant(0.0), batch)
+
+    def of_features(self, features: tf.Tensor, batch: TowerBatch) -> tf.Tensor:
+        """See `TrainedLogits`."""
+        return self(batch)
+
+
 def make_logits(
     network: TwoTowerNetwork,
     table: LeafTable,
     leaves: ForestLeaves,
     margins: ForestMargins | None = None,
     share: float = 0.0,
-) -> TrainedLogits:
+) -> TrainedLogits | LeaflessLogits:
     """The log-odds with the leaf table in the given form; see `TrainedLogits`."""
+    if not leaves.forest.trees:
+        return LeaflessLogits(network)
     match table:
         case "float32" | "bfloat16":
             logits = CodedLogits if has_codes(leaves.forest) else TrainedLogits

@@ -126,7 +126,7 @@ class FeedRanker(tf.Module):
         - `score_features`: the tensors of `RawFeatures.tensor_specs` → the same.
         - `score_leaves`: `leaves` int32 [batch, trees], and those of `numeric`, `categorical`, the dense embeddings and
           `calibration_key` that the towers read, as Transform outputs them → the same. For a serving stack that runs
-          the forest itself.
+          the forest itself. Ids are read as they are. Without a forest, there is no `leaves`.
         - `score_local_leaves`: the same with `leaves` numbered within each tree, in the smallest sufficient unsigned
           type: one byte per tree if no tree has more than 256 leaves.
         - `rank`: the tensors of `score_features`, scalars `alpha` and `lambda_`, by default the config's → `score`
@@ -144,9 +144,9 @@ class FeedRanker(tf.Module):
         No request has to have the tensors of `RawFeatures.tensor_defaults`, that is histories; one row of them stands
         for all candidates. The signatures of leaves take the numbers of a history instead, as Transform outputs them.
 
-        With effects, each takes the ids of their levels, string [batch], `serving_default` from its Examples. An
-        unknown id, "" or none has no effect. There is also `score_without_effects`, which takes the inputs of
-        `serving_default` and ignores the ids.
+        Each takes the ids that the towers read and those of the levels of random effects, string [batch] or, for all
+        candidates, [1]; `serving_default` from its Examples. An unknown id, "" or none has no effect. With effects,
+        there is also `score_without_effects`, which takes the inputs of `serving_default` and leaves out the effects.
         """
         optional = {**self._raw.exposure_specs(), **self._raw.id_specs()}
         features = {**self._raw.tensor_specs(), **optional}
@@ -205,6 +205,7 @@ class FeedRanker(tf.Module):
         return {
             names[name]: tf.TensorSpec(spec.shape, dtype if name == keys.LEAVES else spec.dtype, name=names[name])
             for name, spec in self._inputs.tensor_specs().items()
+            if name != keys.HASHED_IDS
         }
 
     def _examined_by_spec(self) -> dict[str, tf.TensorSpec]:
@@ -225,17 +226,24 @@ class FeedRanker(tf.Module):
         relevance, by = self._relevance(xla)(self._features.of_tensors(tensors), self._raw.ids_of(tensors))
         return self._as_scores(self._examined(relevance, by, tensors))
 
+    def _tower_batch(self, tensors: Tensors) -> dict[str, tf.Tensor]:
+        """The towers' inputs in a request of leaves."""
+        specs = self._inputs.tensor_specs()
+        batch = {name: tensors[self._tower_names[name]] for name in specs if name != keys.HASHED_IDS}
+        return {**batch, keys.HASHED_IDS: self._raw.hashed_ids(tensors)} if keys.HASHED_IDS in specs else batch
+
     def _score_leaves(self, tensors: Tensors) -> Scores:
-        batch = {name: tensors[self._tower_names[name]] for name in self._inputs.tensor_specs()}
-        leaves = check_leaves(batch[keys.LEAVES], self._inputs.leaves)
-        return self._score_batch({**batch, keys.LEAVES: leaves}, tensors)
+        batch = self._tower_batch(tensors)
+        if keys.LEAVES in batch:
+            batch[keys.LEAVES] = check_leaves(batch[keys.LEAVES], self._inputs.leaves)
+        return self._score_batch(batch, tensors)
 
     def _score_local_leaves(self, tensors: Tensors) -> Scores:
-        local = tf.cast(tensors[self._tower_names[keys.LEAVES]], tf.int32)
-        first, leaves_of_tree = self._leaves().first_leaf[:-1], np.diff(self._leaves().first_leaf)
-        leaves = check_leaves(local, leaves_of_tree) + first
-        batch = {name: tensors[self._tower_names[name]] for name in self._inputs.tensor_specs()}
-        return self._score_batch({**batch, keys.LEAVES: leaves}, tensors)
+        batch = self._tower_batch(tensors)
+        if keys.LEAVES in batch:
+            first, leaves_of_tree = self._leaves().first_leaf[:-1], np.diff(self._leaves().first_leaf)
+            batch[keys.LEAVES] = check_leaves(tf.cast(batch[keys.LEAVES], tf.int32), leaves_of_tree) + first
+        return self._score_batch(batch, tensors)
 
     def _score_batch(self, batch: Tensors, tensors: Tensors) -> Scores:
         """The scores of a request of leaves, whose towers' inputs are `batch`."""

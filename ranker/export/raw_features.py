@@ -10,6 +10,7 @@ from tensorflow_transform.tf_metadata import schema_utils
 from ranker.config.columns import Features
 from ranker.export.names import input_names
 from ranker.features.exposure import exposure_values
+from ranker.features.fingerprints import table_rows
 from ranker.features.registry import feature_kinds
 from ranker.features.tensors import as_parsed
 
@@ -22,13 +23,14 @@ class RawFeatures:
     Args:
         features: the columns, by kind.
         schema: the feed log's schema; its keys and objectives are ignored, since requests need not have them.
-        ids: the id columns of random effects, which requests may have.
+        ids: the id columns of random effects, which requests may have. Some may be among the features.
 
     Attributes:
         features: the columns, by kind.
         input_names: feature column → its name in a signature.
         exposure_names: exposure column → its name in a signature.
-        id_names: id column of random effects → its name in a signature.
+        id_names: id column, of the features or of random effects → its name in a signature.
+        effect_ids: the id columns of random effects, in the order of the config.
         key_names: column that histories compare candidates by, and that is no feature → its name in a signature.
 
     Raises:
@@ -46,7 +48,8 @@ class RawFeatures:
         names = input_names(dict.fromkeys((*features.names, *features.exposure_names, *features.history_keys, *ids)))
         self.input_names = {column: names[column] for column in features.names}
         self.exposure_names = {column: names[column] for column in features.exposure_names}
-        self.id_names = {column: names[column] for column in ids}
+        self.id_names = {column: names[column] for column in dict.fromkeys((*features.id_names, *ids))}
+        self.effect_ids = tuple(ids)
         self.key_names = {column: names[column] for column in features.history_keys}
 
     def parse(self, examples: tf.Tensor) -> Parsed:
@@ -102,16 +105,21 @@ class RawFeatures:
         return [_one(parsed[column], rows, missing[parsed[column].dtype])[:, 0] for column in self.exposure_names]
 
     def parse_ids(self, examples: tf.Tensor) -> list[tf.Tensor]:
-        """The id columns of serialised tf.Examples, string [batch]; "" where missing."""
-        if not self.id_names:
+        """The ids of random effects in serialised tf.Examples, string [batch]; "" where missing."""
+        if not self.effect_ids:
             return []
-        parsed = tf.io.parse_example(examples, {column: tf.io.VarLenFeature(tf.string) for column in self.id_names})
+        parsed = tf.io.parse_example(examples, {column: tf.io.VarLenFeature(tf.string) for column in self.effect_ids})
         rows = tf.shape(examples, tf.int64)[0]
-        return [_one(parsed[column], rows, "")[:, 0] for column in self.id_names]
+        return [_one(parsed[column], rows, "")[:, 0] for column in self.effect_ids]
 
     def ids_of(self, tensors: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
-        """The id columns of a request's tensors, in the order of the config."""
-        return [tensors[name] for name in self.id_names.values()]
+        """The ids of random effects among a request's tensors, in the order of the config."""
+        return [tensors[self.id_names[column]] for column in self.effect_ids]
+
+    def hashed_ids(self, tensors: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """`keys.HASHED_IDS` of a request's tensors; only where there are columns of ids among the features."""
+        ids = tf.stack([tensors[self.id_names[column.name]] for column in self.features.ids], axis=1)
+        return table_rows(ids, [column.buckets for column in self.features.ids])
 
     def id_specs(self) -> dict[str, tf.TensorSpec]:
         """Input name → spec of an id column's tensor, string [batch], "" where missing; no signature requires it."""

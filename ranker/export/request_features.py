@@ -27,7 +27,7 @@ class RequestOfExamples(NamedTuple):
     Attributes:
         columns: the feature columns.
         exposure: the exposure columns, float32 or string [batch], NaN or "" where missing; none unless wanted.
-        ids: the id columns, string [batch], "" where missing.
+        ids: the ids of random effects, string [batch], "" where missing.
     """
 
     columns: Columns
@@ -115,7 +115,7 @@ class JoinedFeatures(tf.Module):
         """See `RequestFeatures`."""
         raw, rows = self.raw, tf.size(examples, tf.int64)
         shown = raw.exposure_types() if exposure else {}
-        types = {**shown, **dict.fromkeys(raw.id_names, tf.string)}
+        types = {**shown, **dict.fromkeys(raw.effect_ids, tf.string)}
         parsed = raw.parse_joined(examples, types)
         columns = RequestColumns(parsed, rows)
         single: dict[str, tf.Tensor] = {}
@@ -123,7 +123,7 @@ class JoinedFeatures(tf.Module):
             if names := [name for name, of in types.items() if of == dtype]:
                 single |= dict(zip(names, tf.unstack(read(names), len(names), axis=1), strict=True))
         features = self._joined({name: parsed[name] for name in raw.features.names_read}, rows)
-        return RequestOfExamples(features, [single[name] for name in shown], [single[name] for name in raw.id_names])
+        return RequestOfExamples(features, [single[name] for name in shown], [single[name] for name in raw.effect_ids])
 
     def of_tensors(self, tensors: Tensors) -> Columns:
         """See `RequestFeatures`."""

@@ -50,6 +50,12 @@ class ServedTowers(tf.Module):
             self._first_codes = tf.constant(network.first_codes, tf.int64)
             self._categories = _variable(network.category_embedding.embeddings.numpy(), "categories")
         self._categorical = network.category_embedding is not None
+        self._buckets = [layer.buckets for layer in network.id_embeddings]
+        self._ids = [
+            _variable(_with_unknown(layer.table.numpy()), f"ids_{number}")
+            for number, layer in enumerate(network.id_embeddings)
+        ]
+        self._id_pairs = network.id_pairs
         self._crossed = network.cross is not None
         if network.cross is not None:
             down, up = network.cross.layers
@@ -104,7 +110,17 @@ class ServedTowers(tf.Module):
         if self._categorical:
             vectors = tf.gather(tf.convert_to_tensor(self._categories), batch[keys.CATEGORICAL] + self._first_codes)
             parts.append(laid_side_by_side(vectors))
-        return parts
+        ids = [
+            tf.reduce_sum(
+                tf.gather(
+                    tf.convert_to_tensor(table),
+                    batch[keys.HASHED_IDS][:, 2 * i : 2 * i + 2] + tf.constant([0, buckets + 1], tf.int64),
+                ),
+                axis=1,
+            )
+            for i, (table, buckets) in enumerate(zip(self._ids, self._buckets, strict=True))
+        ]
+        return [*parts, *ids, *(ids[first] * ids[second] for first, second in self._id_pairs)]
 
     def _behind_first(self, product: tf.Tensor) -> tf.Tensor:
         """The first layer's output [batch, towers * units] → [batch, objectives]."""
@@ -125,6 +141,12 @@ class ServedTowers(tf.Module):
             x = tf.matmul(tf.nn.relu(x), kernel) + bias
         logits = tf.matmul(tf.nn.relu(x), kernels[-1])
         return (logits if many == 1 else tf.reduce_sum(logits, axis=0)) + biases[-1]
+
+
+def _with_unknown(table: Floats) -> Floats:
+    """Both tables with a row of zeros at the end of each, for a missing id."""
+    rows, size = len(table) // 2, table.shape[1]
+    return np.pad(table.reshape(2, rows, size), ((0, 0), (0, 1), (0, 0))).reshape(-1, size)
 
 
 class _Affine(tf.Module):

@@ -35,8 +35,8 @@ class ColumnKind(ABC):
         name: its name in components' parameters, error messages and the monitor's files.
         accepted: description of the Arrow types that `accepts` allows.
         schema_type: the type of its values in a tf.Example.
-        is_key: whether it identifies an impression or says how it was drawn; no statistics are computed for such a
-            column, and a request to a model has none.
+        is_key: whether it identifies an entity or an impression, or says how it was drawn; no statistics are computed
+            for such a column, and no request to a model needs one.
         computed: whether it is computed from earlier days of the feed log where a file does not have it. A request or
             table may lack it too; its values are then empty.
         is_stored: whether the log has the column; another one is computed when rows are read.
@@ -100,12 +100,14 @@ class Transformed:
         numbers: float32 [batch, numbers], which the towers read standardised; NaN if missing.
         codes: int64 [batch, features], each in [0, `FeatureColumn.codes`), which the towers embed, and which may be the
             key of the calibration.
+        ids: int64 [batch, 2 * features], as `fingerprints.table_rows` gives them.
         dense: name → float32 [batch, size], embeddings for the towers.
     """
 
     forest: tf.Tensor | None = None
     numbers: tf.Tensor | None = None
     codes: tf.Tensor | None = None
+    ids: tf.Tensor | None = None
     dense: Mapping[str, tf.Tensor] = field(default_factory=lambda: MappingProxyType({}))
 
 

@@ -39,11 +39,15 @@ def feature_outputs(
         for kind, of_kind in groupby(feature_kinds(features), lambda named: type(named[1]))
     ]
     forest = [one.forest for one in transformed if one.forest is not None]
-    outputs = {keys.FOREST_FEATURES: finite(_side_by_side(forest))}
+    # Whatever a kind adds, the forest reads nothing but the inputs that have a name.
+    inputs = tf.ensure_shape(_side_by_side(forest), [None, len(features.forest_names)])
+    outputs = {keys.FOREST_FEATURES: finite(inputs)}
     if numbers := [one.numbers for one in transformed if one.numbers is not None]:
         outputs[keys.NUMERIC] = standardised(_side_by_side(numbers), moments)
     for one in transformed:
         outputs.update(one.dense)
+        if one.ids is not None:
+            outputs[keys.HASHED_IDS] = one.ids
     coded = [column.name for column in features.columns if column.codes]
     if matrices := [one.codes for one in transformed if one.codes is not None]:
         codes = _side_by_side(matrices)

@@ -8,6 +8,7 @@ from ranker.config.columns import (
     EmbeddingHistory,
     FeatureColumn,
     Features,
+    HashedId,
     History,
     MultiValued,
     Numeric,
@@ -16,6 +17,7 @@ from ranker.features.categorical import CategoricalKind
 from ranker.features.dense import DenseKind
 from ranker.features.embedding_history import EmbeddingHistoryKind
 from ranker.features.exploration import PropensityKind, RandomisedKind
+from ranker.features.hashed_id import HashedIdKind
 from ranker.features.history import HistoryKind
 from ranker.features.keys_and_labels import IdKind, ObjectiveKind, OptionalIdKind, TimestampKind
 from ranker.features.kind import ColumnKind, FeatureKind
@@ -30,6 +32,7 @@ _FEATURE_KINDS: dict[type[FeatureColumn], type[FeatureKind[Any]]] = {
     DenseEmbedding: DenseKind,
     History: HistoryKind,
     EmbeddingHistory: EmbeddingHistoryKind,
+    HashedId: HashedIdKind,
 }
 _KINDS: tuple[type[ColumnKind], ...] = (
     *(IdKind, OptionalIdKind, TimestampKind, ObjectiveKind, RandomisedKind, PropensityKind, WeightKind, RecencyKind),

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.features.drafting import Seen
+from ranker.features.hashed_id import HashedIdKind
 from ranker.features.keys_and_labels import OptionalIdKind
 from ranker.features.kind import ColumnKind, FeatureKind
 from ranker.features.log_column import LogColumn
@@ -29,7 +30,7 @@ def add_tensor_representations(schema: schema_pb2.Schema, columns: Iterable[LogC
     for column in columns:
         kind = kinds[column.name]
         # Nothing is validated of these columns, so a schema need not name them.
-        unvalidated = kind.computed or kind is OptionalIdKind or issubclass(kind, WeightKind)
+        unvalidated = kind.computed or kind in (OptionalIdKind, HashedIdKind) or issubclass(kind, WeightKind)
         if unvalidated and column.name not in there:
             schema.feature.append(kind.draft(column, Seen()))
     types = {feature.name: feature.type for feature in schema.feature}

@@ -57,6 +57,8 @@ def columns_of(
 ) -> LogColumns:
     """The columns that a config asks for: keys, further ids, exploration, features, exposure, objectives.
 
+    An id among the features that is a key itself is read once, as the key.
+
     Args:
         objectives: the config's; a name alone is that of its column, too.
         features: the config's, as `keys`, `timestamps`, `exploration` and `rows`.
@@ -69,7 +71,9 @@ def columns_of(
         else LogColumn(one.name, ObjectiveKind.name, column=one.column)
         for one in objectives
     ]
-    named = keys.in_examples((*(label.name for label in labels), *features.names, *features.exposure_names))
+    own = features.names_beside(keys)
+    named = keys.in_examples((*(label.name for label in labels), *own))
+    read = (kind.log_column for _, kind in (*feature_kinds(features), *exposure_kinds(features)))
     further = dict.fromkeys(name for name in (*ids, *features.history_keys) if name not in named.columns)
     explored = (
         (LogColumn(exploration.randomised, RandomisedKind.name), LogColumn(exploration.propensity, PropensityKind.name))
@@ -82,7 +86,7 @@ def columns_of(
             _key(named.timestamp, TimestampKind, keys.timestamp),
             *(LogColumn(name, OptionalIdKind.name) for name in further),
             *explored,
-            *(kind.log_column for _, kind in (*feature_kinds(features), *exposure_kinds(features))),
+            *(column for column in read if column.name in own),
             *labels,
             *_weight(rows or Rows()),
         ),

@@ -20,7 +20,10 @@ def gain_shares(forest: Forest, columns: Sequence[FeatureColumn]) -> list[dict[s
 
     Returns:
         By output, column → share; the shares of an output add up to 1, or are all 0 for an output without a split.
+        Empty for a forest without trees.
     """
+    if not forest.trees:
+        return []
     of_input = [column for column, feature in enumerate(columns) for _ in feature.forest_names]
     model = json.loads(bytes(forest.booster.save_raw("json")))["learner"]["gradient_booster"]["model"]
     gains = np.zeros((len(forest.base_margin), len(columns)))

@@ -127,6 +127,17 @@ class Forest:
         return np.stack(outputs, axis=1) + self.base_margin
 
     @staticmethod
+    def without_trees(feature_names: Sequence[str]) -> "Forest":
+        """The forest of a model whose towers read no leaves; it has no output and no booster."""
+        nothing = {name: _frozen(np.zeros(0, np.int32)) for name in _ARRAYS}
+        floats = ("split_threshold", "leaf_value", "leaf_cover", "base_margin")
+        nothing |= {name: _frozen(np.zeros(0, np.float32)) for name in floats}
+        nothing["split_default_left"] = _frozen(np.zeros(0, np.bool_))
+        nothing["split_left"] = _frozen(np.zeros((0, 2), np.int32))
+        nothing["first_leaf"] = _frozen(np.zeros(1, np.int32))
+        return Forest(b"", tuple(feature_names), **nothing)
+
+    @staticmethod
     def from_booster(booster: xgb.Booster, feature_names: Sequence[str]) -> "Forest":
         """Numbers the leaves of a trained booster.
 

@@ -40,6 +40,8 @@ def train_forest(
 ) -> tuple[Forest, TrainingCurve]:
     """Fits the forest.
 
+    Without trees in the config, nothing is read and nothing grows.
+
     With the target `each`, every round grows one tree per objective; with `any`, one tree for the union of all.
     Several processes can grow one forest together, each with its share of the batches, if XGBoost's communicator
     connects them (see `distribute`). Each gets the same forest.
@@ -64,6 +66,8 @@ def train_forest(
             without positives or without negatives; fewer trees than objectives; a GPU is configured that XGBoost does
             not find.
     """
+    if not config.trees:
+        return Forest.without_trees(feature_names), TrainingCurve((), (), 0, {})
     outputs = ("any engagement",) if config.target == "any" else tuple(objective_names)
     rounds = config.trees // len(outputs)
     if rounds == 0:

@@ -81,6 +81,8 @@ class Traversal:
             )
         rows = len(features)
         leaves = np.empty((rows, self._forest.trees), self._forest.leaf_dtype)
+        if not self._forest.trees:
+            return leaves
         step = max(_ROWS, -(-rows // (self._threads * _ROWS)) * _ROWS)
         parts = [slice(begin, begin + step) for begin in range(0, rows, step)]
         features = np.ascontiguousarray(features)

@@ -86,16 +86,19 @@ class Description:
     @property
     def feature_columns(self) -> tuple[LogColumn, ...]:
         """The columns that every row needs."""
-        return tuple(kind.log_column for _, kind in feature_kinds(self.features) if not kind.computed)
+        return tuple(
+            kind.log_column for _, kind in feature_kinds(self.features) if not kind.computed and not kind.is_key
+        )
 
     @property
     def optional_columns(self) -> tuple[LogColumn, ...]:
-        """The columns that are read where a table has them: histories, exposure, and ids of histories and effects."""
+        """The columns that are read where a table has them: histories, exposure, and ids of all uses."""
         ids = dict.fromkeys((*self.features.history_keys, *self.ids))
         return (
             *(kind.log_column for _, kind in feature_kinds(self.features) if kind.computed),
             *(kind.log_column for _, kind in exposure_kinds(self.features)),
-            *(LogColumn(name, OptionalIdKind.name) for name in ids),
+            *(kind.log_column for _, kind in feature_kinds(self.features) if kind.is_key),
+            *(LogColumn(name, OptionalIdKind.name) for name in ids if name not in self.features.id_names),
         )
 
 

@@ -75,8 +75,11 @@ class Model:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The column that a table needs for each feature: its name, or what `column=` of the config says."""
-        return tuple(column.source for column in self._description.feature_columns)
+        """The column of a table for each feature: its name, or what `column=` of the config says.
+
+        A table needs all of them but those of ids.
+        """
+        return tuple(column.source for column in self._description.features.columns)
 
     def score(self, table: T, keep: Sequence[str] | None = None) -> T:
         """The probability of each objective, row for row.

@@ -197,7 +197,8 @@ def parse_batch(
         for name, tensor in inputs.tensor_specs().items()
         if name != keys.LEAVES
     }
-    spec[keys.LEAVES] = tf.io.FixedLenFeature([], tf.string)
+    if inputs.trees:
+        spec[keys.LEAVES] = tf.io.FixedLenFeature([], tf.string)
     spec[keys.LABELS] = tf.io.FixedLenFeature([objectives], tf.float32)
     if weighing is not None:
         spec[keys.ROW_WEIGHT] = WEIGHT_SPEC
@@ -207,9 +208,13 @@ def parse_batch(
     if examination is not None:
         values, by = batch.pop(keys.EXPOSURE_VALUES), batch.pop(keys.EXAMINED_BY, None)
         batch[keys.LOG_EXAMINATION] = examination(values, by)
-    batch[keys.LEAVES] = _decode_leaves(batch[keys.LEAVES], inputs)
+    if inputs.trees:
+        batch[keys.LEAVES] = _decode_leaves(batch[keys.LEAVES], inputs)
     if inputs.categorical:
         batch[keys.CATEGORICAL] = _check_codes(keys.CATEGORICAL, batch[keys.CATEGORICAL], inputs.categorical)
+    if inputs.ids:
+        limits = [column.buckets + 1 for column in inputs.ids for _ in range(2)]
+        batch[keys.HASHED_IDS] = _check_codes(keys.HASHED_IDS, batch[keys.HASHED_IDS], limits)
     if inputs.calibration_keys:
         limit = [inputs.calibration_keys]
         batch[keys.CALIBRATION_KEY] = _check_codes(keys.CALIBRATION_KEY, batch[keys.CALIBRATION_KEY], limit)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ranker import keys
 from ranker.towers.blend import Blend
+from ranker.towers.ids import IdEmbedding
 from ranker.towers.inputs import TowerBatch, TowerInputs
 from ranker.towers.isotonic import IsotonicCalibration
 from ranker.towers.members import MemberDense, MemberScale
@@ -113,8 +114,10 @@ class _Squares:
         """The network's `call`, one layer at a time; returns the logits [batch, objectives]."""
         network = self._network
         run = partial(_through, passes)
-        leaves = laid_side_by_side(run(network.leaf_embedding, batch[keys.LEAVES]))
-        common = ops.concatenate([leaves, *network.beside_leaves(batch, run)], axis=1)
+        parts = network.beside_leaves(batch, run)
+        if network.leaf_embedding is not None:
+            parts = [laid_side_by_side(run(network.leaf_embedding, batch[keys.LEAVES])), *parts]
+        common = ops.concatenate(parts, axis=1)
         hidden = network.first_layer(common)
         passes.append((network.first_layer, common, hidden))
         logits = network.in_config_order([run(tower, h) for tower, h in zip(network.towers, hidden, strict=True)])
@@ -150,6 +153,12 @@ def _per_weight(layer: Any, x: Any, squares: list[tf.Tensor]) -> list[tuple[Any,
             ids, size = layer.embeddings.shape
             by_id = tf.math.unsorted_segment_sum(tf.reshape(square, [-1, size]), tf.reshape(x, [-1]), ids)
             return [(layer.embeddings, by_id)]
+        case IdEmbedding():
+            [square] = squares
+            count, size = layer.table.shape
+            of_rows = tf.repeat(square * layer.known(x), 2, axis=0)
+            by_row = tf.math.unsorted_segment_sum(of_rows, tf.reshape(layer.rows(x), [-1]), count)
+            return [(layer.table, tf.ensure_shape(by_row, [count, size]))]
         case SideBySide():
             kernels = [_of_kernel(x, square) for square in squares]
             biases = [ops.sum(square, axis=0) for square in squares]

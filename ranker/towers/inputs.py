@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from ranker import keys
-from ranker.config.columns import Features
+from ranker.config.columns import Features, HashedId
 from ranker.config.towers import Towers
 
 TowerBatch = Mapping[str, tf.Tensor]
@@ -18,11 +18,12 @@ class TowerInputs:
     """Sizes of the tensors that the towers read.
 
     Attributes:
-        trees: leaves per row, one per tree of the forest.
+        trees: leaves per row, one per tree of the forest; with 0 there is no tensor of leaves.
         leaves: leaves of all trees; a leaf id lies in [0, leaves).
         numeric: normalised numeric features per row; 0 where the towers read none.
         dense: column name → size of the dense embedding, or of the numbers of a history, in the order of concatenation.
         categorical: number of codes of each categorical feature; empty where the towers read none.
+        ids: the columns of ids.
         calibration_keys: number of values of the calibration key, each in [0, calibration_keys); 0 without a key.
     """
 
@@ -32,16 +33,21 @@ class TowerInputs:
     dense: Mapping[str, int]
     calibration_keys: int = 0
     categorical: tuple[int, ...] = ()
+    ids: tuple[HashedId, ...] = ()
 
     def tensor_specs(self) -> dict[str, tf.TensorSpec]:
         """Name → dtype and shape of every tensor of a batch, except the labels."""
-        specs = {keys.LEAVES: tf.TensorSpec([None, self.trees], tf.int32, name=keys.LEAVES)}
+        specs = {}
+        if self.trees:
+            specs[keys.LEAVES] = tf.TensorSpec([None, self.trees], tf.int32, name=keys.LEAVES)
         if self.numeric:
             specs[keys.NUMERIC] = tf.TensorSpec([None, self.numeric], tf.float32, name=keys.NUMERIC)
         for name, size in self.dense.items():
             specs[name] = tf.TensorSpec([None, size], tf.float32, name=name)
         if self.categorical:
             specs[keys.CATEGORICAL] = tf.TensorSpec([None, len(self.categorical)], tf.int64, name=keys.CATEGORICAL)
+        if self.ids:
+            specs[keys.HASHED_IDS] = tf.TensorSpec([None, 2 * len(self.ids)], tf.int64, name=keys.HASHED_IDS)
         if self.calibration_keys:
             specs[keys.CALIBRATION_KEY] = tf.TensorSpec([None, 1], tf.int64, name=keys.CALIBRATION_KEY)
         return specs
@@ -71,7 +77,8 @@ def tower_inputs(
         leaves: leaves of the forest.
 
     Raises:
-        ValueError: Transform did not write a dense embedding as a vector of fixed size, or did not write the codes.
+        ValueError: Transform did not write a dense embedding as a vector of fixed size, or did not write the codes or
+            the ids.
     """
     sizes = {}
     for name in features.vectors:
@@ -94,5 +101,10 @@ def tower_inputs(
             f"transform graph: {keys.CATEGORICAL!r}, which the towers read, is not among its outputs; it writes "
             f"{sorted(transformed)}"
         )
+    if features.ids and keys.HASHED_IDS not in transformed:
+        raise ValueError(
+            f"transform graph: {keys.HASHED_IDS!r}, which the towers read, is not among its outputs; it writes "
+            f"{sorted(transformed)}"
+        )
     width = int(transformed[keys.NUMERIC].shape[0]) if towers.numeric_input and keys.NUMERIC in transformed else 0
-    return TowerInputs(trees, leaves, width, sizes, codes, categorical)
+    return TowerInputs(trees, leaves, width, sizes, codes, categorical, features.ids)

@@ -7,6 +7,11 @@ passive and an active tower, which share no weights beyond that input.
 Beside the source, categorical features have embeddings of their own, and everything but the leaves goes through a cross
 layer first: x becomes x + x * (W x + b), with W of low rank (Wang et al., "DCN V2", WWW 2021). Leaves hold the products
 of features that the forest found, and none with a dense embedding, which it does not see.
+
+Ids have vectors of their own (`ranker.towers.ids`). Which viewer likes which author is a product of the two, as in a
+factorisation machine (Rendle, ICDM 2010) or in matrix factorisation. A network on sums of its inputs learns a product
+badly (Rendle et al., "Neural collaborative filtering vs. matrix factorization revisited", RecSys 2020), so the products
+of the numbers of each pair of vectors are inputs of the towers, too.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,6 +27,7 @@ from ranker import keys
 from ranker.config.names import input_name
 from ranker.config.objectives import TOWERS, Objective
 from ranker.config.towers import Towers
+from ranker.towers.ids import IdEmbedding, multiplied_pairs
 from ranker.towers.inputs import TowerBatch, TowerInputs
 from ranker.towers.isotonic import IsotonicCalibration
 from ranker.towers.members import MemberDense, MemberScale
@@ -75,12 +81,16 @@ class TwoTowerNetwork(keras.Model):
         seed: of initialisation and dropout.
 
     Attributes:
+        leaf_embedding: of the leaves; None without a forest.
         tower_names: the towers that there are: a subset of `passive` and `active`, or `shared`.
         tower_objectives: for each of them, the indices of its objectives in the config.
         dense_names: the dense embeddings, in the order of `dense_inputs`.
         numeric: whether the towers read numeric features.
         category_embedding: of the categorical features; None where the towers read none.
         first_codes: the row of `category_embedding` of each categorical feature's first code.
+        id_embeddings: of each column of ids; the members of an ensemble share them, as all that is before the first
+            layer's product.
+        id_pairs: the columns of ids whose vectors are multiplied with each other.
         cross: W x + b of the cross layer; None where the config has none, or nothing is beside the leaves.
         calibration: what the towers' logits go through last; None where the config has none.
 
@@ -116,8 +126,10 @@ class TwoTowerNetwork(keras.Model):
         # Vectors of length about 1: one tree weighs as much as one normalised numeric feature, and the first layer's
         # units start with a variance near 1 however many trees there are.
         size = towers.leaf_embedding_size
-        self.leaf_embedding = _embedding(inputs.leaves, size, size**-0.5, seeds.next(), "leaf_embedding")
-        self._leaf_dropout = _leaf_dropout(inputs.trees, towers.leaf_dropout, seeds)
+        self.leaf_embedding: Any = None
+        if inputs.trees:
+            self.leaf_embedding = _embedding(inputs.leaves, size, size**-0.5, seeds.next(), "leaf_embedding")
+        self._leaf_dropout = _leaf_dropout(inputs.trees, towers.leaf_dropout, seeds) if inputs.trees else None
         self.dense_inputs = [_dense_input(name, size, towers, seeds) for name, size in inputs.dense.items()]
         beside = inputs.numeric + sum(_dense_width(size, towers) for size in inputs.dense.values())
         self.category_embedding = None
@@ -127,6 +139,10 @@ class TwoTowerNetwork(keras.Model):
             # Numbers as large as a normalised feature's: from smaller ones the cross layer does not learn in an epoch.
             self.category_embedding = _embedding(sum(codes), size, 1.0, seeds.next(), "category_embedding")
             beside += len(codes) * size
+        self.id_embeddings = [IdEmbedding(column, number, seeds.next()) for number, column in enumerate(inputs.ids)]
+        sizes = [column.dimension for column in inputs.ids]
+        self.id_pairs = multiplied_pairs(sizes)
+        beside += sum(sizes) + sum(sizes[first] for first, _ in self.id_pairs)
         self.cross = _cross(beside, towers.cross_rank, seeds) if beside and towers.cross_rank else None
         width = inputs.trees * towers.leaf_embedding_size + beside
         self.first_layer = SideBySide(self.tower_names, width, towers.hidden[0], seeds)
@@ -157,13 +173,18 @@ class TwoTowerNetwork(keras.Model):
         def run(layer: Any, x: tf.Tensor) -> tf.Tensor:
             return layer(x, training=training)
 
-        leaves = self.leaf_embedding(batch[keys.LEAVES])
-        if self._leaf_dropout is not None:
-            leaves = run(self._leaf_dropout, leaves)
-        return ops.concatenate([laid_side_by_side(leaves), *self.beside_leaves(batch, run)], axis=1)
+        parts = self.beside_leaves(batch, run)
+        if self.leaf_embedding is not None:
+            leaves = self.leaf_embedding(batch[keys.LEAVES])
+            if self._leaf_dropout is not None:
+                leaves = run(self._leaf_dropout, leaves)
+            parts = [laid_side_by_side(leaves), *parts]
+        return ops.concatenate(parts, axis=1)
 
     def beside_leaves(self, batch: TowerBatch, run: Callable[[Any, tf.Tensor], tf.Tensor]) -> list[tf.Tensor]:
-        """Dense embeddings, numeric and categorical features, crossed with each other: one [batch, width], or nothing.
+        """All but the leaves, crossed with each other: one [batch, width], or nothing.
+
+        Dense embeddings, numeric and categorical features, ids, and products of ids.
 
         Args:
             batch: as in `call`.
@@ -176,6 +197,8 @@ class TwoTowerNetwork(keras.Model):
         if self.category_embedding is not None:
             vectors = run(self.category_embedding, batch[keys.CATEGORICAL] + self.first_codes)
             parts.append(laid_side_by_side(vectors))
+        ids = [run(layer, batch[keys.HASHED_IDS][:, 2 * i : 2 * i + 2]) for i, layer in enumerate(self.id_embeddings)]
+        parts += [*ids, *(ids[first] * ids[second] for first, second in self.id_pairs)]
         if not parts:
             return []
         beside = ops.concatenate(parts, axis=1)

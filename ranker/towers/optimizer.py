@@ -1,10 +1,45 @@
 """The Keras optimizer that the config selects."""
 
+from typing import Any
+
 import keras
+from keras import ops
 
-from ranker.config.training import Training
+from ranker.config.training import IdTables, Training
+from ranker.towers.ids import TABLE
 
-_UNDECAYED = ("bias", "gamma", "beta", "embeddings")
+_UNDECAYED = ("bias", "gamma", "beta", "embeddings", TABLE)
+
+
+class OwnTables:
+    """A Keras optimizer that updates the tables of ids at a rate of their own and decays them.
+
+    Args:
+        *arguments: of the optimizer.
+        tables: of the config.
+        **settings: of the optimizer.
+    """
+
+    def __init__(self, *arguments: Any, tables: IdTables, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._tables = tables
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """See Keras."""
+        if TABLE in variable.name:
+            learning_rate = learning_rate * self._tables.learning_rate_factor
+            if self._tables.weight_decay:
+                variable.assign(variable * ops.maximum(0.0, 1.0 - learning_rate * self._tables.weight_decay))
+        super().update_step(gradient, variable, learning_rate)  # type: ignore[misc]
+
+
+class OwnTablesAdam(OwnTables, keras.optimizers.Adam): ...
+
+
+class OwnTablesAdamW(OwnTables, keras.optimizers.AdamW): ...
+
+
+class OwnTablesAdagrad(OwnTables, keras.optimizers.Adagrad): ...
 
 
 def make_optimizer(
@@ -15,14 +50,15 @@ def make_optimizer(
     AdamW decays only the layers' kernels: biases hold base rates, and the embeddings of rare leaves would decay to 0.
     Adagrad's sums of squares start at 0, as in its paper (Duchi et al., JMLR 2011). Keras' default of 0.1 exceeds the
     total squared gradients of a rare objective, so that Adagrad would act as plain gradient descent.
+    The tables of ids have a rate and a decay of their own, `training.id_tables`.
     """
-    clip = training.gradient_clip_norm
+    clip, tables = training.gradient_clip_norm, training.id_tables
     match training.optimizer:
         case "adam":
-            return keras.optimizers.Adam(rate, global_clipnorm=clip)
+            return OwnTablesAdam(rate, tables=tables, global_clipnorm=clip)
         case "adamw":
-            optimizer = keras.optimizers.AdamW(rate, weight_decay=training.weight_decay, global_clipnorm=clip)
+            optimizer = OwnTablesAdamW(rate, tables=tables, weight_decay=training.weight_decay, global_clipnorm=clip)
             optimizer.exclude_from_weight_decay(var_names=_UNDECAYED)
             return optimizer
         case "adagrad":
-            return keras.optimizers.Adagrad(rate, initial_accumulator_value=0.0, global_clipnorm=clip)
+            return OwnTablesAdagrad(rate, tables=tables, initial_accumulator_value=0.0, global_clipnorm=clip)

@@ -36,7 +36,7 @@ class ServedModel:
         ids = config.effects.columns if config.effects else ()
         self._columns = [
             *(kind.log_column for _, kind in feature_kinds(config.features)),
-            *(LogColumn(name, OptionalIdKind.name) for name in ids),
+            *(LogColumn(name, OptionalIdKind.name) for name in ids if name not in config.features.id_names),
         ]
 
     def __call__(self, candidates: Candidates) -> NDArray[np.int64]:

@@ -78,7 +78,7 @@ def _inputs(day: HeldOutDay, towers: Towers, forest: Forest) -> TowerInputs:
     dense = day.config.features.vectors
     features = day.config.features
     codes = calibration_keys(features, towers), category_codes(features, towers)
-    return TowerInputs(forest.trees, forest.leaves, columns, dense, *codes)
+    return TowerInputs(forest.trees, forest.leaves, columns, dense, *codes, ids=features.ids)
 
 
 def _read_by_towers(rows: Rows, inputs: TowerInputs) -> dict[str, NDArray[Any]]:

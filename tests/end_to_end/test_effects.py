@@ -21,6 +21,7 @@ from pipeline.local.effects import update_effects
 from pipeline.local.run_summary import DONE, NOT_BLESSED, exit_status
 from pipeline.local.workdir import Workdir
 from ranker.command_line import UsageError
+from ranker.config.columns import HashedId
 from ranker.config.effects import EffectLevel, Effects
 from ranker.config.retraining import Retraining
 from ranker.documents import read_json
@@ -46,7 +47,11 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Team:
     """Six days of log, and a first day of training: no model has been pushed before, so there are no effects."""
     folder = tmp_path_factory.mktemp("team")
     generate(folder / "log", days=6, impressions_per_day=1_500, seed=3, start=START)
-    config = replace(small_config(folder), effects=EFFECTS, retraining=Retraining(start="warm"))
+    small = small_config(folder)
+    # The towers read two of the ids as well.
+    ids = (HashedId("viewer_id", buckets=500), HashedId("author_id", buckets=200))
+    features = replace(small.features, ids=ids)
+    config = replace(small, features=features, effects=EFFECTS, retraining=Retraining(start="warm"))
     team = Team(config, folder / "log", Workdir(folder / "workdir"))
     assert exit_status(team.run(FIRST)) == DONE
     return team

@@ -11,7 +11,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 import ranker
-from ranker.config.columns import Exposure, Numeric
+from ranker.config.columns import Exposure, HashedId, Numeric
 from ranker.config.forest import Forest
 from ranker.config.objectives import Objective
 from ranker.config.pipeline import PipelineConfig
@@ -38,6 +38,10 @@ CONFIG = PipelineConfig(
     features=replace(
         FEATURES,
         numeric=("age_hours", Numeric("impressions", column=SEEN)),
+        ids=(
+            HashedId("viewer", buckets=20, dimension=2, column="viewer_id"),
+            HashedId("author", buckets=20, dimension=2),
+        ),
         exposure=(Exposure("position", default=1.0),),
     ),
     schema="schema.pbtxt",
@@ -87,6 +91,7 @@ def rows_of(rows: int, seed: int, day: date = EVAL_DAY) -> pa.Table:
         "click": pa.array(click.astype(np.int8)),
         "like": pa.array(like, mask=rng.random(rows) < 0.1),
         "position": pa.array(np.arange(rows) % 3 + 1),
+        "author": pa.array([None if i % 7 == 0 else f"a{i % 5}" for i in range(rows)], pa.string()),
     }
     for name, values in outcomes.items():
         table = table.drop_columns([name]) if name in table.schema.names else table

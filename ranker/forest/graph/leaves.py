@@ -101,7 +101,8 @@ class ForestLeaves(tf.Module):
     """Finds the leaf of every row in every tree.
 
     Args:
-        forest: the forest; incomplete trees are completed with splits that send every row left.
+        forest: the forest; incomplete trees are completed with splits that send every row left. Without trees, there
+            are no leaves.
         xla: prefer ops that are fast inside a function compiled with `jit_compile`, and slow elsewhere; the leaves
             are the same.
 
@@ -113,12 +114,14 @@ class ForestLeaves(tf.Module):
     def __init__(self, forest: Forest, xla: bool = False) -> None:
         super().__init__(name="forest_leaves")
         self.forest = forest
-        tables = bit_tables(forest)
         self.first_leaf = forest.first_leaf
-        self._conditions = ForestConditions(tables, xla)
-        self._unpack = _unpacked if xla else transposed_bits
         self._features = len(forest.feature_names)
         self._trees = forest.trees
+        if not forest.trees:
+            return
+        tables = bit_tables(forest)
+        self._conditions = ForestConditions(tables, xla)
+        self._unpack = _unpacked if xla else transposed_bits
         self._depth = len(tables.node_condition).bit_length()
         self._node_condition = _constant(tables.node_condition, "node_condition")
         self._leaf = _constant(tables.leaf, "leaf")
@@ -126,7 +129,7 @@ class ForestLeaves(tf.Module):
     @property
     def local_leaf_dtype(self) -> tf.DType:
         """The smallest unsigned type for a leaf's number within its tree."""
-        return tf.uint8 if np.diff(self.first_leaf).max() <= 1 << _BYTE else tf.uint16
+        return tf.uint8 if np.diff(self.first_leaf).max(initial=0) <= 1 << _BYTE else tf.uint16
 
     def __call__(self, features: tf.Tensor) -> tf.Tensor:
         """Leaf numbers, equal to XGBoost's `pred_leaf` after renumbering.
@@ -139,6 +142,8 @@ class ForestLeaves(tf.Module):
         """
         features = tf.ensure_shape(features, [None, self._features])
         rows = tf.shape(features)[0]
+        if not self._trees:
+            return tf.zeros(tf.stack([rows, 0]), tf.int32)
         path = self._paths(self._conditions.turns(features, self._node_condition))
         return tf.gather(_read(self._leaf), path + tf.range(0, self._trees << self._depth, 1 << self._depth))[:rows]
 

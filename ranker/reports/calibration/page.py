@@ -67,7 +67,7 @@ def report_page(inputs: ReportInputs) -> str:
 def _training(inputs: ReportInputs) -> list[Drawing]:
     history = inputs.tower_history
     return [
-        *([forest_curve(inputs.forest_curve)] if inputs.forest_curve else []),
+        *([forest_curve(inputs.forest_curve)] if inputs.forest_curve and inputs.forest_curve.train else []),
         tower_loss(history),
         tower_objectives(history, inputs.base_rates, inputs.towers),
         learning_rate(history),

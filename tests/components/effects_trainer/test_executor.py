@@ -18,10 +18,10 @@ from components.effects_trainer.component import EffectsTrainer
 from components.effects_trainer.executor import Executor
 from ranker.config.effects import EffectLevel, Effects
 from ranker.config.pipeline import PipelineConfig
-from ranker.effects.fingerprints import fingerprints_of
 from ranker.effects.settings import effect_settings
 from ranker.effects.state import EffectState
 from ranker.export.saved_model import export_saved_model
+from ranker.features.fingerprints import fingerprints_of
 from ranker.registry.effects_plan import EffectsPlan, plan_effects
 from ranker.registry.layout import EFFECT_STATE, MANIFEST, STATE, TRANSFORM_GRAPH
 from ranker.registry.manifest import FittedEffects, Manifest

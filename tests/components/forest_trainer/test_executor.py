@@ -138,6 +138,18 @@ def test_a_warm_start_reuses_the_forest_and_refreshes_its_leaf_values(tmp_path: 
     assert curves[0] == curves[1]
 
 
+def test_without_trees_nothing_grows_and_a_warm_start_refreshes_nothing(tmp_path: Path) -> None:
+    examples = examples_artifact(tmp_path / "examples", {"train": {"a": tensors_of(20, seed=1)}})
+    trainer = component(examples, config=ForestConfig(trees=0))
+    grown = run(trainer, examples, tmp_path / "grown")
+    start = warm_start(tmp_path / "start", tmp_path / "grown")
+    again = run(trainer, examples, tmp_path / "forest", start)
+    for artifact in (grown, again):
+        assert artifact.get_int_custom_property("trees") == artifact.get_int_custom_property("leaves") == 0
+        assert Forest.load(artifact.uri).feature_names == tuple(FEATURES)
+    assert Forest.load(again.uri).fingerprint == Forest.load(grown.uri).fingerprint
+
+
 def test_a_forest_with_other_features_is_refused(tmp_path: Path) -> None:
     examples = examples_artifact(tmp_path / "examples", {"train": {"a": tensors_of(1500, seed=1)}})
     run(component(examples), examples, tmp_path / "grown")

@@ -15,6 +15,7 @@ from ranker.config.columns import (
     EmbeddingHistory,
     Exposure,
     Features,
+    HashedId,
     History,
     MultiValued,
 )
@@ -41,6 +42,7 @@ VALID: dict[type[Any], dict[str, Any]] = {
     DenseEmbedding: {"name": "text", "size": 2},
     History: {"name": "authors", "of": "author_id", "actions": ("click",)},
     EmbeddingHistory: {"name": "contents", "of": "text", "actions": ("click",), "size": 2},
+    HashedId: {"name": "viewer_id"},
     EffectLevel: {"column": "viewer_id"},
     Effects: {"levels": (EffectLevel("viewer_id"),)},
     Guardrail: {"objective": "click", "min_change": -0.01},

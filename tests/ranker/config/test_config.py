@@ -6,7 +6,16 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline_config import CONFIGS
-from ranker.config.columns import Categorical, DenseEmbedding, Exposure, Features, Keys, MultiValued, Numeric
+from ranker.config.columns import (
+    Categorical,
+    DenseEmbedding,
+    Exposure,
+    Features,
+    HashedId,
+    Keys,
+    MultiValued,
+    Numeric,
+)
 from ranker.config.documents import from_json, to_json
 from ranker.config.effects import EffectLevel, Effects
 from ranker.config.examination import Examination
@@ -304,6 +313,38 @@ def test_a_label_is_nothing_else() -> None:
             config(**{"objectives": (clicked,), **changes})
     with pytest.raises(ValidationError, match=r"features.exposure: \['Pos.'\] are read as features too"):
         Features(numeric=(Numeric("place", column="Pos."),), exposure=(Exposure("position", 1.0, column="Pos."),))
+
+
+def test_without_trees_nothing_may_come_from_the_forest_and_the_towers_need_inputs() -> None:
+    alone, untaught = Towers(forest_share=0.0), Training(distillation=0.0)
+    assert config(forest=Forest(trees=0), towers=alone, training=untaught).forest.trees == 0
+    for changes in ({"training": untaught}, {"towers": alone}):
+        with pytest.raises(ValidationError, match=r"with forest.trees 0 there is no forest; set it to 0"):
+            config(forest=Forest(trees=0), **changes)
+    nothing = replace(alone, numeric_input=False, categorical_embedding_size=0)
+    features = Features(numeric=("age",), categorical=(Categorical("device"),), ids=(HashedId("viewer_id"),))
+    with pytest.raises(ValidationError, match=r"the towers need numeric, categorical or dense features"):
+        config(forest=Forest(trees=0), towers=nothing, training=untaught, features=features)
+
+
+def test_ids_may_be_keys_and_share_their_columns_with_effects() -> None:
+    ids = (HashedId("viewer_id"), HashedId("author"), HashedId("creator", column="Creator (name)"))
+    features = Features(numeric=("age",), categorical=(Categorical("device"),), ids=ids)
+    both = config(features=features, effects=Effects((EffectLevel("viewer_id"), EffectLevel("author"))))
+    assert both.example_keys == both.keys
+    assert both.id_columns == ()
+    assert features.names == ("age", "device", "viewer_id", "author", "creator")
+    assert features.forest_names == ("age", "device")
+    with pytest.raises(ValidationError, match=r"'viewer_id'.* occur more than once"):
+        config(features=features, objectives=(Objective("viewer_id", "passive"),))
+    renamed = config(features=replace(features, ids=(HashedId("viewer", column="viewer_id"),)))
+    assert renamed.example_keys == renamed.keys
+
+
+@pytest.mark.parametrize("ids", [(HashedId("device"),), (HashedId("author"), HashedId("Author"))])
+def test_ids_with_the_name_of_another_column_are_refused(ids: tuple[HashedId, ...]) -> None:
+    with pytest.raises(ValidationError, match="names must"):
+        Features(numeric=("age",), categorical=(Categorical("device"),), ids=ids)
 
 
 def test_json_is_validated_when_read() -> None:

@@ -8,8 +8,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from ranker.effects.entities import BATCH_ROWS, LevelSettings, fit_level, padded_sizes
-from ranker.effects.rows import ABSENT, UNOBSERVED, RowFile, RowShape, partitions
+from ranker.effects.rows import UNOBSERVED, RowFile, RowShape, partitions
 from ranker.effects.table import EffectTable
+from ranker.features.fingerprints import ABSENT
 from tests.ranker.effects.simulated import most_probable, row_file
 
 SETTINGS = LevelSettings(0, (0, 1, 2), (0.5, 0.2, 0.2, 0.2))

@@ -114,6 +114,20 @@ def test_the_towers_alone_without_embeddings_of_categories(tmp_path: Path) -> No
     _check_sums(_variant(tmp_path, config), rows_of(60, 9))
 
 
+def test_towers_without_a_forest(tmp_path: Path) -> None:
+    config = replace(
+        CONFIG,
+        forest=replace(CONFIG.forest, trees=0),
+        towers=replace(CONFIG.towers, forest_share=0.0),
+        training=replace(CONFIG.training, distillation=0.0),
+    )
+    model = _variant(tmp_path, config)
+    why = _check_sums(model, rows_of(60, 9))
+    assert not why["topics"].any()  # the towers know topics by their leaves alone
+    assert why["author"].any()
+    assert ranker.load(model.location).manifest.trees == 0
+
+
 def test_a_table_in_bfloat16_of_some_weighted_rows(tmp_path: Path) -> None:
     rows = Rows(weight="position", half_life_days=2.0, where=[("position", "in", [1, 3])])
     model = _variant(tmp_path, replace(CONFIG, serving=Serving(leaf_table="bfloat16"), rows=rows))

@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from ranker import keys
 from ranker.config.effects import EffectLevel, Effects
-from ranker.effects.fingerprints import fingerprints_of
 from ranker.effects.state import Basis, EffectState
 from ranker.effects.table import EffectTable
 from ranker.export.effects import replace_effects
 from ranker.export.saved_model import export_saved_model
+from ranker.features.fingerprints import fingerprints_of
 from ranker.features.vocabularies import read_vocabulary
 from ranker.registry.manifest import Manifest
 from ranker.registry.same_model import content_digest

@@ -13,7 +13,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from tensorflow_transform.tf_metadata import schema_utils
 
 from ranker import keys
-from ranker.config.columns import Categorical, DenseEmbedding, Features, Keys, MultiValued
+from ranker.config.columns import Categorical, DenseEmbedding, Features, HashedId, Keys, MultiValued
 from ranker.config.documents import to_json
 from ranker.features.preprocessing import preprocessing_fn
 from ranker.features.transform import SplitFiles, analyse_and_transform
@@ -217,6 +217,7 @@ def test_columns_without_a_single_value_are_missing_and_take_any_served_value(tm
 ODD = Features(
     categorical=(Categorical("device", vocabulary_size=4), Categorical("0", vocabulary_size=3), Categorical("city")),
     multi_valued=(MultiValued("topics", vocabulary_size=3), MultiValued("tags", vocabulary_size=5)),
+    ids=(HashedId("viewer_id", buckets=50), HashedId("author", buckets=20)),
 )
 ODD_ROWS: list[dict[str, list[Any]]] = [
     {"device": ["0=x"], "0": ["x"], "city": ["東京"], "topics": ["x", "x", "y"], "tags": []},
@@ -236,9 +237,11 @@ def test_odd_values_are_kept_apart_by_their_column(tmp_path: Path) -> None:
         "embedding": [0.0, 0.0],
         "ad_click": [0],
         "like": [0],
-        "viewer_id": ["v"],
+        "viewer_id": ["v1"],
+        "author": [],
     }
     rows = [rest | row for row in ODD_ROWS]
+    rows[1]["author"] = ["a"]
     spec = SPEC | {name: tf.io.VarLenFeature(tf.string) for name in ODD.names}
     outputs = _apply(_analysed(tmp_path, rows, ODD, spec), [*rows, rest | UNSEEN], spec)
     # The vocabularies, by descending count and then by descending bytes:
@@ -259,3 +262,6 @@ def test_odd_values_are_kept_apart_by_their_column(tmp_path: Path) -> None:
             [3, 3, 2, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0],
         ],
     )
+    ids = [[36, 20, 20, 20]] * 6
+    ids[1] = [36, 20, 12, 6]
+    np.testing.assert_array_equal(outputs[keys.HASHED_IDS], ids)

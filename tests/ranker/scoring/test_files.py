@@ -54,9 +54,9 @@ def test_scores_are_those_of_the_servers_signature(trained: Trained, tmp_path: P
         for name, column in {"age_hours": "age_hours", "impressions": SEEN}.items():
             if row[column] is not None:
                 feature[name].float_list.value.append(row[column])
-        for name in ("device", "cohort"):
-            if row[name] is not None:
-                feature[name].bytes_list.value.append(str(row[name]).encode())
+        for name, column in (("device",) * 2, ("cohort",) * 2, ("author",) * 2, ("viewer", "viewer_id")):
+            if row[column] is not None:
+                feature[name].bytes_list.value.append(str(row[column]).encode())
         feature["topics"].bytes_list.value.extend(topic.encode() for topic in row["topics"] or [])
         feature["content"].float_list.value.extend(row["content"])
         examples.append(example.SerializeToString())

@@ -51,8 +51,8 @@ def test_a_ranking_is_that_of_the_signature(trained: Trained) -> None:
         name: tf.constant(frame[column].fillna(np.nan).to_numpy(np.float32))
         for name, column in {"age_hours": "age_hours", "impressions": SEEN}.items()
     }
-    for name in ("device", "cohort"):
-        inputs[name] = tf.constant(["" if pd.isna(value) else str(value) for value in frame[name]])
+    for name, column in {**{name: name for name in ("device", "cohort", "author")}, "viewer": "viewer_id"}.items():
+        inputs[name] = tf.constant(["" if pd.isna(value) else str(value) for value in frame[column]])
     width = max(len([] if one is None else one) for one in rows["topics"].to_pylist())
     inputs["topics"] = tf.constant(
         [(one or []) + [""] * (width - len(one or [])) for one in rows["topics"].to_pylist()]
@@ -74,6 +74,17 @@ def test_a_ranking_is_that_of_the_signature(trained: Trained) -> None:
     assert ranked["item_id"].to_pylist() == rows["item_id"].take(pa.array(expected["order"].numpy())).to_pylist()
     in_order = expected["score"].numpy()[expected["order"].numpy()]
     np.testing.assert_allclose(ranked["score"].to_numpy(), in_order, atol=1e-6)
+
+
+def test_ids_are_optional_and_unknown_ones_are_missing(trained: Trained) -> None:
+    rows = trained.held_out.slice(0, 60)
+    missing = [pa.nulls(60, pa.string()) for _ in range(2)]
+    emptied = rows
+    for name, values in zip(("viewer_id", "author"), missing, strict=True):
+        emptied = emptied.set_column(emptied.schema.get_field_index(name), name, values)
+    without = trained.model.score(rows.drop_columns(["viewer_id", "author"]), keep=[])
+    np.testing.assert_array_equal(trained.model.score(emptied, keep=[])["click"], without["click"])
+    assert np.abs(trained.model.score(rows, keep=[])["click"].to_numpy() - without["click"].to_numpy()).max() > 1e-4
 
 
 def test_each_session_is_ranked_by_itself(trained: Trained) -> None:

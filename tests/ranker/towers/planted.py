@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from ranker import keys
+from ranker.config.columns import HashedId
 from ranker.config.objectives import Objective
 from ranker.towers.data import LabelCounts
 from ranker.towers.inputs import TowerInputs
@@ -20,7 +21,8 @@ OBJECTIVES = (
 )
 CALIBRATION_KEYS = 3
 CATEGORIES = (4, 3)
-KEYED_INPUTS = replace(INPUTS, calibration_keys=CALIBRATION_KEYS, categorical=CATEGORIES)
+IDS = (HashedId("viewer", buckets=5, dimension=2, dropout=0.0), HashedId("author", buckets=3, dimension=2, dropout=0.0))
+KEYED_INPUTS = replace(INPUTS, calibration_keys=CALIBRATION_KEYS, categorical=CATEGORIES, ids=IDS)
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,21 @@ class Impressions:
 
 
 def keyed(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The tensors of rows, a calibration key and two categorical features, which follow from the first leaves."""
+    """The tensors of rows, a calibration key, two categorical features and two ids, which follow from the leaves.
+
+    Each id is missing in some rows.
+    """
     leaves = tensors[keys.LEAVES].astype(np.int64)
+    ids = []
+    for i, column in enumerate(IDS):
+        rows = leaves[:, 2 * i : 2 * i + 2] % (column.buckets + 1)
+        missing = (rows == column.buckets).any(axis=1, keepdims=True)
+        ids.append(np.where(missing, column.buckets, rows))
     return {
         **tensors,
         keys.CALIBRATION_KEY: leaves[:, :1] % CALIBRATION_KEYS,
         keys.CATEGORICAL: leaves[:, : len(CATEGORIES)] % CATEGORIES,
+        keys.HASHED_IDS: np.concatenate(ids, axis=1),
     }
 
 

@@ -53,6 +53,7 @@ def write_leaf_examples(
                     keys.VIEWER_BUCKET: _integers([i % 10]),
                     keys.CALIBRATION_KEY: _integers(codes[keys.CALIBRATION_KEY][i]),
                     keys.CATEGORICAL: _integers(codes[keys.CATEGORICAL][i]),
+                    keys.HASHED_IDS: _integers(codes[keys.HASHED_IDS][i]),
                     **({} if weights is None else {keys.ROW_WEIGHT: _floats(weights[[i]])}),
                 }
                 writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
@@ -121,7 +122,7 @@ def test_rows_of_another_forest_are_refused(tmp_path: Path) -> None:
 def test_codes_stay_with_their_row_and_are_read_only_if_needed(tmp_path: Path) -> None:
     files = write_leaf_examples(tmp_path, impressions(ROWS, seed=1))
 
-    for name in (keys.CALIBRATION_KEY, keys.CATEGORICAL):
+    for name in (keys.CALIBRATION_KEY, keys.CATEGORICAL, keys.HASHED_IDS):
         assert name not in _batches(files)[0]
         for batch in _batches(files, KEYED_INPUTS):
             np.testing.assert_array_equal(batch[name], keyed(batch)[name])
@@ -136,6 +137,16 @@ def test_codes_of_another_config_are_refused(tmp_path: Path) -> None:
         _batches(files, replace(KEYED_INPUTS, calibration_keys=2))
     with pytest.raises(tf.errors.InvalidArgumentError, match="`categorical` has 3 values; a row holds a larger one"):
         _batches(files, replace(KEYED_INPUTS, categorical=(3, 3)))
+    fewer = tuple(replace(column, buckets=column.buckets - 1) for column in KEYED_INPUTS.ids)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`hashed_ids` has 5 values; a row holds a larger one"):
+        _batches(files, replace(KEYED_INPUTS, ids=fewer))
+
+
+def test_without_a_forest_no_leaves_are_read(tmp_path: Path) -> None:
+    files = write_leaf_examples(tmp_path, impressions(ROWS, seed=1))
+    batches = _batches(files, replace(INPUTS, trees=0, leaves=0))
+    assert sum(len(batch[keys.LABELS]) for batch in batches) == ROWS
+    assert keys.LEAVES not in batches[0]
 
 
 def test_counts_rows_and_positives(tmp_path: Path) -> None:

@@ -41,6 +41,17 @@ def test_a_warm_day_starts_from_the_weights_of_the_day_before() -> None:
     assert tuesday.latest.fisher == ()
 
 
+def test_towers_without_leaves_start_warm_and_incrementally() -> None:
+    inputs = replace(INPUTS, trees=0, leaves=0)
+    settings = Retraining(start="incremental", fisher_strength=1.0)
+    task = Task(DAYS[0].counts(), inputs, OBJECTIVES, TOWERS, TRAINING, settings, "forest", None)
+    cold, monday = retrain("cold", task, lambda: DAYS[0].batches(64, 4))  # type: ignore[arg-type]
+    assert [h.shape for h in monday.latest.fisher] == [w.shape for w in monday.latest.trainable]
+    for start in ("warm", "incremental"):
+        trained, _ = retrain(start, task, lambda: DAYS[1].batches(64, 4), monday)  # type: ignore[arg-type]
+        assert trained.history.loss[0] < 0.98 * cold.history.loss[0]
+
+
 def test_a_warm_day_has_a_lower_peak_rate() -> None:
     data = DAYS[0]
     peaks = []
