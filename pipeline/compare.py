@@ -142,9 +142,12 @@ def _columns(first: "Description", second: "Description") -> "LogColumns":
     Raises:
         ValueError: the models have different histories of the same name.
     """
+    from ranker.config.rows import Rows
     from ranker.feed_log.columns import columns_of
 
-    found = [columns_of(one.objectives, one.features, one.keys) for one in (first, second)]
+    found = [
+        columns_of(one.objectives, one.features, one.keys, rows=Rows(where=one.rows.where)) for one in (first, second)
+    ]
     histories = {history.name: history for one in found for history in one.histories}
     if differing := sorted({h.name for one in found for h in one.histories if histories[h.name] != h}):
         raise ValueError(f"A and B have different histories of the name {differing[0]!r}, which a log cannot have both")
