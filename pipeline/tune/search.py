@@ -94,7 +94,9 @@ class Search:
         self._continue()
 
     def _continue(self) -> None:
-        """Queues what a killed process did not finish, or the config as it is for a new search."""
+        """Queues what a killed process did not finish, or the config as it is for a new search; removes its models."""
+        for left in (*self._folder.glob("model-*"), *self._folder.glob("models-*")):
+            shutil.rmtree(left)
         for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
             self._study.tell(trial.number, state=TrialState.FAIL)
         done = self._study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.WAITING))

@@ -114,9 +114,12 @@ def test_a_process_that_was_killed_without_notice_leaves_its_trial_to_the_next(
 ) -> None:
     assert tune(tmp_path, 2) == 0
     left = study(tmp_path).ask()
+    [folder] = tmp_path.glob("tune/*")
+    (folder / "model-of-the-killed").mkdir()
     left.suggest_int("forest.depth", 3, 6)
     assert tune(tmp_path, 3) == 0
     assert trainings.configs[2].forest.depth == left.params["forest.depth"]
+    assert not (folder / "model-of-the-killed").exists()
     trials = study(tmp_path).trials
     assert [trial.state.name for trial in trials] == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE"]
 
