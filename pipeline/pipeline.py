@@ -24,6 +24,7 @@ from components.serving_model.component import ServingModel
 from components.tower_trainer.component import TowerTrainer
 from components.training_start.component import TrainingStart
 from components.transform.component import Transform
+from components.verdict.component import Verdict
 from pipeline.training_plan import parts_of, recipe
 from ranker.config.pipeline import PipelineConfig
 from ranker.features.registry import feature_kinds
@@ -45,6 +46,7 @@ def create_pipeline(
     baseline: BaselineChoice | None = None,
     publish_withdrawn: str | RuntimeParameter = "false",
     push: str | RuntimeParameter = "true",
+    verdict: bool = False,
     destination_state: str = "",
     parent_version: str = "",
     effects_plan: str = "",
@@ -65,6 +67,8 @@ def create_pipeline(
         baseline: the pushed version to compare with, if any; None chooses it at run time.
         publish_withdrawn: "true" also publishes a model that a rollback withdrew.
         push: "false" publishes nothing, blessed or not.
+        verdict: adds a last component that fails if `push` is "false" and the model is not blessed, for runners that
+            learn no more of a run than which components failed.
         destination_state: what the push depends on at the destination, for the cache key; see
             `ranker.registry.withdrawal.destination_state`.
         parent_version: the pushed version to continue from; "none" starts cold, "" decides at run time.
@@ -227,6 +231,11 @@ def create_pipeline(
         pushed_model=pusher.outputs["pushed_model"],
         config=config,
     )
+    judged: list[BaseComponent] = []
+    if verdict:
+        judged = [Verdict(evaluator.outputs["blessing"], push)]
+        # The report says why.
+        judged[0].add_upstream_node(report)
     return Pipeline(
         pipeline_name=local_name(config),
         pipeline_root=pipeline_root,
@@ -245,6 +254,7 @@ def create_pipeline(
             evaluator,
             pusher,
             report,
+            *judged,
         ],
         metadata_connection_config=metadata_connection_config,
         beam_pipeline_args=list(beam_pipeline_args),

@@ -14,7 +14,8 @@ BUILT_IN = "feed"
 _MAX_DAYS_BEFORE = 9_999
 
 _EPILOG = """\
-exit status: 0 success, 1 the cluster does not answer or refuses, 2 the command or the config is not valid
+exit status: 0 success, 1 the cluster does not answer or refuses, or a run with --no-push fails, 2 the command or the
+config is not valid, 3 the model of a run with --no-push is not blessed
 
   kubeflow_runner.py compile --image registry.example/team/feed@sha256:… --feed-log /feed_log --output feed.yaml
   kubeflow_runner.py submit --package feed.yaml --host http://localhost:8080 --day 2026-03-09
@@ -23,7 +24,7 @@ exit status: 0 success, 1 the cluster does not answer or refuses, 2 the command 
 docs/kubeflow.md lists the requirements for the cluster.
 """
 
-Command = Callable[[argparse.Namespace], None]
+Command = Callable[[argparse.Namespace], int | None]
 
 
 def make_parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
@@ -72,7 +73,8 @@ def _for_submit(parser: argparse.ArgumentParser) -> None:
         "--no-push",
         dest="push",
         action="store_false",
-        help="train and evaluate, and publish nothing, blessed or not; the report says what the gates decided",
+        help="train and evaluate, publish nothing, and wait for the end of the run: exit status 0 if the model is "
+        "blessed, else 3",
     )
     _add_connection(parser)
 

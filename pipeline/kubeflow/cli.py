@@ -14,7 +14,7 @@ from pipeline.configs import ConfigError, load_config
 from pipeline.kubeflow.arguments import make_parser
 from pipeline.kubeflow.cron import parse_cron
 from pipeline.kubeflow.image import check_image
-from pipeline.kubeflow.job import Connection, Job, KubeflowError
+from pipeline.kubeflow.job import VERDICT, Connection, Job, KubeflowError
 from pipeline.kubeflow.package import check_package, default_pipeline_root
 from pipeline.local.quiet import output_to_file
 from ranker.command_line import (
@@ -30,7 +30,7 @@ from ranker.feed_log.day import day_of, scheduled_day, time_zone
 if TYPE_CHECKING:
     from pipeline.kubeflow.client import KubeflowClient
 
-DONE, FAILED, USAGE = 0, 1, 2
+DONE, FAILED, USAGE, NOT_BLESSED = 0, 1, 2, 3
 
 # Placeholders for a schedule's timestamp. Kubeflow's own macro comes first: it is also correct for missed times that
 # run later. If the backend does not replace it in compiled pipelines, Argo, which runs them, replaces the second one.
@@ -42,14 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parses and runs the command line; returns the exit status."""
     options = make_parser({"compile": _compile, "submit": _submit, "schedule": _schedule}).parse_args(arguments)
     try:
-        options.command(options)
+        status: int | None = options.command(options)
     except (ConfigError, UsageError, OSError) as error:
         print_error(error)
         return USAGE
     except KubeflowError as error:
         print_error(error)
         return FAILED
-    return DONE
+    return DONE if status is None else status
 
 
 def _compile(options: argparse.Namespace) -> None:
@@ -63,7 +63,7 @@ def _compile(options: argparse.Namespace) -> None:
     print(f"compiled {output}")
 
 
-def _submit(options: argparse.Namespace) -> None:
+def _submit(options: argparse.Namespace) -> int:
     _check_effects(options)
     if options.score and (options.publish_withdrawn or not options.push):
         raise UsageError("--score: a run that scores publishes nothing; leave out --publish-withdrawn and --no-push")
@@ -74,6 +74,21 @@ def _submit(options: argparse.Namespace) -> None:
         run_id = client.submit(job, options.name or f"{options.config} {_named(options, day)}")
     print(f"submitted {run_id}, {_does(options, day)}: {client.page('run', run_id)}")
     print(_artifacts_of(job))
+    return DONE if options.push else _verdict(client, run_id)
+
+
+def _verdict(client: "KubeflowClient", run_id: str) -> int:
+    """Waits for the end of a run that publishes nothing; the exit status."""
+    print("waiting for the end of the run; Ctrl-C stops the waiting, not the run", flush=True)
+    end = client.wait(run_id)
+    if end.succeeded:
+        print("the model is blessed, and was not pushed")
+        return DONE
+    if end.failed_tasks == (VERDICT,):
+        print("the model is not blessed: the calibration report names the gates that failed")
+        return NOT_BLESSED
+    failed = f": {', '.join(end.failed_tasks)}" if end.failed_tasks else ""
+    raise KubeflowError(f"the run ended as {end.state}{failed}; for the reason, open {client.page('run', run_id)}")
 
 
 def _schedule(options: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import ssl
+import time
 import urllib.request
 from collections.abc import Iterator
 from http.client import HTTPException
@@ -16,10 +17,13 @@ import kfp_server_api
 import urllib3
 from kfp.client import set_volume_credentials
 
-from pipeline.kubeflow.job import Connection, Job, KubeflowError
+from pipeline.kubeflow.job import Connection, Job, KubeflowError, RunEnd
+from pipeline.kubeflow.spec import PIPELINE_TASK
 
 _ANSWER_TIMEOUT_S = 10
 _PAGE = 100
+_ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
+_ROOT_TASK = "root"
 
 
 class KubeflowClient:
@@ -65,6 +69,24 @@ class KubeflowClient:
                 service_account=job.service_account,
             )
         return result.run_id
+
+    def wait(self, run_id: str, seconds: float = 15.0) -> RunEnd:
+        """Waits until a run has ended.
+
+        Args:
+            run_id: from `submit`.
+            seconds: between two questions to the server.
+        """
+        while True:
+            with self._refusals():
+                run = self._client.get_run(run_id)
+                state = str(run.state)
+                tasks = (run.run_details.task_details or []) if run.run_details else []
+                failed = {task.display_name for task in tasks if str(task.state) == "FAILED"}
+            if state in _ENDED:
+                # A DAG that contains a task which failed has failed, too.
+                return RunEnd(state, tuple(sorted(failed - {PIPELINE_TASK, _ROOT_TASK, run.display_name})))
+            time.sleep(seconds)
 
     def schedule(self, job: Job, name: str, cron: str, description: str, catch_up: bool) -> tuple[str, list[str]]:
         """Starts a run at every time of the cron expression, one at a time; replaces any schedule with the same name.

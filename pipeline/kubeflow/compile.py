@@ -87,6 +87,7 @@ def compile_pipeline(
         push_destination=push_destination(config),
         publish_withdrawn=RuntimeParameter(PUBLISH_WITHDRAWN, str),
         push=RuntimeParameter(PUSH, str),
+        verdict=True,
         beam_pipeline_args=beam_args(config.beam_pipeline_args),
         enable_cache=cache,
     )
@@ -94,7 +95,7 @@ def compile_pipeline(
         DAY: Parameter("The day to evaluate on, YYYY-MM-DD.", day.isoformat() if day else None),
         FEED_LOG: Parameter("The folder of day folders, a path in the containers or a URI.", feed_log),
         PUBLISH_WITHDRAWN: Parameter('"true" publishes the model even if a rollback withdrew it.', "false"),
-        PUSH: Parameter('"false" publishes nothing, blessed or not.', "true"),
+        PUSH: Parameter('"false" publishes nothing; the run then fails if the model is not blessed.', "true"),
     }
     return _compiled(pipeline, kubeflow, image, pipeline_name(config), parameters, _OTHER_COMPONENTS)
 

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+VERDICT = "Verdict"
+"""The task that fails alone where the model of a run that publishes nothing is not blessed."""
+
 
 class KubeflowError(RuntimeError):
     """The API server cannot be reached or refuses; the message is one line for the user."""
@@ -36,6 +39,24 @@ class Connection:
     kube_context: str | None = None
     service_account_token: Path | None = None
     verify_ssl: bool = True
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """How a run ended.
+
+    Attributes:
+        state: the API server's word for it, such as SUCCEEDED.
+        failed_tasks: names of the components that failed, sorted.
+    """
+
+    state: str
+    failed_tasks: tuple[str, ...] = ()
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every component did its work."""
+        return self.state == "SUCCEEDED"
 
 
 @dataclass(frozen=True)

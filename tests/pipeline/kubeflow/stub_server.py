@@ -39,12 +39,14 @@ class StubServer:
     Attributes:
         requests: all requests in order, without health checks.
         schedules: existing recurring runs, with name and id.
+        runs: what is known of a run, request by request; the last answer is repeated.
         refusals: path → status and body of the answer in place of the usual one.
     """
 
     url: str = ""
     requests: list[Request] = field(default_factory=list)
     schedules: list[dict[str, str]] = field(default_factory=list)
+    runs: list[dict[str, Any]] = field(default_factory=list)
     refusals: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
 
     def sent(self, method: str, path: str) -> list[Request]:
@@ -65,6 +67,9 @@ class StubServer:
                 return 200, {**request.body, "experiment_id": "experiment-1"}
             case "POST", ["runs"]:
                 return 200, {**request.body, "run_id": "run-1"}
+            case "GET", ["runs", run_id]:
+                known = self.runs.pop(0) if self.runs[1:] else self.runs[0]
+                return 200, {"run_id": run_id, "display_name": "a run", **known}
             case "POST", ["recurringruns"]:
                 return 200, {**request.body, "recurring_run_id": "schedule-new"}
             case "GET", ["recurringruns"]:

@@ -1,6 +1,7 @@
 """submit and schedule with a stub of the API server: what is sent, and what is printed."""
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,7 +12,7 @@ import pytest
 import yaml
 
 from pipeline.kubeflow import cli
-from pipeline.kubeflow.cli import DONE, FAILED, USAGE, main
+from pipeline.kubeflow.cli import DONE, FAILED, NOT_BLESSED, USAGE, main
 from pipeline_config import FEED
 from ranker.config.effects import EffectLevel, Effects
 from ranker.feed_log.day import resolve_day
@@ -117,9 +118,40 @@ def test_a_withdrawn_model_is_published_on_request(server: StubServer, package: 
 
 
 def test_a_run_that_publishes_nothing_says_so_to_the_pusher(server: StubServer, package: Path) -> None:
-    assert submit(server, package, "--day", "2026-03-09", "--no-push") == DONE
+    server.runs = [{"state": "PENDING"}, {"state": "SUCCEEDED", "run_details": {"task_details": [_task("Pusher")]}}]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "sleep", lambda seconds: None)
+        assert submit(server, package, "--day", "2026-03-09", "--no-push") == DONE
     sent = the_only(server.sent("POST", "/runs")).body["runtime_config"]["parameters"]
     assert sent == {"day": "2026-03-09", "push": "false"}
+    assert len(server.sent("GET", "/runs/run-1")) == 2
+
+
+@pytest.mark.parametrize(
+    ("failed", "status", "said"),
+    [
+        (["Verdict"], NOT_BLESSED, "the model is not blessed"),
+        (["Transform"], FAILED, "the run ended as FAILED: Transform; for the reason, open "),
+        ([], FAILED, "the run ended as FAILED; for the reason, open "),
+    ],
+)
+def test_the_exit_status_of_a_run_that_publishes_nothing_is_its_verdict(
+    failed: list[str],
+    status: int,
+    said: str,
+    server: StubServer,
+    package: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tasks = [_task("FeedLogGen"), _task("feed-ranker", "FAILED"), *(_task(name, "FAILED") for name in failed)]
+    server.runs = [{"state": "FAILED", "run_details": {"task_details": tasks}}]
+    assert submit(server, package, "--day", "2026-03-09", "--no-push") == status
+    printed = capsys.readouterr()
+    assert said in printed.out + printed.err
+
+
+def _task(name: str, state: str = "SUCCEEDED") -> dict[str, str]:
+    return {"display_name": name, "state": state}
 
 
 @pytest.mark.parametrize("command", ["submit", "schedule"])

@@ -60,7 +60,9 @@ def executors(package: Path) -> pb.PipelineDeploymentConfig:
 
 @pytest.fixture(scope="module")
 def components() -> list[str]:
-    pipeline = create_pipeline(FEED, feed_log="", day=date(2026, 3, 9), pipeline_root="", push_destination="/models")
+    pipeline = create_pipeline(
+        FEED, feed_log="", day=date(2026, 3, 9), pipeline_root="", push_destination="/models", verdict=True
+    )
     return [component.id for component in pipeline.components]
 
 
