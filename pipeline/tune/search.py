@@ -4,7 +4,7 @@ import itertools
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -164,7 +164,7 @@ class Search:
             with tempfile.TemporaryDirectory(dir=self._folder, prefix="model-") as folder:
                 # The forest takes a part of the time, and its loss on the held-out viewers tells much.
                 model = self._trained(
-                    config, day, Path(folder) / "model", lambda curve: report(min(curve.validation or (math.inf,)))
+                    config, day, Path(folder) / "model", lambda curve: report(_lowest(curve.validation))
                 )
                 sums = accumulated(model, self._tables(day))
                 entropies.append(mean_entropy(sums, _judged(sums, day)))
@@ -209,6 +209,11 @@ class Search:
         """Removes the transformed rows; the journal stays."""
         for folder in self._folder.glob("rows-*"):
             shutil.rmtree(folder)
+
+
+def _lowest(losses: Iterable[float]) -> float:
+    """The lowest of the defined losses; infinity without any."""
+    return min((loss for loss in losses if not math.isnan(loss)), default=math.inf)
 
 
 def _judged(sums: "Accumulator", day: date) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ranker.documents import read_json, write_json
+from ranker.documents import Number, read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,15 @@ class TrainingCurve:
 
     Attributes:
         train: one value per round, over the rows that trees were grown on.
-        validation: the same over the held-out viewers; empty where none were held out.
+        validation: the same over the held-out viewers; empty where none were held out, NaN where no label of theirs was
+            observed.
         kept_rounds: rounds of which the forest kept a tree.
         output_rounds: rounds that it kept of each objective's trees, or of the superset objective's.
         limited: objectives with too few positives among the held-out viewers for early stopping.
     """
 
-    train: tuple[float, ...]
-    validation: tuple[float, ...]
+    train: tuple[Number, ...]
+    validation: tuple[Number, ...]
     kept_rounds: int
     output_rounds: dict[str, int]
     limited: dict[str, LimitedOutput] = field(default_factory=dict)

@@ -7,7 +7,8 @@ buckets are exchanged until every objective has its share of positives on both s
 at once, as in Sechidis et al., "On the stratification of multi-label data", 2011). Where chance already gave every
 objective its share, nothing is exchanged.
 
-The choice depends on the number of rows and positives per bucket alone: not on the order of rows, files or workers.
+The choice depends on the number of rows, positives and observed labels per bucket alone: not on the order of rows,
+files or workers.
 """
 
 import numpy as np
@@ -33,17 +34,29 @@ def bucket_counts(buckets: NDArray[np.int64], labels: NDArray[np.float32]) -> Co
     return np.stack([np.bincount(buckets, minlength=VIEWER_BUCKETS), *positive])
 
 
-def held_out_buckets(counts: Counts, fraction: float) -> Buckets:
+def observed_counts(buckets: NDArray[np.int64], labels: NDArray[np.float32]) -> Counts:
+    """Rows of which each label is observed by viewer bucket; [labels, VIEWER_BUCKETS].
+
+    Args:
+        buckets: viewer bucket of each row, [rows].
+        labels: [rows, labels]; NaN where not observed.
+    """
+    return np.stack([np.bincount(buckets[~np.isnan(column)], minlength=VIEWER_BUCKETS) for column in labels.T])
+
+
+def held_out_buckets(counts: Counts, fraction: float, observed: Counts | None = None) -> Buckets:
     """The buckets of the held-out viewers, bool [VIEWER_BUCKETS].
 
     Args:
         counts: rows and positives by bucket, from `bucket_counts`; of all workers together.
         fraction: share of the buckets to hold out.
+        observed: rows with each label by bucket, from `observed_counts`; of all workers together. None where every
+            label of every row is observed.
     """
     held = np.arange(VIEWER_BUCKETS) < fraction * VIEWER_BUCKETS
     if not 0 < held.sum() < VIEWER_BUCKETS:
         return held
-    counts = _of_rarer_class(counts).astype(np.float64)
+    counts = _of_rarer_class(counts, observed).astype(np.float64)
     misfit = _misfit(counts[:, held].sum(axis=1), counts.sum(axis=1), fraction)
     while (misfit[1:] >= 1.0).any():
         inside, outside = np.flatnonzero(held), np.flatnonzero(~held)
@@ -60,10 +73,12 @@ def held_out_buckets(counts: Counts, fraction: float) -> Buckets:
     return held
 
 
-def _of_rarer_class(counts: Counts) -> Counts:
-    """The same with the negatives in place of the positives of labels that are mostly positive."""
-    mostly = 2 * counts[1:].sum(axis=1) > counts[0].sum()
-    return np.concatenate([counts[:1], np.where(mostly[:, None], counts[:1] - counts[1:], counts[1:])])
+def _of_rarer_class(counts: Counts, observed: Counts | None) -> Counts:
+    """The same with the negatives in place of the positives of labels that are mostly positive, where observed."""
+    positives = counts[1:]
+    with_label = np.broadcast_to(counts[:1], positives.shape) if observed is None else observed
+    mostly = 2 * positives.sum(axis=1) > with_label.sum(axis=1)
+    return np.concatenate([counts[:1], np.where(mostly[:, None], with_label - positives, positives)])
 
 
 def _misfit(held: NDArray[np.float64], everything: NDArray[np.float64], fraction: float) -> NDArray[np.float64]:

@@ -43,7 +43,7 @@ def weights_of(matrix: xgb.DMatrix, labels: NDArray[np.float32]) -> NDArray[np.f
 
 
 def log_losses(predicted: NDArray[np.floating], matrix: xgb.DMatrix) -> NDArray[np.float64]:
-    """The mean log loss of each output over the rows of all workers with its label, [outputs].
+    """The mean log loss of each output over the rows of all workers with its label, [outputs]; NaN without such a row.
 
     Args:
         predicted: probabilities [rows, outputs].
@@ -54,14 +54,19 @@ def log_losses(predicted: NDArray[np.floating], matrix: xgb.DMatrix) -> NDArray[
     weights = weights_of(matrix, labels)
     losses = -np.where(labels > 0, np.log(p), np.log1p(-p)) * weights
     sums = total(np.append(losses.sum(axis=0), weights.sum(axis=0, dtype=np.float64))).reshape(2, -1)
-    means: NDArray[np.float64] = sums[0] / sums[1]
+    means: NDArray[np.float64] = np.divide(sums[0], sums[1], out=np.full_like(sums[0], np.nan), where=sums[1] > 0)
     return means
 
 
 def mean_log_loss(predicted: NDArray[np.float32], matrix: xgb.DMatrix) -> list[tuple[str, float]]:
-    """A custom XGBoost metric of the name of its own `logloss`, over the labels that were observed."""
+    """A custom XGBoost metric of the name of its own `logloss`: the mean over the outputs with an observed label.
+
+    NaN where no output has one.
+    """
     margins = predicted.astype(np.float64)
-    return [("logloss", float(log_losses(1.0 / (1.0 + np.exp(-margins)), matrix).mean()))]
+    losses = log_losses(1.0 / (1.0 + np.exp(-margins)), matrix)
+    defined = losses[~np.isnan(losses)]
+    return [("logloss", float(defined.mean()) if len(defined) else float("nan"))]
 
 
 Metric = Callable[[NDArray[np.float32], xgb.DMatrix], list[tuple[str, float]]]

@@ -10,7 +10,7 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from ranker.forest.holdout import Buckets, bucket_counts
+from ranker.forest.holdout import Buckets, bucket_counts, observed_counts
 from ranker.forest.masked import NOT_OBSERVED
 from ranker.keys import VIEWER_BUCKETS
 
@@ -36,7 +36,7 @@ class Spool:
         self.counts = np.zeros((1 + labels, VIEWER_BUCKETS), np.int64)
         """Rows and positives by viewer bucket, as `bucket_counts` returns them."""
         self.observed = np.zeros((labels, VIEWER_BUCKETS), np.int64)
-        """Rows of which a label is observed, by viewer bucket."""
+        """Rows of which a label is observed, by viewer bucket, as `observed_counts` returns them."""
         self.weight = 0.0
         """The sum of the weights."""
         self.weights_differ = False
@@ -68,8 +68,7 @@ class Spool:
         self.counts += bucket_counts(buckets, labels)
         self.weights_differ = self.weights_differ or bool((weights != 1.0).any())
         self.weight += float(weights.sum(dtype=np.float64))
-        for observed, column in zip(self.observed, labels.T, strict=True):
-            observed += np.bincount(buckets[~np.isnan(column)], minlength=VIEWER_BUCKETS)
+        self.observed += observed_counts(buckets, labels)
 
     def batches(self, batch_rows: int, chosen: Buckets) -> Iterator[Batch]:
         """The rows of some viewer buckets, in the order in which they were appended, `batch_rows` rows at a time."""

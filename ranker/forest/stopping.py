@@ -86,11 +86,16 @@ class StopEach(xgb.callback.TrainingCallback):
 def best_rounds(
     evals_log: xgb.callback.TrainingCallback.EvalsLog, evaluated: str, most: Sequence[int | None]
 ) -> list[int]:
-    """For each output, the number of rounds with the lowest loss, among the first `most` if that is not None."""
+    """For each output, the number of rounds with the lowest loss, among the first `most` if that is not None.
+
+    An output without an observed label among the held-out viewers has no loss, and keeps all of these rounds.
+    """
     losses = [values for name, values in evals_log[evaluated].items() if name.startswith(_PREFIX)]
-    return [
-        int(np.argmin(np.asarray(values[:limit], np.float64))) + 1 for values, limit in zip(losses, most, strict=True)
-    ]
+    return [_best_round(np.asarray(values[:limit], np.float64)) for values, limit in zip(losses, most, strict=True)]
+
+
+def _best_round(losses: NDArray[np.float64]) -> int:
+    return len(losses) if np.isnan(losses).all() else int(np.nanargmin(losses)) + 1
 
 
 def keep_rounds(booster: xgb.Booster, rounds: Sequence[int]) -> xgb.Booster:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ranker.config.forest import Forest as ForestConfig
 from ranker.forest.curve import LimitedOutput, TrainingCurve
-from ranker.forest.holdout import bucket_counts, held_out_buckets
+from ranker.forest.holdout import bucket_counts, held_out_buckets, observed_counts
 from ranker.forest.masked import masked_logistic, mean_log_loss, together
 from ranker.forest.model import Forest
 from ranker.forest.refit import any_engagement, refitted
@@ -80,7 +80,9 @@ def train_forest(
             for features, labels, buckets, weights in _checked(batches, feature_names, objective_names):
                 spool.append(features, _targets(labels, config), buckets, weights)
         spool.scale = _weight_scale(spool)
-        held_out = held_out_buckets(_of_all_workers(spool.counts), config.validation_fraction)
+        held_out = held_out_buckets(
+            _of_all_workers(spool.counts), config.validation_fraction, _of_all_workers(spool.observed)
+        )
         train, validation = SpooledRows(spool, ~held_out), SpooledRows(spool, held_out)
         _check_learnable(train, validation, config, outputs)
         booster, curve = _boost(train, validation, config, outputs, rounds, folder)
@@ -94,11 +96,13 @@ def are_held_out(buckets: NDArray[np.int64], labels: NDArray[np.float32], config
 
     Args:
         buckets: viewer bucket of each row, [rows].
-        labels: 0 or 1, [rows, objectives].
+        labels: 0 or 1, NaN where not observed, [rows, objectives].
         config: the forest's settings.
     """
-    counts = bucket_counts(buckets, _targets(labels, config))
-    held_out: NDArray[np.bool_] = held_out_buckets(counts, config.validation_fraction)[buckets]
+    targets = _targets(labels, config)
+    held_out: NDArray[np.bool_] = held_out_buckets(
+        bucket_counts(buckets, targets), config.validation_fraction, observed_counts(buckets, targets)
+    )[buckets]
     return held_out
 
 

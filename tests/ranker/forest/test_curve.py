@@ -1,6 +1,7 @@
 """The forest's training curve survives its file."""
 
 import json
+import math
 
 import pytest
 
@@ -14,6 +15,13 @@ def test_it_is_equal_after_a_round_trip_through_its_file() -> None:
     assert TrainingCurve.from_json(CURVE.to_json()) == CURVE
     unvalidated = TrainingCurve((0.5,), (), 1, {"any engagement": 1})
     assert TrainingCurve.from_json(unvalidated.to_json()) == unvalidated
+
+
+def test_a_loss_that_is_not_defined_survives_the_file() -> None:
+    curve = TrainingCurve((0.5,), (math.nan,), 1, {"click": 1})
+    found = TrainingCurve.from_json(curve.to_json())
+    assert found.train == (0.5,)
+    assert math.isnan(found.validation[0])
 
 
 def test_the_file_says_which_rounds_were_kept() -> None:

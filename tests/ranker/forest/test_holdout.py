@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ranker.forest.holdout import bucket_counts, held_out_buckets
+from ranker.forest.holdout import bucket_counts, held_out_buckets, observed_counts
 from ranker.keys import VIEWER_BUCKETS
 
 FIRST = np.arange(VIEWER_BUCKETS) < 100
@@ -80,6 +80,19 @@ def test_scarce_negatives_are_shared_out_as_well() -> None:
     buckets, labels = rows(6, 20)
     held = held_out_buckets(bucket_counts(buckets, np.float32(1.0) - labels), 0.1)
     assert 1 < labels[held[buckets]].sum() < 4
+
+
+@pytest.mark.parametrize("share", [0.1, 0.8])
+def test_a_label_that_was_not_observed_is_no_negative(share: float) -> None:
+    """Of a label that is mostly positive, the few negatives are shared out, not the gaps."""
+    found = set()
+    for seed in range(10):
+        buckets, negative = rows(seed, 20)
+        gone = (np.random.default_rng(seed).random((ROWS, 1)) > share) & (negative == 0)
+        labels = np.where(gone, np.nan, 1.0 - negative).astype(np.float32)
+        held = held_out_buckets(bucket_counts(buckets, labels), 0.1, observed_counts(buckets, labels))
+        found.add(int(negative[held[buckets]].sum()))
+    assert found == {2}
 
 
 def test_nothing_is_exchanged_without_rows_positives_or_held_out_viewers() -> None:

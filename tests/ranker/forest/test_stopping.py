@@ -1,9 +1,13 @@
 """Each output stops by itself, and soon where the held-out viewers cannot tell when."""
 
+import math
+
 import numpy as np
+import pytest
 import xgboost as xgb
 
-from ranker.forest.stopping import MIN_HELD_OUT_POSITIVES, StopEach, best_rounds, most_rounds
+from ranker.forest.masked import NOT_OBSERVED, mean_log_loss
+from ranker.forest.stopping import MIN_HELD_OUT_POSITIVES, StopEach, best_rounds, losses_of, most_rounds
 
 FALLING = np.linspace(0.7, 0.1, 60).tolist()
 TURNING = [*np.linspace(0.7, 0.5, 30).tolist(), *np.linspace(0.51, 0.6, 30).tolist()]
@@ -18,6 +22,24 @@ def test_the_best_round_is_looked_for_among_the_allowed_ones() -> None:
     assert best_rounds(log, "validation", [None, None]) == [60, 30]
     assert best_rounds(log, "validation", [20, None]) == [20, 30]
     assert best_rounds(log, "validation", [20, 40]) == [20, 30]
+
+
+def test_an_output_without_held_out_labels_keeps_all_rounds_that_it_may() -> None:
+    log = log_of(60, [float("nan")] * 60, TURNING)
+    assert best_rounds(log, "validation", [20, None]) == [20, 30]
+    assert best_rounds(log, "validation", [None, None]) == [60, 30]
+
+
+def test_an_output_without_observed_labels_has_no_loss_and_counts_in_no_mean() -> None:
+    labels = np.array([[1, NOT_OBSERVED], [0, NOT_OBSERVED]], np.float32)
+    margins = np.array([[0.0, 3.0], [0.0, -3.0]], np.float32)
+    matrix = xgb.DMatrix(np.zeros((2, 1), np.float32), labels)
+    (_, observed), (_, unobserved) = losses_of(matrix, margins=True)(margins, matrix)
+    assert observed == pytest.approx(math.log(2.0))
+    assert math.isnan(unobserved)
+    assert mean_log_loss(margins, matrix)[0][1] == pytest.approx(math.log(2.0))
+    nothing = xgb.DMatrix(np.zeros((2, 1), np.float32), np.full((2, 2), NOT_OBSERVED, np.float32))
+    assert math.isnan(mean_log_loss(margins, nothing)[0][1])
 
 
 def test_an_output_at_its_limit_does_not_keep_the_others_growing() -> None:
