@@ -85,7 +85,8 @@ class Manifest:
         trained_days: YYYY-MM-DD, oldest first: every day that this training or one that it continued from trained on;
             empty if unknown.
         rows: impressions trained on.
-        base_rates: share of positives among them, by objective; empty if unknown.
+        base_rates: share of positives among them, by objective; one without an observed label is missing.
+            Empty if unknown.
         input_names: column → input name in `score_features` and `rank`.
         config: the config parts that shaped the model, each as JSON values.
         training: what the training fingerprint is computed from.

@@ -5,9 +5,8 @@ of parsed rows. Moving single rows through a shuffle buffer would make the input
 matters, as a training step takes only 50 microseconds per row on one core.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -53,10 +52,26 @@ class LabelCounts:
     def rates_in_loss(self) -> np.ndarray:
         """[objectives], the rates of positives that the loss sees.
 
-        They are clipped half an impression away from 0 and 1, so that the log-odds are finite.
+        They are clipped half an impression away from 0 and 1, or a quarter of those with the label where these are
+        fewer than two, so that the log-odds are finite. Without such an impression, the rate is 0.5.
         """
-        total = self.rows if self.weights is None else self.weights
-        return np.clip(self.positives, 0.5, total - 0.5) / total
+        total = np.full(len(self.positives), self.rows) if self.weights is None else self.weights
+        least = np.minimum(0.5, total / 4.0)
+        clipped = np.clip(self.positives, least, total - least)
+        return np.divide(clipped, total, out=np.full(len(total), 0.5), where=self.has_labels)
+
+    @property
+    def has_labels(self) -> np.ndarray:
+        """[objectives], whether any impression in the loss has the label, with a weight above 0."""
+        return np.full(len(self.positives), True) if self.weights is None else self.weights > 0
+
+    @property
+    def scale(self) -> np.ndarray:
+        """[objectives], factors that give the rows a mean loss weight of 1; 1 for an objective without labels."""
+        ones = np.ones(len(self.positives))
+        if self.weights is None:
+            return ones
+        return np.divide(self.rows, self.weights * self.row_weight, out=ones, where=self.has_labels)
 
     @property
     def base_rates(self) -> np.ndarray:
@@ -66,18 +81,20 @@ class LabelCounts:
         return np.minimum(1.0 / (1.0 + np.exp(-log_odds)) / self.mean_examination, _MOST)
 
 
-def count_labels(files: Sequence[str], objectives: Sequence[str], sampler: Sampler | None = None) -> LabelCounts:
+def count_labels(files: Sequence[str], objectives: Sequence[str], may_lack: bool = False) -> LabelCounts:
     """Counts rows and positives in one pass that parses only the labels.
 
+    Args:
+        files: leaf examples.
+        objectives: names, in the order of the labels.
+        may_lack: whether objectives may be without labels, as in the days of a warm start where a label is known only
+            days later. One objective needs some.
+
     Raises:
-        ValueError: the files hold no row, or another number of labels per row; sampling keeps no impression for an
-            objective.
+        ValueError: the files hold no row, or another number of labels per row; an objective lacks labels.
     """
-    spec = {keys.LABELS: tf.io.FixedLenFeature([len(objectives)], tf.float32), keys.ROW_WEIGHT: WEIGHT_SPEC}
-    if sampler is not None:
-        return _count_sampled(files, spec, objectives, sampler)
     rows, positives, weights, of_rows, plain = 0, np.zeros(len(objectives)), np.zeros(len(objectives)), 0.0, True
-    for batch in parsed_batches(files, spec, _COUNT_BATCH):
+    for batch in parsed_batches(files, _label_spec(objectives), _COUNT_BATCH):
         labels, weight = batch[keys.LABELS], batch[keys.ROW_WEIGHT].astype(np.float64)
         observed = ~np.isnan(labels)
         rows += len(labels)
@@ -88,7 +105,8 @@ def count_labels(files: Sequence[str], objectives: Sequence[str], sampler: Sampl
     _check_rows(rows, files)
     if plain:
         return LabelCounts(rows, positives)
-    if unseen := [name for name, total in zip(objectives, weights, strict=True) if total == 0]:
+    unseen = [name for name, total in zip(objectives, weights, strict=True) if total == 0]
+    if unseen and not (may_lack and weights.any()):
         raise ValueError(f"leaf examples: no label of the objectives {unseen} is observed with a weight above 0")
     # An impression weighs 1 on average, so that counts remain comparable with those of other logs.
     mean = of_rows / rows
@@ -99,23 +117,44 @@ def weighing_of(counts: LabelCounts) -> Weighing | None:
     """What gives the rows that were counted a mean weight of 1 in each objective's loss; None where they have it."""
     if counts.weights is None:
         return None
-    return Weighing(tuple((counts.rows / (counts.weights * counts.row_weight)).tolist()))
+    return Weighing(tuple(counts.scale.tolist()))
 
 
-def _count_sampled(
-    files: Sequence[str], spec: Mapping[str, Any], objectives: Sequence[str], sampler: Sampler
+def count_sampled(
+    files: Sequence[str], objectives: Sequence[str], sampler: Sampler, everything: LabelCounts
 ) -> LabelCounts:
+    """Counts the rows and positives that the sampler keeps.
+
+    Args:
+        files: leaf examples.
+        objectives: names, in the order of the labels.
+        sampler: with weights not yet scaled.
+        everything: from `count_labels`, of all rows. The weights are in the same unit.
+
+    Raises:
+        ValueError: sampling keeps no impression for an objective that has labels.
+    """
     weigh = Weighing.unscaled(len(objectives))
-    blocks = _records(files).batch(_PARSE_BATCH).map(lambda batch: weigh(tf.io.parse_example(batch, spec)))
+    blocks = (
+        _records(files)
+        .batch(_PARSE_BATCH)
+        .map(lambda batch: weigh(tf.io.parse_example(batch, _label_spec(objectives))))
+    )
     rows, positives, weights = 0, np.zeros(len(objectives)), np.zeros(len(objectives))
     for batch in _sampled(blocks, sampler).as_numpy_iterator():
         rows += len(batch[keys.LABELS])
         positives += (batch[keys.LABELS] * batch[keys.LOSS_WEIGHTS]).sum(axis=0)
         weights += batch[keys.LOSS_WEIGHTS].sum(axis=0)
     _check_rows(rows, files)
-    if empty := [name for name, weight in zip(objectives, weights, strict=True) if weight == 0]:
+    kept = zip(objectives, weights, everything.has_labels, strict=True)
+    if empty := [name for name, weight, has_labels in kept if has_labels and weight == 0]:
         raise ValueError(f"training.sampling: keeps no impression for the objectives {empty}")
-    return LabelCounts(rows, positives, weights, sampler.log_odds)
+    mean = everything.row_weight
+    return LabelCounts(rows, positives / mean, weights / mean, sampler.log_odds, row_weight=mean)
+
+
+def _label_spec(objectives: Sequence[str]) -> dict[str, tf.io.FixedLenFeature]:
+    return {keys.LABELS: tf.io.FixedLenFeature([len(objectives)], tf.float32), keys.ROW_WEIGHT: WEIGHT_SPEC}
 
 
 def _check_rows(rows: int, files: Sequence[str]) -> None:

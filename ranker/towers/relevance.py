@@ -35,7 +35,8 @@ def relevance_shift(
     """What turns a forest's log-odds into those of relevance, and the mean examination.
 
     The forest does not know exposure, so its predictions contain the average examination. A constant per objective is
-    added to its log-odds, so that examination × relevance sums up to the outcomes.
+    added to its log-odds, so that examination × relevance sums up to the outcomes. Where no outcome is known, it sums
+    up to the forest's predictions.
 
     Args:
         batches: with leaves, labels and `keys.LOG_EXAMINATION`; at most a million rows are read.
@@ -58,6 +59,9 @@ def relevance_shift(
     log_odds, examination, labels, weight = (
         np.concatenate(column).astype(np.float64) for column in zip(*parts, strict=True)
     )
+    unknown = weight.sum(axis=0) == 0
+    labels = np.where(unknown, 1.0 / (1.0 + np.exp(-log_odds)), labels)
+    weight = np.where(unknown, 1.0, weight)
     positives = np.clip((weight * labels).sum(axis=0), 0.5, None)
     shift = np.zeros(labels.shape[1])
     for _ in range(_STEPS):

@@ -72,14 +72,9 @@ class Sampler:
         added = {keys.LOSS_WEIGHTS: weights * tf.constant(self.scale), keys.LOGIT_OFFSET: offset}
         return {name: tf.boolean_mask(tensor, kept) for name, tensor in {**rows, **added}.items()}
 
-    def scaled(self, rows: int, weights: np.ndarray) -> "Sampler":
-        """The same sampler with a mean weight of 1.
-
-        Args:
-            rows: number of kept rows.
-            weights: [objectives], the sum of their weights.
-        """
-        return replace(self, scale=tuple(float(factor) for factor in rows / weights))
+    def scaled(self, scale: np.ndarray) -> "Sampler":
+        """The same sampler with other factors of the weights, [objectives]."""
+        return replace(self, scale=tuple(float(factor) for factor in scale))
 
 
 def make_sampler(sampling: Sampling, objectives: Sequence[str], seed: int) -> Sampler | None:

@@ -129,7 +129,7 @@ class _Loop:
         self._batch_size = length.batch_size
         self._epochs = length.epochs
         self._rate = rate
-        p = counts.rates_in_loss
+        p = counts.rates_in_loss[counts.has_labels]
         base_rate_loss = float(-np.sum(p * np.log(p) + (1 - p) * np.log1p(-p)))
         self._watch = ExplosionWatch(base_rate_loss)
         self._progress = ProgressReporter("training the towers", counts.rows * length.epochs)

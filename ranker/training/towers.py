@@ -32,7 +32,14 @@ from ranker.identity.training import TrainingIdentity
 from ranker.registry.layout import TOWER_STATE
 from ranker.registry.manifest import Lineage, Manifest
 from ranker.registry.plan import StartPlan
-from ranker.towers.data import count_labels, random_impressions, training_batches, weighing_of
+from ranker.towers.data import (
+    LabelCounts,
+    count_labels,
+    count_sampled,
+    random_impressions,
+    training_batches,
+    weighing_of,
+)
 from ranker.towers.examination import ExaminationModel, fit_examination
 from ranker.towers.history import TrainingHistory
 from ranker.towers.inputs import tower_inputs
@@ -147,9 +154,10 @@ def fit_and_export(
     if settings.examination:
         examination = _examination(files, features, len(names), settings.examination, plan, state)
     sampler = make_sampler(training.sampling, names, training.seed)
-    plain = count_labels(files, names)
+    # The few days of a warm start may lack a label that is known only later; its objective does not learn from them.
+    plain = count_labels(files, names, may_lack=not plan.is_cold)
     weighing = weighing_of(plain)
-    counts = plain if sampler is None else count_labels(files, names, sampler)
+    counts = plain if sampler is None else count_sampled(files, names, sampler, plain)
     length = training.length(counts.rows, continued=not plan.is_cold)
     everything = partial(
         training_batches,
@@ -164,8 +172,8 @@ def fit_and_export(
         weighing=weighing,
     )
     batches = everything
-    if sampler is not None and counts.weights is not None:
-        batches = partial(everything, sampler=sampler.scaled(counts.rows, counts.weights))
+    if sampler is not None:
+        batches = partial(everything, sampler=sampler.scaled(counts.scale))
     parent = None if plan.is_cold else TowerState.load(os.path.join(state, TOWER_STATE))
     # The trees of a superset-objective forest do not predict a single objective.
     margins = ForestMargins(forest) if len(forest.base_margin) == len(objectives) else None
@@ -198,7 +206,7 @@ def fit_and_export(
         eval_day=record.identity.day,
         trained_days=list(record.trained_days),
         rows=counts.rows,
-        base_rates=dict(zip(names, replace(counts, mean_examination=1.0).base_rates.tolist(), strict=True)),
+        base_rates=_known_rates(names, replace(counts, mean_examination=1.0)),
         input_names={**raw.input_names, **raw.exposure_names, **raw.id_names},
         config=dict(record.config),
         training=record.identity,
@@ -236,6 +244,12 @@ def fit_and_export(
         module, manifest, folder, TrainingState(data.forest, data.transform_graph, tower_state, examination)
     )
     return trained.history
+
+
+def _known_rates(objectives: Sequence[str], counts: LabelCounts) -> dict[str, float]:
+    """The base rates by objective, without objectives that have no label."""
+    rates = zip(objectives, counts.base_rates.tolist(), counts.has_labels, strict=True)
+    return {name: rate for name, rate, has_labels in rates if has_labels}
 
 
 def _examination(

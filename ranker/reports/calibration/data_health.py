@@ -59,8 +59,9 @@ def compare_features(
 
 
 def positive_rates(objectives: Sequence[str], train: Features) -> dict[str, float]:
-    """The share of positives of each objective: the mean of its 0/1 column."""
-    return {name: train[name].num_stats.mean for name in objectives if name in train}
+    """The share of positives of each objective: the mean of its 0/1 column; without those that no row has."""
+    found = {name: train[name].num_stats for name in objectives if name in train}
+    return {name: stats.mean for name, stats in found.items() if stats.common_stats.num_non_missing}
 
 
 def listed_anomalies(split: str, anomalies: anomalies_pb2.Anomalies) -> list[Anomaly]:

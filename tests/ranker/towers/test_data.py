@@ -189,10 +189,43 @@ def test_base_rates_stay_inside_zero_and_one() -> None:
     np.testing.assert_allclose(LabelCounts(100, np.array([0.0, 100.0])).base_rates, [0.005, 0.995])
 
 
+def test_an_objective_without_labels_is_refused_by_a_cold_start_and_weighs_nothing_in_a_continued_one(
+    tmp_path: Path,
+) -> None:
+    rows = impressions(ROWS, seed=1)
+    gone = np.array(NAMES) == NAMES[1]
+    files = write_leaf_examples(tmp_path, replace(rows, labels=np.where(gone, np.nan, rows.labels).astype(np.float32)))
+    with pytest.raises(ValueError, match=rf"no label of the objectives \['{NAMES[1]}'\] is observed"):
+        count_labels(files, NAMES)
+
+    counts = count_labels(files, NAMES, may_lack=True)
+    np.testing.assert_array_equal(counts.has_labels, ~gone)
+    expected = np.where(gone, 0.5, rows.labels.mean(axis=0))
+    np.testing.assert_allclose(counts.base_rates, expected, rtol=1e-6)
+    weighing = weighing_of(counts)
+    batches = list(training_batches(files, INPUTS, len(NAMES), 128, 300, 1, 1, weighing=weighing).as_numpy_iterator())
+    weights = np.concatenate([batch[keys.LOSS_WEIGHTS] for batch in batches])
+    np.testing.assert_allclose(weights.mean(axis=0), ~gone, rtol=1e-5)
+
+
+def test_files_without_any_label_are_refused(tmp_path: Path) -> None:
+    rows = impressions(ROWS, seed=1)
+    files = write_leaf_examples(tmp_path, replace(rows, labels=np.full_like(rows.labels, np.nan)))
+    with pytest.raises(ValueError, match="no label of the objectives"):
+        count_labels(files, NAMES, may_lack=True)
+
+
+def test_the_rates_of_less_than_one_impression_stay_inside_zero_and_one() -> None:
+    counts = LabelCounts(10, np.array([0.0, 0.3, 0.4]), weights=np.array([0.4, 0.4, 0.4]))
+    np.testing.assert_allclose(counts.rates_in_loss, [0.25, 0.75, 0.75])
+
+
 def test_another_number_of_labels_is_refused(tmp_path: Path) -> None:
     files = write_leaf_examples(tmp_path, impressions(10, seed=1))
 
-    with pytest.raises(ValueError, match=r"leaves-00000-of-00003 does not hold \[labels float32 \[2\]\] in every row"):
+    with pytest.raises(
+        ValueError, match=r"leaves-00000-of-00003 does not hold \[labels float32 \[2\], .*\] in every row"
+    ):
         count_labels(files, NAMES[:2])
 
 

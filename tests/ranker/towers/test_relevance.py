@@ -57,3 +57,16 @@ def test_the_forests_log_odds_are_shifted_to_relevance() -> None:
     assert mean == pytest.approx(0.6, abs=0.01)
     expected = (np.exp(log_examination) * sigmoid(margins + shift)).sum(axis=0)
     np.testing.assert_allclose(expected, labels.sum(axis=0), rtol=1e-4)
+
+
+def test_without_outcomes_the_relevance_is_that_of_the_forests_predictions() -> None:
+    log_odds, log_examination = np.array([[-1.0], [0.5], [-2.0]]), np.log([[0.3], [0.9], [0.6]])
+    batch = {
+        keys.LEAVES: tf.constant(log_odds, tf.float32),
+        keys.LOG_EXAMINATION: tf.constant(log_examination, tf.float32),
+        keys.LABELS: tf.zeros([3, 1]),
+        keys.LOSS_WEIGHTS: tf.zeros([3, 1]),
+    }
+    shift, _ = relevance_shift([batch], lambda leaves: leaves)
+    found = (np.exp(log_examination) * sigmoid(log_odds + shift)).sum()
+    assert found == pytest.approx(sigmoid(log_odds).sum(), rel=1e-4)

@@ -12,7 +12,7 @@ from ranker import keys
 from ranker.config.towers import Towers
 from ranker.config.training import Sampling, Training
 from ranker.towers.blend import Blend
-from ranker.towers.data import LabelCounts, count_labels, training_batches
+from ranker.towers.data import LabelCounts, count_labels, count_sampled, training_batches
 from ranker.towers.distillation import mixed_labels
 from ranker.towers.sampling import Sampler, make_sampler
 from ranker.towers.step import logit_losses
@@ -33,6 +33,10 @@ def sampler(sampling: Sampling) -> Sampler:
 def sampled(sampling: Sampling, rows: Impressions = ROWS) -> dict[str, np.ndarray]:
     tensors = {name: tf.constant(values) for name, values in rows.tensors().items()}
     return {name: tensor.numpy() for name, tensor in sampler(sampling)(tensors, tf.constant(0, tf.int64)).items()}
+
+
+def counted(files: list[str], by: Sampler) -> LabelCounts:
+    return count_sampled(files, NAMES, by, count_labels(files, NAMES))
 
 
 def test_nothing_is_dropped_by_default() -> None:
@@ -85,7 +89,7 @@ def test_the_shift_is_the_logarithm_of_the_inverse_sampling_rate() -> None:
 def test_base_rates_are_those_of_all_impressions(tmp_path: Path, correction: str) -> None:
     files = write_leaf_examples(tmp_path, ROWS)
     sampling = Sampling(negatives={"like": 0.1, "dwell": 0.3}, correction=correction)  # type: ignore[arg-type]
-    counts = count_labels(files, NAMES, sampler(sampling))
+    counts = counted(files, sampler(sampling))
     np.testing.assert_allclose(counts.base_rates, ROWS.labels.mean(axis=0), rtol=0.05)
     if correction == "shift":
         like = NAMES.index("like")
@@ -95,9 +99,7 @@ def test_base_rates_are_those_of_all_impressions(tmp_path: Path, correction: str
 def test_training_reads_the_rows_that_were_counted_in_every_epoch(tmp_path: Path) -> None:
     files = write_leaf_examples(tmp_path, ROWS)
     unscaled = sampler(Sampling(impressions=0.5, negatives={"like": 0.3}))
-    counts = count_labels(files, NAMES, unscaled)
-    assert counts.weights is not None
-    scaled = unscaled.scaled(counts.rows, counts.weights)
+    scaled = unscaled.scaled((counts := counted(files, unscaled)).scale)
     batches = training_batches(files, INPUTS, len(NAMES), 128, 3_000, 2, 1, scaled)
     rows = [batch[keys.LABELS].shape[0] for batch in batches]
     assert sum(rows) == 2 * counts.rows < 2 * len(ROWS.labels)
@@ -106,11 +108,45 @@ def test_training_reads_the_rows_that_were_counted_in_every_epoch(tmp_path: Path
     np.testing.assert_allclose(weights.mean(axis=0), 1, rtol=1e-4)
 
 
+def test_the_unit_of_the_rows_weights_does_not_matter(tmp_path: Path) -> None:
+    rows = impressions(300, seed=1)
+    by = sampler(Sampling(negatives={"like": 0.3}))
+    weight = np.random.default_rng(2).choice([0.5, 1.5], len(rows.labels))
+    for folder in (tmp_path / "one", tmp_path / "other"):
+        folder.mkdir()
+    one = counted(write_leaf_examples(tmp_path / "one", rows, weights=weight), by)
+    other = counted(files := write_leaf_examples(tmp_path / "other", rows, weights=weight / 1000), by)
+    assert other.weights is not None
+    assert one.weights is not None
+    np.testing.assert_allclose(other.positives, one.positives, rtol=1e-5)
+    np.testing.assert_allclose(other.weights, one.weights, rtol=1e-5)
+    np.testing.assert_allclose(other.base_rates, one.base_rates, rtol=1e-5)
+    np.testing.assert_allclose(one.base_rates, np.average(rows.labels, axis=0, weights=weight), rtol=0.15)
+    batches = training_batches(files, INPUTS, len(NAMES), 128, 300, 1, 1, by.scaled(other.scale))
+    weights = np.concatenate([batch[keys.LOSS_WEIGHTS] for batch in batches])
+    np.testing.assert_allclose(weights.mean(axis=0), 1, rtol=1e-4)
+
+
+def test_a_continued_training_may_lack_the_labels_of_an_objective(tmp_path: Path) -> None:
+    rows, like = impressions(300, seed=1), NAMES.index("like")
+    labels = np.where(np.array(NAMES) == "like", np.nan, rows.labels).astype(np.float32)
+    files, by = write_leaf_examples(tmp_path, rows.with_labels(labels)), sampler(Sampling(negatives={"like": 0.3}))
+    plain = count_labels(files, NAMES, may_lack=True)
+    counts = count_sampled(files, NAMES, by, plain)
+    for found in (plain, counts):
+        np.testing.assert_array_equal(found.has_labels, np.array(NAMES) != "like")
+        assert found.rates_in_loss[like] == 0.5
+        assert np.isfinite(found.scale).all()
+    batches = training_batches(files, INPUTS, len(NAMES), 128, 300, 1, 1, by.scaled(counts.scale))
+    weights = np.concatenate([batch[keys.LOSS_WEIGHTS] for batch in batches])
+    np.testing.assert_allclose(weights.mean(axis=0), np.array(NAMES) != "like", rtol=1e-4)
+
+
 def test_an_objective_without_impressions_is_refused(tmp_path: Path) -> None:
     rows = ROWS.with_labels(ROWS.labels * (np.array(NAMES) != "like"))
     files = write_leaf_examples(tmp_path, rows)
     with pytest.raises(ValueError, match=r"keeps no impression for the objectives \['like'\]"):
-        count_labels(files, NAMES, sampler(Sampling(negatives={"like": 1e-9}, correction="none")))
+        counted(files, sampler(Sampling(negatives={"like": 1e-9}, correction="none")))
 
 
 def test_the_loss_is_weighted_and_of_shifted_log_odds() -> None:
