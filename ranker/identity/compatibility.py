@@ -1,6 +1,7 @@
 """What must be unchanged for a training to continue from an earlier one."""
 
 from ranker.config.documents import to_json
+from ranker.config.objectives import Objective
 from ranker.config.pipeline import PipelineConfig
 from ranker.identity.code import code_fingerprint
 from ranker.identity.digest import short_digest
@@ -20,7 +21,7 @@ def warm_start_parts(config: PipelineConfig, schema: str) -> dict[str, str]:
         schema: the text of its curated schema.
     """
     parts = {
-        "objectives": "\0".join(f"{objective.name}:{objective.tower}" for objective in config.objectives),
+        "objectives": "\0".join(map(_meaning, config.objectives)),
         "features": to_json(config.features),
         "keys": to_json(config.keys),
         "rows.weight": str(config.rows.is_weighted),
@@ -36,4 +37,13 @@ def warm_start_parts(config: PipelineConfig, schema: str) -> dict[str, str]:
     }
     if config.features.history:
         parts["the code of histories"] = code_fingerprint("ranker.histories.building")
+        if config.rows.where:
+            # They say which rows histories are of.
+            parts["rows.where"] = to_json(config.rows.where)
     return {name: short_digest((part,)) for name, part in parts.items()}
+
+
+def _meaning(objective: Objective) -> str:
+    """What a prediction of the objective is of; the column of the label only where it has another name."""
+    column = f":{objective.column}" if objective.source != objective.name else ""
+    return f"{objective.name}:{objective.tower}{column}"

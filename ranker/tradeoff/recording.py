@@ -1,6 +1,6 @@
 """Reads the arms and outcomes of a day from the feed log."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -78,13 +78,19 @@ def read_day(
 def _read(config: PipelineConfig, tradeoff: TradeOff, feed_log: str | Path, day: date) -> pd.DataFrame:
     """One row per impression: session, viewer, arm, cohort as bytes, propensity, and the objectives."""
     keys = config.keys
+    # The column may be a key as well.
+    cohort = [
+        LogColumn(f"cohort {one.name}", CategoricalKind.name, column=one.source)
+        for one in config.features.categorical
+        if one.name == tradeoff.by
+    ]
     columns = LogColumns(
         (
             *(LogColumn(name, IdKind.name) for name in dict.fromkeys((keys.session, keys.viewer))),
             LogColumn(keys.timestamp, TimestampKind.name),
             LogColumn(tradeoff.arm, CategoricalKind.name),
             LogColumn(tradeoff.propensity, PropensityKind.name),
-            *((LogColumn(tradeoff.by, CategoricalKind.name),) if tradeoff.by else ()),
+            *cohort,
             *(LogColumn(one.name, ObjectiveKind.name, column=one.column) for one in config.objectives),
         ),
         config.timestamps,
@@ -101,7 +107,7 @@ def _read(config: PipelineConfig, tradeoff: TradeOff, feed_log: str | Path, day:
                         "viewer": read_strings(batch, keys.viewer),
                         "arm": read_strings(batch, tradeoff.arm),
                         "propensity": read_numbers(batch, tradeoff.propensity),
-                        "cohort": _cohorts(batch, tradeoff.by),
+                        "cohort": _cohorts(batch, cohort),
                         # An outcome that was not observed counts as none.
                         **dict(zip(labels, np.nan_to_num(read_labels(batch, config.objective_names)), strict=True)),
                     }
@@ -110,8 +116,9 @@ def _read(config: PipelineConfig, tradeoff: TradeOff, feed_log: str | Path, day:
     return pd.concat(parts, ignore_index=True)
 
 
-def _cohorts(batch: pa.RecordBatch, by: str | None) -> np.ndarray:
-    return read_strings(batch, by) if by else np.full(batch.num_rows, b"", dtype=object)
+def _cohorts(batch: pa.RecordBatch, by: Sequence[LogColumn]) -> np.ndarray:
+    """[rows]; without a column, all rows are of one cohort."""
+    return read_strings(batch, by[0].name) if by else np.full(batch.num_rows, b"", dtype=object)
 
 
 def _check_arms(where: str, shown: pd.DataFrame, experiment: str, versions: Mapping[int, Arms]) -> None:

@@ -1,10 +1,12 @@
 """Columns that tell an outcome: what is found, named, and blocks."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from ranker.config.documents import to_json
 from ranker.evaluation.column_power import Outcomes
 from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.gates import Verdict
@@ -13,6 +15,7 @@ from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.leakage import METRIC, Leak, find_leaks, find_leaks_of_forest, served_columns
 from ranker.evaluation.summary import ObjectiveMetrics
 from tests.ranker.evaluation import handmade
+from tests.ranker.trained import CONFIG
 
 ROWS = 8000
 OBJECTIVES = ("visit", "purchase")
@@ -121,7 +124,13 @@ def test_the_columns_of_a_serving_model_are_those_of_its_manifest() -> None:
         "categorical": [{"name": "device", "vocabulary_size": 10}],
         "multi_valued": [{"name": "tags"}],
         "dense": [{"name": "embedding", "size": 4}],
+        "history": [{"name": "authors", "of": "author_id", "actions": ["click"]}],
+        "ids": [{"name": "author_id", "buckets": 20}],
         "exposure": [{"name": "position", "default": 1.0}],
     }
-    assert served_columns({"features": features}) == {"age", "hour", "device", "tags", "embedding"}
+    assert served_columns({"features": features}) == {
+        *("age", "hour", "device", "tags", "embedding", "authors", "author_id")
+    }
+    config = json.loads(to_json(CONFIG.features))
+    assert served_columns({"features": config}) == set(CONFIG.features.names)
     assert served_columns({}) == frozenset()

@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from pipeline_config import FEED
-from ranker.config.columns import Keys
+from ranker.config.columns import History, Keys
 from ranker.config.examination import Examination
 from ranker.config.exploration import Exploration
 from ranker.config.forest import Forest
 from ranker.config.gates import Gate, Gates
 from ranker.config.pipeline import PipelineConfig
 from ranker.config.retraining import Retraining
+from ranker.config.rows import Rows
 from ranker.config.towers import Towers
 from ranker.config.training import Training
 from ranker.identity.code import PROJECT_ROOT, import_closure
@@ -40,6 +41,22 @@ def changed(config: PipelineConfig, schema: str = SCHEMA) -> set[str]:
 )
 def test_changes_to_features_leaves_or_weights_are_named(config: PipelineConfig, part: str) -> None:
     assert changed(config) == {part}
+
+
+def test_the_column_of_an_objective_is_part_of_its_meaning() -> None:
+    first, *others = FEED.objectives
+    assert changed(replace(FEED, objectives=(replace(first, column="Bestellt?"), *others))) == {"objectives"}
+    assert changed(replace(FEED, objectives=(replace(first, column=first.name), *others))) == set()
+
+
+def test_the_conditions_on_rows_matter_to_histories_alone() -> None:
+    people = Rows(where=[("is_bot", "==", False)])
+    assert changed(replace(FEED, rows=people)) == set()
+    history = History("authors", of="author_id", actions=(FEED.objective_names[0],))
+    of_all = replace(FEED, features=replace(FEED.features, history=(history,)))
+    before = warm_start_parts(of_all, SCHEMA)
+    after = warm_start_parts(replace(of_all, rows=people), SCHEMA)
+    assert {name for name in {*before, *after} if before.get(name) != after.get(name)} == {"rows.where"}
 
 
 def test_another_schema_is_named() -> None:
