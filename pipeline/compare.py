@@ -66,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 notes[one.name] = note
                 print(f"{one.name}: {'; '.join(note)}", flush=True)
             columns = _columns(models[0].description, models[1].description)
-            tables = day_tables(str(options.feed_log), held_out, columns, _ROWS)
+            where = models[0].description.rows.where
+            tables = day_tables(str(options.feed_log), held_out, columns, _ROWS, where)
             evaluation = evaluate_tables(models[0], tables, models[1], [(column,) for column in options.slice])
     except (ConfigError, OSError, ValueError) as error:
         print_error(error)
@@ -140,7 +141,7 @@ def _columns(first: "Description", second: "Description") -> "LogColumns":
     """The columns that the histories of both models are computed from.
 
     Raises:
-        ValueError: the models have different histories of the same name.
+        ValueError: the models have different histories of the same name, or histories of different rows.
     """
     from ranker.config.rows import Rows
     from ranker.feed_log.columns import columns_of
@@ -151,8 +152,13 @@ def _columns(first: "Description", second: "Description") -> "LogColumns":
     histories = {history.name: history for one in found for history in one.histories}
     if differing := sorted({h.name for one in found for h in one.histories if histories[h.name] != h}):
         raise ValueError(f"A and B have different histories of the name {differing[0]!r}, which a log cannot have both")
+    if all(one.histories for one in found) and first.rows.where != second.rows.where:
+        raise ValueError(
+            "A and B have histories and different conditions rows.where, so their histories are of different rows"
+        )
     columns = {column.name: column for one in found for column in one.columns}
-    return replace(found[0], columns=tuple(columns.values()), histories=tuple(histories.values()))
+    rows = next((one.rows for one in found if one.histories), found[0].rows)
+    return replace(found[0], columns=tuple(columns.values()), histories=tuple(histories.values()), rows=rows)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.configs import ConfigError, load_config
 from pipeline.local.workdir import Workdir, WorkdirBusyError
+from pipeline.training_plan import schema_text
 from pipeline.tune.days import TuningDays, tuning_days
 from pipeline.tune.proposal import config_diff
 from pipeline.tune.space import PARTS, SPACE, Setting, space_of
@@ -28,12 +29,21 @@ from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
 from ranker.feed_log.fingerprint import source_fingerprint
 from ranker.feed_log.layout import latest_day, list_days, window_days
+from ranker.identity.code import code_fingerprint
 from ranker.identity.digest import short_digest
 
 if TYPE_CHECKING:
     from pipeline.tune.search import Search
 
 _USAGE, _INTERRUPTED = 2, 130
+_CODE = (
+    "ranker.training.run",
+    "ranker.features.preprocessing",
+    "ranker.histories.tables",
+    "ranker.scoring.evaluating",
+    "ranker.evaluation.mean_entropy",
+)
+"""The code that the value of a trial depends on."""
 
 _DESCRIPTION = """\
 Searches settings of forest, towers and training by trials on the days of a feed log. The newest day, on which runs are
@@ -53,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         readable_location("--feed-log", options.feed_log)
         workdir = writable_folder("--workdir", options.workdir or Path("workdir") / config.name)
         space = space_of(config, options.only or PARTS)
+        if not space:
+            raise UsageError(f"--only {', '.join(options.only)}: config {config.name!r} has no such setting to search")
         evaluated = options.day or latest_day(options.feed_log)
         days = tuning_days(list_days(options.feed_log), evaluated, options.search_days)
         folder = workdir / "tune" / _fingerprint(config, str(options.feed_log), days, space)
@@ -109,11 +121,13 @@ def _print_proposal(search: "Search", config: PipelineConfig, name: str, days: T
 
 
 def _fingerprint(config: PipelineConfig, feed_log: str, days: TuningDays, space: Sequence[Setting]) -> str:
-    """What decides about trials: with another config, other days or another space, a search begins anew."""
+    """What decides about trials: a search with another config, schema, code, days or space begins anew."""
     read = sorted({one for day in (*days.search, days.confirm) for one in window_days(day, config.days_read)})
     return short_digest(
         (
             to_json(config),
+            schema_text(config),
+            code_fingerprint(*_CODE),
             source_fingerprint(feed_log, read),
             *(day.isoformat() for day in (*days.search, days.confirm)),
             *(f"{setting.path} {setting.range_text}" for setting in space),

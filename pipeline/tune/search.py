@@ -23,8 +23,9 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.mean_entropy import judged_objectives, mean_entropy, mean_entropy_growth
-from ranker.feed_log.layout import day_files, open_parquet
+from ranker.feed_log.columns import columns_of
 from ranker.forest.curve import TrainingCurve
+from ranker.histories.tables import day_tables
 from ranker.progress_bar import shown_progress
 from ranker.scoring.evaluating import accumulated, evaluate_tables
 from ranker.scoring.loading import LoadedModel, load_model
@@ -184,10 +185,9 @@ class Search:
         return load_model(folder)
 
     def _tables(self, day: date) -> Iterator[pa.Table]:
-        for file in day_files(self._feed_log, day) or ():
-            with open_parquet(file.path) as opened:
-                for batch in opened.iter_batches(_ROWS):
-                    yield pa.Table.from_batches([batch])
+        config = self._config
+        columns = columns_of(config.objectives, config.features, config.keys, config.timestamps, rows=config.rows)
+        yield from day_tables(self._feed_log, day, columns, _ROWS)
 
     def _config_of(self, trial: optuna.trial.FrozenTrial) -> PipelineConfig:
         if trial.user_attrs.get(CURRENT):

@@ -79,19 +79,23 @@ class Setting:
         return value if inside else None
 
 
+def _has_forest(config: PipelineConfig) -> bool:
+    return config.forest.trees > 0
+
+
 def _has_objective_trees(config: PipelineConfig) -> bool:
-    return config.forest.target == "each"
+    return _has_forest(config) and config.forest.target == "each"
 
 
 SPACE = (
-    Setting("forest", "depth", 3, 6, step=1),
-    Setting("forest", "trees", 300, 1800, step=300),
-    Setting("forest", "learning_rate", 0.03, 0.2, log=True),
-    Setting("forest", "min_child_weight", 1.0, 50.0, log=True),
+    Setting("forest", "depth", 3, 6, step=1, when=_has_forest),
+    Setting("forest", "trees", 300, 1800, step=300, when=_has_forest),
+    Setting("forest", "learning_rate", 0.03, 0.2, log=True, when=_has_forest),
+    Setting("forest", "min_child_weight", 1.0, 50.0, log=True, when=_has_forest),
     Setting("towers", "hidden", choices=("32", "64 32", "128 64", "256 128")),
-    Setting("towers", "leaf_embedding_size", choices=(2, 4, 8)),
+    Setting("towers", "leaf_embedding_size", choices=(2, 4, 8), when=_has_forest),
     Setting("towers", "dropout", 0.0, 0.3),
-    Setting("towers", "leaf_dropout", 0.1, 0.8),
+    Setting("towers", "leaf_dropout", 0.1, 0.8, when=_has_forest),
     Setting("towers", "forest_share", 0.0, 0.6, when=_has_objective_trees),
     Setting("training", "learning_rate", 5e-4, 8e-3, log=True),
     Setting("training", "distillation", 0.0, 0.9, when=_has_objective_trees),

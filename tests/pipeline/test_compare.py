@@ -8,9 +8,10 @@ import pytest
 
 import pipeline_config
 import ranker
-from pipeline.compare import main
+from pipeline.compare import _columns, main
 from ranker.config.columns import History
 from ranker.config.forest import Forest
+from ranker.config.rows import Rows
 from ranker.evaluation.evaluation import Evaluation
 from ranker.feed_log.columns import columns_of
 from ranker.histories.tables import day_tables
@@ -107,6 +108,23 @@ def test_a_model_reads_the_histories_that_the_log_lacks(trained: Trained, weak: 
     why = model.explain(read.slice(0, 5))
     total = sum((why.column(name).to_numpy() for name in model.features), why.column("baseline").to_numpy())
     np.testing.assert_allclose(total, why.column("log_odds").to_numpy(), atol=1e-4)
+
+
+def test_histories_are_of_the_rows_of_the_model_that_reads_them() -> None:
+    people = replace(CONFIG, rows=Rows(where=[("is_bot", "==", False)]))
+    of_people, of_all = (
+        replace(one, features=replace(CONFIG.features, history=(COHORTS,))) for one in (people, CONFIG)
+    )
+    for first, second, where in (
+        (of_people, CONFIG, people.rows.where),
+        (CONFIG, of_people, people.rows.where),
+        (people, of_all, ()),
+        (of_people, of_people, people.rows.where),
+        (people, CONFIG, people.rows.where),
+    ):
+        assert _columns(first, second).rows.where == where  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"A and B have histories and different conditions rows\.where"):
+        _columns(of_people, of_all)  # type: ignore[arg-type]
 
 
 def test_a_model_does_not_differ_from_itself(trained: Trained, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,12 +1,14 @@
 """The command, with a training in place of the real one that takes milliseconds, and one that is real."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import optuna
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import pipeline_config
@@ -14,11 +16,15 @@ from pipeline.tune import search as searching
 from pipeline.tune.cli import _print_proposal, main
 from pipeline.tune.days import tuning_days
 from pipeline.tune.search import Gain
+from pipeline.tune.space import space_of
+from ranker.config.columns import History
 from ranker.config.pipeline import PipelineConfig
+from ranker.config.rows import Rows
 from ranker.evaluation.intervals import Estimate
+from ranker.feed_log.layout import day_folder_name
 from ranker.forest.curve import TrainingCurve
 from tests.ranker.evaluation import handmade
-from tests.ranker.trained import small_config, write_log
+from tests.ranker.trained import CONFIG, small_config, write_log
 from tests.small_feed_log import EVAL_DAY, TRAIN_DAYS
 
 
@@ -133,6 +139,65 @@ def test_another_config_begins_a_search_of_its_own(
     monkeypatch.setitem(pipeline_config.CONFIGS, "small", replace(config, train_days=2))
     assert tune(tmp_path, 1, "--only", "forest") == 0
     assert len(list(tmp_path.glob("tune/*/journal.log"))) == 3
+
+
+def test_another_schema_or_code_begins_a_search_of_its_own(
+    trainings: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tune(tmp_path, 1) == 0
+    schema = Path(pipeline_config.CONFIGS["small"].schema)
+    schema.write_text(schema.read_text() + "\n")
+    assert tune(tmp_path, 1) == 0
+    monkeypatch.setattr("pipeline.tune.cli.code_fingerprint", lambda *modules: "c0de")
+    assert tune(tmp_path, 1) == 0
+    assert len(list(tmp_path.glob("tune/*/journal.log"))) == 3
+
+
+def test_trials_are_judged_with_the_histories_that_the_log_lacks(
+    trainings: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = pipeline_config.CONFIGS["small"]
+    cohorts = History("cohorts", of="cohort", actions=("like",))
+    with_history = replace(CONFIG, features=replace(CONFIG.features, history=(cohorts,)))
+    kept = Rows(where=[("cohort", "!=", 3)])
+    config = replace(small_config(tmp_path, with_history), rows=kept)
+    monkeypatch.setitem(pipeline_config.CONFIGS, "small", config)
+    judged: list[pa.Table] = []
+
+    def sums(model: PipelineConfig, tables: Iterator[pa.Table]) -> PipelineConfig:
+        judged.extend(tables)
+        return model
+
+    monkeypatch.setattr(searching, "accumulated", sums)
+    assert tune(tmp_path, 1) == 0
+    [table] = judged
+    assert set(table.column("cohort").to_pylist()) == {0, 1, 2}
+    [before] = (tmp_path / "log" / day_folder_name(trainings.days[0] - timedelta(days=1))).iterdir()
+    shown = pq.read_table(before, filters=[("cohort", "!=", 3)]).column("viewer_id").to_pylist()
+    assert [len(history or []) for history in table.column("cohorts").to_pylist()] == [
+        shown.count(viewer) for viewer in table.column("viewer_id").to_pylist()
+    ]
+
+
+def test_a_config_without_a_forest_is_searched_for_its_towers_alone(
+    trainings: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = pipeline_config.CONFIGS["small"]
+    config = replace(
+        config,
+        forest=replace(config.forest, trees=0),
+        towers=replace(config.towers, forest_share=0.0),
+        training=replace(config.training, distillation=0.0),
+    )
+    monkeypatch.setitem(pipeline_config.CONFIGS, "small", config)
+    assert [setting.path for setting in space_of(config)] == [
+        *("towers.hidden", "towers.dropout", "training.learning_rate")
+    ]
+    assert tune(tmp_path, 4) == 0
+    assert {one.forest for one in trainings.configs} == {config.forest}
+    assert {one.towers.forest_share + one.training.distillation for one in trainings.configs} == {0.0}
+    assert tune(tmp_path, 1, "--only", "forest") == 2
+    assert "error: --only forest: config 'small' has no such setting to search" in capsys.readouterr().err
 
 
 def test_the_proposal_is_a_diff_with_the_gain_and_its_interval(

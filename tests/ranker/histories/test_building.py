@@ -23,6 +23,7 @@ from ranker.histories import state
 from ranker.histories.building import build_histories
 from ranker.histories.hashing import hashes_of
 from ranker.histories.reading import unit_rows
+from ranker.histories.tables import day_tables
 
 MONDAY = date(2026, 3, 2)
 AUTHORS = History("authors", of="author_id", actions=("click", "like"), length=3, days=10)
@@ -119,6 +120,28 @@ def test_outcomes_of_a_day_change_no_history_of_that_day(write_log: WriteLog) ->
 def test_rows_that_are_left_out_are_in_no_history(write_log: WriteLog) -> None:
     without_y = replace(columns(AUTHORS), rows=Rows(where=[("author_id", "not in", ["y"])]))
     assert histories(write_log(LOG), 3, without_y) == [["z10", "x11", "x01"]]
+
+
+def test_tables_of_a_day_have_the_rows_that_are_kept_and_their_histories(write_log: WriteLog) -> None:
+    log = write_log(LOG)
+    file = log / f"day-{day_of(3)}" / "part-0.parquet"
+    day = pq.read_table(file)
+    viewers = pa.array([None, *day["viewer_id"].to_pylist()[1:]])
+    pq.write_table(
+        day.set_column(1, "viewer_id", viewers).append_column("is_bot", pa.array([True, False, False])), file
+    )
+    read = columns(AUTHORS)
+
+    [found] = day_tables(log, day_of(3), read, 100, where=Rows(where=[("is_bot", "==", False)]).where)
+    assert found.column("viewer_id").to_pylist() == ["bob", "eve"]
+    assert [len(history or []) for history in found.column("authors").to_pylist()] == [2, 0]
+    with pytest.raises(FeedLogError, match=r"'viewer_id', row 0: "):
+        list(day_tables(log, day_of(3), read, 100))
+    with pytest.raises(FeedLogError, match="no column 'market'"):
+        list(day_tables(log, day_of(3), read, 100, where=Rows(where=[("market", "==", "de")]).where))
+    pq.write_table(day.drop_columns(["viewer_id"]), file)
+    with pytest.raises(FeedLogError, match="no column 'viewer_id'"):
+        list(day_tables(log, day_of(3), read, 100))
 
 
 def test_an_outcome_that_was_not_observed_did_not_happen(write_log: WriteLog) -> None:
