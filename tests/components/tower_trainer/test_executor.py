@@ -20,6 +20,7 @@ from tfx.types.artifact import Artifact
 from components.artifacts import ROWS_PER_DAY, SOURCE_FINGERPRINT, ForestArtifact, TrainingStartArtifact, rows_text
 from components.tower_trainer.component import TowerTrainer
 from components.tower_trainer.executor import Executor
+from ranker import keys
 from ranker.config.documents import from_json
 from ranker.config.exploration import Exploration
 from ranker.config.pipeline import PipelineConfig
@@ -309,6 +310,16 @@ def test_parameters_carry_the_config_and_the_code(inputs: dict[str, list[Artifac
     assert {name for name in properties if properties[name] != other[name]} == {"training"}
 
 
+def _forget_labels(folder: Path, objective: int) -> None:
+    """Replaces the labels of an objective in leaf examples by NaN, which is not observed."""
+    for file in map(str, folder.iterdir()):
+        examples = [tf.train.Example.FromString(record.numpy()) for record in tf.data.TFRecordDataset(file)]
+        with tf.io.TFRecordWriter(file) as writer:
+            for example in examples:
+                example.features.feature[keys.LABELS].float_list.value[objective] = float("nan")
+                writer.write(example.SerializeToString())
+
+
 def test_an_exposure_model_is_fitted_on_a_cold_start_and_kept_on_a_warm_one(feed: TinyFeed, tmp_path: Path) -> None:
     rows = exposed_rows(feed.rows)
     feed = replace(feed, rows=rows, graph=exposed_graph(tmp_path, rows))
@@ -337,7 +348,16 @@ def test_an_exposure_model_is_fitted_on_a_cold_start_and_kept_on_a_warm_one(feed
         assert np.all(shown[objective.name] <= hidden[objective.name])
         assert np.any(shown[objective.name] < hidden[objective.name])
 
+    # The labels of the last objective are known only later.
+    late = len(OBJECTIVES) - 1
+    _forget_labels(tmp_path / "leaf_examples" / "Split-train", late)
     start = _start_from(tmp_path / "cold" / "model", tmp_path / "start")
     warm = _run({**inputs, "training_start": [start]}, tmp_path / "warm", config) / "model" / "Format-Serving"
+    assert list(json.loads((warm / MANIFEST).read_text())["base_rates"]) == [o.name for o in OBJECTIVES[:late]]
+    continued = tf.saved_model.load(str(warm)).signatures["serving_default"](
+        examples=tf.constant(serialized(rows, (*FEATURES.names, "shown-at", "slot")))
+    )
+    for objective in OBJECTIVES:
+        assert np.mean(continued[objective.name]) == pytest.approx(np.mean(shown[objective.name]), abs=0.1)
     kept = ExaminationModel.load(str(warm / STATE / "towers"))
     np.testing.assert_array_equal(kept(values, np.array([[0]])), fitted(values, np.array([[0]])))
