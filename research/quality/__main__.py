@@ -6,6 +6,7 @@ import shlex
 import tempfile
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -46,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--seeds", type=positive, metavar="N", help="trainings of each model per day (5; 1 with --quick)"
     )
+    parser.add_argument(
+        "--rows", type=positive, metavar="N", help="train on about N impressions, those of some viewers (all)"
+    )
     parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS), help="only these models")
     parser.add_argument(
         "--processes", type=positive, default=1, metavar="N", help="seeds at a time, one thread each (1)"
@@ -70,10 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             feed = Feed("kuairand", KUAIRAND, tuple((log, day) for day in _KUAIRAND_DAYS))
         else:
             return
+        feed = replace(feed, trained_on=options.rows)
         results = compare(feed, models, list(seeds), work, options.processes, console)
     picture = options.page.file.with_suffix(".svg") if options.page else None
     chosen = "" if len(options.models) == len(MODELS) else f" --models {shlex.join(options.models)}"
     size = " --quick" if options.quick else f" --data {feed.name} --seeds {len(seeds)}"
+    size += f" --rows {options.rows}" if options.rows else ""
     command = f"uv run python -m research.quality{size}{chosen} --page FILE"
     tables = markdown(results, command, picture.name if picture else None)
     console.print(tables, highlight=False, soft_wrap=True, markup=False)

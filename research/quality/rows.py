@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -81,6 +81,17 @@ class HeldOutDay:
                 digest.update(f"{values.shape}{values.dtype}".encode())
                 digest.update(np.ascontiguousarray(values).data)
         return digest.hexdigest()[:16]
+
+    def of_some_viewers(self, rows: int) -> "HeldOutDay":
+        """The same day with about `rows` impressions to train on: all those of some viewers, drawn by their hash."""
+        buckets, inverse, counts = np.unique(self.train.buckets, return_inverse=True, return_counts=True)
+        order = np.random.default_rng(0).permutation(len(buckets))
+        kept = np.zeros(len(buckets), bool)
+        kept[order[: int(np.searchsorted(np.cumsum(counts[order]), rows)) + 1]] = True
+        chosen = kept[inverse]
+        towers = {name: values[chosen] for name, values in self.train.towers.items()}
+        cut = Rows(self.train.features[chosen], towers, self.train.labels[chosen], self.train.buckets[chosen])
+        return replace(self, train=cut)
 
     @property
     def validation(self) -> NDArray[np.bool_]:

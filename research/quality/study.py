@@ -37,11 +37,13 @@ class Feed:
         name: of the feed.
         config: of the pipeline.
         days: each held-out day with the folder of its feed log.
+        trained_on: about how many impressions the models are trained on, all those of some viewers; None for all.
     """
 
     name: str
     config: PipelineConfig
     days: tuple[tuple[Path, date], ...]
+    trained_on: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,8 @@ def compare(
     labels, buckets, sessions, slices = [], [], [], []
     for log, day in feed.days:
         prepared = held_out_day(feed.config, log, day, work / f"{feed.name}-{log.name}-{day}", console)
+        if feed.trained_on is not None:
+            prepared = prepared.of_some_viewers(feed.trained_on)
         labels.append(prepared.test.labels)
         buckets.append(prepared.test.buckets)
         sessions.append(sessions_of(log, prepared))
