@@ -116,7 +116,6 @@ class Explainer:
         rows = len(examples)
         columns = self._features.names
         forest_features, batch = self._read(examples)
-        leaves = batch[keys.LEAVES]
         towers = self._towers(batch)
 
         share = self._share
@@ -136,7 +135,7 @@ class Explainer:
             found = forest_contributions(self._booster, forest_features, len(self._objectives))
             values += share * (found[:, :, :-1] @ self._to_columns)
             baseline = baseline + share * found[0, :, -1]
-            log_odds = log_odds + share * self._forest.margins(leaves)
+            log_odds = log_odds + share * self._forest.margins(batch[keys.LEAVES])
         return Contributions(columns, baseline, values, log_odds)
 
     def log_odds(self, examples: pa.BinaryArray) -> Doubles:

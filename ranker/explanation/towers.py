@@ -87,7 +87,7 @@ class TowerExplainer:
         self._first_codes = np.cumsum((0, *codes[:-1])) if codes else np.zeros(0, np.int64)
         self._category_baseline = self._mean_vectors(categories)
         self._missing_key = missing_key
-        self._gradients = tf.function(self._gradients_of, autograph=False, reduce_retracing=True)
+        self._traced: Any = None
 
     def __call__(self, batch: Mapping[str, NDArray[Any]]) -> TowerParts:
         """Explains rows.
@@ -171,6 +171,21 @@ class TowerExplainer:
         hidden = network.first_layer(common)
         of_towers = [tower(h, training=False) for tower, h in zip(network.towers, hidden, strict=True)]
         return network.calibrated(network.in_config_order(of_towers), batch)
+
+    def _gradients(
+        self, vectors: dict[str, tf.Tensor], key: tf.Tensor | None
+    ) -> tuple[dict[str, list[tf.Tensor]], tf.Tensor]:
+        """`_gradients_of` as a graph, which is traced once for any number of rows: a trace costs a second."""
+        if self._traced is None:
+            rows = {
+                name: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype, name.replace(" ", "_"))
+                for name, tensor in vectors.items()
+            }
+            keys_spec = None if key is None else tf.TensorSpec([None, *key.shape[1:]], key.dtype)
+            traced = tf.function(self._gradients_of, autograph=False)
+            self._traced = traced.get_concrete_function(rows, keys_spec)
+        gradients: tuple[dict[str, list[tf.Tensor]], tf.Tensor] = self._traced(vectors, key)
+        return gradients
 
     def _gradients_of(
         self, vectors: dict[str, tf.Tensor], key: tf.Tensor | None

@@ -29,7 +29,10 @@ class OwnTables:
         if TABLE in variable.name:
             learning_rate = learning_rate * self._tables.learning_rate_factor
             if self._tables.weight_decay:
-                variable.assign(variable * ops.maximum(0.0, 1.0 - learning_rate * self._tables.weight_decay))
+                # Only the rows of a batch: the others have nothing to unlearn, and would be forgotten meanwhile.
+                touched = ops.any(ops.not_equal(gradient, 0.0), axis=1, keepdims=True)
+                kept = ops.maximum(0.0, 1.0 - learning_rate * self._tables.weight_decay)
+                variable.assign(variable * ops.where(touched, kept, 1.0))
         super().update_step(gradient, variable, learning_rate)  # type: ignore[misc]
 
 
