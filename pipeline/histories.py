@@ -5,9 +5,18 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 from pipeline.configs import ConfigError, load_config
-from ranker.command_line import day, location, make_console, print_error, quiet_tensorflow, readable_location
+from ranker.command_line import (
+    day,
+    location,
+    make_console,
+    print_error,
+    quiet_tensorflow,
+    readable_location,
+    writable_file,
+)
 from ranker.feed_log.layout import FeedLogError, latest_day
 from ranker.files import atomic_file
 from ranker.progress_bar import shown_progress
@@ -30,17 +39,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ConfigError(f"config {config.name!r}: it has no features.history")
         readable_location("--feed-log", options.feed_log)
         root = str(options.feed_log)
-        served = options.day or latest_day(root) + timedelta(days=1)
+        if isinstance(options.output, Path):
+            writable_file("--output", options.output)
+        newest = None if options.day else latest_day(root)
+        served = options.day if newest is None else newest + timedelta(days=1)
         quiet_tensorflow()
         # TensorFlow takes seconds to import; a wrong command is refused before.
         import pyarrow.parquet as pq
 
         from ranker.feed_log.columns import columns_of
+        from ranker.feed_log.planning import plan_day
         from ranker.histories.newest import newest_histories
 
         columns = columns_of(
             config.objectives, config.features, config.keys, config.timestamps, ids=config.id_columns, rows=config.rows
         )
+        if newest is not None and not any(unit.rows for unit in plan_day(root, newest, columns)):
+            raise FeedLogError(f"feed log {root}: the newest day {newest} has no rows, so the histories would lack it")
         viewers = 0
         with (
             tempfile.TemporaryDirectory(prefix="feed-ranker-histories-") as folder,

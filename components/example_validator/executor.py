@@ -64,7 +64,7 @@ class Executor(base_executor.BaseExecutor):
         for warning in warnings:
             logging.warning("data anomaly: %s", warning)
         if errors:
-            listed = "\n".join(f"  {error}" for error in errors)
+            listed = ";\n".join(f"  {error}" for error in errors)
             raise DataAnomalyError(f"the data does not match the schema:\n{listed}")
 
 

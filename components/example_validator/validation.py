@@ -30,6 +30,7 @@ _LIMITS = (
     ("FEATURE_TYPE_LOW_NUMBER_PRESENT", "presence.min_count"),
     ("FEATURE_TYPE_NOT_PRESENT", "presence"),
     ("SCHEMA_MISSING_COLUMN", "presence"),
+    ("SCHEMA_NEW_COLUMN", "none: the schema lacks the column; pipeline.infer_schema --add drafts it"),
     ("FEATURE_TYPE_HIGH_NUMBER_VALUES", "value_count.max"),
     ("FEATURE_TYPE_LOW_NUMBER_VALUES", "value_count.min"),
     ("INVALID_FEATURE_SHAPE", "shape"),

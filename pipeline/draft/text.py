@@ -2,6 +2,7 @@
 
 import keyword
 import re
+import textwrap
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -89,7 +90,9 @@ def config_text(name: str, log: LogScan, keys: Mapping[str, Guess], drafts: Sequ
         ")",
         f'"""Drafted from {one_line(_span(log), 80)}; read every line before you trust the model."""',
     ]
-    used = sorted({word for line in body for word in re.findall(r"^[^#]*?\b([A-Z][A-Za-z]+)\(", line)} - {constant})
+    used = sorted(
+        {word for line in body for word in re.findall(r"^(?:[^#]*?\b| *# )([A-Z][A-Za-z]+)\(", line, re.M)} - {constant}
+    )
     imports = ["from pipeline.config import (", *(f"    {word}," for word in used), ")"]
     # In pipeline_config.py the other configs stay; in a file of its own there are none.
     register = f'CONFIGS = {{**globals().get("CONFIGS", {{}}), {quoted(name)}: {constant}}}'
@@ -215,7 +218,13 @@ def _slices(log: LogScan, drafts: Sequence[Draft], named: Mapping[str, str]) -> 
 
 
 def _commented(code: str, comment: str) -> str:
-    return _fitted(f"{code}  # {one_line(comment, 400)}", len(code) + 24)
+    line = f"{code}  # {one_line(comment, 400)}"
+    if len(line) <= WIDTH:
+        return line
+    # The reason is what a reader decides by: it goes above its line rather than being cut.
+    mark = f"{code[: len(code) - len(code.lstrip())]}# "
+    above = textwrap.wrap(one_line(comment, 400), WIDTH, initial_indent=mark, subsequent_indent=mark)
+    return "\n".join([*above, code])
 
 
 def _fitted(line: str, least: int = 0) -> str:

@@ -81,6 +81,8 @@ def _command(options: argparse.Namespace) -> int:
     }
     if options.mlflow is not None and (options.backfill or options.rollback or options.monitor or options.effects):
         raise UsageError("--mlflow: it goes with the run of one day")
+    if isinstance(options.mlflow, Path):
+        writable_folder("--mlflow", options.mlflow)
     for name, given in training.items():
         if given and (options.rollback or options.monitor or options.effects):
             raise UsageError(f"{name}: it goes with a run that trains, not with --rollback, --monitor or --effects")

@@ -72,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(days.text)
         quiet_tensorflow()
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
+        # The days that are missing would be named twice in every trial.
+        logging.getLogger("ranker.feed_log.planning").setLevel(logging.ERROR)
         # TensorFlow takes seconds to import; a wrong command is refused before.
         from pipeline.tune.search import Search
 
@@ -103,7 +105,7 @@ def _print_proposal(search: "Search", config: PipelineConfig, name: str, days: T
     growth = found.growth
     seen = "no trial was judged by it" if days.is_confirmed else "trials were judged by it, so the gain flatters"
     print(
-        f"on {days.confirm} ({seen}): mean normalized entropy {growth.value:+.4f} [{growth.lower:+.4f}, "
+        f"on {days.confirm} ({seen}): change of the mean normalized entropy {growth.value:+.4f} [{growth.lower:+.4f}, "
         f"{growth.upper:+.4f}] against the config as it is; negative is better"
     )
     if growth.upper < 0:
@@ -115,7 +117,8 @@ def _print_proposal(search: "Search", config: PipelineConfig, name: str, days: T
     print("A is the best trial, B the config as it is; ", end="")
     for line in comparison_lines(found.evaluation, days.confirm):
         print(line)
-    print(f"\n--- pipeline_config.py, config {name}\n+++ proposed")
+    verdict = "proposed" if growth.upper < 0 else "the best trial; it was not shown to be better"
+    print(f"\n--- pipeline_config.py, config {name}\n+++ {verdict}")
     for line in config_diff(config, best):
         print(line)
 

@@ -166,7 +166,7 @@ def test_every_error_names_the_limit_and_the_page_about_it(tmp_path: Path) -> No
     with pytest.raises(DataAnomalyError) as raised:
         run(tmp_path, train=bad, eval=rows())
     click, device = (line.partition(" [")[2] for line in str(raised.value).splitlines()[1:])
-    assert click == "limit: int_domain.max; days before 2024-03-04; see docs/limits.md]"
+    assert click == "limit: int_domain.max; days before 2024-03-04; see docs/limits.md];"
     limits = "presence.min_fraction, string_domain, distribution_constraints.min_domain_mass"
     assert set(device.partition(";")[0].removeprefix("limit: ").split(", ")) == set(limits.split(", "))
 

@@ -217,7 +217,10 @@ def test_the_proposal_is_a_diff_with_the_gain_and_its_interval(
     _print_proposal(Found(), config, "small", days)  # type: ignore[arg-type]
     printed = capsys.readouterr().out
     assert "best: trial 7, mean normalized entropy 0.8100; the config as it is 0.8300" in printed
-    assert "on 2026-05-04 (no trial was judged by it): mean normalized entropy -0.0200 [-0.0300, -0.0100]" in printed
+    assert (
+        "on 2026-05-04 (no trial was judged by it): change of the mean normalized entropy -0.0200 [-0.0300, -0.0100]"
+        in printed
+    )
     assert "\nsignificantly better\n" in printed
     assert printed.endswith(
         "--- pipeline_config.py, config small\n+++ proposed\n"
