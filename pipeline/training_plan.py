@@ -50,8 +50,9 @@ def plan_fit(config: PipelineConfig, push_destination: str, day: date) -> Effect
         return None
     before = window_days(day, config.train_days)[:-1]
     settings = effect_settings(config.effects, config.objective_names)
-    columns = (*config.features.names, *config.features.exposure_names, *config.effects.columns)
-    return plan_effects(push_destination, day, before, settings, config.objective_names, columns)
+    features = config.features
+    columns = (*features.names_read, *features.exposure_names, *config.effects.columns)
+    return plan_effects(push_destination, day, before, settings, config.objective_names, columns, features)
 
 
 def recipe(config: PipelineConfig) -> str:

@@ -59,9 +59,9 @@ class Executor(base_executor.BaseExecutor):
         else:
             held_out = resolve_day(exec_properties["eval_day"])
             days = map(date.fromisoformat, files)
-            columns = (*features.names, *features.exposure_names, *effects.columns)
+            columns = (*features.names_read, *features.exposure_names, *effects.columns)
             settings = effect_settings(effects, objectives)
-            plan = plan_effects(destination, held_out, days, settings, objectives, columns)
+            plan = plan_effects(destination, held_out, days, settings, objectives, columns, features)
         source = path_utils.serving_model_dir(artifact_utils.get_single_uri(input_dict["model"]))
         target = path_utils.serving_model_dir(artifact_utils.get_single_uri(output_dict["model_with_effects"]))
         schema_uri = artifact_utils.get_single_uri(input_dict["schema"])

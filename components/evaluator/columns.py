@@ -66,7 +66,7 @@ def with_columns(
     references = reference_metrics(
         forest,
         forest_rows(files["eval"], len(forest.feature_names), len(objectives)),
-        _manifest(input_dict["model"][0]).base_rates,
+        manifest_of(input_dict["model"][0]).base_rates,
         objectives,
         evaluation.confidence,
     )
@@ -117,10 +117,10 @@ def _served_config(input_dict: Artifacts) -> dict[str, Any]:
     served = input_dict.get("baseline_model") or []
     if not served or served[0].get_int_custom_property(PRESENT) != 1:
         return {}
-    return _manifest(served[0]).config
+    return manifest_of(served[0]).config
 
 
-def _manifest(model: types.Artifact) -> Manifest:
+def manifest_of(model: types.Artifact) -> Manifest:
     """The manifest of a model; that of an unknown one if it cannot be read."""
     path = os.path.join(path_utils.serving_model_dir(model.uri), MANIFEST)
     if not fileio.exists(path):

@@ -22,10 +22,11 @@ from tfx.utils import io_utils, path_utils
 from tfx_bsl.tfxio import tf_example_record
 
 from components.artifacts import BASELINE_REASON, EVALUATION_FILE, PRESENT, USUAL_ROWS, VERSION
-from components.evaluator.columns import with_columns
+from components.evaluator.columns import manifest_of, with_columns
 from components.evaluator.eval_config import EvaluationSpec, eval_config
 from components.evaluator.impressions import impression_schema
 from components.evaluator.tfma_extension import feed_evaluator, gates_writer, impressions_extractor
+from ranker.config.columns import Features
 from ranker.config.documents import from_json
 from ranker.config.gates import Gates
 from ranker.evaluation.evaluation import Baseline, Evaluation
@@ -35,6 +36,7 @@ from ranker.evaluation.summary import BASELINE, CANDIDATE
 from ranker.export import inspection as models
 from ranker.export.names import SERVING_DEFAULT
 from ranker.files import write_text
+from ranker.registry.histories import redefined_histories
 
 BATCH_SIZE = 2048
 SPLIT = "eval"
@@ -75,7 +77,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         served = _served(input_dict)
         if served is not None:
             paths[BASELINE] = path_utils.serving_model_dir(served.uri)
-            settings = _with_baseline(settings, served, paths[BASELINE], patterns)
+            settings = _with_baseline(
+                settings, served, paths[BASELINE], patterns, from_json(Features, exec_properties["features"])
+            )
         else:
             settings = replace(settings, baseline=Baseline(reason=_reason(input_dict)))
         loaded = self._evaluate(settings, paths, patterns, evaluation_uri)
@@ -169,7 +173,9 @@ def _reason(input_dict: dict[str, list[types.Artifact]]) -> str | None:
     return (served[0].get_string_custom_property(BASELINE_REASON) or None) if served else None
 
 
-def _with_baseline(settings: EvaluationSpec, served: types.Artifact, path: str, patterns: list[str]) -> EvaluationSpec:
+def _with_baseline(
+    settings: EvaluationSpec, served: types.Artifact, path: str, patterns: list[str], features: Features
+) -> EvaluationSpec:
     """Settings with the baseline, and with the objectives that it predicts or the reason why it is dropped."""
     reason = served.get_string_custom_property(BASELINE_REASON) or None
     settings = replace(settings, baseline=Baseline(served.get_string_custom_property(VERSION), reason=reason))
@@ -180,6 +186,8 @@ def _with_baseline(settings: EvaluationSpec, served: types.Artifact, path: str, 
     compared = tuple(objective for objective in settings.objectives if objective in outputs)
     if not compared:
         return _without_baseline(settings, f"it predicts {sorted(outputs)} and none of {sorted(settings.objectives)}")
+    if redefined := redefined_histories(manifest_of(served), features):
+        return _without_baseline(settings, f"its history {redefined[0]} has another definition")
     first = itertools.islice(models.example_batches(patterns, _TRIED_FIRST), 1)
     if problem := models.scoring_problem(path, first):
         return _without_baseline(settings, problem)

@@ -9,6 +9,8 @@ from datetime import date
 
 from pydantic.dataclasses import dataclass
 
+from ranker.config.columns import Features
+from ranker.registry.histories import redefined_histories
 from ranker.registry.manifest import Manifest
 from ranker.registry.same_model import StoredModel
 from ranker.registry.versions import complete_versions
@@ -37,12 +39,14 @@ def plan_effects(
     settings: str,
     objectives: Collection[str],
     columns: Collection[str],
+    features: Features,
 ) -> EffectsPlan:
     """Plans the fit for a training.
 
     A day's offsets are those of the newest model that was trained for that day or an earlier one: its training days end
-    before. A model that lacks an objective, or reads a column that is not there any more, gives none. The effects
-    continued are the newest ones that no impression of the held-out day has entered.
+    before. A model that lacks an objective, reads a column that is not there any more, or a history with
+    another definition, gives none. The effects continued are the newest ones that no impression of the held-out day has
+    entered.
 
     Args:
         push_destination: path or URI of the folder of versions; it need not exist.
@@ -51,6 +55,7 @@ def plan_effects(
         settings: fingerprint of the settings that coefficients depend on.
         objectives: of the training.
         columns: that the training's impressions have.
+        features: of the training; they define its histories.
     """
     withdrawn = read_withdrawals(push_destination)
     models = {
@@ -61,7 +66,9 @@ def plan_effects(
     scoring = {
         version: model.manifest.eval_day
         for version, model in models.items()
-        if set(objectives) <= set(model.manifest.objectives) and _read(model.manifest) <= set(columns)
+        if set(objectives) <= set(model.manifest.objectives)
+        and _read(model.manifest) <= set(columns)
+        and not redefined_histories(model.manifest, features)
     }
     offsets = {}
     for day in sorted(days):

@@ -92,7 +92,7 @@ def test_a_config_is_trained_on_the_days_before_and_compared(
 
 def test_a_model_reads_the_histories_that_the_log_lacks(trained: Trained, weak: str, tmp_path: Path) -> None:
     model = ranker.load(weak)
-    assert model.features[-1] == "cohorts"
+    assert "cohorts" in model.features
     columns = columns_of(CONFIG.objectives, replace(CONFIG.features, history=(COHORTS,)), CONFIG.keys)
     [read] = day_tables(trained.feed_log, EVAL_DAY, columns, 1000)
     assert read.drop_columns(["cohorts"]).equals(trained.held_out)

@@ -16,6 +16,9 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from components.artifacts import SHARD_DAYS
 from components.effects_trainer.component import EffectsTrainer
 from components.effects_trainer.executor import Executor
+from pipeline.training_plan import plan_fit
+from ranker.config.columns import Features, History
+from ranker.config.documents import to_json
 from ranker.config.effects import EffectLevel, Effects
 from ranker.config.pipeline import PipelineConfig
 from ranker.effects.settings import effect_settings
@@ -259,9 +262,46 @@ def test_a_model_of_other_objectives_or_columns_gives_no_offsets(destination: Pa
     assert _plan(destination, 5).offsets == {DAYS[1]: "100", DAYS[2]: "100"}
 
 
-def _plan(destination: Path, day: int, settings: str = "", objectives: tuple[str, ...] = NAMES) -> EffectsPlan:
+@pytest.mark.parametrize(
+    ("changed", "offsets"),
+    [
+        ({}, {DAYS[1]: "100", DAYS[2]: "200"}),
+        ({"length": 9}, {DAYS[1]: "100", DAYS[2]: "200"}),
+        ({"actions": (NAMES[1],)}, {DAYS[1]: "100", DAYS[2]: "100"}),
+        ({"of": "channel"}, {DAYS[1]: "100", DAYS[2]: "100"}),
+    ],
+)
+def test_a_model_of_another_history_of_the_same_name_gives_no_offsets(
+    changed: dict[str, Any], offsets: dict[str, str], destination: Path
+) -> None:
+    history = History("authors", of="author_id", actions=NAMES[:1])
+    config = {"features": json.loads(to_json(replace(FEATURES, history=(history,))))}
+    manifest = replace(_manifest(destination / "200"), config=config, input_names={"author_id": "author_id"})
+    (destination / "200" / MANIFEST).write_text(manifest.to_json())
+    features = replace(FEATURES, history=(replace(history, **changed),))
+    assert _plan(destination, 5, features=features, columns=("author_id", "channel")).offsets == offsets
+
+
+def test_the_ids_that_histories_are_of_are_columns_of_the_impressions(
+    destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.training_plan.plan_effects", lambda *arguments: arguments[5])
+    history = History("channels", of="channel", actions=NAMES[:1])
+    config = replace(CONFIG, features=replace(FEATURES, history=(history,)))
+    columns: Any = plan_fit(config, str(destination), date(2026, 3, 5))
+    assert {"channels", "channel", "author_id", "viewer_id", *FEATURES.names} <= set(columns)
+
+
+def _plan(
+    destination: Path,
+    day: int,
+    settings: str = "",
+    objectives: tuple[str, ...] = NAMES,
+    features: Features = FEATURES,
+    columns: tuple[str, ...] = FEATURES.names,
+) -> EffectsPlan:
     days = map(date.fromisoformat, DAYS)
-    return plan_effects(str(destination), date(2026, 3, day), days, settings, objectives, FEATURES.names)
+    return plan_effects(str(destination), date(2026, 3, day), days, settings, objectives, columns, features)
 
 
 def test_a_config_without_effects_is_refused(inputs: dict[str, list[Any]]) -> None:

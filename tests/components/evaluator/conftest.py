@@ -10,6 +10,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.evaluator.executor import Executor
+from ranker.config.columns import Features, History
 from ranker.config.documents import to_json
 from ranker.config.gates import Gate, Gates
 from ranker.evaluation.evaluation import Evaluation
@@ -22,6 +23,7 @@ GATES = Gates(
     slice=Gate(max_normalized_entropy=None, o_over_e=(0.5, 2.0)),
     slice_min_positives=50,
 )
+FEATURES = Features(numeric=("c",), history=(History("authors", of="author_id", actions=("click",)),))
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def evaluate(examples: standard_artifacts.Examples, tmp_path: Path) -> Callable[
         on: standard_artifacts.Examples | None = None,
         objectives: tuple[str, ...] = OBJECTIVES,
         gates: Gates = GATES,
+        features: Features = FEATURES,
     ) -> Evaluated:
         evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
         evaluation.uri, blessing.uri = str(tmp_path / "evaluation"), str(tmp_path / "blessing")
@@ -103,6 +106,7 @@ def evaluate(examples: standard_artifacts.Examples, tmp_path: Path) -> Callable[
                 "utility": to_json(UtilityWeights({name: UTILITY.weights[name] for name in objectives}, UTILITY.k)),
                 "slices": json.dumps(SLICES),
                 "gates": to_json(gates),
+                "features": to_json(features),
             },
         )
         written = Evaluation.from_json((Path(evaluation.uri) / "gates.json").read_text())

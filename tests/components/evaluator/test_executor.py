@@ -17,11 +17,15 @@ from sklearn.metrics import log_loss, roc_auc_score
 from tensorflow_model_analysis.api import dataframe
 from tfx.components.util import model_utils
 from tfx.types import standard_artifacts
+from tfx.utils import path_utils
 
+from ranker.config.documents import to_json
 from ranker.config.gates import Gate, Gates
 from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.evaluation import Baseline, Sessions
-from tests.components.evaluator.conftest import GATES, Evaluated, labels_and_scores, model_artifact
+from ranker.registry.layout import MANIFEST
+from ranker.registry.manifest import Manifest
+from tests.components.evaluator.conftest import FEATURES, GATES, Evaluated, labels_and_scores, model_artifact
 from tests.ranker.evaluation.logit_model import save_model, write_examples
 from tests.ranker.evaluation.simulated import OBJECTIVES, UTILITY, Simulated
 
@@ -193,6 +197,21 @@ def test_the_evaluation_says_that_the_baseline_is_not_what_serves(
     assert (
         "compared with version 6, on the same impressions; version 8, which is newer, was trained on 2026-03-09"
     ) in str(result.evaluation)
+
+
+def test_a_serving_model_with_another_history_of_the_same_name_is_dropped(
+    evaluate: Evaluate, good_model: Path, tmp_path: Path
+) -> None:
+    save_model(tmp_path / "serving")
+    [history] = FEATURES.history
+    theirs = replace(FEATURES, history=(replace(history, actions=("share",)),))
+    manifest = Manifest(config={"features": json.loads(to_json(theirs))})
+    file = Path(path_utils.serving_model_dir(str(tmp_path / "serving"))) / MANIFEST
+    file.parent.mkdir()
+    file.write_text(manifest.to_json())
+    result = evaluate(good_model, model_artifact(tmp_path / "serving", "41"))
+    assert result.evaluation.baseline.dropped == "its history authors has another definition"
+    assert not result.evaluation.compared
 
 
 def test_a_serving_model_that_predicts_nan_is_dropped(evaluate: Evaluate, good_model: Path, tmp_path: Path) -> None:
