@@ -80,7 +80,7 @@ def _ready_batches(model: LoadedModel, paths: Sequence[str]) -> list[tf.Tensor]:
     for path in paths:
         table = pq.read_table(path)
         columns = scorer.check(path, table.schema)
-        table = table.select([column.name for column in columns])
+        table = table.select([column.source for column in columns])
         encoded = [scorer.examples(batch, columns, path) for batch in table.to_batches(scorer.batch_rows)]
         batches += [tf.constant(examples.to_numpy(zero_copy_only=False)) for examples in encoded]
     return batches

@@ -21,8 +21,8 @@ def test_the_error_of_an_unknown_name_lists_the_configs() -> None:
     ("content", "message"),
     [
         (
-            "from pipeline.config import Forest\nForest(trees=0)\n",
-            r"^pipeline_config.py: Forest.trees: input should be greater than 0, got 0$",
+            "from pipeline.config import Forest\nForest(trees=-1)\n",
+            r"^pipeline_config.py: Forest.trees: input should be greater than or equal to 0, got -1$",
         ),
         (
             "from pipeline.config import DenseEmbedding\nDenseEmbedding('text', 10**9)\n",

@@ -337,7 +337,7 @@ def test_beyond_the_limit_the_same_complete_sessions_are_kept_in_any_order() -> 
 
 def test_a_row_takes_the_bytes_that_are_documented() -> None:
     assert SessionRows(2, 6, 3)._row.itemsize == 9 + 2 + 4 * 2 * 6 + 4 * 3
-    assert SessionRows(1, 9, 0)._row.itemsize == 9 + 2 + 4 * 9
+    assert SessionRows(1, 9, 0)._row.itemsize == 9 + 2 * 2 + 4 * 9
 
 
 def test_nothing_can_be_added_to_a_closed_accumulator() -> None:

@@ -88,7 +88,7 @@ def test_leaf_embeddings_lie_side_by_side_in_the_order_of_the_trees() -> None:
 
 
 def test_each_categorical_feature_has_vectors_of_its_own() -> None:
-    network = _network(Towers(categorical_embedding_size=2, cross_rank=0), inputs=KEYED_INPUTS)
+    network = _network(Towers(categorical_embedding_size=2, cross_rank=0), inputs=replace(KEYED_INPUTS, ids=()))
     assert network.category_embedding is not None
     table = np.arange(2.0 * sum(CATEGORIES)).reshape(-1, 2)
     network.category_embedding.embeddings.assign(table)

@@ -49,7 +49,7 @@ def test_towers_without_leaves_start_warm_and_incrementally() -> None:
     assert [h.shape for h in monday.latest.fisher] == [w.shape for w in monday.latest.trainable]
     for start in ("warm", "incremental"):
         trained, _ = retrain(start, task, lambda: DAYS[1].batches(64, 4), monday)  # type: ignore[arg-type]
-        assert trained.history.loss[0] < 0.98 * cold.history.loss[0]
+        assert trained.history.loss[0] < 0.99 * cold.history.loss[0]
 
 
 def test_a_warm_day_has_a_lower_peak_rate() -> None:
