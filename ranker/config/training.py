@@ -64,7 +64,7 @@ class IdTables:
 
     Attributes:
         learning_rate_factor: their learning rate, as a multiple of `training.learning_rate`.
-        weight_decay: decoupled decay towards 0, the vector of an unknown id: a step multiplies every number by
+        weight_decay: decoupled decay towards 0, the vector of an unknown id: a step multiplies the rows of its batch by
             1 - rate * weight_decay. It has no effect on other weights, whatever the optimizer is.
     """
 

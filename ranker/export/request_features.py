@@ -106,7 +106,8 @@ class JoinedFeatures(tf.Module):
         self.raw = raw
         self._moments = moments
         values, file = vocabularies
-        self._table = vocabulary_table(file, anonymous=True)
+        # Without columns of strings there is no file.
+        self._table = vocabulary_table(file, anonymous=True) if values else None
         self._vocabularies = Vocabularies(values, lambda: self._table)
         self._calibrated_by = calibrated_by
         self._examined_by = tuple(examined_by)

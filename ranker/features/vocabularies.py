@@ -105,7 +105,12 @@ def vocabulary_file(graph: str) -> str:
 
 
 def read_vocabularies(graph: str) -> dict[str, tuple[bytes, ...]]:
-    """Column → its values, most frequent first, from the folder of a Transform graph."""
+    """Column → its values, most frequent first, from the folder of a Transform graph.
+
+    A graph without columns of strings has no such file.
+    """
+    if not tf.io.gfile.exists(vocabulary_file(graph)):
+        return {}
     with tf.io.gfile.GFile(vocabulary_file(graph), "rb") as file:
         lines = file.read().split(b"\n")[:-1]
     columns = [line[1:].decode() for line in takewhile(lambda line: line.startswith(b"="), lines)]

@@ -76,6 +76,10 @@ def test_the_values_of_a_column_are_read_back(graph: str) -> None:
         read_vocabulary(graph, "devic")
 
 
+def test_a_graph_without_columns_of_strings_has_no_file(tmp_path: Path) -> None:
+    assert read_vocabularies(str(tmp_path)) == {}
+
+
 def test_tfts_own_reader_finds_the_file(graph: str) -> None:
     lines = tft.TFTransformOutput(graph).vocabulary_by_name(VOCABULARIES)
     assert lines[:6] == [b"=device", b"=1", b"=none", b"=bytes", b"0=ios", b"0=1=ios"]

@@ -71,8 +71,9 @@ def test_tables_have_a_rate_and_a_decay_of_their_own() -> None:
     table, other = (keras.Variable(np.ones((2, 1), np.float32), name=name) for name in ("id_table", "kernel"))
     optimizer = make_optimizer(training, 0.01)
     optimizer.apply([tf.constant([[1.0], [0.0]])] * 2, [table, other])
-    # Adam's first step is the rate, whatever the gradient; the decay is 0.01 * 3 * 5 of the number.
-    np.testing.assert_allclose(table.numpy(), [[0.85 - 0.03], [0.85]], rtol=1e-4)
+    # Adam's first step is the rate, whatever the gradient; the decay is 0.01 * 3 * 5 of the number. The
+    # second row is of no impression of the batch.
+    np.testing.assert_allclose(table.numpy(), [[0.85 - 0.03], [1.0]], rtol=1e-4)
     np.testing.assert_allclose(other.numpy(), [[0.99], [1.0]], rtol=1e-4)
 
 
