@@ -49,7 +49,9 @@ def test_towers_without_leaves_start_warm_and_incrementally() -> None:
     assert [h.shape for h in monday.latest.fisher] == [w.shape for w in monday.latest.trainable]
     for start in ("warm", "incremental"):
         trained, _ = retrain(start, task, lambda: DAYS[1].batches(64, 4), monday)  # type: ignore[arg-type]
-        assert trained.history.loss[0] < 0.99 * cold.history.loss[0]
+        # Without leaves there is less to learn: it begins with more than half of what the cold start learnt.
+        learnt = cold.history.loss[0] - cold.history.loss[-1]
+        assert trained.history.loss[0] < cold.history.loss[0] - 0.5 * learnt
 
 
 def test_a_warm_day_has_a_lower_peak_rate() -> None:
