@@ -1,5 +1,6 @@
 """How tests share two processes and two cores, and one S3 server."""
 
+import logging
 import os
 import uuid
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ _TOGETHER = {
     "tests/end_to_end/test_job_service.py": "tests/end_to_end/test_local_run.py",
     "tests/end_to_end/test_oldest_serving.py": "tests/end_to_end/test_local_run.py",
 }
+
+_PACKAGES = ("components", "datasets", "feed_ranker_client", "pipeline", "ranker", "serving")
 
 
 class OneProcessPerFile(LoadScopeScheduling):  # type: ignore[misc]
@@ -70,6 +73,21 @@ def object_store() -> Iterator["ObjectStore"]:
 def bucket(object_store: "ObjectStore") -> str:
     """The name of an empty bucket of the S3 server."""
     return object_store.make_bucket(f"bucket-{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture(autouse=True)
+def _log_levels() -> Iterator[None]:
+    """Fails a test that leaves other log levels behind; without this, a later test of a warning would fail."""
+    before = _ours()
+    yield
+    changed = {name: level for name, level in _ours().items() if level != before.get(name, logging.NOTSET)}
+    assert not changed, f"the levels of these loggers were not restored: {changed}"
+
+
+def _ours() -> dict[str, int]:
+    """The levels of our loggers by name; `""` is the level below which nothing is logged at all."""
+    known = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in _PACKAGES]
+    return {"": logging.root.manager.disable, **{name: logging.getLogger(name).level for name in known}}
 
 
 def _group(file: str) -> str:

@@ -147,6 +147,7 @@ class KubeflowClient:
     def _refusals(self) -> Iterator[None]:
         """Turns kfp's exceptions into one-line errors, and suppresses what kfp prints and logs."""
         where = self._connection.host or "the Kubeflow Pipelines API server"
+        before = logging.root.manager.disable
         logging.disable(logging.ERROR)
         try:
             with contextlib.redirect_stdout(io.StringIO()):
@@ -160,7 +161,7 @@ class KubeflowClient:
         except Exception as error:  # kfp passes on what its own dependencies raise, such as for a bad kube config
             raise KubeflowError(f"{where} cannot be reached: {error}") from error
         finally:
-            logging.disable(logging.NOTSET)
+            logging.disable(before)
 
 
 def _check_answers(connection: Connection) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import importlib.util
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +30,7 @@ from ranker.feed_log.fingerprint import source_fingerprint
 from ranker.feed_log.layout import latest_day, list_days, window_days
 from ranker.identity.code import code_fingerprint
 from ranker.identity.digest import short_digest
+from ranker.log_levels import errors_only
 
 if TYPE_CHECKING:
     from pipeline.tune.search import Search
@@ -71,13 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"searched: {', '.join(setting.path for setting in space)}")
         print(days.text)
         quiet_tensorflow()
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)
-        # The days that are missing would be named twice in every trial.
-        logging.getLogger("ranker.feed_log.planning").setLevel(logging.ERROR)
         # TensorFlow takes seconds to import; a wrong command is refused before.
         from pipeline.tune.search import Search
 
-        with Workdir(folder).lock():
+        # The days that are missing would be named twice in every trial.
+        with Workdir(folder).lock(), errors_only("tensorflow", "ranker.feed_log.planning"):
             search = Search(config, str(options.feed_log), days, space, folder, lambda line: print(line, flush=True))
             if search.finished:
                 print(f"continued: {search.finished} trials are finished")

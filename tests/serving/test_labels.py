@@ -21,6 +21,7 @@ from tests.serving.conftest import MODEL, ROOT
 from tests.serving.test_client import features_of
 
 PAGE = (ROOT / "docs" / "serving.md").read_text()
+TUTORIAL = (ROOT / "docs" / "own_log.md").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +102,10 @@ def test_the_pages_settings_are_those_of_tensorflow_serving() -> None:
     assert set(config.version_labels.values()) == set(config.model_version_policy.specific.versions)
 
 
-def test_the_pages_curl_line_has_every_input_of_the_readmes_config() -> None:
+def test_the_pages_curl_line_has_every_feature_of_the_tutorials_log() -> None:
     [body] = re.findall(r"-d '(.*?)'", section("REST", "bash"), re.DOTALL)
     content = json.loads(body)
     assert content["signature_name"] == "score_features"
-    assert set(content["inputs"]) == {"minutes", "rating", "device", "course"}
+    [features] = re.findall(r"^\| features \| (.*?) \|", TUTORIAL, re.MULTILINE)
+    assert set(content["inputs"]) == set(re.findall(r"`(\w+)`", features))
     assert {len(values) for values in content["inputs"].values()} == {3}
