@@ -11,6 +11,7 @@ __all__ = [
     "ALPHA",
     "EXAMPLES",
     "LAMBDA",
+    "SCORE_FEATURES",
     "SCORE_WITHOUT_EFFECTS",
     "SERVING_DEFAULT",
     "input_name",
@@ -20,6 +21,9 @@ __all__ = [
 
 SERVING_DEFAULT = "serving_default"
 """The signature that takes serialised tf.Examples."""
+
+SCORE_FEATURES = "score_features"
+"""The signature that takes a tensor per column."""
 
 SCORE_WITHOUT_EFFECTS = "score_without_effects"
 """The signature that takes serialised tf.Examples and ignores the ids in them; only of a model with random effects."""

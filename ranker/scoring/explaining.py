@@ -44,7 +44,7 @@ def explained_rows(model: LoadedModel, table: pa.Table, where: str) -> Contribut
             continue
         examples = scorer.examples(batch, columns, where, done)
         part = explainer(examples)
-        parts.append(_as_served(part, scorer(examples), model))
+        parts.append(_as_served(part, scorer.of_examples(examples), model))
         done += batch.num_rows
     objectives = len(model.description.objectives)
     none = Contributions(

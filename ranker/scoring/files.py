@@ -168,7 +168,7 @@ def _scored(scorer: Scorer, plans: Sequence[FilePlan]) -> Iterator[tuple[int, pa
             scores = Scores.joined([], len(description.objectives))
             kept = [pa.array([], field.type) for field in plan.kept]
         else:
-            scores = scorer(scorer.examples(batch.rows, plan.columns, plan.file.path, batch.first_row))
+            scores = scorer(scorer.request(batch.rows, plan.columns, plan.file.path, batch.first_row))
             # Where Arrow reads a file in its Parquet types, a column has another type here than in the file's schema.
             kept = [batch.rows.column(field.name).cast(field.type) for field in plan.kept]
         utility = utility_of(scores, description.objectives, description.utility)

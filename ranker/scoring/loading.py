@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from pyarrow import fs
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from ranker.command_line import explained
 from ranker.documents import DocumentError
@@ -19,7 +19,7 @@ from ranker.registry.layout import MANIFEST, SAVED_MODEL
 from ranker.registry.manifest import Manifest
 from ranker.registry.versions import complete_versions
 from ranker.scoring.description import Description, ModelError
-from ranker.scoring.scorer import Scorer, limit_of
+from ranker.scoring.scorer import Scorer
 from ranker.storage import copy_folder, exists, filesystem_of, join, local_path
 
 
@@ -97,7 +97,7 @@ def load_model(location: str | Path) -> LoadedModel:
         signatures = _signatures(folder)
         if SERVING_DEFAULT not in signatures:
             raise ModelError(f"{place}: it has no signature {SERVING_DEFAULT}")
-        scorer = Scorer(tf.saved_model.load(str(folder)), description, limit_of(signatures))
+        scorer = Scorer(tf.saved_model.load(str(folder)), description, signatures)
     except ModelError:
         raise
     except LOAD_ERRORS as error:
@@ -115,7 +115,7 @@ def _manifest(folder: Path, place: str) -> Manifest:
         raise ModelError(sentence(str(error))) from None
 
 
-def _signatures(folder: Path) -> dict[str, Any]:
+def _signatures(folder: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
     saved = saved_model_pb2.SavedModel()
     try:
         saved.ParseFromString((folder / SAVED_MODEL).read_bytes())

@@ -8,16 +8,18 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 from numpy.typing import NDArray
+from tensorflow.core.protobuf import meta_graph_pb2
 
 from ranker import keys
 from ranker.ahead import one_ahead
-from ranker.export.names import EXAMPLES, SERVING_DEFAULT
+from ranker.export.names import EXAMPLES, SCORE_FEATURES, SERVING_DEFAULT
 from ranker.export.row_limit import row_limit
 from ranker.features.log_column import LogColumn
 from ranker.feed_log.columns import check_schema
 from ranker.feed_log.reading import as_lists
 from ranker.feed_log.tf_example import encode_examples
 from ranker.scoring.description import Description, ModelError
+from ranker.scoring.tensors import request_tensors
 
 Floats = NDArray[np.float32]
 
@@ -59,23 +61,34 @@ class Scores:
 
 
 class Scorer:
-    """Scores rows by the signature `serving_default`, as a server does.
+    """Scores rows as a server does.
+
+    It calls `score_features`, or `serving_default` where a model has an exposure model, as this signature alone tells
+    the factor of exposure. Both signatures give the same probabilities.
 
     Args:
         model: what `tf.saved_model.load` returned.
         description: of the model.
-        max_rows: the model's limit of rows per call; None if unknown.
+        signatures: of the model, by name.
     """
 
-    def __init__(self, model: Any, description: Description, max_rows: int | None) -> None:
-        # The signature works only as long as the model that it is part of exists.
+    def __init__(
+        self, model: Any, description: Description, signatures: Mapping[str, meta_graph_pb2.SignatureDef]
+    ) -> None:
+        # The signatures work only as long as the model that they are part of exists.
         self._model = model
-        self._score = model.signatures[SERVING_DEFAULT]
+        self._of_examples = model.signatures[SERVING_DEFAULT]
         self.description = description
-        self.batch_rows = min(_MOST_ROWS, max_rows or _MOST_ROWS)
-        missing = set(description.objective_names) - set(self._score.structured_outputs)
+        self.batch_rows = min(_MOST_ROWS, row_limit(signatures[SERVING_DEFAULT]) or _MOST_ROWS)
+        missing = set(description.objective_names) - set(self._of_examples.structured_outputs)
         if missing:
             raise ModelError(f"the model predicts no {', '.join(sorted(missing))}, which its manifest names")
+        self._of_columns = None
+        if SCORE_FEATURES in signatures and keys.EXAMINATION not in self._of_examples.structured_outputs:
+            self._of_columns = model.signatures[SCORE_FEATURES]
+            self._specs = self._of_columns.structured_input_signature[1]
+            defaults = signatures[SCORE_FEATURES].defaults
+            self._defaults = {name: tf.constant(tf.make_ndarray(value)) for name, value in defaults.items()}
 
     def columns_in(self, names: Iterable[str]) -> tuple[LogColumn, ...]:
         """The columns that are read of a table with these: all features, and of exposure and ids what it has."""
@@ -116,10 +129,25 @@ class Scorer:
         """
         return encode_examples(as_lists(where, first_row, columns, batch))
 
-    def __call__(self, examples: pa.BinaryArray) -> Scores:
+    def request(self, batch: pa.RecordBatch, columns: Sequence[LogColumn], where: str, first_row: int = 0) -> "Request":
+        """At most `batch_rows` rows in the form that the model takes; the arguments are those of `examples`.
+
+        Raises:
+            FeedLogError: a value that its column may not hold.
+        """
+        lists = as_lists(where, first_row, columns, batch)
+        if self._of_columns is None:
+            return Request(batch.num_rows, _as_input(encode_examples(lists)))
+        return Request(batch.num_rows, {**self._defaults, **request_tensors(lists, self._specs)})
+
+    def __call__(self, request: "Request") -> Scores:
+        """Scores the rows of a request."""
+        score = self._of_columns or self._of_examples
+        return _scores(score(**request.inputs), self.description.objective_names, request.rows)
+
+    def of_examples(self, examples: pa.BinaryArray) -> Scores:
         """Scores at most `batch_rows` serialised tf.Examples."""
-        outputs = self._score(**{EXAMPLES: tf.constant(examples.to_numpy(zero_copy_only=False))})
-        return _scores(outputs, self.description.objective_names, len(examples))
+        return _scores(self._of_examples(**_as_input(examples)), self.description.objective_names, len(examples))
 
     def table(self, table: pa.Table, where: str) -> Scores:
         """Scores the rows of a table in memory.
@@ -128,15 +156,32 @@ class Scorer:
             FeedLogError: a column is missing, has a wrong type, or has a value that it may not hold.
         """
         columns = self.check(where, table.schema)
-        encoded = one_ahead(self._encoded(table, columns, where))
-        return Scores.joined([self(examples) for examples in encoded], len(self.description.objectives))
+        requests = one_ahead(self._requests(table, columns, where))
+        return Scores.joined([self(request) for request in requests], len(self.description.objectives))
 
-    def _encoded(self, table: pa.Table, columns: Sequence[LogColumn], where: str) -> Iterator[pa.BinaryArray]:
+    def _requests(self, table: pa.Table, columns: Sequence[LogColumn], where: str) -> Iterator["Request"]:
         done = 0
         for batch in table.to_batches(self.batch_rows):
             if batch.num_rows:
-                yield self.examples(batch, columns, where, done)
+                yield self.request(batch, columns, where, done)
                 done += batch.num_rows
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """A call of the model.
+
+    Attributes:
+        rows: that are scored.
+        inputs: input name → tensor.
+    """
+
+    rows: int
+    inputs: Mapping[str, tf.Tensor]
+
+
+def _as_input(examples: pa.BinaryArray) -> dict[str, tf.Tensor]:
+    return {EXAMPLES: tf.constant(examples.to_numpy(zero_copy_only=False))}
 
 
 def _scores(outputs: Mapping[str, Any], objectives: Sequence[str], rows: int) -> Scores:
@@ -144,8 +189,3 @@ def _scores(outputs: Mapping[str, Any], objectives: Sequence[str], rows: int) ->
     return Scores(
         np.stack([given[name] for name in objectives]), given.get(keys.EXAMINATION, np.ones(rows, np.float32))
     )
-
-
-def limit_of(signatures: Mapping[str, Any]) -> int | None:
-    """The rows that a call may have, of a SavedModel's signatures by name."""
-    return row_limit(signatures[SERVING_DEFAULT]) if SERVING_DEFAULT in signatures else None

@@ -11,13 +11,17 @@ from tests.ranker.trained import ROWS, train_small
 pytestmark = pytest.mark.slow
 
 
-def test_the_figure(tmp_path: Path) -> None:
+def test_the_figures(tmp_path: Path) -> None:
     trained = train_small(tmp_path)
 
-    figure = measure(load_model(trained.model.location), tmp_path, quick=True)
+    figures = measure(load_model(trained.model.location), tmp_path, quick=True)
 
-    assert figure.name == "batch_scoring_over_graph"
-    assert figure.target == TARGET == 0.8
-    assert figure.ours > 0
-    assert figure.rival > 0
-    assert f"{4 * ROWS:,} rows in 4 files" in figure.note
+    assert {figure.name: figure.target for figure in figures} == {
+        "batch_scoring_over_graph": TARGET,
+        "batch_scoring_over_graph_of_tensors": None,
+    }
+    assert TARGET == 0.8
+    for figure in figures:
+        assert figure.ours > 0
+        assert figure.rival > 0
+        assert f"{4 * ROWS:,} rows in 4 files" in figure.note
