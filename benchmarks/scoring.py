@@ -71,7 +71,11 @@ def measure(model: LoadedModel, work: Path, quick: bool) -> list[Figure]:
         shutil.rmtree(work / "scores", ignore_errors=True)
         score_files(scorer, plans, work / "scores")
 
-    runs: dict[str, Callable[[], object]] = {"ours": score, "examples": call_with_examples, "tensors": call_with_tensors}
+    runs: dict[str, Callable[[], object]] = {
+        "ours": score,
+        "examples": call_with_examples,
+        "tensors": call_with_tensors,
+    }
     for run in runs.values():  # the first call of a signature prepares it
         run()
     seconds = alternate(runs, _QUICK_ROUNDS if quick else _ROUNDS)

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.configs import ConfigError, load_config
+from pipeline.configs import ConfigError, UnknownConfigError, load_config
 from ranker.command_line import day, location, output_file, print_error, quiet_tensorflow, readable_location
 from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.intervals import Estimate
@@ -65,10 +65,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 models.append(model)
                 notes[one.name] = note
                 print(f"{one.name}: {'; '.join(note)}", flush=True)
+            for name, alone in _only_of_one(models[0].description, models[1].description).items():
+                if name == "B":  # the page says it of A by itself
+                    notes[name].append(alone)
+                print(f"{name} {alone}", flush=True)
             columns = _columns(models[0].description, models[1].description)
             where = models[0].description.rows.where
             tables = day_tables(str(options.feed_log), held_out, columns, _ROWS, where)
-            evaluation = evaluate_tables(models[0], tables, models[1], [(column,) for column in options.slice])
+            log = f"the log {options.feed_log} of {held_out}"
+            slices = [(column,) for column in options.slice]
+            evaluation = evaluate_tables(models[0], tables, models[1], slices, where=log)
     except (ConfigError, OSError, ValueError) as error:
         print_error(error)
         return _USAGE
@@ -94,8 +100,9 @@ def _compared(name: str, text: str) -> _Compared:
         return _Compared(name, text, None)
     try:
         return _Compared(name, text, load_config(text))
-    except ConfigError as error:
-        raise ConfigError(f"{name}: there is no model at {text}; as a config: {error}") from None
+    except UnknownConfigError as error:
+        known = ", ".join(error.known)
+        raise ConfigError(f"{name}: there is no model at {text}, and the configs are {known}") from None
 
 
 def _model(one: _Compared, feed_log: str, held_out: date, folder: Path) -> "tuple[LoadedModel, list[str]]":
@@ -135,6 +142,16 @@ def comparison_lines(evaluation: Evaluation, held_out: date) -> Iterator[str]:
 
 def _value(estimate: Estimate) -> str:
     return f"{estimate.value:.4f}" if estimate.defined else "–"
+
+
+def _only_of_one(first: "Description", second: "Description") -> dict[str, str]:
+    """A or B → the objectives that it alone predicts, which are not compared, in a sentence."""
+    found = {}
+    for name, mine, theirs in (("A", first, second), ("B", second, first)):
+        if alone := [one for one in mine.objective_names if one not in theirs.objective_names]:
+            other = {"A": "B", "B": "A"}[name]
+            found[name] = f"alone predicts {', '.join(alone)}: not compared, as {other} does not"
+    return found
 
 
 def _columns(first: "Description", second: "Description") -> "LogColumns":

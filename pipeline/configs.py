@@ -4,7 +4,7 @@ import ast
 import dataclasses
 import reprlib
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,14 @@ _FILE = "pipeline_config.py"
 
 class ConfigError(LookupError):
     """There is no such config, or pipeline_config.py contains an invalid value; the message is for the user."""
+
+
+class UnknownConfigError(ConfigError):
+    """pipeline_config.py has no config of this name, but `known`."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"--config {name}: {_FILE} has {', '.join(known)}")
+        self.known = tuple(known)
 
 
 # What a mistake in pipeline_config.py raises.
@@ -43,7 +51,7 @@ def load_config(name: str) -> PipelineConfig:
         raise ConfigError(f"{_FILE}: {_assigned(error)}{_said(error)}") from None
     configs: Mapping[str, PipelineConfig | Callable[[], PipelineConfig]] = pipeline_config.CONFIGS
     if name not in configs:
-        raise ConfigError(f"--config {name}: {_FILE} has {', '.join(sorted(configs))}")
+        raise UnknownConfigError(name, sorted(configs))
     found = configs[name]
     config = found if isinstance(found, PipelineConfig) else _built(name, found)
     try:

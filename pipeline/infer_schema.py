@@ -22,6 +22,7 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.feed_log.layout import FeedLogError, latest_day, parse_day
 from ranker.files import write_text
 from ranker.plain_text import one_line, sentence
+from ranker.reports.text import plural
 
 _USAGE = 2
 
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_error(error)
         return _USAGE
     *before, day = drafted.days
-    print(f"wrote {out}, from {day} and the {len(before)} days before it; please review it:")
+    print(f"wrote {out}, from {day} and {plural(len(before), 'day')} before it; please review it:")
     _print_points(drafted)
     return 0
 
@@ -94,7 +95,8 @@ def _warn(warning: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m pipeline.infer_schema", description="Infers a first schema from one day of a feed log."
+        prog="python -m pipeline.infer_schema",
+        description="Infers a first schema from a day of a feed log and the days before it.",
     )
     parser.add_argument("--config", required=True, metavar="NAME", help="a config of pipeline_config.py")
     parser.add_argument("--feed-log", required=True, metavar="DIR", help="the folder of day folders")

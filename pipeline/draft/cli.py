@@ -90,6 +90,9 @@ def _drafted(options: argparse.Namespace) -> tuple[str, PipelineConfig]:
     for draft in drafts:
         if draft.warning:
             _say(f"warning: {one_line(draft.column)}: {draft.warning}")
+    offered = [one_line(draft.column) for draft in drafts if draft.field == "objectives" and not draft.active]
+    if offered:
+        _say(f"objectives in comments, for you to decide: {', '.join(offered)}")
     text = config_text(options.name, log, keys, drafts)
     namespace: dict[str, object] = {}
     exec(compile(text, "<draft>", "exec"), namespace)

@@ -137,7 +137,7 @@ def _fingerprint(config: PipelineConfig, feed_log: str, days: TuningDays, space:
 
 
 def _parser() -> argparse.ArgumentParser:
-    ranges = "\n".join(f"  {setting.path:25} {setting.range_text}" for setting in SPACE)
+    ranges = "\n".join(f"  {setting.path:27} {setting.range_text}" for setting in SPACE)
     parser = argparse.ArgumentParser(
         "python -m pipeline.tune",
         description=_DESCRIPTION,

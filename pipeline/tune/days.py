@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ranker.feed_log.layout import FeedLogError
+from ranker.reports.text import plural
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,20 @@ def tuning_days(days: Sequence[date], evaluated: date, wanted: int) -> TuningDay
         wanted: days to judge trials on, at most.
 
     Raises:
-        FeedLogError: fewer than two days are before the evaluated one.
+        FeedLogError: the log lacks the evaluated day, or fewer than two days are before the evaluated one.
 
     Example:
         >>> log = [date(2026, 5, day) for day in range(1, 8)]
         >>> tuning_days(log, date(2026, 5, 7), 2).search
         (datetime.date(2026, 5, 4), datetime.date(2026, 5, 5))
     """
+    if evaluated not in days:
+        raise FeedLogError(f"tuning: the log has no day {evaluated}; its days are {days[0]} to {days[-1]}")
     before = [day for day in days if day < evaluated]
     if len(before) < 2:
         raise FeedLogError(
-            f"tuning: the log has {len(before)} days before the evaluated day {evaluated}; a trial needs at least one "
-            "day to train on and one to be judged on"
+            f"tuning: the log has {plural(len(before), 'day')} before the evaluated day {evaluated}; a trial needs at "
+            "least one day to train on and one to be judged on"
         )
     confirm = before[-1]
     # The oldest day has nothing before it to train on.

@@ -34,6 +34,7 @@ def evaluate_tables(
     baseline: LoadedModel | None = None,
     slices: Sequence[Sequence[str]] = (),
     gates: Gates | None = None,
+    where: str = TABLE,
 ) -> Evaluation:
     """The evaluation of a model on the rows of all tables, one of which is in memory at a time.
 
@@ -43,6 +44,7 @@ def evaluate_tables(
         baseline: a model to compare with.
         slices: columns whose values are evaluated by themselves.
         gates: limits to judge by; None judges nothing, and gives the intervals a confidence of 95 %.
+        where: what messages call the tables.
 
     Raises:
         FeedLogError: a column is missing, has a wrong type, or has a value that it may not hold.
@@ -58,7 +60,7 @@ def evaluate_tables(
                 f"{baseline.location} predicts {', '.join(baseline.description.objective_names)} and none of "
                 f"{', '.join(names)}"
             )
-    accumulator = accumulated(model, tables, baseline, slices)
+    accumulator = accumulated(model, tables, baseline, slices, where)
     confidence = (gates or Gates()).confidence
     measured = list(summarize(accumulator, confidence, compared))
     verdicts = judge(measured, gates, first=baseline is None) if gates is not None else []
@@ -78,21 +80,24 @@ def accumulated(
     tables: "Iterable[AnyTable]",
     baseline: LoadedModel | None = None,
     slices: Sequence[Sequence[str]] = (),
+    where: str = TABLE,
 ) -> Accumulator:
     """The sums that metrics are computed from; arguments and errors are those of `evaluate_tables`."""
     specs = tuple(tuple(spec) for spec in slices)
     models = (CANDIDATE, BASELINE) if baseline is not None else (CANDIDATE,)
     accumulator = Accumulator(models, UtilityWeights.of(model.description.utility, model.description.objectives), specs)
     for table in tables:
-        _add(accumulator, model, baseline, table)
+        _add(accumulator, model, baseline, table, where)
     if not accumulator.impressions:
-        raise ValueError(f"{TABLE} has no rows to evaluate")
+        raise ValueError(f"{where} has no rows to evaluate")
     if accumulator.invalid[0].any():
         raise ValueError(f"{model.location}: it predicted values that are not probabilities")
     return accumulator
 
 
-def _add(accumulator: Accumulator, model: LoadedModel, baseline: LoadedModel | None, table: "AnyTable") -> None:
+def _add(
+    accumulator: Accumulator, model: LoadedModel, baseline: LoadedModel | None, table: "AnyTable", where: str
+) -> None:
     description = model.description
     columns = {column for spec in accumulator.index.specs for column in spec}
     keys, by_name = description.keys, {column.name: column for column in description.feature_columns}
@@ -110,19 +115,19 @@ def _add(accumulator: Accumulator, model: LoadedModel, baseline: LoadedModel | N
     ]
     loaded = [model] if baseline is None else [model, baseline]
     there = column_names(table)
-    where, conditions = description.rows.where, description.rows.columns
+    row_filter, conditions = description.rows.where, description.rows.columns
     wanted = [column.source for one in loaded for column in one.scorer.columns_in(there)]
-    read = to_arrow(table, dict.fromkeys((*(column.source for column in known), *wanted, *conditions)))
-    check_schema(TABLE, read.schema, known)
-    if where:
-        check_names(TABLE, read.schema, conditions)
-        check_filter(TABLE, where, read.schema)
-        read = read.take(pa.array(kept_rows(_batch(read), where)))
-    scores = [one.scorer.table(read, TABLE) for one in loaded]
+    read = to_arrow(table, dict.fromkeys((*(column.source for column in known), *wanted, *conditions)), where)
+    check_schema(where, read.schema, known)
+    if row_filter:
+        check_names(where, read.schema, conditions)
+        check_filter(where, row_filter, read.schema)
+        read = read.take(pa.array(kept_rows(_batch(read), row_filter)))
+    scores = [one.scorer.table(read, where) for one in loaded]
     if not read.num_rows:
         return
     batch = _batch(read)
-    lists = as_lists(TABLE, 0, known, batch)
+    lists = as_lists(where, 0, known, batch)
     labels = read_labels(lists, description.objective_names)
     predictions = np.full((len(loaded), len(description.objectives), read.num_rows), np.nan)
     for m, one in enumerate(loaded):

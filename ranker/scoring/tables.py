@@ -19,10 +19,11 @@ TABLE = "the table"
 """What messages call a table in memory."""
 
 
-def to_arrow(table: "AnyTable", columns: Iterable[str]) -> pa.Table:
+def to_arrow(table: "AnyTable", columns: Iterable[str], where: str = TABLE) -> pa.Table:
     """Those of the columns that the table has, as a pyarrow table.
 
-    Columns that nothing reads are not converted, as pandas may hold values there that Arrow has no type for.
+    Columns that nothing reads are not converted, as pandas may hold values there that Arrow has no type for. Messages
+    call the table `where`.
 
     Raises:
         FeedLogError: a column of a data frame has values of several types, or a column stands there twice.
@@ -33,7 +34,7 @@ def to_arrow(table: "AnyTable", columns: Iterable[str]) -> pa.Table:
     names = column_names(table)
     read = [name for name in columns if name in names]
     if twice := sorted(name for name in read if names.count(name) > 1):
-        raise FeedLogError(f"{TABLE}: column {twice[0]!r} stands there more than once")
+        raise FeedLogError(f"{where}: column {twice[0]!r} stands there more than once")
     if isinstance(table, pa.RecordBatch):
         table = pa.Table.from_batches([table])
     if isinstance(table, pa.Table):
@@ -44,7 +45,7 @@ def to_arrow(table: "AnyTable", columns: Iterable[str]) -> pa.Table:
         try:
             arrays.append(pa.Array.from_pandas(frame[name]))
         except (pa.ArrowException, TypeError, ValueError) as error:
-            raise FeedLogError(f"{TABLE}: column {name!r} has values of several types: {error}") from None
+            raise FeedLogError(f"{where}: column {name!r} has values of several types: {error}") from None
     return pa.table([_chunked(array) for array in arrays], names=read)
 
 

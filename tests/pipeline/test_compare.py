@@ -137,16 +137,38 @@ def test_a_model_does_not_differ_from_itself(trained: Trained, capsys: pytest.Ca
     assert "*" not in printed.replace("* is significant", "")
 
 
+def test_an_objective_of_one_model_is_not_left_out_silently(
+    trained: Trained, weak: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = load_model(weak)
+    only_click = replace(model.description, objectives=model.description.objectives[:1])
+    loaded = {weak: replace(model, description=only_click), trained.model.location: load_model(trained.model.location)}
+    monkeypatch.setattr("ranker.scoring.loading.load_model", lambda place: loaded[place])
+    page = tmp_path / "comparison.html"
+    arguments = ["--feed-log", str(trained.feed_log), "--report", str(page)]
+
+    assert main([trained.model.location, weak, *arguments]) == 0
+    assert "A alone predicts like: not compared, as B does not" in capsys.readouterr().out
+    assert "B does not predict like, so these were not compared." in page.read_text()
+
+    assert main([weak, trained.model.location, *arguments]) == 0
+    assert "B alone predicts like: not compared, as A does not" in capsys.readouterr().out
+    assert "alone predicts like: not compared, as A does not" in page.read_text()
+
+
 def test_what_cannot_be_compared_is_one_sentence(
     trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place, log = trained.model.location, str(trained.feed_log)
     for arguments, said in (
         ([place, str(tmp_path), "--feed-log", log], "it is no model"),
-        ([place, "smal", "--feed-log", log], "B: there is no model at smal; as a config: "),
+        ([place, "smal", "--feed-log", log], "B: there is no model at smal, and the configs are feed"),
         ([place, place, "--feed-log", str(tmp_path / "nothing")], "there is no such folder"),
         ([place, place, "--feed-log", log, "--day", "2001-01-01"], "there is no day 2001-01-01"),
-        ([place, place, "--feed-log", log, "--slice", "continent"], "no column 'continent'"),
+        (
+            [place, place, "--feed-log", log, "--slice", "continent"],
+            f"the log {log} of {EVAL_DAY}: no column 'continent'",
+        ),
     ):
         assert main(arguments) == 2
         error = capsys.readouterr().err

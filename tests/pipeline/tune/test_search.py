@@ -234,7 +234,7 @@ def test_the_proposal_is_a_diff_with_the_gain_and_its_interval(
     [
         (["--config", "other"], "--config other: pipeline_config.py has small"),
         (["--feed-log", "nowhere"], "--feed-log nowhere: there is no such folder"),
-        (["--day", "2024-03-02"], "the log has 1 days before the evaluated day 2024-03-02"),
+        (["--day", "2024-03-02"], "the log has 1 day before the evaluated day 2024-03-02"),
     ],
 )
 @pytest.mark.usefixtures("trainings")

@@ -31,8 +31,10 @@ def test_a_short_log_says_what_the_gain_is_worth() -> None:
     assert days.search == (days.confirm,) == (LOG[1],)
     assert not days.is_confirmed
     assert "the gain flatters" in days.text
-    with pytest.raises(FeedLogError, match="the log has 1 days before the evaluated day 2026-05-02"):
+    with pytest.raises(FeedLogError, match="the log has 1 day before the evaluated day 2026-05-02"):
         tuning_days(LOG, LOG[1], 2)
+    with pytest.raises(FeedLogError, match="the log has no day 2026-06-01; its days are 2026-05-01 to 2026-05-07"):
+        tuning_days(LOG, date(2026, 6, 1), 2)
 
 
 def test_the_defaults_are_in_the_space_and_every_value_makes_a_config() -> None:
