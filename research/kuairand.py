@@ -1,10 +1,14 @@
 """The KuaiRand-Pure feed log of the research programs."""
 
+from datetime import date
 from pathlib import Path
 
 from rich.console import Console
 
 from datasets.kuairand.cli import main as convert
+
+KUAIRAND_DAYS = tuple(date(2022, 5, day) for day in (1, 2, 3, 4))
+"""The held-out days of comparisons of models."""
 
 RAW = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "kuairand_pure"
 

@@ -17,6 +17,7 @@ _TOGETHER = {
     "tests/end_to_end/test_parity.py": "tests/end_to_end/test_local_run.py",
     "tests/end_to_end/test_job_service.py": "tests/end_to_end/test_local_run.py",
     "tests/end_to_end/test_oldest_serving.py": "tests/end_to_end/test_local_run.py",
+    "tests/research/tastes/test_main.py": "tests/research/forest_share/test_main.py",
 }
 
 _PACKAGES = ("components", "datasets", "feed_ranker_client", "pipeline", "ranker", "serving")

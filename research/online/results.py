@@ -47,12 +47,14 @@ class OnlineResults:
 
     def share_of_possible_gain(self, arm: str) -> SeedEstimate:
         """The arm's gain in utility over the production ranker, divided by that of ranking by true probabilities."""
+        return self.share_of_gap(arm, CONTROL, POSSIBLE)
+
+    def share_of_gap(self, arm: str, base: str, best: str) -> SeedEstimate:
+        """The arm's gain in utility over one arm, divided by another's gain over it."""
 
         def share(means: Means) -> NDArray[np.float64]:
-            control = self._utility(means, CONTROL)
-            gained: NDArray[np.float64] = (self._utility(means, arm) - control) / (
-                self._utility(means, POSSIBLE) - control
-            )
+            of_base = self._utility(means, base)
+            gained: NDArray[np.float64] = (self._utility(means, arm) - of_base) / (self._utility(means, best) - of_base)
             return gained
 
         return self._estimate(share)

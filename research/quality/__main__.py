@@ -7,7 +7,6 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +16,7 @@ from benchmarks.pages import page_of
 from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
 from ranker.command_line import local_path, output_file
-from research.kuairand import converted_kuairand
+from research.kuairand import KUAIRAND_DAYS, converted_kuairand
 from research.quality.ceiling import BayesOptimum
 from research.quality.drawing import draw
 from research.quality.models import MODELS, ComparedModel, features_alone
@@ -25,7 +24,6 @@ from research.quality.page import CEILING, figures, markdown, title
 from research.quality.study import Feed, compare
 from research.quick import quick_config
 
-_KUAIRAND_DAYS = tuple(date(2022, 5, day) for day in (1, 2, 3, 4))
 _ROWS, _QUICK_ROWS = 400_000, 12_000
 
 
@@ -71,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 BayesOptimum(feed.days[0][0]), ("research.quality.ceiling",), features_alone
             )
         elif log := converted_kuairand(work, console):
-            feed = Feed("kuairand", KUAIRAND, tuple((log, day) for day in _KUAIRAND_DAYS))
+            feed = Feed("kuairand", KUAIRAND, tuple((log, day) for day in KUAIRAND_DAYS))
         else:
             return
         feed = replace(feed, trained_on=options.rows)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranker.config.training import Training
+from ranker.forest.model import Forest
 from research.quality.encoded import grown_forest
 from research.quality.rows import HeldOutDay, Probabilities
 from research.quality.towers import tower_logits
@@ -14,9 +15,22 @@ from research.quality.towers import tower_logits
 def ours(day: HeldOutDay, seed: int) -> Probabilities:
     """The configured model, as the pipeline trains and serves it."""
     forest, leaves = grown_forest(day, day.config.forest, seed)
-    share = day.config.towers.forest_share
     towers = tower_logits(day, day.config.towers, day.config.training, day.config.objectives, forest, leaves, seed)
-    return _sigmoid((1 - share) * towers + share * forest.margins(leaves[1]))
+    return blended(towers, forest, leaves[1], day.config.towers.forest_share)
+
+
+def blended(
+    towers: NDArray[np.float32], forest: Forest, leaves: NDArray[np.int32], forest_share: float
+) -> Probabilities:
+    """What a model serves, from the towers' logits [rows, objectives] and the leaves [rows, trees].
+
+    Args:
+        towers, forest, leaves: of the model and of the rows.
+        forest_share: of the forest in the log-odds; a forest without trees has none.
+    """
+    if not forest_share:
+        return _sigmoid(towers)
+    return _sigmoid((1 - forest_share) * towers + forest_share * forest.margins(leaves))
 
 
 def towers_alone(day: HeldOutDay, seed: int) -> Probabilities:

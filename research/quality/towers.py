@@ -47,7 +47,7 @@ def tower_logits(
         leaves: of the training rows and of the held-out rows.
         seed: replaces the config's.
     """
-    inputs = _inputs(day, towers, forest)
+    inputs = inputs_of(day, towers, forest)
     training = replace(training, seed=seed)
     rows = {keys.LEAVES: leaves[0], keys.LABELS: day.train.labels, **_read_by_towers(day.train, inputs)}
     rows, counts = _sampled(rows, training, objectives)
@@ -72,7 +72,8 @@ def scored(network: TwoTowerNetwork, tensors: dict[str, NDArray[Any]]) -> NDArra
     return np.concatenate(parts)
 
 
-def _inputs(day: HeldOutDay, towers: Towers, forest: Forest) -> TowerInputs:
+def inputs_of(day: HeldOutDay, towers: Towers, forest: Forest) -> TowerInputs:
+    """Sizes of the tensors that towers read of the rows of a day and of the leaves of a forest."""
     numeric = day.train.towers.get(keys.NUMERIC)
     columns = numeric.shape[1] if numeric is not None and towers.numeric_input else 0
     dense = day.config.features.vectors
