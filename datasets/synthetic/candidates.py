@@ -13,7 +13,14 @@ from datasets.synthetic.log_schema import candidate_batch, log_batch, session_id
 from datasets.synthetic.orders import best_first, check_order
 from datasets.synthetic.parameters import FeedParameters
 from datasets.synthetic.signals import signals
-from datasets.synthetic.tastes import Tastes, relevance_averaged_over_tastes, spread, taste_for, with_tastes
+from datasets.synthetic.tastes import (
+    Tastes,
+    relevance_averaged_over_tastes,
+    spread,
+    taste_for,
+    taste_inputs,
+    with_tastes,
+)
 from datasets.synthetic.today import Today
 from datasets.synthetic.vocabulary import Bools, Floats, Ints
 from datasets.synthetic.world import World
@@ -60,6 +67,8 @@ class Candidates:
             session's start, and features. Position and outcomes are not among them.
         offsets: [sessions + 1], where each session's rows begin; the last is the number of rows.
         explored: [sessions], which sessions the built-in feed shows in random order.
+        taste_inputs: [rows, tastes], what a viewer's hidden tastes, independent standard normal numbers, are multiplied
+            by and summed up to how much the viewer likes the candidate.
     """
 
     def __init__(
@@ -83,6 +92,7 @@ class Candidates:
         explore = seeded(settings.seed, "explore", *self._number)
         self.explored: Bools = explore.random(len(sessions)) < settings.exploration
         self._shuffled = best_first(explore.random(len(self)), self.offsets)
+        self.taste_inputs = taste_inputs(tastes, today.items, offered)
         self._patience = patience(world, sessions, offered)
         self._usual = log_odds(signals(world, today, sessions, offered), today.mood)
         self._spread = spread(today.items, offered)
@@ -177,3 +187,11 @@ class Candidates:
         check_order(order, self.offsets)
         examined = examination(self._patience[order], self.position)
         return Expectations(examined, examined * everything[:, order], examined * averaged[:, order])
+
+    def given_taste(self, taste: Floats) -> Floats:
+        """The true probabilities of viewers with these tastes, if they look, [objectives, rows].
+
+        Args:
+            taste: [rows], how much the viewer likes each candidate: `taste_inputs` times the tastes, summed.
+        """
+        return relevance(with_tastes(self._usual, taste.astype(np.float32), self._spread, self._settings.tastes))

@@ -59,6 +59,12 @@ def taste_for(tastes: Tastes, items: Items, rows: Impressions) -> Floats:
     return (style / np.float32(np.sqrt(STYLES)) + author) / np.float32(np.sqrt(2))
 
 
+def taste_inputs(tastes: Tastes, items: Items, rows: Impressions) -> Floats:
+    """[impressions, STYLES + traits], what the tastes of a viewer are multiplied by and summed up to h."""
+    styles = items.styles[rows.item] / np.float32(np.sqrt(STYLES))
+    return np.concatenate([styles, tastes.traits[rows.author]], axis=1) / np.float32(np.sqrt(2))
+
+
 def spread(items: Items, rows: Impressions) -> Floats:
     """[impressions], the standard deviation of h over viewers, given the item."""
     return np.sqrt(((items.styles[rows.item] ** 2).sum(axis=1) / STYLES + 1) / 2)

@@ -7,7 +7,7 @@ from research.forest_share.measuring import ALL, COLD, GROUPS, WARM, WARM_FROM
 from research.intervals import SeedEstimate
 from research.online.arms import POSSIBLE
 from research.online.results import OnlineResults
-from research.tastes.study import FEATURES, ORACLE, TastesResults
+from research.tastes.study import FEATURES, LEARNABLE, ORACLE, TastesResults
 
 LEAST_CLOSED = 0.5
 
@@ -59,10 +59,12 @@ def markdown(results: TastesResults, command: str, picture: str | None = None) -
     blocks = [
         pages.origin(command),
         f"{pages.counted(len(results.ranked), 'seed')}, each a feed of its own: {pages.count(results.trained_on)} "
-        f"impressions to train on, {pages.count(results.sessions(ALL))} sessions of the next day in all. The oracle "
-        f"ranks by true expectations, given the tastes of viewers with at least {WARM_FROM} impressions in the "
-        f"training days; those of the others are averaged out. `{POSSIBLE}` averages out all tastes. Utility is in "
+        f"impressions to train on, {pages.count(results.sessions(ALL))} sessions of the next day in all. Utility is in "
         f"expectation, and compared with a model of the {FEATURES}. 95 % intervals over sessions and seeds.",
+        f"The oracle ranks by true expectations, given the tastes of viewers with at least {WARM_FROM} impressions in "
+        f"the training days; those of the others are averaged out. `{POSSIBLE}` averages out all tastes. `{LEARNABLE}` "
+        "is the mode of the tastes' posterior given the training days, ranked by true probabilities. It knows all else "
+        "that no model knows, so what it lacks of the oracle is not in these days.",
     ]
     if picture:
         blocks.append(pages.picture("Share of the gap that every arm closes", picture))
@@ -70,7 +72,7 @@ def markdown(results: TastesResults, command: str, picture: str | None = None) -
         online = results.online(group)
         blocks += [pages.heading(_GROUP_TITLES[group]), f"{pages.count(results.sessions(group))} sessions."]
         if online is not None:
-            blocks.append(pages.table(_columns(online), [*results.arms, POSSIBLE, ORACLE]))
+            blocks.append(pages.table(_columns(online), [*results.arms, POSSIBLE, LEARNABLE, ORACLE]))
     return pages.join(blocks)
 
 

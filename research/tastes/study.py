@@ -21,9 +21,11 @@ from research.online.behaviours import Behaviour
 from research.online.results import OnlineResults
 from research.quality.rows import Probabilities
 from research.quality.study import predictions_of
+from research.tastes.bayes import by_learnt_tastes, learnt_tastes
 from research.tastes.effects import out_of_sample, with_effects
 
 FEATURES, EFFECTS, ORACLE = "features alone", "random effects", "oracle"
+LEARNABLE = "tastes as the log tells them"
 ARMS = (IDS, HISTORIES, BOTH, EFFECTS)
 """The arms that learn about single viewers."""
 
@@ -94,7 +96,9 @@ def rank_next_day(
             for arm, predicted in _predicted(prepared, seed, arms, effects, work, console).items()
         }
         orders[ORACLE] = oracle(both, prepared)
-        ranked.append(rank_sessions(orders, Simulator(parameters), days - 1, both, prepared.known))
+        simulator = Simulator(parameters)
+        orders[LEARNABLE] = by_learnt_tastes(learnt_tastes(simulator, range(days - 1), both), both)
+        ranked.append(rank_sessions(orders, simulator, days - 1, both, prepared.known))
     return TastesResults(both, impressions // days * config.train_days, tuple(arms), ranked)
 
 

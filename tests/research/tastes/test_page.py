@@ -11,7 +11,7 @@ from research.forest_share.measuring import COLD, RankedSessions
 from research.online.arms import CONTROL, POSSIBLE
 from research.tastes.drawing import draw
 from research.tastes.page import figures, markdown
-from research.tastes.study import EFFECTS, FEATURES, ORACLE, TastesResults
+from research.tastes.study import EFFECTS, FEATURES, LEARNABLE, ORACLE, TastesResults
 
 
 def results(warm_only: bool = False) -> TastesResults:
@@ -30,6 +30,7 @@ def results(warm_only: bool = False) -> TastesResults:
                     IDS: usual + 0.75 * gap,
                     EFFECTS: usual + np.where(warm, 0.1, -0.02)[:, None],
                     POSSIBLE: usual + 0.1 * gap,
+                    LEARNABLE: usual + 0.4 * gap,
                     ORACLE: usual + gap,
                 },
             )
