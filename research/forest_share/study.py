@@ -14,6 +14,7 @@ from rich.console import Console
 from benchmarks.part_run import run_up_to
 from datasets.synthetic.simulator import Simulator
 from ranker.config.pipeline import PipelineConfig
+from ranker.evaluation.session_rows import Hashes
 from ranker.feed_log.layout import window_days
 from ranker.feed_log.writing import day_folder
 from research.forest_share.costs import CANDIDATES, Cost, costs, exported
@@ -68,7 +69,10 @@ def prepared_day(
     known = impressions_per_viewer(log, before, viewer).to_dict()
     viewers = logged_columns(log, [day], rows, rows.test, [viewer])[viewer].to_pylist()
     warm = np.array([known.get(one, 0) >= WARM_FROM for one in viewers])
-    return PreparedDay(log, run, rows if trained_on is None else rows.of_some_viewers(trained_on), warm, known)
+    if trained_on is not None:
+        rows = rows.of_some_viewers(trained_on)
+        warm &= np.isin(rows.test.buckets, rows.train.buckets)
+    return PreparedDay(log, run, rows, warm, known)
 
 
 def simulated(
@@ -106,7 +110,9 @@ def simulated(
         arms: dict[str, Order] = {name: orders[name] for name in (CONTROL, POSSIBLE)}
         arms |= {variant.name: PredictedDay(rows, of_seed, both) for variant, [of_seed] in predicted.items()}
         ranked = rank_sessions(arms, Simulator(parameters), days - 1, both, prepared.known)
-        samples.append(_sample([prepared], {variant: of_seed for variant, [of_seed] in predicted.items()}, ranked))
+        samples.append(
+            _sample([_outcomes(prepared)], {variant: of_seed for variant, [of_seed] in predicted.items()}, ranked)
+        )
         trained_on += len(prepared.day.train.labels)
         cost = cost or _costs(prepared, chosen, seed, work, rounds, console)
     return ForestShareResults("feed", both, trained_on // len(seeds), samples, cost or {})
@@ -134,18 +140,19 @@ def held_out(
         chosen, work, rounds, console: as for `simulated`.
     """
     both = with_inputs(config, BOTH)
-    prepared: list[PreparedDay] = []
+    kept: list[_Outcomes] = []
     predicted: list[dict[Variant, list[Probabilities]]] = []
     cost, rows = None, 0
     for log, day in days:
         own = prepared_day(both, log, day, work, trained_on, console)
         predicted.append(predictions(own.day, chosen, seeds, work, console))
-        prepared.append(own)
+        # A day's features are large, and not read again.
+        kept.append(_outcomes(own))
         rows += len(own.day.train.labels)
         cost = cost or _costs(own, chosen, seeds[0], work, rounds, console)
     samples = [
         _sample(
-            prepared,
+            kept,
             {variant: np.concatenate([of_day[variant][number] for of_day in predicted]) for variant in chosen},
         )
         for number in range(len(seeds))
@@ -185,14 +192,29 @@ def rank_sessions(
     return RankedSessions(np.array(warm), {name: np.concatenate(values) for name, values in parts.items()})
 
 
+@dataclass(frozen=True, eq=False)
+class _Outcomes:
+    """What predictions of a day are compared with; see `Sample`."""
+
+    labels: NDArray[np.float32]
+    buckets: NDArray[np.int64]
+    sessions: Hashes
+    warm: NDArray[np.bool_]
+
+
+def _outcomes(prepared: PreparedDay) -> _Outcomes:
+    test = prepared.day.test
+    return _Outcomes(test.labels, test.buckets, sessions_of(prepared.log, prepared.day), prepared.warm)
+
+
 def _sample(
-    prepared: Sequence[PreparedDay], predicted: Mapping[Variant, Probabilities], ranked: RankedSessions | None = None
+    days: Sequence[_Outcomes], predicted: Mapping[Variant, Probabilities], ranked: RankedSessions | None = None
 ) -> Sample:
     return Sample(
-        labels=np.concatenate([one.day.test.labels for one in prepared]),
-        buckets=np.concatenate([one.day.test.buckets for one in prepared]),
-        sessions=np.concatenate([sessions_of(one.log, one.day) for one in prepared]),
-        warm=np.concatenate([one.warm for one in prepared]),
+        labels=np.concatenate([day.labels for day in days]),
+        buckets=np.concatenate([day.buckets for day in days]),
+        sessions=np.concatenate([day.sessions for day in days]),
+        warm=np.concatenate([day.warm for day in days]),
         predicted=predicted,
         ranked=ranked,
     )
