@@ -65,11 +65,12 @@ class IdTables:
     Attributes:
         learning_rate_factor: their learning rate, as a multiple of `training.learning_rate`.
         weight_decay: decoupled decay towards 0, the vector of an unknown id: a step multiplies the rows of its batch by
-            1 - rate * weight_decay. It has no effect on other weights, whatever the optimizer is.
+            1 - rate * weight_decay. It has no effect on other weights, whatever the optimizer is. With 100 or less,
+            viewers with 50 impressions each were overfitted: click had a higher normalized entropy than without ids.
     """
 
     learning_rate_factor: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
-    weight_decay: Annotated[float, Field(ge=0.0, le=1000.0)] = 30.0
+    weight_decay: Annotated[float, Field(ge=0.0, le=1000.0)] = 300.0
 
 
 @dataclass(frozen=True)
