@@ -22,7 +22,8 @@ from research.online.results import OnlineResults
 from research.quality.rows import Probabilities
 from research.quality.study import predictions_of
 from research.tastes.bayes import by_learnt_tastes, learnt_tastes
-from research.tastes.effects import out_of_sample, with_effects
+from research.tastes.effects import with_effects
+from research.tastes.offsets import out_of_sample
 
 FEATURES, EFFECTS, ORACLE = "features alone", "random effects", "oracle"
 LEARNABLE = "tastes as the log tells them"

@@ -1,0 +1,68 @@
+"""Predictions of the training rows, out of sample, as offsets of random effects."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranker.config.pipeline import PipelineConfig
+from ranker.feed_log.layout import window_days
+from research.forest_share.inputs import narrowed
+from research.forest_share.variants import WHOLE
+from research.quality.encoded import grown_forest
+from research.quality.logged import DAY_NUMBER, logged_columns
+from research.quality.models import ComparedModel
+from research.quality.networks import blended
+from research.quality.rows import HeldOutDay, Probabilities, Rows
+from research.quality.towers import tower_logits
+
+
+@dataclass(frozen=True)
+class OutOfSample:
+    """Predicts the training rows, each by a model of other days, as a model of `research.quality`.
+
+    The pipeline offsets a day by the model pushed before it. Here, each half of the training days is predicted by a
+    model of the other half, which is out of sample too and needs no earlier days.
+
+    Attributes:
+        log: folder of the feed log.
+    """
+
+    log: Path
+
+    def __call__(self, day: HeldOutDay, seed: int) -> Probabilities:
+        """The probabilities of the training rows [train rows, objectives]."""
+        config = WHOLE.config(day.config)
+        own = narrowed(day, config)
+        numbers = logged_columns(self.log, training_days(day), own, own.train, ())[DAY_NUMBER].to_numpy()
+        first = numbers < (config.train_days + 1) // 2
+        predicted = np.empty(day.train.labels.shape, np.float32)
+        for half in (first, ~first):
+            other = replace(own, train=_rows(own.train, ~half), test=_rows(own.train, half))
+            forest, leaves = grown_forest(other, config.forest, seed)
+            logits = tower_logits(other, config.towers, config.training, config.objectives, forest, leaves, seed)
+            predicted[half] = blended(logits, forest, leaves[1], config.towers.forest_share)
+        return predicted
+
+
+def out_of_sample(log: Path) -> ComparedModel:
+    """The predictions of the training rows as a model of `research.quality.study.predictions_of`."""
+
+    def reads(config: PipelineConfig) -> tuple[object, ...]:
+        own = WHOLE.config(config)
+        return own.features, own.forest, own.towers, own.training
+
+    return ComparedModel(OutOfSample(log), ("ranker.forest", "ranker.towers", "research.tastes.offsets"), reads)
+
+
+def training_days(day: HeldOutDay) -> list[date]:
+    """The days before a held-out day that its models are trained on, oldest first."""
+    return window_days(day.day, day.config.train_days)[:-1]
+
+
+def _rows(rows: Rows, chosen: NDArray[np.bool_]) -> Rows:
+    towers: dict[str, NDArray[Any]] = {name: values[chosen] for name, values in rows.towers.items()}
+    return Rows(rows.features[chosen], towers, rows.labels[chosen], rows.buckets[chosen])
