@@ -105,6 +105,12 @@ def runs_on_cluster(args: Sequence[str]) -> bool:
     return runner is not None and runner.lower() not in _HERE
 
 
+def runs_in_this_process(args: Sequence[str]) -> bool:
+    """Whether these arguments, which name a runner, keep the work in this process."""
+    runner = value_of(args, "--runner")
+    return runner is not None and runner.lower() in ("fnapirunner", "directrunner")
+
+
 def shapes_output(argument: str) -> bool:
     """Whether an argument may change what a component writes, if only the number of files or the last bits.
 

@@ -155,8 +155,6 @@ def create_pipeline(
         },
         training_start=start.outputs["training_start"],
     )
-    # Nothing is trained on data that failed validation.
-    transform.add_upstream_node(validator)
     forest = ForestTrainer(
         transformed_examples=transform.outputs["transformed_examples"],
         config=config.forest,
@@ -164,6 +162,8 @@ def create_pipeline(
         objective_names=config.objective_names,
         training_start=start.outputs["training_start"],
     )
+    # Nothing is trained on data that failed validation. Transform runs beside it.
+    forest.add_upstream_node(validator)
     leaves = LeafEncoder(
         transformed_examples=transform.outputs["transformed_examples"], forest=forest.outputs["forest"]
     )

@@ -41,7 +41,7 @@ class RunDisplay:
             console=console,
             transient=True,
         )
-        self._task: TaskID | None = None
+        self._tasks: dict[str, TaskID] = {}
         self._lock = threading.Lock()
 
     @contextmanager
@@ -62,21 +62,21 @@ class RunDisplay:
     def start(self, component: str) -> None:
         """A component was launched."""
         with self._lock:
-            self._task = self._bars.add_task(component.ljust(self._width), total=None, detail="")
+            self._tasks[component] = self._bars.add_task(component.ljust(self._width), total=None, detail="")
 
     def advance(self, report: progress.Progress) -> None:
-        """The running component reports its progress."""
+        """The component that was started last reports its progress."""
         with self._lock:
-            if self._task is not None:
+            if self._tasks:
                 detail = one_line(f"{report.what} {report.detail}".strip())
-                self._bars.update(self._task, completed=report.done, total=report.total, detail=detail)
+                newest = next(reversed(self._tasks.values()))
+                self._bars.update(newest, completed=report.done, total=report.total, detail=detail)
 
     def end(self, component: str, state: str, seconds: float, rows: int | None) -> None:
         """A component ended in `state` after `seconds`; `rows` is None if it reads none."""
         with self._lock:
-            if self._task is not None:
-                self._bars.remove_task(self._task)
-                self._task = None
+            if component in self._tasks:
+                self._bars.remove_task(self._tasks.pop(component))
         count = f"{rows:>11,} rows" if rows is not None else " " * 16
         self._console.print(
             f" {_MARKS[state]} {component.ljust(self._width)} {state:<7}{count} {seconds:>8.1f} s", highlight=False

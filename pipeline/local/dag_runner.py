@@ -1,7 +1,7 @@
 """A local runner that reports how each component ended.
 
 TFX's LocalDagRunner returns normally if a component was skipped or its inputs did not resolve, and does not report
-cache hits. This one launches the same components in the same order and reports each.
+cache hits. This one launches the same components in the same order, one of them beside others, and reports each.
 """
 
 import datetime
@@ -9,8 +9,8 @@ import enum
 import logging
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from google.protobuf.message import Message
@@ -24,6 +24,7 @@ from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperat
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
 from pipeline.beam import shapes_output
+from pipeline.local.beside import Beside, BesideOperator, Turn, pays_off
 from ranker.command_line import explained
 from ranker.plain_text import without_secrets
 
@@ -66,16 +67,27 @@ class ComponentRun:
 
 
 class ObservedDagRunner(tfx_runner.IrBasedRunner):
-    """Runs a pipeline in this process, one component after the other, and stops at the first that fails.
+    """Runs a pipeline on this machine, one component after the other, and stops at the first that fails.
+
+    One component may run beside those that do not wait for it. If one of these fails, that component is still finished,
+    and so are the components that wait for it alone: of two reasons why the data cannot be used, ExampleValidator gives
+    the better one, and it is reported first.
 
     Args:
         on_start: called with each component's id before it is launched.
         on_end: called with each component's outcome.
+        beside: id of a component on Beam that runs beside others where that pays off; None for none.
     """
 
-    def __init__(self, on_start: Callable[[str], None], on_end: Callable[[ComponentRun], None]) -> None:
+    def __init__(
+        self,
+        on_start: Callable[[str], None],
+        on_end: Callable[[ComponentRun], None],
+        beside: str | None = "StatisticsGen",
+    ) -> None:
         self._on_start = on_start
         self._on_end = on_end
+        self._beside = beside
         self.runs: list[ComponentRun] = []
 
     def run_with_ir(
@@ -98,11 +110,10 @@ class ObservedDagRunner(tfx_runner.IrBasedRunner):
         connections = deployment.metadata_connection_config
         connection = getattr(connections, connections.WhichOneof("connection_config"))
         store = MetadataStore(connection)
-        for node in pipeline.nodes:
-            pipeline_node = node.pipeline_node
+
+        def launched(pipeline_node: pipeline_pb2.PipelineNode, turn: Turn | None = None) -> ComponentRun:
             component = pipeline_node.node_info.id
             executor_spec = runner_utils.extract_executor_spec(deployment, component)
-            self._on_start(component)
             component_launcher = launcher.Launcher(
                 pipeline_node=pipeline_node,
                 mlmd_connection=metadata.Metadata(connection),
@@ -111,15 +122,72 @@ class ObservedDagRunner(tfx_runner.IrBasedRunner):
                 executor_spec=_without_places(executor_spec),
                 custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, component),
                 custom_executor_operators={
-                    executable_spec_pb2.BeamExecutableSpec: partial(_beam_operator, complete=executor_spec)
+                    executable_spec_pb2.BeamExecutableSpec: partial(_beam_operator, complete=executor_spec, turn=turn)
                 },
             )
             outcome = _launch(component, component_launcher, store)
-            self.runs.append(outcome)
-            self._on_end(outcome)
-            if outcome.state is State.FAILED:
-                break
+            return outcome if turn is None else replace(outcome, seconds=outcome.seconds - turn.waited)
+
+        def can_run_beside(component: str) -> bool:
+            executor_spec = runner_utils.extract_executor_spec(deployment, component)
+            return (
+                component == self._beside
+                and isinstance(executor_spec, executable_spec_pb2.BeamExecutableSpec)
+                and pays_off(executor_spec.beam_pipeline_args)
+            )
+
+        self._run_all([node.pipeline_node for node in pipeline.nodes], launched, can_run_beside)
         return self.runs
+
+    def _run_all(
+        self,
+        nodes: Sequence[pipeline_pb2.PipelineNode],
+        launched: Callable[[pipeline_pb2.PipelineNode, Turn | None], ComponentRun],
+        can_run_beside: Callable[[str], bool],
+    ) -> None:
+        """Runs the nodes in their order, but the one beside others first, and those that wait for it last."""
+        waiting = sorted(nodes, key=lambda node: node.node_info.id != self._beside)
+        running: Beside[ComponentRun] | None = None
+        withheld: list[ComponentRun] = []  # the outcome of a component that failed beside another
+        finished: set[str] = set()
+        try:
+            while waiting or running is not None:
+                # After a failure beside another component, only what waits for that one.
+                possible = [n for n in waiting if self._beside in n.upstream_nodes] if withheld else waiting
+                node = next((node for node in possible if finished.issuperset(node.upstream_nodes)), None)
+                if running is not None and (node is None or withheld):
+                    ended, running = running.outcome(), None
+                    if not self._ended(ended):
+                        break
+                    finished.add(ended.component)
+                    continue
+                if node is None:
+                    break
+                waiting.remove(node)
+                component = node.node_info.id
+                self._on_start(component)
+                if can_run_beside(component):
+                    running = Beside(component, partial(launched, node))
+                    running.start()
+                    continue
+                outcome = launched(node, None)
+                if running is not None and outcome.state is State.FAILED:
+                    withheld.append(outcome)
+                elif self._ended(outcome):
+                    finished.add(component)
+                else:
+                    break
+        finally:
+            if running is not None:
+                running.stop()
+        for outcome in withheld:
+            self._ended(outcome)
+
+    def _ended(self, outcome: ComponentRun) -> bool:
+        """Reports a component's outcome; returns whether it succeeded."""
+        self.runs.append(outcome)
+        self._on_end(outcome)
+        return outcome.state is not State.FAILED
 
 
 def _without_places(executor_spec: Message | None) -> Message | None:
@@ -141,9 +209,11 @@ def _without_places(executor_spec: Message | None) -> Message | None:
 
 
 def _beam_operator(
-    executor_spec: Message, platform_config: Message | None = None, *, complete: Message
+    executor_spec: Message, platform_config: Message | None = None, *, complete: Message, turn: Turn | None
 ) -> BeamExecutorOperator:
     """Runs a component on Beam with all arguments, those among them that the cache does not go by."""
+    if turn is not None:
+        return BesideOperator(complete, platform_config, turn)
     return BeamExecutorOperator(complete, platform_config)
 
 

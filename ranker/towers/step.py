@@ -48,6 +48,9 @@ _NO_INPUTS = (keys.LABELS, keys.LOSS_WEIGHTS, keys.LOGIT_OFFSET, keys.LOG_EXAMIN
 Measured = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 """The losses per objective, the number of impressions, and whether each float input was finite."""
 
+Step = Callable[[TowerBatch], tf.Tensor]
+"""One optimizer step on a batch; returns the losses per objective."""
+
 ChunkFunction = Callable[[Iterator[TowerBatch], int], ChunkReport]
 
 
@@ -88,16 +91,14 @@ def _losses(logits: tf.Tensor, batch: TowerBatch, blend: Blend | None) -> tf.Ten
 def make_step(
     network: TwoTowerNetwork,
     optimizer: keras.optimizers.Optimizer,
-    compiled: bool,
     pull: Pull | None = None,
     blend: Blend | None = None,
-) -> Callable[[TowerBatch], tf.Tensor]:
+) -> Step:
     """A function that makes one optimizer step on the summed cross entropies and returns them as [objectives].
 
     Args:
         network: gives the logits [batch, objectives].
         optimizer: updates the network's trainable variables.
-        compiled: run through XLA. It recompiles for every batch size, which takes longer than many steps.
         pull: its term is added to the loss, but is not part of the returned losses.
         blend: computes the logits of the loss; None uses the towers' own logits.
     """
@@ -105,7 +106,7 @@ def make_step(
     if not optimizer.built:
         optimizer.build(variables)
 
-    @tf.function(jit_compile=compiled, autograph=False)
+    @tf.function(autograph=False)
     def step(batch: TowerBatch) -> tf.Tensor:
         with tf.GradientTape() as tape:
             losses = cross_entropies(network, batch, training=True, blend=blend)
@@ -119,7 +120,20 @@ def make_step(
     return step
 
 
-def make_chunk(step: Callable[[TowerBatch], tf.Tensor]) -> ChunkFunction:
+def through_xla(step: Step) -> Step:
+    """The same step through XLA. It recompiles for every batch size, which takes longer than many steps.
+
+    Both are one traced function, as tracing takes as long as many steps, too.
+    """
+
+    @tf.function(jit_compile=True, autograph=False)
+    def compiled(batch: TowerBatch) -> tf.Tensor:
+        return step(batch)
+
+    return compiled
+
+
+def make_chunk(step: Step) -> ChunkFunction:
     """A function that runs `step` on an iterator's next batches, the given number of them in one call."""
 
     def measured(batch: TowerBatch) -> Measured:

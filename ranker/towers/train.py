@@ -25,7 +25,7 @@ from ranker.towers.optimizer import make_optimizer
 from ranker.towers.pull import Pull
 from ranker.towers.schedule import make_schedule
 from ranker.towers.state import Snapshot, restore, snapshot
-from ranker.towers.step import ChunkFunction, ChunkReport, float_inputs, make_chunk, make_step
+from ranker.towers.step import ChunkFunction, ChunkReport, float_inputs, make_chunk, make_step, through_xla
 from ranker.towers.tensorboard import TensorBoardLog
 from ranker.towers.workers import distributed, is_chief, make_shared_chunk
 
@@ -88,10 +88,11 @@ def train_towers(
         if start is not None:
             restore(network, start)
         optimizer = make_optimizer(training, rate)
-        full = rest = make_chunk(make_step(network, optimizer, compiled=False, pull=pull, blend=blend))
+        step = make_step(network, optimizer, pull=pull, blend=blend)
+        full = rest = make_chunk(step)
         if length.epochs * counts.rows >= _COMPILED_FROM:
             # Not for an epoch's smaller last batch: another size would have to be compiled again.
-            full = make_chunk(make_step(network, optimizer, compiled=True, pull=pull, blend=blend))
+            full = make_chunk(through_xla(step))
         history = loop.run(batches, full, rest, log_dir)
     else:
         with strategy.scope():

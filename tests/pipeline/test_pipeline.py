@@ -75,6 +75,12 @@ def test_the_recipe_covers_how_transform_reads_columns() -> None:
     assert PROJECT_ROOT / "ranker" / "features" / "representation.py" in import_closure(*MODEL_MAKERS)
 
 
+def test_nothing_is_trained_before_the_data_is_valid_but_transform_need_not_wait(dag: Pipeline) -> None:
+    waiting = {component.id: {node.id for node in component.upstream_nodes} for component in dag.components}
+    assert "ExampleValidator" in waiting["ForestTrainer"]
+    assert "ExampleValidator" not in waiting["Transform"]
+
+
 def test_no_node_is_a_resolver(dag: Pipeline) -> None:
     """Kubeflow cannot run those."""
     assert all(isinstance(component, BaseComponent) for component in dag.components)

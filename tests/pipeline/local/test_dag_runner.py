@@ -1,5 +1,9 @@
 """Reports of a real two-component pipeline: run, cached, failed and restarted."""
 
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 
 import apache_beam as beam
@@ -15,6 +19,7 @@ from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import standard_artifacts
 
+from pipeline.local.beside import pays_off
 from pipeline.local.dag_runner import ComponentRun, ObservedDagRunner, State, describe
 
 
@@ -68,6 +73,83 @@ def run(folder: Path, text: str, unwanted: str = "!") -> tuple[list[str], list[C
     runner.run(pipeline)
     assert runner.runs == ended
     return started, ended
+
+
+@component(use_beam=True)
+def Measure(  # noqa: N802
+    text: InputArtifact[standard_artifacts.String],
+    measured: OutputArtifact[standard_artifacts.String],
+    after: Parameter[str],
+    unwanted: Parameter[str],
+    pipeline: BeamComponentParameter[beam.Pipeline] = None,
+) -> None:
+    while not Path(after).exists():
+        time.sleep(0.01)
+    if unwanted in Path(text.uri).read_text():
+        raise ValueError(f"measured {unwanted!r}")
+    Path(measured.uri).write_text(f"{os.getpid()}")
+    measured.set_int_custom_property("length", 7)
+
+
+@component
+def Copy(  # noqa: N802
+    text: InputArtifact[standard_artifacts.String],
+    copied: OutputArtifact[standard_artifacts.String],
+    then: Parameter[str],
+    unwanted: Parameter[str],
+) -> None:
+    if then == "interrupt":
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10.0)
+    Path(then).touch()
+    if unwanted in Path(text.uri).read_text():
+        raise ValueError(f"copied {unwanted!r}")
+    Path(copied.uri).write_text("copy")
+
+
+@component
+def Judge(  # noqa: N802
+    measured: InputArtifact[standard_artifacts.String],
+    judged: OutputArtifact[standard_artifacts.String],
+    unwanted: Parameter[str],
+) -> None:
+    if unwanted == "all":
+        raise ValueError("judged")
+
+
+@component
+def Train(  # noqa: N802
+    copied: InputArtifact[standard_artifacts.String], judged: InputArtifact[standard_artifacts.String]
+) -> None:
+    Path(copied.uri).read_text()
+
+
+def run_beside(
+    folder: Path, measure: str = "!", copy: str = "!", judge: str = "", then: str = "", beside: str | None = "Measure"
+) -> list[ComponentRun]:
+    """Write → Measure → Judge, and beside the last two Copy; Train waits for both. Measure waits for Copy."""
+    then = then or str(folder / "copied")
+    write = Write(text="hello")
+    measured = Measure(text=write.outputs["out"], after=str(folder / "copied"), unwanted=measure)
+    judged = Judge(measured=measured.outputs["measured"], unwanted=judge)
+    copied = Copy(text=write.outputs["out"], then=then, unwanted=copy)
+    train = Train(copied=copied.outputs["copied"], judged=judged.outputs["judged"])
+    pipeline = Pipeline(
+        pipeline_name="beside",
+        pipeline_root=str(folder / "artifacts"),
+        components=[write, measured, judged, copied, train],
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(folder / "metadata.sqlite")),
+        enable_cache=True,
+        beam_pipeline_args=["--runner=FnApiRunner"],
+    )
+    runner = ObservedDagRunner(lambda _: None, lambda _: None, beside)
+    runner.run(pipeline)
+    return runner.runs
+
+
+@pytest.fixture
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.local.beside.os.sched_getaffinity", lambda process: {0, 1})
 
 
 def states(runs: list[ComponentRun]) -> list[tuple[str, State]]:
@@ -127,3 +209,63 @@ def test_where_beam_works_does_not_miss_the_cache_and_how_many_workers_does(tmp_
     assert Path(artifact.uri).read_text() == "a:1"
     assert run_with_beam(tmp_path, "--job_endpoint=b:1", "--temp_location=gs://b/t").state is State.CACHED
     assert run_with_beam(tmp_path, "--job_endpoint=b:1", "--direct_num_workers=2").state is State.RAN
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_component_runs_beside_those_that_do_not_wait_for_it(tmp_path: Path) -> None:
+    first = run_beside(tmp_path)
+    assert states(first) == [(name, State.RAN) for name in ("Write", "Copy", "Measure", "Judge", "Train")]
+    [measured] = first[2].outputs["measured"]
+    assert Path(measured.uri).read_text() != str(os.getpid())
+    assert measured.properties["length"] == 7
+    second = run_beside(tmp_path)
+    assert {state for _, state in states(second)} == {State.CACHED}
+    assert {run.component: run.outputs for run in second} == {run.component: run.outputs for run in first}
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_failure_beside_others_ends_the_run_with_its_own_message(tmp_path: Path) -> None:
+    runs = run_beside(tmp_path, measure="ell")
+    assert states(runs) == [("Write", State.RAN), ("Copy", State.RAN), ("Measure", State.FAILED)]
+    assert runs[-1].error == "measured 'ell'"
+    assert states(run_beside(tmp_path))[1:3] == [("Copy", State.CACHED), ("Measure", State.RAN)]
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_of_two_failures_that_of_the_data_is_reported_first(tmp_path: Path) -> None:
+    runs = run_beside(tmp_path, copy="ell", judge="all")
+    expected = [("Write", State.RAN), ("Measure", State.RAN), ("Judge", State.FAILED), ("Copy", State.FAILED)]
+    assert states(runs) == expected
+    assert [run.error for run in runs[2:]] == ["judged", "copied 'ell'"]
+    alone = run_beside(tmp_path, copy="ell")
+    assert states(alone)[2:] == [("Judge", State.RAN), ("Copy", State.FAILED)]
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_stopped_run_ends_what_runs_beside(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_beside(tmp_path, then="interrupt")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert "Measure" not in {thread.name for thread in threading.enumerate()}
+    (tmp_path / "copied").touch()
+    assert states(run_beside(tmp_path))[1:3] == [("Copy", State.RAN), ("Measure", State.RAN)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cores", "expected"),
+    [
+        (["--runner=FnApiRunner"], 2, True),
+        (["--runner=FnApiRunner"], 1, False),
+        (["--runner=pipeline.beam_workers.WorkerProcesses"], 2, False),
+        (["--runner=DataflowRunner"], 2, False),
+    ],
+)
+def test_only_work_of_this_process_runs_beside(
+    arguments: list[str], cores: int, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.local.beside.os.sched_getaffinity", lambda process: set(range(cores)))
+    monkeypatch.setattr("pipeline.local.beside.sys.platform", "linux")
+    assert pays_off(arguments) is expected

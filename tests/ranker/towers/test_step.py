@@ -9,7 +9,7 @@ from ranker.config.training import Training
 from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.optimizer import make_optimizer
 from ranker.towers.schedule import make_schedule
-from ranker.towers.step import ChunkReport, float_inputs, make_chunk, make_step
+from ranker.towers.step import ChunkReport, float_inputs, make_chunk, make_step, through_xla
 from tests.ranker.towers.planted import INPUTS, KEYED_INPUTS, OBJECTIVES, impressions
 
 pytestmark = pytest.mark.slow
@@ -36,7 +36,8 @@ def _run(
         learning_rate=1e-2, warmup_fraction=0.25, final_learning_rate_fraction=0.1, gradient_clip_norm=clip
     )
     optimizer = make_optimizer(training, make_schedule(training, STEPS))
-    chunk = make_chunk(make_step(network, optimizer, compiled))
+    step = make_step(network, optimizer)
+    chunk = make_chunk(through_xla(step) if compiled else step)
     batches = iter(rows.batches(256))
     return chunk(batches, 5) + chunk(batches, STEPS - 5), network.get_weights()
 
@@ -80,7 +81,7 @@ def test_a_small_clip_norm_slows_the_steps_down() -> None:
         network = TwoTowerNetwork(INPUTS, Towers(hidden=(8,)), OBJECTIVES, rows.counts().base_rates, seed=1)
         optimizer = make_optimizer(Training(optimizer="adagrad", gradient_clip_norm=clip), 1e-2)
         before = network.towers[0].layers[-1].kernel.numpy()
-        make_step(network, optimizer, compiled=False)({n: tf.constant(v) for n, v in rows.tensors().items()})
+        make_step(network, optimizer)({n: tf.constant(v) for n, v in rows.tensors().items()})
         moved.append(np.abs(network.towers[0].layers[-1].kernel.numpy() - before).max())
 
     assert 0 < moved[0] < 0.1 * moved[1]

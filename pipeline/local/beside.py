@@ -1,0 +1,185 @@
+"""Runs one component beside those that follow it, in a process of its own.
+
+Only its executor runs there. Everything else of the component, such as the cache and ML Metadata, stays in this process
+and takes turns with the other components: SQLite has one writer, and TFX's launchers are not made for several at once.
+"""
+
+import logging
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from typing import Generic, TypeVar
+
+from google.protobuf.message import Message
+from tfx.orchestration.portable import data_types
+from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperator
+from tfx.proto.orchestration.execution_result_pb2 import ExecutorOutput
+
+from pipeline.beam import runs_in_this_process
+from ranker import progress
+
+_LOG = logging.getLogger(__name__)
+_SECONDS_TO_STOP = 10.0
+
+Outcome = TypeVar("Outcome")
+
+
+def pays_off(beam_args: Sequence[str]) -> bool:
+    """Whether a component with these arguments of Beam can run beside others here, on a core of its own.
+
+    Beam's workers and clusters use the other cores anyway. A fork is only safe on Linux.
+    """
+    return sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1 and runs_in_this_process(beam_args)
+
+
+class StoppedError(BaseException):
+    """The run was stopped; not an `Exception`, so that TFX records no failure, as after Ctrl-C."""
+
+
+class Turn:
+    """Hands the work between this process's thread and that of a component that runs beside it.
+
+    Attributes:
+        waited: seconds from the end of the component's executor until its turn.
+    """
+
+    def __init__(self) -> None:
+        self.waited = 0.0
+        self._away = threading.Event()  # its executor runs in the other process, or there is nothing left to do
+        self._called = threading.Event()  # it is its turn
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._stopped = False
+
+    def run(self, work: Callable[[], ExecutorOutput]) -> ExecutorOutput:
+        """Runs `work` in a process of its own; called by the component's thread.
+
+        Raises:
+            StoppedError: `stop` was called.
+            Exception: what `work` raised.
+        """
+        forking = multiprocessing.get_context("fork")
+        receiver, sender = forking.Pipe(duplex=False)
+        process = forking.Process(target=_answer, args=(work, sender), daemon=True)
+        process.start()
+        self._process = process
+        sender.close()
+        self._away.set()
+        try:
+            answer: bytes | Exception = receiver.recv()
+        except EOFError:
+            process.join()
+            answer = RuntimeError(f"its process ended with the status {process.exitcode}")
+        process.join()
+        ended = time.monotonic()
+        self._called.wait()
+        self.waited = time.monotonic() - ended
+        if self._stopped:
+            raise StoppedError
+        if isinstance(answer, Exception):
+            raise answer
+        return ExecutorOutput.FromString(answer)
+
+    def finish(self) -> None:
+        """Says that the component ended; called by its thread."""
+        self._away.set()
+
+    def until_away(self) -> None:
+        """Waits until the component's executor runs in its own process, or the component ended without one."""
+        self._away.wait()
+
+    def call(self) -> None:
+        """Lets the component end."""
+        self._called.set()
+
+    def stop(self) -> None:
+        """Ends the component's process, as the run was stopped."""
+        self._stopped = True
+        process = self._process
+        if process is not None and process.is_alive():
+            process.terminate()
+            process.join(_SECONDS_TO_STOP)
+            if process.is_alive():
+                process.kill()
+        self._called.set()
+
+
+class Beside(Generic[Outcome]):
+    """A component that is launched beside the following ones.
+
+    Args:
+        component: its id.
+        launch: launches it and returns its outcome; it is given what its operator has to use.
+    """
+
+    def __init__(self, component: str, launch: Callable[[Turn], Outcome]) -> None:
+        self.component = component
+        self._turn = Turn()
+        self._outcomes: list[Outcome] = []
+        self._thread = threading.Thread(target=self._run, args=(launch,), name=component, daemon=True)
+
+    def start(self) -> None:
+        """Launches it, and waits until its executor runs in its own process, or it ended without one."""
+        self._thread.start()
+        self._turn.until_away()
+
+    def outcome(self) -> Outcome:
+        """Waits for its end, and returns the outcome."""
+        self._turn.call()
+        self._thread.join()
+        [outcome] = self._outcomes
+        return outcome
+
+    def stop(self) -> None:
+        """Ends it without an outcome."""
+        self._turn.stop()
+        self._thread.join()
+
+    def _run(self, launch: Callable[[Turn], Outcome]) -> None:
+        try:
+            self._outcomes.append(launch(self._turn))
+        except StoppedError:
+            _LOG.info("%s was stopped", self.component)
+        finally:
+            self._turn.finish()
+
+
+class BesideOperator(BeamExecutorOperator):  # type: ignore[misc] # TFX has no type hints
+    """Runs a component on Beam, in a process of its own."""
+
+    def __init__(self, executor_spec: Message, platform_config: Message | None, turn: Turn) -> None:
+        super().__init__(executor_spec, platform_config)
+        self._turn = turn
+
+    def run_executor(self, execution_info: data_types.ExecutionInfo) -> ExecutorOutput:
+        """See TFX."""
+        run = super().run_executor
+        return self._turn.run(lambda: run(execution_info))
+
+
+def _answer(work: Callable[[], ExecutorOutput], sender: Connection) -> None:
+    """Sends the result of `work`, or its exception; runs in the component's process."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # The terminal belongs to the other process, and its locks may have been taken when this one was forked.
+    for handler in list(logging.getLogger(progress.LOGGER_NAME).handlers):
+        logging.getLogger(progress.LOGGER_NAME).removeHandler(handler)
+    try:
+        answer: bytes | Exception = work().SerializeToString()
+    except Exception as error:
+        _LOG.exception("the executor failed")
+        answer = _sendable(error)
+    sender.send(answer)
+
+
+def _sendable(error: Exception) -> Exception:
+    """The error if it survives being sent to another process, else one with its message."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # whatever hinders it, the message is what the run reports
+        return RuntimeError(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+    return error
