@@ -1,8 +1,10 @@
-"""Peak memory and rows per second of a small and a large run of the complete pipeline."""
+"""Peak memory and rows per second of complete runs of the pipeline at several sizes."""
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,22 @@ MEMORY_TARGET = 1.3
 SPEED_TARGET = 0.8
 
 _DONE, _NOT_BLESSED = 0, 3
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class ComponentCost:
+    """What a component took in one run.
+
+    Attributes:
+        rows: that it read; None if it reads none.
+        seconds: from its launch to its end.
+        core_seconds: its CPU time.
+    """
+
+    rows: int | None
+    seconds: float
+    core_seconds: float
 
 
 @dataclass(frozen=True)
@@ -24,12 +42,12 @@ class FullRun:
     Attributes:
         rows: impressions of the feed log.
         usage: seconds and memory of the run's process.
-        rows_per_second: of each component that reads rows.
+        components: by name, in their order.
     """
 
     rows: int
     usage: Usage
-    rows_per_second: dict[str, float]
+    components: dict[str, ComponentCost]
 
 
 def full_run(rows: int, folder: Path, beam_args: str | None = None) -> FullRun:
@@ -54,40 +72,56 @@ def full_run(rows: int, folder: Path, beam_args: str | None = None) -> FullRun:
     if usage.status not in (_DONE, _NOT_BLESSED):
         raise RuntimeError(f"local_runner.py ended with status {usage.status}:\n{log.read_text()[-2000:]}")
     (summary,) = workdir.glob("runs/*/summary.json")
-    return FullRun(written, usage, component_speeds(json.loads(summary.read_text())))
+    return FullRun(written, usage, component_costs(json.loads(summary.read_text())))
 
 
-def component_speeds(summary: dict[str, Any]) -> dict[str, float]:
-    """Rows per second of each component that reads rows, from a run summary."""
+def component_costs(summary: dict[str, Any]) -> dict[str, ComponentCost]:
+    """The costs of each component, from a run summary."""
     return {
-        part["component"]: part["rows"] / part["seconds"]
+        part["component"]: ComponentCost(part["rows"], part["seconds"], part["cpu_seconds"])
         for part in summary["components"]
-        if part["rows"] and part["seconds"]
     }
 
 
+def compare_all(runs: Sequence[FullRun], with_targets: bool) -> list[Figure]:
+    """Each run compared with the next smaller one; `runs` are ordered by size."""
+    return [figure for small, large in pairwise(runs) for figure in compare(small, large, with_targets)]
+
+
 def compare(small: FullRun, large: FullRun, with_targets: bool) -> list[Figure]:
-    """The large run compared with the small one: peak memory, and rows per second of every component."""
-    sizes = f"{large.rows:,} rows over {small.rows:,}"
-    gib = 1 << 30
+    """The large run compared with the small one: peak memory, every component's rows per second, and its CPU time."""
+    pair = f"{short(large.rows)}_over_{short(small.rows)}"
     memory = Figure(
-        "memory_1m_over_200k",
-        ours=large.usage.peak_bytes / gib,
-        rival=small.usage.peak_bytes / gib,
+        f"memory_{pair}",
+        ours=large.usage.peak_bytes / _GIB,
+        rival=small.usage.peak_bytes / _GIB,
         unit="GiB",
         target=MEMORY_TARGET if with_targets else None,
         target_is_least=False,
-        note=f"peak resident memory of a complete run, {sizes}; they took {large.usage.seconds:.0f} s and "
-        f"{small.usage.seconds:.0f} s. The figures below it are each component's rows per second in those runs",
+        note=f"peak resident memory of the largest process of a complete run, {large.rows:,} rows over "
+        f"{small.rows:,}; they took {large.usage.seconds:.0f} s and {small.usage.seconds:.0f} s. The figures below it "
+        "are of those runs: impressions, each component's rows per second, and its CPU time",
     )
-    speeds = [
-        Figure(
-            f"rows_per_second_1m_over_200k.{component}",
-            ours=speed,
-            rival=small.rows_per_second[component],
-            unit="rows/s",
-            target=SPEED_TARGET if with_targets else None,
+    impressions = Figure(f"impressions_{pair}", large.rows, small.rows, "impressions")
+    speeds, costs = [], []
+    for name, of_large in large.components.items():
+        of_small = small.components[name]
+        costs.append(
+            Figure(f"core_seconds_{pair}.{name}", of_large.core_seconds, of_small.core_seconds, "core seconds")
         )
-        for component, speed in large.rows_per_second.items()
-    ]
-    return [memory, *speeds]
+        if of_large.rows and of_small.rows:
+            target = SPEED_TARGET if with_targets else None
+            ours, theirs = of_large.rows / of_large.seconds, of_small.rows / of_small.seconds
+            speeds.append(Figure(f"rows_per_second_{pair}.{name}", ours, theirs, "rows/s", target))
+    return [memory, impressions, *speeds, *costs]
+
+
+def short(rows: int) -> str:
+    """A number of rows as in the name of a figure, rounded.
+
+    Example:
+        >>> short(199_992), short(1_000_000)
+        ('200k', '1m')
+    """
+    thousands = round(rows / 1000)
+    return f"{thousands // 1000}m" if thousands >= 1000 and thousands % 1000 == 0 else f"{thousands}k"

@@ -1,28 +1,29 @@
 """The pipeline's own components compared with what they replace, and how memory and speed depend on the number of rows.
 
-    uv run python -m benchmarks.pipeline [--quick] [--json FILE]
+    uv run python -m benchmarks.pipeline [--quick] [--json FILE] [--complete-runs ROWS ROWS …]
 
-The rows are those of the built-in feed, and the artifacts are the pipeline's.
+The rows are those of the built-in feed, and the artifacts are the pipeline's. `python -m benchmarks.capacity` makes a
+page of the JSON of the complete runs.
 """
 
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from benchmarks.component_speed import PreparedFeed, feed_log_gen, leaf_encoder, tower_trainer
-from benchmarks.full_run import FullRun, compare, full_run
-from benchmarks.harness import Figure, Options, option_parser, report
+from benchmarks.full_run import FullRun, compare_all, full_run
+from benchmarks.harness import Figure, Options, option_parser, positive, report
 from benchmarks.part_run import run_up_to
 from datasets.synthetic import generate
 from pipeline_config import FEED
 from ranker.config.pipeline import PipelineConfig
 
 ROWS, QUICK_ROWS = 200_000, 4_000
-LARGE_ROWS, QUICK_LARGE_ROWS = 1_000_000, 8_000
+COMPLETE_RUNS, QUICK_COMPLETE_RUNS = (200_000, 1_000_000, 5_000_000), (4_000, 8_000)
 
 
 def prepare(rows: int, config: PipelineConfig, work: Path, console: Console) -> PreparedFeed:
@@ -61,27 +62,26 @@ def component_figures(rows: int, work: Path, console: Console) -> Iterator[Figur
         yield figure
 
 
-def memory_figures(
-    rows: int, large_rows: int, quick: bool, work: Path, console: Console, beam_args: str | None = None
+def complete_run_figures(
+    sizes: Sequence[int], quick: bool, work: Path, console: Console, beam_args: str | None = None
 ) -> list[Figure]:
-    """The figures of complete runs at two sizes, the large one with Beam's arguments if some are given."""
-
-    def run(size: int, arguments: str | None = None) -> FullRun:
+    """The figures of complete runs, each size compared with the one before; all but the first with Beam's arguments."""
+    runs: list[FullRun] = []
+    for size in sorted(sizes):
         console.print(f"a complete run on {size:,} rows")
-        return full_run(size, work / f"run-{size}", arguments)
+        runs.append(full_run(size, work / f"run-{size}", beam_args if runs else None))
+    return compare_all(runs, with_targets=not quick)
 
-    return compare(run(rows), run(large_rows, beam_args), with_targets=not quick)
 
-
-def main(options: Options, beam_args: str | None = None) -> None:
-    """Runs the benchmark."""
+def main(options: Options, beam_args: str | None = None, complete_runs: Sequence[int] = ()) -> None:
+    """Runs the benchmark; with `complete_runs`, only complete runs of these sizes."""
     console = Console()
-    rows, large_rows = (QUICK_ROWS, QUICK_LARGE_ROWS) if options.quick else (ROWS, LARGE_ROWS)
     with tempfile.TemporaryDirectory(prefix="pipeline-benchmark-") as folder:
-        figures = [
-            *component_figures(rows, Path(folder, "components"), console),
-            *memory_figures(rows, large_rows, options.quick, Path(folder, "memory"), console, beam_args),
-        ]
+        work, figures = Path(folder), []
+        if not complete_runs:
+            figures += component_figures(QUICK_ROWS if options.quick else ROWS, work / "components", console)
+        sizes = complete_runs or (QUICK_COMPLETE_RUNS if options.quick else COMPLETE_RUNS)
+        figures += complete_run_figures(sizes, options.quick, work / "memory", console, beam_args)
     report("pipeline", figures, options, console)
 
 
@@ -92,7 +92,16 @@ if __name__ == "__main__":
     parser.add_argument(
         "--job-endpoint",
         metavar="HOST:PORT",
-        help="run the complete run of 1 M rows on this Beam job service, whose workers see this machine's folders",
+        help="do the complete runs but the smallest on this Beam job service, whose workers see this machine's files",
+    )
+    parser.add_argument(
+        "--complete-runs",
+        type=positive,
+        nargs="+",
+        default=[],
+        metavar="ROWS",
+        help="measure complete runs alone, at these sizes, two or more (default: "
+        f"{', '.join(f'{size:,}' for size in COMPLETE_RUNS)}, and single components)",
     )
     parser.add_argument(
         "--worker-pool",
@@ -101,8 +110,10 @@ if __name__ == "__main__":
         help="where its workers come from: python -m pipeline.beam_workers pool (%(default)s)",
     )
     parsed = parser.parse_args()
+    if len(set(parsed.complete_runs)) == 1:
+        parser.error("--complete-runs: give two sizes or more, as each is compared with the one before")
     remote = (
         f"--runner=PortableRunner --job_endpoint={parsed.job_endpoint} --environment_type=EXTERNAL "
         f"--environment_config={parsed.worker_pool}"
     )
-    main(Options(parsed.quick, parsed.json), remote if parsed.job_endpoint else None)
+    main(Options(parsed.quick, parsed.json), remote if parsed.job_endpoint else None, parsed.complete_runs)

@@ -8,6 +8,7 @@ import logging
 import multiprocessing
 import os
 import pickle
+import resource
 import signal
 import sys
 import threading
@@ -38,6 +39,12 @@ def pays_off(beam_args: Sequence[str]) -> bool:
     return sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1 and runs_in_this_process(beam_args)
 
 
+def cpu_seconds() -> float:
+    """CPU time of all threads of this process, and of the processes that it started and that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(of.ru_utime + of.ru_stime for of in used)
+
+
 class StoppedError(BaseException):
     """The run was stopped; not an `Exception`, so that TFX records no failure, as after Ctrl-C."""
 
@@ -47,10 +54,12 @@ class Turn:
 
     Attributes:
         waited: seconds from the end of the component's executor until its turn.
+        cpu_seconds: seconds of CPU time of its process.
     """
 
     def __init__(self) -> None:
         self.waited = 0.0
+        self.cpu_seconds = 0.0
         self._away = threading.Event()  # its executor runs in the other process, or there is nothing left to do
         self._called = threading.Event()  # it is its turn
         self._process: multiprocessing.process.BaseProcess | None = None
@@ -70,17 +79,20 @@ class Turn:
         self._process = process
         sender.close()
         self._away.set()
+        answer: bytes | Exception | None
         try:
-            answer: bytes | Exception = receiver.recv()
+            answer, self.cpu_seconds = receiver.recv()
         except EOFError:
-            process.join()
-            answer = RuntimeError(f"its process ended with the status {process.exitcode}")
-        process.join()
+            answer = None
         ended = time.monotonic()
         self._called.wait()
         self.waited = time.monotonic() - ended
+        # Not before: the CPU time of a process that ended is added to this one's, as if the others had taken it.
+        process.join()
         if self._stopped:
             raise StoppedError
+        if answer is None:
+            raise RuntimeError(f"its process ended with the status {process.exitcode}")
         if isinstance(answer, Exception):
             raise answer
         return ExecutorOutput.FromString(answer)
@@ -173,7 +185,7 @@ def _answer(work: Callable[[], ExecutorOutput], sender: Connection) -> None:
     except Exception as error:
         _LOG.exception("the executor failed")
         answer = _sendable(error)
-    sender.send(answer)
+    sender.send((answer, cpu_seconds()))
 
 
 def _sendable(error: Exception) -> Exception:

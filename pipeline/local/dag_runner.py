@@ -24,7 +24,7 @@ from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperat
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
 from pipeline.beam import shapes_output
-from pipeline.local.beside import Beside, BesideOperator, Turn, pays_off
+from pipeline.local.beside import Beside, BesideOperator, Turn, cpu_seconds, pays_off
 from ranker.command_line import explained
 from ranker.plain_text import without_secrets
 
@@ -57,6 +57,7 @@ class ComponentRun:
         seconds: from its launch to its end.
         outputs: its artifacts by output key.
         error: the exception's message if it failed; otherwise empty.
+        cpu_seconds: CPU time on this machine between its launch and its end.
     """
 
     component: str
@@ -64,6 +65,7 @@ class ComponentRun:
     seconds: float
     outputs: dict[str, list[OutputArtifact]] = field(default_factory=dict)
     error: str = ""
+    cpu_seconds: float = 0.0
 
 
 class ObservedDagRunner(tfx_runner.IrBasedRunner):
@@ -125,8 +127,11 @@ class ObservedDagRunner(tfx_runner.IrBasedRunner):
                     executable_spec_pb2.BeamExecutableSpec: partial(_beam_operator, complete=executor_spec, turn=turn)
                 },
             )
+            before = cpu_seconds()
             outcome = _launch(component, component_launcher, store)
-            return outcome if turn is None else replace(outcome, seconds=outcome.seconds - turn.waited)
+            if turn is None:
+                return replace(outcome, cpu_seconds=cpu_seconds() - before)
+            return replace(outcome, seconds=outcome.seconds - turn.waited, cpu_seconds=turn.cpu_seconds)
 
         def can_run_beside(component: str) -> bool:
             executor_spec = runner_utils.extract_executor_spec(deployment, component)

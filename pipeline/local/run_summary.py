@@ -47,6 +47,7 @@ class ComponentSummary:
         cached: whether its outputs came from the cache.
         seconds: from its launch to its end.
         rows: number of rows that it reads, or None if it reads none.
+        cpu_seconds: CPU time on this machine; None in a summary of an earlier version.
     """
 
     component: str
@@ -54,6 +55,7 @@ class ComponentSummary:
     cached: bool
     seconds: float
     rows: int | None
+    cpu_seconds: float | None = None
 
 
 @dataclass(frozen=True)

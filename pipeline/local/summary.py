@@ -121,6 +121,7 @@ def summarise(
                 cached=run.state is State.CACHED,
                 seconds=round(run.seconds, 3),
                 rows=rows_read(run.component, rows),
+                cpu_seconds=round(run.cpu_seconds, 3),
             )
             for run in runs
         ),

@@ -131,7 +131,9 @@ def _as_repeated(summary: RunSummary, run_id: str, folder: Path) -> RunSummary:
         run_id=run_id,
         report=str(report) if report is not None else None,
         tensorboard=str(tensorboard) if tensorboard is not None else None,
-        components=tuple(replace(ran, state="cached", cached=True, seconds=0.0) for ran in summary.components),
+        components=tuple(
+            replace(ran, state="cached", cached=True, seconds=0.0, cpu_seconds=0.0) for ran in summary.components
+        ),
     )
 
 

@@ -1,30 +1,54 @@
-"""The comparison of a small and a large run."""
+"""The comparison of complete runs of several sizes."""
 
 import pytest
 
-from benchmarks.full_run import FullRun, compare, component_speeds
+from benchmarks.full_run import ComponentCost, FullRun, compare, compare_all, component_costs, short
 from benchmarks.peak_memory import Usage
 
 
-def test_components_that_read_no_rows_have_no_speed() -> None:
+def test_costs_are_read_from_a_run_summary() -> None:
     parts = [
-        {"component": "FeedLogGen", "rows": 1000, "seconds": 0.5},
-        {"component": "Pusher", "rows": None, "seconds": 0.1},
+        {"component": "FeedLogGen", "rows": 1000, "seconds": 0.5, "cpu_seconds": 0.8},
+        {"component": "Pusher", "rows": None, "seconds": 0.1, "cpu_seconds": 0.1},
     ]
-    assert component_speeds({"components": parts}) == {"FeedLogGen": 2000.0}
+    assert component_costs({"components": parts}) == {
+        "FeedLogGen": ComponentCost(1000, 0.5, 0.8),
+        "Pusher": ComponentCost(None, 0.1, 0.1),
+    }
+
+
+def run(rows: int, gib: float, seconds: float, transform: float) -> FullRun:
+    costs = {
+        "FeedLogGen": ComponentCost(rows, seconds, 2 * seconds),
+        "Transform": ComponentCost(rows, transform, transform),
+        "Pusher": ComponentCost(None, 1.0, 0.5),
+    }
+    return FullRun(rows, Usage(0, int(gib * (1 << 30)), 10.0), costs)
 
 
 def test_a_large_run_is_compared_with_a_small_one() -> None:
-    small = FullRun(200, Usage(0, 1 << 30, 10.0), {"FeedLogGen": 100.0, "Transform": 50.0})
-    large = FullRun(1000, Usage(0, 3 << 29, 40.0), {"FeedLogGen": 90.0, "Transform": 25.0})
-
-    memory, feed_log_gen, transform = compare(small, large, with_targets=True)
-
+    small, large = run(200_000, 1.0, 1.0, 1.0), run(1_000_000, 1.5, 5.5, 10.0)
+    memory, impressions, feed_log_gen, transform, cost, _, pusher = compare(small, large, with_targets=True)
     assert memory.name == "memory_1m_over_200k"
     assert memory.ratio == pytest.approx(1.5)
     assert memory.reached is False
-    assert feed_log_gen.ratio == pytest.approx(0.9)
+    assert feed_log_gen.name == "rows_per_second_1m_over_200k.FeedLogGen"
+    assert feed_log_gen.ratio == pytest.approx(1 / 1.1)
     assert feed_log_gen.reached is True
     assert transform.ratio == pytest.approx(0.5)
     assert transform.reached is False
+    assert (impressions.ours, impressions.rival) == (1_000_000, 200_000)
+    assert (cost.name, cost.ours, cost.rival) == ("core_seconds_1m_over_200k.FeedLogGen", 11.0, 2.0)
+    assert (pusher.name, pusher.ours) == ("core_seconds_1m_over_200k.Pusher", 0.5)
     assert all(figure.target is None for figure in compare(small, large, with_targets=False))
+
+
+def test_each_size_is_compared_with_the_one_before() -> None:
+    runs = [run(200_000, 1.0, 1.0, 1.0), run(1_000_000, 1.0, 5.0, 5.0), run(5_000_000, 1.2, 25.0, 25.0)]
+    names = [figure.name for figure in compare_all(runs, with_targets=True) if figure.name.startswith("memory")]
+    assert names == ["memory_1m_over_200k", "memory_5m_over_1m"]
+
+
+@pytest.mark.parametrize(("rows", "name"), [(4_000, "4k"), (49_992, "50k"), (1_000_008, "1m"), (1_500_000, "1500k")])
+def test_sizes_are_rounded_in_names(rows: int, name: str) -> None:
+    assert short(rows) == name

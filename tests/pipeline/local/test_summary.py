@@ -74,7 +74,7 @@ def runs(tmp_path: Path) -> list[ComponentRun]:
         },
     )
     return [
-        ComponentRun("FeedLogGen", State.CACHED, 0.1234567, {"examples": [examples]}),
+        ComponentRun("FeedLogGen", State.CACHED, 0.1234567, {"examples": [examples]}, cpu_seconds=0.0567),
         ComponentRun("Evaluator", State.RAN, 2.0, {"evaluation": [OutputArtifact(str(tmp_path))]}),
         ComponentRun("Pusher", State.RAN, 0.5, {"pushed_model": [OutputArtifact("push", {"pushed": 0})]}),
     ]
@@ -187,7 +187,9 @@ def test_rows_days_and_cache_are_reported(runs: list[ComponentRun]) -> None:
     assert result.rows == {"train": 70, "eval": 10}
     assert result.missing_days == ("2026-01-06", "2026-01-07")
     assert result.feed_log_warnings == ("a.parquet: 2 rows", "b.parquet: 3 rows")
-    assert result.components[0] == ComponentSummary("FeedLogGen", "cached", cached=True, seconds=0.123, rows=80)
+    assert result.components[0] == ComponentSummary(
+        "FeedLogGen", "cached", cached=True, seconds=0.123, rows=80, cpu_seconds=0.057
+    )
     assert [component.rows for component in result.components] == [80, 10, None]
 
 

@@ -151,8 +151,8 @@ def test_an_unchanged_run_has_the_outcome_of_a_cached_one(finished: Finished) ->
         run_id=AGAIN,
         report=str(folder / "report.html"),
         components=(
-            ComponentSummary("TrainingStart", "cached", True, 0.0, None),
-            ComponentSummary("FeedLogGen", "cached", True, 0.0, 6),
+            ComponentSummary("TrainingStart", "cached", True, 0.0, None, 0.0),
+            ComponentSummary("FeedLogGen", "cached", True, 0.0, 6, 0.0),
         ),
     )
     assert RunSummary.from_json((folder / "summary.json").read_text()) == repeated
