@@ -77,7 +77,8 @@ def main(options: Options, beam_args: str | None = None, complete_runs: Sequence
     """Runs the benchmark; with `complete_runs`, only complete runs of these sizes."""
     console = Console()
     with tempfile.TemporaryDirectory(prefix="pipeline-benchmark-") as folder:
-        work, figures = Path(folder), []
+        work = Path(folder)
+        figures: list[Figure] = []
         if not complete_runs:
             figures += component_figures(QUICK_ROWS if options.quick else ROWS, work / "components", console)
         sizes = complete_runs or (QUICK_COMPLETE_RUNS if options.quick else COMPLETE_RUNS)
