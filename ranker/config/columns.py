@@ -336,11 +336,8 @@ class Features:
             )
         if unknown := sorted(set(self.vouched) - set(self.names)):
             raise ValueError(f"features.vouched: {unknown} are not among the feature columns {sorted(self.names)}")
-        if not any(column.forest_names for column in self.columns if not isinstance(column, ViewerHistory)):
-            raise ValueError(
-                "features: the forest needs at least one numeric, categorical or multi_valued column, or a dense "
-                "embedding with forest=True"
-            )
+        if not self.columns:
+            raise ValueError("features: there are none; name at least one column")
 
     def _check_history(self) -> None:
         sizes = {column.name: column.size for column in self.dense}

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.columns import Features, Keys
+from ranker.config.columns import Features, Keys, ViewerHistory
 from ranker.config.effects import Effects
 from ranker.config.examination import Examination
 from ranker.config.exploration import Exploration
@@ -90,6 +90,7 @@ class PipelineConfig(Named):
     def __post_init__(self) -> None:
         try:
             self._check_names()
+            self._check_forest()
             self._check_shares()
             self._check_days()
             self._check_slices()
@@ -162,6 +163,14 @@ class PipelineConfig(Named):
                     f"effects.levels: {column!r} is a feature too, or no usable name; requests have both as inputs, so "
                     f"give the feature a name of its own: name=…, column={column!r}"
                 )
+
+    def _check_forest(self) -> None:
+        inputs = (column for column in self.features.columns if not isinstance(column, ViewerHistory))
+        if self.forest.trees and not any(column.forest_names for column in inputs):
+            raise ValueError(
+                "features: the forest needs at least one numeric, categorical or multi_valued column, or a dense "
+                "embedding with forest=True; forest=Forest(trees=0) is without a forest"
+            )
 
     def _check_shares(self) -> None:
         without = "with forest.trees 0 there is no forest" if not self.forest.trees else ""

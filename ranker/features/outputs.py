@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ranker import keys
 from ranker.config.columns import Features
+from ranker.features.kind import Transformed
 from ranker.features.registry import feature_kinds
 from ranker.features.standardising import Moments, finite, standardised
 from ranker.features.tensors import Columns
@@ -40,7 +41,7 @@ def feature_outputs(
     ]
     forest = [one.forest for one in transformed if one.forest is not None]
     # Whatever a kind adds, the forest reads nothing but the inputs that have a name.
-    inputs = tf.ensure_shape(_side_by_side(forest), [None, len(features.forest_names)])
+    inputs = tf.ensure_shape(_side_by_side(forest or [_no_inputs(transformed)]), [None, len(features.forest_names)])
     outputs = {keys.FOREST_FEATURES: finite(inputs)}
     if numbers := [one.numbers for one in transformed if one.numbers is not None]:
         outputs[keys.NUMERIC] = standardised(_side_by_side(numbers), moments)
@@ -57,6 +58,12 @@ def feature_outputs(
         if examined_by:
             outputs[keys.EXAMINED_BY] = tf.gather(codes, [coded.index(name) for name in examined_by], axis=1)
     return outputs
+
+
+def _no_inputs(transformed: Sequence[Transformed]) -> tf.Tensor:
+    """float32 [rows, 0]: without a forest, features need not have inputs of one."""
+    there = (tensor for one in transformed for tensor in (*one.dense.values(), one.ids) if tensor is not None)
+    return tf.zeros([tf.shape(next(there))[0], 0])
 
 
 def _side_by_side(matrices: Sequence[tf.Tensor]) -> tf.Tensor:

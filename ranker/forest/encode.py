@@ -139,6 +139,8 @@ def _find(data, begin, end, key, places):  # type: ignore[no-untyped-def]
                 feature, feature_end = _enter(data, value, after, _FIELD_2)
                 floats, floats_end = _enter(data, feature, feature_end, _FIELD_2)
                 packed, packed_end = _enter(data, floats, floats_end, _FIELD_1)
+                if 0 <= floats == floats_end:  # a list without floats has no field
+                    packed, packed_end = floats, floats_end
                 if packed < 0 or not packed_end == floats_end == feature_end == after:
                     return _MISSING
                 places[row, 1], places[row, 2], places[row, 3] = entry, after, packed

@@ -204,10 +204,10 @@ def test_examination_needs_exposure_and_random_positions() -> None:
 
 
 def test_the_forest_needs_a_column() -> None:
-    with pytest.raises(ValidationError, match="at least one numeric, categorical or multi_valued"):
+    with pytest.raises(ValidationError, match="features: there are none; name at least one column"):
         Features(exposure=(Exposure("position", default=1.0),))
     with pytest.raises(ValidationError, match="at least one numeric, categorical or multi_valued"):
-        Features(dense=(DenseEmbedding("text", 4),))
+        config(features=Features(dense=(DenseEmbedding("text", 4),)), slices=())
 
 
 def test_effects_name_id_columns_and_inputs_that_the_towers_read() -> None:
@@ -325,6 +325,8 @@ def test_without_trees_nothing_may_come_from_the_forest_and_the_towers_need_inpu
     features = Features(numeric=("age",), categorical=(Categorical("device"),), ids=(HashedId("viewer_id"),))
     with pytest.raises(ValidationError, match=r"the towers need numeric, categorical or dense features"):
         config(forest=Forest(trees=0), towers=nothing, training=untaught, features=features)
+    embeddings = Features(dense=(DenseEmbedding("photo", 4),))
+    assert config(forest=Forest(trees=0), towers=alone, training=untaught, features=embeddings, slices=())
 
 
 def test_ids_may_be_keys_and_share_their_columns_with_effects() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 import ranker
 from ranker import explain
-from ranker.config.columns import Categorical
+from ranker.config.columns import Categorical, Features
 from ranker.config.pipeline import PipelineConfig
 from ranker.config.rows import Rows
 from ranker.config.serving import Serving
@@ -126,6 +126,23 @@ def test_towers_without_a_forest(tmp_path: Path) -> None:
     assert not why["topics"].any()  # the towers know topics by their leaves alone
     assert why["author"].any()
     assert ranker.load(model.location).manifest.trees == 0
+
+
+def test_towers_of_embeddings_and_ids_alone(tmp_path: Path) -> None:
+    """Without a forest, no column has to be one that a forest could read."""
+    config = replace(
+        CONFIG,
+        features=Features(dense=CONFIG.features.dense, ids=CONFIG.features.ids),
+        forest=replace(CONFIG.forest, trees=0),
+        towers=replace(CONFIG.towers, forest_share=0.0),
+        training=replace(CONFIG.training, distillation=0.0),
+        slices=(),
+    )
+    model = _variant(tmp_path, config)
+    why = _check_sums(model, rows_of(60, 9))
+    assert all(why[name].any() for name in model.features)
+    like = model.evaluate(rows_of(400, 9)).objectives["like"].candidate
+    assert like.auc.lower > 0.5  # a like depends on the embedding
 
 
 def test_a_table_in_bfloat16_of_some_weighted_rows(tmp_path: Path) -> None:
