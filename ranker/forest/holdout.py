@@ -5,7 +5,7 @@ buckets, and the first buckets are held out. That leaves the positives of a rare
 in the log, one time in eight none of them is held out, and the validation loss then falls as long as predictions do. So
 buckets are exchanged until every objective has its share of positives on both sides (stratification of several labels
 at once, as in Sechidis et al., "On the stratification of multi-label data", 2011). Where chance already gave every
-objective its share, nothing is exchanged.
+objective its share, nothing is exchanged. From two viewers on, there is at least one on each side.
 
 The choice depends on the number of rows, positives and observed labels per bucket alone: not on the order of rows,
 files or workers.
@@ -57,6 +57,7 @@ def held_out_buckets(counts: Counts, fraction: float, observed: Counts | None = 
     if not 0 < held.sum() < VIEWER_BUCKETS:
         return held
     counts = _of_rarer_class(counts, observed).astype(np.float64)
+    _put_rows_on_both_sides(held, counts[0], fraction)
     misfit = _misfit(counts[:, held].sum(axis=1), counts.sum(axis=1), fraction)
     while (misfit[1:] >= 1.0).any():
         inside, outside = np.flatnonzero(held), np.flatnonzero(~held)
@@ -71,6 +72,19 @@ def held_out_buckets(counts: Counts, fraction: float, observed: Counts | None = 
         held[inside[best[0]]], held[outside[best[1]]] = False, True
         misfit = _misfit(counts[:, held].sum(axis=1), counts.sum(axis=1), fraction)
     return held
+
+
+def _put_rows_on_both_sides(held: Buckets, rows: NDArray[np.float64], fraction: float) -> None:
+    """With few viewers, chance may leave one side without any: then one of them changes places, in place."""
+    occupied = rows > 0
+    if occupied.sum() < 2 or 0 < rows[held].sum() < rows.sum():
+        return
+    moved = int(np.argmin(np.where(occupied, np.abs(rows - fraction * rows.sum()), np.inf)))
+    if held[moved]:  # all viewers are held out: all but this one are needed to train on
+        held[occupied] = False
+        held[moved] = True
+    else:
+        held[np.flatnonzero(held)[0]], held[moved] = False, True
 
 
 def _of_rarer_class(counts: Counts, observed: Counts | None) -> Counts:

@@ -99,3 +99,19 @@ def test_nothing_is_exchanged_without_rows_positives_or_held_out_viewers() -> No
     np.testing.assert_array_equal(held_out_buckets(np.zeros((3, VIEWER_BUCKETS), np.int64), 0.1), FIRST)
     assert not held_out_buckets(bucket_counts(*rows(1, 20)), 0.0).any()
     np.testing.assert_array_equal(held_out_buckets(bucket_counts(*rows(1, 0)), 0.1), FIRST)
+
+
+@pytest.mark.parametrize("buckets", [(500, 700), (3, 7), (2, 400, 900), (999, 998, 997, 996)])
+def test_from_two_viewers_on_there_is_one_on_each_side(buckets: tuple[int, ...]) -> None:
+    """The first hundred buckets have no viewer, or all."""
+    viewers = np.repeat(buckets, [100 * (i + 1) for i in range(len(buckets))])
+    labels = (np.arange(len(viewers)) % 3 == 0).astype(np.float32)[:, None]
+    counts = bucket_counts(viewers, labels)
+    held = held_out_buckets(counts, 0.1)
+    assert 0 < counts[0, held].sum() < len(viewers)
+    assert counts[0, held].sum() == 100  # the smallest viewer is nearest to a tenth of the rows
+
+
+def test_a_single_viewer_cannot_be_on_both_sides() -> None:
+    counts = bucket_counts(np.full(50, 500), np.ones((50, 1), np.float32))
+    np.testing.assert_array_equal(held_out_buckets(counts, 0.1), FIRST)
