@@ -15,7 +15,6 @@ from benchmarks.part_run import run_up_to
 from datasets.synthetic.simulator import Simulator
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.session_rows import Hashes
-from ranker.feed_log.layout import window_days
 from ranker.feed_log.writing import day_folder
 from research.forest_share.costs import CANDIDATES, Cost, costs, exported
 from research.forest_share.inputs import BOTH, narrowed, with_inputs
@@ -24,7 +23,7 @@ from research.forest_share.variants import Variant, compared_models, stored_fore
 from research.online.arms import CONTROL, POSSIBLE, Order, PredictedDay, row_index, untrained_arms
 from research.online.behaviours import Behaviour
 from research.online.engagement import Engagement, engagement
-from research.quality.logged import impressions_per_viewer, logged_columns
+from research.quality.logged import impressions_per_viewer, logged_columns, training_days
 from research.quality.rows import HeldOutDay, Probabilities, held_out_day
 from research.quality.sessions import sessions_of
 from research.quality.study import predictions_of
@@ -64,9 +63,8 @@ def prepared_day(
     """
     run = work / f"{log.name}-{day}"
     rows = held_out_day(config, log, day, run, console)
-    *before, _ = window_days(day, config.train_days)
     viewer = config.keys.viewer
-    known = impressions_per_viewer(log, before, viewer).to_dict()
+    known = impressions_per_viewer(log, training_days(log, rows), viewer).to_dict()
     viewers = logged_columns(log, [day], rows, rows.test, [viewer])[viewer].to_pylist()
     warm = np.array([known.get(one, 0) >= WARM_FROM for one in viewers])
     if trained_on is not None:

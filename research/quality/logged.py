@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.dataset as arrow
 from numpy.typing import NDArray
 
+from ranker.feed_log.layout import list_days, window_days
 from ranker.feed_log.writing import day_folder
 from research.matching import RowIndex, numeric_features
 from research.quality.rows import HeldOutDay, Rows
@@ -52,6 +53,12 @@ def places_in_log(log: Path, day: HeldOutDay) -> Places:
         return Places(index.find(day.test.features[:, : len(numeric)]), index.find(features))
     except ValueError as error:
         raise ValueError(f"{day.source}: has rows that are not in {folder}: {error}") from error
+
+
+def training_days(log: Path, day: HeldOutDay) -> list[date]:
+    """The days before a held-out day that its models are trained on, as far as the log has them, oldest first."""
+    known = set(list_days(log))
+    return [one for one in window_days(day.day, day.config.train_days)[:-1] if one in known]
 
 
 def logged_columns(log: Path, days: Sequence[date], day: HeldOutDay, rows: Rows, columns: Sequence[str]) -> pa.Table:

@@ -18,10 +18,9 @@ from ranker.effects.rows import RowFile, Rows, RowShape
 from ranker.effects.state import Basis
 from ranker.effects.update import no_effects
 from ranker.features.fingerprints import fingerprints_of
-from research.quality.logged import logged_columns
+from research.quality.logged import logged_columns, training_days
 from research.quality.rows import HeldOutDay, Probabilities
 from research.quality.rows import Rows as TransformedRows
-from research.tastes.offsets import training_days
 
 _NEVER = 1e-6  # probabilities this close to 0 and 1 are taken for it, so that log-odds are finite
 
@@ -52,7 +51,7 @@ def with_effects(
     layout = input_layout(effects, day.config.features)
     basis = {name: principal_components(day.train.towers[name], width) for name, width in layout.widths.items()}
     shape = RowShape(len(effects.levels), layout.width, predicted.shape[1])
-    train = _effect_rows(shape, effects, basis, log, training_days(day), day, day.train, offsets)
+    train = _effect_rows(shape, effects, basis, log, training_days(log, day), day, day.train, offsets)
     test = _effect_rows(shape, effects, basis, log, [day.day], day, day.test, predicted)
     before = no_effects(effects, layout, day.config.objective_names, Basis(basis, {})).tables
     with tempfile.TemporaryDirectory(prefix="effects-") as folder:

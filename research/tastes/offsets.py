@@ -1,7 +1,6 @@
 """Predictions of the training rows, out of sample, as offsets of random effects."""
 
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranker.config.pipeline import PipelineConfig
-from ranker.feed_log.layout import window_days
 from research.forest_share.inputs import narrowed
 from research.forest_share.variants import WHOLE
 from research.quality.encoded import grown_forest
-from research.quality.logged import DAY_NUMBER, logged_columns
+from research.quality.logged import DAY_NUMBER, logged_columns, training_days
 from research.quality.models import ComparedModel
 from research.quality.networks import blended
 from research.quality.rows import HeldOutDay, Probabilities, Rows
@@ -37,7 +35,7 @@ class OutOfSample:
         """The probabilities of the training rows [train rows, objectives]."""
         config = WHOLE.config(day.config)
         own = narrowed(day, config)
-        numbers = logged_columns(self.log, training_days(day), own, own.train, ())[DAY_NUMBER].to_numpy()
+        numbers = logged_columns(self.log, training_days(self.log, day), own, own.train, ())[DAY_NUMBER].to_numpy()
         first = numbers < (config.train_days + 1) // 2
         predicted = np.empty(day.train.labels.shape, np.float32)
         for half in (first, ~first):
@@ -56,11 +54,6 @@ def out_of_sample(log: Path) -> ComparedModel:
         return own.features, own.forest, own.towers, own.training
 
     return ComparedModel(OutOfSample(log), ("ranker.forest", "ranker.towers", "research.tastes.offsets"), reads)
-
-
-def training_days(day: HeldOutDay) -> list[date]:
-    """The days before a held-out day that its models are trained on, oldest first."""
-    return window_days(day.day, day.config.train_days)[:-1]
 
 
 def _rows(rows: Rows, chosen: NDArray[np.bool_]) -> Rows:

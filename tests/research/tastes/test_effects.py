@@ -13,7 +13,7 @@ from pipeline_config import FEED
 from ranker.config.columns import Features
 from ranker.config.effects import EffectLevel, Effects
 from ranker.feed_log.writing import write_day
-from research.quality.logged import DAY_NUMBER, impressions_per_viewer, logged_columns
+from research.quality.logged import DAY_NUMBER, impressions_per_viewer, logged_columns, training_days
 from research.quality.rows import HeldOutDay, Rows
 from research.tastes.effects import with_effects
 
@@ -52,7 +52,10 @@ def day() -> HeldOutDay:
 
 
 def test_columns_of_the_log_are_found_for_rows_in_any_order(log: Path, day: HeldOutDay) -> None:
-    days = [DEFAULT_START + timedelta(days=number) for number in range(_DAYS)]
+    days = training_days(log, day)
+    assert days == [DEFAULT_START + timedelta(days=number) for number in range(_DAYS)]
+    longer = replace(day, config=replace(day.config, train_days=_DAYS + 2))
+    assert training_days(log, longer) == days  # the log has no earlier ones
     found = logged_columns(log, days, day, day.train, ["viewer_id"])
     age = day.train.features[:, 0].astype(int)
     assert found[DAY_NUMBER].to_pylist() == (age // _PER_DAY).tolist()
