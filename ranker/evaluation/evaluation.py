@@ -95,7 +95,10 @@ class Baseline:
         unread = ""
         if self.unread:
             columns = ", ".join(self.unread)
-            unread = f"; it reads {columns}, which the config no longer has, and was scored as if that were missing"
+            unread = (
+                f"; it reads {columns}, which the config no longer has, and was scored as if that were missing, so the "
+                "comparison favours the new model: python -m pipeline.compare scores each with all that it reads"
+            )
         return f"compared with {which}, on the same impressions{because}{lacking}{unread}"
 
 
