@@ -6,13 +6,14 @@ All read the same features; all models on leaves, except the former setup, use t
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
 from ranker.identity.code import code_fingerprint
 from research.quality.classics import former_setup, tuned_former_setup, tuned_xgboost, xgboost_per_objective
-from research.quality.experts.models import mmoe, ple, tuned_mmoe, tuned_ple
+from research.quality.experts.models import Kind, predicted, tuned
 from research.quality.networks import joint_network, network_per_objective, ours, towers_alone
 from research.quality.rows import HeldOutDay, Probabilities
 
@@ -77,6 +78,10 @@ def features_alone(config: PipelineConfig) -> tuple[object, ...]:
     return config.features, config.forest.validation_fraction
 
 
+def _network_of(kind: Kind) -> ComparedModel:
+    return ComparedModel(partial(predicted, kind), _EXPERTS, features_alone, partial(tuned, kind))
+
+
 MODELS = {
     "ours": ComparedModel(ours, _NETWORKS, _all),
     "two towers alone": ComparedModel(towers_alone, _NETWORKS, _labels_alone),
@@ -84,6 +89,8 @@ MODELS = {
     "network per objective": ComparedModel(network_per_objective, _NETWORKS, _labels_alone),
     "XGBoost per objective": ComparedModel(xgboost_per_objective, _CLASSICS, features_alone, tuned_xgboost),
     "LR on leaves": ComparedModel(former_setup, ("ranker.forest", *_CLASSICS), _forest, tuned_former_setup),
-    "MMoE": ComparedModel(mmoe, _EXPERTS, features_alone, tuned_mmoe),
-    "PLE": ComparedModel(ple, _EXPERTS, features_alone, tuned_ple),
+    "MMoE": _network_of("mmoe"),
+    "PLE": _network_of("ple"),
+    "DCN v2": _network_of("dcn"),
+    "TabM": _network_of("tabm"),
 }

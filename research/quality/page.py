@@ -96,10 +96,9 @@ def markdown(results: QualityResults, command: str, picture: str | None = None) 
         f"Held-out days: {days}; {results.rows:,} impressions, pooled; "
         f"{pages.counted(results.seeds, 'seed')}. Differences are ours minus the model's: "
         "above zero is better, but below for normalized entropy (NE). GAUC is AUC within sessions, weighted by pairs. "
-        "Intervals are 95 %, over "
-        "viewers (bootstrap) and seeds (Student's t). XGBoost, LR, MMoE and PLE chose their settings (the last two "
-        "only their number of epochs) once per day, on a tenth of the training viewers; all models were then trained "
-        "on all rows.",
+        "Intervals are 95 %, over viewers (bootstrap) and seeds (Student's t). XGBoost, LR, MMoE, PLE, DCN v2 and TabM "
+        "chose their settings once per day, on a tenth of the training viewers; all models were then trained on all "
+        "rows.",
         pages.table(_SUMMARY, _summary(results)),
     ]
     if picture:

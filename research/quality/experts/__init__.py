@@ -1,1 +1,1 @@
-"""Rivals from torch-rechub, in a separate environment, because the project does not depend on PyTorch."""
+"""Rivals from torch-rechub and tabm, in a separate environment, because the project does not depend on PyTorch."""

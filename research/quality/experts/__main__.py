@@ -1,4 +1,4 @@
-"""`python -m research.quality.experts`: installs the environment that MMoE and PLE run in, 1.3 GB."""
+"""`python -m research.quality.experts`: installs the environment that the rival networks run in, 1.3 GB."""
 
 from research.quality.experts.environment import python
 

@@ -1,10 +1,10 @@
-"""The environment of torch-rechub, separate from the project's own."""
+"""The environment of the rival networks, which need PyTorch, separate from the project's own."""
 
 from pathlib import Path
 
 from research.environment import SeparateEnvironment
 
-_ENVIRONMENT = SeparateEnvironment(".venv-experts", Path(__file__).with_name("requirements.txt"), "torch-rechub")
+_ENVIRONMENT = SeparateEnvironment(".venv-experts", Path(__file__).with_name("requirements.txt"), "the rival networks")
 
 
 def is_there(parent: Path | None = None) -> bool:

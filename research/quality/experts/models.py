@@ -1,6 +1,7 @@
-"""MMoE and PLE (torch-rechub) on a held-out day.
+"""Networks of other libraries on a held-out day: MMoE, PLE and DCN v2 (torch-rechub), and TabM (tabm).
 
-MMoE: Ma et al., KDD 2018. PLE: Tang et al., RecSys 2020.
+MMoE: Ma et al., KDD 2018. PLE: Tang et al., RecSys 2020. DCN v2: Wang et al., WWW 2021. TabM: Gorishniy et al., ICLR
+2025.
 """
 
 import io
@@ -17,41 +18,30 @@ from research.quality.experts.environment import python
 from research.quality.experts.inputs import train_and_test, vocabularies
 from research.quality.rows import HeldOutDay
 
-Kind = Literal["mmoe", "ple"]
+Kind = Literal["mmoe", "ple", "dcn", "tabm"]
+Settings = dict[str, float]
 
 _TRAIN = Path(__file__).with_name("train.py")
 _TUNING_SEED = 0
 
 
-def tuned_mmoe(day: HeldOutDay) -> dict[str, int]:
-    """The number of epochs: the best on held-out viewers of the training days."""
-    return _tuned("mmoe", day, python())
+def tuned(kind: Kind, day: HeldOutDay) -> Settings:
+    """Learning rate and number of epochs: the best on held-out viewers of the training days.
 
-
-def mmoe(day: HeldOutDay, seed: int, tuned: dict[str, int]) -> NDArray[np.float32]:
-    """Multi-gate mixture of experts: experts shared by all objectives, a gate and a tower per objective."""
-    return _trained("mmoe", day, seed, tuned, python())
-
-
-def tuned_ple(day: HeldOutDay) -> dict[str, int]:
-    """The number of epochs: the best on held-out viewers of the training days."""
-    return _tuned("ple", day, python())
-
-
-def ple(day: HeldOutDay, seed: int, tuned: dict[str, int]) -> NDArray[np.float32]:
-    """Progressive layered extraction: shared experts and experts per objective, in two levels."""
-    return _trained("ple", day, seed, tuned, python())
-
-
-def _tuned(kind: Kind, day: HeldOutDay, interpreter: Path) -> dict[str, int]:
-    found: dict[str, int] = json.loads(_run(kind, day, {"seed": _TUNING_SEED}, interpreter, "settings.json").decode())
+    Args:
+        kind: `mmoe`, multi-gate mixture of experts: experts shared by all objectives, a gate and a tower per objective;
+            `ple`, progressive layered extraction: shared experts and experts per objective, in two levels; `dcn`, a
+            cross network of three layers beside a deep one; or `tabm`, an ensemble of networks that share weights.
+        day: with the training days' rows.
+    """
+    found: Settings = json.loads(_run(kind, day, {"seed": _TUNING_SEED}, python(), "settings.json").decode())
     return found
 
 
-def _trained(kind: Kind, day: HeldOutDay, seed: int, tuned: dict[str, int], interpreter: Path) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = np.load(
-        io.BytesIO(_run(kind, day, {"seed": seed, **tuned}, interpreter, "probabilities.npy"))
-    )
+def predicted(kind: Kind, day: HeldOutDay, seed: int, settings: Settings) -> NDArray[np.float32]:
+    """Probabilities [test rows, objectives] of the model with the settings that `tuned` found."""
+    written = _run(kind, day, {"seed": seed, **settings}, python(), "probabilities.npy")
+    found: NDArray[np.float32] = np.load(io.BytesIO(written))
     return found
 
 

@@ -22,7 +22,7 @@ from research.quality.rows import HeldOutDay, Rows, shuffled_batches
 
 pytestmark = pytest.mark.slow
 
-EXPERTS = ("MMoE", "PLE")
+EXPERTS = ("MMoE", "PLE", "DCN v2", "TabM")
 FEATURES = tuple(f"f{i}" for i in range(6))
 CONFIG = PipelineConfig(
     name="tiny",
@@ -50,7 +50,7 @@ def day() -> HeldOutDay:
 
 def _model(name: str) -> object:
     missing = name in EXPERTS and not environment.is_there()
-    reason = "the environment of torch-rechub is not there: python -m research.quality.experts installs it"
+    reason = "the environment of the rival networks is not there: python -m research.quality.experts installs it"
     return pytest.param(name, marks=pytest.mark.skipif(missing, reason=reason))
 
 
