@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.configs import ConfigError, UnknownConfigError, load_config
-from ranker.command_line import day, location, output_file, print_error, quiet_tensorflow, readable_location
+from ranker.command_line import (
+    day,
+    location,
+    output_file,
+    print_error,
+    quiet_tensorflow,
+    readable_location,
+    sleep_while_waiting,
+)
 from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.table import text_table
@@ -54,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         held_out = options.day or latest_day(options.feed_log)
         both = [_compared(name, str(place)) for name, place in (("A", options.a), ("B", options.b))]
         quiet_tensorflow()
+        sleep_while_waiting()
         # TensorFlow takes seconds to import; a wrong command is refused before.
         from ranker.histories.tables import day_tables
         from ranker.scoring.evaluating import evaluate_tables

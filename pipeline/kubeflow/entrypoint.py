@@ -29,6 +29,7 @@ from pipeline.kubeflow.executor_input import (
     without_run_id,
 )
 from pipeline.kubeflow.webhook import WebhookError, post, run_page
+from ranker.command_line import sleep_while_waiting
 
 # Kubernetes shows this file's content as the reason why a container ended; the file exists only in a pod.
 TERMINATION_MESSAGE = Path("/dev/termination-log")
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str]) -> None:
     """Runs the executor; its exceptions propagate to the interpreter, which prints them last and exits with 1."""
     # google-api-core warns at every import of every client that support for Python 3.11 will end.
     warnings.filterwarnings("ignore", category=FutureWarning)
+    sleep_while_waiting()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s")
     options, beam = _parser().parse_known_args(arguments)
     given, run_id = without_run_id(json.loads(options.json_serialized_invocation_args))

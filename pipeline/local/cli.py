@@ -27,6 +27,7 @@ from ranker.command_line import (
     readable_folder,
     readable_location,
     readable_text,
+    sleep_while_waiting,
     without_patterns,
     writable_folder,
     writable_location,
@@ -58,6 +59,7 @@ finished day.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parses the command line, runs, and returns the exit status."""
     options = _parser().parse_args(arguments)
+    sleep_while_waiting()
     # As Ctrl-C: what was started elsewhere is cancelled, and the summary says what was pushed.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -21,6 +21,7 @@ from ranker.command_line import (
     print_error,
     quiet_tensorflow,
     readable_location,
+    sleep_while_waiting,
     whole_number,
     writable_folder,
 )
@@ -71,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"searched: {', '.join(setting.path for setting in space)}")
         print(days.text)
         quiet_tensorflow()
+        sleep_while_waiting()
         # TensorFlow takes seconds to import; a wrong command is refused before.
         from pipeline.tune.search import Search
 

@@ -4,6 +4,8 @@ import argparse
 import errno
 import io
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -26,6 +28,7 @@ from ranker.command_line import (
     readable_file,
     readable_folder,
     readable_text,
+    sleep_while_waiting,
     whole_number,
     writable_file,
     writable_folder,
@@ -207,3 +210,20 @@ def test_an_output_file_that_cannot_be_written_is_refused_as_an_option(tmp_path:
     for path, reason in ((tmp_path, "it is a folder, not a file"), (tmp_path / "file" / "figures.json", "is a file")):
         with pytest.raises(argparse.ArgumentTypeError, match=reason):
             output_file(str(path))
+
+
+def test_threads_sleep_while_they_wait_unless_the_user_decided_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    sleep_while_waiting()
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    sleep_while_waiting()
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+def test_a_command_line_decides_it_before_xgboost_is_loaded() -> None:
+    """OpenMP reads its variables only when it is loaded."""
+    modules = "pipeline.local.cli, pipeline.kubeflow.entrypoint, pipeline.compare, pipeline.tune.cli"
+    program = f"import sys, {modules}; print('xgboost' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE, text=True)
+    assert run.stdout == "False\n"
