@@ -20,6 +20,8 @@ from ranker.documents import DocumentError
 
 TITLE = "What a day of many impressions needs"
 IMPRESSIONS_PER_DAY = (100_000_000, 1_000_000_000)
+OTHERS = "the others"
+"""The components that read no rows, and work on one core."""
 
 _PROGRAM = "benchmarks.capacity"
 _TOWERS = "TowerTrainer"
@@ -66,7 +68,7 @@ class Measured:
 
     Attributes:
         impressions: of the small and the large run.
-        core_seconds: of each component, by its work; see `work`.
+        core_seconds: of each component, by its work; see `work`. What reads no rows does not grow.
         gib: peak memory of one process, by impressions.
     """
 
@@ -91,6 +93,8 @@ class Measured:
         memory = figures[f"memory{pair}"]
         core_seconds = {
             name: Line.through((work(name, small), figure.rival), (work(name, large), figure.ours))
+            if _divided_by(name)
+            else Line(figure.ours, 0.0)
             for title, figure in figures.items()
             if title.startswith(f"core_seconds{pair}.")
             for name in [title.rpartition(".")[2]]
@@ -117,7 +121,7 @@ class Capacity:
         impressions: in the feed log's window.
         cores: that work on it, each with a process.
         gib: memory of all processes together.
-        needs: by component, in their order.
+        needs: by component, in their order, and of the others.
     """
 
     impressions: float
@@ -156,18 +160,21 @@ def capacity(measured: Measured, impressions: float, prices: Prices) -> Capacity
     if left <= 0:
         raise ValueError(f"the components that work on one core alone take more than {prices.hours:g} hours")
     cores = max(1, math.ceil(divided / left))
-    needs = tuple(
+    needs = [
         Need(
             name,
             _MILLION * measured.core_seconds[name].slope * work(name, impressions) / impressions,
             hours,
-            hours if name in alone else hours / cores,
-            # The other cores are paid for while one works alone.
-            prices.per_core_hour * (hours * cores if name in alone else hours),
+            hours / cores,
+            prices.per_core_hour * hours,
         )
         for name, hours in core_hours.items()
-    )
-    return Capacity(impressions, cores, cores * measured.gib.fixed + measured.gib.slope * impressions, needs)
+        if name not in alone
+    ]
+    hours = sum(alone.values())
+    # The other cores are paid for while one works alone.
+    needs.append(Need(OTHERS, 0.0, hours, hours, prices.per_core_hour * hours * cores))
+    return Capacity(impressions, cores, cores * measured.gib.fixed + measured.gib.slope * impressions, tuple(needs))
 
 
 def markdown(results: BenchmarkResults, prices: Prices) -> str:
@@ -179,7 +186,7 @@ def markdown(results: BenchmarkResults, prices: Prices) -> str:
     measured = Measured.of(results)
     small, large = (pages.count(size) for size in measured.impressions)
     days = FEED.train_days + 1
-    command = "uv run python -m benchmarks.capacity --figures FILE --page docs/capacity.md"
+    command = "uv run python -m benchmarks.capacity --figures docs/pipeline_costs.json --page docs/capacity.md"
     blocks = [
         pages.origin(command),
         f"Measured: complete cold starts of the built-in feed's config on {small} and {large} impressions, on "
@@ -193,8 +200,8 @@ def markdown(results: BenchmarkResults, prices: Prices) -> str:
         needed = capacity(measured, per_day * days, prices)
         total = needed.total
         blocks += [
-            pages.heading(f"{pages.count(per_day // _MILLION)} million impressions a day"),
-            f"A cold start on {pages.count(needed.impressions / _MILLION)} million impressions: "
+            pages.heading(f"{_in_words(per_day)} impressions a day"),
+            f"A cold start on {_in_words(needed.impressions)} impressions: "
             f"{pages.counted(needed.cores, 'core')}, {pages.count(needed.gib)} GiB of memory, "
             f"{pages.decimal(total.hours, 1)} hours, {pages.count(total.price)} dollars.",
             pages.table(_columns(), [*needed.needs, total]),
@@ -224,6 +231,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     page: Page = options.page
     page.write(TITLE, generated)
     return 0
+
+
+def _in_words(impressions: float) -> str:
+    """A number such as 800 million or 8 billion."""
+    millions = impressions / _MILLION
+    return f"{millions:g} million" if millions < 1000 else f"{millions / 1000:g} billion"
 
 
 def _divided_by(component: str) -> str:

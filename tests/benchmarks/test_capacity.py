@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.capacity import Line, Measured, Prices, capacity, main, work
+from benchmarks.capacity import OTHERS, Line, Measured, Prices, capacity, main, work
 from benchmarks.full_run import ComponentCost, FullRun, compare
 from benchmarks.harness import BenchmarkResults, Machine
 from benchmarks.peak_memory import Usage
@@ -38,15 +38,15 @@ def test_more_passes_over_few_impressions_do_not_count_for_many(results: Benchma
 
 def test_the_cores_are_enough_for_the_hours(results: BenchmarkResults) -> None:
     needed = capacity(Measured.of(results), 800e6, Prices(hours=4.0, per_core_hour=0.1))
-    transform, towers, report = needed.needs
+    transform, towers, others = needed.needs
     assert transform.core_hours == pytest.approx(8002 / 3600)
     assert transform.per_million == pytest.approx(10.0)
     assert towers.core_hours == pytest.approx(800 * 2 * 20 / 3600)
-    assert report.component == "CalibrationReport"
-    assert report.hours == pytest.approx(3 / 3600)
+    assert others.component == OTHERS
+    assert others.hours == pytest.approx(3 / 3600)
     assert needed.total.hours <= 4.0
     assert needed.cores == 3
-    assert report.price == pytest.approx(3 * 3 / 3600 * 0.1)
+    assert others.price == pytest.approx(3 * 3 / 3600 * 0.1)
     assert needed.total.price == pytest.approx(0.1 * 3 * needed.total.hours)
     assert needed.gib == pytest.approx(3 + 800e6 * 1024 / (1 << 30))
 

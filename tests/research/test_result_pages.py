@@ -15,12 +15,13 @@ PROGRAMS = {
     "study_*.md": "research.studies",
     "tradeoff_*.md": "research.tradeoff",
     "serving_costs.md": "benchmarks.serving",
+    "capacity.md": "benchmarks.capacity",
 }
 PAGES = [Page(file, program) for pattern, program in PROGRAMS.items() for file in sorted(DOCS.glob(pattern))]
 
 
 def test_every_program_has_its_pages() -> None:
-    assert len(PAGES) == 2 + 1 + 2 + 7 + 1 + 1
+    assert len(PAGES) == 2 + 1 + 2 + 7 + 1 + 1 + 1
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.file.name)
