@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from tensorflow_model_analysis.proto import config_pb2
 
 from ranker.config.gates import Gates
-from ranker.evaluation.evaluation import Baseline
+from ranker.evaluation.baseline import Baseline
 from ranker.evaluation.session_sums import UtilityWeights
 from ranker.evaluation.slicing import SliceSpec
 from ranker.evaluation.summary import BASELINE, CANDIDATE

@@ -29,7 +29,8 @@ from components.evaluator.tfma_extension import feed_evaluator, gates_writer, im
 from ranker.config.columns import Features
 from ranker.config.documents import from_json
 from ranker.config.gates import Gates
-from ranker.evaluation.evaluation import Baseline, Evaluation
+from ranker.evaluation.baseline import Baseline
+from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.held_out_day import HeldOutDay
 from ranker.evaluation.session_sums import UtilityWeights
 from ranker.evaluation.summary import BASELINE, CANDIDATE

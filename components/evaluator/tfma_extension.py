@@ -23,12 +23,13 @@ from ranker import keys
 from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.batch_columns import read_labels, read_strings
 from ranker.evaluation.buckets import Floats, viewer_groups
-from ranker.evaluation.evaluation import Evaluation, Sessions
+from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.gates import judge
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.metrics import Reliability
 from ranker.evaluation.session_metrics import UtilityMetrics
 from ranker.evaluation.session_rows import session_hashes
+from ranker.evaluation.sessions import Sessions
 from ranker.evaluation.slicing import SliceKey
 from ranker.evaluation.summary import BASELINE, CANDIDATE, Model, ObjectiveMetrics, SliceMetrics, summarize
 from ranker.files import write_text

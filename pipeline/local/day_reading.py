@@ -13,11 +13,13 @@ import tensorflow as tf
 from ranker import keys
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.accumulator import Accumulator
+from ranker.evaluation.baseline import Baseline
 from ranker.evaluation.batch_columns import read_labels, read_strings
 from ranker.evaluation.buckets import Floats, viewer_groups
-from ranker.evaluation.evaluation import Baseline, Evaluation, Sessions
+from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.session_rows import session_hashes
 from ranker.evaluation.session_sums import UtilityWeights
+from ranker.evaluation.sessions import Sessions
 from ranker.evaluation.summary import CANDIDATE, summarize
 from ranker.export.loading import LOAD_ERRORS, load_problem
 from ranker.export.names import SERVING_DEFAULT

@@ -15,8 +15,11 @@ from ranker.command_line import in_markup
 from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
 from ranker.config.rows import Rows
-from ranker.evaluation.evaluation import Baseline, Evaluation, observed_notes, session_notes
+from ranker.evaluation.baseline import Baseline
+from ranker.evaluation.evaluation import Evaluation
+from ranker.evaluation.printed import observed_notes
 from ranker.evaluation.scores import ScoreHistogram
+from ranker.evaluation.sessions import session_notes
 from ranker.evaluation.summary import BASELINE, CANDIDATE, Model
 from ranker.feed_log.fingerprint import KnownDigests, source_fingerprint
 from ranker.feed_log.layout import FeedLogError, day_files, reference_days, window_days

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ranker.documents import read_json, write_json
-from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation, State
+from ranker.evaluation.baseline import Baseline
+from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
+from ranker.evaluation.evaluation import Evaluation
+from ranker.evaluation.gate_states import State
 from ranker.evaluation.gates import BY_UTILITY, Outcome, Verdict
 from ranker.evaluation.held_out_day import HeldOutDay
 from ranker.evaluation.intervals import Estimate

@@ -2,10 +2,19 @@
 
 from collections.abc import Sequence
 from html import escape
+from typing import NamedTuple
 
 from ranker.plain_text import one_line
 
 Row = Sequence[str]
+
+
+class PlainTable(NamedTuple):
+    """The arguments of `text_table` and `html_table`."""
+
+    headings: Row
+    rows: Sequence[Row]
+    right: Sequence[int] = ()
 
 
 def text_table(headings: Row, rows: Sequence[Row], right: Sequence[int] = ()) -> str:

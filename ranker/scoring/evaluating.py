@@ -8,12 +8,14 @@ import pyarrow as pa
 
 from ranker.config.gates import Gates
 from ranker.evaluation.accumulator import Accumulator
+from ranker.evaluation.baseline import Baseline
 from ranker.evaluation.batch_columns import read_labels, read_strings
 from ranker.evaluation.buckets import viewer_groups
-from ranker.evaluation.evaluation import Baseline, Evaluation, Sessions
+from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.gates import judge
 from ranker.evaluation.session_rows import session_hashes
 from ranker.evaluation.session_sums import UtilityWeights
+from ranker.evaluation.sessions import Sessions
 from ranker.evaluation.summary import BASELINE, CANDIDATE, summarize
 from ranker.features.categorical import CategoricalKind
 from ranker.features.keys_and_labels import IdKind, ObjectiveKind

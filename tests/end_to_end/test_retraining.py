@@ -31,7 +31,7 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.config.retraining import Retraining
 from ranker.config.towers import Towers
 from ranker.config.training import Training
-from ranker.evaluation.evaluation import Baseline
+from ranker.evaluation.baseline import Baseline
 from ranker.forest.model import Forest
 from ranker.registry.layout import STATE
 from ranker.registry.manifest import Lineage, Manifest, Republished

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
-from ranker.evaluation.evaluation import UTILITY, ObjectiveEvaluation, session_notes
+from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
 from ranker.evaluation.intervals import UNDEFINED, Estimate
+from ranker.evaluation.printed import UTILITY
+from ranker.evaluation.sessions import session_notes
 from ranker.evaluation.summary import UtilityEvaluation
 from ranker.reports.calibration.inputs import ReportInputs
 from ranker.reports.html_table import MAX_ROWS, Table, TableCell, TableColumn, limited, text_cell

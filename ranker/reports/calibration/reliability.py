@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from ranker.evaluation.evaluation import ObjectiveCurves
+from ranker.evaluation.evaluated_slice import ObjectiveCurves
 from ranker.evaluation.metrics import Reliability
 from ranker.reports.figures.drawing import Drawing, Floats, probability_axis, score_density, wilson
 from ranker.reports.svg import colour, render

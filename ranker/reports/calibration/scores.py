@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from ranker.evaluation.evaluation import ObjectiveCurves
+from ranker.evaluation.evaluated_slice import ObjectiveCurves
 from ranker.evaluation.jensen_shannon import jensen_shannon
 from ranker.reports.figures.drawing import SMALL, Drawing, probability_axis, score_density
 from ranker.reports.svg import colour, render

@@ -3,7 +3,8 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ranker.evaluation.evaluation import Evaluation, ObjectiveEvaluation
+from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
+from ranker.evaluation.evaluation import Evaluation
 from ranker.reports.figures.drawing import Drawing, label_rows, slice_rows
 from ranker.reports.svg import colour, render
 from ranker.reports.text import defined

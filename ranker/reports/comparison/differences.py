@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ranker.evaluation.evaluation import Evaluation, ObjectiveEvaluation
+from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
+from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.intervals import Estimate
 
 

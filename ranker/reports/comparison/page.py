@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from ranker.evaluation.evaluation import Evaluation, ObjectiveEvaluation
+from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
+from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.intervals import Estimate
 from ranker.reports.comparison.differences import Difference, objective_differences, utility_differences
 from ranker.reports.html import environment

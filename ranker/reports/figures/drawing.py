@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 from scipy import special
 
-from ranker.evaluation.evaluation import Evaluation, ObjectiveEvaluation
+from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
+from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.scores import ScoreHistogram
 from ranker.figure_text import shortened as shortened
 from ranker.reports.svg import colour

@@ -10,7 +10,8 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ranker.evaluation.evaluation import Evaluation, ObjectiveEvaluation
+from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
+from ranker.evaluation.evaluation import Evaluation
 from ranker.figure_text import shortened
 from ranker.reports.figures.drawing import Drawing, label_rows, slice_rows
 from ranker.reports.svg import OE_STEPS, colour, render

@@ -16,7 +16,7 @@ from pipeline.local.console import (
     verdict_lines,
 )
 from pipeline.local.run_summary import GateSummary, ObjectiveSummary, RunSummary, UtilitySummary
-from ranker.evaluation.evaluation import Baseline
+from ranker.evaluation.baseline import Baseline
 from ranker.evaluation.gates import Outcome
 from ranker.evaluation.held_out_day import HeldOutDay
 from ranker.evaluation.leakage import Leak

@@ -22,7 +22,9 @@ from pipeline.local.workdir import Workdir
 from pipeline_config import CONFIGS
 from ranker.config.columns import Categorical, DenseEmbedding, Features, MultiValued
 from ranker.config.rows import Rows
-from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation
+from ranker.evaluation.baseline import Baseline
+from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
+from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.intervals import Estimate
 from ranker.feed_log.layout import FeedLogError
 from ranker.monitoring.history import HealthHistory

@@ -20,7 +20,9 @@ from pipeline.local.run_summary import (
 from pipeline.local.summary import copy_report, copy_tensorboard, rows_read, summarise
 from pipeline_config import CONFIGS
 from ranker.documents import DocumentError
-from ranker.evaluation.evaluation import Baseline, Evaluation, ObjectiveEvaluation
+from ranker.evaluation.baseline import Baseline
+from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
+from ranker.evaluation.evaluation import Evaluation
 from ranker.forest.curve import LimitedOutput, TrainingCurve
 from ranker.identity.training import TrainingIdentity
 from ranker.registry.plan import StartPlan

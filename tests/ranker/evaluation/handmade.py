@@ -2,14 +2,9 @@
 
 import math
 
-from ranker.evaluation.evaluation import (
-    Baseline,
-    Evaluation,
-    ObjectiveCurves,
-    ObjectiveEvaluation,
-    Sessions,
-    SliceEvaluation,
-)
+from ranker.evaluation.baseline import Baseline
+from ranker.evaluation.evaluated_slice import ObjectiveCurves, ObjectiveEvaluation, SliceEvaluation
+from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.gates import Limit, Outcome, Verdict
 from ranker.evaluation.intervals import UNDEFINED, Estimate
 from ranker.evaluation.metrics import Reliability
@@ -22,6 +17,7 @@ from ranker.evaluation.session_metrics import (
     UtilityMetrics,
 )
 from ranker.evaluation.session_sums import UtilityWeights
+from ranker.evaluation.sessions import Sessions
 from ranker.evaluation.summary import Comparison, Curves, ObjectiveMetrics, UtilityEvaluation
 
 INFINITY = math.inf

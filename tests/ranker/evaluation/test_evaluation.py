@@ -10,10 +10,12 @@ import pytest
 
 from ranker.config.gates import Gate, Gates
 from ranker.documents import DocumentError
+from ranker.evaluation.baseline import Baseline
 from ranker.evaluation.buckets import score_edges
-from ranker.evaluation.evaluation import FORMAT, Baseline, Evaluation, Sessions
+from ranker.evaluation.evaluation import FORMAT, Evaluation
 from ranker.evaluation.gates import judge
 from ranker.evaluation.intervals import o_over_e_interval
+from ranker.evaluation.sessions import Sessions
 from ranker.evaluation.summary import BASELINE, CANDIDATE, Model, summarize
 from tests.ranker.evaluation.handmade import ONE_VIEWER, SESSIONS, compared, dropped, first
 from tests.ranker.evaluation.simulated import OBJECTIVES, accumulate, simulate

@@ -8,9 +8,11 @@ import pytest
 from scipy.special import expit, logit
 
 from ranker.config.gates import Gate, Gates, UtilityGate
+from ranker.evaluation.baseline import Baseline
 from ranker.evaluation.buckets import Floats
-from ranker.evaluation.evaluation import Baseline, Evaluation, Sessions
+from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.gates import BY_UTILITY, TOO_FEW_SESSIONS, Verdict, blessed, judge
+from ranker.evaluation.sessions import Sessions
 from ranker.evaluation.summary import BASELINE, CANDIDATE, summarize
 from tests.ranker.evaluation.simulated import SLICES, Simulated, accumulate, simulate
 

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from ranker.config.gates import Gate, Gates
-from ranker.evaluation.evaluation import Baseline, Evaluation, Sessions
+from ranker.evaluation.baseline import Baseline
+from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.gates import judge
+from ranker.evaluation.sessions import Sessions
 from ranker.evaluation.slicing import SliceSpec
 from ranker.evaluation.summary import BASELINE, CANDIDATE, summarize
 from ranker.forest.curve import TrainingCurve

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ranker.config.gates import Gates
-from ranker.evaluation.evaluation import Baseline
+from ranker.evaluation.baseline import Baseline
 from ranker.evaluation.held_out_day import HeldOutDay
 from ranker.forest.curve import LimitedOutput
 from ranker.reports.calibration.headline import verdict

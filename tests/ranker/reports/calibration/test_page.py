@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ranker.evaluation.evaluation import Evaluation, SliceEvaluation
+from ranker.evaluation.evaluated_slice import SliceEvaluation
+from ranker.evaluation.evaluation import Evaluation
 from ranker.reports.calibration.inputs import Anomaly, FeatureComparison, ReportInputs
 from ranker.reports.calibration.page import report_page
 from ranker.reports.html_table import MAX_ROWS

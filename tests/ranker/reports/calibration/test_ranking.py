@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from ranker.evaluation.evaluation import Sessions
 from ranker.evaluation.session_sums import UtilityWeights
+from ranker.evaluation.sessions import Sessions
 from ranker.reports.calibration.inputs import ReportInputs
 from ranker.reports.calibration.page import report_page
 from ranker.reports.calibration.ranking import explanations, notes, ranking_slices_table, ranking_table

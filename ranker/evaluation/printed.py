@@ -1,0 +1,85 @@
+"""What an evaluation prints: a table of the objectives, one of the sessions, and notes."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+
+from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
+from ranker.evaluation.gates import BY_UTILITY
+from ranker.evaluation.intervals import Estimate
+from ranker.evaluation.session_metrics import UtilityMetrics
+from ranker.evaluation.table import PlainTable
+
+UTILITY = "utility"
+"""The name of the row, series or cell of the utility, beside those of the objectives."""
+
+_HEADINGS = ("objective", "positives", "AUC", "O/E", "NE", "gate")
+_NUMERIC = (1, 4)  # the columns without an interval
+_SESSIONS_NUMERIC = (1,)
+_UNDEFINED = "–"
+
+Gate = Callable[[str], str]
+
+
+def objective_table(objectives: Mapping[str, ObjectiveEvaluation], gate: Gate) -> PlainTable:
+    """The candidate's metrics over all impressions, one row per objective.
+
+    Args:
+        objectives: by objective.
+        gate: objective → what the gates say about it.
+    """
+    rows = [
+        (
+            name,
+            f"{objective.candidate.positives:,}",
+            _with_interval(objective.candidate.auc),
+            _with_interval(objective.candidate.o_over_e),
+            _number(objective.candidate.normalized_entropy.value),
+            gate(name),
+        )
+        for name, objective in objectives.items()
+    ]
+    return PlainTable(_HEADINGS, rows, _NUMERIC)
+
+
+def session_table(
+    utility: UtilityMetrics, objectives: Mapping[str, ObjectiveEvaluation], k: int, gate: Gate
+) -> PlainTable:
+    """How the candidate ranks sessions: one row for the utility, and one per objective.
+
+    Args:
+        utility: of the candidate.
+        objectives: by objective.
+        k: of NDCG at k and of the utility of the top k.
+        gate: objective → what the gates say about it; the utility is "".
+    """
+    ndcg, top = _with_interval(utility.ndcg), _with_interval(utility.top_utility)
+    rows = [(UTILITY, f"{utility.sessions:,}", "", ndcg, top, gate(BY_UTILITY))]
+    for name, objective in objectives.items():
+        ranked = objective.candidate.ranking
+        gauc, ndcg = _with_interval(ranked.gauc), _with_interval(ranked.ndcg)
+        rows.append((name, f"{ranked.gauc_sessions:,}", gauc, ndcg, "", ""))
+    headings = ("within sessions", "sessions", "GAUC", f"NDCG@{k}", f"utility of the top {k}", "gate")
+    return PlainTable(headings, rows, _SESSIONS_NUMERIC)
+
+
+def observed_notes(observed: Mapping[str, float]) -> Iterator[str]:
+    """One sentence on the objectives that were observed for some impressions only; none if all were.
+
+    Args:
+        observed: objective → share of the impressions of which the outcome was observed.
+    """
+    gaps = [f"{name} for {100 * share:.3g} %" for name, share in observed.items() if share < 1.0]
+    if gaps:
+        yield f"observed outcomes: {', '.join(gaps)} of the impressions; metrics leave out the others"
+
+
+def _with_interval(estimate: Estimate) -> str:
+    if not estimate.defined:
+        return _UNDEFINED
+    return f"{_number(estimate.value)} [{_number(estimate.lower)}, {_number(estimate.upper)}]"
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
+        return _UNDEFINED
+    return f"{value:.3f}" if math.isfinite(value) else ("∞" if value > 0 else "−∞")
