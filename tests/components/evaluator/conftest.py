@@ -10,6 +10,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.evaluator.executor import Executor
+from pipeline.beam import IN_PROCESS_ARGS
 from ranker.config.columns import Features, History
 from ranker.config.documents import to_json
 from ranker.config.gates import Gate, Gates
@@ -95,7 +96,7 @@ def evaluate(examples: standard_artifacts.Examples, tmp_path: Path) -> Callable[
         if baseline is not None:
             inputs["baseline_model"] = [baseline]
         context = Executor.Context(
-            beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(tmp_path / "tmp"), unique_id="1"
+            beam_pipeline_args=list(IN_PROCESS_ARGS), tmp_dir=str(tmp_path / "tmp"), unique_id="1"
         )
         Executor(context).Do(
             inputs,

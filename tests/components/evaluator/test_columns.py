@@ -18,7 +18,8 @@ from ranker import keys
 from ranker.config.columns import Categorical, DenseEmbedding, Features
 from ranker.config.documents import to_json
 from ranker.config.forest import Forest as ForestConfig
-from ranker.evaluation.evaluation import Baseline, Evaluation
+from ranker.evaluation.baseline import Baseline
+from ranker.evaluation.evaluation import Evaluation
 from ranker.forest.train import train_forest
 from ranker.registry.manifest import Manifest
 from tests.components.transformed import OBJECTIVES, examples_artifact, tensors_of

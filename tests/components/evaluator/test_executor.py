@@ -22,7 +22,8 @@ from tfx.utils import path_utils
 from ranker.config.documents import to_json
 from ranker.config.gates import Gate, Gates
 from ranker.evaluation.accumulator import Accumulator
-from ranker.evaluation.evaluation import Baseline, Sessions
+from ranker.evaluation.baseline import Baseline
+from ranker.evaluation.sessions import Sessions
 from ranker.registry.layout import MANIFEST
 from ranker.registry.manifest import Manifest
 from tests.components.evaluator.conftest import FEATURES, GATES, Evaluated, labels_and_scores, model_artifact

@@ -11,6 +11,7 @@ from tensorflow_model_analysis.proto import config_pb2
 from tfx.components.evaluator import executor as stock_executor
 from tfx.types import standard_artifacts
 
+from pipeline.beam import IN_PROCESS_ARGS
 from tests.components.evaluator.conftest import Evaluated, model_artifact
 from tests.ranker.evaluation.simulated import OBJECTIVES
 
@@ -46,7 +47,7 @@ def test_auc_and_o_over_e_equal_stock_tfmas_on_every_slice(
     evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
     evaluation.uri, blessing.uri = str(tmp_path / "stock"), str(tmp_path / "stock-blessing")
     context = stock_executor.Executor.Context(
-        beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(tmp_path / "stock-tmp"), unique_id="1"
+        beam_pipeline_args=list(IN_PROCESS_ARGS), tmp_dir=str(tmp_path / "stock-tmp"), unique_id="1"
     )
     stock_executor.Executor(context).Do(
         {"examples": [examples], "model": [model_artifact(good_model)]},
