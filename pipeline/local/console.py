@@ -10,7 +10,8 @@ from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElap
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from pipeline.local.run_summary import ObjectiveSummary, RunSummary, UtilitySummary
+from pipeline.local.metrics_summary import ObjectiveSummary, UtilitySummary
+from pipeline.local.run_summary import RunSummary
 from ranker import progress
 from ranker.command_line import in_markup
 from ranker.evaluation.gate_states import State

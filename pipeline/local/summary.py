@@ -20,15 +20,8 @@ from components.artifacts import (
     rows_property,
 )
 from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
-from pipeline.local.run_summary import (
-    ComponentSummary,
-    Failure,
-    RunSummary,
-    TrainingLength,
-    summarise_gates,
-    summarise_objectives,
-    summarise_utility,
-)
+from pipeline.local.run_summary import ComponentSummary, Failure, RunSummary, TrainingLength
+from pipeline.local.summarising import summarise_gates, summarise_objectives, summarise_utility
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.evaluation import Evaluation
 from ranker.files import write_bytes

@@ -15,6 +15,7 @@ from pipeline.local import backfill as module
 from pipeline.local import day_run
 from pipeline.local.backfill import Backfill, backfill, days_between
 from pipeline.local.day_plan import later_model
+from pipeline.local.metrics_summary import ObjectiveSummary
 from pipeline.local.run_summary import (
     DONE,
     FAILED,
@@ -22,7 +23,6 @@ from pipeline.local.run_summary import (
     ComponentSummary,
     Failure,
     MonitoringSummary,
-    ObjectiveSummary,
     RunSummary,
 )
 from pipeline.local.workdir import Workdir

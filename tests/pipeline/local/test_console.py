@@ -15,7 +15,8 @@ from pipeline.local.console import (
     sessions_table,
     verdict_lines,
 )
-from pipeline.local.run_summary import GateSummary, ObjectiveSummary, RunSummary, UtilitySummary
+from pipeline.local.metrics_summary import GateSummary, ObjectiveSummary, UtilitySummary
+from pipeline.local.run_summary import RunSummary
 from ranker.evaluation.baseline import Baseline
 from ranker.evaluation.gates import Outcome
 from ranker.evaluation.held_out_day import HeldOutDay

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
+from pipeline.local.metrics_summary import GateSummary
 from pipeline.local.run_summary import (
     ComponentSummary,
     Failure,
-    GateSummary,
     MonitoringSummary,
     RunSummary,
     TrainingLength,

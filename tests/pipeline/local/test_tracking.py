@@ -9,14 +9,8 @@ from typing import Any
 import pytest
 
 from pipeline.local import tracking
-from pipeline.local.run_summary import (
-    ComponentSummary,
-    Failure,
-    RunSummary,
-    summarise_objectives,
-    summarise_utility,
-    write_summary,
-)
+from pipeline.local.run_summary import ComponentSummary, Failure, RunSummary, write_summary
+from pipeline.local.summarising import summarise_objectives, summarise_utility
 from pipeline.local.tracking import MISSING, metrics_of, parameters_of, record_in_mlflow
 from pipeline_config import FEED
 from tests.pipeline.local.test_summary import EVALUATION

@@ -15,14 +15,8 @@ import pytest
 from pipeline.beam_workers import WorkerProcesses
 from pipeline.local import day_plan
 from pipeline.local.day_plan import DayPlan, plan_day
-from pipeline.local.run_summary import (
-    ComponentSummary,
-    Failure,
-    MonitoringSummary,
-    ObjectiveSummary,
-    RunSummary,
-    write_summary,
-)
+from pipeline.local.metrics_summary import ObjectiveSummary
+from pipeline.local.run_summary import ComponentSummary, Failure, MonitoringSummary, RunSummary, write_summary
 from pipeline.local.unchanged import FinishedRun, forget, remember, repeat_finished
 from pipeline.local.workdir import Workdir
 from pipeline.training_plan import parts_of
