@@ -12,20 +12,19 @@ The client requests the model's signatures once and validates every request agai
 here, with the name of the feature, without a round trip.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
-import grpc
 import numpy as np
 from numpy.typing import NDArray
 
-from feed_ranker_client import messages
 from feed_ranker_client.arms import Arm, ServedArms
-from feed_ranker_client.tensors import Arrays, array_of, as_array, predict_request, set_model
+from feed_ranker_client.connection import Answer, Connection
+from feed_ranker_client.table_columns import filled
+from feed_ranker_client.tensors import Arrays, as_array
 from feed_ranker_client.validation import (
     InvalidRequestError,
     Signatures,
@@ -45,15 +44,7 @@ ALPHA = "alpha"
 LAMBDA = "lambda_"
 WEIGHT = "weight_"  # and the objective
 
-_SIGNATURE_DEF = "signature_def"
-_MOST_BYTES = 256 << 20  # per message
-_REFUSED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.OUT_OF_RANGE)
-
 Scores = dict[str, NDArray[np.float32]]
-
-
-class ServingError(RuntimeError):
-    """The server did not answer, or not in time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,21 +111,9 @@ class FeedRankerClient:
             raise ValueError(f"timeout_s: above 0, got {timeout_s}")
         if version is not None and label is not None:
             raise ValueError("version, label: give one of them")
-        self._target, self._model, self._version, self._label = target, model, version, label
-        self._timeout_s, self._max_rows, self._mini_batch = timeout_s, max_rows, mini_batch
+        self._max_rows, self._mini_batch = max_rows, mini_batch
         self._arms = None if arms is None else ServedArms(Path(arms))
-        limits = [("grpc.max_receive_message_length", _MOST_BYTES), ("grpc.max_send_message_length", _MOST_BYTES)]
-        self._channel = grpc.insecure_channel(target, options=limits)
-        self._predict = self._channel.unary_unary(
-            messages.PREDICT,
-            request_serializer=messages.PredictRequest.SerializeToString,
-            response_deserializer=messages.PredictResponse.FromString,
-        )
-        self._get_metadata = self._channel.unary_unary(
-            messages.GET_MODEL_METADATA,
-            request_serializer=messages.GetModelMetadataRequest.SerializeToString,
-            response_deserializer=messages.GetModelMetadataResponse.FromString,
-        )
+        self._connection = Connection(target, model, timeout_s, version, label)
         self._known: Signatures | None = None
         # Reading a signature takes as long as building a request, so each is read once.
         self._forms: dict[str, dict[str, TensorForm]] = {}
@@ -150,7 +129,7 @@ class FeedRankerClient:
 
     def close(self) -> None:
         """Closes the connection."""
-        self._channel.close()
+        self._connection.close()
 
     def score_examples(self, examples: Sequence[bytes]) -> Scores:
         """Objective → probability [candidates], from serialised tf.Examples with raw features."""
@@ -214,14 +193,14 @@ class FeedRankerClient:
         rows = max(map(len, arrays.values()))
         step = min(self._mini_batch or rows, self._max_rows_of(signature))
         calls = [
-            self._start(
+            self._connection.start(
                 signature,
                 # One row of all candidates, such as the viewer's history, goes with each part.
                 {name: array if len(array) == 1 else array[begin : begin + step] for name, array in arrays.items()},
             )
             for begin in range(0, rows, step)
         ]
-        parts = [self._finish(call)[0] for call in calls]
+        parts = [self._connection.finish(call)[0] for call in calls]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def features(self, rows: Mapping[str, Sequence[Any]], signature: str = "rank") -> dict[str, Any]:
@@ -241,7 +220,7 @@ class FeedRankerClient:
         forms = self._forms_of(signature)
         defaults = find_signature(self.signatures(), signature).defaults
         return {
-            name: _filled(rows[name], form, name in defaults)
+            name: filled(rows[name], form, name in defaults)
             for name, form in forms.items()
             if name in rows and form.shape
         }
@@ -253,7 +232,7 @@ class FeedRankerClient:
             InvalidRequestError: an input is missing, or does not match the signature.
             ServingError: the signatures are not known yet, and the server did not answer.
         """
-        return predict_request(self._model, signature, self._checked(signature, inputs), self._version, self._label)
+        return self._connection.request(signature, self._checked(signature, inputs))
 
     def signatures(self) -> Signatures:
         """The model's signatures; requested only once.
@@ -262,15 +241,7 @@ class FeedRankerClient:
             ServingError: the server did not answer in time, or answered with an error.
         """
         if self._known is None:
-            request = messages.GetModelMetadataRequest(metadata_field=[_SIGNATURE_DEF])
-            set_model(request.model_spec, self._model, self._version, self._label)
-            try:
-                response = self._get_metadata(request, timeout=self._timeout_s)
-            except grpc.RpcError as error:
-                raise self._explained(error) from error
-            found = messages.SignatureDefMap()
-            response.metadata[_SIGNATURE_DEF].Unpack(found)
-            self._known = {name: s for name, s in found.signature_def.items() if not name.startswith("__")}
+            self._known = self._connection.signatures()
         return self._known
 
     def _draw(self, viewer: str, features: Mapping[str, Any]) -> Arm:
@@ -308,45 +279,5 @@ class FeedRankerClient:
         check_values(arrays)
         return arrays
 
-    def _call(self, signature: str, inputs: Mapping[str, Any]) -> tuple[dict[str, NDArray[Any]], int | None]:
-        return self._finish(self._start(signature, self._checked(signature, inputs)))
-
-    def _start(self, signature: str, arrays: Arrays) -> Any:
-        request = predict_request(self._model, signature, arrays, self._version, self._label)
-        return self._predict.future(request, timeout=self._timeout_s)
-
-    def _finish(self, call: Any) -> tuple[dict[str, NDArray[Any]], int | None]:
-        """The outputs, and the version of the model that answered."""
-        try:
-            response = call.result()
-        except grpc.RpcError as error:
-            raise self._explained(error) from error
-        spec = response.model_spec
-        outputs = {name: array_of(proto) for name, proto in response.outputs.items()}
-        return outputs, spec.version.value if spec.HasField("version") else None
-
-    def _explained(self, error: Any) -> Exception:
-        code, details = error.code(), error.details()
-        if code in _REFUSED:
-            return InvalidRequestError(details)
-        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            return ServingError(f"{self._target}: no answer within {self._timeout_s:g} s")
-        if code is grpc.StatusCode.UNAVAILABLE:
-            return ServingError(f"{self._target}: no server answers there: {details}")
-        return ServingError(f"{self._target}: {code.name}: {details}")
-
-
-def _filled(values: Sequence[Any], form: TensorForm, optional: bool) -> list[Any]:
-    """A column's values, with the missing value of the input's kind in place of None."""
-    texts = form.dtype.is_text
-    inner: Any = "" if texts else math.nan
-    if len(form.shape) == 1:
-        return [inner if value is None else value for value in values]
-    rows: list[Any] = []
-    for value in values:
-        # A dense embedding has no missing value: None stays, and the request is refused by name. A history has one.
-        row = value
-        if value is None and (texts or optional):
-            row = [0] * (form.shape[1] or 0)
-        rows.append([inner if part is None else part for part in row] if texts else row)
-    return rows
+    def _call(self, signature: str, inputs: Mapping[str, Any]) -> Answer:
+        return self._connection.finish(self._connection.start(signature, self._checked(signature, inputs)))
