@@ -14,7 +14,7 @@ from tfx.utils import name_utils
 
 from components.batch_scorer.component import BatchScorer
 from pipeline.beam import beam_args
-from pipeline.effects import create_effects_pipeline, effects_name
+from pipeline.effects import create_effects_pipeline
 from pipeline.kubeflow.image import check_image
 from pipeline.kubeflow.platform import platform_spec
 from pipeline.kubeflow.spec import (
@@ -92,8 +92,8 @@ def compile_pipeline(
         enable_cache=cache,
     )
     parameters = {
-        DAY: Parameter("The day to evaluate on, YYYY-MM-DD.", day.isoformat() if day else None),
-        FEED_LOG: Parameter("The folder of day folders, a path in the containers or a URI.", feed_log),
+        DAY: _day("The day to evaluate on", day),
+        FEED_LOG: _feed_log(feed_log),
         PUBLISH_WITHDRAWN: Parameter('"true" publishes the model even if a rollback withdrew it.', "false"),
         PUSH: Parameter('"false" publishes nothing; the run then fails if the model is not blessed.', "true"),
     }
@@ -110,19 +110,13 @@ def compile_effects(config: PipelineConfig, image: str, feed_log: str) -> Compil
     Raises:
         ValueError: the config has no effects, or the image can change under its name.
     """
-    kubeflow = config.kubeflow
     pipeline = create_effects_pipeline(
         config,
         feed_log=RuntimeParameter(FEED_LOG, str),
-        pipeline_root=kubeflow.pipeline_root or "",
+        pipeline_root=config.kubeflow.pipeline_root or "",
         push_destination=push_destination(config),
     )
-    parameters = {FEED_LOG: Parameter("The folder of day folders, a path in the containers or a URI.", feed_log)}
-    name = effects_name(config)
-    if len(name) > MAX_PIPELINE_NAME:
-        name = f"{config.name}-effects"[-MAX_PIPELINE_NAME:].lstrip("-")
-    # The settings may name any component of the complete pipeline, which checks them.
-    return _compiled(pipeline, kubeflow, image, name, parameters, kubeflow.named_components())
+    return _compiled_alone(pipeline, config, image, {FEED_LOG: _feed_log(feed_log)})
 
 
 def compile_scoring(
@@ -140,27 +134,43 @@ def compile_scoring(
     Raises:
         ValueError: as for `compile_pipeline`.
     """
-    kubeflow = config.kubeflow
     scorer = BatchScorer(
         push_destination=push_destination(config),
         feed_log=RuntimeParameter(FEED_LOG, str),
         day=RuntimeParameter(DAY, str),
         scores=RuntimeParameter(SCORES, str),
     )
-    name = f"{config.name}-scores"
     pipeline = Pipeline(
-        pipeline_name=name,
-        pipeline_root=kubeflow.pipeline_root or "",
+        pipeline_name=f"{config.name}-scores",
+        pipeline_root=config.kubeflow.pipeline_root or "",
         components=[scorer],
         beam_pipeline_args=list(beam_args(config.beam_pipeline_args)),
     )
     parameters = {
-        DAY: Parameter("The day to score, YYYY-MM-DD.", day.isoformat() if day else None),
-        FEED_LOG: Parameter("The folder of day folders, a path in the containers or a URI.", feed_log),
+        DAY: _day("The day to score", day),
+        FEED_LOG: _feed_log(feed_log),
         SCORES: Parameter("The folder that gets a folder of scores per day, a path or a URI.", scores),
     }
-    name = name[-MAX_PIPELINE_NAME:].lstrip("-")
-    return _compiled(pipeline, kubeflow, image, name, parameters, kubeflow.named_components())
+    return _compiled_alone(pipeline, config, image, parameters)
+
+
+def _compiled_alone(
+    pipeline: Pipeline, config: PipelineConfig, image: str, parameters: Mapping[str, Parameter]
+) -> Compiled:
+    """Compiles a pipeline of one component, which is named after the config and what it does."""
+    name = pipeline.pipeline_info.pipeline_name
+    if len(name) > MAX_PIPELINE_NAME:
+        name = f"{config.name}-{name.rpartition('-')[2]}"[-MAX_PIPELINE_NAME:].lstrip("-")
+    # The settings may name any component of the complete pipeline, which checks them.
+    return _compiled(pipeline, config.kubeflow, image, name, parameters, config.kubeflow.named_components())
+
+
+def _day(what: str, day: date | None) -> Parameter:
+    return Parameter(f"{what}, YYYY-MM-DD.", day.isoformat() if day else None)
+
+
+def _feed_log(feed_log: str) -> Parameter:
+    return Parameter("The folder of day folders, a path in the containers or a URI.", feed_log)
 
 
 def _compiled(
