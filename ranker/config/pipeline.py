@@ -188,7 +188,7 @@ class PipelineConfig(Named):
         read = (
             features.vectors,
             features.numeric if towers.numeric_input else (),
-            features.categorical if towers.categorical_embedding_size else (),
+            features.coded if towers.categorical_embedding_size else (),
         )
         if not self.forest.trees and not any(read):
             raise ValueError(
@@ -206,7 +206,7 @@ class PipelineConfig(Named):
             )
 
     def _check_slices(self) -> None:
-        sliceable = {f.name for f in self.features.categorical}
+        sliceable = {feature.name for feature in self.features.coded}
         by = self.towers.isotonic.by if self.towers.isotonic else None
         if by is not None and by not in sliceable:
             raise ValueError(f"towers.isotonic.by: {by!r} is not among the categorical features {sorted(sliceable)}")
@@ -235,7 +235,7 @@ class PipelineConfig(Named):
                 "examination: it is fitted on impressions at random positions; name the column that says which these "
                 "are in exploration"
             )
-        categorical = {feature.name for feature in self.features.categorical}
+        categorical = {feature.name for feature in self.features.coded}
         if unknown := sorted(set(self.examination.by) - categorical):
             raise ValueError(f"examination.by: {unknown} are not among the categorical features {sorted(categorical)}")
         if len(set(self.examination.by)) < len(self.examination.by):
@@ -243,7 +243,7 @@ class PipelineConfig(Named):
 
     def _check_tradeoff(self) -> None:
         if self.tradeoff is not None:
-            self.tradeoff.check(self.objectives, self.utility, [feature.name for feature in self.features.categorical])
+            self.tradeoff.check(self.objectives, self.utility, [feature.name for feature in self.features.coded])
 
     def _check_effects(self) -> None:
         if self.effects is None:
@@ -253,10 +253,8 @@ class PipelineConfig(Named):
         if wrong := sorted({self.keys.session, self.keys.timestamp}.intersection(self.effects.columns)):
             raise ValueError(f"effects.levels: {wrong} is no entity that comes back; name another id column")
         input_names(dict.fromkeys((*self.features.names, *self.features.exposure_names, *self.effects.columns)))
-        dense = {feature.name for feature in self.features.dense}
-        coded = (
-            {feature.name for feature in self.features.categorical} if self.towers.categorical_embedding_size else set()
-        )
+        dense = set(self.features.embeddings)
+        coded = {feature.name for feature in self.features.coded} if self.towers.categorical_embedding_size else set()
         for level in self.effects.levels:
             if unknown := sorted(set(level.inputs) - dense - coded):
                 raise ValueError(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.columns import Categorical, Features
+from ranker.config.columns import FeatureColumn, Features
 from ranker.config.fields import CHECKED, ColumnName, Fraction, Units
 
 LogOdds = Annotated[float, Field(ge=-100.0, le=100.0)]
@@ -78,7 +78,7 @@ class Towers:
     forest_share: Fraction = 0.15
     isotonic: Isotonic | None = None
 
-    def calibrated_by(self, features: Features) -> Categorical | None:
-        """The categorical feature whose values have their own calibrations; None without such a feature."""
+    def calibrated_by(self, features: Features) -> FeatureColumn | None:
+        """The feature whose values have their own calibrations; None without such a feature."""
         by = self.isotonic.by if self.isotonic else None
-        return next((feature for feature in features.categorical if feature.name == by), None)
+        return next((feature for feature in features.coded if feature.name == by), None)

@@ -41,7 +41,7 @@ def input_layout(effects: Effects, features: Features) -> InputLayout:
         >>> input_layout(effects, features).of_level
         ((), (0, 1, 2, 3))
     """
-    sizes = {feature.name: feature.size for feature in features.dense}
+    sizes = features.embeddings
     used = dict.fromkeys(name for level in effects.levels for name in level.inputs)
     widths = {name: min(effects.components, sizes[name]) if name in sizes else effects.categories for name in used}
     ends = np.cumsum([0, *widths.values()]).tolist()
@@ -92,10 +92,9 @@ class EffectInputs(tf.Module):
     def __init__(self, effects: Effects, features: Features) -> None:
         super().__init__(name="effect_inputs")
         self.layout = input_layout(effects, features)
-        sizes = {feature.name: feature.size for feature in features.dense}
-        coded = [column for column in features.columns if column.codes]
-        self._code_at = {column.name: number for number, column in enumerate(coded)}
-        codes = {column.name: column.codes for column in coded}
+        sizes = features.embeddings
+        self._code_at = {column.name: number for number, column in enumerate(features.coded)}
+        codes = {column.name: column.codes for column in features.coded}
         self.origins, self.matrices = [], []
         for number, (name, width) in enumerate(self.layout.widths.items()):
             rows = sizes[name] if name in sizes else codes[name]

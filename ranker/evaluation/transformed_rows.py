@@ -55,7 +55,8 @@ def read_rows(files: Mapping[str, int], features: Features, objectives: int) -> 
     Raises:
         ValueError: a row lacks a tensor, or has one of another size; there are no rows.
     """
-    sizes = {column.name: column.size for column in features.dense if not column.forest}
+    sizes = {column.name: column.embedding_size for column in features.columns if not column.forest_names}
+    sizes = {name: size for name, size in sizes.items() if size}
     tensors = {
         keys.FOREST_FEATURES: tf.io.FixedLenFeature([len(features.forest_names)], tf.float32),
         keys.LABELS: tf.io.FixedLenFeature([objectives], tf.float32),

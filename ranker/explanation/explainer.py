@@ -94,7 +94,7 @@ class Explainer:
             codes, steps = quantise(vectors)
             scale = steps.astype(np.float32)
             vectors = codes.astype(np.float32) * scale[:, :1] + scale[:, 1:]
-        coded = [column for column in self._features.columns if column.codes] if self._inputs.categorical else []
+        coded = self._features.coded if self._inputs.categorical else ()
         vocabularies = read_vocabularies(graph)
         self._coded = [column.name for column in coded]
         self._by = by.name if by else None

@@ -106,7 +106,7 @@ class RowReader:
 
     def basis(self, batches: Iterable[tf.Tensor]) -> Basis:
         """A basis from impressions: components of the embeddings, and the most frequent values in the graph."""
-        dense = {feature.name for feature in self._features.dense}.intersection(self.layout.widths)
+        dense = set(self._features.embeddings).intersection(self.layout.widths)
         sample: dict[str, list[NDArray[np.float32]]] = {name: [] for name in dense}
         rows = 0
         for examples in batches if dense else ():

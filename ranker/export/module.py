@@ -116,7 +116,7 @@ class FeedRanker(tf.Module):
     @property
     def dense(self) -> Mapping[str, int]:
         """Dense embedding → its size; no request may lack it."""
-        return {column.name: column.size for column in self._raw.features.dense}
+        return self._raw.features.embeddings
 
     def signatures(self) -> dict[str, Any]:
         """Name → concrete function; each takes keyword tensors and returns a dict of tensors.

@@ -112,5 +112,4 @@ def merged(features: Features, summaries: Iterable[Summary]) -> Summary:
 
 def vocabulary_sizes(features: Features) -> dict[str, int]:
     """The columns of strings, and the maximum number of values in the vocabulary of each."""
-    sizes = {column.name: column.vocabulary_size for column in features.categorical}
-    return sizes | {column.name: column.vocabulary_size for column in features.multi_valued}
+    return {column.name: column.values_kept for column in features.columns if column.values_kept}

@@ -8,7 +8,7 @@ import pyarrow.types as pt
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from ranker.config.columns import Categorical
+from ranker.config.kinds.categorical import Categorical
 from ranker.features import arrow, drafting
 from ranker.features.kind import FeatureKind, Transformed
 from ranker.features.log_column import LogColumn

@@ -9,7 +9,7 @@ import pyarrow as pa
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from ranker.config.columns import DenseEmbedding
+from ranker.config.kinds.dense import DenseEmbedding
 from ranker.features import arrow, drafting
 from ranker.features.kind import FeatureKind, Transformed
 from ranker.features.log_column import LogColumn

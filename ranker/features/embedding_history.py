@@ -11,7 +11,7 @@ import pyarrow.types as pt
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from ranker.config.columns import EmbeddingHistory
+from ranker.config.kinds.embedding_history import EmbeddingHistory
 from ranker.features import arrow, drafting
 from ranker.features.dense import DenseKind
 from ranker.features.history import PRIOR

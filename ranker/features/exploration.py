@@ -5,23 +5,17 @@ import pyarrow as pa
 import pyarrow.types as pt
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from ranker.features import arrow, drafting
-from ranker.features.kind import ColumnKind
+from ranker.features import arrow
+from ranker.features.kind import NumberKeyKind
 from ranker.features.log_column import LogColumn
 
 
-class RandomisedKind(ColumnKind):
+class RandomisedKind(NumberKeyKind):
     """Whether the position of an impression was drawn at random."""
 
     name = "randomised"
     accepted = "bool and any number type, with the values 0 and 1"
     schema_type = schema_pb2.INT
-    is_key = True
-
-    @classmethod
-    def accepts(cls, arrow_type: pa.DataType) -> bool:
-        """Numbers."""
-        return arrow.is_number(arrow_type)
 
     @classmethod
     def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
@@ -31,24 +25,18 @@ class RandomisedKind(ColumnKind):
         arrow.check_all(good, lambda row: f"{arrow.shown(values, row)}; a position was drawn at random (1) or not (0)")
         return arrow.singles(pa.array(flags.astype(np.int64)), np.ones(len(flags), bool))
 
-    @classmethod
-    def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
-        """In every row of a log, and in no request."""
-        return drafting.key(column, cls.schema_type)
 
-
-class PropensityKind(ColumnKind):
+class PropensityKind(NumberKeyKind):
     """The chance that an item stood at its position."""
 
     name = "propensity"
     accepted = "bool and any number type, above 0 and at most 1"
     schema_type = schema_pb2.FLOAT
-    is_key = True
 
     @classmethod
     def accepts(cls, arrow_type: pa.DataType) -> bool:
         """Numbers, or the null type of a log without random positions."""
-        return arrow.is_number(arrow_type) or pt.is_null(arrow_type)
+        return super().accepts(arrow_type) or pt.is_null(arrow_type)
 
     @classmethod
     def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
@@ -58,8 +46,3 @@ class PropensityKind(ColumnKind):
         good = ~present | ((chances > 0) & (chances <= 1))
         arrow.check_all(good, lambda row: f"{arrow.shown(values, row)}; a propensity is above 0 and at most 1")
         return arrow.singles(pa.array(chances[present]), present)
-
-    @classmethod
-    def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
-        """In the rows of a log whose position was drawn at random, and in no request."""
-        return drafting.key(column, cls.schema_type)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from ranker.config.columns import HashedId
+from ranker.config.kinds.hashed_id import HashedId
 from ranker.features import drafting
 from ranker.features.fingerprints import table_rows
 from ranker.features.keys_and_labels import OptionalIdKind

@@ -10,7 +10,7 @@ import pyarrow.types as pt
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from ranker.config.columns import History
+from ranker.config.kinds.history import History
 from ranker.features import arrow, drafting
 from ranker.features.history_items import ACTION_BITS, did, hash_of_item, value_hashes
 from ranker.features.kind import FeatureKind, Transformed

@@ -6,20 +6,19 @@ import pyarrow.types as pt
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.features import arrow, drafting
-from ranker.features.kind import ColumnKind
+from ranker.features.kind import ColumnKind, KeyKind
 from ranker.features.log_column import LogColumn
 
 NOT_OBSERVED = -1
 """Stands for a label that was not observed, where a label is an integer."""
 
 
-class IdKind(ColumnKind):
+class IdKind(KeyKind):
     """The session, viewer or item of an impression."""
 
     name = "id"
     accepted = "string, binary, integers, and floats and decimals with whole numbers"
     schema_type = schema_pb2.BYTES
-    is_key = True
 
     @classmethod
     def accepts(cls, arrow_type: pa.DataType) -> bool:
@@ -32,11 +31,6 @@ class IdKind(ColumnKind):
         present, strings = arrow.strings(values)
         arrow.check_all(present, lambda row: f"{arrow.shown(values, row)}; every impression needs a key")
         return arrow.singles(strings, present)
-
-    @classmethod
-    def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
-        """A key."""
-        return drafting.key(column, cls.schema_type)
 
 
 class OptionalIdKind(IdKind):
@@ -56,13 +50,12 @@ class OptionalIdKind(IdKind):
         return arrow.singles(strings, present)
 
 
-class TimestampKind(ColumnKind):
+class TimestampKind(KeyKind):
     """The time of an impression."""
 
     name = "timestamp"
     accepted = "timestamp, date and integers that count milliseconds since 1970"
     schema_type = schema_pb2.INT
-    is_key = True
 
     @classmethod
     def accepts(cls, arrow_type: pa.DataType) -> bool:
@@ -78,11 +71,6 @@ class TimestampKind(ColumnKind):
             # Finer units lose their fraction; a safe cast would raise an error.
             values = values.cast(pa.timestamp("ms", getattr(values.type, "tz", None)), safe=False)
         return arrow.singles(values.cast(pa.int64()), present)
-
-    @classmethod
-    def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
-        """A key."""
-        return drafting.key(column, cls.schema_type)
 
 
 class ObjectiveKind(ColumnKind):

@@ -19,8 +19,9 @@ import pyarrow as pa
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from ranker.config.columns import FeatureColumn
-from ranker.features.drafting import Seen
+from ranker.config.kinds.column import FeatureColumn
+from ranker.features import arrow
+from ranker.features.drafting import Seen, key
 from ranker.features.log_column import LogColumn
 from ranker.features.tensors import Columns, Tensor
 from ranker.features.vocabularies import Vocabularies
@@ -88,6 +89,26 @@ class ColumnKind(ABC):
             representation.dense_tensor.shape.CopyFrom(feature.shape)
         else:
             representation.varlen_sparse_tensor.column_name = feature.name
+
+
+class KeyKind(ColumnKind):
+    """A kind of column that no model reads: which impression it was, how it was drawn, or what it weighs."""
+
+    is_key = True
+
+    @classmethod
+    def draft(cls, column: LogColumn, seen: Seen) -> schema_pb2.Feature:
+        """One value in every row of a log, and none in a request."""
+        return key(column, cls.schema_type)
+
+
+class NumberKeyKind(KeyKind):
+    """The same with one number per impression."""
+
+    @classmethod
+    def accepts(cls, arrow_type: pa.DataType) -> bool:
+        """Numbers."""
+        return arrow.is_number(arrow_type)
 
 
 @dataclass(frozen=True)

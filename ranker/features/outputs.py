@@ -49,7 +49,7 @@ def feature_outputs(
         outputs.update(one.dense)
         if one.ids is not None:
             outputs[keys.HASHED_IDS] = one.ids
-    coded = [column.name for column in features.columns if column.codes]
+    coded = [column.name for column in features.coded]
     if matrices := [one.codes for one in transformed if one.codes is not None]:
         codes = _side_by_side(matrices)
         outputs[keys.CATEGORICAL] = codes

@@ -4,23 +4,17 @@ import numpy as np
 import pyarrow as pa
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from ranker.features import arrow, drafting
-from ranker.features.kind import ColumnKind
+from ranker.features import arrow
+from ranker.features.kind import NumberKeyKind
 from ranker.features.log_column import LogColumn
 
 
-class WeightKind(ColumnKind):
+class WeightKind(NumberKeyKind):
     """A column with weights."""
 
     name = "weight"
     accepted = "bool and any number type, 0 or more"
     schema_type = schema_pb2.FLOAT
-    is_key = True
-
-    @classmethod
-    def accepts(cls, arrow_type: pa.DataType) -> bool:
-        """Numbers."""
-        return arrow.is_number(arrow_type)
 
     @classmethod
     def to_lists(cls, column: LogColumn, values: pa.Array) -> pa.ListArray:
@@ -29,11 +23,6 @@ class WeightKind(ColumnKind):
         good = np.isfinite(weights) & (weights >= 0)
         arrow.check_all(good, lambda row: f"{arrow.shown(values, row)}; a weight is a number of 0 or more")
         return arrow.singles(pa.array(weights), np.ones(len(weights), bool))
-
-    @classmethod
-    def draft(cls, column: LogColumn, seen: drafting.Seen) -> schema_pb2.Feature:
-        """In every row of a log, and in no request."""
-        return drafting.key(column, cls.schema_type)
 
 
 class RecencyKind(WeightKind):

@@ -61,7 +61,7 @@ def calibration_keys(features: Features, towers: Towers) -> int:
 
 def category_codes(features: Features, towers: Towers) -> tuple[int, ...]:
     """Number of codes of each categorical feature that the towers read, including those for rare and missing values."""
-    return tuple(c.codes for c in features.columns if c.codes) if towers.categorical_embedding_size else ()
+    return tuple(column.codes for column in features.coded) if towers.categorical_embedding_size else ()
 
 
 def tower_inputs(

@@ -81,7 +81,7 @@ def _read(config: PipelineConfig, tradeoff: TradeOff, feed_log: str | Path, day:
     # The column may be a key as well.
     cohort = [
         LogColumn(f"cohort {one.name}", CategoricalKind.name, column=one.source)
-        for one in config.features.categorical
+        for one in config.features.coded
         if one.name == tradeoff.by
     ]
     columns = LogColumns(

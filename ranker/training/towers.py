@@ -258,7 +258,7 @@ def _examination(
     """The examination model, fitted on a cold start; later trainings keep it, as their weights were fitted with it."""
     if not plan.is_cold:
         return ExaminationModel.load(os.path.join(state, TOWER_STATE))
-    codes = {feature.name: feature.codes for feature in features.categorical}
+    codes = {feature.name: feature.codes for feature in features.coded}
     by_codes = [codes[name] for name in settings.by]
     random = random_impressions(files, objectives, len(features.exposure), len(by_codes))
     return fit_examination(random, features.exposure, by_codes, settings)
