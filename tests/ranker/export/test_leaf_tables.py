@@ -63,10 +63,17 @@ SHAPES = {
 }
 
 
+@pytest.fixture(scope="module", params=SHAPES)
+def shaped(feed: TinyFeed, request: pytest.FixtureRequest) -> tuple[TowerInputs, TwoTowerNetwork]:
+    """Towers of each shape."""
+    return make_towers(feed.graph, feed.forest, SHAPES[request.param], feed.transformed[keys.LABELS])
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_folded_towers_score_as_the_network_and_the_forest(feed: TinyFeed, shape: str, share: float) -> None:
-    inputs, network = make_towers(feed.graph, feed.forest, SHAPES[shape], feed.transformed[keys.LABELS])
+def test_folded_towers_score_as_the_network_and_the_forest(
+    feed: TinyFeed, shaped: tuple[TowerInputs, TwoTowerNetwork], share: float
+) -> None:
+    inputs, network = shaped
     batch = {name: {**feed.transformed, keys.LEAVES: feed.leaves}[name] for name in inputs.tensor_specs()}
     margins = ForestMargins(feed.forest, np.array([0.5, -1.0, 0.25], np.float32))
     expected = network(batch).numpy()

@@ -12,7 +12,7 @@ from ranker.towers.fisher import fisher_diagonal
 from ranker.towers.network import TwoTowerNetwork
 from tests.ranker.towers.planted import KEYED_INPUTS, OBJECTIVES, impressions
 
-ROWS = 40
+ROWS = 20
 RATES = np.array([0.1, 0.4, 0.05, 0.5])
 
 

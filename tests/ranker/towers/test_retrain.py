@@ -32,10 +32,15 @@ def day(
     return trained.history.loss[0], state
 
 
-def test_a_warm_day_starts_from_the_weights_of_the_day_before() -> None:
-    warm = Retraining(start="warm")
-    cold_loss, monday = day(DAYS[0], "cold", warm)
-    warm_loss, tuesday = day(DAYS[1], "warm", warm, monday)
+@pytest.fixture(scope="module")
+def cold() -> tuple[float, TowerState]:
+    """The first loss and the final state of a cold start on the first day."""
+    return day(DAYS[0], "cold", Retraining())
+
+
+def test_a_warm_day_starts_from_the_weights_of_the_day_before(cold: tuple[float, TowerState]) -> None:
+    cold_loss, monday = cold
+    warm_loss, tuesday = day(DAYS[1], "warm", Retraining(start="warm"), monday)
     assert warm_loss < 0.98 * cold_loss
     assert monday.cold is None
     assert tuesday.latest.fisher == ()
@@ -54,10 +59,10 @@ def test_towers_without_leaves_start_warm_and_incrementally() -> None:
         assert trained.history.loss[0] < cold.history.loss[0] - 0.5 * learnt
 
 
-def test_a_warm_day_has_a_lower_peak_rate() -> None:
+def test_a_warm_day_has_a_lower_peak_rate(cold: tuple[float, TowerState]) -> None:
     data = DAYS[0]
     peaks = []
-    for start, parent in (("cold", None), ("warm", day(data, "cold", Retraining())[1])):
+    for start, parent in (("cold", None), ("warm", cold[1])):
         task = Task(
             data.counts(), INPUTS, OBJECTIVES, TOWERS, TRAINING, Retraining(learning_rate_fraction=0.25), "forest", None
         )
@@ -95,8 +100,8 @@ def test_the_fisher_information_is_that_of_all_impressions() -> None:
     assert not np.array_equal(states[0].fisher[0], states[1].fisher[0])
 
 
-def test_an_incompatible_start_is_refused() -> None:
-    _, monday = day(DAYS[0], "cold", Retraining())
+def test_an_incompatible_start_is_refused(cold: tuple[float, TowerState]) -> None:
+    _, monday = cold
     with pytest.raises(ValueError, match="a start that is warm needs the state of an earlier training"):
         day(DAYS[1], "warm", Retraining())
     with pytest.raises(ValueError, match=r"leaves of forest forest, .* by forest other"):
@@ -105,11 +110,9 @@ def test_an_incompatible_start_is_refused() -> None:
         day(DAYS[1], "incremental", Retraining(start="incremental"), monday)
 
 
-def test_the_same_chain_gives_the_same_weights() -> None:
-    states = []
-    for _ in range(2):
-        _, monday = day(DAYS[0], "cold", Retraining())
-        states.append(day(DAYS[1], "warm", Retraining(), monday)[1])
+def test_the_same_chain_gives_the_same_weights(cold: tuple[float, TowerState]) -> None:
+    chains = (cold[1], day(DAYS[0], "cold", Retraining())[1])
+    states = [day(DAYS[1], "warm", Retraining(), monday)[1] for monday in chains]
     for one, other in zip(states[0].latest.trainable, states[1].latest.trainable, strict=True):
         np.testing.assert_array_equal(one, other)
 

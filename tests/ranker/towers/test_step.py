@@ -42,9 +42,17 @@ def _run(
     return chunk(batches, 5) + chunk(batches, STEPS - 5), network.get_weights()
 
 
+@pytest.fixture(scope="module")
+def uncompiled() -> tuple[ChunkReport, list[np.ndarray]]:
+    return _run(compiled=False)
+
+
 @pytest.mark.parametrize("isotonic", [None, Isotonic(by="device")])
-def test_compiled_and_uncompiled_steps_agree(isotonic: Isotonic | None) -> None:
-    compiled, op_by_op = (_run(compiled, isotonic=isotonic) for compiled in (True, False))
+def test_compiled_and_uncompiled_steps_agree(
+    uncompiled: tuple[ChunkReport, list[np.ndarray]], isotonic: Isotonic | None
+) -> None:
+    compiled = _run(compiled=True, isotonic=isotonic)
+    op_by_op = _run(compiled=False, isotonic=isotonic) if isotonic else uncompiled
 
     np.testing.assert_allclose(compiled[0].losses, op_by_op[0].losses, rtol=1e-4)
     for a, b in zip(compiled[1], op_by_op[1], strict=True):
@@ -59,8 +67,8 @@ def test_compiled_steps_repeat_bit_for_bit() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(first[1], again[1], strict=True))
 
 
-def test_a_chunk_reports_every_step_in_order() -> None:
-    report, _ = _run(compiled=False)
+def test_a_chunk_reports_every_step_in_order(uncompiled: tuple[ChunkReport, list[np.ndarray]]) -> None:
+    report, _ = uncompiled
     first = impressions(STEPS * 256, seed=1).labels
     base_rates = first.mean(axis=0)
 

@@ -3,8 +3,8 @@
 import json
 import os
 import socket
-import subprocess
-import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,25 +12,19 @@ import pytest
 import tensorflow as tf
 
 from ranker.towers.workers import StrategyError, is_chief, make_strategy
+from tests.processes import run_python
 from tests.ranker.towers.worker import train
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def start(kind: str, out: Path, tf_config: dict[str, object] | None = None) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+def trained(kind: str, out: Path, tf_config: Mapping[str, object] | None = None) -> tuple[list[np.ndarray], bool]:
+    """The weights that a process of its own trains, and whether it was the chief."""
+    environment = dict(os.environ)
     if tf_config:
         environment["TF_CONFIG"] = json.dumps(tf_config)
-    command = [sys.executable, "-m", "tests.ranker.towers.worker", kind, str(out)]
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-
-
-def finished(process: subprocess.Popen[str], out: Path) -> tuple[list[np.ndarray], bool]:
-    """The weights of a finished process, and whether it was the chief."""
-    log, _ = process.communicate()
-    assert process.returncode == 0, log[-3_000:]
+    done = run_python(["-m", "tests.ranker.towers.worker", kind, str(out)], ROOT, environment)
+    assert done.status == 0, done.output[-3_000:]
     with np.load(out) as arrays:
         return [arrays[name] for name in arrays.files if name != "chief"], bool(arrays["chief"])
 
@@ -54,11 +48,9 @@ def alone() -> list[np.ndarray]:
 def test_two_workers_end_with_the_weights_of_one(alone: list[np.ndarray], tmp_path: Path) -> None:
     cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
     outs = [tmp_path / f"{index}.npz" for index in range(2)]
-    workers = [
-        start("multi_worker", out, {"cluster": cluster, "task": {"type": "worker", "index": index}})
-        for index, out in enumerate(outs)
-    ]
-    weights, chiefs = zip(*(finished(worker, out) for worker, out in zip(workers, outs, strict=True)), strict=True)
+    configs = [{"cluster": cluster, "task": {"type": "worker", "index": index}} for index in range(2)]
+    with ThreadPoolExecutor() as pool:
+        weights, chiefs = zip(*pool.map(trained, ["multi_worker"] * 2, outs, configs), strict=True)
     assert chiefs == (True, False)
     for one, first, second in zip(alone, *weights, strict=True):
         np.testing.assert_array_equal(first, second)
@@ -68,7 +60,7 @@ def test_two_workers_end_with_the_weights_of_one(alone: list[np.ndarray], tmp_pa
 @pytest.mark.slow
 def test_two_devices_of_one_process_do_too(alone: list[np.ndarray], tmp_path: Path) -> None:
     out = tmp_path / "mirrored.npz"
-    weights, chief = finished(start("mirrored", out), out)
+    weights, chief = trained("mirrored", out)
     assert chief
     for one, both in zip(alone, weights, strict=True):
         np.testing.assert_allclose(both, one, rtol=1e-3, atol=2e-4)
