@@ -11,6 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from tests.object_store import ObjectStore
+    from tests.ranker.trained import Trained
 
 # Files that look at the results of one expensive fixture of the session go to the same process.
 _TOGETHER = {
@@ -18,6 +19,13 @@ _TOGETHER = {
     "tests/end_to_end/test_job_service.py": "tests/end_to_end/test_local_run.py",
     "tests/end_to_end/test_oldest_serving.py": "tests/end_to_end/test_local_run.py",
     "tests/research/tastes/test_main.py": "tests/research/forest_share/test_main.py",
+    # All of these use the fixture `trained`.
+    "tests/benchmarks/test_scoring.py": "tests/ranker/scoring/test_model.py",
+    "tests/pipeline/test_compare.py": "tests/ranker/scoring/test_model.py",
+    "tests/ranker/explanation/test_explainer.py": "tests/ranker/scoring/test_model.py",
+    "tests/ranker/explanation/test_impressions.py": "tests/ranker/scoring/test_model.py",
+    "tests/ranker/scoring/test_beam.py": "tests/ranker/scoring/test_model.py",
+    "tests/ranker/scoring/test_files.py": "tests/ranker/scoring/test_model.py",
 }
 
 _PACKAGES = ("components", "datasets", "feed_ranker_client", "pipeline", "ranker", "serving")
@@ -59,6 +67,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = {_group(item.location[0]) for item in items if item.get_closest_marker("slow")}
     order = {group: i for i, group in enumerate(dict.fromkeys(_group(item.location[0]) for item in items))}
     items.sort(key=lambda item: (_group(item.location[0]) not in slow, order[_group(item.location[0])]))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> "Trained":
+    """One small model of every kind of column, for all tests that need a trained one; it takes about ten seconds."""
+    from tests.ranker.trained import train_small  # imports TensorFlow
+
+    return train_small(tmp_path_factory.mktemp("trained"))
 
 
 @pytest.fixture(scope="session")

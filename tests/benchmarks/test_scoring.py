@@ -1,18 +1,19 @@
 """The benchmark of batch scoring measures both sides on the same rows."""
 
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
 from benchmarks.scoring import TARGET, measure
 from ranker.scoring.loading import load_model
-from tests.ranker.trained import ROWS, train_small
+from tests.ranker.trained import ROWS, Trained
 
 pytestmark = pytest.mark.slow
 
 
-def test_the_figures(tmp_path: Path) -> None:
-    trained = train_small(tmp_path)
+def test_the_figures(trained: Trained, tmp_path: Path) -> None:
+    copytree(trained.feed_log, tmp_path / "feed_log")
 
     figures = measure(load_model(trained.model.location), tmp_path, quick=True)
 

@@ -16,18 +16,13 @@ from ranker.evaluation.evaluation import Evaluation
 from ranker.feed_log.columns import columns_of
 from ranker.histories.tables import day_tables
 from ranker.scoring.loading import load_model
-from tests.ranker.trained import CONFIG, Trained, small_config, train_small
+from tests.ranker.trained import CONFIG, Trained, small_config
 from tests.small_feed_log import EVAL_DAY
 
 pytestmark = pytest.mark.slow
 
 
 COHORTS = History("cohorts", of="cohort", actions=("like",))
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return train_small(tmp_path_factory.mktemp("compared"))
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,10 @@
 """Every column of a config has a kind, in the order of the config."""
 
+from dataclasses import replace
+
 import pytest
 
+from ranker.config.columns import EmbeddingHistory, HashedId, History
 from ranker.features.registry import column_kind, feature_kinds
 from tests.ranker.export.feed import FEATURES
 
@@ -20,3 +23,17 @@ def test_an_unknown_kind_is_an_error_that_lists_the_kinds() -> None:
         match="'hashed' is not one of id, optional id, timestamp, objective, randomised, propensity, weight, recency",
     ):
         column_kind("hashed")
+
+
+def test_the_settings_and_the_class_of_a_kind_are_in_files_of_the_same_name() -> None:
+    every = replace(
+        FEATURES,
+        history=(
+            History("likes", of="device", actions=("like",)),
+            EmbeddingHistory("pictures", of="picture", size=3, actions=("like",)),
+        ),
+        ids=(HashedId("viewer_id"),),
+    )
+    files = [(type(kind.column).__module__, type(kind).__module__) for _, kind in feature_kinds(every)]
+    assert {settings.rpartition(".")[0] for settings, _ in files} == {"ranker.config.kinds"}
+    assert [settings.rpartition(".")[2] for settings, _ in files] == [kind.rpartition(".")[2] for _, kind in files]
