@@ -18,6 +18,8 @@ from tests.object_store import ObjectStore
 pytestmark = pytest.mark.slow
 
 DAY = START + timedelta(days=DAYS - 1)
+SMALL = ("--config", "feed-first-pass")
+"""Where the models are does not depend on how large they are."""
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def workdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(workdir: Path, places: tuple[str, str]) -> FinishedRun:
-    return run_locally(workdir, "--feed-log", places[0], "--push-destination", places[1])
+    return run_locally(workdir, *SMALL, "--feed-log", places[0], "--push-destination", places[1])
 
 
 def test_a_blessed_model_is_pushed_to_the_store(
@@ -72,7 +74,7 @@ def test_secrets_are_in_no_text_of_the_run(run: FinishedRun, workdir: Path, obje
 def test_an_unchanged_run_is_recognised(run: FinishedRun, places: tuple[str, str], workdir: Path) -> None:
     assert run.status == 0, run.output
     versions = complete_versions(places[1])
-    again = run_locally(workdir, "--feed-log", places[0], "--push-destination", places[1])
+    again = run_locally(workdir, *SMALL, "--feed-log", places[0], "--push-destination", places[1])
     assert again.status == 0, again.output
     assert {component["state"] for component in again.summary["components"]} == {"cached"}
     assert again.summary["pushed_model"] == run.summary["pushed_model"]
@@ -82,13 +84,13 @@ def test_an_unchanged_run_is_recognised(run: FinishedRun, places: tuple[str, str
 def test_the_pushed_model_is_monitored(run: FinishedRun, places: tuple[str, str], workdir: Path) -> None:
     assert run.status == 0, run.output
     day = (DAY - timedelta(days=1)).isoformat()
-    done = run_locally(workdir, "--feed-log", places[0], "--push-destination", places[1], "--monitor", day)
+    done = run_locally(workdir, *SMALL, "--feed-log", places[0], "--push-destination", places[1], "--monitor", day)
     assert done.status in (0, 4), done.output
     assert f"it may have seen {date.fromisoformat(day)}" in done.output
 
 
 def test_a_rollback_looks_into_the_store(run: FinishedRun, places: tuple[str, str], workdir: Path) -> None:
     assert run.status == 0, run.output
-    done = run_locally(workdir, "--push-destination", places[1], "--rollback")
+    done = run_locally(workdir, *SMALL, "--push-destination", places[1], "--rollback")
     assert done.status == 2
     assert "is serving, and there is none before it" in done.output

@@ -16,7 +16,7 @@ from ranker.config.forest import Forest
 from ranker.config.objectives import Objective
 from ranker.config.pipeline import PipelineConfig
 from ranker.config.towers import Towers
-from ranker.config.training import Training
+from ranker.config.training import IdTables, Training
 from ranker.features.drafting import Seen
 from ranker.features.registry import column_kind
 from ranker.feed_log.columns import columns_of
@@ -48,7 +48,8 @@ CONFIG = PipelineConfig(
     train_days=TRAIN_DAYS,
     forest=Forest(trees=30, depth=3, early_stopping_rounds=5),
     towers=Towers(hidden=(16, 8), dense_projection_size=2, cross_rank=4, members=2, forest_share=0.3),
-    training=Training(epochs=4, batch_size=64, learning_rate=1e-2),
+    # With the default decay, so few steps would teach the ids next to nothing.
+    training=Training(epochs=4, batch_size=64, learning_rate=1e-2, id_tables=IdTables(weight_decay=30.0)),
 )
 
 
