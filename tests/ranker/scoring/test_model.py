@@ -1,9 +1,11 @@
 """The Python API: results of the table's kind that agree with the served signatures and the pipeline's evaluation."""
 
+import gc
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,14 @@ from ranker.registry.layout import MANIFEST
 from ranker.registry.manifest import Manifest
 from ranker.scoring.tables import to_arrow
 from ranker.storage import join
-from tests.ranker.trained import CONFIG, LIKED, SEEN, Trained
+from tests.ranker.trained import CONFIG, LIKED, SEEN, Trained, small_config, write_log
 from tests.small_feed_log import EVAL_DAY
 
 pytestmark = pytest.mark.slow
+
+QUICK = replace(
+    CONFIG, forest=replace(CONFIG.forest, trees=2, early_stopping_rounds=0), training=replace(CONFIG.training, epochs=1)
+)
 
 
 def test_tables_in_and_tables_of_the_same_kind_out(trained: Trained) -> None:
@@ -167,23 +173,17 @@ def test_a_model_of_an_object_store(trained: Trained, bucket: str, object_store:
 
 
 def test_a_temporary_model_is_deleted_with_its_object(tmp_path: Path) -> None:
-    code = f"""
-from pathlib import Path
-import ranker
-from tests.ranker.trained import small_config, write_log
-from tests.small_feed_log import EVAL_DAY
-folder = Path({str(tmp_path)!r})
-write_log(folder / "log", 120)
-model = ranker.train(small_config(folder), folder / "log", str(EVAL_DAY))
-place = Path(model.location)
-assert place.is_dir() and model.history.loss
-del model
-import gc
-gc.collect()
-assert not place.exists()
-"""
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
+    write_log(tmp_path / "log", 120)
+    model = ranker.train(small_config(tmp_path, QUICK), tmp_path / "log", str(EVAL_DAY))
+    place = Path(model.location)
+    assert place.is_dir()
+    assert model.history
+    assert model.history.loss
+
+    del model
+    gc.collect()
+
+    assert not place.exists()
 
 
 @pytest.mark.parametrize("damage", ["saved_model.pb", "variables/variables.index", "assets.extra/feed_ranker.json"])
