@@ -46,7 +46,7 @@ def markdown(results: ForestShareResults, command: str, picture: str | None = No
         command: the command of the run.
         picture: its file name, in the page's folder.
     """
-    each = "each a feed of its own: " if results.is_simulated else ""
+    each = "each with a feed of its own: " if results.is_simulated else ""
     blocks = [
         pages.origin(command),
         f"{pages.counted(len(results.samples), 'seed')}, {each}{pages.count(results.trained_on)} impressions to train "

@@ -58,7 +58,7 @@ def markdown(results: TastesResults, command: str, picture: str | None = None) -
     """
     blocks = [
         pages.origin(command),
-        f"{pages.counted(len(results.ranked), 'seed')}, each a feed of its own: {pages.count(results.trained_on)} "
+        f"{pages.counted(len(results.ranked), 'seed')}, each with a feed of its own: {pages.count(results.trained_on)} "
         f"impressions to train on, {pages.count(results.sessions(ALL))} sessions of the next day in all. Utility is in "
         f"expectation, and compared with a model of the {FEATURES}. 95 % intervals over sessions and seeds.",
         f"The oracle ranks by true expectations, given the tastes of viewers with at least {WARM_FROM} impressions in "
