@@ -38,7 +38,9 @@ def test_every_page_is_in_the_index() -> None:
     nav = (ROOT / "mkdocs.yml").read_text()
     pages = {page.name for page in Path(ROOT / "docs").glob("*.md")}
     results = {
-        name for name in pages if re.match(r"(online|quality|replay|study|retraining|tradeoff)_|serving_costs", name)
+        name
+        for name in pages
+        if re.match(r"(forest_share|online|quality|replay|study|retraining|tradeoff)_|serving_costs|tastes", name)
     }
     for name in pages:
         assert f": {name}\n" in nav
