@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
 
 from google.protobuf.message import Message
@@ -62,7 +63,7 @@ class Turn:
         self.cpu_seconds = 0.0
         self._away = threading.Event()  # its executor runs in the other process, or there is nothing left to do
         self._called = threading.Event()  # it is its turn
-        self._process: multiprocessing.process.BaseProcess | None = None
+        self._process: BaseProcess | None = None
         self._stopped = False
 
     def run(self, work: Callable[[], ExecutorOutput]) -> ExecutorOutput:
@@ -177,6 +178,7 @@ class BesideOperator(BeamExecutorOperator):  # type: ignore[misc] # TFX has no t
 def _answer(work: Callable[[], ExecutorOutput], sender: Connection) -> None:
     """Sends the result of `work`, or its exception; runs in the component's process."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
     # The terminal belongs to the other process, and its locks may have been taken when this one was forked.
     for handler in list(logging.getLogger(progress.LOGGER_NAME).handlers):
         logging.getLogger(progress.LOGGER_NAME).removeHandler(handler)
@@ -186,6 +188,13 @@ def _answer(work: Callable[[], ExecutorOutput], sender: Connection) -> None:
         _LOG.exception("the executor failed")
         answer = _sendable(error)
     sender.send((answer, cpu_seconds()))
+
+
+def _end_with(parent: BaseProcess | None) -> None:
+    """Ends this process when `parent` does: a killed run must not go on, nor keep its working folder locked."""
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _sendable(error: Exception) -> Exception:

@@ -1,10 +1,12 @@
 """Reports of a real two-component pipeline: run, cached, failed and restarted."""
 
+import multiprocessing
 import os
 import signal
 import threading
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import apache_beam as beam
 import pytest
@@ -19,7 +21,7 @@ from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import standard_artifacts
 
-from pipeline.local.beside import pays_off
+from pipeline.local.beside import Turn, pays_off
 from pipeline.local.dag_runner import ComponentRun, ObservedDagRunner, State, describe
 
 
@@ -253,6 +255,33 @@ def test_a_stopped_run_ends_what_runs_beside(tmp_path: Path) -> None:
     assert "Measure" not in {thread.name for thread in threading.enumerate()}
     (tmp_path / "copied").touch()
     assert states(run_beside(tmp_path))[1:3] == [("Copy", State.RAN), ("Measure", State.RAN)]
+
+
+def test_a_killed_run_ends_what_runs_beside() -> None:
+    read, write = os.pipe()
+
+    def work() -> NoReturn:
+        os.write(write, str(os.getpid()).encode())
+        time.sleep(60.0)
+        raise AssertionError("it was not ended")
+
+    runner = multiprocessing.get_context("fork").Process(target=Turn().run, args=(work,))
+    runner.start()
+    beside = int(os.read(read, 20))
+    runner.kill()
+    runner.join()
+    deadline = time.monotonic() + 10.0
+    while is_running(beside):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_running(process: int) -> bool:
+    """Whether a process of another parent has not ended."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 @pytest.mark.parametrize(
