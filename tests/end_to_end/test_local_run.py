@@ -133,7 +133,7 @@ def test_an_unchanged_run_has_the_outcome_of_a_cached_one_and_imports_no_tfx(
         events = Path(run.summary["tensorboard"])
         assert events == report.parent / "tensorboard"
         assert any(file.name.startswith("events.out.tfevents") for file in events.rglob("*"))
-        components = [{**component, "seconds": 0} for component in run.summary["components"]]
+        components = [{**component, "seconds": 0, "cpu_seconds": 0} for component in run.summary["components"]]
         own = {"run_id": "", "report": report.name, "tensorboard": events.name, "components": components}
         summaries.append({**run.summary, **own})
     assert summaries[0] == summaries[1]
