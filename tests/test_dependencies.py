@@ -26,6 +26,7 @@ NOT_DECLARED = {
     "onnxruntime": "benchmarks/serving/compiled.py runs in an environment of its own",
     "tl2cgen": "benchmarks/serving/compiled.py runs in an environment of its own",
     "treelite": "benchmarks/serving/compiled.py runs in an environment of its own",
+    "tabm": "research/quality/experts runs in an environment of its own",
     "torch": "research/quality/experts runs in an environment of its own",
     "torch_rechub": "research/quality/experts runs in an environment of its own",
 }
