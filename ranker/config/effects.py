@@ -32,8 +32,8 @@ class EffectLevel(Named):
 
     column: ColumnName
     inputs: tuple[ColumnName, ...] = ()
-    intercept_variance: Variance = 0.1
-    input_variance: Variance = 0.05
+    intercept_variance: Variance = 0.01
+    input_variance: Variance = 0.04
     min_rows: Count = 10
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class Effects:
     """
 
     levels: Annotated[tuple[EffectLevel, ...], Field(min_length=1, max_length=8)]
-    components: Annotated[int, Field(ge=1, le=64)] = 8
+    components: Annotated[int, Field(ge=1, le=64)] = 4
     categories: Annotated[int, Field(ge=1, le=64)] = 8
     half_life_days: Annotated[float, Field(gt=0.0, le=10_000.0)] | None = 30.0
     gate_hours: Annotated[float, Field(gt=0.0, le=10_000.0)] = 8.0

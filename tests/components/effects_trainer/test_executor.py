@@ -33,7 +33,11 @@ from tests.ranker.export.feed import FEATURES, OBJECTIVES, SCHEMA, TinyFeed, mak
 
 NAMES = tuple(o.name for o in OBJECTIVES)
 EFFECTS = Effects(
-    levels=(EffectLevel("viewer_id", ("picture",), min_rows=5), EffectLevel("author_id", min_rows=5)), components=2
+    levels=(
+        EffectLevel("viewer_id", ("picture",), intercept_variance=0.1, input_variance=0.05, min_rows=5),
+        EffectLevel("author_id", intercept_variance=0.1, min_rows=5),
+    ),
+    components=2,
 )
 CONFIG = PipelineConfig(
     name="tiny",

@@ -26,7 +26,10 @@ def _rows() -> tuple[np.ndarray, ...]:
 
 def test_the_second_level_is_fitted_on_what_the_first_has_led_to(tmp_path: Path) -> None:
     ids, x, y, offset = _rows()
-    levels = (EffectLevel("viewer_id", min_rows=10), EffectLevel("item_id", inputs=("age",), min_rows=10))
+    levels = (
+        EffectLevel("viewer_id", intercept_variance=0.1, min_rows=10),
+        EffectLevel("item_id", ("age",), intercept_variance=0.1, input_variance=0.05, min_rows=10),
+    )
     rows = row_file(tmp_path, ids, x, y, offset)
     viewers, items = fit_levels(rows, levels, ((), (0,)), NOTHING)
 
@@ -44,7 +47,7 @@ def test_the_second_level_is_fitted_on_what_the_first_has_led_to(tmp_path: Path)
 
 def test_an_entity_with_few_rows_is_remembered_and_has_no_effect_yet(tmp_path: Path) -> None:
     ids, x, y, offset = _rows()
-    levels = (EffectLevel("viewer_id", min_rows=2), EffectLevel("item_id", min_rows=2))
+    levels = (EffectLevel("viewer_id", (), 0.1, min_rows=2), EffectLevel("item_id", (), 0.1, min_rows=2))
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
     first = row_file(tmp_path / "first", ids[:1], x[:1], y[:1], offset[:1])
