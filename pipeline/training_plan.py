@@ -26,7 +26,7 @@ MODEL_MAKERS = (
 )
 """The code that a model depends on; that of gates, reports and publishing is not included."""
 
-EFFECTS_MAKERS = ("ranker.export.effect_rows", "ranker.export.fitted_effects")
+EFFECTS_MAKERS = ("ranker.export.effect_rows", "ranker.export.effects_beam", "ranker.export.fitted_effects")
 """The same of random effects."""
 
 

@@ -1,6 +1,6 @@
 """EffectsTrainer: a model, and impressions that pushed models have not seen → the model with random effects."""
 
-from tfx.dsl.components.base import base_component, executor_spec
+from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import channel, component_spec, standard_artifacts
 
@@ -31,13 +31,15 @@ class EffectsTrainerSpec(component_spec.ComponentSpec):
     OUTPUTS = {"model_with_effects": component_spec.ChannelParameter(type=standard_artifacts.Model)}
 
 
-class EffectsTrainer(base_component.BaseComponent):
+class EffectsTrainer(base_beam_component.BaseBeamComponent):
     """Fits the effects of viewers, authors and items on the split train, and emits the model with them.
 
     The log-odds that effects are added to must not have learnt from the impressions that the effects are fitted on. So
     each day's offsets come from the model that was pushed before that day, and days before any pushed model are left
     out; the very first model has no effects. Effects of an earlier model are continued: only newer impressions are
     read, and what is known of an entity is the prior of its regression.
+
+    With `Effects.beam` all of this is a Beam job; otherwise it is done in the component's process.
 
     `model_with_effects` has the graph and the weights of `model`, byte for byte.
 
@@ -53,7 +55,7 @@ class EffectsTrainer(base_component.BaseComponent):
     """
 
     SPEC_CLASS = EffectsTrainerSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
     READS_BEYOND_INPUTS = True
 
     def __init__(

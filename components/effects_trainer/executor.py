@@ -1,17 +1,20 @@
 """EffectsTrainer's executor: fits effects on the split train, and copies the model with them."""
 
-from collections.abc import Callable, Iterator, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
 from numpy.typing import NDArray
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
-from tfx.dsl.components.base import base_executor
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
@@ -23,6 +26,7 @@ from ranker.effects.settings import effect_settings
 from ranker.effects.state import EffectState
 from ranker.examples import example_files, records
 from ranker.export.effect_rows import BATCH_ROWS, Offsets, RowReader, offsets_of
+from ranker.export.effects_beam import DayFiles, fit_effects_with_beam
 from ranker.export.fitted_effects import DayRows, fit_effects, install_effects
 from ranker.export.raw_features import RawFeatures
 from ranker.feed_log.day import resolve_day
@@ -32,7 +36,7 @@ from ranker.registry.layout import EFFECT_STATE, SAVED_MODEL, STATE, TRANSFORM_G
 from ranker.storage import copy_folder, join, local_copy
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(base_beam_executor.BaseBeamExecutor):
     """Emits the model with the effects of the training days."""
 
     def Do(
@@ -46,6 +50,7 @@ class Executor(base_executor.BaseExecutor):
         Raises:
             ValueError: the model was exported with other effects, or a pushed model predicts other objectives.
             NotConvergedError: the regression of an entity did not converge.
+            EffectsJobError: with `Effects.beam`, the job failed for one of these reasons or another one.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         effects = from_json(Effects, exec_properties["effects"])
@@ -63,33 +68,64 @@ class Executor(base_executor.BaseExecutor):
             settings = effect_settings(effects, objectives)
             plan = plan_effects(destination, held_out, days, settings, objectives, columns, features)
         source = path_utils.serving_model_dir(artifact_utils.get_single_uri(input_dict["model"]))
-        target = path_utils.serving_model_dir(artifact_utils.get_single_uri(output_dict["model_with_effects"]))
+        output = artifact_utils.get_single_uri(output_dict["model_with_effects"])
+        target = path_utils.serving_model_dir(output)
         schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
         schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
-        reader = RowReader(
-            effects,
-            features,
-            RawFeatures(features, schema, effects.columns),
-            objectives,
-            from_json(Keys, exec_properties["keys"]).timestamp,
-            join(source, STATE, TRANSFORM_GRAPH),
-        )
+        timestamp = from_json(Keys, exec_properties["keys"]).timestamp
+        graph = join(source, STATE, TRANSFORM_GRAPH)
+        make_reader = partial(_reader, effects, features, schema, objectives, timestamp, graph)
         before = _state(join(destination, plan.prior, STATE, EFFECT_STATE)) if plan.prior else None
-        offsets = cache(lambda version: offsets_of(join(destination, version), objectives))
-        rows = {
-            # A model is loaded with the first impression that needs it.
-            day: DayRows(partial(_batches, files[day]), partial(_score, offsets, version))
+        impressions = {
+            day: DayFiles(tuple(files[day]), join(destination, version))
             for day, version in plan.offsets.items()
             if day in files
         }
-        fitted = fit_effects(reader, effects, objectives, rows, before)
-        with atomic_folder(target, last=SAVED_MODEL, durable=False) as folder:
-            copy_folder(source, folder)
+        if effects.beam:
+            with _scratch(output) as folder:
+                fitted = fit_effects_with_beam(
+                    self._make_beam_pipeline, make_reader, effects, objectives, impressions, before, folder
+                )
+        else:
+            fitted = fit_effects(make_reader(), effects, objectives, _rows(impressions, objectives), before)
+        with atomic_folder(target, last=SAVED_MODEL, durable=False) as model:
+            copy_folder(source, model)
             if fitted is None:
                 logging.info("no effects: no model was pushed before any of the days %s", ", ".join(sorted(files)))
             else:
-                record = install_effects(Path(folder), effects, features, fitted, plan.prior)
+                record = install_effects(model, effects, features, fitted, plan.prior)
                 logging.info("effects of %s from %d impressions", record.entities, record.rows)
+
+
+def _reader(
+    effects: Effects,
+    features: Features,
+    schema: schema_pb2.Schema,
+    objectives: tuple[str, ...],
+    timestamp: str,
+    graph: str,
+) -> RowReader:
+    raw = RawFeatures(features, schema, effects.columns)
+    return RowReader(effects, features, raw, objectives, timestamp, graph)
+
+
+@contextmanager
+def _scratch(output: str) -> Iterator[str]:
+    """An empty folder below an artifact, which Beam's workers can reach; removed when the block ends."""
+    folder = join(output, f".fitting-{uuid.uuid4().hex}")
+    fileio.makedirs(folder)
+    try:
+        yield folder
+    finally:
+        fileio.rmtree(folder)
+
+
+def _rows(days: Mapping[str, DayFiles], objectives: tuple[str, ...]) -> dict[str, DayRows]:
+    # A model is loaded with the first impression that needs it.
+    offsets = cache(lambda model: offsets_of(model, objectives))
+    return {
+        name: DayRows(partial(_batches, day.files), partial(_score, offsets, day.model)) for name, day in days.items()
+    }
 
 
 def _state(location: str) -> EffectState:
@@ -98,8 +134,8 @@ def _state(location: str) -> EffectState:
         return EffectState.load(str(folder))
 
 
-def _score(offsets: Callable[[str], Offsets], version: str, examples: tf.Tensor) -> NDArray[np.float32]:
-    return offsets(version)(examples)
+def _score(offsets: Callable[[str], Offsets], model: str, examples: tf.Tensor) -> NDArray[np.float32]:
+    return offsets(model)(examples)
 
 
 def _batches(files: Sequence[str]) -> Iterator[tf.Tensor]:

@@ -109,7 +109,7 @@ class TowerTrainer(base_component.BaseComponent):
                 training=to_json(config.training),
                 retraining=to_json(config.retraining),
                 examination=to_json(config.examination) if config.examination else "",
-                effects=to_json(config.effects) if config.effects else "",
+                effects=to_json(config.effects.in_one_process) if config.effects else "",
                 utility=to_json(config.utility),
                 serving=to_json(config.serving),
                 parts=json.dumps(dict(parts), sort_keys=True),

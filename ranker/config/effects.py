@@ -1,5 +1,6 @@
 """Random effects: what single viewers, authors or items add to the log-odds of the model."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -54,6 +55,8 @@ class Effects:
         gate_hours: the newest hours of the feed log that an update of the effects is judged on.
         max_loss_growth: the largest growth of the cross entropy on those hours, as a share of the served model's, of
             all impressions and of those of entities with many and with few impressions.
+        beam: EffectsTrainer reads and fits on Beam, with the pipeline's `beam_pipeline_args`, instead of in one
+            process. The effects are the same.
 
     Example:
         >>> Effects(levels=(EffectLevel("viewer_id"), EffectLevel("item_id"))).columns
@@ -66,6 +69,7 @@ class Effects:
     half_life_days: Annotated[float, Field(gt=0.0, le=10_000.0)] | None = 30.0
     gate_hours: Annotated[float, Field(gt=0.0, le=10_000.0)] = 8.0
     max_loss_growth: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    beam: bool = False
 
     def __post_init__(self) -> None:
         check_names("effects.levels", self.columns)
@@ -74,3 +78,8 @@ class Effects:
     def columns(self) -> tuple[str, ...]:
         """The id columns, in the order of the levels."""
         return tuple(level.column for level in self.levels)
+
+    @property
+    def in_one_process(self) -> "Effects":
+        """The same effects without the setting that no result depends on: what fingerprints are computed from."""
+        return replace(self, beam=False)

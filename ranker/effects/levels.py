@@ -45,10 +45,15 @@ def fit_levels(
     for level, settings, known in zip(levels, settings_of(levels, inputs), before, strict=True):
         table = fit_level(rows, settings, known)
         fitted.append(table)
-        served = table.with_at_least(level.min_rows)
-        for block in rows.blocks():
-            block["offset"] += level_effect(served, settings, block).astype(np.float32)
+        add_effects(rows, level, settings, table)
     return fitted
+
+
+def add_effects(rows: RowFile, level: EffectLevel, settings: LevelSettings, table: EffectTable) -> None:
+    """Adds the effects of a level to the rows' offsets, in place."""
+    served = table.with_at_least(level.min_rows)
+    for block in rows.blocks():
+        block["offset"] += level_effect(served, settings, block).astype(np.float32)
 
 
 def level_effect(served: EffectTable, settings: LevelSettings, rows: Rows) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from ranker.config.effects import Effects
+from ranker.effects.entities import LevelSettings
 from ranker.effects.inputs import InputLayout
 from ranker.effects.levels import fit_levels, settings_of
 from ranker.effects.rows import RowFile
@@ -35,13 +36,31 @@ def updated(
         through: milliseconds since 1970, after the last of them.
         days: YYYY-MM-DD, of these impressions.
     """
-    elapsed = max(0, through - before.through) / _MS_PER_DAY if before.through else 0.0
-    settings = settings_of(effects.levels, layout.of_level)
-    known = [
-        table.after(elapsed, effects.half_life_days, np.array(of_level.variance, np.float32))
-        for table, of_level in zip(before.tables, settings, strict=True)
+    known = priors(before, effects, layout, through)
+    return continued(before, fit_levels(rows, effects.levels, layout.of_level, known), through, days)
+
+
+def priors(before: EffectState, effects: Effects, layout: InputLayout, through: int) -> list[EffectTable]:
+    """Of each level, what is known of its entities without the impressions up to `through`."""
+    return [
+        prior(table, before.through, through, effects.half_life_days, settings)
+        for table, settings in zip(before.tables, settings_of(effects.levels, layout.of_level), strict=True)
     ]
-    tables = fit_levels(rows, effects.levels, layout.of_level, known)
+
+
+def prior(
+    table: EffectTable, since: int, through: int, half_life_days: float | None, settings: LevelSettings
+) -> EffectTable:
+    """What is known at `through` of the entities of a table, or of a part of it, that is from `since`.
+
+    Both are in milliseconds since 1970; a table from 0 is that of no impressions.
+    """
+    elapsed = max(0, through - since) / _MS_PER_DAY if since else 0.0
+    return table.after(elapsed, half_life_days, np.array(settings.variance, np.float32))
+
+
+def continued(before: EffectState, tables: Iterable[EffectTable], through: int, days: Iterable[str]) -> EffectState:
+    """The state with the tables that were fitted on further impressions; see `updated`."""
     return replace(
         before,
         through=max(through, before.through),

@@ -222,7 +222,9 @@ class _Update:
         before = self._manifest.effects
         known = (before.update, str(before.through)) if before is not None else ()
         through = str(state.through)
-        return short_digest((self._manifest.training_fingerprint, *known, to_json(self._effects), through, *data))
+        return short_digest(
+            (self._manifest.training_fingerprint, *known, to_json(self._effects.in_one_process), through, *data)
+        )
 
     def _probabilities(self, examples: tf.Tensor) -> Any:
         """[objectives, rows], of the copy as it is now."""

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ranker.config.columns import Features
 from ranker.config.effects import Effects
-from ranker.effects.rows import RowFile
+from ranker.effects.rows import RowFile, Rows
 from ranker.effects.state import EffectState
 from ranker.effects.update import no_effects, updated
 from ranker.export.effect_rows import Offsets, RowReader
@@ -43,7 +43,7 @@ class FittedState:
     Attributes:
         state: the effects.
         rows: number of impressions that they were fitted on.
-        data: a hash of the ids and outcomes of these impressions.
+        data: a hash of the ids and outcomes of these impressions; see `batch_digest`.
     """
 
     state: EffectState
@@ -77,8 +77,8 @@ def fit_effects(
     if before is None:
         if not days:
             return None
-        basis = reader.basis(chain.from_iterable(day.batches() for day in days.values()))
-        before = no_effects(effects, reader.layout, objectives, basis)
+        examples = chain.from_iterable(day.batches() for day in days.values())
+        before = first_state(reader, effects, objectives, examples)
     reader.use(before.basis)
     through, used, data = before.through, [], hashlib.sha256()
     with tempfile.TemporaryDirectory(prefix="effects-", dir=scratch) as folder:
@@ -89,12 +89,24 @@ def fit_effects(
                 found, times = reader.rows(examples, day.offsets, before.through, until)
                 if len(found):
                     rows.append(found)
-                    data.update(found["ids"].tobytes() + found["y"].tobytes())
+                    data.update(batch_digest(found))
                     through = max(through, int(times.max()) + 1)
             if len(rows) > count:
                 used.append(name)
         state = updated(before, rows, effects, reader.layout, through, used)
         return FittedState(state, len(rows), data.hexdigest())
+
+
+def first_state(
+    reader: RowReader, effects: Effects, objectives: tuple[str, ...], batches: Iterable[tf.Tensor]
+) -> EffectState:
+    """The state before any impression; the basis of its inputs comes from the first of these impressions."""
+    return no_effects(effects, reader.layout, objectives, reader.basis(batches))
+
+
+def batch_digest(rows: Rows) -> bytes:
+    """The digest of a batch; the hash of the digests of all batches in order identifies the impressions."""
+    return hashlib.sha256(rows["ids"].tobytes() + rows["y"].tobytes()).digest()
 
 
 def install_effects(

@@ -25,7 +25,7 @@ def recipe_fingerprint(config: PipelineConfig, schema: str, code: str) -> str:
             *(to_json(part) for part in shaping),
             *(to_json(objective) for objective in config.objectives),
             to_json((config.examination, config.exploration if config.examination else None)),
-            *([to_json(config.effects)] if config.effects else []),
+            *([to_json(config.effects.in_one_process)] if config.effects else []),
             to_json(config.rows),
             str(config.train_days),
             schema,

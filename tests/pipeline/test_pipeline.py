@@ -23,7 +23,8 @@ def dag() -> Pipeline:
 
 def test_effects_are_fitted_between_the_towers_and_the_evaluation_if_the_config_has_some(dag: Pipeline) -> None:
     assert "EffectsTrainer" not in {component.id for component in dag.components}
-    config = replace(FEED, effects=Effects((EffectLevel("viewer_id"), EffectLevel("author_id"))))
+    effects = Effects((EffectLevel("viewer_id"), EffectLevel("author_id")))
+    config = replace(FEED, effects=effects)
     with_effects = create_pipeline(
         config, feed_log="/feed_log", day=date(2026, 3, 9), pipeline_root="/artifacts", push_destination="/models"
     )
@@ -41,6 +42,18 @@ def test_effects_are_fitted_between_the_towers_and_the_evaluation_if_the_config_
     [examples] = [component for component in with_effects.components if component.id == "FeedLogGen"]
     assert '"author_id"' in examples.exec_properties["columns"]
     assert recipe(config) != recipe(FEED)
+    # Where effects are fitted is the concern of EffectsTrainer alone.
+    over_beam = replace(config, effects=replace(effects, beam=True))
+    assert recipe(over_beam) == recipe(config)
+    other = create_pipeline(
+        over_beam, feed_log="/feed_log", day=date(2026, 3, 9), pipeline_root="/artifacts", push_destination="/models"
+    )
+    changed = {
+        one.id
+        for one, same in zip(other.components, with_effects.components, strict=True)
+        if one.exec_properties != same.exec_properties
+    }
+    assert changed == {"EffectsTrainer"}
 
 
 def _with_effects(component: str) -> tuple[str, ...]:

@@ -132,17 +132,25 @@ def destination(tmp_path: Path) -> Path:
     return tmp_path / "pushed"
 
 
-def _run(inputs: dict[str, list[Any]], destination: Path, out: Path, plan: str = "") -> Path:
+def _run(
+    inputs: dict[str, list[Any]],
+    destination: Path,
+    out: Path,
+    plan: str = "",
+    effects: Effects = EFFECTS,
+    beam_args: tuple[str, ...] = (),
+) -> Path:
     component = EffectsTrainer(
         **{name: channel_utils.as_channel(artifacts) for name, artifacts in inputs.items()},
-        config=CONFIG,
+        config=replace(CONFIG, effects=effects),
         push_destination=str(destination),
         eval_day=HELD_OUT,
         plan=plan,
     )
     model = standard_artifacts.Model()
     model.uri = str(out)
-    Executor().Do(inputs, {"model_with_effects": [model]}, component.exec_properties)
+    context = Executor.Context(beam_pipeline_args=list(beam_args), tmp_dir=str(out / "tmp"), unique_id="1")
+    Executor(context).Do(inputs, {"model_with_effects": [model]}, component.exec_properties)
     return out / "Format-Serving"
 
 
@@ -230,6 +238,34 @@ def test_the_effects_of_an_earlier_model_are_continued_on_what_they_have_not_see
     table, earlier = _state(second).tables[0], _state(first).tables[0]
     counts = np.array([15, 15, 14, 14, 14, 14, 14])  # of the third day
     assert sorted((table.rows - kept * earlier.rows).round(3).tolist()) == sorted(counts.tolist())
+
+
+def _files(model: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(model)): file.read_bytes() for file in model.rglob("*") if file.is_file()}
+
+
+def test_over_beam_the_model_is_that_of_one_process(
+    inputs: dict[str, list[Any]], destination: Path, tmp_path: Path
+) -> None:
+    """Both from nothing, with a model of its own for each day, and continued from an earlier model."""
+    for name in ("first", "continued"):
+        one = _run(inputs, destination, tmp_path / f"{name} one")
+        over_beam = _run(
+            inputs,
+            destination,
+            tmp_path / f"{name} beam",
+            effects=replace(EFFECTS, beam=True),
+            beam_args=("--runner=FnApiRunner", "--direct_running_mode=multi_threading", "--direct_num_workers=2"),
+        )
+        record = _manifest(one).effects
+        assert record is not None
+        assert record.rows == {"first": 200, "continued": 100}[name]
+        assert _files(over_beam) == _files(one)
+        assert [path.name for path in (tmp_path / f"{name} beam").iterdir()] == ["Format-Serving"]
+        if name == "first":
+            state = replace(_state(one), through=_midnight(DAYS[2]), days=DAYS[1:2])
+            version = _push(destination, "300", DAYS[2], replace(record, through=state.through, days=list(state.days)))
+            state.save(str(version / STATE / EFFECT_STATE))
 
 
 def test_without_a_pushed_model_there_is_no_effect(inputs: dict[str, list[Any]], tmp_path: Path) -> None:

@@ -215,10 +215,12 @@ def test_the_command_line_goes_before_the_config() -> None:
 
 
 def test_beam_components_get_the_config_s_arguments() -> None:
-    config = replace(FEED, beam_pipeline_args=("--direct_num_workers=2",))
+    effects = Effects((EffectLevel("viewer_id"),), beam=True)
+    config = replace(FEED, beam_pipeline_args=("--direct_num_workers=2",), effects=effects)
     executors = compiled(config).pipeline_spec["deploymentSpec"]["executors"]
-    arguments = executors["LeafEncoder_executor"]["container"]["args"]
-    assert tuple(arguments[-3:]) == beam_args(config.beam_pipeline_args)
+    for component in ("LeafEncoder", "EffectsTrainer"):
+        arguments = executors[f"{component}_executor"]["container"]["args"]
+        assert tuple(arguments[-3:]) == beam_args(config.beam_pipeline_args)
 
 
 def test_a_config_with_effects_compiles_and_chooses_the_models_to_read_at_run_time() -> None:
