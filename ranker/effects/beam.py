@@ -33,8 +33,8 @@ from ranker.features.fingerprints import ABSENT
 from ranker.files import atomic_file
 from ranker.storage import join
 
-PARTS = 251
-"""A prime, as a worker divides the entities of a part again, by another divisor (`ranker.effects.rows.partitions`)."""
+MOST_PARTS = 251
+"""More would divide a batch of rows into crumbs."""
 
 _TOGETHER = 4096
 """Consecutive rows without an id that go to the same part."""
@@ -57,6 +57,19 @@ def block_of(order: Order, rows: Rows) -> Block:
     return order.astype(np.int64).tobytes(), rows.tobytes()
 
 
+def parts_of(files: int) -> int:
+    """The number of parts of every level for as many files of impressions.
+
+    A part is then about as large as a file. Many small parts are slow, as entities are fitted in batches. The number is
+    odd, since a worker divides the entities of a part again, by a power of two (`ranker.effects.rows.partitions`).
+
+    Example:
+        >>> parts_of(30)
+        31
+    """
+    return min(files, MOST_PARTS) | 1
+
+
 class BeamFit:
     """A fit of all levels over Beam.
 
@@ -66,10 +79,10 @@ class BeamFit:
         layout: of the rows' inputs.
         shape: of the rows.
         folder: an empty folder, path or URI, that the workers can read and write. The caller removes it.
-        parts: number of parts of every level.
+        parts: number of parts of every level. The tables do not depend on it.
 
     Example:
-        >>> fit = BeamFit(before, effects, layout, shape, "gs://bucket/scratch")
+        >>> fit = BeamFit(before, effects, layout, shape, "gs://bucket/scratch", parts_of(30))
         >>> with beam.Pipeline() as pipeline:
         ...     until = AsSingleton(pipeline | "Through" >> beam.Create([through]))
         ...     fit.add_steps(pipeline | "Rows" >> beam.Create(blocks), until)
@@ -83,7 +96,7 @@ class BeamFit:
         layout: InputLayout,
         shape: RowShape,
         folder: str,
-        parts: int = PARTS,
+        parts: int,
     ) -> None:
         self._before, self._effects, self._layout, self._shape = before, effects, layout, shape
         self._folder, self._parts = folder, parts

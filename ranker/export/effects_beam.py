@@ -21,7 +21,7 @@ from apache_beam.utils.shared import Shared
 
 from ranker.command_line import explained
 from ranker.config.effects import Effects
-from ranker.effects.beam import BeamFit, Block, block_of
+from ranker.effects.beam import BeamFit, Block, block_of, parts_of
 from ranker.effects.state import Basis, EffectState
 from ranker.effects.update import continued
 from ranker.examples import records
@@ -93,7 +93,7 @@ def fit_effects_with_beam(
         _Source(number, name, file, days[name].model)
         for number, (name, file) in enumerate((name, file) for name, day in days.items() for file in day.files)
     ]
-    fit = BeamFit(before, effects, reader.layout, reader.shape, folder)
+    fit = BeamFit(before, effects, reader.layout, reader.shape, folder, parts_of(len(sources)))
     if sources:
         step = _ReadFile(make_reader, before.basis, objectives, before.through, folder)
         try:

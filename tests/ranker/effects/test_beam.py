@@ -9,7 +9,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from ranker.config.effects import EffectLevel, Effects
-from ranker.effects.beam import BeamFit, Block, _in_order, block_of
+from ranker.effects.beam import MOST_PARTS, BeamFit, Block, _in_order, block_of, parts_of
 from ranker.effects.entities import BATCH_ROWS
 from ranker.effects.inputs import InputLayout
 from ranker.effects.rows import UNOBSERVED, RowFile, Rows, RowShape
@@ -108,6 +108,10 @@ def test_the_tables_are_those_of_one_process(
     alone = rows.copy()
     alone["ids"][:, :2] = ABSENT
     assert not np.allclose(_one_process(tmp_path / "alone", before, alone, through).tables[2].mean, found[2].mean)
+
+
+def test_there_are_about_as_many_parts_as_files() -> None:
+    assert [parts_of(files) for files in (0, 1, 6, 7, 250, 10_000)] == [1, 1, 7, 7, 251, MOST_PARTS]
 
 
 def test_a_worker_restores_the_order_of_the_rows(tmp_path: Path) -> None:

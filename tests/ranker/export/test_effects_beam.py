@@ -12,9 +12,10 @@ from ranker.config.effects import EffectLevel, Effects
 from ranker.effects.inputs import InputLayout
 from ranker.effects.newton import NotConvergedError
 from ranker.effects.rows import RowShape
-from ranker.effects.state import Basis
+from ranker.effects.state import Basis, EffectState
 from ranker.effects.update import no_effects
 from ranker.export.effects_beam import DayFiles, EffectsJobError, _problem, fit_effects_with_beam
+from ranker.export.fitted_effects import FittedState
 
 NOT_CONVERGED = "effects: 1 entities did not converge in 100 steps"
 EFFECTS = Effects((EffectLevel("viewer_id"),))
@@ -75,9 +76,10 @@ def test_without_days_there_is_no_job(tmp_path: Path) -> None:
     def no_pipeline() -> beam.Pipeline:
         raise AssertionError
 
-    before = no_effects(EFFECTS, LAYOUT, ("click",), Basis({}, {}))
-    arguments: Any = (no_pipeline, _reader, EFFECTS, ("click",), {})
-    assert fit_effects_with_beam(*arguments, None, str(tmp_path)) is None
-    fitted = fit_effects_with_beam(*arguments, before, str(tmp_path))
-    assert fitted is not None
-    assert (fitted.rows, fitted.state.through, fitted.state.days) == (0, 0, ())
+    def fitted(before: EffectState | None) -> FittedState | None:
+        return fit_effects_with_beam(no_pipeline, _reader, EFFECTS, ("click",), {}, before, str(tmp_path))
+
+    assert fitted(None) is None
+    found = fitted(no_effects(EFFECTS, LAYOUT, ("click",), Basis({}, {})))
+    assert found is not None
+    assert (found.rows, found.state.through, found.state.days) == (0, 0, ())
