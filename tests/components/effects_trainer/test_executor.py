@@ -124,12 +124,23 @@ def _push(destination: Path, version: str, eval_day: str, effects: FittedEffects
     return folder
 
 
+def _destination(folder: Path) -> Path:
+    """Two pushed models: one from before the second day, one from before the third."""
+    _push(folder / "pushed", "100", DAYS[1])
+    _push(folder / "pushed", "200", DAYS[2])
+    return folder / "pushed"
+
+
 @pytest.fixture
 def destination(tmp_path: Path) -> Path:
-    """Two pushed models: one from before the second day, one from before the third."""
-    _push(tmp_path / "pushed", "100", DAYS[1])
-    _push(tmp_path / "pushed", "200", DAYS[2])
-    return tmp_path / "pushed"
+    return _destination(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def fitted(inputs: dict[str, list[Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model with effects from nothing, fitted in one process."""
+    folder = tmp_path_factory.mktemp("fitted")
+    return _run(inputs, _destination(folder), folder / "out")
 
 
 def _run(
@@ -167,9 +178,9 @@ def _log_odds(p: float) -> float:
 
 
 def test_a_day_is_offset_by_the_model_pushed_before_it_and_older_days_are_left_out(
-    inputs: dict[str, list[Any]], rows: list[dict[str, Any]], destination: Path, tmp_path: Path
+    rows: list[dict[str, Any]], fitted: Path
 ) -> None:
-    state = _state(_run(inputs, destination, tmp_path / "out"))
+    state = _state(fitted)
 
     assert state.days == DAYS[1:]
     assert state.through == rows[-1]["timestamp"][0] + 1
@@ -188,9 +199,9 @@ def test_a_day_is_offset_by_the_model_pushed_before_it_and_older_days_are_left_o
 
 
 def test_the_model_is_served_with_the_effects(
-    feed: TinyFeed, inputs: dict[str, list[Any]], rows: list[dict[str, Any]], destination: Path, tmp_path: Path
+    feed: TinyFeed, inputs: dict[str, list[Any]], rows: list[dict[str, Any]], fitted: Path
 ) -> None:
-    out = _run(inputs, destination, tmp_path / "out")
+    out = fitted
     state, source = _state(out), Path(inputs["model"][0].uri) / "Format-Serving"
 
     assert (out / "saved_model.pb").read_bytes() == (source / "saved_model.pb").read_bytes()
@@ -245,27 +256,28 @@ def _files(model: Path) -> dict[str, bytes]:
 
 
 def test_over_beam_the_model_is_that_of_one_process(
-    inputs: dict[str, list[Any]], destination: Path, tmp_path: Path
+    inputs: dict[str, list[Any]], fitted: Path, destination: Path, tmp_path: Path
 ) -> None:
-    """Both from nothing, with a model of its own for each day, and continued from an earlier model."""
-    for name in ("first", "continued"):
-        one = _run(inputs, destination, tmp_path / f"{name} one")
-        over_beam = _run(
-            inputs,
-            destination,
-            tmp_path / f"{name} beam",
-            effects=replace(EFFECTS, beam=True),
-            beam_args=("--runner=FnApiRunner", "--direct_running_mode=multi_threading", "--direct_num_workers=2"),
-        )
-        record = _manifest(one).effects
-        assert record is not None
-        assert record.rows == {"first": 200, "continued": 100}[name]
-        assert _files(over_beam) == _files(one)
-        assert [path.name for path in (tmp_path / f"{name} beam").iterdir()] == ["Format-Serving"]
-        if name == "first":
-            state = replace(_state(one), through=_midnight(DAYS[2]), days=DAYS[1:2])
-            version = _push(destination, "300", DAYS[2], replace(record, through=state.through, days=list(state.days)))
-            state.save(str(version / STATE / EFFECT_STATE))
+    """From nothing, with a model of its own for each day; and continued from effects that have seen the first day."""
+
+    def over_beam(out: Path) -> dict[str, bytes]:
+        args = ("--runner=FnApiRunner", "--direct_running_mode=multi_threading", "--direct_num_workers=2")
+        found = _files(_run(inputs, destination, out, effects=replace(EFFECTS, beam=True), beam_args=args))
+        assert [path.name for path in out.iterdir()] == ["Format-Serving"]
+        return found
+
+    assert over_beam(tmp_path / "from nothing") == _files(fitted)
+
+    record = _manifest(fitted).effects
+    assert record is not None
+    state = replace(_state(fitted), through=_midnight(DAYS[2]), days=DAYS[1:2])
+    version = _push(destination, "300", DAYS[2], replace(record, through=state.through, days=list(state.days)))
+    state.save(str(version / STATE / EFFECT_STATE))
+    one = _run(inputs, destination, tmp_path / "one")
+    continued = _manifest(one).effects
+    assert continued is not None
+    assert (continued.rows, continued.prior) == (100, "300")
+    assert over_beam(tmp_path / "continued") == _files(one)
 
 
 def test_without_a_pushed_model_there_is_no_effect(inputs: dict[str, list[Any]], tmp_path: Path) -> None:
