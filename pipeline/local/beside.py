@@ -63,8 +63,14 @@ class Turn:
         self.cpu_seconds = 0.0
         self._away = threading.Event()  # its executor runs in the other process, or there is nothing left to do
         self._called = threading.Event()  # it is its turn
+        self._starting = threading.Lock()  # so that `stop` sees every process, or prevents its start
         self._process: BaseProcess | None = None
         self._stopped = False
+
+    def check(self) -> None:
+        """Raises StoppedError if `stop` was called."""
+        if self._stopped:
+            raise StoppedError
 
     def run(self, work: Callable[[], ExecutorOutput]) -> ExecutorOutput:
         """Runs `work` in a process of its own; called by the component's thread.
@@ -74,10 +80,12 @@ class Turn:
             Exception: what `work` raised.
         """
         forking = multiprocessing.get_context("fork")
-        receiver, sender = forking.Pipe(duplex=False)
-        process = forking.Process(target=_answer, args=(work, sender), daemon=True)
-        process.start()
-        self._process = process
+        with self._starting:
+            self.check()
+            receiver, sender = forking.Pipe(duplex=False)
+            process = forking.Process(target=_answer, args=(work, sender), daemon=True)
+            process.start()
+            self._process = process
         sender.close()
         self._away.set()
         answer: bytes | Exception | None
@@ -90,8 +98,7 @@ class Turn:
         self.waited = time.monotonic() - ended
         # Not before: the CPU time of a process that ended is added to this one's, as if the others had taken it.
         process.join()
-        if self._stopped:
-            raise StoppedError
+        self.check()
         if answer is None:
             raise RuntimeError(f"its process ended with the status {process.exitcode}")
         if isinstance(answer, Exception):
@@ -111,9 +118,10 @@ class Turn:
         self._called.set()
 
     def stop(self) -> None:
-        """Ends the component's process, as the run was stopped."""
-        self._stopped = True
-        process = self._process
+        """Ends the component's process, as the run was stopped; none is started later."""
+        with self._starting:
+            self._stopped = True
+            process = self._process
         if process is not None and process.is_alive():
             process.terminate()
             process.join(_SECONDS_TO_STOP)
@@ -134,6 +142,7 @@ class Beside(Generic[Outcome]):
         self.component = component
         self._turn = Turn()
         self._outcomes: list[Outcome] = []
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, args=(launch,), name=component, daemon=True)
 
     def start(self) -> None:
@@ -142,22 +151,34 @@ class Beside(Generic[Outcome]):
         self._turn.until_away()
 
     def outcome(self) -> Outcome:
-        """Waits for its end, and returns the outcome."""
+        """Waits for its end, and returns the outcome.
+
+        Raises:
+            BaseException: what `launch` raised.
+        """
         self._turn.call()
         self._thread.join()
+        if self._error is not None:
+            raise self._error
         [outcome] = self._outcomes
         return outcome
 
     def stop(self) -> None:
-        """Ends it without an outcome."""
+        """Ends it without an outcome; one that was not started is not launched later."""
         self._turn.stop()
-        self._thread.join()
+        # An interrupted `start` may leave a thread that has yet to begin. It then finds that it was stopped.
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self, launch: Callable[[Turn], Outcome]) -> None:
         try:
+            self._turn.check()
             self._outcomes.append(launch(self._turn))
         except StoppedError:
             _LOG.info("%s was stopped", self.component)
+        except BaseException as error:  # `outcome` raises it in the thread of the run
+            _LOG.exception("launching %s failed", self.component)
+            self._error = error
         finally:
             self._turn.finish()
 

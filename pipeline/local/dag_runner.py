@@ -98,7 +98,8 @@ class ObservedDagRunner(tfx_runner.IrBasedRunner):
         """Runs the compiled pipeline.
 
         Returns:
-            The outcome of each component, up to and including the first that failed.
+            The outcome of each component that ended, in the order of their ends. After a failure only the component
+            that runs beside others and those that wait for it alone still end, so two may have failed.
 
         Raises:
             NotImplementedError: a partial run is requested through TFX's `run_options`.
@@ -185,8 +186,8 @@ class ObservedDagRunner(tfx_runner.IrBasedRunner):
         finally:
             if running is not None:
                 running.stop()
-        for outcome in withheld:
-            self._ended(outcome)
+            for outcome in withheld:  # also of a stopped run, whose summary has to say it
+                self._ended(outcome)
 
     def _ended(self, outcome: ComponentRun) -> bool:
         """Reports a component's outcome; returns whether it succeeded."""

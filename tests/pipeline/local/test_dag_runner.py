@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,9 +20,10 @@ from tfx.dsl.component.experimental.annotations import (
 from tfx.dsl.component.experimental.decorators import component
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
+from tfx.proto.orchestration.execution_result_pb2 import ExecutorOutput
 from tfx.types import standard_artifacts
 
-from pipeline.local.beside import Turn, pays_off
+from pipeline.local.beside import Beside, StoppedError, Turn, pays_off
 from pipeline.local.dag_runner import ComponentRun, ObservedDagRunner, State, describe
 
 
@@ -127,7 +129,13 @@ def Train(  # noqa: N802
 
 
 def run_beside(
-    folder: Path, measure: str = "!", copy: str = "!", judge: str = "", then: str = "", beside: str | None = "Measure"
+    folder: Path,
+    measure: str = "!",
+    copy: str = "!",
+    judge: str = "",
+    then: str = "",
+    beside: str | None = "Measure",
+    on_end: Callable[[ComponentRun], None] = lambda _: None,
 ) -> list[ComponentRun]:
     """Write → Measure → Judge, and beside the last two Copy; Train waits for both. Measure waits for Copy."""
     then = then or str(folder / "copied")
@@ -144,7 +152,7 @@ def run_beside(
         enable_cache=True,
         beam_pipeline_args=["--runner=FnApiRunner"],
     )
-    runner = ObservedDagRunner(lambda _: None, lambda _: None, beside)
+    runner = ObservedDagRunner(lambda _: None, on_end, beside)
     runner.run(pipeline)
     return runner.runs
 
@@ -255,6 +263,64 @@ def test_a_stopped_run_ends_what_runs_beside(tmp_path: Path) -> None:
     assert "Measure" not in {thread.name for thread in threading.enumerate()}
     (tmp_path / "copied").touch()
     assert states(run_beside(tmp_path))[1:3] == [("Copy", State.RAN), ("Measure", State.RAN)]
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_run_that_is_stopped_after_a_failure_reports_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(beside: Beside[ComponentRun]) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Beside, "outcome", interrupted)
+    ended: list[ComponentRun] = []
+    with pytest.raises(KeyboardInterrupt):
+        run_beside(tmp_path, copy="ell", then=str(tmp_path / "unread"), on_end=ended.append)
+    assert states(ended) == [("Write", State.RAN), ("Copy", State.FAILED)]
+
+
+def test_a_component_that_is_stopped_before_its_process_runs_starts_none(tmp_path: Path) -> None:
+    launched, stopping = threading.Event(), threading.Event()
+
+    def launch(turn: Turn) -> ExecutorOutput:
+        launched.set()
+        assert stopping.wait(10.0)
+        return turn.run(work)
+
+    def work() -> ExecutorOutput:
+        (tmp_path / "worked").touch()
+        return ExecutorOutput()
+
+    beside = Beside("Measure", launch)
+    starter = threading.Thread(target=beside.start)
+    starter.start()
+    assert launched.wait(10.0)
+    threading.Timer(0.2, stopping.set).start()
+    beside.stop()
+    starter.join(10.0)
+    assert not starter.is_alive()
+    assert not (tmp_path / "worked").exists()
+    turn = Turn()
+    turn.stop()
+    with pytest.raises(StoppedError):
+        turn.run(work)
+
+
+def test_a_component_that_is_stopped_before_its_thread_starts_is_not_launched() -> None:
+    launches: list[Turn] = []
+    beside = Beside("Measure", launches.append)
+    beside.stop()
+    beside.start()
+    assert not launches
+
+
+def test_an_error_outside_of_the_executor_reaches_the_run() -> None:
+    def launch(turn: Turn) -> NoReturn:
+        raise LookupError("no such execution")
+
+    beside = Beside("Measure", launch)
+    beside.start()
+    with pytest.raises(LookupError, match="no such execution"):
+        beside.outcome()
+    beside.stop()
 
 
 def test_a_killed_run_ends_what_runs_beside() -> None:
