@@ -1,10 +1,10 @@
 """EffectsTrainer: a model, and impressions that pushed models have not seen → the model with random effects."""
 
-from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.dsl.components.base import base_component, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import channel, component_spec, standard_artifacts
 
-from components.effects_trainer.executor import Executor
+from components.effects_trainer.executor import BeamExecutor, Executor
 from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
 from ranker.identity.code import code_fingerprint
@@ -31,7 +31,7 @@ class EffectsTrainerSpec(component_spec.ComponentSpec):
     OUTPUTS = {"model_with_effects": component_spec.ChannelParameter(type=standard_artifacts.Model)}
 
 
-class EffectsTrainer(base_beam_component.BaseBeamComponent):
+class EffectsTrainer(base_component.BaseComponent):
     """Fits the effects of viewers, authors and items on the split train, and emits the model with them.
 
     The log-odds that effects are added to must not have learnt from the impressions that the effects are fitted on. So
@@ -55,7 +55,7 @@ class EffectsTrainer(base_beam_component.BaseBeamComponent):
     """
 
     SPEC_CLASS = EffectsTrainerSpec
-    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
     READS_BEYOND_INPUTS = True
 
     def __init__(
@@ -84,5 +84,8 @@ class EffectsTrainer(base_beam_component.BaseBeamComponent):
                 effects=to_json(config.effects),
                 code_fingerprint=code_fingerprint("components.effects_trainer.executor"),
                 model_with_effects=channel.Channel(type=standard_artifacts.Model),
-            )
+            ),
+            # A Beam component needs the job service and artifacts that workers can reach, and its cache key has
+            # Beam's arguments.
+            executor_spec.BeamExecutorSpec(BeamExecutor) if config.effects.beam else None,
         )

@@ -1,4 +1,4 @@
-"""EffectsTrainer's executor: fits effects on the split train, and copies the model with them."""
+"""EffectsTrainer's executors: they fit effects on the split train, and copy the model with them."""
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,13 +7,14 @@ from datetime import date
 from functools import cache, partial
 from typing import Any
 
+import apache_beam as beam
 import numpy as np
 import tensorflow as tf
 from absl import logging
 from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
-from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.components.base import base_beam_executor, base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
@@ -36,8 +37,8 @@ from ranker.registry.layout import EFFECT_STATE, SAVED_MODEL, STATE, TRANSFORM_G
 from ranker.storage import copy_folder, join, local_copy
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
-    """Emits the model with the effects of the training days."""
+class Executor(base_executor.BaseExecutor):
+    """Emits the model with the effects of the training days, all in the component's process."""
 
     def Do(
         self,
@@ -50,51 +51,79 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Raises:
             ValueError: the model was exported with other effects, or a pushed model predicts other objectives.
             NotConvergedError: the regression of an entity did not converge.
-            EffectsJobError: with `Effects.beam`, the job failed for one of these reasons or another one.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        effects = from_json(Effects, exec_properties["effects"])
-        features = from_json(Features, exec_properties["features"])
-        objectives = from_json(tuple[str, ...], exec_properties["objectives"])
-        [examples] = input_dict["examples"]
-        files = files_by_day(examples, example_files(artifact_utils.get_split_uri([examples], "train")))
-        destination = exec_properties["push_destination"]
-        if exec_properties["plan"]:
-            plan = from_json(EffectsPlan, exec_properties["plan"])
+        _train(input_dict, output_dict, exec_properties, None)
+
+
+class BeamExecutor(base_beam_executor.BaseBeamExecutor):
+    """Emits the same model, with the effects fitted over Beam."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the model.
+
+        Raises:
+            ValueError: the model was exported with other effects.
+            EffectsJobError: the job failed, such as for a reason that `Executor` raises.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        _train(input_dict, output_dict, exec_properties, self._make_beam_pipeline)
+
+
+def _train(
+    input_dict: dict[str, list[types.Artifact]],
+    output_dict: dict[str, list[types.Artifact]],
+    exec_properties: dict[str, Any],
+    make_beam_pipeline: Callable[[], beam.Pipeline] | None,
+) -> None:
+    """Writes the model; fits in this process if `make_beam_pipeline` is None."""
+    effects = from_json(Effects, exec_properties["effects"])
+    features = from_json(Features, exec_properties["features"])
+    objectives = from_json(tuple[str, ...], exec_properties["objectives"])
+    [examples] = input_dict["examples"]
+    files = files_by_day(examples, example_files(artifact_utils.get_split_uri([examples], "train")))
+    destination = exec_properties["push_destination"]
+    if exec_properties["plan"]:
+        plan = from_json(EffectsPlan, exec_properties["plan"])
+    else:
+        held_out = resolve_day(exec_properties["eval_day"])
+        days = map(date.fromisoformat, files)
+        columns = (*features.names_read, *features.exposure_names, *effects.columns)
+        settings = effect_settings(effects, objectives)
+        plan = plan_effects(destination, held_out, days, settings, objectives, columns, features)
+    source = path_utils.serving_model_dir(artifact_utils.get_single_uri(input_dict["model"]))
+    output = artifact_utils.get_single_uri(output_dict["model_with_effects"])
+    target = path_utils.serving_model_dir(output)
+    schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
+    schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
+    timestamp = from_json(Keys, exec_properties["keys"]).timestamp
+    graph = join(source, STATE, TRANSFORM_GRAPH)
+    make_reader = partial(_reader, effects, features, schema, objectives, timestamp, graph)
+    before = _state(join(destination, plan.prior, STATE, EFFECT_STATE)) if plan.prior else None
+    impressions = {
+        day: DayFiles(tuple(files[day]), join(destination, version))
+        for day, version in plan.offsets.items()
+        if day in files
+    }
+    if make_beam_pipeline is None:
+        fitted = fit_effects(make_reader(), effects, objectives, _rows(impressions, objectives), before)
+    else:
+        with _scratch(output) as folder:
+            fitted = fit_effects_with_beam(
+                make_beam_pipeline, make_reader, effects, objectives, impressions, before, folder
+            )
+    with atomic_folder(target, last=SAVED_MODEL, durable=False) as model:
+        copy_folder(source, model)
+        if fitted is None:
+            logging.info("no effects: no model was pushed before any of the days %s", ", ".join(sorted(files)))
         else:
-            held_out = resolve_day(exec_properties["eval_day"])
-            days = map(date.fromisoformat, files)
-            columns = (*features.names_read, *features.exposure_names, *effects.columns)
-            settings = effect_settings(effects, objectives)
-            plan = plan_effects(destination, held_out, days, settings, objectives, columns, features)
-        source = path_utils.serving_model_dir(artifact_utils.get_single_uri(input_dict["model"]))
-        output = artifact_utils.get_single_uri(output_dict["model_with_effects"])
-        target = path_utils.serving_model_dir(output)
-        schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
-        schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
-        timestamp = from_json(Keys, exec_properties["keys"]).timestamp
-        graph = join(source, STATE, TRANSFORM_GRAPH)
-        make_reader = partial(_reader, effects, features, schema, objectives, timestamp, graph)
-        before = _state(join(destination, plan.prior, STATE, EFFECT_STATE)) if plan.prior else None
-        impressions = {
-            day: DayFiles(tuple(files[day]), join(destination, version))
-            for day, version in plan.offsets.items()
-            if day in files
-        }
-        if effects.beam:
-            with _scratch(output) as folder:
-                fitted = fit_effects_with_beam(
-                    self._make_beam_pipeline, make_reader, effects, objectives, impressions, before, folder
-                )
-        else:
-            fitted = fit_effects(make_reader(), effects, objectives, _rows(impressions, objectives), before)
-        with atomic_folder(target, last=SAVED_MODEL, durable=False) as model:
-            copy_folder(source, model)
-            if fitted is None:
-                logging.info("no effects: no model was pushed before any of the days %s", ", ".join(sorted(files)))
-            else:
-                record = install_effects(model, effects, features, fitted, plan.prior)
-                logging.info("effects of %s from %d impressions", record.entities, record.rows)
+            record = install_effects(model, effects, features, fitted, plan.prior)
+            logging.info("effects of %s from %d impressions", record.entities, record.rows)
 
 
 def _reader(

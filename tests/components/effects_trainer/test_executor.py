@@ -15,7 +15,7 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components.artifacts import SHARD_DAYS
 from components.effects_trainer.component import EffectsTrainer
-from components.effects_trainer.executor import Executor
+from components.effects_trainer.executor import BeamExecutor, Executor
 from pipeline.training_plan import plan_fit
 from ranker.config.columns import Features, History
 from ranker.config.documents import to_json
@@ -160,8 +160,12 @@ def _run(
     )
     model = standard_artifacts.Model()
     model.uri = str(out)
-    context = Executor.Context(beam_pipeline_args=list(beam_args), tmp_dir=str(out / "tmp"), unique_id="1")
-    Executor(context).Do(inputs, {"model_with_effects": [model]}, component.exec_properties)
+    assert component.executor_spec.executor_class is (BeamExecutor if effects.beam else Executor)
+    executor: Executor | BeamExecutor = Executor()
+    if effects.beam:
+        context = BeamExecutor.Context(beam_pipeline_args=list(beam_args), tmp_dir=str(out / "tmp"), unique_id="1")
+        executor = BeamExecutor(context)
+    executor.Do(inputs, {"model_with_effects": [model]}, component.exec_properties)
     return out / "Format-Serving"
 
 

@@ -10,9 +10,11 @@ import pytest
 import yaml
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types.artifact import Artifact
 from tfx.utils import import_utils
 
+from components.effects_trainer.executor import Executor
 from pipeline.beam import beam_args
 from pipeline.kubeflow.compile import (
     ENTRYPOINT,
@@ -221,6 +223,22 @@ def test_beam_components_get_the_config_s_arguments() -> None:
     for component in ("LeafEncoder", "EffectsTrainer"):
         arguments = executors[f"{component}_executor"]["container"]["args"]
         assert tuple(arguments[-3:]) == beam_args(config.beam_pipeline_args)
+    assert effects_executor(config) == "BeamExecutor"
+
+
+def effects_executor(config: PipelineConfig) -> str:
+    """The name of the class that EffectsTrainer's container runs."""
+    executors = compiled(config).pipeline_spec["deploymentSpec"]["executors"]
+    arguments = executors["EffectsTrainer_executor"]["container"]["args"]
+    path = arguments[arguments.index("--executor_class_path") + 1]
+    assert isinstance(path, str)
+    return path.rpartition(".")[2]
+
+
+def test_effects_that_are_fitted_in_the_pod_need_no_beam() -> None:
+    effects = Effects((EffectLevel("viewer_id"),))
+    assert effects_executor(replace(FEED, effects=effects)) == "Executor"
+    assert not issubclass(Executor, BaseBeamExecutor)
 
 
 def test_a_config_with_effects_compiles_and_chooses_the_models_to_read_at_run_time() -> None:
