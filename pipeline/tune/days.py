@@ -58,6 +58,8 @@ def tuning_days(days: Sequence[date], evaluated: date, wanted: int) -> TuningDay
         >>> tuning_days(log, date(2026, 5, 7), 2).search
         (datetime.date(2026, 5, 4), datetime.date(2026, 5, 5))
     """
+    if not days:
+        raise FeedLogError("tuning: the log has no folder named day-YYYY-MM-DD")
     if evaluated not in days:
         raise FeedLogError(f"tuning: the log has no day {evaluated}; its days are {days[0]} to {days[-1]}")
     before = [day for day in days if day < evaluated]

@@ -13,17 +13,18 @@ from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
-_TEMPLATES = (".j2", ".css", ".js")
+# Text files are requirements of an environment of its own.
+_TEMPLATES = (".j2", ".css", ".js", ".txt")
 
 
 def code_fingerprint(*modules: str, root: Path = PROJECT_ROOT) -> str:
     """Hex digest over the named modules and everything in the project that they import, directly or indirectly.
 
     The import closure is read from the source; nothing is imported. It includes imports inside functions, the
-    `__init__` of every parent package, and the templates, styles and scripts of a package.
+    `__init__` of every parent package, and the templates, styles, scripts and requirements of a package.
 
     Args:
-        modules: dotted names, such as an executor's.
+        modules: dotted names, such as an executor's. A package stands for all of its modules.
         root: the folder that contains the project's packages.
 
     Raises:
@@ -47,6 +48,8 @@ def import_closure(*modules: str, root: Path = PROJECT_ROOT) -> list[Path]:
         if (file := _find(module, root)) is None:
             raise ModuleNotFoundError(f"code fingerprint: the project has no module {module!r}")
         pending.append((module, file))
+        if file.name == "__init__.py":
+            pending += _modules_of(module, file.parent)
     ours = {entry.stem for entry in root.iterdir()}
     looked_up: set[str] = set(modules)
     found: set[Path] = set()
@@ -74,6 +77,13 @@ def _find(module: str, root: Path) -> Path | None:
         if os.path.isfile(file):
             return Path(file)
     return None
+
+
+def _modules_of(package: str, folder: Path) -> Iterator[tuple[str, Path]]:
+    """Every module of a package and of the packages in it: name and file."""
+    for file in sorted(folder.rglob("*.py")):
+        inner = file.relative_to(folder).with_suffix("").parts
+        yield ".".join((package, *(part for part in inner if part != "__init__"))), file
 
 
 def _packages_of(module: str) -> Iterator[str]:

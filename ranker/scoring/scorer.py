@@ -1,6 +1,6 @@
 """Calls a loaded model on batches of a table's rows."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,15 @@ from ranker.feed_log.columns import check_schema
 from ranker.feed_log.reading import as_lists
 from ranker.feed_log.tf_example import encode_examples
 from ranker.scoring.description import Description, ModelError
-from ranker.scoring.tensors import request_tensors
+from ranker.scoring.tensors import most_cells, request_tensors
 
 Floats = NDArray[np.float32]
 
 _MOST_ROWS = 8192
 """Rows of a call. More rows are not faster, and take more memory."""
+
+_MOST_CELLS = 1_000_000
+"""A column of lists is padded to its longest one, so a single long list would make a large tensor of few values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +66,9 @@ class Scores:
 class Scorer:
     """Scores rows as a server does.
 
-    It calls `score_features`, or `serving_default` where a model has an exposure model, as this signature alone tells
-    the factor of exposure. Both signatures give the same probabilities.
+    It calls `score_features`, which takes a tensor per column. It calls `serving_default` for a model with an exposure
+    model, as this signature alone tells the factor of exposure, and for a batch with a list that is far longer than the
+    others. Both give the same probabilities.
 
     Args:
         model: what `tf.saved_model.load` returned.
@@ -136,14 +140,14 @@ class Scorer:
             FeedLogError: a value that its column may not hold.
         """
         lists = as_lists(where, first_row, columns, batch)
-        if self._of_columns is None:
-            return Request(batch.num_rows, _as_input(encode_examples(lists)))
-        return Request(batch.num_rows, {**self._defaults, **request_tensors(lists, self._specs)})
+        if self._of_columns is None or most_cells(lists, self._specs) > _MOST_CELLS:
+            return Request(batch.num_rows, self._of_examples, _as_input(encode_examples(lists)))
+        inputs = {**self._defaults, **request_tensors(lists, self._specs)}
+        return Request(batch.num_rows, self._of_columns, inputs)
 
     def __call__(self, request: "Request") -> Scores:
         """Scores the rows of a request."""
-        score = self._of_columns or self._of_examples
-        return _scores(score(**request.inputs), self.description.objective_names, request.rows)
+        return _scores(request.signature(**request.inputs), self.description.objective_names, request.rows)
 
     def of_examples(self, examples: pa.BinaryArray) -> Scores:
         """Scores at most `batch_rows` serialised tf.Examples."""
@@ -173,10 +177,12 @@ class Request:
 
     Attributes:
         rows: that are scored.
+        signature: what is called.
         inputs: input name → tensor.
     """
 
     rows: int
+    signature: Callable[..., Mapping[str, Any]]
     inputs: Mapping[str, tf.Tensor]
 
 

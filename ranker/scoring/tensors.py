@@ -35,6 +35,16 @@ def request_tensors(lists: pa.RecordBatch, specs: Mapping[str, tf.TensorSpec]) -
     return {name: _tensor(column, lists.column(column), specs[name]) for column, name in names.items() if name in specs}
 
 
+def most_cells(lists: pa.RecordBatch, specs: Mapping[str, tf.TensorSpec]) -> int:
+    """Rows times the longest list, of the column of lists that pads to the largest tensor; 0 without such a column."""
+    longest = 0
+    for column in lists.schema.names:
+        spec = specs.get(input_name(column))
+        if spec is not None and spec.shape.rank == 2 and spec.shape[1] is None:
+            longest = max(longest, pc.max(pc.list_value_length(lists.column(column))).as_py() or 0)
+    return longest * lists.num_rows
+
+
 def _tensor(column: str, lists: pa.ListArray, spec: tf.TensorSpec) -> tf.Tensor:
     sizes = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     width = 1 if spec.shape.rank == 1 else spec.shape[1]

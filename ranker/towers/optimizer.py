@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ranker.config.training import IdTables, Training
+from ranker.config.training import Training
 from ranker.towers.ids import TABLE
 
 _UNDECAYED = ("bias", "gamma", "beta", "embeddings", TABLE)
@@ -16,23 +16,23 @@ class OwnTables:
 
     Args:
         *arguments: of the optimizer.
-        tables: of the config.
+        training: of the config; the tables' decay refers to its learning rate.
         **settings: of the optimizer.
     """
 
-    def __init__(self, *arguments: Any, tables: IdTables, **settings: Any) -> None:
+    def __init__(self, *arguments: Any, training: Training, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        self._tables = tables
+        self._tables, self._peak = training.id_tables, training.learning_rate
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """See Keras."""
         if TABLE in variable.name:
-            learning_rate = learning_rate * self._tables.learning_rate_factor
-            if self._tables.weight_decay:
+            if self._tables.decay:
                 # Only the rows of a batch: the others have nothing to unlearn, and would be forgotten meanwhile.
                 touched = ops.any(ops.not_equal(gradient, 0.0), axis=1, keepdims=True)
-                kept = ops.maximum(0.0, 1.0 - learning_rate * self._tables.weight_decay)
+                kept = 1.0 - self._tables.decay * learning_rate / self._peak
                 variable.assign(variable * ops.where(touched, kept, 1.0))
+            learning_rate = learning_rate * self._tables.learning_rate_factor
         super().update_step(gradient, variable, learning_rate)  # type: ignore[misc]
 
 
@@ -55,13 +55,14 @@ def make_optimizer(
     total squared gradients of a rare objective, so that Adagrad would act as plain gradient descent.
     The tables of ids have a rate and a decay of their own, `training.id_tables`.
     """
-    clip, tables = training.gradient_clip_norm, training.id_tables
+    clip = training.gradient_clip_norm
     match training.optimizer:
         case "adam":
-            return OwnTablesAdam(rate, tables=tables, global_clipnorm=clip)
+            return OwnTablesAdam(rate, training=training, global_clipnorm=clip)
         case "adamw":
-            optimizer = OwnTablesAdamW(rate, tables=tables, weight_decay=training.weight_decay, global_clipnorm=clip)
+            decay = training.weight_decay
+            optimizer = OwnTablesAdamW(rate, training=training, weight_decay=decay, global_clipnorm=clip)
             optimizer.exclude_from_weight_decay(var_names=_UNDECAYED)
             return optimizer
         case "adagrad":
-            return OwnTablesAdagrad(rate, tables=tables, initial_accumulator_value=0.0, global_clipnorm=clip)
+            return OwnTablesAdagrad(rate, training=training, initial_accumulator_value=0.0, global_clipnorm=clip)

@@ -79,7 +79,8 @@ def exported(
         folder: where models are kept.
     """
     code = code_fingerprint("ranker.export.saved_model", "research.forest_share.costs")
-    parts = (forest.fingerprint, *(to_json(part) for part in (config.features, config.towers, config.training)), code)
+    settings = (to_json(part) for part in (config.features, config.towers, config.training))
+    parts = (day.digest, forest.fingerprint, *settings, code)
     file = folder / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     if not file.exists():
         export_saved_model(_module(day, config, forest, artifacts), Manifest(), str(file))

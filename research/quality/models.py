@@ -20,7 +20,7 @@ from research.quality.rows import HeldOutDay, Probabilities
 _ROWS = "research.quality.rows"
 _NETWORKS = ("ranker.forest", "ranker.towers", "research.quality.networks", "research.quality.towers")
 _CLASSICS = ("research.quality.classics",)
-_EXPERTS = ("research.quality.experts",)
+_EXPERTS = ("research.quality.experts",)  # with train.py, which nothing imports, and its requirements
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ CONFIG = PipelineConfig(
     forest=Forest(trees=30, depth=3, early_stopping_rounds=5),
     towers=Towers(hidden=(16, 8), dense_projection_size=2, cross_rank=4, members=2, forest_share=0.3),
     # With the default decay, so few steps would teach the ids next to nothing.
-    training=Training(epochs=4, batch_size=64, learning_rate=1e-2, id_tables=IdTables(weight_decay=30.0)),
+    training=Training(epochs=4, batch_size=64, learning_rate=1e-2, id_tables=IdTables(decay=0.3)),
 )
 
 

@@ -33,6 +33,8 @@ def test_a_short_log_says_what_the_gain_is_worth() -> None:
     assert "the gain flatters" in days.text
     with pytest.raises(FeedLogError, match="the log has 1 day before the evaluated day 2026-05-02"):
         tuning_days(LOG, LOG[1], 2)
+    with pytest.raises(FeedLogError, match="the log has no folder named day-"):
+        tuning_days([], LOG[1], 2)
     with pytest.raises(FeedLogError, match="the log has no day 2026-06-01; its days are 2026-05-01 to 2026-05-07"):
         tuning_days(LOG, date(2026, 6, 1), 2)
 

@@ -67,6 +67,16 @@ def test_touching_a_file_changes_nothing(project: Path) -> None:
     assert code_fingerprint("job.executor", root=project) == before
 
 
+def test_a_package_stands_for_all_of_its_modules(project: Path) -> None:
+    files = [file.relative_to(project).as_posix() for file in import_closure("library", root=project)]
+    assert set(files) == {
+        *("library/__init__.py", "library/direct.py", "library/dotted.py", "library/late.py"),
+        *("library/package/__init__.py", "library/package/unused.py", "library/pages/page.html.j2"),
+    }
+    experts = {file.name for file in import_closure("research.quality.experts")}
+    assert {"train.py", "inputs.py", "requirements.txt"} <= experts
+
+
 def test_an_unknown_module_is_named() -> None:
     with pytest.raises(ModuleNotFoundError, match="no_such_module_here"):
         code_fingerprint("no_such_module_here")

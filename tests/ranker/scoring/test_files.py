@@ -107,6 +107,19 @@ def test_rows_do_not_depend_on_row_groups_and_batches(trained: Trained, tmp_path
     np.testing.assert_allclose(written["click"].to_numpy(), expected["click"].to_numpy(), atol=1e-6)
 
 
+def test_a_batch_with_a_long_list_has_the_same_scores(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lists would be padded to the longest, so it is scored as tf.Examples."""
+    scorer = load_model(trained.model.location).scorer
+    rows = trained.held_out.slice(0, 50)
+    [batch] = rows.combine_chunks().to_batches()
+    columns = scorer.check("rows", rows.schema)
+    of_columns = scorer.request(batch, columns, "rows")
+    monkeypatch.setattr("ranker.scoring.scorer._MOST_CELLS", 49)
+    of_examples = scorer.request(batch, columns, "rows")
+    assert (set(of_examples.inputs), len(of_columns.inputs) > 1) == ({"examples"}, True)
+    np.testing.assert_array_equal(scorer(of_columns).probabilities, scorer(of_examples).probabilities)
+
+
 def test_memory_does_not_grow_with_the_file(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty times the rows take about as much of Arrow's memory at once."""
     monkeypatch.setattr(files, "_ROW_GROUP", 1000)

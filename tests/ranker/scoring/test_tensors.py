@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 
-from ranker.scoring.tensors import request_tensors
+from ranker.scoring.tensors import most_cells, request_tensors
 
 SPECS = {
     "age": tf.TensorSpec([None], tf.float32),
@@ -68,3 +68,16 @@ def test_no_row() -> None:
 def test_more_values_than_the_input_takes() -> None:
     with pytest.raises(ValueError, match="column 'age': a row has 2 values, and its input takes 1"):
         request_tensors(_batch(age=pa.array([[1.0], [1.0, 2.0]], pa.list_(pa.float32()))), SPECS)
+
+
+def test_a_long_list_makes_many_cells() -> None:
+    texts, floats = pa.list_(pa.binary()), pa.list_(pa.float32())
+    batch = _batch(
+        topics=pa.array([[b"a"] * 500, None, [b"b"]], texts),
+        photo=pa.array([[1.0, 2.0]] * 3, floats),
+        unknown=pa.array([[b"a"] * 900, None, [b"b"]], texts),
+    )
+    assert most_cells(batch, SPECS) == 1500
+    assert most_cells(batch.slice(1), SPECS) == 2
+    assert most_cells(batch.slice(1, 0), SPECS) == 0
+    assert most_cells(batch.select(["photo"]), SPECS) == 0

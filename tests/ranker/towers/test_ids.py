@@ -67,11 +67,11 @@ def test_vectors_of_equal_size_are_multiplied_with_each_other() -> None:
 
 
 def test_tables_have_a_rate_and_a_decay_of_their_own() -> None:
-    training = Training(optimizer="adam", id_tables=IdTables(learning_rate_factor=3.0, weight_decay=5.0))
+    training = Training(optimizer="adam", learning_rate=0.02, id_tables=IdTables(learning_rate_factor=3.0, decay=0.3))
     table, other = (keras.Variable(np.ones((2, 1), np.float32), name=name) for name in ("id_table", "kernel"))
     optimizer = make_optimizer(training, 0.01)
     optimizer.apply([tf.constant([[1.0], [0.0]])] * 2, [table, other])
-    # Adam's first step is the rate, whatever the gradient; the decay is 0.01 * 3 * 5 of the number. The
+    # Adam's first step is the rate, whatever the gradient; at half of the rate, half of the decay is taken away. The
     # second row is of no impression of the batch.
     np.testing.assert_allclose(table.numpy(), [[0.85 - 0.03], [1.0]], rtol=1e-4)
     np.testing.assert_allclose(other.numpy(), [[0.99], [1.0]], rtol=1e-4)
@@ -107,7 +107,7 @@ def _trained(with_ids: bool, dropout: float = 0.2) -> TwoTowerNetwork:
     inputs = TowerInputs(1, 1, 0, {}, ids=ids)
     tensors = log.tensors()
     read = {name: tensors[name] for name in (*inputs.tensor_specs(), keys.LABELS)}
-    training = Training(epochs=6, batch_size=100, learning_rate=1e-2, id_tables=IdTables(weight_decay=0.0))
+    training = Training(epochs=6, batch_size=100, learning_rate=1e-2, id_tables=IdTables(decay=0.0))
     batches = tf.data.Dataset.from_tensor_slices(read).batch(100).repeat(6)
     counts = LabelCounts(ROWS, log.click.sum(axis=0))
     return train_towers(batches, counts, inputs, CLICK, TOWERS, training).network

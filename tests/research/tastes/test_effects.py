@@ -18,7 +18,7 @@ from research.quality.rows import HeldOutDay, Rows
 from research.tastes.effects import with_effects
 
 _PER_DAY, _DAYS = 300, 3
-_EFFECTS = Effects((EffectLevel("viewer_id", min_rows=1),))
+_EFFECTS = Effects((EffectLevel("viewer_id", intercept_variance=0.1, min_rows=1),))
 _DAY = DEFAULT_START + timedelta(days=_DAYS)
 
 
