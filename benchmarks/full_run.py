@@ -1,4 +1,4 @@
-"""Peak memory and rows per second of complete runs of the pipeline at several sizes."""
+"""Peak memory of the largest process, and rows per second, of complete runs of the pipeline at several sizes."""
 
 import json
 import sys
@@ -89,7 +89,10 @@ def compare_all(runs: Sequence[FullRun], with_targets: bool) -> list[Figure]:
 
 
 def compare(small: FullRun, large: FullRun, with_targets: bool) -> list[Figure]:
-    """The large run compared with the small one: peak memory, every component's rows per second, and its CPU time."""
+    """The large run compared with the small one.
+
+    The figures are the peak memory of the largest process, and every component's rows per second and CPU time.
+    """
     pair = f"{short(large.rows)}_over_{short(small.rows)}"
     memory = Figure(
         f"memory_{pair}",

@@ -1,4 +1,7 @@
-"""Measures seconds and peak memory of a process.
+"""Measures seconds and peak memory of a command.
+
+The peak is that of the largest process: of the command itself and of those that it started and waited for. Processes
+that run at the same time are not added up.
 
 A process that is started by a large process reports the large one's memory as its own peak, as both share their pages
 until the new program is loaded. So each command is started by a separate small process, which runs this module.
@@ -18,7 +21,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Usage:
-    """A process's exit status, peak resident memory in bytes, and seconds."""
+    """A command's exit status, the peak resident memory of its largest process in bytes, and its seconds."""
 
     status: int
     peak_bytes: int
