@@ -69,7 +69,7 @@ class Measured:
     Attributes:
         impressions: of the small and the large run.
         core_seconds: of each component, by its work; see `work`. What reads no rows does not grow.
-        gib: peak memory of one process, by impressions.
+        gib: peak memory of the largest process, by impressions.
     """
 
     impressions: tuple[float, float]
@@ -141,6 +141,10 @@ class Capacity:
         )
 
 
+class TooFewHoursError(ValueError):
+    """What works on one core alone takes longer than a run may."""
+
+
 def work(component: str, impressions: float) -> float:
     """What a component's cost grows with: the impressions of a run, for the towers in each pass over them."""
     if component != _TOWERS:
@@ -150,7 +154,11 @@ def work(component: str, impressions: float) -> float:
 
 
 def capacity(measured: Measured, impressions: float, prices: Prices) -> Capacity:
-    """What a run over a window of `impressions` needs, so that it ends in the hours that `prices` gives it."""
+    """What a run over a window of `impressions` needs, so that it ends in the hours that `prices` gives it.
+
+    Raises:
+        TooFewHoursError: it cannot, on any number of cores.
+    """
     core_hours = {
         name: line.at(work(name, impressions)) / _SECONDS_PER_HOUR for name, line in measured.core_seconds.items()
     }
@@ -158,7 +166,9 @@ def capacity(measured: Measured, impressions: float, prices: Prices) -> Capacity
     divided = sum(core_hours.values()) - sum(alone.values())
     left = prices.hours - sum(alone.values())
     if left <= 0:
-        raise ValueError(f"the components that work on one core alone take more than {prices.hours:g} hours")
+        raise TooFewHoursError(
+            f"{prices.hours:g} hours are too few: the components that work on one core take {sum(alone.values()):.3g}"
+        )
     cores = max(1, math.ceil(divided / left))
     needs = [
         Need(
@@ -226,6 +236,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         results = BenchmarkResults.from_json(options.figures.read_text(encoding="utf-8"), str(options.figures))
         generated = markdown(results, Prices(options.hours, options.price))
+    except TooFewHoursError as error:
+        parser.error(f"--hours: {error}")
     except (OSError, DocumentError, ValueError) as error:
         parser.error(f"--figures: {error}")
     page: Page = options.page

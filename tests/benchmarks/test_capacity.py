@@ -67,3 +67,15 @@ def test_figures_without_complete_runs_are_refused(tmp_path: Path, capsys: pytes
     with pytest.raises(SystemExit):
         main(["--figures", str(figures), "--page", str(tmp_path / "capacity.md")])
     assert "no complete runs are among the figures" in capsys.readouterr().err
+
+
+def test_hours_that_no_number_of_cores_can_meet_are_refused(
+    results: BenchmarkResults, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = tmp_path / "figures.json"
+    figures.write_text(results.to_json())
+    with pytest.raises(SystemExit):
+        main(["--figures", str(figures), "--page", str(tmp_path / "capacity.md"), "--hours", "0.0005"])
+    assert "--hours: 0.0005 hours are too few: the components that work on one core take 0.000833" in (
+        capsys.readouterr().err
+    )
