@@ -32,11 +32,14 @@ class OutOfSample:
     log: Path
 
     def __call__(self, day: HeldOutDay, seed: int) -> Probabilities:
-        """The probabilities of the training rows [train rows, objectives]."""
+        """The probabilities of the training rows [train rows, objectives].
+
+        Raises:
+            ValueError: as in `first_half`.
+        """
         config = WHOLE.config(day.config)
         own = narrowed(day, config)
-        numbers = logged_columns(self.log, training_days(self.log, day), own, own.train, ())[DAY_NUMBER].to_numpy()
-        first = numbers < (config.train_days + 1) // 2
+        first = first_half(self.log, own)
         predicted = np.empty(day.train.labels.shape, np.float32)
         for half in (first, ~first):
             other = replace(own, train=_rows(own.train, ~half), test=_rows(own.train, half))
@@ -44,6 +47,23 @@ class OutOfSample:
             logits = tower_logits(other, config.towers, config.training, config.objectives, forest, leaves, seed)
             predicted[half] = blended(logits, forest, leaves[1], config.towers.forest_share)
         return predicted
+
+
+def first_half(log: Path, day: HeldOutDay) -> NDArray[np.bool_]:
+    """Whether a training row is of the first half of the days that have rows, [train rows].
+
+    Args:
+        log: folder of the feed log.
+        day: with the training rows; the log may have fewer days than its config names.
+
+    Raises:
+        ValueError: the rows are of a single day.
+    """
+    numbers = logged_columns(log, training_days(log, day), day, day.train, ())[DAY_NUMBER].to_numpy()
+    days = np.unique(numbers)
+    if len(days) < 2:
+        raise ValueError(f"{log}: offsets out of sample need two days of training rows; there is one before {day.day}")
+    return np.isin(numbers, days[: (len(days) + 1) // 2])
 
 
 def out_of_sample(log: Path) -> ComparedModel:

@@ -9,6 +9,7 @@ viewers. Each objective's cross entropy is divided by that of its base rate, so 
 the same weight. With `epochs`, the model is trained on all rows.
 """
 
+import contextlib
 import itertools
 import json
 import sys
@@ -35,6 +36,10 @@ _MMOE_EXPERTS = 8
 _PLE_LEVELS, _PLE_SHARED, _PLE_SPECIFIC = 2, 2, 1
 _CROSS_LAYERS, _DEEP = 3, [128, 64]
 _TABM = {"k": 16, "n_blocks": 2, "d_block": 128, "dropout": 0.1}
+
+
+class DivergedError(ArithmeticError):
+    """A prediction is NaN, for which torch's cross entropy is not defined."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +113,22 @@ def build(kind: str, dense: int, vocabularies: list[int], objectives: int) -> to
 
 
 def predict(model: torch.nn.Module, dense: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
-    """Probabilities [rows, objectives]; of members, their mean."""
+    """Probabilities [rows, objectives]; of members, their mean.
+
+    Raises:
+        DivergedError: a probability is NaN.
+    """
     model.eval()
     parts = zip(dense.split(_SCORE_BATCH), codes.split(_SCORE_BATCH), strict=True)
     with torch.no_grad():
-        found = [model(batch(*part)) for part in parts]
+        found = [_checked(model(batch(*part))) for part in parts]
         return torch.cat([part.mean(dim=1) if part.ndim == 3 else part for part in found])
+
+
+def _checked(predicted: torch.Tensor) -> torch.Tensor:
+    if predicted.isnan().any():
+        raise DivergedError("a prediction is NaN")
+    return predicted
 
 
 def normalized_entropy(probabilities: torch.Tensor, labels: torch.Tensor) -> float:
@@ -125,27 +140,40 @@ def normalized_entropy(probabilities: torch.Tensor, labels: torch.Tensor) -> flo
 
 
 def best_settings(rows: dict[str, torch.Tensor], seed: int, options: dict[str, Any]) -> dict[str, float]:
-    """Trains without the held-out viewers, and returns the learning rate and epochs with the lowest loss on them."""
+    """Trains without the held-out viewers, and returns the learning rate and epochs with the lowest loss on them.
+
+    Raises:
+        ValueError: no learning rate gives a finite loss, as training diverged, or no objective has both outcomes.
+    """
     held_out = rows["held_out"]
     dense, codes, labels = (rows[name][held_out] for name in ("dense", "codes", "labels"))
     fitted = {name: rows[name][~held_out] for name in _TRAINED_ON}
     found: list[tuple[float, dict[str, float]]] = []
     for rate in _LEARNING_RATES:
         best, epochs = float("inf"), 0
-        for epoch, model in enumerate(trained(fitted, seed, rate, options), 1):
-            loss = normalized_entropy(predict(model, dense, codes), labels)
-            if loss < best:
-                best, epochs = loss, epoch
-            if epoch == _EPOCHS or epoch - epochs == _PATIENCE:
-                break
-        found.append((best, {"learning_rate": rate, "epochs": epochs}))
+        with contextlib.suppress(DivergedError):  # the epochs before it, or the other learning rate, may do
+            for epoch, model in enumerate(trained(fitted, seed, rate, options), 1):
+                loss = normalized_entropy(predict(model, dense, codes), labels)
+                if loss < best:
+                    best, epochs = loss, epoch
+                if epoch == _EPOCHS or epoch - epochs == _PATIENCE:
+                    break
+        if epochs:
+            found.append((best, {"learning_rate": rate, "epochs": epochs}))
+    if not found:
+        rates = ", ".join(map(str, _LEARNING_RATES))
+        raise ValueError(f"{options['kind']}: no learning rate of {rates} gives a finite loss on the held-out viewers")
     return min(found, key=lambda one: one[0])[1]
 
 
 def trained(
     rows: dict[str, torch.Tensor], seed: int, learning_rate: float, options: dict[str, Any]
 ) -> Iterator[torch.nn.Module]:
-    """Trains a model, and yields it after each epoch."""
+    """Trains a model, and yields it after each epoch.
+
+    Raises:
+        DivergedError: a prediction is NaN.
+    """
     torch.manual_seed(seed)
     model = build(options["kind"], rows["dense"].shape[1], options["vocabularies"], rows["labels"].shape[1])
     batches = ShuffledBatches(rows["dense"], rows["codes"], rows["labels"], torch.Generator().manual_seed(seed))
@@ -154,7 +182,7 @@ def trained(
         model.train()
         for inputs, labels in batches:
             optimizer.zero_grad()
-            predicted = model(inputs)
+            predicted = _checked(model(inputs))
             if predicted.ndim == 3:
                 labels = labels[:, None].expand_as(predicted)
             torch.nn.functional.binary_cross_entropy(predicted, labels).backward()  # objectives weigh the same
