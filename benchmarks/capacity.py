@@ -201,7 +201,8 @@ def markdown(results: BenchmarkResults, prices: Prices) -> str:
         pages.origin(command),
         f"Measured: complete cold starts of the built-in feed's config on {small} and {large} impressions, on "
         f"{results.machine.cpus} cores ({results.machine.processor}). The CPU time of a component is a fixed part and "
-        "a part for each impression. Everything else on this page is computed from those.",
+        "a part for each impression, of TowerTrainer for each impression of an epoch. Everything else on this page is "
+        "computed from those.",
         f"Assumed: {prices.per_core_hour:g} dollars for a core and its memory for an hour; a run has {prices.hours:g} "
         f"hours; its window is {days} days, each of the size in the heading. The work divides evenly among the cores, "
         "and so does what grows with it in memory.",

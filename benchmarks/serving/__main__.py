@@ -32,12 +32,14 @@ from benchmarks.serving.prepare import PreparedModel, configs, prepared
 from benchmarks.serving.sessions import Session, Workshop
 from pipeline_config import FEED
 from ranker import keys
-from ranker.command_line import local_path, output_file
+from ranker.command_line import local_path, output_file, sleep_while_waiting
 from ranker.forest.graph import ForestLeaves
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the benchmark."""
+    # XGBoost's threads would otherwise wait in busy loops while another side is measured.
+    sleep_while_waiting()
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.serving",
         description="Serving costs: the forest in the graph, the number of objectives, the source's progression, "

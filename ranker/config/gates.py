@@ -63,7 +63,8 @@ class Gates:
 
     Attributes:
         objective: the gate of every objective, over all impressions.
-        overrides: objective → its own gate in place of `objective`.
+        overrides: objective → its own gate in place of `objective`, with all of its limits; `dataclasses.replace` keeps
+            those that do not change.
         slice: the gate of every objective on every slice; None gates no slice.
         utility: the gate of the ranking by the utility, over all sessions.
         slice_min_positives: a slice with fewer positives is reported but does not block.
@@ -76,14 +77,16 @@ class Gates:
         baseline_required: whether a candidate is blocked if a model serves that it could not be compared with.
 
     Example:
+        >>> from dataclasses import replace
+        >>> every = Gate(min_auc=0.6, o_over_e=(0.9, 1.1))
         >>> gates = Gates(
-        ...     objective=Gate(min_auc=0.6, o_over_e=(0.9, 1.1)),
-        ...     overrides={"comment": Gate(min_auc=0.55)},
+        ...     objective=every,
+        ...     overrides={"comment": replace(every, min_auc=0.55)},
         ...     slice=None,
         ...     too_few="block_first",
         ... )
-        >>> gates.of("comment").min_auc
-        0.55
+        >>> gates.of("comment").min_auc, gates.of("comment").o_over_e
+        (0.55, (0.9, 1.1))
     """
 
     objective: Gate = Gate(min_auc=0.55, o_over_e=(0.8, 1.25), max_auc_drop=0.01, max_calibration_worsening=0.1)
