@@ -91,6 +91,8 @@ def _onnx(models: Sequence[Path], matrix: Any, threads: int) -> Callable[[], obj
 
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = settings.inter_op_num_threads = threads
+    # Its threads would otherwise wait in busy loops while another side is measured.
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     types = [("x", FloatTensorType([None, matrix.shape[1]]))]
     sessions = []
     for model in models:
