@@ -140,10 +140,12 @@ class Scorer:
             FeedLogError: a value that its column may not hold.
         """
         lists = as_lists(where, first_row, columns, batch)
-        if self._of_columns is None or most_cells(lists, self._specs) > _MOST_CELLS:
-            return Request(batch.num_rows, self._of_examples, _as_input(encode_examples(lists)))
-        inputs = {**self._defaults, **request_tensors(lists, self._specs)}
-        return Request(batch.num_rows, self._of_columns, inputs)
+        if self._of_columns is not None and most_cells(lists, self._specs) <= _MOST_CELLS:
+            inputs = {**self._defaults, **request_tensors(lists, self._specs)}
+            # The signature of an earlier version may lack the default of an input that the rows lack.
+            if inputs.keys() == self._specs.keys():
+                return Request(batch.num_rows, self._of_columns, inputs)
+        return Request(batch.num_rows, self._of_examples, _as_input(encode_examples(lists)))
 
     def __call__(self, request: "Request") -> Scores:
         """Scores the rows of a request."""

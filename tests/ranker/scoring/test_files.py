@@ -120,6 +120,18 @@ def test_a_batch_with_a_long_list_has_the_same_scores(trained: Trained, monkeypa
     np.testing.assert_array_equal(scorer(of_columns).probabilities, scorer(of_examples).probabilities)
 
 
+def test_a_model_without_the_default_of_an_input_scores_rows_that_lack_it(trained: Trained) -> None:
+    scorer = load_model(trained.model.location).scorer
+    rows = trained.held_out.slice(0, 50).drop_columns(["position"])
+    [batch] = rows.combine_chunks().to_batches()
+    columns = scorer.check("rows", rows.schema)
+    with_default = scorer.request(batch, columns, "rows")
+    del scorer._defaults["position"]
+    without = scorer.request(batch, columns, "rows")
+    assert ("position" in with_default.inputs, set(without.inputs)) == (True, {"examples"})
+    np.testing.assert_array_equal(scorer(with_default).probabilities, scorer(without).probabilities)
+
+
 def test_memory_does_not_grow_with_the_file(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty times the rows take about as much of Arrow's memory at once."""
     monkeypatch.setattr(files, "_ROW_GROUP", 1000)
