@@ -114,11 +114,12 @@ def _command(options: argparse.Namespace) -> int:
             options.feed_log = options.feed_log.resolve()
     elif options.config != BUILT_IN:
         raise UsageError(f"--config {options.config}: give the folder of its feed log with --feed-log DIR")
-    run_id = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
     with workdir.lock():
-        log = workdir.run(run_id) / "run.log"
         if options.monitor:
-            log = workdir.monitoring / "logs" / f"{options.monitor}.log"
+            run_id, log = "", workdir.monitoring / "logs" / f"{options.monitor}.log"
+        else:
+            run_id = workdir.new_run(datetime.now())
+            log = workdir.run(run_id) / "run.log"
         with output_to_terminal() if options.verbose else output_to_file(log) as console:
             if options.monitor:
                 return _monitor(options, config, workdir, console)

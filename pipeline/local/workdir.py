@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from ranker.command_line import UsageError, writable_file, writable_folder
@@ -71,6 +72,20 @@ class Workdir:
     def run(self, run_id: str) -> Path:
         """The folder of one run's log and summary."""
         return self.root / "runs" / run_id
+
+    def new_run(self, now: datetime) -> str:
+        """The id of a new run, and its folder; call it with the working folder locked.
+
+        The id is the time. Two runs can start within one second, and a local time occurs twice when clocks are put
+        back; then the later run has a number behind the time.
+        """
+        started = now.strftime("%Y-%m-%dT%H-%M-%S")
+        run_id, number = started, 1
+        while self.run(run_id).exists():
+            number += 1
+            run_id = f"{started}-{number}"
+        self.run(run_id).mkdir(parents=True)
+        return run_id
 
     def check(self) -> None:
         """Checks that everything that a run writes here can be written; makes nothing.

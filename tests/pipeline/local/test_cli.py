@@ -279,8 +279,11 @@ def test_the_error_of_a_missing_day_gives_the_range_of_days(tmp_path: Path, caps
     log = tmp_path / "log"
     (log / "day-2026-01-12").mkdir(parents=True)
     arguments = ["--feed-log", str(log), "--day", "2026-02-01", "--workdir", str(tmp_path / "w")]
-    assert cli.main(arguments) == cli.USAGE
-    assert "there is no folder for 2026-02-01; it has 2026-01-12 to 2026-01-12" in capsys.readouterr().err
+    for _ in range(3):
+        assert cli.main(arguments) == cli.USAGE
+        assert "there is no folder for 2026-02-01; it has 2026-01-12 to 2026-01-12" in capsys.readouterr().err
+    # Each has a folder of its own, although the three take less than a second.
+    assert len(list((tmp_path / "w" / "runs").glob("*/run.log"))) == 3
 
 
 @pytest.mark.parametrize("day", [[], ["--day", "2026-01-12"]])
