@@ -2,18 +2,14 @@
 
 import argparse
 import logging
-import shlex
-import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.harness import Options, positive, report
-from benchmarks.pages import page_of
+from benchmarks.harness import Options, report
 from pipeline_config import FEED, KUAIRAND
-from ranker.command_line import local_path, output_file
 from research.forest_share.drawing import draw
 from research.forest_share.inputs import INPUTS
 from research.forest_share.measuring import ForestShareResults
@@ -22,59 +18,49 @@ from research.forest_share.study import held_out, simulated
 from research.forest_share.variants import SHARES, WHOLE, Variant, variants
 from research.kuairand import KUAIRAND_DAYS, converted_kuairand
 from research.online.behaviours import BEHAVIOURS
+from research.options import ProgramParser, command, show_and_write, work_folder
 from research.quick import quick_config
 
+_PROGRAM = "research.forest_share"
 _ROWS, _QUICK_ROWS = 400_000, 8_000
 _ROUNDS, _QUICK_ROUNDS = 100, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures the retention curve."""
-    parser = argparse.ArgumentParser(
-        prog="python -m research.forest_share",
-        description="How much of the forest can go, with ids and histories of viewers in its place.",
-        epilog="A stopped run continues from what is in the work folder.",
+    parser = ProgramParser(
+        _PROGRAM,
+        "How much of the forest can go, with ids and histories of viewers in its place.",
+        picture="a picture",
+        continues_from="what is in the work folder",
     )
-    parser.add_argument("--quick", action="store_true", help="a small feed, one seed: a smoke test")
-    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the figures there as JSON")
-    parser.add_argument(
-        "--page",
-        type=page_of("research.forest_share"),
-        metavar="FILE",
-        help="write the tables into this page, and a picture into its folder",
-    )
-    parser.add_argument("--data", choices=("kuairand", "feed"), default="feed", help="the feed log (feed)")
-    parser.add_argument(
+    parser.add_quick()
+    parser.add_data("feed")
+    parser.add_number(
         "--rows",
-        type=positive,
-        metavar="N",
-        help=f"feed: impressions of each feed, over all days ({_ROWS:,}); kuairand: train on about N impressions (all)",
+        f"feed: impressions of each feed, over all days ({_ROWS:,}); kuairand: train on about N impressions (all)",
     )
-    parser.add_argument("--seeds", type=positive, metavar="N", help="trainings, each with its own feed (3)")
+    parser.add_number("--seeds", "trainings, each with its own feed (3)")
     parser.add_argument(
         "--trees", nargs="+", type=_share, default=list(SHARES), metavar="SHARE", help="of the config's trees"
     )
-    parser.add_argument("--inputs", nargs="+", choices=INPUTS, default=list(INPUTS), help="beside the features")
-    parser.add_argument(
-        "--work", type=local_path, metavar="DIR", help="folder for intermediate results (a temporary folder)"
-    )
+    parser.add_some_of("--inputs", INPUTS, "what is read beside the features")
+    parser.add_work()
     options = parser.parse_args(arguments)
     chosen = variants(sorted(set(options.trees), reverse=True), [one for one in INPUTS if one in options.inputs])
     if WHOLE not in chosen:
         parser.error("--trees, --inputs: name 1 and 'nothing', as the others are compared with that model")
     data, console = "feed" if options.quick else options.data, Console()
     seeds = range(1, (options.seeds or (1 if options.quick else 3)) + 1)
-    with tempfile.TemporaryDirectory(prefix="forest-share-") as temporary:
-        work = (options.work or Path(temporary)).resolve()
+    with work_folder(options, "forest-share") as work:
         results = _results(data, options.quick, options.rows, seeds, chosen, work, console)
     if results is None:
         return
     picture = options.page.file.with_suffix(".svg") if options.page else None
     tables = markdown(results, _command(options, data, len(seeds)), picture.name if picture else None)
-    console.print(tables, highlight=False, soft_wrap=True, markup=False)
     if picture:
         draw(results, picture)
-        options.page.write(title(data), tables)
+    show_and_write(options.page, title(data), tables, console)
     report("forest share", figures(results), Options(options.quick, options.json), console)
 
 
@@ -115,15 +101,14 @@ def _share(text: str) -> float:
 
 
 def _command(options: argparse.Namespace, data: str, seeds: int) -> str:
-    parts = ["uv", "run", "python", "-m", "research.forest_share"]
-    parts += ["--quick"] if options.quick else ["--data", data]
+    parts = ["--quick"] if options.quick else ["--data", data]
     parts += ["--rows", str(options.rows)] if options.rows else []
     parts += ["--seeds", str(seeds)]
     if sorted(options.trees) != sorted(SHARES):
         parts += ["--trees", *(f"{share:g}" for share in options.trees)]
     if len(set(options.inputs)) < len(INPUTS):
         parts += ["--inputs", *options.inputs]
-    return shlex.join([*parts, "--page", "FILE"])
+    return command(_PROGRAM, *parts)
 
 
 if __name__ == "__main__":

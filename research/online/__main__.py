@@ -1,9 +1,6 @@
 """`python -m research.online`: see `--help`."""
 
-import argparse
 import logging
-import shlex
-import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.harness import Options, positive, report
-from benchmarks.pages import page_of
+from benchmarks.harness import Options, report
 from pipeline_config import FEED
-from ranker.command_line import local_path, output_file
 from ranker.config.pipeline import PipelineConfig
 from research.online.ahead import rank_next_day
 from research.online.arms import MODEL_ARMS, OURS
@@ -23,6 +18,7 @@ from research.online.drawing import draw
 from research.online.loop import Loop, run_loop
 from research.online.page import figures, markdown
 from research.online.results import OnlineResults
+from research.options import ProgramParser, command, show_and_write, work_folder
 from research.quality.models import ComparedModel
 from research.quick import quick_config
 
@@ -51,22 +47,16 @@ _QUICK_SIZES = {"ahead": _Size(16_000, 1, 1), "loop": _Size(4_000, 2, 1)}
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the A/B test."""
-    parser = argparse.ArgumentParser(
-        prog="python -m research.online",
-        description="An A/B test in the simulator: arms rank the same sessions, and their engagement is compared.",
-        epilog="A stopped run continues from what is in the work folder.",
+    parser = ProgramParser(
+        "research.online",
+        "An A/B test in the simulator: arms rank the same sessions, and their engagement is compared.",
+        picture="a picture per behaviour",
+        continues_from="what is in the work folder",
     )
     parser.add_argument(
         "part", choices=list(_PARTS), help="; ".join(f"{part}: {what}" for part, what in _PARTS.items())
     )
-    parser.add_argument("--quick", action="store_true", help="a small feed, one seed: a smoke test")
-    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the figures there as JSON")
-    parser.add_argument(
-        "--page",
-        type=page_of("research.online"),
-        metavar="FILE",
-        help="write the tables into this page, and a picture per behaviour into its folder",
-    )
+    parser.add_quick()
     parser.add_argument(
         "--behaviour",
         nargs="+",
@@ -74,24 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         default=["default"],
         help="; ".join(f"{name}: {behaviour.title}" for name, behaviour in BEHAVIOURS.items()) + " (default)",
     )
-    parser.add_argument("--seeds", type=positive, metavar="N", help="feeds, each with its own trainings (5)")
-    parser.add_argument(
+    parser.add_number("--seeds", "feeds, each with its own trainings (5)")
+    ahead, loop = _SIZES["ahead"], _SIZES["loop"]
+    parser.add_number(
         "--impressions",
-        type=positive,
-        metavar="N",
-        help=f"ahead: of each feed, over all days ({_SIZES['ahead'].impressions:,}); "
-        f"loop: of each day ({_SIZES['loop'].impressions:,})",
+        f"ahead: of each feed, over all days ({ahead.impressions:,}); loop: of each day ({loop.impressions:,})",
     )
-    parser.add_argument(
-        "--days", type=positive, metavar="N", help=f"loop: days that are ranked ({_SIZES['loop'].days})"
-    )
-    parser.add_argument(
-        "--arms", nargs="+", choices=list(MODEL_ARMS), default=list(MODEL_ARMS), help="only these models"
-    )
-    parser.add_argument("--processes", type=positive, default=1, metavar="N", help="ahead: trainings at a time (1)")
-    parser.add_argument(
-        "--work", type=local_path, metavar="DIR", help="folder for intermediate results (a temporary folder)"
-    )
+    parser.add_number("--days", f"loop: days that are ranked ({loop.days})")
+    parser.add_some_of("--arms", MODEL_ARMS, "only these models")
+    parser.add_number("--processes", "ahead: trainings at a time (1)", default=1)
+    parser.add_work()
     options = parser.parse_args(arguments)
     if OURS not in options.arms:
         parser.error(f"--arms: name {OURS!r}, as the figures are about it")
@@ -101,8 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     usual = (_QUICK_SIZES if options.quick else _SIZES)[options.part]
     size = _Size(options.impressions or usual.impressions, options.days or usual.days, options.seeds or usual.seeds)
     models = {name: model for name, model in MODEL_ARMS.items() if name in options.arms}
-    with tempfile.TemporaryDirectory(prefix="online-") as temporary:
-        work = options.work or Path(temporary)
+    with work_folder(options, "online") as work:
         results = {
             name: _run(options.part, name, _config(options.quick), size, models, work, options.processes, console)
             for name in options.behaviour
@@ -112,11 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name, result in results.items():
             pictures[name] = options.page.file.with_name(f"{options.page.file.stem}_{name}.svg")
             draw(result, pictures[name])
-    command = _command(options.part, options.quick, options.behaviour, size, list(models))
-    tables = markdown(list(results.values()), command, [file.name for file in pictures.values()])
-    console.print(tables, highlight=False, soft_wrap=True, markup=False)
-    if options.page:
-        options.page.write(_TITLES[options.part], tables)
+    text = _command(options.part, options.quick, options.behaviour, size, list(models))
+    tables = markdown(list(results.values()), text, [file.name for file in pictures.values()])
+    show_and_write(options.page, _TITLES[options.part], tables, console)
     made = [figure for name, result in results.items() for figure in figures(result, name)]
     report(f"online, {options.part}", made, Options(options.quick, options.json), console)
 
@@ -142,15 +121,13 @@ def _run(
 
 
 def _command(part: str, quick: bool, behaviours: Sequence[str], size: _Size, arms: Sequence[str]) -> str:
-    return shlex.join(
-        [
-            *("uv", "run", "python", "-m", "research.online", part),
-            *(("--quick",) if quick else ()),
-            *("--behaviour", *behaviours, "--seeds", str(size.seeds), "--impressions", str(size.impressions)),
-            *(("--days", str(size.days)) if part == "loop" else ()),
-            *(("--arms", *arms) if len(arms) < len(MODEL_ARMS) else ()),
-            *("--page", "FILE"),
-        ]
+    return command(
+        "research.online",
+        part,
+        *(("--quick",) if quick else ()),
+        *("--behaviour", *behaviours, "--seeds", str(size.seeds), "--impressions", str(size.impressions)),
+        *(("--days", str(size.days)) if part == "loop" else ()),
+        *(("--arms", *arms) if len(arms) < len(MODEL_ARMS) else ()),
     )
 
 

