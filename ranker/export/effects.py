@@ -18,6 +18,7 @@ from ranker.config.effects import Effects
 from ranker.effects.inputs import EffectInputs
 from ranker.effects.state import EffectState
 from ranker.effects.table import EffectTable
+from ranker.export.fingerprint import renew_fingerprint
 from ranker.features.fingerprints import LARGEST, fingerprints
 
 _CHECKPOINT = "variables/variables"
@@ -79,6 +80,8 @@ class ServedEffects(tf.Module):
 def replace_effects(folder: Path, effects: Effects, features: Features, state: EffectState, graph: str) -> None:
     """Exchanges the effects in a SavedModel's folder; graph, weights and everything else stay as they are.
 
+    The model's `fingerprint.pb` is that of the new variables.
+
     Args:
         folder: of a SavedModel that was exported with `ServedEffects`; changed in place.
         effects: the config's, as when the model was exported.
@@ -110,6 +113,7 @@ def replace_effects(folder: Path, effects: Effects, features: Features, state: E
     )
     for suffix in (".index", ".data-00000-of-00001"):
         os.replace(f"{temporary}{suffix}", f"{checkpoint}{suffix}")
+    renew_fingerprint(folder)
 
 
 def _values(effects: Effects, features: Features, state: EffectState, graph: str) -> dict[str, NDArray[np.generic]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
+from ranker.export.fingerprint import renew_fingerprint
 from ranker.export.module import FeedRanker
 from ranker.export.row_limit import write_row_limit
 from ranker.export.training_state import TrainingState
@@ -33,6 +34,7 @@ def export_saved_model(
     with atomic_folder(directory, last=SAVED_MODEL, durable=False) as folder:
         tf.saved_model.save(module, str(folder), signatures=module.signatures())
         signatures = _complete_signatures(folder / SAVED_MODEL, module.defaults(), module.max_rows)
+        renew_fingerprint(folder)
         (folder / MANIFEST).parent.mkdir(exist_ok=True)
         write_warmup(folder / WARMUP, signatures, module.dense, module.max_rows)
         (folder / MANIFEST).write_text(manifest.to_json())

@@ -1,6 +1,7 @@
 """Random effects in the served model."""
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.saved_model import fingerprinting_utils
 
 from ranker import keys
 from ranker.config.effects import EffectLevel, Effects
@@ -220,6 +222,20 @@ def test_replacing_leaves_the_graph_byte_for_byte(
     before = digest(), content_digest(str(folder))
     replace_effects(folder, EFFECTS, FEATURES, state, str(feed.graph))
     assert (digest(), content_digest(str(folder))) == before
+
+
+def test_the_fingerprint_is_that_of_the_files(
+    folder: Path, without_entities: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = {at: tf.saved_model.experimental.read_fingerprint(str(at)) for at in (folder, without_entities)}
+    for at, fingerprint in found.items():
+        # Computed from saved_model.pb and the checkpoint.
+        assert fingerprint.singleprint() == fingerprinting_utils.singleprint_from_saved_model_proto(str(at))
+    assert found[folder].checkpoint_hash != found[without_entities].checkpoint_hash
+    assert found[folder].graph_def_program_hash == found[without_entities].graph_def_program_hash
+    with caplog.at_level(logging.INFO, logger="absl"):
+        tf.saved_model.load(str(folder))
+    assert "ingerprint" not in caplog.text
 
 
 def test_a_model_without_effects_has_none_to_replace(
