@@ -64,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _command(options)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        for note in getattr(stop, "__notes__", ()):
+            print_error(note)
         print("stopped; the same command continues from the last finished component", file=sys.stderr)
         return INTERRUPTED
     except (UsageError, ConfigError, WorkdirBusyError, RollbackError, DocumentError, OSError) as error:

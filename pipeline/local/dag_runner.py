@@ -184,10 +184,12 @@ class ObservedDagRunner(tfx_runner.IrBasedRunner):
                 else:
                     break
         finally:
-            if running is not None:
-                running.stop()
-            for outcome in withheld:  # also of a stopped run, whose summary has to say it
-                self._ended(outcome)
+            try:
+                if running is not None:
+                    running.stop()
+            finally:
+                for outcome in withheld:  # also of a run that is stopped, even twice: its summary has to say it
+                    self._ended(outcome)
 
     def _ended(self, outcome: ComponentRun) -> bool:
         """Reports a component's outcome; returns whether it succeeded."""

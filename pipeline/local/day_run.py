@@ -98,6 +98,9 @@ def run_day(
         # A model may have been pushed already, and the summary has to tell it.
         stopped = Failure(RUNNER, f"stopped by {type(error).__name__}")
         write_summary(folder, _summarise(plan, run_id, runner.runs, stopped))
+        for run in runner.runs:
+            if run.state is State.FAILED:
+                error.add_note(f"{run.component} failed before that: {run.error}")
         raise
     summary = _summarise(plan, run_id, runner.runs, failure)
     if summary.status == "complete":
@@ -141,8 +144,8 @@ def _summarise(plan: DayPlan, run_id: str, runs: Sequence[ComponentRun], failure
         plan.start,
         plan.training,
     )
-    if failure is not None and summary.failure is None:
-        summary = replace(summary, status="failed", failure=failure)
+    if failure is not None:
+        summary = replace(summary, status="failed", failure=_both(failure, summary.failure))
     if summary.status == "failed" and summary.pushed_model is None:
         # Pusher itself may have failed after the push.
         summary = replace(summary, pushed_model=_serving_of(plan))
@@ -150,6 +153,14 @@ def _summarise(plan: DayPlan, run_id: str, runs: Sequence[ComponentRun], failure
         summary = _with_pushed_earlier(plan, summary)
     kept = str(tensorboard) if tensorboard is not None else None
     return replace(summary, push=plan.push, tensorboard=kept, problems=tuple(problems))
+
+
+def _both(failure: Failure, of_component: Failure | None) -> Failure:
+    """One failure of a run in which a component may have failed as well."""
+    if of_component is None or failure.component != RUNNER:
+        return of_component or failure
+    # The run still waited for the component beside the one that failed.
+    return Failure(RUNNER, f"{failure.error}, after {of_component.component} failed: {of_component.error}")
 
 
 def _with_pushed_earlier(plan: DayPlan, summary: RunSummary) -> RunSummary:

@@ -270,7 +270,14 @@ def test_a_run_that_is_stopped_after_a_failure_reports_it(tmp_path: Path, monkey
     def interrupted(beside: Beside[ComponentRun]) -> NoReturn:
         raise KeyboardInterrupt
 
+    stop = Beside.stop
+
+    def interrupted_again(beside: Beside[ComponentRun]) -> NoReturn:
+        stop(beside)
+        raise KeyboardInterrupt
+
     monkeypatch.setattr(Beside, "outcome", interrupted)
+    monkeypatch.setattr(Beside, "stop", interrupted_again)
     ended: list[ComponentRun] = []
     with pytest.raises(KeyboardInterrupt):
         run_beside(tmp_path, copy="ell", then=str(tmp_path / "unread"), on_end=ended.append)

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from pipeline.local import cli, displayed_run
 from pipeline.local import day_run as module
-from pipeline.local import displayed_run
 from pipeline.local import run as run_module
 from pipeline.local.dag_runner import ComponentRun, OutputArtifact, State
 from pipeline.local.day_plan import DayPlan
@@ -209,13 +209,30 @@ def test_a_runner_that_fails_outside_of_its_components_leaves_a_summary(runner: 
 def test_a_run_that_is_stopped_after_the_push_leaves_a_summary(runner: FakeRunner, prepared: DayRun) -> None:
     del runner.outcomes[-1]
     runner.then = KeyboardInterrupt()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as stop:
         run(prepared)
     stored = written(prepared)
     assert stored.status == "failed"
     assert stored.failure is not None
     assert stored.failure.error == "stopped by KeyboardInterrupt"
     assert stored.pushed_model is not None
+    assert not hasattr(stop.value, "__notes__")
+
+
+def test_a_run_that_is_stopped_after_a_component_failed_says_both(
+    runner: FakeRunner, prepared: DayRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runner.outcomes[1:] = [ComponentRun("Transform", State.FAILED, 1.0, error="feature 'age': not a number")]
+    runner.then = KeyboardInterrupt()
+    monkeypatch.setattr(cli, "_command", lambda options: run(prepared))
+    assert cli.main([]) == cli.INTERRUPTED
+    failed, stopped = capsys.readouterr().err.splitlines()
+    assert failed == "error: Transform failed before that: feature 'age': not a number"
+    assert stopped.startswith("stopped; ")
+    failure = written(prepared).failure
+    assert failure is not None
+    assert failure.component == "the runner"
+    assert failure.error == "stopped by KeyboardInterrupt, after Transform failed: feature 'age': not a number"
 
 
 def test_old_artifacts_that_cannot_be_removed_change_nothing(
