@@ -18,6 +18,7 @@ from ranker.command_line import (
     local_path,
     location,
     make_console,
+    output_file,
     print_error,
     readable_folder,
     readable_location,
@@ -238,7 +239,11 @@ def _parser() -> argparse.ArgumentParser:
         made[name].set_defaults(command=command)
         made[name].add_argument("--config", required=True, metavar="NAME", help="a config of pipeline_config.py")
         made[name].add_argument(
-            "--state", required=True, type=local_path, metavar="DIR", help="the folder of the experiment"
+            "--state",
+            required=True,
+            type=local_path,
+            metavar="DIR",
+            help="the folder of the experiment, on this machine",
         )
     suggest = made["suggest"]
     suggest.add_argument(
@@ -274,7 +279,7 @@ def _parser() -> argparse.ArgumentParser:
         "recorded)",
     )
     made["report"].add_argument(
-        "--output", type=local_path, metavar="FILE", help="the page (default: report.html in --state)"
+        "--output", type=output_file, metavar="FILE", help="the page (default: report.html in --state)"
     )
     return parser
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from ranker.files import write_bytes
+from ranker.storage import read_bytes
 
 
 def write_arrays(path: str, arrays: Mapping[str, Any]) -> None:
@@ -35,8 +35,7 @@ def read_arrays(path: str, what: str, version: int | None = None) -> Iterator[An
         ValueError: the file is missing, corrupt or of another format; the message names it.
     """
     try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            content = io.BytesIO(file.read())
+        content = io.BytesIO(read_bytes(path))
         if not zipfile.is_zipfile(content):
             raise EOFError("it is no complete .npz file")
         content.seek(0)
@@ -44,5 +43,5 @@ def read_arrays(path: str, what: str, version: int | None = None) -> Iterator[An
             if version is not None and int(arrays["format"]) != version:
                 raise ValueError(f"{path} has format {arrays['format']}, but this code reads format {version}")
             yield arrays
-    except (tf.errors.NotFoundError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{what}: {path} is missing or corrupt: {error}") from error

@@ -25,6 +25,8 @@ _GLOB = frozenset("*?[]\\")
 # rich.markup.escape leaves some backslashes and all names of emojis.
 _MARKUP = re.compile(r"\\+(?=\[|\Z)|\[|:(?=\S+:)")
 _NOTHING = "[none][/none]"
+# A path of pathlib has lost one of the two slashes.
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _MAX_PORT = 65_535
 
 
@@ -323,7 +325,7 @@ def writable_file(what: str, path: Path) -> Path:
 
 def _check_name(what: str, path: Path) -> None:
     text = str(path)
-    if "://" in text or (text.partition(":/")[0] in ("gs", "s3", "hdfs", "http", "https") and ":/" in text):
+    if "://" in text or _URI.match(text):
         raise UsageError(f"{what} {text}: it has to be a local path, not a URI")
     if visible(text) != text or "\n" in text:
         raise UsageError(f"{what} {text!r}: the path must not have control characters or invalid Unicode")

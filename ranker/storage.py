@@ -99,6 +99,18 @@ def exists(location: str | Path) -> bool:
     return filesystem.get_file_info(path).type != fs.FileType.NotFound
 
 
+def read_bytes(location: str | Path) -> bytes:
+    """The content of a file at a path or URI.
+
+    Raises:
+        OSError: it cannot be read; FileNotFoundError if there is none.
+    """
+    filesystem, path = filesystem_of(location)
+    with filesystem.open_input_stream(path, compression=None) as file:
+        content: bytes = file.read()
+    return content
+
+
 def has_bucket(location: str | Path) -> bool:
     """Whether the bucket of a URI exists; True where its store has no buckets, or does not tell.
 

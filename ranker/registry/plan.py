@@ -5,7 +5,7 @@ from pydantic.dataclasses import dataclass
 from ranker.config.retraining import Start
 from ranker.documents import read_json, write_json
 from ranker.files import write_text
-from ranker.storage import filesystem_of, join
+from ranker.storage import join, read_bytes
 
 PLAN_FILE = "plan.json"
 STATE_FOLDER = "state"
@@ -51,6 +51,4 @@ def write_plan(folder: str, plan: StartPlan) -> None:
 def read_plan(folder: str) -> StartPlan:
     """Reads what `write_plan` wrote; raises DocumentError where the file is damaged."""
     file = join(folder, PLAN_FILE)
-    filesystem, path = filesystem_of(file)
-    with filesystem.open_input_file(path) as opened:
-        return read_json(StartPlan, opened.read().decode("utf-8", "replace"), file)
+    return read_json(StartPlan, read_bytes(file).decode("utf-8", "replace"), file)

@@ -241,6 +241,28 @@ def test_without_an_experiment_nothing_is_made(
     assert not state.exists()
 
 
+@pytest.mark.parametrize("place", ["s3://bucket/experiment", "gs://bucket/experiment", "file:///experiment"])
+@pytest.mark.parametrize("option", ["--state", "--output"])
+def test_state_and_page_cannot_be_on_an_object_store(
+    option: str,
+    place: str,
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        status = run("report", option, place)
+    except SystemExit as end:
+        status = int(end.code or 0)
+    assert status == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert option in said
+    assert said.endswith("it has to be a local path, not a URI")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_config_without_a_tradeoff_is_an_error(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,6 +28,7 @@ from ranker.features.fingerprints import fingerprints_of
 from ranker.registry.effects_plan import EffectsPlan, plan_effects
 from ranker.registry.layout import EFFECT_STATE, MANIFEST, STATE, TRANSFORM_GRAPH
 from ranker.registry.manifest import FittedEffects, Manifest
+from tests.object_store import ObjectStore
 from tests.ranker.effects.simulated import most_probable
 from tests.ranker.export.feed import FEATURES, OBJECTIVES, SCHEMA, TinyFeed, make_feed, serialized
 
@@ -145,7 +146,7 @@ def fitted(inputs: dict[str, list[Any]], tmp_path_factory: pytest.TempPathFactor
 
 def _run(
     inputs: dict[str, list[Any]],
-    destination: Path,
+    destination: Path | str,
     out: Path,
     plan: str = "",
     effects: Effects = EFFECTS,
@@ -260,9 +261,16 @@ def _files(model: Path) -> dict[str, bytes]:
 
 
 def test_over_beam_the_model_is_that_of_one_process(
-    inputs: dict[str, list[Any]], fitted: Path, destination: Path, tmp_path: Path
+    inputs: dict[str, list[Any]],
+    fitted: Path,
+    destination: Path,
+    tmp_path: Path,
+    object_store: ObjectStore,
+    bucket: str,
 ) -> None:
-    """From nothing, with a model of its own for each day; and continued from effects that have seen the first day."""
+    """From nothing, with a model of its own for each day; and continued from effects that have seen the first day, of
+    models on an object store.
+    """
 
     def over_beam(out: Path) -> dict[str, bytes]:
         args = ("--runner=FnApiRunner", "--direct_running_mode=multi_threading", "--direct_num_workers=2")
@@ -277,7 +285,8 @@ def test_over_beam_the_model_is_that_of_one_process(
     state = replace(_state(fitted), through=_midnight(DAYS[2]), days=DAYS[1:2])
     version = _push(destination, "300", DAYS[2], replace(record, through=state.through, days=list(state.days)))
     state.save(str(version / STATE / EFFECT_STATE))
-    one = _run(inputs, destination, tmp_path / "one")
+    object_store.upload(destination, bucket, "models")
+    one = _run(inputs, object_store.uri(f"{bucket}/models"), tmp_path / "one")
     continued = _manifest(one).effects
     assert continued is not None
     assert (continued.rows, continued.prior) == (100, "300")

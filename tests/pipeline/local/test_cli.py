@@ -99,6 +99,8 @@ def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("a*/b?", r"must not have \* \?"),
         ("back\\slash", r"must not have"),
         ("gs://bucket/w", "local path, not a URI"),
+        ("abfss://models@account/w", "local path, not a URI"),
+        ("file:///tmp/w", "local path, not a URI"),
         ("two\nlines", "control characters"),
         ("\x1b[31m", "control characters"),
         ("/proc/w", "cannot be written"),

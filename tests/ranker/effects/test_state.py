@@ -7,6 +7,8 @@ import pytest
 
 from ranker.effects.state import Basis, EffectState
 from ranker.effects.table import EffectTable
+from ranker.plain_text import without_secrets
+from tests.object_store import ObjectStore
 
 
 def _state() -> EffectState:
@@ -18,10 +20,7 @@ def _state() -> EffectState:
     return EffectState("0123", 1_700_000_000_123, ("2026-01-05", "2026-01-06"), basis, (table, table))
 
 
-def test_a_state_that_is_read_is_the_one_that_was_written(tmp_path: Path) -> None:
-    state = _state()
-    state.save(str(tmp_path))
-    found = EffectState.load(str(tmp_path))
+def _check_same(found: EffectState, state: EffectState) -> None:
     assert (found.settings, found.through, found.days) == (state.settings, state.through, state.days)
     assert found.basis.categories == state.basis.categories
     for one, other in zip(found.basis.projections["embedding"], state.basis.projections["embedding"], strict=True):
@@ -29,6 +28,21 @@ def test_a_state_that_is_read_is_the_one_that_was_written(tmp_path: Path) -> Non
     assert len(found.tables) == 2
     for part in ("ids", "mean", "variance", "rows"):
         np.testing.assert_array_equal(getattr(found.tables[1], part), getattr(state.tables[1], part))
+
+
+def test_a_state_that_is_read_is_the_one_that_was_written(tmp_path: Path) -> None:
+    _state().save(str(tmp_path))
+    _check_same(EffectState.load(str(tmp_path)), _state())
+
+
+def test_a_state_on_an_object_store(object_store: ObjectStore, bucket: str) -> None:
+    place = object_store.uri(f"{bucket}/models/17/effects")
+    _state().save(place)
+    assert object_store.keys(bucket)[-1] == "models/17/effects/effects.npz"
+    _check_same(EffectState.load(place), _state())
+    with pytest.raises(ValueError, match=r"effects: s3://\S+/nowhere/effects\.npz\S* is missing or corrupt") as missing:
+        EffectState.load(object_store.uri(f"{bucket}/nowhere"))
+    assert object_store.secret not in without_secrets(str(missing.value))
 
 
 def test_a_state_without_any_inputs(tmp_path: Path) -> None:

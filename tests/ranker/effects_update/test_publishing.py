@@ -3,7 +3,10 @@ from pathlib import Path
 import pytest
 
 from ranker.effects_update.publishing import NotPublishedError, publish_update
+from ranker.registry.publishing import publish
 from ranker.registry.rollback import roll_back
+from ranker.registry.versions import complete_versions
+from tests.object_store import ObjectStore
 from tests.ranker.registry.test_versions import of_training, push
 
 
@@ -35,3 +38,17 @@ def test_a_withdrawn_update_is_not_published_again(tmp_path: Path) -> None:
     version = roll_back(str(destination)).version
     with pytest.raises(NotPublishedError, match="a rollback withdrew this update, version 2"):
         publish_update(str(tmp_path / "updated"), str(destination), version, keep=5)
+
+
+def test_an_update_is_published_on_an_object_store(object_store: ObjectStore, bucket: str, tmp_path: Path) -> None:
+    destination = object_store.uri(f"{bucket}/models")
+    for day in ("monday", "tuesday", "tuesday, updated"):
+        push(tmp_path, day, of_training(day))
+    pushed = [publish(str(tmp_path / day), destination) for day in ("monday", "tuesday")]
+    with pytest.raises(NotPublishedError, match=f"version {pushed[1]} was pushed while the effects of {pushed[0]}"):
+        publish_update(str(tmp_path / "tuesday, updated"), destination, pushed[0], keep=2)
+    published = publish_update(str(tmp_path / "tuesday, updated"), destination, pushed[1], keep=2)
+    newest, before = complete_versions(destination)
+    assert before == pushed[1]
+    assert f"@{bucket}/models/{newest}?" in published
+    assert object_store.secret not in published
