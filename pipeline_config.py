@@ -1,4 +1,4 @@
-"""The settings page: what is learnt, from which columns, how, and what a model must hold to before it is published.
+"""The configs: what is predicted, from which columns, how, and which limits a model must meet to be published.
 
 Copy one of the configs below, name your own columns, and run it with `python local_runner.py --config NAME
 --feed-log DIR`. The files of `ranker/config/` explain every field.
@@ -99,7 +99,7 @@ FEED = PipelineConfig(
         ),
         min_viewers=30,
     ),
-    # The feed's labels are drawn from smooth probabilities, which less of the forest's teaching learns.
+    # The feed's labels are drawn from smooth probabilities, for which less distillation is enough.
     training=Training(distillation_half_positives=2_000),
     schema="schemas/feed.pbtxt",
     slices=(("device",), ("content_type",), ("connection_degree",)),

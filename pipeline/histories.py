@@ -25,8 +25,8 @@ _USAGE = 2
 
 _DESCRIPTION = """\
 Writes the history of every viewer as a Parquet file: the viewers' column, and a column per history of the config. They
-are what the pipeline computes for impressions of the day, from the days before it. A client of the served model gives
-them as inputs of the same names; a log that has them, too, is taken at its word.
+are what the pipeline computes for impressions of the day, from the days before it. A client of the served model passes
+them as inputs of the same names. If a feed log has these columns too, they are read as they are.
 """
 
 

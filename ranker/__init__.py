@@ -1,4 +1,4 @@
-"""The ranker as a library that knows nothing of TFX: it is imported by components, pipeline, serving and datasets.
+"""The ranker as a library without TFX, imported by components, pipeline, serving and datasets.
 
 Its Python API is `ranker.train` and `ranker.load`, which return a `Model`; see `docs/api.md`. They are imported
 when they are first used, as TensorFlow takes seconds to import.

@@ -55,6 +55,10 @@ def serve(
 
     Raises:
         PortError: on entering the context; the port is taken, or is no port.
+
+    Example:
+        >>> with serve(Path("workdir/feed/serving_model/1795906407"), "feed") as address:  # doctest: +SKIP
+        ...     FeedRankerClient(address, "feed").rank(features)
     """
     loaded = {path: ServedVersion(path) for path in dict.fromkeys((folder, *labels.values()))}
     labelled = {label: loaded[path] for label, path in labels.items()}

@@ -132,15 +132,26 @@ class FeedRankerClient:
         self._connection.close()
 
     def score_examples(self, examples: Sequence[bytes]) -> Scores:
-        """Objective → probability [candidates], from serialised tf.Examples with raw features."""
+        """Objective → probability [candidates], from serialised tf.Examples of raw features; errors as of `predict`."""
         return self.predict("serving_default", {EXAMPLES: examples})
 
     def score_features(self, features: Mapping[str, Any]) -> Scores:
-        """Objective → probability [candidates], from raw features: one array each, NaN and "" where missing."""
+        """Objective → float32 probability [candidates], from raw features; errors as of `predict`.
+
+        Args:
+            features: name → one value per candidate: numbers with NaN where missing, texts with "" where missing, lists
+                of texts, or vectors. An id or a history may have one row for all candidates.
+
+        Example:
+            >>> client.score_features({"price": [9.5, float("nan")], "device": ["phone", ""]})  # doctest: +SKIP
+            {'click': array([0.12, 0.07], dtype=float32)}
+        """
         return self.predict("score_features", features)
 
     def score_leaves(self, inputs: Mapping[str, Any]) -> Scores:
-        """Objective → probability [candidates], from `leaves` [candidates, trees] and the towers' dense inputs."""
+        """Objective → probability [candidates], from `leaves` int32 [candidates, trees] and the towers' other inputs;
+        errors as of `predict`.
+        """
         return self.predict("score_leaves", inputs)
 
     def rank(
@@ -166,6 +177,10 @@ class FeedRankerClient:
             ValueError: a viewer is named without arms, or together with a trade-off.
             InvalidRequestError: an input is missing, or does not match the model's signature.
             ServingError: the server did not answer in time, or answered with an error.
+
+        Example:
+            >>> ranking = client.rank(features, alpha=0.4, weights={"comment": 8.0})  # doctest: +SKIP
+            >>> shown = [items[candidate] for candidate in ranking.order[:10]]  # doctest: +SKIP
         """
         arm = None
         if viewer is not None:

@@ -54,6 +54,15 @@ class Features:
         vouched: columns that are known before a session is ranked although they almost tell an outcome. Without it, a
             new column of that kind blocks the model; see `ranker.evaluation.leakage`. It changes no model, so it is not
             among the settings that models are compared by.
+
+    Example:
+        >>> Features(
+        ...     numeric=("price", Numeric("rating", column="Avg. rating")),
+        ...     categorical=(Categorical("device"),),
+        ...     dense=(DenseEmbedding("picture", size=32),),
+        ...     exposure=(Exposure("position", default=1.0),),
+        ... ).names
+        ('price', 'rating', 'device', 'picture')
     """
 
     numeric: tuple[ColumnName | Numeric, ...] = ()

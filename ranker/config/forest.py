@@ -13,10 +13,13 @@ class Dask:
     """Workers that grow one forest together, each on its share of the rows.
 
     Attributes:
-        workers: number of workers. Each needs at least one training row and one validation row. A worker pays off from
-            hundreds of thousands of rows.
+        workers: number of workers. Each needs at least one training row and one validation row. Another worker saves
+            time from hundreds of thousands of rows.
         scheduler: address of a Dask cluster that runs this project's image and can read the artifacts; None starts
             `workers` processes on this machine.
+
+    Example:
+        >>> cluster = Dask(workers=8, scheduler="tcp://dask-scheduler:8786")
     """
 
     workers: Annotated[int, Field(gt=0, le=10_000)] = 2

@@ -21,7 +21,14 @@ class Gate:
         max_gauc_drop: the largest drop in AUC within sessions compared with the baseline.
         max_ndcg_drop: the largest drop in NDCG at k compared with the baseline.
         max_normalized_entropy_growth: the largest increase of normalized entropy compared with the baseline.
-        max_calibration_worsening: the largest increase of |log O/E| compared with the baseline.
+        max_calibration_worsening: the largest increase of |log O/E| compared with the baseline; 0.1 is about 10 % of
+            O/E.
+
+    Raises:
+        ValueError: the lower limit of `o_over_e` is above the upper one.
+
+    Example:
+        >>> strict = Gate(min_auc=0.6, o_over_e=(0.9, 1.1), max_auc_drop=0.005)
     """
 
     min_auc: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
@@ -46,6 +53,9 @@ class UtilityGate:
     Attributes:
         max_utility_drop: the largest share of the baseline's utility of the top k that may be lost; 0.02 is 2 %.
         max_ndcg_drop: the largest drop in NDCG at k of the utility.
+
+    Example:
+        >>> strict = UtilityGate(max_utility_drop=0.01, max_ndcg_drop=0.005)
     """
 
     max_utility_drop: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
@@ -71,10 +81,10 @@ class Gates:
         confidence: level of the confidence intervals.
         too_few: what a gate with too few positives to judge does to the model. `pass` reports it and blesses the model,
             `block_first` blocks the model if no model is serving yet, and `block` always blocks it.
-        min_day_share: the smallest share of the impressions of a usual day that the held-out day may have; a usual day
-            has the median of the days before. A smaller day is said to be small.
-        small_day: what such a day does to the model. `pass` only reports it, `block` blocks the model.
-        baseline_required: whether a candidate is blocked if a model serves that it could not be compared with.
+        min_day_share: a held-out day with a smaller share of the impressions of a usual day is a small day; a usual day
+            has the median of the days before.
+        small_day: what a small day does to the model. `pass` only reports it, `block` blocks the model.
+        baseline_required: whether a candidate is blocked that could not be compared with any model although one serves.
 
     Example:
         >>> from dataclasses import replace

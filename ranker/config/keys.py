@@ -12,8 +12,17 @@ from ranker.config.names import folded, is_usable
 class Keys:
     """The columns that say whose impression it was and when.
 
-    Each is the name of a column of the feed log, with any characters. A feature may read the same column. A log without
-    sessions names the viewer for both: with `Keys(session="user", viewer="user")`, a viewer's day is a session.
+    Each is the name of a column of the feed log, with any characters. A feature may read the same column.
+
+    Attributes:
+        session: what is ranked together. A log without sessions names the viewer's column for both; then all
+            impressions of a viewer on a day are a session.
+        viewer: intervals are computed over viewers, and early stopping holds out complete viewers.
+        item: what was shown.
+        timestamp: when it was shown; a timestamp, a date, or integer milliseconds since 1970.
+
+    Example:
+        >>> without_sessions = Keys(session="user", viewer="user", item="article", timestamp="shown_at")
     """
 
     session: ColumnName = "session_id"

@@ -51,6 +51,12 @@ class Resources:
         gpus: number of accelerators; a taint with the name `gpu_resource` is tolerated.
         gpu_resource: the accelerator's name as a Kubernetes resource.
         node_selector: labels that the node must have.
+
+    Raises:
+        ValueError: a limit is below its request.
+
+    Example:
+        >>> forest = Resources(cpu_request=8, memory_request="16Gi", memory_limit="32Gi", node_selector={"pool": "cpu"})
     """
 
     cpu_request: Cores | None = None
@@ -79,6 +85,9 @@ class Volume:
             different nodes mount it.
         path: the folder where it is mounted.
         components: the components that mount it; empty for all.
+
+    Example:
+        >>> log = Volume("feed-log", "/feed_log", components=("FeedLogGen",))
     """
 
     claim: VolumeName
@@ -95,6 +104,12 @@ class Secret:
         env: environment variable → key of the Secret.
         path: the folder where it is mounted, with one file per key.
         components: the components that get it; empty for all.
+
+    Raises:
+        ValueError: neither `env` nor `path` is given, or the name is too long for a volume.
+
+    Example:
+        >>> credentials = Secret("s3", env={"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key"})
     """
 
     name: KubernetesName
@@ -127,6 +142,10 @@ class Notification:
         reasons: whether a component that fails reports by itself why; then every component mounts the Secret. The
             message at the end of a run cannot contain the reason, as the backend does not pass it on. A component that
             is retried reports every attempt, and one whose pod is killed reports nothing.
+
+    Example:
+        >>> Notification(secret="chat-webhook", on="always").key
+        'url'
     """
 
     secret: VolumeName

@@ -24,8 +24,8 @@ class Objective(Named):
         tower: the tower that predicts it.
         utility_group: the term of the ranking score that it is part of; the tower's own term by default.
         utility_weight: its weight within that term. An outcome that is bad for the viewer, such as hiding an item, has
-            a negative weight: the more probable it is, the lower the score. With 0 the objective is predicted, and does
-            not count for the score.
+            a negative weight: the more probable it is, the lower the score. With 0 the objective is predicted, but is
+            no part of the score.
         column: the feed log's 0/1 column with the label, with any characters, if it is not `name`.
 
     Example:

@@ -50,6 +50,15 @@ class PipelineConfig(Named):
         utility: the trade-off between objectives that models are judged by; a request may name another one.
         tradeoff: the goal and the guardrails by which the trade-off is tuned in an experiment; None, the default, tunes
             nothing.
+        forest: the XGBoost forest that encodes features as leaves.
+        towers: the shape of the two-tower network.
+        training: how the towers are trained.
+        retraining: what a day's training continues from, and when it starts cold.
+        serving: how the model is exported.
+        retention: how many models and runs are kept.
+        validation: limits on the held-out day's data beside the schema.
+        gates: limits on a model's metrics, without which it is not published.
+        monitoring: when the monitor raises an alarm.
         timestamps: which timestamps the rows of a day's folder may have.
         rows: which rows of the log are read, and how much each counts in training; all of them, and all alike, by
             default.
@@ -58,6 +67,20 @@ class PipelineConfig(Named):
         shared_paths: workers on other machines see this machine's local folders (artifacts, feed log, models) under the
             same paths, as with a network volume. Otherwise the local runner refuses a runner on a cluster.
         kubeflow: how the pipeline runs on a Kubeflow cluster.
+
+    Raises:
+        ValueError: a value is out of bounds, or parts contradict each other; the message names config and field.
+
+    Example:
+        >>> from ranker.config.columns import Features
+        >>> from ranker.config.objectives import Objective
+        >>> PipelineConfig(
+        ...     name="shop",
+        ...     objectives=(Objective("order", tower="active"),),
+        ...     features=Features(numeric=("price",)),
+        ...     schema="schemas/shop.pbtxt",
+        ... ).objective_names
+        ('order',)
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=MAX_PIPELINE_NAME)]

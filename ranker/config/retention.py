@@ -15,6 +15,9 @@ class Retention:
     Attributes:
         models: number of newest versions kept at the push destination; a rollback returns to the second newest.
         runs: number of newest runs of the local runner whose artifacts are kept on disk.
+
+    Example:
+        >>> a_month = Retention(models=30, runs=30)
     """
 
     models: Annotated[int, Field(ge=2, le=10_000)] = 10

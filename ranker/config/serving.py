@@ -16,11 +16,11 @@ class Serving:
 
     Attributes:
         max_rows: maximum number of candidates per request; larger requests are refused.
-        leaf_table: how the leaf embeddings are stored. `float32` stores them as trained. `bfloat16` rounds them
-            and their product with the first layer to 8 bits of precision, which is fast on a CPU with products of that
-            type (AMX or AVX512-BF16) and slow on others. `int8` stores each leaf's vector as bytes with a range, in at
-            most half of the memory. `folded` premultiplies each embedding by its
-            rows of the first layer, so that a sum replaces a matrix product.
+        leaf_table: how the leaf embeddings are stored. `float32` stores them as trained. `bfloat16` rounds them and
+            their product with the first layer to 8 bits of precision, which is fast on a CPU with products of that type
+            (AMX or AVX512-BF16) and slow on others. `int8` stores each leaf's vector as bytes with a range, in at most
+            half of the memory. `folded` premultiplies each embedding by its rows of the first layer, so that a sum
+            replaces a matrix product.
         xla: also export `score_features_xla` and `rank_xla`, which are compiled at the first request of each padded
             size; the server must be linked with XLA.
 

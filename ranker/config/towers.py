@@ -21,6 +21,12 @@ class Isotonic:
         low: the logit where the first piece begins; the piece also applies below it.
         high: the logit where the last piece ends; the piece also applies above it.
         by: a categorical feature, each value of which has its own function; None uses one function for all.
+
+    Raises:
+        ValueError: `low` is not below `high`.
+
+    Example:
+        >>> finer = Isotonic(buckets=24, by="device")
     """
 
     buckets: Annotated[int, Field(gt=0, le=1_000)] = 12

@@ -21,14 +21,14 @@ _Lambda = Annotated[float, Field(gt=0.0, le=MAX_WEIGHT)]
 class Guardrail:
     """A limit on the change of an objective's rate per session, relative to the current setting's.
 
-    The current setting has a change of 0 and holds every guardrail, so that there is always a setting to fall back to.
-    What should grow or shrink belongs into `maximize`.
+    The current setting has a change of 0 and meets every guardrail, so it is the setting to fall back to. What should
+    grow or shrink belongs in `maximize`.
 
     Attributes:
         objective: name of the objective.
         min_change: the largest accepted loss, 0 or less: -0.01 accepts a loss of 1 %. None: the rate may fall.
         max_change: the largest accepted growth, 0 or more. None: the rate may grow.
-        confidence: the probability with which a setting has to hold the limit before it is shipped.
+        confidence: the probability with which a setting has to meet the limit before it is shipped.
 
     Example:
         >>> Guardrail("click", min_change=-0.01), Guardrail("hide", max_change=0.0, confidence=0.9)

@@ -30,6 +30,12 @@ class Sampling:
         correction: `weights` weights each kept negative by the inverse of its sampling rate. `shift` computes the loss
             on log-odds raised by what dropping negatives adds; this is exact for `negatives` and not for `impressions`.
             `none` leaves the bias uncorrected, to show its effect.
+
+    Example:
+        >>> a_tenth_of_the_rows = Sampling(impressions=0.1)
+        >>> a_tenth_of_the_negatives = Sampling(negatives={"like": 0.1}, correction="shift")
+        >>> a_tenth_of_the_negatives.is_on
+        True
     """
 
     impressions: Share = 1.0
@@ -60,14 +66,17 @@ class Sampling:
 class IdTables:
     """How the tables of `Features.ids` are trained, differently from all other weights.
 
-    Most of their rows see few impressions, and none of a rare id may decide its vector.
+    Most of their rows have few impressions, and must not overfit them.
 
     Attributes:
         learning_rate_factor: their learning rate, as a multiple of `training.learning_rate`.
-        decay: decoupled decay towards 0, the vector of an unknown id: the share of the rows of its batch that a step at
-            `training.learning_rate` takes away; proportionally less at the lower rates of the schedule. Nothing else
-            decays by it. With 0.2 or less, viewers with 50 impressions each were overfitted: click had a higher
+        decay: decoupled decay towards 0, the vector of an unknown id: the share of the vectors of its batch that a step
+            at `training.learning_rate` takes away; proportionally less at the lower rates of the schedule. It concerns
+            no other weights. With 0.2 or less, viewers with 50 impressions each were overfitted: click had a higher
             normalized entropy than without ids.
+
+    Example:
+        >>> for_ids_with_thousands_of_impressions = IdTables(decay=0.1)
     """
 
     learning_rate_factor: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
@@ -102,13 +111,13 @@ class Training:
         distillation: weight of the forest's own prediction in the towers' training labels, for an objective without
             positives; the actual label has the rest. It keeps the towers from memorising the few positives of a rare
             objective. 0 trains on the labels alone, as in the source; the forest target `any` requires 0.
-        distillation_half_positives: number of training positives at which an objective has half of that weight, as many
-            positives need no teacher. None uses the same weight for all objectives.
+        distillation_half_positives: number of training positives at which an objective has half of that weight; the
+            weight falls with the positives. None uses the same weight for all objectives.
         sampling: negatives that are dropped; none by default.
         id_tables: how the tables of ids are trained, where there are ids.
         shuffle_buffer: number of impressions that are shuffled together, block by block.
         strategy: the devices that train together: one, all GPUs of this machine (`mirrored`), or those of the workers
-            that TF_CONFIG names (`multi_worker`). Each batch is divided among them, so larger batches pay off.
+            that TF_CONFIG names (`multi_worker`). Each batch is divided among them, so use larger batches.
         seed: seed of initialisation, dropout and shuffling.
 
     Example:
@@ -135,9 +144,9 @@ class Training:
     def length(self, rows: int, continued: bool = False) -> Length:
         """Epochs and batch size for a number of training impressions: those of the config, where it has them.
 
-        Up to some hundred thousand impressions, several epochs are better; beyond, they overfit. The largest batch
-        size with which there are at least 200 steps is chosen: with fewer, a small log is not learnt from.
-        A training that continues from earlier weights has learnt already: two epochs in batches of 512.
+        Up to some hundred thousand impressions, several epochs are better; beyond, they overfit. The batch size is the
+        largest with which there are at least 200 steps: with fewer, a small log is under-trained. A training that
+        continues from earlier weights takes two epochs in batches of 512.
 
         Args:
             rows: impressions of one epoch.

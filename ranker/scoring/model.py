@@ -114,7 +114,7 @@ class Model:
 
         Args:
             table: [rows], candidates of one session or of several.
-            session: the column that tells sessions apart; None uses the session key of the config where the table has
+            session: the column with the session id; None uses the session key of the config where the table has
                 it, and otherwise all rows are candidates of one session.
             alpha: weight of passive consumption, from 0 to 1; None uses that of the config. Likewise `lambda_`, the
                 weight of the other objectives.
@@ -128,6 +128,10 @@ class Model:
         Raises:
             FeedLogError: as in `score`, or there is no column `session`.
             ValueError: `alpha`, `lambda_` or a weight is out of range, or an objective is unknown.
+
+        Example:
+            >>> best = model.rank(candidates, alpha=0.3, weights={"comment": 8.0})
+            >>> best[best["rank"] <= 10]
         """
         objectives, trade = trade_off(self._description, alpha, lambda_, weights)
         by = session or self._description.keys.session
@@ -195,6 +199,11 @@ class Model:
         Raises:
             FeedLogError: as in `score`, or a label that is not 0 or 1.
             ValueError: the table has no rows, or the baseline predicts none of the objectives.
+
+        Example:
+            >>> evaluation = model.evaluate(day, baseline=ranker.load("v1"), slices=[("device",)])
+            >>> evaluation.objectives["click"].candidate.auc.lower
+            >>> print(evaluation)
         """
         return evaluate_tables(self._loaded, [table], baseline._loaded if baseline is not None else None, slices, gates)
 

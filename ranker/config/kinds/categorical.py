@@ -15,6 +15,10 @@ class Categorical(FeatureColumn):
 
     Attributes:
         vocabulary_size: values kept, most frequent first; the others share one code.
+
+    Example:
+        >>> Categorical("category", vocabulary_size=200, column="Product category").source
+        'Product category'
     """
 
     vocabulary_size: Annotated[int, Field(gt=0, le=10_000_000)] = 1000

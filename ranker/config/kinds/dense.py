@@ -13,7 +13,11 @@ class DenseEmbedding(FeatureColumn):
     Attributes:
         size: numbers of the vector.
         forest: whether the forest reads the numbers too, each as an input of its own. A tree splits on one of them at a
-            time, so it pays off where single numbers mean something, and costs a tree's search as many numbers.
+            time, so this helps if single numbers mean something. Growing a tree takes longer with every input.
+
+    Example:
+        >>> DenseEmbedding("picture", size=2, forest=True).forest_names
+        ('picture.0', 'picture.1')
     """
 
     size: Units

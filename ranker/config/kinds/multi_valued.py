@@ -15,6 +15,10 @@ class MultiValued(FeatureColumn):
 
     Attributes:
         vocabulary_size: values kept, most frequent first; each is one forest feature, so keep it small.
+
+    Example:
+        >>> MultiValued("topics", vocabulary_size=2).forest_names
+        ('topics.count', 'topics.0', 'topics.1')
     """
 
     vocabulary_size: Annotated[int, Field(ge=1, le=1024)] = 32

@@ -13,13 +13,13 @@ from ranker.config.kinds.column import FeatureColumn
 class ViewerHistory(FeatureColumn):
     """A column with what the viewer was shown on earlier days, and did with it; see `ranker.histories`.
 
-    A feed log that has the column is taken at its word. Otherwise the column is computed from the log's earlier days.
+    A column of the feed log is read as it is. If the log does not have it, it is computed from the log's earlier days.
 
     Attributes:
-        of: the column whose values the history holds.
-        actions: the objectives that it tells of each impression.
-        length: number of the viewer's newest impressions that it holds.
-        days: an impression is kept for this number of days.
+        of: the column whose values the history has.
+        actions: the objectives whose outcomes the history has, for each impression.
+        length: number of the viewer's newest impressions in the history.
+        days: age in days up to which an impression is in the history.
         max_viewers: viewers whose impressions are kept from one day to the next; more are forgotten, those not seen for
             longest first.
     """
