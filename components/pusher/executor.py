@@ -62,9 +62,10 @@ class Executor(stock.Executor):
             return
 
         io_utils.copy_dir(model_path, pushed.uri)
-        if withdrawal is not None:
-            reinstate(destination, model)
         version = find_published(model_path, destination) or publish(model_path, destination)
+        if withdrawal is not None:
+            # Not before: if the push fails, the model stays withdrawn, and a later run does not publish it unasked.
+            reinstate(destination, model)
         self._MarkPushed(pushed, pushed_destination=join(destination, version), pushed_version=version)
         try:
             remove_old_versions(destination, exec_properties["keep_models"])

@@ -50,7 +50,10 @@ class Executor(base_executor.BaseExecutor):
         if not plan.is_cold:
             state = join(destination, plan.parent, STATE)
             if not exists(state):
-                raise FileNotFoundError(f"{state}: missing, but the training continues from version {plan.parent}")
+                raise FileNotFoundError(
+                    f"{state}: missing, but the training continues from version {plan.parent}; a run with --refit "
+                    "starts cold"
+                )
             copy_folder(state, join(artifact.uri, STATE_FOLDER))
         write_plan(artifact.uri, plan)
         artifact.set_string_custom_property("start", plan.start)

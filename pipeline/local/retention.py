@@ -27,7 +27,8 @@ def remove_old_artifacts(connection: metadata_store_pb2.ConnectionConfig, artifa
         The number of removed folders.
     """
     store = MetadataStore(connection)
-    runs = sorted(store.get_contexts_by_type(_RUN_CONTEXT), key=lambda run: run.create_time_since_epoch)
+    # By their numbers, as clocks are put back.
+    runs = sorted(store.get_contexts_by_type(_RUN_CONTEXT), key=lambda run: run.id)
     kept_executions = {execution.id for run in runs[-keep:] for execution in store.get_executions_by_context(run.id)}
     if len(runs) <= keep or not kept_executions:
         return 0

@@ -1,22 +1,23 @@
 """Publishes a SavedModel to the push destination, so that a server never sees an incomplete version."""
 
 import contextlib
+import json
 import os
 import shutil
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 
 from pyarrow import fs
 
 from ranker.files import flush, flush_folder, make_folders
 from ranker.registry.layout import MANIFEST, SAVED_MODEL
-from ranker.registry.manifest import Republished
+from ranker.registry.manifest import Manifest, Republished
 from ranker.registry.numbering import claimed_version, next_version
 from ranker.registry.same_model import StoredModel, same_model
 from ranker.registry.versions import complete_versions
-from ranker.storage import copy_folder, exists, filesystem_of, join
+from ranker.storage import copy_folder, exists, filesystem_of, join, read_bytes
 
 TEMPORARY_PREFIX = ".pushing-"
 
@@ -43,8 +44,7 @@ def publish(model_path: str, destination: str, rollback: Republished | None = No
     if not exists(join(model_path, SAVED_MODEL)):
         raise FileNotFoundError(f"{model_path}: no model to push, as there is no {SAVED_MODEL}")
     filesystem, root = filesystem_of(destination)
-    manifest = StoredModel(model_path).manifest
-    replaced = {MANIFEST: replace(manifest, rollback=rollback).to_json().encode()} if rollback else {}
+    replaced = {MANIFEST: _manifest_with(rollback, model_path)} if rollback else {}
     if isinstance(filesystem, fs.LocalFileSystem):
         return _publish_by_rename(model_path, Path(root), replaced)
     with claimed_version(root, filesystem) as version:
@@ -71,6 +71,21 @@ def find_published(model_path: str, destination: str) -> str | None:
     effects = serving.manifest.effects
     updated = bool(effects and effects.update) and own.training == serving.manifest.training_fingerprint != ""
     return newest if updated or same_model(own, serving) else None
+
+
+def _manifest_with(rollback: Republished, model_path: str) -> bytes:
+    """A model's manifest with the record of a rollback, and everything else as it is.
+
+    A newer version of this project may have written fields, or a format, that this one does not know.
+    """
+    path = join(model_path, MANIFEST)
+    try:
+        content = json.loads(read_bytes(path)) if exists(path) else None
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        return Manifest(rollback=rollback).to_json().encode()
+    return json.dumps({**content, "rollback": asdict(rollback)}, indent=1).encode()
 
 
 def _publish_by_rename(model_path: str, root: Path, replaced: Mapping[str, bytes]) -> str:

@@ -64,5 +64,9 @@ def _delete_leftovers(root: str) -> None:
     with os.scandir(root) as entries:
         for entry in entries:
             abandoned = entry.name.startswith(TEMPORARY_PREFIX) and entry.stat().st_mtime < abandoned_before
-            if abandoned or entry.name.startswith(_REMOVING):
+            if not abandoned and not entry.name.startswith(_REMOVING):
+                continue
+            if entry.is_symlink():
+                os.unlink(entry.path)  # a version that somebody had stored elsewhere
+            else:
                 shutil.rmtree(entry.path)

@@ -54,7 +54,10 @@ def make_plan(
         return StartPlan("cold", "retraining.start is cold")
     version = version or find_parent(push_destination, day) or ""
     if not version:
-        return StartPlan("cold", f"no model has been pushed for a day before {day}")
+        newest = next(iter(complete_versions(push_destination)), None)
+        unread = newest is not None and read_manifest(push_destination, newest) is None
+        why = f"; the manifest of version {newest} is missing, damaged or of a newer version of this project"
+        return StartPlan("cold", f"no model has been pushed for a day before {day}{why if unread else ''}")
     return _from_parent(version, read_manifest(push_destination, version) or Manifest(), day, retraining, parts)
 
 

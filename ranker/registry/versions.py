@@ -7,7 +7,7 @@ from pyarrow import fs
 from ranker.documents import DocumentError
 from ranker.registry.layout import MANIFEST, SAVED_MODEL
 from ranker.registry.manifest import Manifest
-from ranker.storage import filesystem_of, join
+from ranker.storage import filesystem_of, join, read_bytes
 
 _logger = logging.getLogger(__name__)
 
@@ -45,12 +45,15 @@ def read_manifest(push_destination: str, version: str) -> Manifest | None:
     path = f"{root}/{version}/{MANIFEST}"
     if filesystem.get_file_info(path).type != fs.FileType.File:
         return None
-    with filesystem.open_input_file(path) as file:
-        try:
-            return Manifest.from_json(file.read().decode("utf-8", "replace"), join(push_destination, version, MANIFEST))
-        except DocumentError as error:
-            _logger.warning("not a manifest: %s", error)
-            return None
+    try:
+        content = read_bytes(join(push_destination, version, MANIFEST))
+    except FileNotFoundError:
+        return None  # the version was removed just now
+    try:
+        return Manifest.from_json(content.decode("utf-8", "replace"), join(push_destination, version, MANIFEST))
+    except DocumentError as error:
+        _logger.warning("not a manifest: %s", error)
+        return None
 
 
 def find_serving_version(push_destination: str, exclude_training_fingerprint: str = "") -> str | None:

@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -6,6 +7,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import proto_utils
 
+from components.pusher import executor as module
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
 from ranker.registry.rollback import roll_back
@@ -124,6 +126,26 @@ def test_a_withdrawn_model_is_published_on_request_and_is_not_withdrawn_afterwar
     for name in ("retried", "repeated"):
         again = run(tmp_path, True, name, "tuesday")
         assert again.get_string_custom_property("pushed_version") == version
+
+
+def test_a_requested_push_that_fails_leaves_the_model_withdrawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving = tmp_path / "serving"
+    run(tmp_path, True, "first", "monday")
+    run(tmp_path, True, "second", "tuesday")
+    done = roll_back(str(serving))
+
+    def full(*arguments: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "publish", full)
+        with pytest.raises(OSError, match="No space left"):
+            run(tmp_path, True, "failed", "tuesday", publish_withdrawn="true")
+    unasked = run(tmp_path, True, "unasked", "tuesday")
+    assert unasked.get_int_custom_property("pushed") == 0
+    assert find_serving_version(str(serving)) == done.version
 
 
 def test_a_withdrawn_model_that_is_not_blessed_is_not_published_on_request(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The artifacts that are kept after real runs of a small pipeline."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,15 @@ def test_the_newest_runs_artifacts_stay(three_runs: Path) -> None:
     systems = (three_runs / "artifacts").glob("*/.system/executor_execution/*")
     assert sorted(path.name for path in systems) == ["3", "4", "5", "6"]
     _, again = run(three_runs, "two")
+    assert states(again) == [("Write", State.CACHED), ("Check", State.CACHED)]
+
+
+def test_clocks_that_are_put_back_make_no_run_an_old_one(three_runs: Path) -> None:
+    with sqlite3.connect(three_runs / "metadata.sqlite") as database:
+        newest = "select max(c.id) from Context c join Type t on t.id = c.type_id where t.name = 'pipeline_run'"
+        database.execute(f"update Context set create_time_since_epoch = 1 where id = ({newest})")
+    tidy(three_runs, keep=1)
+    _, again = run(three_runs, "three")
     assert states(again) == [("Write", State.CACHED), ("Check", State.CACHED)]
 
 

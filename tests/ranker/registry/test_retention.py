@@ -42,6 +42,15 @@ def test_leftovers_of_killed_pushes_and_removals_are_removed(tmp_path: Path) -> 
     assert names(tmp_path) == [".pushing-now", "7"]
 
 
+def test_a_version_that_is_a_link_is_removed_and_its_target_stays(tmp_path: Path) -> None:
+    push(tmp_path / "elsewhere", "7")
+    push(tmp_path / "models", "8")
+    (tmp_path / "models" / "7").symlink_to(tmp_path / "elsewhere" / "7")
+    assert remove_old_versions(str(tmp_path / "models"), keep=1) == ["7"]
+    assert names(tmp_path / "models") == ["8"]
+    assert (tmp_path / "elsewhere" / "7" / "saved_model.pb").exists()
+
+
 def test_the_serving_version_cannot_be_removed(tmp_path: Path) -> None:
     push(tmp_path, "7")
     with pytest.raises(ValueError, match="keep: at least the serving version has to be kept, got 0"):

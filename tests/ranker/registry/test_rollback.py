@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -78,6 +79,25 @@ def test_rollback_to_a_model_without_a_manifest(tmp_path: Path) -> None:
     push(tmp_path, "2")
     done = roll_back(str(tmp_path))
     assert content_of(tmp_path, done.version) == content_of(tmp_path, "1")
+
+
+@pytest.mark.parametrize("newer", ['{"format": 3, "eval_day": {"from": "monday"}}', '{"eval_day": "d", "added": [1]}'])
+def test_a_manifest_of_a_newer_version_of_the_project_is_kept(tmp_path: Path, newer: str) -> None:
+    push(tmp_path, "1", newer)
+    push(tmp_path, "2")
+    done = roll_back(str(tmp_path))
+    assert json.loads((tmp_path / done.version / MANIFEST).read_text()) == {
+        **json.loads(newer),
+        "rollback": {"republishes": "1", "instead_of": "2"},
+    }
+
+
+@pytest.mark.parametrize("damaged", ["", "half {", "[]"])
+def test_rollback_to_a_model_with_a_damaged_manifest(tmp_path: Path, damaged: str) -> None:
+    push(tmp_path, "1", damaged)
+    push(tmp_path, "2")
+    done = roll_back(str(tmp_path))
+    assert manifest_of(tmp_path, done.version) == Manifest(rollback=Republished("1", "2"))
 
 
 def twin(root: Path, version: str, copy: str) -> None:

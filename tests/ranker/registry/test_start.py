@@ -132,6 +132,11 @@ def test_a_version_or_a_cold_start_can_be_requested(tmp_path: Path) -> None:
 
 def test_without_a_model_the_start_is_cold(tmp_path: Path) -> None:
     assert plan(tmp_path).reason == "no model has been pushed for a day before 2026-03-09"
+    push(tmp_path, "99", '{"format": 3}')
+    assert plan(tmp_path).reason == (
+        "no model has been pushed for a day before 2026-03-09; the manifest of version 99 is missing, damaged or of a "
+        "newer version of this project"
+    )
 
 
 def test_a_plan_survives_its_file(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ranker.registry.layout import MANIFEST
-from ranker.registry.versions import find_serving_version
+from ranker.registry.versions import find_serving_version, read_manifest
 
 
 def push(root: Path, version: str, manifest: str | None = None) -> None:
@@ -64,4 +64,13 @@ def test_the_model_of_the_same_training_is_skipped(tmp_path: Path) -> None:
 @pytest.mark.parametrize("manifest", [None, "{}", "[]", "not json"])
 def test_a_model_without_a_usable_manifest_is_of_another_training(tmp_path: Path, manifest: str | None) -> None:
     push(tmp_path, "1", manifest)
+    assert find_serving_version(str(tmp_path), exclude_training_fingerprint="tuesday") == "1"
+
+
+def test_a_version_that_is_removed_while_it_is_looked_at_has_no_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(tmp_path, "1", of_training("monday"))
+    monkeypatch.setattr("ranker.registry.versions.read_bytes", lambda place: Path(f"{place}.removed").read_bytes())
+    assert read_manifest(str(tmp_path), "1") is None
     assert find_serving_version(str(tmp_path), exclude_training_fingerprint="tuesday") == "1"
