@@ -98,15 +98,17 @@ def _print_proposal(search: "Search", config: PipelineConfig, name: str, days: T
 
     number, value, best = search.best
     if best == config:
-        print(f"none of the trials is better than the config as it is, {search.current:.4f}")
+        print(f"none of the trials is better than the current config, {search.current:.4f}")
         return
-    print(f"best: trial {number}, mean normalized entropy {value:.4f}; the config as it is {search.current:.4f}")
+    print(f"best: trial {number}, mean normalized entropy {value:.4f}; the current config {search.current:.4f}")
     found = search.gain()
     growth = found.growth
-    seen = "no trial was judged by it" if days.is_confirmed else "trials were judged by it, so the gain flatters"
+    seen = (
+        "no trial was judged by it" if days.is_confirmed else "trials were judged by it, so the gain is biased upwards"
+    )
     print(
         f"on {days.confirm} ({seen}): change of the mean normalized entropy {growth.value:+.4f} [{growth.lower:+.4f}, "
-        f"{growth.upper:+.4f}] against the config as it is; negative is better"
+        f"{growth.upper:+.4f}] compared with the current config; negative is better"
     )
     if growth.upper < 0:
         print("significantly better")
@@ -114,7 +116,7 @@ def _print_proposal(search: "Search", config: PipelineConfig, name: str, days: T
         print("significantly worse: keep the config")
     else:
         print("not significantly different: more trials or days may tell; keep the config until then")
-    print("A is the best trial, B the config as it is; ", end="")
+    print("A is the best trial, B the current config; ", end="")
     for line in comparison_lines(found.evaluation, days.confirm):
         print(line)
     verdict = "proposed" if growth.upper < 0 else "the best trial; it was not shown to be better"

@@ -14,7 +14,7 @@ class TuningDays:
 
     Attributes:
         evaluated: the day that runs are evaluated on; it is never read.
-        confirm: the day on which the best trial is compared with the config as it is. No trial is judged by it, if the
+        confirm: the day on which the best trial is compared with the current config. No trial is judged by it, if the
             log has enough days; else it is the last of `search`.
         search: the days that trials are judged on, oldest first. A trial trains on the days before each.
     """
@@ -36,7 +36,8 @@ class TuningDays:
             compared = f"the best trial is compared on {self.confirm}, which no trial sees"
         else:
             compared = (
-                f"the best trial is compared on {self.confirm} too, as the log has no other day: the gain flatters"
+                f"the best trial is compared on {self.confirm} too, as the log has no other day: the gain is biased "
+                "upwards"
             )
         judged = f"trials are judged on {searched}, each trained on the days before"
         return f"{judged}; {compared}; {self.evaluated} is not read"

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ranker.evaluation.accumulator import Accumulator
 
 CURRENT = "current"
-"""The attribute of the trial with the config as it is."""
+"""The attribute of the trial with the current config."""
 
 _ROWS = 65_536
 _STARTUP_TRIALS = 5  # trials that are never pruned
@@ -46,11 +46,11 @@ _SEED = 1
 
 @dataclass(frozen=True)
 class Gain:
-    """The best trial beside the config as it is, on one day.
+    """The best trial beside the current config, on one day.
 
     Attributes:
         growth: of the mean normalized entropy; negative is better.
-        evaluation: all metrics of the best trial, compared with the config as it is.
+        evaluation: all metrics of the best trial, compared with the current config.
     """
 
     growth: Estimate
@@ -95,7 +95,7 @@ class Search:
         self._continue()
 
     def _continue(self) -> None:
-        """Queues what a killed process did not finish, or the config as it is for a new search; removes its models."""
+        """Queues what a killed process did not finish, or the current config for a new search; removes its models."""
         for left in (*self._folder.glob("model-*"), *self._folder.glob("models-*")):
             shutil.rmtree(left)
         for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
@@ -124,7 +124,7 @@ class Search:
 
     @property
     def current(self) -> float:
-        """The value of the config as it is."""
+        """The value of the current config."""
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
             if trial.user_attrs.get(CURRENT):
                 return float(trial.value or math.nan)
@@ -137,7 +137,7 @@ class Search:
             self._report(done + 1, trials)
 
     def gain(self) -> Gain:
-        """Trains the best trial and the config as it is on the days before the day of the comparison."""
+        """Trains the best trial and the current config on the days before the day of the comparison."""
         _, _, best = self.best
         with tempfile.TemporaryDirectory(dir=self._folder, prefix="models-") as folder:
             ours, theirs = (
@@ -180,7 +180,7 @@ class Search:
                 run_training(config, self._feed_log, day, str(folder), self._folder / f"rows-{day}", on_forest)
         except TrainingDivergedError as error:
             if config == self._config:
-                raise ValueError(f"the config as it is: {error}") from None
+                raise ValueError(f"the current config: {error}") from None
             raise optuna.TrialPruned(str(error)) from None
         return load_model(folder)
 
@@ -202,7 +202,7 @@ class Search:
             text = f"{trial.value:.4f}, best {best.value:.4f} (trial {best.number})"
         else:
             text = f"pruned after {len(trial.intermediate_values)} of {2 * len(self._days.search)} steps"
-        what = "the config as it is" if trial.user_attrs.get(CURRENT) else _shown(trial.params)
+        what = "the current config" if trial.user_attrs.get(CURRENT) else _shown(trial.params)
         self._say(f"trial {trial.number} ({number} of {trials}): {text}, {seconds:.0f} s; {what}")
 
     def tidy(self) -> None:

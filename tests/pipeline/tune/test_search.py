@@ -92,7 +92,7 @@ def test_the_first_trial_is_the_config_as_it_is_and_the_evaluated_day_is_never_t
     printed = capsys.readouterr().out
     assert f"{confirm}, which no trial sees; {EVAL_DAY} is not read" in printed
     assert "trial 0 (1 of 8): 0.3333, best 0.3333 (trial 0)" in printed
-    assert "the config as it is" in printed
+    assert "the current config" in printed
     assert study(tmp_path).best_trial.params["forest.depth"] == 6
     study(tmp_path).enqueue_trial({"forest.depth": 3})
     assert tune(tmp_path, 9) == 0
@@ -216,7 +216,7 @@ def test_the_proposal_is_a_diff_with_the_gain_and_its_interval(
     days = tuning_days([date(2026, 5, day) for day in range(1, 6)], date(2026, 5, 5), 2)
     _print_proposal(Found(), config, "small", days)  # type: ignore[arg-type]
     printed = capsys.readouterr().out
-    assert "best: trial 7, mean normalized entropy 0.8100; the config as it is 0.8300" in printed
+    assert "best: trial 7, mean normalized entropy 0.8100; the current config 0.8300" in printed
     assert (
         "on 2026-05-04 (no trial was judged by it): change of the mean normalized entropy -0.0200 [-0.0300, -0.0100]"
         in printed

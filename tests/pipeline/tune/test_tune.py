@@ -30,7 +30,7 @@ def test_a_short_log_says_what_the_gain_is_worth() -> None:
     days = tuning_days(LOG[:3], LOG[2], 2)
     assert days.search == (days.confirm,) == (LOG[1],)
     assert not days.is_confirmed
-    assert "the gain flatters" in days.text
+    assert "the gain is biased upwards" in days.text
     with pytest.raises(FeedLogError, match="the log has 1 day before the evaluated day 2026-05-02"):
         tuning_days(LOG, LOG[1], 2)
     with pytest.raises(FeedLogError, match="the log has no folder named day-"):
