@@ -15,7 +15,7 @@ _MAX_DAYS_BEFORE = 9_999
 
 _EPILOG = """\
 exit status: 0 success, 1 the cluster does not answer or refuses, or a run with --no-push fails, 2 the command or the
-config is not valid, 3 the model of a run with --no-push is not blessed
+config is not valid, 3 the model of a run with --no-push is not blessed, 130 interrupted: what was submitted goes on
 
   kubeflow_runner.py compile --image registry.example/team/feed@sha256:… --feed-log /feed_log --output feed.yaml
   kubeflow_runner.py submit --package feed.yaml --host http://localhost:8080 --day 2026-03-09

@@ -3,6 +3,7 @@
 import argparse
 import os
 import ssl
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ from ranker.feed_log.day import day_of, scheduled_day, time_zone
 if TYPE_CHECKING:
     from pipeline.kubeflow.client import KubeflowClient
 
-DONE, FAILED, USAGE, NOT_BLESSED = 0, 1, 2, 3
+DONE, FAILED, USAGE, NOT_BLESSED, INTERRUPTED = 0, 1, 2, 3, 130
 
 # Placeholders for a schedule's timestamp. Kubeflow's own macro comes first: it is also correct for missed times that
 # run later. If the backend does not replace it in compiled pipelines, Argo, which runs them, replaces the second one.
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser({"compile": _compile, "submit": _submit, "schedule": _schedule}).parse_args(arguments)
     try:
         status: int | None = options.command(options)
+    except KeyboardInterrupt:
+        print("stopped; what was submitted goes on", file=sys.stderr)
+        return INTERRUPTED
     except (ConfigError, UsageError, OSError) as error:
         print_error(error)
         return USAGE

@@ -22,6 +22,9 @@ from pipeline.kubeflow.spec import PIPELINE_TASK
 
 _ANSWER_TIMEOUT_S = 10
 _PAGE = 100
+_UNANSWERED = 20
+"""Questions in a row that a server may leave unanswered while a run is waited for, such as when it is restarted."""
+_TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 _ROOT_TASK = "root"
 
@@ -71,22 +74,37 @@ class KubeflowClient:
         return result.run_id
 
     def wait(self, run_id: str, seconds: float = 15.0) -> RunEnd:
-        """Waits until a run has ended.
+        """Waits until a run has ended. A server that does not answer for some minutes meanwhile is asked again.
 
         Args:
             run_id: from `submit`.
             seconds: between two questions to the server.
         """
+        unanswered = 0
         while True:
-            with self._refusals():
-                run = self._client.get_run(run_id)
-                state = str(run.state)
-                tasks = (run.run_details.task_details or []) if run.run_details else []
-                failed = {task.display_name for task in tasks if str(task.state) == "FAILED"}
-            if state in _ENDED:
-                # A DAG that contains a task which failed has failed, too.
-                return RunEnd(state, tuple(sorted(failed - {PIPELINE_TASK, _ROOT_TASK, run.display_name})))
+            try:
+                end = self._end_of(run_id)
+            except KubeflowError as error:
+                unanswered += 1
+                if unanswered > _UNANSWERED or _is_final(error.__cause__):
+                    raise
+            else:
+                unanswered = 0
+                if end is not None:
+                    return end
             time.sleep(seconds)
+
+    def _end_of(self, run_id: str) -> RunEnd | None:
+        """How a run ended, or None if it has not."""
+        with self._refusals():
+            run = self._client.get_run(run_id)
+            state = str(run.state)
+            tasks = (run.run_details.task_details or []) if run.run_details else []
+            failed = {task.display_name for task in tasks if str(task.state) == "FAILED"}
+        if state not in _ENDED:
+            return None
+        # A DAG that contains a task which failed has failed, too.
+        return RunEnd(state, tuple(sorted(failed - {PIPELINE_TASK, _ROOT_TASK, run.display_name})))
 
     def schedule(self, job: Job, name: str, cron: str, description: str, catch_up: bool) -> tuple[str, list[str]]:
         """Starts a run at every time of the cron expression, one at a time; replaces any schedule with the same name.
@@ -119,9 +137,18 @@ class KubeflowClient:
                 pipeline_root=job.pipeline_root,
                 service_account=job.service_account,
             )
-            for recurring_run_id in earlier:
-                self._client.delete_recurring_run(recurring_run_id)
-        return created.recurring_run_id, earlier
+        new = created.recurring_run_id
+        for number, recurring_run_id in enumerate(earlier):
+            try:
+                with self._refusals():
+                    self._client.delete_recurring_run(recurring_run_id)
+            except KubeflowError as error:
+                left = ", ".join(earlier[number:])
+                raise KubeflowError(
+                    f"{error}; the new schedule {new} is active beside the earlier {left}; the same command replaces "
+                    "all of them"
+                ) from error
+        return new, earlier
 
     def page(self, kind: str, identity: str) -> str:
         """The web page of a `run` or a `recurringrun`; only its path if no host was given."""
@@ -162,6 +189,13 @@ class KubeflowClient:
             raise KubeflowError(f"{where} cannot be reached: {error}") from error
         finally:
             logging.disable(before)
+
+
+def _is_final(cause: BaseException | None) -> bool:
+    """Whether a server has answered that it refuses, rather than that it cannot answer now."""
+    if not isinstance(cause, kfp_server_api.ApiException):
+        return False
+    return bool(cause.status < _SERVER_ERROR and cause.status != _TOO_MANY_REQUESTS)
 
 
 def _check_answers(connection: Connection) -> None:

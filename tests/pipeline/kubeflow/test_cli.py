@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import yaml
@@ -125,6 +125,41 @@ def test_a_run_that_publishes_nothing_says_so_to_the_pusher(server: StubServer, 
     sent = the_only(server.sent("POST", "/runs")).body["runtime_config"]["parameters"]
     assert sent == {"day": "2026-03-09", "push": "false"}
     assert len(server.sent("GET", "/runs/run-1")) == 2
+
+
+def test_a_server_that_is_restarted_while_a_run_is_waited_for_is_asked_again(
+    server: StubServer, package: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    server.runs = [{"state": "SUCCEEDED"}]
+    answer, statuses = server.answer, [503, 502, 429]
+
+    def restarting(request: Any) -> tuple[int, Any]:
+        return (statuses.pop(0), {}) if statuses and request.path.endswith("/run-1") else answer(request)
+
+    server.answer = restarting  # type: ignore[method-assign]
+    assert submit(server, package, "--day", "2026-03-09", "--no-push") == DONE
+    assert statuses == []
+    # A run that somebody has deleted will not come back.
+    server.refusals["/runs/run-1"] = (404, {"error": "no such run"})
+    asked = len(server.sent("GET", "/runs/run-1"))
+    assert submit(server, package, "--day", "2026-03-09", "--no-push") == FAILED
+    assert len(server.sent("GET", "/runs/run-1")) == asked + 1
+    assert capsys.readouterr().err == f"error: {server.url} refused: 404 Not Found: no such run\n"
+
+
+def test_the_waiting_can_be_stopped(
+    server: StubServer, package: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(seconds: float) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", stopped)
+    server.runs = [{"state": "RUNNING"}]
+    assert submit(server, package, "--day", "2026-03-09", "--no-push") == cli.INTERRUPTED
+    printed = capsys.readouterr()
+    assert "submitted run-1" in printed.out
+    assert printed.err == "stopped; what was submitted goes on\n"
 
 
 @pytest.mark.parametrize(
@@ -270,6 +305,18 @@ def test_a_refused_schedule_leaves_the_old_one(
     assert schedule(server, package) == FAILED
     assert not [r for r in server.requests if r.method == "DELETE"]
     assert capsys.readouterr().err == f"error: {server.url} refused: 400 Bad Request: the spec is too large\n"
+
+
+def test_an_earlier_schedule_that_cannot_be_deleted_is_named(
+    server: StubServer, package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.schedules = [{"recurring_run_id": f"id-{i}", "display_name": "feed-ranker-feed"} for i in range(3)]
+    server.refusals["/recurringruns/id-1"] = (500, {"error": "busy"})
+    assert schedule(server, package) == FAILED
+    assert capsys.readouterr().err == (
+        f"error: {server.url} refused: 500 Internal Server Error: busy; the new schedule schedule-new is active beside "
+        "the earlier id-1, id-2; the same command replaces all of them\n"
+    )
 
 
 def test_a_token_is_read_from_its_file_and_sent(server: StubServer, package: Path, tmp_path: Path) -> None:
