@@ -50,6 +50,7 @@ exit status:
   3  a model was trained or its effects were updated, but it was not published, because a gate failed or a rollback
      withdrew it; the previous model continues to serve
   4  --monitor found a feature, an objective or a slice beyond its limits; the line names it
+  130  stopped by Ctrl-C, SIGTERM or the end of the terminal
 
 A run that was stopped continues from the last finished component when it is started again, and a backfill from the last
 finished day.
@@ -60,8 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parses the command line, runs, and returns the exit status."""
     options = _parser().parse_args(arguments)
     sleep_while_waiting()
-    # As Ctrl-C: what was started elsewhere is cancelled, and the summary says what was pushed.
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # As Ctrl-C: what was started elsewhere is cancelled, and the summary says what was pushed. So does the end of the
+    # terminal, but not under nohup.
+    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     try:
         return _command(options)
     except KeyboardInterrupt as stop:
@@ -73,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_error(error)
         return USAGE
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _command(options: argparse.Namespace) -> int:

@@ -14,12 +14,18 @@ from pipeline.local.day_plan import DayPlan
 from pipeline.local.monitor import record_run
 from pipeline.local.retention import remove_old_artifacts
 from pipeline.local.run_summary import Failure, MonitoringSummary, RunSummary, write_summary
-from pipeline.local.summary import copy_report, copy_tensorboard, evaluation_of, summarise
+from pipeline.local.summary import (
+    copy_report,
+    copy_tensorboard,
+    evaluation_of,
+    summarise,
+    training_length,
+    training_notes,
+)
 from pipeline.local.unchanged import forget, remember
 from pipeline.pipeline import create_pipeline
 from ranker.command_line import explained
 from ranker.config.documents import to_json
-from ranker.documents import DocumentError
 from ranker.monitoring.history import PAGE
 from ranker.plain_text import without_secrets
 from ranker.registry.start import NO_VERSION
@@ -30,6 +36,12 @@ RUNNER = "the runner"
 """What failed if a run stopped outside of its components."""
 
 _NOT_MONITORED = MonitoringSummary(page=None, error="the run was stopped before the health of its day was recorded")
+
+# What the summary reads beside the evaluation: who wrote it, how it is read, and what it is.
+_TRAINING: tuple[tuple[str, Callable[[Sequence[ComponentRun]], object], str], ...] = (
+    ("ForestTrainer", training_notes, "the training curve of the forest"),
+    ("TowerTrainer", training_length, "the history of the towers' training"),
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -97,7 +109,7 @@ def run_day(
     except BaseException as error:
         # A model may have been pushed already, and the summary has to tell it.
         stopped = Failure(RUNNER, f"stopped by {type(error).__name__}")
-        write_summary(folder, _summarise(plan, run_id, runner.runs, stopped))
+        _write(folder, _summarise(plan, run_id, runner.runs, stopped))
         for run in runner.runs:
             if run.state is State.FAILED:
                 error.add_note(f"{run.component} failed before that: {run.error}")
@@ -105,11 +117,22 @@ def run_day(
     summary = _summarise(plan, run_id, runner.runs, failure)
     if summary.status == "complete":
         # Written now as well, as a killed process cannot write it later.
-        write_summary(folder, replace(summary, monitoring=_NOT_MONITORED))
+        _write(folder, replace(summary, monitoring=_NOT_MONITORED))
         summary = replace(summary, monitoring=_record_health(plan, summary, runner.runs))
-    write_summary(folder, summary)
+    summary = _write(folder, summary)
     if summary.status == "complete" and _remove_old_artifacts(plan):
         remember(plan, summary)
+    return summary
+
+
+def _write(folder: Path, summary: RunSummary) -> RunSummary:
+    """Writes the summary; returns it as it is, or with the failure to write it: a model may have been pushed."""
+    try:
+        write_summary(folder, summary)
+    except OSError as error:
+        _LOG.exception("the summary could not be written")
+        unwritten = Failure(RUNNER, f"the summary could not be written: {explained(error)}")
+        return replace(summary, status="failed", failure=summary.failure or unwritten)
     return summary
 
 
@@ -128,9 +151,16 @@ def _summarise(plan: DayPlan, run_id: str, runs: Sequence[ComponentRun], failure
     except OSError as error:
         _LOG.exception("the event files for TensorBoard could not be copied")
         problems.append(f"the event files for TensorBoard could not be copied: {explained(error)}")
+    for component, read, what in _TRAINING:
+        try:
+            read(runs)
+        except (ValueError, OSError) as error:
+            _LOG.exception("%s could not be read", what)
+            problems.append(f"{what} could not be read: {explained(error)}")
+            runs = [replace(run, outputs={}) if run.component == component else run for run in runs]
     try:
         evaluation_of(runs)
-    except (DocumentError, OSError) as error:
+    except (ValueError, OSError) as error:
         _LOG.exception("the evaluation could not be read")
         failure = failure or Failure("Evaluator", str(error))
         runs = [replace(run, outputs={}) if run.component == "Evaluator" else run for run in runs]

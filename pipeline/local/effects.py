@@ -1,5 +1,6 @@
 """`local_runner.py --effects`: updates the random effects of the serving model, on a clock of its own."""
 
+import shutil
 from pathlib import Path
 
 from rich.console import Console
@@ -9,7 +10,13 @@ from pipeline.local.workdir import Workdir
 from ranker.command_line import UsageError, in_markup
 from ranker.config.pipeline import PipelineConfig
 from ranker.documents import write_json
-from ranker.effects_update.update import SUMMARY_FILE, EffectsSummary, EffectsUpdateError, update_serving_effects
+from ranker.effects_update.update import (
+    SCRATCH_PREFIX,
+    SUMMARY_FILE,
+    EffectsSummary,
+    EffectsUpdateError,
+    update_serving_effects,
+)
 from ranker.files import write_text
 
 
@@ -33,6 +40,8 @@ def update_effects(
         UsageError: the config has no effects, no model serves, or it was exported with other effects.
         FeedLogError: a new day of the feed log is invalid.
     """
+    for left in workdir.root.glob(f"{SCRATCH_PREFIX}*"):  # by an update that was killed, as the folder is locked
+        shutil.rmtree(left, ignore_errors=True)
     try:
         summary = update_serving_effects(config, str(feed_log), workdir.push_destination, workdir.root)
     except EffectsUpdateError as error:

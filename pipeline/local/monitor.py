@@ -22,7 +22,7 @@ from ranker.evaluation.scores import ScoreHistogram
 from ranker.evaluation.sessions import session_notes
 from ranker.evaluation.summary import BASELINE, CANDIDATE, Model
 from ranker.feed_log.fingerprint import KnownDigests, source_fingerprint
-from ranker.feed_log.layout import FeedLogError, day_files, reference_days, window_days
+from ranker.feed_log.layout import FeedLogError, day_files, parse_day, reference_days, window_days
 from ranker.identity.digest import short_digest
 from ranker.monitoring.drift import feature_health
 from ranker.monitoring.history import HealthHistory, HistoryError
@@ -60,7 +60,10 @@ def monitor_day(config: PipelineConfig, workdir: Workdir, feed_log: str | Path, 
     manifest = read_manifest(workdir.push_destination, version)
     if manifest is None or not (manifest.eval_day and manifest.training_fingerprint):
         raise ModelError(f"{join(workdir.push_destination, version)}: there is no manifest with its day and training")
-    evaluated_on = date.fromisoformat(manifest.eval_day)
+    try:
+        evaluated_on = parse_day(manifest.eval_day)
+    except FeedLogError as error:
+        raise ModelError(f"{join(workdir.push_destination, version)}: eval_day of its manifest: {error}") from None
     with console.status(f"scoring {day} with version {version}"):
         warnings: list[str] = []
         profile, evaluation = score_day(config, feed_log, day, join(workdir.push_destination, version), warnings.append)

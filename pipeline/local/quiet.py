@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
 
@@ -17,6 +18,8 @@ from ranker.plain_text import without_secrets
 def output_to_file(log: Path) -> Iterator[Console]:
     """Redirects standard output and standard error, including that of C++ libraries, and all logging to `log`.
 
+    A log that cannot be written to the end, as the disk is full, changes nothing but that a warning says so.
+
     Yields:
         A console on the original standard output.
     """
@@ -24,21 +27,42 @@ def output_to_file(log: Path) -> Iterator[Console]:
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
-    with log.open("a", buffering=1) as file, os.fdopen(os.dup(1), "w", errors="replace") as terminal:
-        # C++ writes to the file descriptors, so replacing sys.stderr would not redirect it.
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-        logging.basicConfig(level=logging.INFO, stream=file, force=True)
-        _set_format()
-        try:
+    problems: list[OSError] = []
+    file = log.open("a", buffering=1)
+    try:
+        with os.fdopen(os.dup(1), "w", errors="replace") as terminal:
+            # C++ writes to the file descriptors, so replacing sys.stderr would not redirect it.
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+            logging.basicConfig(level=logging.INFO, stream=file, force=True)
+            _set_format()
             yield make_console(terminal)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            logging.basicConfig(level=logging.WARNING, force=True)
-            for descriptor, original in zip((1, 2), saved, strict=True):
-                os.dup2(original, descriptor)
-                os.close(original)
+    finally:
+        for descriptor, stream in ((1, sys.stdout), (2, sys.stderr)):
+            problems += _flush(stream, descriptor)
+        logging.basicConfig(level=logging.WARNING, force=True)
+        for descriptor, original in zip((1, 2), saved, strict=True):
+            os.dup2(original, descriptor)
+            os.close(original)
+        try:
+            file.close()
+        except OSError as error:
+            problems.append(error)
+        if problems:
+            print(f"warning: {log}: the log is incomplete: {problems[0].strerror}", file=sys.stderr)
+
+
+def _flush(stream: IO[str], descriptor: int) -> list[OSError]:
+    """Writes what a stream still holds to the descriptor, or drops it where that fails; returns why it failed."""
+    try:
+        stream.flush()
+    except OSError as error:
+        # Otherwise it would be written to the terminal later.
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), descriptor)
+        stream.flush()
+        return [error]
+    return []
 
 
 @contextmanager

@@ -93,8 +93,8 @@ def summarise(
         rows_per_day=rows_of(str(examples.properties.get(ROWS_PER_DAY, ""))) if examples else {},
         missing_days=_missing_days(examples),
         feed_log_warnings=tuple(str(examples.properties.get(FEED_LOG_WARNINGS, "")).splitlines()) if examples else (),
-        training_length=_training_length(runs),
-        training_notes=_training_notes(runs),
+        training_length=training_length(runs),
+        training_notes=training_notes(runs),
         objectives=summarise_objectives(evaluation) if evaluation else {},
         utility=summarise_utility(evaluation) if evaluation else None,
         gates=summarise_gates(evaluation.verdicts) if evaluation else (),
@@ -170,8 +170,12 @@ def evaluation_of(runs: Sequence[ComponentRun]) -> Evaluation | None:
     return Evaluation.from_json(path.read_text(), str(path))
 
 
-def _training_notes(runs: Sequence[ComponentRun]) -> tuple[str, ...]:
-    """The notes of the forest's training; none where the forest is that of an earlier day."""
+def training_notes(runs: Sequence[ComponentRun]) -> tuple[str, ...]:
+    """The notes of the forest's training; none where the forest is that of an earlier day.
+
+    Raises:
+        DocumentError: its file is damaged.
+    """
     artifact = _output(runs, "ForestTrainer", "forest")
     path = Path(artifact.uri) / TRAINING_CURVE_FILE if artifact else None
     if path is None or not path.exists():
@@ -179,7 +183,12 @@ def _training_notes(runs: Sequence[ComponentRun]) -> tuple[str, ...]:
     return TrainingCurve.from_json(path.read_text(), str(path)).notes()
 
 
-def _training_length(runs: Sequence[ComponentRun]) -> TrainingLength | None:
+def training_length(runs: Sequence[ComponentRun]) -> TrainingLength | None:
+    """How long the towers were trained; None if they were not.
+
+    Raises:
+        DocumentError: its file is damaged.
+    """
     artifact = _output(runs, "TowerTrainer", "model_run")
     path = Path(artifact.uri) / HISTORY_FILE if artifact else None
     if path is None or not path.exists():

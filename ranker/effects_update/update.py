@@ -6,7 +6,8 @@ published as a new version with the same graph and weights.
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -29,6 +30,7 @@ from ranker.effects_update.impressions import NewImpressions
 from ranker.effects_update.publishing import NotPublishedError, publish_update
 from ranker.export.effect_rows import RowReader, offsets_of
 from ranker.export.fitted_effects import DayRows, FittedState, fit_effects, install_effects
+from ranker.export.loading import LOAD_ERRORS, load_problem
 from ranker.export.names import SERVING_DEFAULT
 from ranker.export.raw_features import RawFeatures
 from ranker.identity.digest import short_digest
@@ -39,6 +41,8 @@ from ranker.registry.versions import find_serving_version, read_manifest
 from ranker.storage import copy_folder, join
 
 SUMMARY_FILE = "effects.json"
+SCRATCH_PREFIX = ".effects-"
+"""Begins the name of the folder with the copy of the model; a killed update leaves it behind."""
 
 _MS_PER_HOUR = 3_600_000
 _COMPARED_ROWS = 4096
@@ -98,7 +102,8 @@ def update_serving_effects(
         scratch: an existing folder for the copy of the model; None uses the system's.
 
     Raises:
-        EffectsUpdateError: the config has no effects, no model serves, or it was exported with other effects.
+        EffectsUpdateError: the config has no effects, no model serves, it was exported with other effects, or a file of
+            it is missing or damaged.
         FeedLogError: a new day of the feed log is invalid.
         NotConvergedError: the regression of an entity did not converge.
     """
@@ -114,12 +119,13 @@ def update_serving_effects(
             f"version {version} was exported with other effects or objectives than the config has; a run of the "
             "complete pipeline trains a model with these"
         )
-    with tempfile.TemporaryDirectory(prefix=".effects-", dir=scratch) as folder:
+    with tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=scratch) as folder:
         copy_folder(join(destination, version), Path(folder, "model"))
         before = None
-        if manifest.effects is not None and manifest.effects.settings == settings:
-            before = EffectState.load(str(Path(folder, "model", STATE, EFFECT_STATE)))
-        update = _Update(config, config.effects, Path(folder), feed_log, manifest, before)
+        with _complete(version):
+            if manifest.effects is not None and manifest.effects.settings == settings:
+                before = EffectState.load(str(Path(folder, "model", STATE, EFFECT_STATE)))
+            update = _Update(config, config.effects, Path(folder), feed_log, manifest, before)
         return update.run(EffectsSummary(config.name, without_secrets(feed_log), version), destination)
 
 
@@ -154,7 +160,8 @@ class _Update:
         first, last = min(span[0] for span in found.values()), max(span[1] for span in found.values())
         # Where there are fewer new hours than the gate wants, half of them are for fitting.
         judged_from = last + 1 - min(int(self._effects.gate_hours * _MS_PER_HOUR), (last + 1 - first) // 2)
-        offsets = offsets_of(str(self._model), self._config.objective_names)
+        with _complete(summary.serving):
+            offsets = offsets_of(str(self._model), self._config.objective_names)
         rows = {day.isoformat(): DayRows(partial(self._impressions.batches, day), offsets) for day in found}
         candidate = self._fit(rows, self._before, judged_from)
         gate, judged = self._judge(rows, candidate.state, judged_from)
@@ -232,9 +239,25 @@ class _Update:
         return np.stack([scores[name].numpy() for name in self._config.objective_names])
 
 
+@contextmanager
+def _complete(version: str) -> Iterator[None]:
+    """Reading a file of the version that is missing or damaged is an EffectsUpdateError."""
+    try:
+        yield
+    except LOAD_ERRORS as error:
+        raise EffectsUpdateError(
+            f"the effects of version {version} cannot be updated, as it is incomplete, damaged, or has other columns "
+            f"than the config: {load_problem(error)}"
+        ) from error
+
+
 def _exported_settings(manifest: Manifest) -> str | None:
-    """The settings of the effects that a model was exported with; None if it has none."""
+    """The settings of the effects that a model was exported with; None if it has none that this version knows."""
     exported = manifest.config.get("effects")
     if exported is None:
         return None
-    return effect_settings(from_json(Effects, json.dumps(exported)), manifest.objectives)
+    try:
+        effects = from_json(Effects, json.dumps(exported))
+    except ValueError:
+        return None  # of another version of this project, which had other settings
+    return effect_settings(effects, manifest.objectives)

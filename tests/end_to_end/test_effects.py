@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -26,6 +27,7 @@ from ranker.config.effects import EffectLevel, Effects
 from ranker.config.retraining import Retraining
 from ranker.documents import read_json
 from ranker.effects_update.update import SUMMARY_FILE, EffectsSummary
+from ranker.registry.layout import EFFECT_STATE, STATE
 from ranker.registry.manifest import FittedEffects, Manifest
 from ranker.registry.rollback import roll_back
 from tests.end_to_end.test_retraining import FIRST, SECOND, START, THIRD, Team, pushed, small_config
@@ -178,4 +180,12 @@ def test_an_update_needs_effects_and_a_model_that_has_them(team: Team, second: s
         update_effects(other, team.workdir, team.feed_log, "other", console)
     with pytest.raises(UsageError, match="no model has been pushed"):
         update_effects(team.config, Workdir(tmp_path), team.feed_log, "empty", console)
+    # Somebody has removed the state to save space, and an update was killed.
+    thin = Workdir(tmp_path / "thin")
+    shutil.copytree(Path(team.workdir.push_destination, second), thin.serving_model / "1")
+    shutil.rmtree(thin.serving_model / "1" / STATE / EFFECT_STATE)
+    (thin.root / ".effects-killed" / "model").mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"the effects of version 1 cannot be updated, .*effects.npz is missing"):
+        update_effects(team.config, thin, team.feed_log, "thin", console)
+    assert [path.name for path in thin.root.iterdir()] == ["serving_model"]
     assert json.loads((team.workdir.run("run-001") / "summary.json").read_text())["status"] == "complete"

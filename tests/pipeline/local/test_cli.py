@@ -133,17 +133,33 @@ def feed_of_one_day(root: Path) -> Path:
     return root
 
 
-def test_sigterm_ends_a_run_as_ctrl_c_does(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_sigterm_and_the_end_of_the_terminal_end_a_run_as_ctrl_c_does(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def work(_: object) -> int:
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         time.sleep(10)
         return cli.DONE
 
     monkeypatch.setattr(cli, "_command", work)
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
     assert cli.main([]) == cli.INTERRUPTED
     assert "the same command continues" in capsys.readouterr().err
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(number) == before
+
+
+def test_under_nohup_a_run_goes_beyond_its_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(_: object) -> int:
+        os.kill(os.getpid(), signal.SIGHUP)
+        return cli.DONE
+
+    monkeypatch.setattr(cli, "_command", work)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert cli.main([]) == cli.DONE
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize(

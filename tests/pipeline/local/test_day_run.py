@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from components.artifacts import HISTORY_FILE, TRAINING_CURVE_FILE
 from pipeline.local import cli, displayed_run
 from pipeline.local import day_run as module
 from pipeline.local import run as run_module
@@ -194,6 +195,54 @@ def test_an_evaluation_that_cannot_be_read_fails_the_run(runner: FakeRunner, pre
     assert "gates.json: not JSON" in stored.failure.error
     assert stored.pushed_model is not None
     assert stored.objectives == {}
+
+
+@pytest.mark.parametrize(
+    ("component", "key", "file", "what"),
+    [
+        ("ForestTrainer", "forest", TRAINING_CURVE_FILE, "the training curve of the forest"),
+        ("TowerTrainer", "model_run", HISTORY_FILE, "the history of the towers' training"),
+    ],
+)
+@pytest.mark.parametrize("content", [b"half {", b"\xff"])
+def test_what_a_training_left_and_cannot_be_read_is_a_problem_in_the_summary(
+    content: bytes,
+    component: str,
+    key: str,
+    file: str,
+    what: str,
+    runner: FakeRunner,
+    prepared: DayRun,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / key).mkdir()
+    (tmp_path / key / file).write_bytes(content)
+    runner.outcomes.insert(0, ComponentRun(component, State.RAN, 1.0, {key: [OutputArtifact(str(tmp_path / key))]}))
+    _, stored = run(prepared)
+    assert exit_status(stored) == DONE
+    [problem] = stored.problems
+    assert problem.startswith(f"{what} could not be read: ")
+    assert (stored.training_notes, stored.training_length) == ((), None)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_summary_that_cannot_be_written_fails_the_run_and_the_push_is_named(
+    stopped: bool, runner: FakeRunner, prepared: DayRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (prepared.plan.workdir.run("run") / "summary.json").mkdir(parents=True)
+    if stopped:
+        runner.then = KeyboardInterrupt()
+        with pytest.raises(KeyboardInterrupt):
+            run_day(prepared, "run", lambda component: None, lambda outcome: None)
+        return
+    found = run_day(prepared, "run", lambda component: None, lambda outcome: None)
+    assert exit_status(found) == FAILED
+    assert found.failure is not None
+    assert found.failure.component == "the runner"
+    assert found.failure.error.startswith("the summary could not be written: ")
+    assert found.failure.error.endswith(": Is a directory")
+    assert found.pushed_model is not None
+    assert not prepared.plan.workdir.finished_run.exists()
 
 
 def test_a_runner_that_fails_outside_of_its_components_leaves_a_summary(runner: FakeRunner, prepared: DayRun) -> None:
