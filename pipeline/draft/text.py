@@ -119,7 +119,7 @@ def _days(log: LogScan) -> str:
 
 
 def _keys(keys: Mapping[str, Guess]) -> Iterator[str]:
-    yield "    # Guessed. A session is what is ranked at once, a viewer what intervals are computed over."
+    yield "    # Guessed. The candidates of a session are ranked together. Intervals are computed over viewers."
     yield "    keys=Keys("
     for role, guess in keys.items():
         yield _commented(f"        {role}={quoted(guess.column)},", guess.why)
@@ -129,7 +129,7 @@ def _keys(keys: Mapping[str, Guess]) -> Iterator[str]:
 def _objectives(drafts: Sequence[Draft], named: Mapping[str, str]) -> Iterator[str]:
     found = [draft for draft in drafts if draft.field == "objectives"]
     most = max((draft.positives for draft in found if draft.active), default=1.0)
-    yield '    # What to predict: "passive" is reading, "active" contributing. The weight says what one is worth.'
+    yield '    # What to predict. Tower: "passive" is reading, "active" contributing. Weight: the worth of an outcome.'
     yield "    objectives=("
     for draft in found:
         name = named[draft.column]
