@@ -70,7 +70,7 @@ class IdTables:
 
     Attributes:
         learning_rate_factor: their learning rate, as a multiple of `training.learning_rate`.
-        decay: decoupled decay towards 0, the vector of an unknown id: the share of the vectors of its batch that a step
+        decay: decoupled decay towards 0, the vector of a missing id: the share of the vectors of its batch that a step
             at `training.learning_rate` takes away; proportionally less at the lower rates of the schedule. It concerns
             no other weights. With 0.2 or less, viewers with 50 impressions each were overfitted: click had a higher
             normalized entropy than without ids.

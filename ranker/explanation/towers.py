@@ -2,8 +2,8 @@
 
 The path leads through the vectors that the towers read: leaf embeddings, standardised numbers, category embeddings,
 dense embeddings, and vectors of ids. Its baseline is each tree's mean vector, the mean number, the mean vector of a
-feature's categories, a dense embedding's moving mean (or zero without batch normalisation), and the vector of an
-unknown id, which is zero. What a product of two ids adds is divided between them.
+feature's categories, a dense embedding's moving mean (or zero without batch normalisation), and the vector of a
+missing id, which is zero. What a product of two ids adds is divided between them.
 """
 
 from collections.abc import Mapping, Sequence

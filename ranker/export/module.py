@@ -145,8 +145,9 @@ class FeedRanker(tf.Module):
         for all candidates. The signatures of leaves take the numbers of a history instead, as Transform outputs them.
 
         Each takes the ids that the towers read and those of the levels of random effects, string [batch] or, for all
-        candidates, [1]; `serving_default` from its Examples. An unknown id, "" or none has no effect. With effects,
-        there is also `score_without_effects`, which takes the inputs of `serving_default` and leaves out the effects.
+        candidates, [1]; `serving_default` from its Examples. "" is a missing id; an unknown one has no effect. With
+        effects, there is also `score_without_effects`, which takes the inputs of `serving_default` and leaves out the
+        effects.
         """
         optional = {**self._raw.exposure_specs(), **self._raw.id_specs()}
         features = {**self._raw.tensor_specs(), **optional}

@@ -14,12 +14,12 @@ TABLE = "id_table"
 """The name of the tables' weights, by which the optimizer knows them."""
 
 _DEVIATION = 0.05
-"""Of a number of an untrained vector: near the vector of an unknown id, which is 0, yet not 0, as a product of two
+"""Of a number of an untrained vector: near the vector of a missing id, which is 0, yet not 0, as a product of two
 zeros has no gradient."""
 
 
 class IdEmbedding(keras.layers.Layer):
-    """The vector of an id: the sum of a row of each of two tables; 0 for an unknown id.
+    """The vector of an id: the sum of a row of each of two tables; 0 for a missing id.
 
     In training, the vectors of a share of the rows are 0. They are not scaled up elsewhere, as the other layers see the
     vectors of known ids in the same size when they predict.

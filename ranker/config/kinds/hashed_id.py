@@ -19,14 +19,15 @@ class HashedId(FeatureColumn):
     recommender systems", RecSys 2020). So memory is bounded, and two ids share both rows with a chance of only
     1 in `buckets`².
 
-    An unknown or missing id has the vector 0. A request need not have the column.
+    A missing id has the vector 0. An id that was not in training has rows that are untrained, which are near 0, or
+    those of other ids. A request need not have the column.
 
     Attributes:
         buckets: rows of each table. With about as many as there are ids, most rows belong to one or two of them.
         dimension: numbers of the vector. Columns with the same dimension are also multiplied with each other, number by
             number.
-        dropout: share of the training impressions whose vector is 0 as if the id was unknown. So the towers learn what
-            to expect of an id that they do not know.
+        dropout: share of the training impressions whose vector is set to 0, as if the id was missing. So the towers
+            learn to predict without it.
 
     Example:
         >>> HashedId("author_id", buckets=5_000).dimension
