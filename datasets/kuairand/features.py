@@ -5,11 +5,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datasets.kuairand.raw import USER_CATEGORIES, USER_NUMBERS
-
-_MS_PER_DAY = 86_400_000
-_MS_PER_HOUR = 3_600_000
-_SHANGHAI_MS = 8 * _MS_PER_HOUR  # China has one time zone and no daylight saving time
+from datasets.kuairand.raw import MS_PER_DAY, MS_PER_HOUR, SHANGHAI_MS, USER_CATEGORIES, USER_NUMBERS
 
 _DURATION_BANDS_S = (7.0, 12.0, 20.0, 35.0, 60.0, 100.0, 180.0, 300.0, 600.0)
 
@@ -21,12 +17,12 @@ def duration_band(duration_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 def context_columns(timestamp_ms: npt.NDArray[np.int64], tab: npt.NDArray[np.int64]) -> dict[str, pa.Array]:
     """The context of each impression [rows]: tab of the app, hour of the day and day of the week in Shanghai."""
-    local_ms = timestamp_ms + _SHANGHAI_MS
+    local_ms = timestamp_ms + SHANGHAI_MS
     # 1 January 1970 was a Thursday; Monday is 0.
     return {
         "tab": pa.array(tab),
-        "hour": pa.array(local_ms % _MS_PER_DAY // _MS_PER_HOUR),
-        "day_of_week": pa.array((local_ms // _MS_PER_DAY + 3) % 7),
+        "hour": pa.array(local_ms % MS_PER_DAY // MS_PER_HOUR),
+        "day_of_week": pa.array((local_ms // MS_PER_DAY + 3) % 7),
     }
 
 
@@ -42,7 +38,7 @@ def video_columns(
 
     The duration comes from the log, where it is never missing; `tags` is a list of strings.
     """
-    today = pa.array((timestamp_ms + _SHANGHAI_MS) // _MS_PER_DAY)
+    today = pa.array((timestamp_ms + SHANGHAI_MS) // MS_PER_DAY)
     width, height = videos["server_width"], videos["server_height"]
     return {
         "duration_s": pa.array(duration_ms / 1000),

@@ -27,6 +27,13 @@ OBJECTIVES = {
 }
 RANDOM = "is_rand"
 
+MS_PER_DAY = 86_400_000
+MS_PER_HOUR = 3_600_000
+SHANGHAI_MS = 8 * MS_PER_HOUR  # China has one time zone and no daylight saving time
+
+_MOST_EXACT = 2.0**53  # from here on, float64 does not hold every integer
+_MOST_DAYS_APART = 1  # an impression shortly before midnight can have the next date
+
 USER_CATEGORIES = (
     "user_active_degree", "is_live_streamer", "is_video_author", *(f"onehot_feat{i}" for i in range(18)),
 )  # fmt: skip
@@ -106,6 +113,17 @@ def _read_log(path: Path, columns: Mapping[str, pa.DataType]) -> pd.DataFrame:
     log = table.to_pandas()
     days = pd.to_datetime(log["date"].astype(str), format="%Y%m%d", errors="coerce")
     check_values(path, "date", days.isna(), lambda row: f"expected a day as YYYYMMDD, got {log['date'].iloc[row]}")
+    local = (log["time_ms"] + SHANGHAI_MS) // MS_PER_DAY
+    apart = (local - (days - pd.Timestamp(0)).dt.days).abs() > _MOST_DAYS_APART
+    check_values(
+        path,
+        "time_ms",
+        apart.to_numpy(),
+        lambda row: (
+            f"expected milliseconds since 1970 on the row's date {log['date'].iloc[row]} in Shanghai, got "
+            f"{log['time_ms'].iloc[row]}"
+        ),
+    )
     return log.assign(date=days, **{column: log[column].astype(np.int8) for column in flags})
 
 
@@ -141,7 +159,8 @@ def _as_category(table: pa.Table, name: str, path: Path) -> pa.Table:
     column = table[name]
     if not pa.types.is_floating(column.type):
         return table
-    odd = pc.fill_null(pc.not_equal(pc.floor(column), column), False)
+    whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), _MOST_EXACT))
+    odd = pc.fill_null(pc.invert(whole), False)
     check_values(path, name, odd, lambda row: f"expected an integer, got {column[row]}")
     return table.set_column(table.schema.get_field_index(name), name, column.cast(pa.int64()))
 

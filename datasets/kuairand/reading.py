@@ -1,5 +1,9 @@
 """Reads a CSV into Arrow with given column types; errors name file, column and line."""
 
+import csv as python_csv
+import gzip
+import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,6 +16,8 @@ from pyarrow import csv
 from datasets.kuairand.files import RawDataError
 
 _FIRST_DATA_LINE = 2  # line 1 is the header
+_MOST_HEADER_BYTES = 1 << 20
+_INT64 = np.iinfo(np.int64)
 
 
 def read_csv(path: Path, columns: Mapping[str, pa.DataType], required: frozenset[str]) -> pa.Table:
@@ -46,13 +52,30 @@ def check_values(
 
 
 def _check_header(path: Path, columns: Mapping[str, pa.DataType]) -> None:
-    try:
-        with csv.open_csv(str(path)) as reader:
-            present = reader.schema.names
-    except (pa.ArrowInvalid, OSError) as error:
-        raise RawDataError(f"{path}: cannot be read as CSV: {_first_line(error)}") from error
+    present = _header(path)
     if missing := [name for name in columns if name not in present]:
         raise RawDataError(f"{path}: the column {missing[0]} is missing; the header holds {', '.join(present)}")
+    counts = Counter(present)
+    if twice := [name for name in columns if counts[name] > 1]:
+        raise RawDataError(f"{path}: the header holds the column {twice[0]} {counts[twice[0]]} times; once is valid")
+
+
+def _header(path: Path) -> list[str]:
+    """The names in the first line.
+
+    Arrow's streaming reader would read ahead in threads for them, and a later reader can wait for these for ever.
+    """
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            line = file.readline(_MOST_HEADER_BYTES)
+        found = next(python_csv.reader([line.decode("utf-8-sig")]), [])
+    except UnicodeDecodeError:
+        raise RawDataError(f"{path}: cannot be read as CSV: the header is not text in UTF-8") from None
+    except (OSError, EOFError, zlib.error, python_csv.Error) as error:
+        raise RawDataError(f"{path}: cannot be read as CSV: {_first_line(error)}") from error
+    if not found:
+        raise RawDataError(f"{path}: cannot be read as CSV: it begins with an empty line, where a header is expected")
+    return found
 
 
 def _read(path: Path, columns: Mapping[str, pa.DataType]) -> pa.Table:
@@ -84,11 +107,13 @@ def _diagnosis(path: Path, columns: Mapping[str, pa.DataType], error: pa.ArrowIn
 
 
 def _unfit(cells: pd.Series, kind: pa.DataType) -> npt.NDArray[np.bool_]:
-    """Which cells of text [rows] are neither empty nor a number, or not an integer where `kind` is an integer type."""
+    """Which cells of text [rows] are neither empty nor a number, or not an int64 where `kind` is an integer type."""
     numbers = pd.to_numeric(cells, errors="coerce")
     wrong = numbers.isna() & cells.notna()
     if pa.types.is_integer(kind):
-        wrong |= numbers.notna() & (numbers % 1 != 0)
+        digits = cells.str.fullmatch(r"\s*-?\d+\s*").fillna(True).astype(bool)
+        # float64 cannot tell the limits of int64 from the numbers beside them; Arrow can, and refuses the file anyway.
+        wrong |= ~digits | (numbers.notna() & ((numbers < _INT64.min) | (numbers > _INT64.max)))
     return wrong.to_numpy()
 
 

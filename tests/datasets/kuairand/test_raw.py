@@ -1,3 +1,4 @@
+import gzip
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -46,6 +47,14 @@ def test_repeated_rows_are_kept(tmp_path: Path) -> None:
             [USERS[0] | {"onehot_feat4": "1.5"}],
             "user_features_pure.csv: column onehot_feat4, line 2: expected an integer, got 1.5",
         ),
+        *(
+            (
+                "user_features_pure.csv",
+                [USERS[0] | {"onehot_feat4": text}],
+                f"user_features_pure.csv: column onehot_feat4, line 2: expected an integer, got {shown}",
+            )
+            for text, shown in (("inf", "inf"), ("-inf", "-inf"), ("nan", "nan"), ("1e300", "1e+300"))
+        ),
         (
             "user_features_pure.csv",
             [USERS[0], USERS[0]],
@@ -76,6 +85,23 @@ def test_repeated_rows_are_kept(tmp_path: Path) -> None:
             [LOG[5] | {"time_ms": ""}],
             f"{LATER_LOG}: column time_ms, line 2: the value is missing",
         ),
+        *(
+            (
+                LATER_LOG,
+                [LOG[5] | {"play_time_ms": text}],
+                f"{LATER_LOG}: column play_time_ms, line 2: expected an integer, got '{text}'",
+            )
+            for text in ("1e3", "1.0", str(10**30), str(-(10**30)))
+        ),
+        *(
+            (
+                LATER_LOG,
+                [LOG[5], LOG[6] | {"time_ms": time}],
+                f"{LATER_LOG}: column time_ms, line 3: expected milliseconds since 1970 on the row's date 20220427 in "
+                f"Shanghai, got {time}",
+            )
+            for time in (0, LOG[6]["time_ms"] // 1000, LOG[6]["time_ms"] * 1000, -(2**63), 2**63 - 1)
+        ),
         (
             LATER_LOG,
             [LOG[5] | {"date": 20220431}],
@@ -104,14 +130,41 @@ def test_missing_column(raw_folder: Path, file: str, rows: list[dict[str, object
         read(raw_folder)
 
 
+@pytest.mark.parametrize(("name", "times"), [("user_id", 2), ("register_days", 3)])
+def test_column_twice(raw_folder: Path, name: str, times: int) -> None:
+    path = raw_folder / "user_features_pure.csv"
+    header, _, rows = path.read_text().partition("\n")
+    for other in ("is_lowactive_period", "follow_user_num_range")[: times - 1]:
+        header = header.replace(other, name)
+    path.write_text(f"{header}\n{rows}")
+    with pytest.raises(RawDataError, match=rf"csv: the header holds the column {name} {times} times; once is valid"):
+        read(raw_folder)
+
+
+def test_damage_of_a_column_that_is_not_read_does_not_matter(raw_folder: Path) -> None:
+    path = raw_folder / "user_features_pure.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"(0,10]", b"\xe9"))
+    assert read(raw_folder).users["user_id"].to_pylist() == [1, 2]
+
+
+def _cut(path: Path) -> None:
+    content = gzip.compress(path.read_bytes(), mtime=0)
+    path.write_bytes(content[: len(content) // 2])
+
+
 @pytest.mark.parametrize(
     ("file", "damage"),
     [
         (LATER_LOG, lambda path: path.write_text("")),
+        (LATER_LOG, lambda path: path.write_text("\n" + path.read_text())),
         (LATER_LOG, lambda path: path.write_text(path.read_text() + "1,2,3\n")),
+        (LATER_LOG, lambda path: path.write_bytes(path.read_bytes().replace(b"hourmin", b"hour\xe9"))),
         ("user_features_pure.csv.gz", lambda path: path.write_bytes(b"not a gzip file")),
+        ("user_features_pure.csv.gz", lambda path: path.write_bytes(b"")),
+        ("user_features_pure.csv.gz", lambda path: path.write_bytes(gzip.compress(b""))),
+        ("user_features_pure.csv.gz", _cut),
     ],
-    ids=["empty", "ragged", "not gzip"],
+    ids=["empty", "no header", "ragged", "Latin-1", "not gzip", "empty gzip", "gzip of nothing", "cut gzip"],
 )
 def test_unreadable_file(raw_folder: Path, file: str, damage: Callable[[Path], object]) -> None:
     path = raw_folder / file
