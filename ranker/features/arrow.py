@@ -6,6 +6,7 @@ in the Example: statistics count it as missing, and a parser uses its default.
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -144,9 +145,19 @@ def check_all(good: npt.NDArray[np.bool_], problem: Callable[[int], str]) -> Non
         raise BadValueError(row, problem(row))
 
 
+def python_value(values: pa.Array, row: int) -> Any:
+    """A value as a Python object; a text that is not in UTF-8, which Arrow does not check, as bytes."""
+    scalar = values[row]
+    try:
+        return scalar.as_py()
+    except UnicodeDecodeError:
+        text = scalar.value if isinstance(scalar, pa.DictionaryScalar) else scalar
+        return text.as_buffer().to_pybytes() if isinstance(text, pa.StringScalar) else "…"
+
+
 def shown(values: pa.Array, row: int) -> str:
     """A value as text for an error message."""
-    value = values[row].as_py()
+    value = python_value(values, row)
     if value is None:
         return "null"
     return str(value) if isinstance(value, Decimal) else repr(value)

@@ -154,7 +154,9 @@ def open_parquet(path: str, arrow_types: bool = True) -> pq.ParquetFile:
     try:
         file = filesystem.open_input_file(inner)
         return pq.ParquetFile(file if arrow_types else WithoutArrowTypes(file))
-    except (pa.ArrowInvalid, OSError) as error:
+    except UnicodeDecodeError:
+        raise FeedLogError(f"{path}: the name of a column is not text in UTF-8") from None
+    except (pa.ArrowException, OSError) as error:
         raise FeedLogError(f"{path}: not a Parquet file, or an incomplete one: {error}") from error
 
 

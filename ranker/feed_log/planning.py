@@ -250,13 +250,20 @@ def _checked_footers(
     for file, footer in footers.items():
         # Writers that infer types from values cannot do so for an empty file.
         if footer.num_rows:
-            schema = footer.schema.to_arrow_schema()
+            schema = _arrow_schema(file, footer)
             for column in _timestamps(columns):
                 check_type(file.path, schema, column)
             check_schema(file.path, schema, columns.columns)
             check_names(file.path, schema, columns.rows.columns)
             check_filter(file.path, columns.rows.where, schema)
     return footers
+
+
+def _arrow_schema(file: LogFile, footer: pq.FileMetaData) -> pa.Schema:
+    try:
+        return footer.schema.to_arrow_schema()
+    except pa.ArrowException as error:
+        raise FeedLogError(f"{file.path}: the types of its columns cannot be read: {error}") from error
 
 
 def _row_groups(

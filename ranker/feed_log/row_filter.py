@@ -1,6 +1,7 @@
 """Which rows of a file a config reads."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def check_filter(path: str, where: Where, schema: pa.Schema) -> None:
     for condition in (condition for conditions in where for condition in conditions):
         try:
             schema.empty_table().filter(_expression(((condition,),), schema))
-        except (pa.ArrowException, TypeError, ValueError) as error:
+        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             column, operator, value = condition
             raise FeedLogError(
                 f"{path}: rows.where: {column!r} {operator} {value!r}: the column is {schema.field(column).type}, "
@@ -53,13 +54,39 @@ def _expression(where: Where, schema: pa.Schema) -> pc.Expression:
 
 
 def _typed(condition: Condition, schema: pa.Schema) -> tuple[str, str, Any]:
-    """The condition with texts as times, where the column has times."""
+    """The condition in types that Arrow compares with the column's: times where it has times, decimals for decimals.
+
+    A column without any value, of the null type, is compared with no value.
+    """
     column, operator, value = condition
     kind = schema.field(column).type
+    if pt.is_null(kind) and isinstance(value, tuple):
+        return column, operator, pa.nulls(0)
+    if pt.is_decimal(kind) and all(_is_number(one) for one in (value if isinstance(value, tuple) else (value,))):
+        if not isinstance(value, tuple):
+            return column, operator, _decimal(value, kind)
+        # A number that the column's type cannot hold is in none of its rows.
+        held = [one for one in (_decimal(one, kind) for one in value) if isinstance(one, pa.Scalar)]
+        return column, operator, pa.array([one.as_py() for one in held], kind)
     if pt.is_timestamp(kind) or pt.is_date(kind):
         values = _times(value if isinstance(value, tuple) else (value,), kind)
         return column, operator, values if isinstance(value, tuple) else values[0]
     return column, operator, list(value) if isinstance(value, tuple) else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _decimal(value: int | float, kind: pa.DataType) -> pa.Scalar | float:
+    """A number in the column's own type, or as a float where that cannot hold it.
+
+    Arrow 18 compares decimals of different scale as if their scale were the same, and refuses most integers.
+    """
+    try:
+        return pa.scalar(Decimal(str(value)), kind)
+    except pa.ArrowInvalid:
+        return float(value)
 
 
 def _times(values: Sequence[Any], kind: pa.DataType) -> list[pa.Scalar]:

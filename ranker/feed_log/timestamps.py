@@ -9,6 +9,7 @@ anything else is read. Two rules need no knowledge of the log's time zone:
   may mix the rows of less than an hour.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ _UNITS = {  # milliseconds per unit
     "nanoseconds": Fraction(1, 10**6),
 }
 _WRONG_FACTORS = [Fraction(10) ** power for power in (3, 6, 9, -3, -6, -9)]
+_NUMBER = re.compile(r"\s*[+-]?\d{1,30}(?:\.\d{0,30})?\s*")
 _PLAUSIBLE_MS = (946_684_800_000, 4_102_444_800_000)  # the years 2000 to 2099
 
 Minutes = npt.NDArray[np.int64]
@@ -61,10 +63,10 @@ def check_type(path: str, schema: pa.Schema, column: LogColumn) -> None:
     example, guess = "", ""
     with open_parquet(path) as file:
         for batch in file.iter_batches(columns=[column.source]):
-            values = batch.column(0).drop_null()
+            values = batch.column(column.source).drop_null()
             if len(values):
                 example = f", such as {arrow.shown(values, 0)}"
-                guess = _guess(values[0].as_py())
+                guess = _guess(arrow.python_value(values, 0))
                 break
         rows = file.metadata.num_rows
     raise FeedLogError(
@@ -189,7 +191,7 @@ def _count(file: LogFile, column: LogColumn, limits: Timestamps, where: Where) -
                 inside = minutes[_is_inside(minutes, values.type, (begin, end))]
                 counts += np.bincount(inside - begin, minlength=len(counts))
                 row += len(values)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise FeedLogError(f"{file.path}: cannot be read beyond row {row}: {error}") from error
     return _Counts(file, row, counts)
 
@@ -313,7 +315,8 @@ def _guess(value: Any) -> str:
         value = value.decode("utf-8", "replace")
     text = isinstance(value, str)
     try:
-        number = Fraction(value)
+        # A fraction such as 1/0, or an exponent of many digits, is no time in any unit.
+        number = Fraction(value) if not text or _NUMBER.fullmatch(value) else None
     except (TypeError, ValueError, OverflowError):
         number = None
     if number is not None:

@@ -2,6 +2,8 @@ import re
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs
 
@@ -157,6 +159,15 @@ def test_a_file_that_is_not_parquet_is_named(feed_log: Path, content: bytes) -> 
     path.write_bytes(content)
     with pytest.raises(FeedLogError, match=r"part-9\.parquet: not a Parquet file, or an incomplete one"):
         open_parquet(str(path))
+
+
+@pytest.mark.parametrize("arrow_types", [True, False])
+def test_a_file_with_a_column_of_an_undecodable_name_is_named(tmp_path: Path, arrow_types: bool) -> None:
+    path = tmp_path / "part-0.parquet"
+    pq.write_table(pa.table({"gewicht": [1.0]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"gewicht", b"gew\xefcht"))
+    with pytest.raises(FeedLogError, match=r"part-0\.parquet: the name of a column is not text in UTF-8"):
+        open_parquet(str(path), arrow_types)
 
 
 def test_a_folder_that_may_not_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ def test_a_filter_that_fits_no_file_is_named(tmp_path: Path, write_day: WriteDay
         ),
         ([("is_bot", "==", False)], r"no column 'is_bot' \(did you mean 'is bot'\?\)"),
         ([("cohort", ">", "3")], "rows.where: 'cohort' > '3': the column is int32, which cannot be compared"),
+        ([("cohort", "<", 2**70)], f"rows.where: 'cohort' < {2**70}: the column is int32, which cannot be compared"),
     ):
         with pytest.raises(FeedLogError, match=message):
             plan_window(tmp_path / "log", EVAL_DAY, 1, columns(where=where))
@@ -81,7 +83,16 @@ def test_conditions_on_times_and_missing_values() -> None:
     moments = pa.array([datetime(2026, 1, 5, 3), datetime(2026, 1, 6), None], pa.timestamp("us"))
     days = pa.array([datetime(2026, 1, 5), datetime(2026, 1, 6), None], pa.date32())
     rows = pa.record_batch(
-        {"naive": moments, "utc": moments.cast(pa.timestamp("ms", "UTC")), "day": days, "text": ["a", None, "b"]}
+        {
+            "naive": moments,
+            "utc": moments.cast(pa.timestamp("ms", "UTC")),
+            "day": days,
+            "text": ["a", None, "b"],
+            "nothing": pa.nulls(3),
+            "price": pa.array([Decimal("4.99"), Decimal(5), None], pa.decimal128(10, 2)),
+            "wide": pa.array([Decimal(10**37), Decimal(5), None], pa.decimal128(38, 0)),
+            "market": pa.array(["us", None, "de"]).dictionary_encode(),
+        }
     )
     for where, kept in (
         ([("naive", ">=", "2026-01-06")], [1]),
@@ -90,6 +101,20 @@ def test_conditions_on_times_and_missing_values() -> None:
         ([("utc", ">=", "2026-01-06")], [1]),
         ([("day", "not in", ["2026-01-05"])], [1, 2]),
         ([("text", "!=", "a")], [2]),
+        ([("nothing", "==", "a")], []),
+        ([("nothing", "in", ["a", 1.5])], []),
+        ([("nothing", "not in", ["a"])], [0, 1, 2]),
+        ([("price", "<", 5)], [0]),
+        ([("price", ">=", 5)], [1]),
+        ([("price", "==", 4.99)], [0]),
+        ([("price", ">", 4.999)], [1]),
+        ([("price", "<", 1e300)], [0, 1]),
+        ([("price", ">", -12345)], [0, 1]),
+        ([("price", "not in", [5])], [0, 2]),
+        ([("price", "in", [4.99, 4.999, 7])], [0]),
+        ([("wide", ">", 10**30)], [0]),
+        ([("market", "==", "us")], [0]),
+        ([("market", "not in", ["us"])], [1, 2]),
         ([[("text", "==", "a")], [("naive", "==", "2026-01-06")]], [0, 1]),
         ((), [0, 1, 2]),
     ):
