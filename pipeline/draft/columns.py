@@ -254,7 +254,7 @@ def _range(column: ScannedColumn) -> str:
 
 
 def _doubled(name: str) -> Draft:
-    return Draft(name, "left_out", "stands more than once in a file", active=False)
+    return Draft(name, "left_out", "stands more than once in a file" if name else "it has no name", active=False)
 
 
 def _with_leaks(drafts: Sequence[Draft], sample: Sample) -> Iterator[tuple[Draft, tuple[Leak, ...]]]:

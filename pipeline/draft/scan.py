@@ -169,7 +169,7 @@ class LogScan:
         rows: the number of rows that were read.
         columns: by name, in the order of the files.
         sample: the rows of the newest days, by column; a file that lacks a column has nulls.
-        twice: the names that a file has more than once.
+        twice: the names that a file has more than once; "" if a column has no name.
     """
 
     days: tuple[date, ...]
@@ -211,13 +211,14 @@ def scan(feed_log: str | Path, days: Sequence[date], all_days: Sequence[date]) -
                     absent.absent.append(day)
             try:
                 for batch in parquet_batches(path, names):
+                    values = {name: _readable(batch.column(name)) for name in names}
                     for name in names:
-                        columns[name].add(batch.column(name), day)
+                        columns[name].add(values[name], day)
                     rows += batch.num_rows
                     if sampled < SAMPLE_ROWS:
-                        kept = batch.slice(0, SAMPLE_ROWS - sampled)
-                        parts.append({name: kept.column(name) for name in names})
-                        sampled += kept.num_rows
+                        kept = min(batch.num_rows, SAMPLE_ROWS - sampled)
+                        parts.append({name: values[name].slice(0, kept) for name in names})
+                        sampled += kept
             except (pa.ArrowException, OSError) as error:
                 raise FeedLogError(f"{path}: cannot be read: {error}") from error
         if rows == before:
@@ -238,13 +239,34 @@ def numbers_of(values: pa.Array) -> npt.NDArray[np.float64]:
 
 
 def _files(feed_log: str | Path, day: date) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Each file with rows: its path, the names of its columns, and the names that it has more than once."""
+    """Each file with rows: its path, the names of its columns, and those that it has more than once, or that are ""."""
     for file in day_files(feed_log, day) or ():
         with open_parquet(file.path) as opened:
             names = opened.schema_arrow.names
             if opened.metadata.num_rows:
-                doubled = sorted({name for name in names if names.count(name) > 1})
+                doubled = sorted({name for name in names if names.count(name) > 1 or not name})
                 yield file.path, [name for name in names if name not in doubled], doubled
+
+
+def _readable(values: pa.Array) -> pa.Array:
+    """The values; texts that are not in UTF-8, such as Latin-1, as bytes, as which the pipeline reads them."""
+    kind = values.type
+    elements = kind.value_type if arrow.is_list(kind) else kind
+    if not arrow.is_text(elements):
+        return values
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid:
+        if not arrow.is_list(kind):
+            return (values.dictionary_decode() if pt.is_dictionary(kind) else values).cast(pa.large_binary())
+        flat = pc.list_flatten(values)
+        if pt.is_dictionary(flat.type):
+            flat = flat.dictionary_decode()
+        sizes = pc.fill_null(pc.list_value_length(values), 0).to_numpy(zero_copy_only=False)
+        ends = pa.array(np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]))
+        missing = values.is_null() if values.null_count else None
+        return pa.LargeListArray.from_arrays(ends, flat.cast(pa.large_binary()), mask=missing)
+    return values
 
 
 def _decoded(part: dict[str, pa.Array], name: str) -> pa.Array:

@@ -2,6 +2,7 @@
 
 import keyword
 import re
+import sys
 import textwrap
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from pipeline.draft import words
 from pipeline.draft.columns import FEW_SLICES, Draft
 from pipeline.draft.keys import Guess
 from pipeline.draft.scan import LogScan
-from ranker.config.names import folded, input_name, is_usable
+from ranker.config.names import folded, input_name, is_usable, weight_name
 from ranker.plain_text import one_line
 
 WIDTH = 118
@@ -39,25 +40,35 @@ class Names:
     taken: set[str] = field(default_factory=set)
 
     def of(self, column: str, objective: bool = False) -> str:
-        """The column's own name where it can be used, or one like it."""
-        if is_usable(column) and (not objective or _OBJECTIVE_NAME.fullmatch(column)) and self._is_free(column):
-            return self._took(column)
+        """The column's own name where it can be used, or one like it; that of an objective's weight is taken too."""
+        if (
+            is_usable(column)
+            and (not objective or _OBJECTIVE_NAME.fullmatch(column))
+            and self._is_free(column, objective)
+        ):
+            return self._took(column, objective)
         letters = unicodedata.normalize("NFKD", column).encode("ascii", "ignore").decode()
         slug = re.sub(r"[^A-Za-z0-9]+", "_", letters).strip("_")[:60]
         if not slug or not slug[0].isalpha() or keyword.iskeyword(slug):
             slug = f"{'objective' if objective else 'column'}_{slug}".rstrip("_")
         name, number = slug, 1
-        while not (is_usable(name) and self._is_free(name)):
+        while not (is_usable(name) and self._is_free(name, objective)):
             number += 1
             name = f"{slug}_{number}"
-        return self._took(name)
+        return self._took(name, objective)
 
-    def _is_free(self, name: str) -> bool:
-        return not {folded(name), input_name(name).lower()} & self.taken
+    def _is_free(self, name: str, objective: bool) -> bool:
+        return not _spellings(name, objective) & self.taken
 
-    def _took(self, name: str) -> str:
-        self.taken |= {folded(name), input_name(name).lower()}
+    def _took(self, name: str, objective: bool) -> str:
+        self.taken |= _spellings(name, objective)
         return name
+
+
+def _spellings(name: str, objective: bool) -> set[str]:
+    """What a name takes: itself as a column and as an input, and of an objective the input of its weight."""
+    names = (name, weight_name(name)) if objective else (name,)
+    return {spelling for one in names for spelling in (folded(one), input_name(one).lower())}
 
 
 def config_text(name: str, log: LogScan, keys: Mapping[str, Guess], drafts: Sequence[Draft]) -> str:
@@ -70,8 +81,9 @@ def config_text(name: str, log: LogScan, keys: Mapping[str, Guess], drafts: Sequ
         drafts: what the other columns become.
     """
     names = Names({"alpha", "lambda_"})
-    # Those in use choose their names first, so that what is only offered cannot take one away.
-    ordered = sorted(drafts, key=lambda draft: not draft.active)
+    # Those in use choose their names first, so that what is only offered cannot take one away. Objectives choose before
+    # features, as they take the names of their weights too, and the shorter ones first, which others begin with.
+    ordered = sorted((draft for draft in drafts if draft.field != "left_out"), key=_turn)
     named = {draft.column: names.of(draft.column, draft.field == "objectives") for draft in ordered}
     constant = re.sub(r"\W", "_", name).upper()
     body = [
@@ -97,6 +109,10 @@ def config_text(name: str, log: LogScan, keys: Mapping[str, Guess], drafts: Sequ
     # In pipeline_config.py the other configs stay; in a file of its own there are none.
     register = f'CONFIGS = {{**globals().get("CONFIGS", {{}}), {quoted(name)}: {constant}}}'
     return "\n".join([*imports, "", *body, "", register, ""])
+
+
+def _turn(draft: Draft) -> tuple[bool, int]:
+    return not draft.active, len(draft.column) if draft.field == "objectives" else sys.maxsize
 
 
 def quoted(text: str) -> str:

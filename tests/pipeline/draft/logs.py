@@ -1,5 +1,6 @@
 """Small feed logs with the columns that real tables have."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -38,12 +39,24 @@ def odd_table(day: date, rows: int = ROWS) -> pa.Table:
         "gaps": [None if number % 7 == 0 else [1.5, 2.5] for number in range(rows)],
         "tags": [["a", "b"][: number % 3] for number in range(rows)],
         "free text": [f"{day} {number}" for number in range(rows)],
+        "Ort": _latin_1(("Köln", "Bonn", None)[number % 3] for number in viewer),
+        "Orte": pa.ListArray.from_arrays(
+            pa.array([None if number == 3 else number for number in range(rows + 1)], pa.int32()),
+            _latin_1(("Köln", "Bonn")[number % 2] for number in item),
+        ),
+        "": np.arange(rows),
+        "weight_Kaufe": rng.random(rows),
         "rank": np.arange(rows) % 5 + 1,
         "labels": rng.random(rows),
         "Käufe?": bought.astype(int),
         "Umsatz": np.where(bought, rng.random(rows), 0.0),
     }
     return pa.table(columns)
+
+
+def _latin_1(texts: Iterable[str | None]) -> pa.Array:
+    """Texts as some writers store them: the bytes are not UTF-8, and nothing says so."""
+    return pa.array([None if text is None else text.encode("latin-1") for text in texts]).view(pa.string())
 
 
 def write_log(root: Path, tables: dict[date, pa.Table]) -> Path:

@@ -50,6 +50,8 @@ def test_every_row_is_counted(odd_log: LogScan) -> None:
     assert not price.whole
     assert 0.01 <= price.least < price.largest <= 99.99
     assert vector.sizes == {3}
+    assert odd_log.columns["Ort"].distinct == {"Köln".encode("latin-1"), b"Bonn"}
+    assert odd_log.columns["Orte"].nulls == 3
 
 
 def test_keys_are_found_by_what_they_determine_where_names_do_not_tell(odd_log: LogScan) -> None:
@@ -81,6 +83,9 @@ def test_named_keys_are_taken(odd_log: LogScan) -> None:
         ("gaps", "left_out", False),
         ("tags", "multi_valued", True),
         ("free text", "left_out", False),
+        ("Ort", "categorical", True),
+        ("Orte", "multi_valued", True),
+        ("", "left_out", False),
         ("rank", "exposure", True),
         ("labels", "numeric", True),
         ("Käufe?", "objectives", True),
@@ -111,6 +116,7 @@ def test_the_text_is_a_config(odd_log: LogScan) -> None:
     assert sources["is_premium"] == "is premium"
     assert sources["labels_2"] == "labels"  # reserved
     assert sources["store_id"] == "store_id"
+    assert sources["weight_Kaufe_2"] == "weight_Kaufe"  # the weight of an objective is an input of the model
     assert max(map(len, text.splitlines())) <= 120
     assert '# Numeric("Umsatz"' not in text
     assert '            # "Umsatz",  # WARNING: it tells Käufe?' in text
