@@ -78,7 +78,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _decimal(value: int | float, kind: pa.DataType) -> pa.Scalar | float:
+def _decimal(value: Any, kind: pa.DataType) -> pa.Scalar | float:
     """A number in the column's own type, or as a float where that cannot hold it.
 
     Arrow 18 compares decimals of different scale as if their scale were the same, and refuses most integers.
