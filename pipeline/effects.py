@@ -1,4 +1,4 @@
-"""The DAG that updates the random effects of the serving model: one component, on a clock of its own."""
+"""The DAG that updates the random effects of the serving model: one component, with a schedule of its own."""
 
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline

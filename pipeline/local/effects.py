@@ -1,4 +1,4 @@
-"""`local_runner.py --effects`: updates the random effects of the serving model, on a clock of its own."""
+"""`local_runner.py --effects`: updates the random effects of the serving model, with a schedule of its own."""
 
 import shutil
 from pathlib import Path
