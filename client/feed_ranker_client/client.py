@@ -8,25 +8,28 @@ In an experiment, each viewer's trade-off is drawn from a file of arms, which `p
     with FeedRankerClient("localhost:8500", "feed", arms="tradeoff/arms.json") as client:
         ranking = client.rank(features, viewer="viewer-7")  # log ranking.arm and ranking.arm_propensity
 
-The client requests the model's signatures once and validates every request against them. So an invalid request fails
-here, with the name of the feature, without a round trip.
+The client requests the model's signatures and validates every request against them. So an invalid request fails here,
+with the name of the feature, without a round trip. When a request is refused, the signatures are requested again: a new
+version of the model may take other features.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from feed_ranker_client.arms import Arm, ServedArms
-from feed_ranker_client.connection import Answer, Connection
+from feed_ranker_client.connection import Answer, Connection, ServingError
 from feed_ranker_client.table_columns import filled
 from feed_ranker_client.tensors import Arrays, as_array
 from feed_ranker_client.validation import (
     InvalidRequestError,
+    Signature,
     Signatures,
     TensorForm,
     check_forms,
@@ -45,6 +48,10 @@ LAMBDA = "lambda_"
 WEIGHT = "weight_"  # and the objective
 
 Scores = dict[str, NDArray[np.float32]]
+Answered = TypeVar("Answered")
+
+_RENEWED_AFTER_S = 10.0
+"""Signatures that are younger are not requested again, so that invalid requests do not double the load of a server."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +71,23 @@ class Ranking:
     arm: str | None = None
     arm_propensity: float | None = None
     version: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """The signatures of a version of the model. Reading one takes as long as building a request, so each is read once.
+
+    Attributes:
+        signatures: by name.
+        since: seconds of the monotonic clock, when they were requested.
+        forms: signature → its inputs, once read.
+        most: signature → the maximum number of candidates, once read.
+    """
+
+    signatures: Signatures
+    since: float
+    forms: dict[str, dict[str, TensorForm]] = field(default_factory=dict)
+    most: dict[str, int] = field(default_factory=dict)
 
 
 class FeedRankerClient:
@@ -114,10 +138,7 @@ class FeedRankerClient:
         self._max_rows, self._mini_batch = max_rows, mini_batch
         self._arms = None if arms is None else ServedArms(Path(arms))
         self._connection = Connection(target, model, timeout_s, version, label)
-        self._known: Signatures | None = None
-        # Reading a signature takes as long as building a request, so each is read once.
-        self._forms: dict[str, dict[str, TensorForm]] = {}
-        self._most: dict[str, int] = {}
+        self._known: _Known | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -204,6 +225,9 @@ class FeedRankerClient:
             InvalidRequestError: an input is missing, or does not match the signature.
             ServingError: the server did not answer in time, or answered with an error.
         """
+        return self._again_if_renewed(lambda: self._predicted(signature, inputs))
+
+    def _predicted(self, signature: str, inputs: Mapping[str, Any]) -> Scores:
         arrays = self._checked(signature, inputs, split=self._mini_batch is not None)
         rows = max(map(len, arrays.values()))
         step = min(self._mini_batch or rows, self._max_rows_of(signature))
@@ -232,10 +256,9 @@ class FeedRankerClient:
             InvalidRequestError: the model has no such signature.
             ServingError: the signatures are not known yet, and the server did not answer.
         """
-        forms = self._forms_of(signature)
-        defaults = find_signature(self.signatures(), signature).defaults
+        definition, forms = self._inputs_of(signature)
         return {
-            name: filled(rows[name], form, name in defaults)
+            name: filled(rows[name], form, name in definition.defaults)
             for name, form in forms.items()
             if name in rows and form.shape
         }
@@ -247,17 +270,45 @@ class FeedRankerClient:
             InvalidRequestError: an input is missing, or does not match the signature.
             ServingError: the signatures are not known yet, and the server did not answer.
         """
-        return self._connection.request(signature, self._checked(signature, inputs))
+        return self._again_if_renewed(lambda: self._connection.request(signature, self._checked(signature, inputs)))
 
     def signatures(self) -> Signatures:
-        """The model's signatures; requested only once.
+        """The model's signatures; requested once, and again after a request was refused.
 
         Raises:
             ServingError: the server did not answer in time, or answered with an error.
         """
+        return self._model().signatures
+
+    def _model(self) -> _Known:
         if self._known is None:
-            self._known = self._connection.signatures()
+            self._known = _Known(self._connection.signatures(), time.monotonic())
         return self._known
+
+    def _again_if_renewed(self, answer: Callable[[], Answered]) -> Answered:
+        """The answer; a request that is refused is checked and sent once more if the signatures have changed since."""
+        try:
+            return answer()
+        except InvalidRequestError:
+            if not self._renew():
+                raise
+        return answer()
+
+    def _renew(self) -> bool:
+        """Requests the signatures again, but not soon after the last time; returns whether they have changed."""
+        known = self._model()
+        now = time.monotonic()
+        if now - known.since < _RENEWED_AFTER_S:
+            return False
+        self._known = replace(known, since=now)
+        try:
+            found = self._connection.signatures()
+        except ServingError:
+            return False  # why the request was refused is the error to report
+        if _bytes_of(found) == _bytes_of(known.signatures):
+            return False
+        self._known = _Known(found, now)
+        return True
 
     def _draw(self, viewer: str, features: Mapping[str, Any]) -> Arm:
         if self._arms is None:
@@ -275,18 +326,21 @@ class FeedRankerClient:
         return arms.draw(str(viewer), cohort)
 
     def _max_rows_of(self, signature: str) -> int:
-        if signature not in self._most:
-            self._most[signature] = max_rows_of(find_signature(self.signatures(), signature), self._max_rows)
-        return self._most[signature]
+        known = self._model()
+        if signature not in known.most:
+            known.most[signature] = max_rows_of(find_signature(known.signatures, signature), self._max_rows)
+        return known.most[signature]
 
-    def _forms_of(self, signature: str) -> dict[str, TensorForm]:
-        if signature not in self._forms:
-            self._forms[signature] = inputs_of(find_signature(self.signatures(), signature))
-        return self._forms[signature]
+    def _inputs_of(self, signature: str) -> tuple[Signature, dict[str, TensorForm]]:
+        """A signature and its inputs."""
+        known = self._model()
+        definition = find_signature(known.signatures, signature)
+        if signature not in known.forms:
+            known.forms[signature] = inputs_of(definition)
+        return definition, known.forms[signature]
 
     def _checked(self, signature: str, inputs: Mapping[str, Any], split: bool = False) -> Arrays:
-        definition = find_signature(self.signatures(), signature)
-        forms = self._forms_of(signature)
+        definition, forms = self._inputs_of(signature)
         check_names(definition, inputs, forms)
         arrays = {name: as_array(name, values, forms[name]) for name, values in inputs.items()}
         most = None if split else self._max_rows_of(signature)
@@ -295,4 +349,11 @@ class FeedRankerClient:
         return arrays
 
     def _call(self, signature: str, inputs: Mapping[str, Any]) -> Answer:
-        return self._connection.finish(self._connection.start(signature, self._checked(signature, inputs)))
+        return self._again_if_renewed(
+            lambda: self._connection.finish(self._connection.start(signature, self._checked(signature, inputs)))
+        )
+
+
+def _bytes_of(signatures: Signatures) -> dict[str, bytes]:
+    """Signatures in a form that can be compared: a message with NaN does not equal itself."""
+    return {name: signature.SerializeToString(deterministic=True) for name, signature in signatures.items()}
