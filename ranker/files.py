@@ -105,8 +105,7 @@ def atomic_folder(target: str | Path, *, replace: bool = False, last: str = "", 
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
             if replace and exists(target):
-                filesystem, inner = filesystem_of(target)
-                filesystem.delete_dir(inner)
+                remove_folder(target, last)
             copy_folder(folder, target, last)
         return
     temporary, replaced = _temporary_name(local, local.parent), _temporary_name(local, local.parent)
@@ -138,6 +137,20 @@ def make_folders(folder: Path, *, durable: bool = True) -> None:
     if durable:
         for made in reversed(missing):
             flush(made.parent)
+
+
+def remove_folder(target: str | Path, first: str = "") -> None:
+    """Deletes a folder.
+
+    Args:
+        target: path or URI of the folder.
+        first: a file, relative to the folder, without which readers ignore the folder. It is deleted first, so that a
+            folder that is deleted in part is not taken for a complete one.
+    """
+    filesystem, inner = filesystem_of(target)
+    if first and filesystem.get_file_info(f"{inner}/{first}").type == fs.FileType.File:
+        filesystem.delete_file(f"{inner}/{first}")
+    filesystem.delete_dir(inner)
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -16,11 +16,11 @@ from apache_beam.utils.shared import Shared
 
 from ranker.command_line import explained
 from ranker.feed_log.layout import FeedLogError
-from ranker.files import atomic_file, write_text
+from ranker.files import atomic_file, remove_folder, write_text
 from ranker.scoring.files import FilePlan, Scored, plan_files, score_file
 from ranker.scoring.loading import LoadedModel, load_model
 from ranker.scoring.patterns import input_files
-from ranker.storage import exists, filesystem_of, join, local_path
+from ranker.storage import exists, join, local_path
 
 SUCCESS = "_SUCCESS"
 """The empty file that is written last into a folder of an object store, where files appear one after the other."""
@@ -117,21 +117,16 @@ def _new_folder(output: str | Path) -> Iterator[str]:
     local = local_path(output)
     folder = str(local.parent / f".{local.name}.{uuid.uuid4().hex}") if local is not None else str(output)
     if local is None and exists(output):
-        _remove(folder)
+        remove_folder(folder, SUCCESS)
     try:
         yield folder
     except BaseException:
-        _remove(folder)
+        if exists(folder):
+            remove_folder(folder)
         raise
     if local is None:
         write_text(join(folder, SUCCESS), "")
         return
     if local.exists():
-        _remove(str(local))
+        remove_folder(local)
     Path(folder).rename(local)
-
-
-def _remove(folder: str) -> None:
-    if exists(folder):
-        filesystem, inner = filesystem_of(folder)
-        filesystem.delete_dir(inner)

@@ -4,11 +4,20 @@ import multiprocessing
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
 
-from ranker.files import atomic_file, atomic_folder, flush_folder, remove_leftovers, write_bytes, write_text
+from ranker.files import (
+    atomic_file,
+    atomic_folder,
+    flush_folder,
+    remove_folder,
+    remove_leftovers,
+    write_bytes,
+    write_text,
+)
 
 
 class WriterError(RuntimeError):
@@ -198,3 +207,25 @@ def test_an_object_store_gets_a_folder_when_it_is_complete() -> None:
         assert sorted(store.find("/folders/7")) == sorted(["/folders/7/saved_model.pb", f"/folders/7/{file}"])
     with pytest.raises(FileExistsError), atomic_folder("memory://folders/7"):
         pytest.fail("nothing is to be written")
+
+
+def test_a_folder_of_an_object_store_that_is_removed_in_part_looks_incomplete(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = fsspec.filesystem("memory")
+    for name in ("saved_model.pb", "weights"):
+        write_text(f"memory://removed/7/{name}", name)
+    remove = type(store).rm
+
+    def killed(self: Any, path: str, recursive: bool = False, maxdepth: int | None = None) -> None:
+        if recursive:
+            raise WriterError
+        remove(self, path, recursive, maxdepth)
+
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(WriterError),
+        atomic_folder("memory://removed/7", replace=True, last="saved_model.pb"),
+    ):
+        patched.setattr(type(store), "rm", killed)
+    assert store.find("/removed/7") == ["/removed/7/weights"]
+    remove_folder("memory://removed/7", "saved_model.pb")
+    assert not store.exists("/removed/7")

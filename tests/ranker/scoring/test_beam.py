@@ -24,6 +24,10 @@ def pipeline() -> beam.Pipeline:
     return beam.Pipeline(options=PipelineOptions([RUNNER]))
 
 
+def failing_pipeline() -> beam.Pipeline:
+    raise RuntimeError("no cluster")
+
+
 def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -54,6 +58,10 @@ def test_on_an_object_store_a_marker_is_written_last(trained: Trained, bucket: s
     assert exists(join(place, SUCCESS))
     with pytest.raises(FileExistsError):
         score_with_beam(pipeline, trained.model.location, newest, place)
+    # A job that replaces the scores and fails leaves no marker.
+    with pytest.raises(ScoringError):
+        score_with_beam(failing_pipeline, trained.model.location, newest, place, replace=True)
+    assert not exists(join(place, SUCCESS))
 
 
 def test_a_bad_value_is_the_sentence_of_one_process_and_leaves_nothing(
