@@ -222,7 +222,9 @@ def markdown(results: BenchmarkResults, prices: Prices) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Writes the page."""
-    parser = argparse.ArgumentParser(description="What a day of many impressions needs, from measured rates.")
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {_PROGRAM}", description="What a day of many impressions needs, from measured rates."
+    )
     parser.add_argument(
         "--figures", type=local_path, required=True, metavar="FILE", help="the JSON of benchmarks.pipeline"
     )

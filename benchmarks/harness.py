@@ -1,10 +1,12 @@
 """Shared by all benchmarks: the command line, interleaved timing, the table, and the JSON of figures."""
 
 import argparse
+import logging
 import os
 import platform
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,18 +151,33 @@ class Options:
     json: Path | None
 
 
-def option_parser(description: str) -> argparse.ArgumentParser:
-    """A parser of the options that every benchmark has."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--quick", action="store_true", help="fewer rows: shows that it runs, measures roughly")
+def option_parser(
+    program: str, description: str, quick: str = "fewer rows: shows that it runs, measures roughly"
+) -> argparse.ArgumentParser:
+    """A parser of the options that every benchmark has.
+
+    Args:
+        program: the module, as in `python -m benchmarks.serving`.
+        description: what it measures.
+        quick: what `--quick` makes small.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
+    parser.add_argument("--quick", action="store_true", help=quick)
     parser.add_argument("--json", type=output_file, metavar="FILE", help="write the figures there as JSON")
     return parser
 
 
-def parse_options(description: str, arguments: Sequence[str] | None = None) -> Options:
-    """Reads the command line."""
-    parsed = option_parser(description).parse_args(arguments)
+def parse_options(program: str, description: str, arguments: Sequence[str] | None = None) -> Options:
+    """Reads the command line of a benchmark without other options."""
+    parsed = option_parser(program, description).parse_args(arguments)
     return Options(parsed.quick, parsed.json)
+
+
+def run_program(main: Callable[[], object]) -> None:
+    """Runs a program from the command line, without what libraries warn of."""
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    main()
 
 
 def positive(text: str) -> int:

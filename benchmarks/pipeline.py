@@ -6,32 +6,37 @@ The rows are those of the built-in feed, and the artifacts are the pipeline's. `
 page of the JSON of the complete runs.
 """
 
-import logging
+import argparse
 import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from benchmarks.component_speed import PreparedFeed, feed_log_gen, leaf_encoder, tower_trainer
 from benchmarks.full_run import FullRun, compare_all, full_run
-from benchmarks.harness import Figure, Options, option_parser, positive, report
-from benchmarks.part_run import run_up_to
+from benchmarks.harness import Figure, Options, option_parser, positive, report, run_program
 from datasets.synthetic import generate
 from pipeline_config import FEED
 from ranker.config.pipeline import PipelineConfig
+from ranker.startup_lines import without_startup_lines
+
+if TYPE_CHECKING:
+    from benchmarks.component_speed import PreparedFeed
 
 ROWS, QUICK_ROWS = 200_000, 4_000
 COMPLETE_RUNS, QUICK_COMPLETE_RUNS = (200_000, 1_000_000, 5_000_000), (4_000, 8_000)
 
 
-def prepare(rows: int, config: PipelineConfig, work: Path, console: Console) -> PreparedFeed:
+def prepare(rows: int, config: PipelineConfig, work: Path, console: Console) -> "PreparedFeed":
     """Generates a feed of about `rows` impressions and runs the pipeline on it up to LeafEncoder.
 
     Raises:
         RuntimeError: a component failed.
     """
+    from benchmarks.component_speed import PreparedFeed
+    from benchmarks.part_run import run_up_to
+
     days = config.train_days + 1
     summaries = generate(work / "feed_log", days=days, impressions_per_day=rows // days, seed=1)
     day = summaries[-1].day
@@ -50,6 +55,8 @@ def prepare(rows: int, config: PipelineConfig, work: Path, console: Console) -> 
 
 def component_figures(rows: int, work: Path, console: Console) -> Iterator[Figure]:
     """The figures of single components."""
+    with without_startup_lines():
+        from benchmarks.component_speed import feed_log_gen, leaf_encoder, tower_trainer
     console.print(f"preparing {rows:,} rows of the built-in feed")
     prepared = prepare(rows, FEED, work, console)
     for measure in (
@@ -73,7 +80,7 @@ def complete_run_figures(
     return compare_all(runs, with_targets=not quick)
 
 
-def main(options: Options, beam_args: str | None = None, complete_runs: Sequence[int] = ()) -> None:
+def run(options: Options, beam_args: str | None = None, complete_runs: Sequence[int] = ()) -> None:
     """Runs the benchmark; with `complete_runs`, only complete runs of these sizes."""
     console = Console()
     with tempfile.TemporaryDirectory(prefix="pipeline-benchmark-") as folder:
@@ -86,10 +93,21 @@ def main(options: Options, beam_args: str | None = None, complete_runs: Sequence
     report("pipeline", figures, options, console)
 
 
-if __name__ == "__main__":
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
-    parser = option_parser("The pipeline's components compared with what they replace.")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if len(set(options.complete_runs)) == 1:
+        parser.error("--complete-runs: give two sizes or more, as each is compared with the one before")
+    remote = (
+        f"--runner=PortableRunner --job_endpoint={options.job_endpoint} --environment_type=EXTERNAL "
+        f"--environment_config={options.worker_pool}"
+    )
+    run(Options(options.quick, options.json), remote if options.job_endpoint else None, options.complete_runs)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = option_parser("benchmarks.pipeline", "The pipeline's components compared with what they replace.")
     parser.add_argument(
         "--job-endpoint",
         metavar="HOST:PORT",
@@ -110,11 +128,8 @@ if __name__ == "__main__":
         default="localhost:50000",
         help="where its workers come from: python -m pipeline.beam_workers pool (%(default)s)",
     )
-    parsed = parser.parse_args()
-    if len(set(parsed.complete_runs)) == 1:
-        parser.error("--complete-runs: give two sizes or more, as each is compared with the one before")
-    remote = (
-        f"--runner=PortableRunner --job_endpoint={parsed.job_endpoint} --environment_type=EXTERNAL "
-        f"--environment_config={parsed.worker_pool}"
-    )
-    main(Options(parsed.quick, parsed.json), remote if parsed.job_endpoint else None, parsed.complete_runs)
+    return parser
+
+
+if __name__ == "__main__":
+    run_program(main)

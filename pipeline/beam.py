@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 # but without an image argument TFX packages its own sources for remote workers, again for every component.
 NO_IMAGE = "--sdk_container_image=none-in-process"
 IN_PROCESS_ARGS = ("--runner=FnApiRunner", NO_IMAGE)
-WORKER_PROCESSES = "pipeline.beam_workers.WorkerProcesses"
+WORKER_PROCESSES = "pipeline.worker_processes.WorkerProcesses"
 
 # TFDV 1.16 cannot be imported with tfx-bsl 1.21 unless TFX is imported first. Remove this once TFDV 1.21 is on PyPI.
 _ON_WORKERS = "--beam_plugin=tfx"

@@ -2,44 +2,26 @@
 
 Beam's own programs lack one thing that is required here: TFX has to be imported before TFDV (see `pipeline.beam`).
 
-- `--direct_running_mode=multi_processing` does not pass the pipeline's options to its workers.
+- `--direct_running_mode=multi_processing` does not pass the pipeline's options to its workers; the runner in
+  `pipeline.worker_processes` does.
 - The worker pool of Beam's image drops `--beam_plugin`, and starts a process for every worker, each of which imports
   TFX for ten seconds.
-
-With TFDV 1.21 from PyPI, Beam's own mode will work, and `WorkerProcesses` can be removed.
 """
 
 import argparse
 import logging
-import shlex
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from types import FrameType
 
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.transforms.environments import SubprocessSDKEnvironment
-
 from ranker.command_line import UsageError, port, print_error
-
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
+from ranker.startup_lines import without_startup_lines
 
 _STATE_CACHE = 100 << 20  # bytes, as much as Beam's own worker program uses
 _USAGE = 2
-
-
-class WorkerProcesses(FnApiRunner):
-    """Beam's in-process runner with `--direct_num_workers` worker processes, which are started for every pipeline."""
-
-    def __init__(self) -> None:
-        root = shlex.quote(str(PROJECT_ROOT))
-        python = shlex.quote(sys.executable)
-        # Workers unpickle functions of this project, whatever their working directory is.
-        command = f'PYTHONPATH={root}"${{PYTHONPATH:+:$PYTHONPATH}}" exec {python} -m pipeline.beam_workers worker'
-        super().__init__(default_environment=SubprocessSDKEnvironment.from_command_string(command))
 
 
 def serve_pool(port: int) -> None:
@@ -57,8 +39,9 @@ def serve_pool(port: int) -> None:
     """
     _check_free(port)
     print("worker pool: loading TensorFlow and TFX", flush=True)
-    import tfx.components  # noqa: F401 - for the side effects of the import, and so that the first worker starts at once
-    from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer
+    with without_startup_lines():
+        import tfx.components  # noqa: F401 - for the side effects, and so that the first worker starts at once
+        from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer
 
     stopped = threading.Event()
 

@@ -16,7 +16,6 @@ from ranker.command_line import (
     location,
     output_file,
     print_error,
-    quiet_tensorflow,
     readable_location,
     sleep_while_waiting,
 )
@@ -26,6 +25,7 @@ from ranker.evaluation.table import text_table
 from ranker.feed_log.layout import latest_day
 from ranker.files import write_text
 from ranker.reports.comparison.differences import objective_differences, utility_differences
+from ranker.startup_lines import without_startup_lines
 
 if TYPE_CHECKING:
     from ranker.config.pipeline import PipelineConfig
@@ -61,11 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         readable_location("--feed-log", options.feed_log)
         held_out = options.day or latest_day(options.feed_log)
         both = [_compared(name, str(place)) for name, place in (("A", options.a), ("B", options.b))]
-        quiet_tensorflow()
         sleep_while_waiting()
         # TensorFlow takes seconds to import; a wrong command is refused before.
-        from ranker.histories.tables import day_tables
-        from ranker.scoring.evaluating import evaluate_tables
+        with without_startup_lines():
+            from ranker.histories.tables import day_tables
+            from ranker.scoring.evaluating import evaluate_tables
 
         with tempfile.TemporaryDirectory(prefix="feed-ranker-compare-") as folder:
             models, notes = [], {}

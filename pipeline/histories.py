@@ -13,13 +13,13 @@ from ranker.command_line import (
     location,
     make_console,
     print_error,
-    quiet_tensorflow,
     readable_location,
     writable_file,
 )
 from ranker.feed_log.layout import FeedLogError, latest_day
 from ranker.files import atomic_file
 from ranker.progress_bar import shown_progress
+from ranker.startup_lines import without_startup_lines
 
 _USAGE = 2
 
@@ -43,13 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             writable_file("--output", options.output)
         newest = None if options.day else latest_day(root)
         served = options.day if newest is None else newest + timedelta(days=1)
-        quiet_tensorflow()
         # TensorFlow takes seconds to import; a wrong command is refused before.
-        import pyarrow.parquet as pq
+        with without_startup_lines():
+            import pyarrow.parquet as pq
 
-        from ranker.feed_log.columns import columns_of
-        from ranker.feed_log.planning import plan_day
-        from ranker.histories.newest import newest_histories
+            from ranker.feed_log.columns import columns_of
+            from ranker.feed_log.planning import plan_day
+            from ranker.histories.newest import newest_histories
 
         columns = columns_of(
             config.objectives, config.features, config.keys, config.timestamps, ids=config.id_columns, rows=config.rows

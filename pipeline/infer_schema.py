@@ -5,24 +5,22 @@ import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.configs import ConfigError, load_config
-from pipeline.schema_draft import (
-    DraftedSchema,
-    config_columns,
-    points_to_review,
-    schema_of_log,
-    schema_text,
-)
 from ranker.command_line import UsageError, local_path, print_error, readable_text, writable_file
 from ranker.config.pipeline import PipelineConfig
 from ranker.feed_log.layout import FeedLogError, latest_day, parse_day
 from ranker.files import write_text
 from ranker.plain_text import one_line, sentence
 from ranker.reports.text import plural
+from ranker.startup_lines import without_startup_lines
+
+if TYPE_CHECKING:
+    from pipeline.schema_draft import DraftedSchema
 
 _USAGE = 2
 
@@ -44,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"{out} is already there; --force replaces it, --add adds what it lacks, --out FILE writes elsewhere"
             )
         writable_file(what, out)
+        # TFX takes ten seconds to import; a wrong command is refused before.
+        with without_startup_lines():
+            from pipeline.schema_draft import schema_of_log, schema_text
         drafted = schema_of_log(config, options.feed_log, _day(options.feed_log, options.day), _warn)
         write_text(out, schema_text(drafted, "pipeline.infer_schema"))
     except (FeedLogError, ConfigError, UsageError, OSError) as error:
@@ -61,6 +62,8 @@ def _add(config: PipelineConfig, feed_log: str, day: str | None, out: Path, text
         schema: schema_pb2.Schema = text_format.Parse(text, schema_pb2.Schema())
     except text_format.ParseError as error:
         raise UsageError(f"{out}: not a schema: {error}") from None
+    with without_startup_lines():
+        from pipeline.schema_draft import config_columns, schema_of_log, schema_text
     known = {feature.name for feature in schema.feature}
     columns = {column.name for column in config_columns(config).columns}
     for name in sorted(known - columns):
@@ -82,7 +85,9 @@ def _day(feed_log: str, text: str | None) -> date:
     return parse_day(text) if text is not None else latest_day(feed_log)
 
 
-def _print_points(drafted: DraftedSchema) -> None:
+def _print_points(drafted: "DraftedSchema") -> None:
+    from pipeline.schema_draft import points_to_review
+
     for point in points_to_review(drafted.schema, drafted.columns):
         print(f"  {sentence(point)}")
     print("  drift_comparator thresholds, min_fraction and min_domain_mass: tighten them once you know your data;")

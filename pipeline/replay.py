@@ -4,12 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from pipeline.configs import ConfigError, load_config
-from pipeline.local.day_reading import ModelError, model_scorer
-from pipeline.policy_values import UTILITY, Compared, compare_orders
 from ranker.command_line import (
     in_markup,
     location,
@@ -22,6 +21,10 @@ from ranker.command_line import (
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.off_policy import PolicyValue
 from ranker.feed_log.layout import FeedLogError, latest_day, parse_day
+from ranker.startup_lines import without_startup_lines
+
+if TYPE_CHECKING:
+    from pipeline.policy_values import Compared
 
 _MAX_K = 1_000_000
 _TABLE_WIDTH = 120
@@ -47,9 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         model = readable_location("--model", options.model)
         if isinstance(model, Path):
             without_patterns("--model", model)
+        # TensorFlow takes seconds to import; a wrong command is refused before.
+        with without_startup_lines():
+            from pipeline.local.day_reading import model_scorer
+            from pipeline.policy_values import UTILITY, compare_orders
         score = model_scorer(config, model)
         found = compare_orders(config, options.feed_log, days, lambda batch: score(batch).relevance, position, k)
-    except (ConfigError, FeedLogError, ModelError, ValueError, OSError) as error:
+    except (ConfigError, FeedLogError, ValueError, OSError) as error:
         print_error(error)
         return 2
     console.print(_table(found, options.estimator), soft_wrap=True)
@@ -76,7 +83,7 @@ def position_column(config: PipelineConfig, asked: str | None) -> str:
     return names[0]
 
 
-def _table(found: dict[str, Compared], estimator: str) -> Table:
+def _table(found: "dict[str, Compared]", estimator: str) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("outcome", no_wrap=True)
     for heading in ("model", "logged order", "random order", "effective"):

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.configs import ConfigError, load_config
-from pipeline.local.day_reading import ModelError, model_scorer
 from pipeline.replay import position_column
 from ranker.command_line import (
     day,
@@ -32,11 +31,10 @@ from ranker.feed_log.layout import FeedLogError, day_files, latest_day
 from ranker.files import write_text
 from ranker.reports.tradeoff.page import tradeoff_page
 from ranker.reports.tradeoff.tables import change, percentage
+from ranker.startup_lines import without_startup_lines
 from ranker.tradeoff.experiment import HOLDBACK, Experiment
 from ranker.tradeoff.offline import MODEL_WARNING, ScoredDay
 from ranker.tradeoff.optimiser import Suggestion
-from ranker.tradeoff.recording import read_day
-from ranker.tradeoff.scored_rows import read_scored_day
 from ranker.tradeoff.state import ExperimentState
 
 _MOST_ARMS = 32
@@ -74,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         state = ExperimentState(writable_folder("--state", options.state))
         command: Callable[..., None] = options.command
         command(options, config, config.tradeoff, state, console)
-    except (ConfigError, FeedLogError, ModelError, ValueError, OSError) as error:
+    except (ConfigError, FeedLogError, ValueError, OSError) as error:
         print_error(error)
         return 2
     return 0
@@ -123,6 +121,8 @@ def _record(
     options: argparse.Namespace, config: PipelineConfig, tradeoff: TradeOff, state: ExperimentState, console: Console
 ) -> None:
     readable_folder("--state", state.root)
+    with without_startup_lines():
+        from ranker.tradeoff.recording import read_day
     with state.lock():
         experiment = _opened(config, tradeoff, state, create=False)
         read = [
@@ -182,6 +182,10 @@ def _scored(options: argparse.Namespace, config: PipelineConfig) -> ScoredDay:
     if isinstance(model, Path):
         without_patterns("--model", model)
     position = None if config.exploration is None else position_column(config, options.position)
+    # TensorFlow takes seconds to import; a wrong command is refused before.
+    with without_startup_lines():
+        from pipeline.local.day_reading import model_scorer
+        from ranker.tradeoff.scored_rows import read_scored_day
     score = model_scorer(config, model)
     of_day = options.day or latest_day(options.feed_log)
     return read_scored_day(config, options.feed_log, of_day, lambda batch: score(batch).relevance, position)

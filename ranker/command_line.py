@@ -70,14 +70,6 @@ def _without_meaning(found: re.Match[str]) -> str:
     return f"{found[0] * 2}{_NOTHING}"
 
 
-def quiet_tensorflow() -> None:
-    """Keeps TensorFlow's notes about devices and instructions off the terminal, unless the user has set a level.
-
-    Only for a command line, and before TensorFlow is imported.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-
 def sleep_while_waiting() -> None:
     """Lets threads of OpenMP, such as XGBoost's, sleep while they wait for each other, unless the user decided it.
 

@@ -12,12 +12,12 @@ from ranker.command_line import (
     location,
     output_file,
     print_error,
-    quiet_tensorflow,
     whole_number,
 )
 from ranker.files import atomic_file
 from ranker.plain_text import one_line
 from ranker.scoring.patterns import InputFile, input_files
+from ranker.startup_lines import without_startup_lines
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,9 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         files = input_files(options.input)
-        quiet_tensorflow()
         # TensorFlow takes seconds to import; a wrong command is refused before.
-        from ranker.scoring.model import load
+        with without_startup_lines():
+            from ranker.scoring.model import load
 
         model = load(str(options.model))
         rows = _first_rows(files, options.rows)

@@ -11,11 +11,11 @@ from ranker.command_line import (
     location,
     make_console,
     print_error,
-    quiet_tensorflow,
     writable_location,
 )
 from ranker.progress_bar import shown_progress
 from ranker.scoring.patterns import input_files
+from ranker.startup_lines import without_startup_lines
 from ranker.storage import exists
 
 _FAILED, _USAGE = 1, 2
@@ -57,10 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _score(model: str, pattern: str, output: Path | str, keep: list[str] | None) -> int:
     files = input_files(pattern)
-    quiet_tensorflow()
     # TensorFlow takes seconds to import; a wrong command is refused before.
-    from ranker.scoring.files import plan_files, score_files
-    from ranker.scoring.loading import load_model
+    with without_startup_lines():
+        from ranker.scoring.files import plan_files, score_files
+        from ranker.scoring.loading import load_model
 
     loaded = load_model(model)
     plans = plan_files(loaded.scorer, files, keep)
@@ -79,11 +79,11 @@ def _score(model: str, pattern: str, output: Path | str, keep: list[str] | None)
 
 def _score_with_beam(model: str, pattern: str, output: Path | str, keep: list[str] | None, arguments: str) -> int:
     input_files(pattern)
-    quiet_tensorflow()
-    import apache_beam as beam
-    from apache_beam.options.pipeline_options import PipelineOptions
+    with without_startup_lines():
+        import apache_beam as beam
+        from apache_beam.options.pipeline_options import PipelineOptions
 
-    from ranker.scoring.beam import score_with_beam
+        from ranker.scoring.beam import score_with_beam
 
     options = PipelineOptions(shlex.split(arguments))
     scored = score_with_beam(lambda: beam.Pipeline(options=options), model, pattern, output, keep)

@@ -14,15 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import MappingProxyType
-
-import grpc
-from tensorflow_serving.apis import prediction_service_pb2_grpc
+from typing import TYPE_CHECKING
 
 from ranker.command_line import UsageError, local_path, port, print_error
-from ranker.export.loading import LOAD_ERRORS, load_problem
 from ranker.plain_text import one_line, sentence
-from serving.servicer import FeedRankerServicer, ServedVersion
-from serving.versions import list_versions, load_newest
+from ranker.startup_lines import without_startup_lines
+
+if TYPE_CHECKING:
+    from serving.servicer import FeedRankerServicer, ServedVersion
 
 _MOST_BYTES = 256 << 20  # per message
 _USAGE = 2
@@ -60,13 +59,18 @@ def serve(
         >>> with serve(Path("workdir/feed/serving_model/1795906407"), "feed") as address:  # doctest: +SKIP
         ...     FeedRankerClient(address, "feed").rank(features)
     """
+    from serving.servicer import FeedRankerServicer, ServedVersion
+
     loaded = {path: ServedVersion(path) for path in dict.fromkeys((folder, *labels.values()))}
     labelled = {label: loaded[path] for label, path in labels.items()}
     return _listen(FeedRankerServicer(loaded[folder], model_name, max_rows, labelled), port, workers)
 
 
 @contextmanager
-def _listen(servicer: FeedRankerServicer, port: int, workers: int = 4) -> Iterator[str]:
+def _listen(servicer: "FeedRankerServicer", port: int, workers: int = 4) -> Iterator[str]:
+    import grpc
+    from tensorflow_serving.apis import prediction_service_pb2_grpc
+
     if not 0 <= port <= 65_535:
         # gRPC would listen on its lower 16 bits.
         raise PortError(f"port {port}: ports are 1 to 65535")
@@ -108,6 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     try:
+        # TensorFlow takes seconds to import; a wrong command is refused before.
+        with without_startup_lines():
+            from serving.servicer import FeedRankerServicer, ServedVersion
+            from serving.versions import load_newest
         _, newest = load_newest(options.models, ServedVersion, _warn)
         labels = _labelled(newest, options.label)
         servicer = FeedRankerServicer(newest, options.name, labels=labels)
@@ -141,7 +149,7 @@ def _label(text: str) -> tuple[str, int]:
     return label, int(version)
 
 
-def _labelled(newest: ServedVersion, named: Sequence[tuple[str, int]]) -> dict[str, ServedVersion]:
+def _labelled(newest: "ServedVersion", named: Sequence[tuple[str, int]]) -> "dict[str, ServedVersion]":
     """Label → its version, loaded.
 
     Args:
@@ -151,6 +159,10 @@ def _labelled(newest: ServedVersion, named: Sequence[tuple[str, int]]) -> dict[s
     Raises:
         UsageError: a label occurs twice, or its version is not there or cannot be loaded.
     """
+    from ranker.export.loading import LOAD_ERRORS, load_problem
+    from serving.servicer import ServedVersion
+    from serving.versions import list_versions
+
     models = newest.folder.parent
     folders = {int(folder.name): folder for folder in list_versions(models)}
     loaded = {newest.number: newest}
@@ -170,8 +182,10 @@ def _labelled(newest: ServedVersion, named: Sequence[tuple[str, int]]) -> dict[s
     return labels
 
 
-def _warm_up(servicer: FeedRankerServicer) -> None:
+def _warm_up(servicer: "FeedRankerServicer") -> None:
     """Warms up; a model whose requests cannot be replayed is served all the same, as its scores are not concerned."""
+    from ranker.export.loading import LOAD_ERRORS, load_problem
+
     try:
         servicer.warm_up()
     except LOAD_ERRORS as error:

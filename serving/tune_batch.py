@@ -15,21 +15,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 from rich.table import Table
-from tensorflow.core.protobuf import meta_graph_pb2
 
-from feed_ranker_client.validation import max_rows_of
 from ranker.command_line import UsageError, local_path, make_console, number, print_error, writable_file
 from ranker.files import write_text
 from ranker.plain_text import sentence
-from serving.samples import sample_inputs
-from serving.servicer import read_signatures
-from serving.versions import load_newest
+from ranker.startup_lines import without_startup_lines
+
+if TYPE_CHECKING:
+    from tensorflow.core.protobuf import meta_graph_pb2
 
 SIZES = (1, 8, 32, 64, 128, 256, 512, 1024, 2048)
 _NEAR_BEST = 0.9
@@ -125,6 +123,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if options.write is not None:
             writable_file("--write", options.write)
+        # TensorFlow takes seconds to import; a wrong command is refused before.
+        with without_startup_lines():
+            from feed_ranker_client.validation import max_rows_of
+            from serving.samples import sample_inputs
+            from serving.versions import load_newest
         _, (model, signature) = load_newest(options.models, _load, _warn)
         sizes = [size for size in SIZES if size <= max_rows_of(signature)]
         _tune(model, sample_inputs(signature, max(sizes)), sizes, options)
@@ -133,11 +136,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(_USAGE) from None
 
 
-def _load(folder: Path) -> tuple[Any, meta_graph_pb2.SignatureDef]:
+def _load(folder: Path) -> "tuple[Any, meta_graph_pb2.SignatureDef]":
+    import tensorflow as tf
+
+    from serving.servicer import read_signatures
+
     return tf.saved_model.load(str(folder)), read_signatures(folder)[_SIGNATURE]
 
 
 def _tune(model: Any, inputs: Mapping[str, NDArray[Any]], sizes: Sequence[int], options: argparse.Namespace) -> None:
+    import tensorflow as tf
+
     rows = {name: tf.constant(array) for name, array in inputs.items()}
 
     def score(size: int) -> object:

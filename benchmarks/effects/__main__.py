@@ -1,24 +1,26 @@
 """`python -m benchmarks.effects`: see `--help`."""
 
-import logging
 import tempfile
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.effects.fitting import entities_per_second
-from benchmarks.effects.serving import session_cost
-from benchmarks.harness import parse_options, report
+from benchmarks.harness import parse_options, report, run_program
 from benchmarks.serving.prepare import configs, prepared
-from benchmarks.serving.sessions import Workshop
 from pipeline_config import FEED
+from ranker.startup_lines import without_startup_lines
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the benchmark."""
-    options = parse_options("Random effects: fitting them, and serving them to a session.", arguments)
+    options = parse_options(
+        "benchmarks.effects", "Random effects: fitting them, and serving them to a session.", arguments
+    )
+    with without_startup_lines():
+        from benchmarks.effects.fitting import entities_per_second
+        from benchmarks.effects.serving import session_cost
+        from benchmarks.serving.sessions import Workshop
     console = Console()
     figures = [entities_per_second(options.quick)]
     with tempfile.TemporaryDirectory(prefix="effects-benchmark-") as work:
@@ -29,6 +31,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
-    main()
+    run_program(main)

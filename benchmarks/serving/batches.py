@@ -1,30 +1,19 @@
 """The cost of a request by its number of candidates, at 8 objectives, compared with XGBoost alone.
 
-    uv run python -m benchmarks.serving.batches --work DIR --threads N [--quick]
-
-It runs in a separate process, because TensorFlow's threads are set once per process. Prints one JSON line per size.
+It runs in a worker, see `benchmarks.serving.worker`.
 """
 
-import argparse
-import dataclasses
-import json
-import logging
-import subprocess
-import sys
 import tempfile
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import tensorflow as tf
 
 from benchmarks.harness import Figure, alternate
 from benchmarks.serving.former import XgboostAlone
-from benchmarks.serving.prepare import configs, load
-from benchmarks.serving.sessions import Session, Workshop
-from pipeline_config import FEED
+from benchmarks.serving.sessions import Session, Workshop, built_in_workshop
+from benchmarks.serving.worker import Task
 from ranker import keys
 
 SIZES = (1, 25, 100, 500, 2000)
@@ -54,19 +43,6 @@ class BatchCost:
     tensors: float
     xgboost: float
     xgboost_ready: float
-
-
-def measured(work: Path, threads: int, quick: bool) -> list[BatchCost]:
-    """Measures all sizes, in a process with `threads` threads.
-
-    Raises:
-        RuntimeError: the process failed.
-    """
-    command = [sys.executable, "-m", "benchmarks.serving.batches", "--work", str(work), "--threads", str(threads)]
-    done = subprocess.run([*command, *(["--quick"] if quick else [])], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-    return [BatchCost(**json.loads(line)) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 def figures(costs: Sequence[BatchCost]) -> list[Figure]:
@@ -117,21 +93,10 @@ def costs(workshop: Workshop, sizes: Sequence[int], threads: int, quick: bool) -
     return found
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.batches")
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--quick", action="store_true")
-    options = parser.parse_args(arguments)
-    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(options.threads)
-    workshop = Workshop(load(options.work)[FEED.name], configs(options.quick)[FEED.name])
-    for cost in costs(workshop, QUICK_SIZES if options.quick else SIZES, options.threads, options.quick):
-        print(json.dumps(dataclasses.asdict(cost)), flush=True)
-
-
-if __name__ == "__main__":
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
-    main()
+def results(task: Task) -> list[BatchCost]:
+    """The costs of all sizes, in a process that has measured nothing before."""
+    tf.config.threading.set_intra_op_parallelism_threads(task.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(task.threads)
+    return costs(
+        built_in_workshop(task.work, task.quick), QUICK_SIZES if task.quick else SIZES, task.threads, task.quick
+    )

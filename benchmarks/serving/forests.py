@@ -1,16 +1,9 @@
 """The forest in the graph compared with XGBoost's own prediction of leaves, over depths and numbers of trees.
 
-    uv run python -m benchmarks.serving.forests --threads N [--quick]
-
-It runs in a separate process, because TensorFlow's threads are set once per process. Prints one JSON line per forest.
+It runs in a worker, see `benchmarks.serving.worker`.
 """
 
-import argparse
-import dataclasses
-import json
-import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +12,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from benchmarks.harness import Figure, alternate
+from benchmarks.serving.worker import Task
 from ranker.forest.graph import ForestLeaves
 from ranker.forest.model import Forest
 
@@ -107,19 +101,6 @@ def cost(depth: int, trees: int, threads: int, quick: bool) -> ForestCost:
     return ForestCost(depth, trees, forest.leaves, threads, **seconds)
 
 
-def measured(threads: int, quick: bool) -> list[ForestCost]:
-    """Measures all forests, in a process with `threads` threads.
-
-    Raises:
-        RuntimeError: the process failed.
-    """
-    command = [sys.executable, "-m", "benchmarks.serving.forests", "--threads", str(threads)]
-    done = subprocess.run([*command, *(["--quick"] if quick else [])], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-    return [ForestCost(**json.loads(line)) for line in done.stdout.splitlines() if line.startswith("{")]
-
-
 def figures(costs: Sequence[ForestCost], suffix: str = "") -> list[Figure]:
     """For each kind of graph, the forest with the worst ratio to XGBoost's own prediction."""
     made = []
@@ -142,17 +123,9 @@ def figures(costs: Sequence[ForestCost], suffix: str = "") -> list[Figure]:
     return made
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.forests")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--quick", action="store_true")
-    options = parser.parse_args(arguments)
-    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(options.threads)
-    for depth, trees in QUICK_GRID if options.quick else GRID:
-        print(json.dumps(dataclasses.asdict(cost(depth, trees, options.threads, options.quick))), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+def results(task: Task) -> Iterator[ForestCost]:
+    """The costs of all forests, in a process that has measured nothing before."""
+    tf.config.threading.set_intra_op_parallelism_threads(task.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(task.threads)
+    for depth, trees in QUICK_GRID if task.quick else GRID:
+        yield cost(depth, trees, task.threads, task.quick)

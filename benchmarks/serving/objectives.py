@@ -1,19 +1,9 @@
 """The cost of a session of 500 candidates by number of objectives, of our model and of others.
 
-    uv run python -m benchmarks.serving.objectives --work DIR --threads N [--rivals PYTHON] [--quick]
-
-It runs in a separate process, because TensorFlow's threads are set once per process. Prints one JSON line per number of
-objectives.
+It runs in a worker, see `benchmarks.serving.worker`.
 """
 
-import argparse
-import dataclasses
-import json
-import logging
-import subprocess
-import sys
 import tempfile
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +13,8 @@ import tensorflow as tf
 from benchmarks.harness import Figure, alternate
 from benchmarks.serving.compiled import ONNX, TREELITE, CompiledForests
 from benchmarks.serving.former import FormerSetup, XgboostAlone
-from benchmarks.serving.prepare import configs, load
-from benchmarks.serving.sessions import CANDIDATES, Session, Workshop
-from pipeline_config import FEED
+from benchmarks.serving.sessions import CANDIDATES, Session, Workshop, built_in_workshop
+from benchmarks.serving.worker import Task
 from ranker import keys
 
 OBJECTIVES = (1, 2, 4, 8, 12)
@@ -71,20 +60,6 @@ class ObjectiveCost:
     xgboost_ready: float
     treelite: float | None = None
     onnxruntime: float | None = None
-
-
-def measured(work: Path, threads: int, quick: bool, rivals: str | None = None) -> list[ObjectiveCost]:
-    """Measures all numbers of objectives, in a process with `threads` threads.
-
-    Raises:
-        RuntimeError: the process failed.
-    """
-    command = [sys.executable, "-m", "benchmarks.serving.objectives", "--work", str(work), "--threads", str(threads)]
-    command += ["--rivals", rivals] if rivals else []
-    done = subprocess.run([*command, *(["--quick"] if quick else [])], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-    return [ObjectiveCost(**json.loads(line)) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 def costs(
@@ -232,22 +207,9 @@ def _cost(
         return ObjectiveCost(count, threads, **alternate(runs, rounds))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.objectives")
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rivals")
-    parser.add_argument("--quick", action="store_true")
-    options = parser.parse_args(arguments)
-    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(options.threads)
-    workshop = Workshop(load(options.work)[FEED.name], configs(options.quick)[FEED.name])
-    for cost in costs(workshop, workshop.session(), options.threads, options.quick, options.rivals):
-        print(json.dumps(dataclasses.asdict(cost)), flush=True)
-
-
-if __name__ == "__main__":
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
-    main()
+def results(task: Task) -> list[ObjectiveCost]:
+    """The costs of all numbers of objectives, in a process that has measured nothing before."""
+    tf.config.threading.set_intra_op_parallelism_threads(task.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(task.threads)
+    workshop = built_in_workshop(task.work, task.quick)
+    return costs(workshop, workshop.session(), task.threads, task.quick, task.rivals)

@@ -7,20 +7,21 @@ It runs in a separate process, so that the later measurements share nothing with
 
 import argparse
 import json
-import logging
 import subprocess
 import sys
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.harness import run_program
 from datasets.synthetic import generate
 from pipeline_config import FEED, FIRST_PASS
+from ranker.command_line import local_path
 from ranker.config.pipeline import PipelineConfig
 from ranker.files import write_text
+from ranker.startup_lines import without_startup_lines
 
 _ROWS, _QUICK_ROWS = 80_000, 6_000
 _QUICK_TREES = 60
@@ -79,13 +80,15 @@ def configs(quick: bool) -> dict[str, PipelineConfig]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    # Importing TFX takes half a minute, and only this process needs it.
-    from benchmarks.part_run import run_up_to
-
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.prepare")
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--quick", action="store_true")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.serving.prepare", description="Trains the models of the serving benchmark."
+    )
+    parser.add_argument("--work", type=local_path, required=True, metavar="DIR", help="where they go")
+    parser.add_argument("--quick", action="store_true", help="few rows and trees")
     options = parser.parse_args(arguments)
+    # Importing TFX takes half a minute, and only this process needs it.
+    with without_startup_lines():
+        from benchmarks.part_run import run_up_to
     work, rows = options.work, _QUICK_ROWS if options.quick else _ROWS
     days = FEED.train_days + 1
     day = generate(work / "feed_log", days=days, impressions_per_day=rows // days, seed=1)[-1].day
@@ -98,6 +101,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
-    main()
+    run_program(main)

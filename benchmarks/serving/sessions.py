@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from benchmarks.serving.former import RecipeObjective, TunedObjective
-from benchmarks.serving.prepare import PreparedModel
+from benchmarks.serving.prepare import PreparedModel, configs, load
+from pipeline_config import FEED
 from ranker import keys
 from ranker.config.effects import Effects
 from ranker.config.objectives import Objective
@@ -222,6 +223,16 @@ class Workshop:
                 tensor = tf.sparse.to_dense(tf.sparse.reset_shape(tensor, shape), default_value=missing)
             tensors[name] = tf.reshape(tensor, [len(examples), *([-1] if spec.shape.rank == 2 else [])])
         return {**tensors, **self.exposure(len(examples))}
+
+
+def built_in_workshop(work: Path, quick: bool) -> Workshop:
+    """The workshop of the built-in feed's model.
+
+    Args:
+        work: where `benchmarks.serving.prepare` has put the models.
+        quick: whether they are those of a quick run.
+    """
+    return Workshop(load(work)[FEED.name], configs(quick)[FEED.name])
 
 
 def _only_file(folder: str) -> str:

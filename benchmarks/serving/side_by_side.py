@@ -1,23 +1,13 @@
 """Sessions side by side on all cores: every request has one thread, as in a loaded server.
 
-    uv run python -m benchmarks.serving.side_by_side --work DIR [--quick]
-
-It runs in a separate process, because TensorFlow's threads are set once per process. Prints one JSON line per number of
-objectives.
+It runs in a worker, see `benchmarks.serving.worker`.
 """
 
-import argparse
-import dataclasses
-import json
-import logging
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +16,8 @@ import tensorflow as tf
 
 from benchmarks.harness import Figure
 from benchmarks.serving.former import XgboostAlone
-from benchmarks.serving.prepare import configs, load
-from benchmarks.serving.sessions import CANDIDATES, Session, Workshop
-from pipeline_config import FEED
+from benchmarks.serving.sessions import CANDIDATES, Session, Workshop, built_in_workshop
+from benchmarks.serving.worker import Task
 from ranker import keys
 
 OBJECTIVES = (8, 12)
@@ -55,19 +44,6 @@ class Throughput:
     ours: float
     bfloat16: float
     xgboost: float
-
-
-def measured(work: Path, quick: bool) -> list[Throughput]:
-    """Measures in a process of its own.
-
-    Raises:
-        RuntimeError: the process failed.
-    """
-    command = [sys.executable, "-m", "benchmarks.serving.side_by_side", "--work", str(work)]
-    done = subprocess.run([*command, *(["--quick"] if quick else [])], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-    return [Throughput(**json.loads(line)) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 def figures(found: Sequence[Throughput]) -> list[Figure]:
@@ -123,20 +99,10 @@ def _rate(run: Callable[[], object], requests: int, seconds: float) -> float:
     return done / (time.perf_counter() - start)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving.side_by_side")
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--quick", action="store_true")
-    options = parser.parse_args(arguments)
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    workshop = Workshop(load(options.work)[FEED.name], configs(options.quick)[FEED.name])
+def results(task: Task) -> Iterator[Throughput]:
+    """The throughput at all numbers of objectives, in a process that has measured nothing before."""
+    tf.config.threading.set_intra_op_parallelism_threads(task.threads)
+    workshop = built_in_workshop(task.work, task.quick)
     session = workshop.session()
     for objectives in OBJECTIVES:
-        print(json.dumps(dataclasses.asdict(throughput(workshop, session, objectives, options.quick))), flush=True)
-
-
-if __name__ == "__main__":
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
-    main()
+        yield throughput(workshop, session, objectives, task.quick)

@@ -12,7 +12,6 @@ from ranker.command_line import (
     local_path,
     location,
     print_error,
-    quiet_tensorflow,
     readable_location,
     writable_file,
 )
@@ -21,6 +20,7 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.feed_log.layout import FeedLogError, list_days, reference_days
 from ranker.files import write_text
 from ranker.plain_text import one_line, sentence
+from ranker.startup_lines import without_startup_lines
 
 if TYPE_CHECKING:
     from pipeline.draft.columns import Draft
@@ -50,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         readable_location("--feed-log", options.feed_log)
         text, config = _drafted(options)
         # TFX takes ten seconds to import; a log that cannot be drafted is refused before.
-        from pipeline.schema_draft import points_to_review, schema_of_log, schema_text
+        with without_startup_lines():
+            from pipeline.schema_draft import points_to_review, schema_of_log, schema_text
 
         drafted = schema_of_log(config, options.feed_log, list_days(options.feed_log)[-1], _warn)
         write_text(schema, schema_text(drafted, "pipeline.draft"))
@@ -73,12 +74,12 @@ def _drafted(options: argparse.Namespace) -> tuple[str, PipelineConfig]:
     if not days:
         raise FeedLogError(f"feed log {options.feed_log}: it has no folder named day-YYYY-MM-DD")
     window = sorted({days[-1], *reference_days(days[-1], _DAYS)} & set(days))
-    quiet_tensorflow()
     # TensorFlow takes seconds to import; a wrong command is refused before.
-    from pipeline.draft.columns import guess_columns
-    from pipeline.draft.keys import guess_keys
-    from pipeline.draft.scan import scan
-    from pipeline.draft.text import config_text
+    with without_startup_lines():
+        from pipeline.draft.columns import guess_columns
+        from pipeline.draft.keys import guess_keys
+        from pipeline.draft.scan import scan
+        from pipeline.draft.text import config_text
 
     log = scan(options.feed_log, window, days)
     given = {role: getattr(options, role) for role in ("session", "viewer", "item", "timestamp")}

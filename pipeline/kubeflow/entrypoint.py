@@ -99,7 +99,10 @@ def _paths(given: Message, remote_workers: bool, root: str) -> dict[str, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Runs one component's executor; other arguments go to Beam.")
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.kubeflow.entrypoint",
+        description="Runs one component's executor; other arguments go to Beam.",
+    )
     parser.add_argument("--executor_class_path", required=True, help="import path of the executor")
     parser.add_argument("--json_serialized_invocation_args", required=True, help="the ExecutorInput")
     parser.add_argument("--json_serialized_inputs_spec_args", required=True, help="the ComponentInputsSpec")

@@ -59,7 +59,9 @@ def _how_to_find_the_reason(status: dict[str, object], page: str) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Posts the message if `--on` requires it; the exit status is 1 if the webhook did not accept it."""
-    parser = argparse.ArgumentParser(description="Reports to a webhook how a run ended.")
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.kubeflow.notify", description="Reports to a webhook how a run ended."
+    )
     parser.add_argument("--pipeline", required=True, help="the pipeline's name")
     parser.add_argument("--status", required=True, type=json.loads, help="a PipelineTaskFinalStatus as JSON")
     parser.add_argument("--run-id", default="", help="the run's id")

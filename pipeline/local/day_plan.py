@@ -24,7 +24,7 @@ from ranker.registry.versions import find_serving_version, read_manifest
 from ranker.registry.withdrawal import destination_state
 
 # The command line imports everything that a run executes, but for what TFX and Beam import by name.
-_CODE = ("pipeline.local.cli", "ranker.features.preprocessing", "pipeline.beam_workers")
+_CODE = ("pipeline.local.cli", "ranker.features.preprocessing", "pipeline.beam_workers", "pipeline.worker_processes")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from ranker.command_line import (
     local_path,
     location,
     print_error,
-    quiet_tensorflow,
     readable_location,
     sleep_while_waiting,
     whole_number,
@@ -32,6 +31,7 @@ from ranker.feed_log.layout import latest_day, list_days, window_days
 from ranker.identity.code import code_fingerprint
 from ranker.identity.digest import short_digest
 from ranker.log_levels import errors_only
+from ranker.startup_lines import without_startup_lines
 
 if TYPE_CHECKING:
     from pipeline.tune.search import Search
@@ -71,10 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = workdir / "tune" / _fingerprint(config, str(options.feed_log), days, space)
         print(f"searched: {', '.join(setting.path for setting in space)}")
         print(days.text)
-        quiet_tensorflow()
         sleep_while_waiting()
         # TensorFlow takes seconds to import; a wrong command is refused before.
-        from pipeline.tune.search import Search
+        with without_startup_lines():
+            from pipeline.tune.search import Search
 
         # The days that are missing would be named twice in every trial.
         with Workdir(folder).lock(), errors_only("tensorflow", "ranker.feed_log.planning"):

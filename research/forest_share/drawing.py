@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from benchmarks.drawing import save_svg
-from research.forest_share.inputs import BOTH, HISTORIES, IDS, NOTHING
 from research.forest_share.measuring import ALL, ForestShareResults
+from research.forest_share.names import BOTH, HISTORIES, IDS, NOTHING
 from research.forest_share.variants import Variant
 
 _COLOURS = {NOTHING: "#8c8c8c", IDS: "#1f77b4", HISTORIES: "#d95f02", BOTH: "#1b9e77"}

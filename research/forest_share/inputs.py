@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from ranker import keys
 from ranker.config.columns import EmbeddingHistory, Features, HashedId, History
 from ranker.config.pipeline import PipelineConfig
+from research.forest_share.names import BOTH, HISTORIES, IDS
 from research.quality.rows import HeldOutDay, Rows
-
-NOTHING, IDS, HISTORIES, BOTH = INPUTS = ("nothing", "ids", "histories", "both")
 
 _AUTHOR = "author_id"  # a column of both feed logs
 _ACTIONS = 3  # the objectives that histories tell of, the first of the config
@@ -25,7 +24,7 @@ def with_inputs(config: PipelineConfig, inputs: str) -> PipelineConfig:
 
     Args:
         config: of a pipeline.
-        inputs: one of `INPUTS`.
+        inputs: one of `research.forest_share.names.INPUTS`.
     """
     features = config.features
     ids = features.ids or (HashedId(config.keys.viewer), HashedId(_AUTHOR))

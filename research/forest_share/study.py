@@ -17,8 +17,9 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.session_rows import Hashes
 from ranker.feed_log.writing import day_folder
 from research.forest_share.costs import CANDIDATES, Cost, costs, exported
-from research.forest_share.inputs import BOTH, narrowed, with_inputs
+from research.forest_share.inputs import narrowed, with_inputs
 from research.forest_share.measuring import WARM_FROM, ForestShareResults, RankedSessions, Sample
+from research.forest_share.names import BOTH
 from research.forest_share.variants import Variant, compared_models, stored_forest
 from research.online.arms import CONTROL, POSSIBLE, Order, PredictedDay, row_index, untrained_arms
 from research.online.behaviours import Behaviour

@@ -15,14 +15,13 @@ from ranker.files import atomic_folder
 from ranker.forest.model import Forest
 from ranker.forest.traverse import Traversal
 from ranker.identity.code import code_fingerprint
-from research.forest_share.inputs import INPUTS, NOTHING, forest_rows, narrowed, with_inputs
+from research.forest_share.inputs import forest_rows, narrowed, with_inputs
+from research.forest_share.names import INPUTS, NOTHING, SHARES
 from research.quality.encoded import grown_forest
 from research.quality.models import ComparedModel
 from research.quality.networks import blended
 from research.quality.rows import HeldOutDay, Probabilities
 from research.quality.towers import Leaves, tower_logits
-
-SHARES = (1.0, 0.5, 0.25, 0.1, 0.0)
 
 _CODE = ("ranker.forest", "ranker.towers", "research.forest_share.variants")
 

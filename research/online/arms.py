@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 from datasets.synthetic.candidates import Candidates
 from ranker.config.pipeline import PipelineConfig
 from research.matching import RowIndex, numeric_features
+from research.online.names import MODEL_ARM_NAMES
 from research.quality.models import MODELS, ComparedModel
 from research.quality.rows import HeldOutDay, Probabilities
 
 CONTROL, RANDOM, POSSIBLE, TRUTH = "production ranker", "random", "true probabilities", "true, with hidden tastes"
-OURS, XGBOOST, FORMER, TWO_TOWERS = "ours", "XGBoost per objective", "LR on leaves", "two towers alone"
 
-MODEL_ARMS: Mapping[str, ComparedModel] = MappingProxyType(
-    {name: MODELS[name] for name in (FORMER, TWO_TOWERS, XGBOOST, OURS)}
-)
+MODEL_ARMS: Mapping[str, ComparedModel] = MappingProxyType({name: MODELS[name] for name in MODEL_ARM_NAMES})
 """The arms that are trained on the log."""
 
 Order = Callable[[Candidates], NDArray[np.int64]]

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from benchmarks.drawing import save_svg
-from research.online.arms import CONTROL, OURS, POSSIBLE, RANDOM, TRUTH
+from research.online.arms import CONTROL, POSSIBLE, RANDOM, TRUTH
 from research.online.results import OnlineResults
+from research.quality.names import OURS
 
 
 def draw(results: OnlineResults, file: Path) -> None:

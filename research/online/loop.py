@@ -24,12 +24,13 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.feed_log.writing import day_folder, write_day
 from ranker.files import atomic_file
 from ranker.registry.versions import find_serving_version
-from research.online.arms import OURS, Order, PredictedDay, arm_names, row_index, untrained_arms
+from research.online.arms import Order, PredictedDay, arm_names, row_index, untrained_arms
 from research.online.behaviours import Behaviour
 from research.online.engagement import Engagement, engagement
 from research.online.results import OnlineResults
 from research.online.served import ServedModel
 from research.quality.models import ComparedModel
+from research.quality.names import OURS
 from research.quality.rows import held_out_day
 from research.quality.study import predictions_of
 

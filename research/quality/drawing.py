@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.drawing import save_svg
 from ranker.figure_text import shortened
-from research.quality.page import OURS
+from research.quality.names import OURS
 from research.quality.study import QualityResults
 
 

@@ -14,6 +14,7 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.identity.code import code_fingerprint
 from research.quality.classics import former_setup, tuned_former_setup, tuned_xgboost, xgboost_per_objective
 from research.quality.experts.models import Kind, predicted, tuned
+from research.quality.names import FORMER, OURS, TWO_TOWERS, XGBOOST
 from research.quality.networks import joint_network, network_per_objective, ours, towers_alone
 from research.quality.rows import HeldOutDay, Probabilities
 
@@ -83,12 +84,12 @@ def _network_of(kind: Kind) -> ComparedModel:
 
 
 MODELS = {
-    "ours": ComparedModel(ours, _NETWORKS, _all),
-    "two towers alone": ComparedModel(towers_alone, _NETWORKS, _labels_alone),
+    OURS: ComparedModel(ours, _NETWORKS, _all),
+    TWO_TOWERS: ComparedModel(towers_alone, _NETWORKS, _labels_alone),
     "joint network": ComparedModel(joint_network, _NETWORKS, _labels_alone),
     "network per objective": ComparedModel(network_per_objective, _NETWORKS, _labels_alone),
-    "XGBoost per objective": ComparedModel(xgboost_per_objective, _CLASSICS, features_alone, tuned_xgboost),
-    "LR on leaves": ComparedModel(former_setup, ("ranker.forest", *_CLASSICS), _forest, tuned_former_setup),
+    XGBOOST: ComparedModel(xgboost_per_objective, _CLASSICS, features_alone, tuned_xgboost),
+    FORMER: ComparedModel(former_setup, ("ranker.forest", *_CLASSICS), _forest, tuned_former_setup),
     "MMoE": _network_of("mmoe"),
     "PLE": _network_of("ple"),
     "DCN v2": _network_of("dcn"),

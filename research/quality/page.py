@@ -9,10 +9,10 @@ from benchmarks import pages
 from benchmarks.harness import Figure
 from benchmarks.pages import Column, words
 from research.intervals import SeedEstimate
+from research.quality.names import OURS
 from research.quality.slices import LEAST_POSITIVES, Cell
 from research.quality.study import QualityResults
 
-OURS = "ours"
 CEILING = "Bayes optimum"
 
 _Metric = Literal["auc", "gauc", "normalized_entropy", "o_over_e", "calibration_error", "utility_ndcg", "top_utility"]

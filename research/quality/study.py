@@ -1,8 +1,6 @@
 """Trains every model for every held-out day and seed, and stores its predictions."""
 
 import json
-import logging
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -11,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 from rich.console import Console
 from threadpoolctl import threadpool_limits
@@ -19,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.session_sums import UtilityWeights
 from ranker.files import atomic_file, write_text
-from research.processes import forking_context
+from research.processes import forking_context, quiet_on_one_thread
 from research.quality.encoded import grown_forest
 from research.quality.models import ComparedModel
 from research.quality.rankings import JudgedRanking, judge_ranking
@@ -181,7 +178,7 @@ def _predict_missing(day: HeldOutDay, trainings: Sequence[_Training], processes:
             _predict(day, [training])
         return
     context = forking_context()
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_on_one_thread) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=quiet_on_one_thread) as pool:
         tuning = {pool.submit(_limited, _tune, day, training): name for name, training in to_tune.items()}
         # Trainings of one seed that have nothing to tune share a forest.
         together = [[t for t in trainings if t.seed == seed and not t.model.tune] for seed in seeds]
@@ -216,13 +213,6 @@ def _limited(function: Callable[..., None], *arguments: Any) -> None:
         function(*arguments)
     # The next task has its own copy of the day, so the leaves of this copy would only take up memory.
     grown_forest.cache_clear()
-
-
-def _on_one_thread() -> None:
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def _file(work: Path, day: HeldOutDay, name: str, model: ComparedModel, seed: int, settings: Path | None) -> Path:

@@ -1,29 +1,10 @@
 """`python -m research.retraining`: see `--help`."""
 
-import logging
-import warnings
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import date
-from pathlib import Path
 
-from rich.console import Console
-
-from benchmarks.harness import Options, report
-from datasets.synthetic import generate
-from pipeline_config import FEED, KUAIRAND
-from research.kuairand import converted_kuairand
-from research.options import ProgramParser, command, show_and_write, work_folder
-from research.quick import quick_config
-from research.retraining.days import Replay, replay_days
-from research.retraining.drawing import draw
-from research.retraining.judging import RetrainingResults, judge_all
-from research.retraining.page import figures, markdown, title
-from research.retraining.strategies import STRATEGIES, DayResult, first_model
-
-_KUAIRAND_LAST, _KUAIRAND_DAYS = date(2022, 5, 4), 5
-_FEED_DAYS, _FEED_ROWS_PER_DAY, _FEED_DRIFT = 8, 10_000, 4.0
-_QUICK_DAYS, _QUICK_TRAIN_DAYS, _QUICK_ROWS_PER_DAY = 3, 2, 2_000
+from benchmarks.harness import run_program
+from ranker.startup_lines import without_startup_lines
+from research.options import ProgramParser
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -38,51 +19,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_number("--seeds", "runs of every strategy (3; 1 with --quick)")
     parser.add_work("keep the transformed rows there (a temporary folder)")
     options = parser.parse_args(arguments)
-    console = Console()
-    with work_folder(options, "retraining") as work:
-        replay = _replay("feed" if options.quick else options.data, options.quick, work, console)
-        if replay is None:
-            return
-        results = _compare(replay, options.seeds or (1 if options.quick else 3), console)
-    drawing = f"retraining_{results.name}.svg"
-    size = ["--quick"] if options.quick else ["--data", results.name]
-    tables = markdown(results, command("research.retraining", *size, "--seeds", str(results.seeds)), drawing)
-    if options.page:
-        draw(results, options.page.file.parent / drawing)
-    show_and_write(options.page, title(results.name), tables, console)
-    measured = figures(results, not options.quick)
-    report(f"retraining, {results.name}", measured, Options(options.quick, options.json), console)
-
-
-def _replay(data: str, quick: bool, work: Path, console: Console) -> Replay | None:
-    if data == "kuairand":
-        log = converted_kuairand(work, console)
-        if log is None:
-            return None
-        return replay_days("kuairand", KUAIRAND, log, _KUAIRAND_LAST, _KUAIRAND_DAYS, work, console)
-    config, days, rows = FEED, _FEED_DAYS, _FEED_ROWS_PER_DAY
-    if quick:
-        config = replace(quick_config(), train_days=_QUICK_TRAIN_DAYS)
-        days, rows = _QUICK_DAYS, _QUICK_ROWS_PER_DAY
-    log = work / "feed_log"
-    made = generate(log, days=config.train_days + days, impressions_per_day=rows, seed=1, drift=_FEED_DRIFT)
-    return replay_days("feed", config, log, made[-1].day, days, work, console)
-
-
-def _compare(replay: Replay, seeds: int, console: Console) -> RetrainingResults:
-    runs: list[dict[str, list[DayResult]]] = []
-    for seed in range(1, seeds + 1):
-        # With the state that an incremental update needs; a warm start ignores it.
-        first, _ = first_model(replay, "incremental", seed)
-        runs.append({})
-        for name, strategy in STRATEGIES.items():
-            runs[-1][name] = list(strategy(replay, first, seed))
-            spent = sum(result.total_seconds for result in runs[-1][name])
-            console.print(f"seed {seed}, {name}: {spent:.1f} s of training", highlight=False)
-    return judge_all(replay, runs)
+    with without_startup_lines():
+        from research.retraining.program import run
+    run(options)
 
 
 if __name__ == "__main__":
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
-    main()
+    run_program(main)

@@ -1,22 +1,19 @@
 """All trainings of a study, in several processes; predictions are stored, so that a stopped run continues from them."""
 
 import hashlib
-import logging
-import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from rich.console import Console
 from rich.progress import track
 
 from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
 from ranker.identity.code import code_fingerprint
-from research.processes import forking_context
+from research.processes import forking_context, quiet_on_one_thread
 from research.quality.study import keep
 from research.studies.preparing import load
 from research.studies.studies import STUDIES
@@ -61,18 +58,11 @@ def run(
     missing.sort(key=lambda training: str(training.day))
     if missing:
         context = forking_context()
-        with ProcessPoolExecutor(processes, mp_context=context, initializer=_quiet_and_single) as pool:
+        with ProcessPoolExecutor(processes, mp_context=context, initializer=quiet_on_one_thread) as pool:
             started = [pool.submit(_train, training, files[training]) for training in missing]
             for future in track(as_completed(started), "training the variants", len(started), console=console):
                 future.result()
     return {training: np.load(file) for training, file in files.items()}
-
-
-def _quiet_and_single() -> None:
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def _train(training: VariantTraining, file: Path) -> None:

@@ -6,7 +6,8 @@ from matplotlib.figure import Figure as Drawing
 
 from benchmarks.drawing import save_svg
 from research.forest_share.measuring import ALL, WARM
-from research.tastes.study import FEATURES, ORACLE, TastesResults
+from research.tastes.names import FEATURES, ORACLE
+from research.tastes.study import TastesResults
 
 _COLOURS = {ALL: "#1f77b4", WARM: "#8c8c8c"}
 

@@ -7,7 +7,8 @@ from research.forest_share.measuring import ALL, COLD, GROUPS, WARM, WARM_FROM
 from research.intervals import SeedEstimate
 from research.online.arms import POSSIBLE
 from research.online.results import OnlineResults
-from research.tastes.study import FEATURES, LEARNABLE, ORACLE, TastesResults
+from research.tastes.names import FEATURES, LEARNABLE, ORACLE
+from research.tastes.study import TastesResults
 
 LEAST_CLOSED = 0.5
 

@@ -12,8 +12,9 @@ from datasets.synthetic.candidates import Candidates
 from datasets.synthetic.simulator import Simulator
 from ranker.config.effects import Effects
 from ranker.config.pipeline import PipelineConfig
-from research.forest_share.inputs import BOTH, HISTORIES, IDS, NOTHING, with_inputs
+from research.forest_share.inputs import with_inputs
 from research.forest_share.measuring import WARM_FROM, RankedSessions
+from research.forest_share.names import BOTH, NOTHING
 from research.forest_share.study import PreparedDay, predictions, prepared_day, rank_sessions
 from research.forest_share.variants import Variant
 from research.online.arms import CONTROL, POSSIBLE, Order, PredictedDay, coefficients, row_index, untrained_arms
@@ -23,12 +24,8 @@ from research.quality.rows import Probabilities
 from research.quality.study import predictions_of
 from research.tastes.bayes import by_learnt_tastes, learnt_tastes
 from research.tastes.effects import with_effects
+from research.tastes.names import EFFECTS, FEATURES, LEARNABLE, ORACLE
 from research.tastes.offsets import out_of_sample
-
-FEATURES, EFFECTS, ORACLE = "features alone", "random effects", "oracle"
-LEARNABLE = "tastes as the log tells them"
-ARMS = (IDS, HISTORIES, BOTH, EFFECTS)
-"""The arms that learn about single viewers."""
 
 _OFFSETS = "offsets"
 

@@ -1,31 +1,18 @@
 """`python -m research.tradeoff`: see `--help`."""
 
-import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
-from rich.console import Console
+from benchmarks.harness import run_program
+from ranker.startup_lines import without_startup_lines
+from research.options import ProgramParser
 
-from benchmarks.harness import Options, report
-from ranker.documents import read_json, write_json
-from ranker.files import write_text
-from research.options import ProgramParser, command, show_and_write, work_folder
-from research.tradeoff.experiment import Outcome, Size, run_seed
-from research.tradeoff.loop import Loop, run_loop
-from research.tradeoff.page import Outcomes, figures, markdown
-from research.tradeoff.speed import seconds_per_suggestion
-
-_PROGRAM = "research.tradeoff"
-_SIZE = Size(impressions=12_000, rounds=5, arms=4, viewers=100_000)
-_SEEDS = 20
-_QUICK_SIZE = Size(impressions=3_000, rounds=2, arms=2, viewers=20_000)
-_QUICK_SEEDS = 2
+_SEEDS, _QUICK_SEEDS = 20, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the experiments of all seeds, and prints table and figures."""
     parser = ProgramParser(
-        _PROGRAM,
+        "research.tradeoff",
         "Experiments that tune the trade-off, in the simulator: by our optimiser and its rivals.",
         tables="the table",
         continues_from="what is in the work folder",
@@ -39,33 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="run the real loop instead: train and serve a model, rank by the client, record, suggest, report",
     )
     options = parser.parse_args(arguments)
-    console = Console()
-    with work_folder(options, "tradeoff") as work:
-        if options.loop:
-            run_loop(Loop(work / "loop", rounds=2, quick=options.quick), console)
-            return
-        size = _QUICK_SIZE if options.quick else _SIZE
-        seeds = range(1, (options.seeds or (_QUICK_SEEDS if options.quick else _SEEDS)) + 1)
-        outcomes = _outcomes(size, seeds, work, console)
-    seconds = seconds_per_suggestion()
-    text = command(_PROGRAM, *(["--quick"] if options.quick else []), "--seeds", str(len(seeds)))
-    table = markdown(outcomes, size, seconds, text)
-    show_and_write(options.page, "The trade-off that tunes itself, in the simulator", table, console)
-    report("trade-off", figures(outcomes, seconds), Options(options.quick, options.json), console)
-
-
-def _outcomes(size: Size, seeds: Sequence[int], work: Path, console: Console) -> Outcomes:
-    """Method → outcomes of all seeds; those in the work folder are not computed again."""
-    by_seed = []
-    for seed in seeds:
-        file = work / f"{size.impressions}-{size.rounds}-{size.arms}-{size.viewers}" / f"seed-{seed}.json"
-        if not file.exists():
-            write_text(file, write_json(run_seed(size, seed), dict[str, Outcome]))
-            console.print(f"seed {seed}", highlight=False)
-        by_seed.append(read_json(dict[str, Outcome], file.read_text(), str(file)))
-    return {name: [outcomes[name] for outcomes in by_seed] for name in by_seed[0]}
+    with without_startup_lines():
+        from research.tradeoff.program import run
+    run(options, options.seeds or (_QUICK_SEEDS if options.quick else _SEEDS))
 
 
 if __name__ == "__main__":
-    warnings.filterwarnings("ignore")
-    main()
+    run_program(main)

@@ -74,10 +74,12 @@ def test_runs_are_taken_in_turns() -> None:
 
 
 def test_the_command_line_knows_quick_and_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert parse_options("…", []) == Options(quick=False, json=None)
-    assert parse_options("…", ["--quick", "--json", "a.json"]) == Options(quick=True, json=Path("a.json"))
+    assert parse_options("benchmarks.one", "…", []) == Options(quick=False, json=None)
+    assert parse_options("benchmarks.one", "…", ["--quick", "--json", "a.json"]) == Options(
+        quick=True, json=Path("a.json")
+    )
     with pytest.raises(SystemExit):
-        parse_options("…", ["--slow"])
+        parse_options("benchmarks.one", "…", ["--slow"])
     assert "unrecognized arguments" in capsys.readouterr().err
 
 

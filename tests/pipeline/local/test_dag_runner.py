@@ -362,7 +362,7 @@ def is_running(process: int) -> bool:
     [
         (["--runner=FnApiRunner"], 2, True),
         (["--runner=FnApiRunner"], 1, False),
-        (["--runner=pipeline.beam_workers.WorkerProcesses"], 2, False),
+        (["--runner=pipeline.worker_processes.WorkerProcesses"], 2, False),
         (["--runner=DataflowRunner"], 2, False),
     ],
 )

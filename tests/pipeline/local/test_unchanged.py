@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.beam_workers import WorkerProcesses
 from pipeline.local import day_plan
 from pipeline.local.day_plan import DayPlan, plan_day
 from pipeline.local.metrics_summary import ObjectiveSummary
@@ -20,6 +19,7 @@ from pipeline.local.run_summary import ComponentSummary, Failure, MonitoringSumm
 from pipeline.local.unchanged import FinishedRun, forget, remember, repeat_finished
 from pipeline.local.workdir import Workdir
 from pipeline.training_plan import parts_of
+from pipeline.worker_processes import WorkerProcesses
 from pipeline_config import CONFIGS, FEED
 from ranker.config.effects import EffectLevel, Effects
 from ranker.config.examination import Examination

@@ -9,8 +9,8 @@ from sklearn.metrics import log_loss
 from pipeline_config import FEED
 from research.forest_share.costs import Cost
 from research.forest_share.drawing import draw
-from research.forest_share.inputs import IDS, NOTHING
 from research.forest_share.measuring import ALL, COLD, WARM, ForestShareResults, RankedSessions, Sample
+from research.forest_share.names import IDS, NOTHING
 from research.forest_share.page import figures, markdown
 from research.forest_share.variants import WHOLE, Variant
 from research.online.arms import CONTROL, POSSIBLE

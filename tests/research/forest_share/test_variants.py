@@ -12,7 +12,8 @@ from pipeline_config import FEED, KUAIRAND
 from ranker import keys
 from ranker.config.columns import HashedId
 from ranker.config.pipeline import PipelineConfig
-from research.forest_share.inputs import BOTH, HISTORIES, IDS, NOTHING, forest_rows, narrowed, with_inputs
+from research.forest_share.inputs import forest_rows, narrowed, with_inputs
+from research.forest_share.names import BOTH, HISTORIES, IDS, NOTHING
 from research.forest_share.variants import WHOLE, Variant, variants
 from research.quality.rows import HeldOutDay, Rows
 

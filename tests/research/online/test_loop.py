@@ -12,10 +12,11 @@ from pipeline_config import FIRST_PASS
 from ranker.feed_log.layout import list_days
 from ranker.feed_log.writing import day_folder
 from ranker.registry.versions import complete_versions
-from research.online.arms import CONTROL, FORMER, MODEL_ARMS, OURS, POSSIBLE
+from research.online.arms import CONTROL, MODEL_ARMS, POSSIBLE
 from research.online.behaviours import BEHAVIOURS
 from research.online.loop import FIRST_DAYS, Loop, run_loop
 from research.online.results import OnlineResults
+from research.quality.names import FORMER, OURS
 
 pytestmark = pytest.mark.slow
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from ranker.config.utility import Utility
-from research.online.arms import CONTROL, OURS, POSSIBLE, RANDOM
+from research.online.arms import CONTROL, POSSIBLE, RANDOM
 from research.online.results import OnlineResults
+from research.quality.names import OURS
 
 
 def results(seeds: int, noise: float = 0.0) -> OnlineResults:

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from pipeline_config import FEED
-from research.forest_share.inputs import IDS
 from research.forest_share.measuring import COLD, RankedSessions
+from research.forest_share.names import IDS
 from research.online.arms import CONTROL, POSSIBLE
 from research.tastes.drawing import draw
+from research.tastes.names import EFFECTS, FEATURES, LEARNABLE, ORACLE
 from research.tastes.page import figures, markdown
-from research.tastes.study import EFFECTS, FEATURES, LEARNABLE, ORACLE, TastesResults
+from research.tastes.study import TastesResults
 
 
 def results(warm_only: bool = False) -> TastesResults:

@@ -5,7 +5,7 @@ from shutil import copytree
 
 import pytest
 
-from benchmarks.scoring import TARGET, measure
+from benchmarks.batch_scoring import TARGET, measure
 from ranker.scoring.loading import load_model
 from tests.ranker.trained import ROWS, Trained
 
