@@ -20,6 +20,7 @@ from ranker.command_line import (
 )
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.off_policy import PolicyValue
+from ranker.evaluation.shown_numbers import shown_number
 from ranker.feed_log.layout import FeedLogError, latest_day, parse_day
 from ranker.startup_lines import without_startup_lines
 
@@ -99,7 +100,8 @@ def _shown(value: PolicyValue) -> str:
     if value.too_few:
         return "too few"
     estimate = value.estimate
-    return f"{estimate.value:.3g} ({estimate.lower:.3g} to {estimate.upper:.3g})"
+    shown, lower, upper = (shown_number(one, ".3g") for one in (estimate.value, estimate.lower, estimate.upper))
+    return f"{shown} ({lower} to {upper})"
 
 
 def _parser() -> argparse.ArgumentParser:

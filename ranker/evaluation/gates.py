@@ -19,6 +19,7 @@ from ranker.documents import LowerEnd, Number, UpperEnd
 from ranker.evaluation.buckets import VIEWER_GROUPS
 from ranker.evaluation.intervals import Estimate, student_quantile
 from ranker.evaluation.session_metrics import UtilityComparison
+from ranker.evaluation.shown_numbers import shown_interval
 from ranker.evaluation.slicing import OVERALL, slice_name
 from ranker.evaluation.summary import Comparison, ObjectiveMetrics, SliceMetrics, UtilityEvaluation
 
@@ -36,6 +37,7 @@ BY_UTILITY = ""
 # above 0.55 in about 85 of 100 draws.
 _PLANNED_POSITIVES = 40
 _SMALLEST = 1e-12
+_MOST_PLANNED = 1e12  # impressions, beyond which their number means nothing
 _MOST_TIMES = 1000  # beyond it, the estimate is close to its limit, and the number of positives needed means nothing
 
 
@@ -80,7 +82,12 @@ METRICS: tuple[GatedMetric, ...] = (
         lambda metrics, _: metrics.normalized_entropy,
     ),
     GatedMetric(
-        "o_over_e", "O/E", "tolerance", lambda gate: gate.o_over_e or (None, None), lambda metrics, _: metrics.o_over_e
+        "o_over_e",
+        "O/E",
+        "tolerance",
+        lambda gate: gate.o_over_e or (None, None),
+        lambda metrics, _: metrics.o_over_e,
+        "the model expects no outcome at all",
     ),
     GatedMetric(
         "auc_drop",
@@ -118,6 +125,7 @@ METRICS: tuple[GatedMetric, ...] = (
         "tolerance",
         lambda gate: (None, gate.max_calibration_worsening),
         lambda _, comparison: comparison.calibration_worsening if comparison else None,
+        "no outcome was observed, or a model expects none",
     ),
 )
 
@@ -366,14 +374,14 @@ def _few_text(needed: int, metrics: ObjectiveMetrics) -> str:
     few = TOO_FEW if positives_are_rarer else TOO_FEW.replace("positives", "negatives")
     expected = metrics.mean_prediction if positives_are_rarer else 1.0 - metrics.mean_prediction
     rate = _rarer(metrics) / metrics.impressions if _rarer(metrics) else expected
-    impressions = f" in {_two_digits(needed / rate):,} impressions" if rate > 0.0 else ""
+    impressions = f" in {_two_digits(needed / rate):,} impressions" if rate * _MOST_PLANNED > needed else ""
     return f"{few} ({_rarer(metrics):,}; about {needed:,}{impressions} would do)"
 
 
 def _value_text(estimate: Estimate, undefined: str) -> str:
     if not estimate.defined:
         return f"is undefined, as {undefined}"
-    return f"is {estimate.value:.3f} [{estimate.lower:.3f}, {estimate.upper:.3f}]"
+    return f"is {shown_interval(estimate)}"
 
 
 def _relation(outcome: Outcome, estimate: Estimate, limit: Limit) -> str:

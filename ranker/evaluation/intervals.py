@@ -38,8 +38,16 @@ class Estimate:
         """Whether there is a value."""
         return not np.isnan(self.value)
 
+    @property
+    def unbounded(self) -> bool:
+        """Whether there is no value because it would be infinite, as in `UNBOUNDED`; a file does not tell it."""
+        return not self.defined and self.lower == float("inf")
+
 
 UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"))
+
+UNBOUNDED = Estimate(float("nan"), float("inf"), float("inf"))
+"""No value, but beyond every upper limit: a ratio of something to nothing."""
 
 
 def student_quantile(confidence: float, groups: int) -> float:
@@ -57,7 +65,8 @@ def jackknife_variance(without: Floats, present: npt.NDArray[np.bool_]) -> float
     values = without[present & np.isfinite(without)]
     if len(values) < 2:
         return float("inf")
-    return float((len(values) - 1) * np.mean((values - values.mean()) ** 2))
+    with np.errstate(over="ignore"):
+        return float((len(values) - 1) * np.mean((values - values.mean()) ** 2))
 
 
 def difference_interval(
@@ -302,9 +311,10 @@ def outcome_counts(group_positives: Floats, group_predicted: Floats, group_impre
     """
     observed, expected = float(group_positives.sum()), float(group_predicted.sum())
     remaining = expected - group_predicted
-    without = np.divide(
-        observed - group_positives, remaining, out=np.full_like(remaining, np.nan), where=remaining > 0.0
-    )
+    with np.errstate(over="ignore"):
+        without = np.divide(
+            observed - group_positives, remaining, out=np.full_like(remaining, np.nan), where=remaining > 0.0
+        )
     present = group_impressions > 0
     return OutcomeCounts(
         observed=observed,
@@ -319,16 +329,17 @@ def o_over_e_interval(counts: OutcomeCounts, confidence: float) -> Estimate:
     """The interval of observed over expected, by the gamma method of Fay and Feuer (1997).
 
     For rare independent outcomes it is the exact Poisson interval, which has an upper end even if no outcome was
-    observed. If viewers differ more than by chance, the jackknife's variance widens it.
+    observed. If viewers differ more than by chance, the jackknife's variance widens it. Without an expected outcome
+    there is no value: `UNBOUNDED` if any was observed, else `UNDEFINED`.
 
     Args:
         counts: of the objective and slice.
         confidence: level of the interval.
     """
     observed, expected = counts.observed, counts.expected
-    if expected <= 0.0:
-        return UNDEFINED
-    value = observed / expected
+    # Outcomes that the model takes for impossible are not too few to judge.
+    if expected <= 0.0 or np.isinf(value := observed / expected):
+        return UNBOUNDED if observed > 0.0 else UNDEFINED
     if counts.groups < 2:
         return Estimate(value, 0.0, float("inf"))
     few_groups = (student_quantile(confidence, counts.groups) / special.ndtri(0.5 + 0.5 * confidence)) ** 2
@@ -340,7 +351,8 @@ def o_over_e_interval(counts: OutcomeCounts, confidence: float) -> Estimate:
     tail = 0.5 * (1.0 - confidence)
     lower = _gamma_bound(observed, variance, 1.0 - tail) if observed > 0.0 else 0.0
     upper = _gamma_bound(observed + 1.0, variance + 1.0, tail)
-    return Estimate(value, min(lower / expected, value), max(upper / expected, value))
+    with np.errstate(over="ignore"):
+        return Estimate(value, min(lower / expected, value), max(upper / expected, value))
 
 
 def _gamma_bound(mean: float, variance: float, upper_tail: float) -> float:
@@ -360,6 +372,8 @@ def calibration_worsening(candidate: Estimate, baseline: Estimate, log_ratio: Es
         baseline: O/E of the baseline.
         log_ratio: log of the candidate's O/E over the baseline's.
     """
+    if candidate.unbounded and baseline.defined and baseline.value > 0.0:
+        return UNBOUNDED
     if not (candidate.defined and baseline.defined) or candidate.value == 0.0 or baseline.value == 0.0:
         return UNDEFINED
     value = abs(float(np.log(candidate.value))) - abs(float(np.log(baseline.value)))

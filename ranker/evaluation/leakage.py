@@ -15,6 +15,7 @@ from ranker.documents import Number
 from ranker.evaluation.column_power import ColumnPower, Outcomes, column_powers
 from ranker.evaluation.gates import Verdict
 from ranker.evaluation.intervals import Estimate
+from ranker.evaluation.shown_numbers import shown_interval
 from ranker.evaluation.summary import ObjectiveMetrics
 
 METRIC = "leak"
@@ -82,7 +83,7 @@ class Leak:
     @property
     def finding(self) -> str:
         """What the column does, as a sentence without its full stop."""
-        shown = f"{self.value:.3f} [{self.lower:.3f}, {self.upper:.3f}]"
+        shown = shown_interval(Estimate(self.value, self.lower, self.upper))
         if self.sign == "alone":
             return f"the column {self.column} alone has an AUC of {shown}, which no column known before the ranking has"
         if self.sign == "forest":

@@ -11,6 +11,7 @@ import numpy as np
 
 from ranker.evaluation.buckets import Floats, Ints
 from ranker.evaluation.intervals import UNDEFINED, Estimate, student_quantile
+from ranker.evaluation.shown_numbers import shown_number
 
 MIN_EFFECTIVE_SESSIONS = 50.0
 """Fewer effective sessions give no estimate: the interval would be too narrow for skewed outcomes."""
@@ -34,13 +35,14 @@ class PolicyValue:
     @property
     def too_few(self) -> bool:
         """Whether there is no estimate because of too few sessions."""
-        return self.effective_sessions < self.needed
+        return _are_too_few(self.effective_sessions, self.needed)
 
     def __str__(self) -> str:
         if self.too_few:
             return f"too few matches: {self.effective_sessions:.0f} effective sessions, needed are {self.needed:.0f}"
         value = self.estimate
-        return f"{value.value:.4g} ({value.lower:.4g} to {value.upper:.4g})"
+        shown, lower, upper = (shown_number(number, ".4g") for number in (value.value, value.lower, value.upper))
+        return f"{shown} ({lower} to {upper})"
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def inverse_propensity(log: WeightedLog) -> PolicyValue:
 
     Unbiased (Horvitz and Thompson, "A generalization of sampling without replacement from a finite universe", 1952).
     """
-    if log.effective_sessions < log.needed:
+    if _are_too_few(log.effective_sessions, log.needed):
         return _too_few(log)
     return _mean(log, log.per_session(log.weight * log.outcomes))
 
@@ -95,7 +97,7 @@ def self_normalised(log: WeightedLog, slots: Floats) -> PolicyValue:
         log: the outcomes.
         slots: number of outcomes that the policy has in each session, [sessions].
     """
-    if log.effective_sessions < log.needed:
+    if _are_too_few(log.effective_sessions, log.needed):
         return _too_few(log)
     weighted, weights = log.per_session(log.weight * log.outcomes), log.per_session(log.weight)
     ratio, per_session = float(weighted.sum() / weights.sum()), float(slots.mean())
@@ -115,7 +117,7 @@ def doubly_robust(log: WeightedLog, predicted: Floats, expected: Floats) -> Poli
         predicted: the model's prediction of each logged outcome, [n].
         expected: the model's expectation of a session's outcomes under the policy, [sessions].
     """
-    if log.effective_sessions < log.needed:
+    if _are_too_few(log.effective_sessions, log.needed):
         return _too_few(log)
     return _mean(log, expected + log.per_session(log.weight * (log.outcomes - predicted)))
 
@@ -133,13 +135,18 @@ def _estimate(log: WeightedLog, value: float, influence: Floats, scale: float) -
     """
     by_viewer = np.bincount(log.viewer, influence)
     viewers, sessions = len(by_viewer), len(influence)
-    if viewers < 2:
+    groups = int(min(viewers, log.effective_sessions))
+    if groups < 2:
         return PolicyValue(Estimate(value, float("-inf"), float("inf")), log.effective_sessions, log.needed)
     one_more = scale * _typical_weight(log.weight) * _typical_outcome(log.outcomes)
     variance = viewers / (viewers - 1) * float((by_viewer**2).sum()) + one_more**2
-    groups = int(min(viewers, log.effective_sessions))
     half = student_quantile(log.confidence, groups) * variance**0.5 / sessions
     return PolicyValue(Estimate(value, value - half, value + half), log.effective_sessions, log.needed)
+
+
+def _are_too_few(effective_sessions: float, needed: float) -> bool:
+    """Whether there are fewer sessions than needed, or none: without any weight there is nothing to divide by."""
+    return effective_sessions < needed or effective_sessions == 0.0
 
 
 def _too_few(log: WeightedLog) -> PolicyValue:

@@ -1,12 +1,11 @@
 """What an evaluation prints: a table of the objectives, one of the sessions, and notes."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 
 from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
 from ranker.evaluation.gates import BY_UTILITY
-from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.session_metrics import UtilityMetrics
+from ranker.evaluation.shown_numbers import shown_interval, shown_number
 from ranker.evaluation.table import PlainTable
 
 UTILITY = "utility"
@@ -15,7 +14,6 @@ UTILITY = "utility"
 _HEADINGS = ("objective", "positives", "AUC", "O/E", "NE", "gate")
 _NUMERIC = (1, 4)  # the columns without an interval
 _SESSIONS_NUMERIC = (1,)
-_UNDEFINED = "–"
 
 Gate = Callable[[str], str]
 
@@ -31,9 +29,9 @@ def objective_table(objectives: Mapping[str, ObjectiveEvaluation], gate: Gate) -
         (
             name,
             f"{objective.candidate.positives:,}",
-            _with_interval(objective.candidate.auc),
-            _with_interval(objective.candidate.o_over_e),
-            _number(objective.candidate.normalized_entropy.value),
+            shown_interval(objective.candidate.auc),
+            shown_interval(objective.candidate.o_over_e),
+            shown_number(objective.candidate.normalized_entropy.value),
             gate(name),
         )
         for name, objective in objectives.items()
@@ -52,11 +50,11 @@ def session_table(
         k: of NDCG at k and of the utility of the top k.
         gate: objective → what the gates say about it; the utility is "".
     """
-    ndcg, top = _with_interval(utility.ndcg), _with_interval(utility.top_utility)
+    ndcg, top = shown_interval(utility.ndcg), shown_interval(utility.top_utility)
     rows = [(UTILITY, f"{utility.sessions:,}", "", ndcg, top, gate(BY_UTILITY))]
     for name, objective in objectives.items():
         ranked = objective.candidate.ranking
-        gauc, ndcg = _with_interval(ranked.gauc), _with_interval(ranked.ndcg)
+        gauc, ndcg = shown_interval(ranked.gauc), shown_interval(ranked.ndcg)
         rows.append((name, f"{ranked.gauc_sessions:,}", gauc, ndcg, "", ""))
     headings = ("within sessions", "sessions", "GAUC", f"NDCG@{k}", f"utility of the top {k}", "gate")
     return PlainTable(headings, rows, _SESSIONS_NUMERIC)
@@ -71,15 +69,3 @@ def observed_notes(observed: Mapping[str, float]) -> Iterator[str]:
     gaps = [f"{name} for {100 * share:.3g} %" for name, share in observed.items() if share < 1.0]
     if gaps:
         yield f"observed outcomes: {', '.join(gaps)} of the impressions; metrics leave out the others"
-
-
-def _with_interval(estimate: Estimate) -> str:
-    if not estimate.defined:
-        return _UNDEFINED
-    return f"{_number(estimate.value)} [{_number(estimate.lower)}, {_number(estimate.upper)}]"
-
-
-def _number(value: float) -> str:
-    if math.isnan(value):
-        return _UNDEFINED
-    return f"{value:.3f}" if math.isfinite(value) else ("∞" if value > 0 else "−∞")

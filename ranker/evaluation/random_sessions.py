@@ -58,7 +58,8 @@ def random_sessions(
             where the row is not randomised.
 
     Raises:
-        ValueError: a random row has no valid propensity, or two random rows of a session have the same position.
+        ValueError: `randomised` is missing in a row; a random row lacks its session, viewer, position or a valid
+            propensity; or two random rows of a session have the same position.
 
     Example:
         >>> found = random_sessions(
@@ -71,7 +72,10 @@ def random_sessions(
         >>> found.rows.tolist(), found.position.tolist()
         ([0, 1], [2, 1])
     """
+    _refuse_missing("randomised", randomised, np.arange(len(randomised)))
     rows = np.flatnonzero(randomised)
+    for name, values in (("session", session), ("viewer", viewer), ("position", position)):
+        _refuse_missing(name, values, rows)
     chance = np.asarray(propensity, np.float64)[rows]
     if len(bad := np.flatnonzero(~((chance > 0) & (chance <= 1)))):
         raise ValueError(
@@ -96,3 +100,10 @@ def random_sessions(
         position=ranked,
         propensity=chance,
     )
+
+
+def _refuse_missing(name: str, values: npt.NDArray[Any], rows: Ints) -> None:
+    missing = np.flatnonzero(pd.isna(np.asarray(values)[rows]))
+    if len(missing):
+        row = rows[missing[0]]
+        raise ValueError(f"{name}: {values[row]} in row {row}; every row needs it that is valued or may be")

@@ -308,7 +308,7 @@ def _log_ratio(candidate: Sums, baseline: Sums, confidence: float) -> Estimate:
     """The log of the candidate's O/E over the baseline's: the outcomes cancel, so expected over expected remains."""
     ours, theirs = candidate.group_predicted, baseline.group_predicted
     present = candidate.group_counts.sum(axis=(1, 2)) > 0
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return intervals.difference_interval(
             float(np.log(theirs.sum() / ours.sum())),
             np.log((theirs.sum() - theirs) / (ours.sum() - ours)),

@@ -27,6 +27,11 @@ def number_bucket(values: npt.NDArray[np.float32]) -> Ints:
     return (ordered >> _SHIFT).astype(np.int64) + _HALF
 
 
+def infinite_buckets() -> Ints:
+    """The buckets of minus infinity and infinity, [2]; no finite number is in them."""
+    return number_bucket(np.array([-np.inf, np.inf], np.float32))
+
+
 def number_edges() -> Floats:
     """The lowest number of each bucket, [NUMBER_BUCKETS], ascending; NaN or infinity if it has no finite numbers."""
     ordered = (np.arange(NUMBER_BUCKETS, dtype=np.int64) - _HALF) << _SHIFT

@@ -16,6 +16,7 @@ from ranker.config.monitoring import Monitoring
 from ranker.documents import Number
 from ranker.evaluation.buckets import Floats, Ints
 from ranker.evaluation.jensen_shannon import expected_divergence, jensen_shannon
+from ranker.evaluation.shown_numbers import shown_number
 from ranker.monitoring.buckets import number_edges
 from ranker.monitoring.profile import DayProfile, FeatureProfile
 
@@ -55,7 +56,7 @@ class FeatureHealth:
         feature: its column.
         missing: share of impressions without a value.
         usually_missing: the same in the reference window.
-        typical: mean, or share of the window's most frequent category.
+        typical: mean of the finite numbers, or share of the window's most frequent category; None without any.
         usually_typical: the same in the reference window.
         what: description of `typical`.
         quantiles: of numbers, the 10, 50 and 90 % quantiles to within a bucket's width; empty for categories.
@@ -234,7 +235,8 @@ def _with_alarm(
     elif health.limit is not None and health.distance > health.limit:
         alarm = f"drifted {health.distance:.3f} bits from the reference window, beyond the limit of {health.limit:.3f}"
         if health.typical is not None and health.usually_typical is not None:
-            alarm += f"; {health.what} {health.usually_typical:.4g} → {health.typical:.4g}"
+            usual, typical = (shown_number(mean, ".4g") for mean in (health.usually_typical, health.typical))
+            alarm += f"; {health.what} {usual} → {typical}"
         weight = health.distance / health.limit
     return replace(health, alarm=alarm, weight=weight)
 
@@ -291,14 +293,13 @@ def _only_value(profile: FeatureProfile) -> str:
     bucket = int(np.argmax(profile.counts))
     if not profile.of_numbers:
         return repr(profile.names[bucket])
-    return f"{profile.total / profile.counts.sum():.4g}"
+    return shown_number(number_edges()[bucket] if profile.mean is None else profile.mean, ".4g")
 
 
 def _typical(profile: FeatureProfile, pooled: FeatureProfile) -> tuple[float | None, float | None, str]:
-    counts = (int(profile.counts.sum()), int(pooled.counts.sum()))
     if pooled.of_numbers:
-        day, usual = (p.total / n if n else None for p, n in zip((profile, pooled), counts, strict=True))
-        return day, usual, pooled.kind.typical
+        return profile.mean, pooled.mean, pooled.kind.typical
+    counts = (int(profile.counts.sum()), int(pooled.counts.sum()))
     if not counts[1]:
         return None, None, "share"
     top = int(np.argmax(pooled.counts))

@@ -12,6 +12,7 @@ from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.intervals import o_over_e_interval
 from ranker.evaluation.jensen_shannon import expected_divergence, jensen_shannon
 from ranker.evaluation.scores import ScoreHistogram
+from ranker.evaluation.shown_numbers import shown_interval
 from ranker.evaluation.summary import Model, ObjectiveMetrics
 from ranker.monitoring.drift import CLUSTERING
 
@@ -151,9 +152,9 @@ def _judge(
         interval = o_over_e_interval(counts, confidence)
         if interval.upper < limit[0] or interval.lower > limit[1]:
             low = interval.upper < limit[0]
-            weight = abs(math.log(max(interval.upper if low else interval.lower, 1e-9)))
+            weight = abs(math.log(min(max(interval.upper if low else interval.lower, 1e-9), 1e9)))
             alarm = (
-                f"O/E is {interval.value:.3f} [{interval.lower:.3f}, {interval.upper:.3f}], "
+                f"O/E is {'∞' if interval.unbounded else shown_interval(interval)}, "
                 f"{'below' if low else 'above'} the range of {limit[0]:g} to {limit[1]:g}: "
                 f"{counts.observed:,.0f} observed, {counts.expected:,.1f} expected"
             )

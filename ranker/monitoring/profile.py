@@ -13,7 +13,13 @@ from ranker.evaluation.buckets import Ints
 from ranker.features.kind import FeatureKind
 from ranker.features.log_column import LogColumn
 from ranker.features.registry import column_kind, feature_kinds
-from ranker.monitoring.buckets import CATEGORY_BUCKETS, NUMBER_BUCKETS, category_bucket, number_bucket
+from ranker.monitoring.buckets import (
+    CATEGORY_BUCKETS,
+    NUMBER_BUCKETS,
+    category_bucket,
+    infinite_buckets,
+    number_bucket,
+)
 
 
 @dataclass
@@ -23,7 +29,7 @@ class FeatureProfile:
     Attributes:
         kind: the kind of feature, which defines what is counted per value.
         missing: impressions without a value.
-        total: sum of the numbers; 0 for categories.
+        total: sum of the finite numbers; 0 for categories.
         counts: values by bucket, [NUMBER_BUCKETS] or [CATEGORY_BUCKETS].
         names: a category's name by bucket.
     """
@@ -50,12 +56,18 @@ class FeatureProfile:
         self.missing += len(present) - rows
         values = self.kind.profiled(lists.flatten().to_numpy(zero_copy_only=False), rows)
         if self.of_numbers:
-            self.total += float(values.sum(dtype=np.float64))
+            self.total += float(values.sum(dtype=np.float64, where=np.isfinite(values)))
             buckets = number_bucket(values)
         else:
             buckets, names = category_bucket(values)
             self.names = names | self.names
         self.counts += np.bincount(buckets, minlength=len(self.counts))
+
+    @property
+    def mean(self) -> float | None:
+        """The mean of the finite numbers; None if there are none."""
+        finite = int(self.counts.sum() - self.counts[infinite_buckets()].sum())
+        return self.total / finite if finite else None
 
     def merge(self, other: "FeatureProfile") -> None:
         """Adds another day's counts."""

@@ -20,7 +20,7 @@ class StoredFeature:
     Attributes:
         kind: the name of its kind.
         missing: impressions without a value.
-        total: sum of the numbers; 0 for categories.
+        total: sum of the finite numbers; 0 for categories.
         buckets: the occupied buckets, [buckets].
         counts: values in each of them, [buckets].
         names: a category's name by bucket.

@@ -4,6 +4,7 @@ import math
 from datetime import date
 
 from ranker.evaluation.intervals import Estimate
+from ranker.evaluation.shown_numbers import shown_number
 
 NOTHING = "–"
 
@@ -20,12 +21,12 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def count(value: float | None) -> str:
     """An integer with thousands separators."""
-    return NOTHING if value is None else f"{value:,.0f}"
+    return NOTHING if value is None or not math.isfinite(value) else f"{value:,.0f}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:
     """A share in percent; a share below 0.1 % has two significant digits."""
-    if value is None:
+    if value is None or not math.isfinite(value):
         return NOTHING
     if 0 < abs(value) < 1e-3:
         return f"{100 * value:.2g} %"
@@ -33,9 +34,11 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 
 def significant(value: float | None) -> str:
-    """A quantity of unknown magnitude with four significant digits."""
-    if value is None:
+    """A quantity of unknown magnitude with four significant digits; a dash for None and NaN, ∞ for infinity."""
+    if value is None or math.isnan(value):
         return NOTHING
+    if math.isinf(value) or abs(value) >= 1e15:
+        return shown_number(value)
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 

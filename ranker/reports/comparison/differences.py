@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
 from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.intervals import Estimate
+from ranker.evaluation.shown_numbers import shown_number
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class Difference:
         if not self.defined:
             return "–"
         star = "*" if self.significant else ""
-        # Adding 0 turns a negative zero into zero.
-        return f"{self.value + 0.0:+.4f}{star} [{self.lower + 0.0:+.4f}, {self.upper + 0.0:+.4f}]"
+        value, lower, upper = (shown_number(number, "+.4f") for number in (self.value, self.lower, self.upper))
+        return f"{value}{star} [{lower}, {upper}]"
 
 
 def objective_differences(found: ObjectiveEvaluation) -> tuple[Difference, ...]:

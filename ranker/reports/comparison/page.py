@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
 from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.intervals import Estimate
+from ranker.evaluation.shown_numbers import shown_number
 from ranker.reports.comparison.differences import Difference, objective_differences, utility_differences
 from ranker.reports.html import environment
 from ranker.reports.html_table import Table, TableCell, TableColumn, Tone, limited, text_cell
@@ -96,10 +97,10 @@ def _cell(difference: Difference | None) -> TableCell:
     if difference is None or not difference.defined:
         return TableCell("–")
     tones: dict[str, Tone] = {"A": "good", "B": "bad"}
-    note = f"{difference.lower + 0.0:+.4f} to {difference.upper + 0.0:+.4f}"
-    return TableCell(
-        f"{difference.value + 0.0:+.4f}", difference.value, note=note, tone=tones.get(difference.favours, "")
+    value, lower, upper = (
+        shown_number(number, "+.4f") for number in (difference.value, difference.lower, difference.upper)
     )
+    return TableCell(value, difference.value, note=f"{lower} to {upper}", tone=tones.get(difference.favours, ""))
 
 
 def _value(estimate: Estimate) -> TableCell:

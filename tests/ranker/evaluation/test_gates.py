@@ -1,5 +1,6 @@
 """Gates refuse broken candidates, bless good ones, and do not fail because of noise."""
 
+import re
 from dataclasses import replace
 from typing import Literal
 
@@ -149,6 +150,34 @@ def test_an_objective_without_positives_neither_passes_nor_fires() -> None:
 def test_thousands_expected_and_none_observed_is_refused(data: Simulated) -> None:
     silent = replace(data, labels=data.labels & np.array([[True], [False]]))
     assert ("share", "", "o_over_e") in _failed(_verdicts(silent, silent.probabilities))
+
+
+@pytest.mark.parametrize("expected", [0.0, 5e-324])
+def test_outcomes_that_the_model_takes_for_impossible_are_refused(data: Simulated, expected: float) -> None:
+    never = _with_share(data, np.full_like(data.probabilities[1], expected))
+    verdicts = [v for v in _verdicts(data, never, data.probabilities) if v.objective == "share" and not v.slice]
+    assert {v.metric for v in verdicts if v.outcome == "failed"} >= {"o_over_e", "calibration_worsening"}
+    [ratio] = [v for v in verdicts if v.metric == "o_over_e"]
+    assert ratio.text == (
+        "share: O/E is undefined, as the model expects no outcome at all, beyond the limit of 0.8 to 1.25"
+    )
+
+
+@pytest.mark.parametrize("score", [0.0, 5e-324, 1e-45, 0.2, 1.0 - 1e-7, 1.0])
+@pytest.mark.parametrize("positives", [0, 1, 2, 200])
+@pytest.mark.parametrize("viewers", [1, 50])
+def test_sentences_have_no_nan_no_inf_and_no_number_that_cannot_be_read(
+    score: float, positives: int, viewers: int
+) -> None:
+    few = simulate(rows=200, seed=3, viewers=viewers)
+    labels = np.arange(200)[np.newaxis] < np.array([[positives], [100]])
+    everything = Gates(
+        objective=Gate(0.5, 0.5, 1.0, (0.8, 1.25), 0.01, 0.01, 0.01, 0.01, 0.1), utility=UtilityGate(0.02, 0.02)
+    )
+    candidate = np.stack([np.full(200, score), few.probabilities[1]])
+    for baseline in (few.probabilities, candidate):
+        for verdict in _verdicts(replace(few, labels=labels), candidate, baseline, everything):
+            assert not re.search(r"nan|inf|\d{13}", verdict.text), verdict.text
 
 
 def test_an_override_replaces_the_gate_of_its_objective(data: Simulated) -> None:

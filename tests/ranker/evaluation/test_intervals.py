@@ -55,6 +55,14 @@ def test_o_over_e_without_observed_outcomes_has_the_poisson_upper_end() -> None:
     assert interval.upper == pytest.approx(0.5 * chi2.ppf(0.975, 2) / 16.0, rel=1e-6)
 
 
+def test_o_over_e_without_expected_outcomes_is_beyond_every_limit_if_any_was_observed() -> None:
+    nothing, impressions = np.zeros(32), np.full(32, 100.0)
+    found = o_over_e_interval(outcome_counts(np.ones(32), nothing, impressions), 0.95)
+    assert (found.defined, found.unbounded, found.lower) == (False, True, math.inf)
+    neither = o_over_e_interval(outcome_counts(nothing, nothing, impressions), 0.95)
+    assert (neither.defined, neither.unbounded) == (False, False)
+
+
 def test_rare_independent_outcomes_get_the_exact_poisson_interval() -> None:
     # One outcome in each of ten groups: the jackknife's variance is minimal, so the lower bound applies.
     positives = np.concatenate([np.ones(10), np.zeros(0)])

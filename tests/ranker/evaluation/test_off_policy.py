@@ -81,6 +81,14 @@ def test_below_the_limit_there_is_no_estimate() -> None:
         assert str(found).startswith("too few matches: 384 effective sessions, needed are 999")
 
 
+def test_a_single_viewer_or_effective_session_has_no_interval() -> None:
+    session, weight = np.arange(2), np.array([1.0, 1e-9])
+    for viewer in (session, np.zeros(2, np.int64)):
+        log = WeightedLog(session, viewer, weight, np.zeros(2), needed=0.0)
+        found = inverse_propensity(log)
+        assert str(found) == "0 (−∞ to ∞)"
+
+
 def test_the_confidence_sets_the_width() -> None:
     wide, narrow = (np.diff(_ends(inverse_propensity(expected_log(confidence=c)[0])))[0] for c in (0.95, 0.68))
     assert wide / narrow == pytest.approx(1.96 / 0.994, rel=0.01)

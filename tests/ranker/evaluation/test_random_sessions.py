@@ -47,6 +47,19 @@ def test_a_random_row_needs_a_chance(chance: float) -> None:
         random_sessions(**log(propensity=[0.5, np.nan, chance, np.nan, *[0.5] * 5]))
 
 
+@pytest.mark.parametrize("missing", [None, np.nan])
+@pytest.mark.parametrize("column", ["session", "viewer", "position", "randomised"])
+def test_what_a_random_row_lacks_is_named(column: str, missing: float | None) -> None:
+    columns: dict[str, Any] = log()
+    values = columns[column].astype(object)
+    values[1] = missing  # a ranked row
+    if column != "randomised":
+        assert len(random_sessions(**(columns | {column: values}))) == 5
+        values[5] = missing
+    with pytest.raises(ValueError, match=rf"^{column}: {missing} in row {1 if column == 'randomised' else 5}; every"):
+        random_sessions(**(columns | {column: values}))
+
+
 def test_a_position_that_occurs_twice_is_named() -> None:
     with pytest.raises(ValueError, match=r"position: session .*'a'.* has .*2.* more than once"):
         random_sessions(**log(position=[4, 1, 2, 1, 2, 1, 2, 3, 2]))

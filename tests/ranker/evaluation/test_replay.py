@@ -110,9 +110,11 @@ def test_too_few_matches_give_no_estimate_but_say_so() -> None:
 
 def test_a_log_without_random_sessions_has_too_few() -> None:
     nothing = np.empty(0)
-    found = replay(random_sessions(nothing, nothing, nothing, nothing, nothing), nothing, nothing, 3, nothing)
-    assert (found.sessions, found.matches) == (0, 0)
-    assert all(estimate.too_few for estimate in estimates(found).values())
+    sessions = random_sessions(nothing, nothing, nothing, nothing, nothing)
+    for needed in (50.0, 0.0):
+        found = replay(sessions, nothing, nothing, 3, nothing, min_effective_sessions=needed)
+        assert (found.sessions, found.matches) == (0, 0)
+        assert all(estimate.too_few for estimate in estimates(found).values())
 
 
 def test_outcomes_that_never_happened_have_an_interval_above_0() -> None:

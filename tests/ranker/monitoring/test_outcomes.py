@@ -1,5 +1,6 @@
 """O/E beyond its limits is an alarm with the slice, the numbers and the interval; noise is not."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -57,6 +58,14 @@ def test_the_baseline_is_judged_on_request(data: Simulated) -> None:
     evaluation = evaluated(data, data.probabilities, baseline=data.probabilities / 2)
     assert alarms(outcome_health(evaluation, "candidate", LIMITS)) == {}
     assert ("click", "") in alarms(outcome_health(evaluation, "baseline", LIMITS))
+
+
+def test_a_model_that_expects_nothing_raises_an_alarm_that_is_kept(data: Simulated) -> None:
+    found = outcome_health(evaluated(data, np.zeros_like(data.probabilities)), "candidate", LIMITS)
+    assert alarms(found)["click", ""].startswith("O/E is ∞, above the range of 0.8 to 1.25: ")
+    assert "0.0 expected" in found[0].alarm
+    assert (found[0].o_over_e, found[0].lower) == (None, None)
+    assert math.isfinite(found[0].weight)
 
 
 def test_a_baseline_that_was_not_evaluated_cannot_be_judged(data: Simulated) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ranker.monitoring.buckets import category_bucket, number_bucket
+from ranker.monitoring.buckets import category_bucket, infinite_buckets, number_bucket
 from tests.ranker.monitoring.days import batch, day, profile
 
 
@@ -27,6 +27,14 @@ def test_every_kind_is_counted_correctly() -> None:
     assert (topics.missing, sorted(topics.counts[topics.counts > 0].tolist())) == (1, [1, 2])
     assert content.total == pytest.approx(5.0 + 0.0 + 2.0)
     assert content.counts[number_bucket(np.array([5.0], np.float32))[0]] == 1
+
+
+def test_infinite_numbers_have_buckets_and_no_part_in_the_mean() -> None:
+    infinite = {"device": [None] * 3, "topics": [None] * 3, "content": [[1.0, 0.0, 0.0]] * 3}
+    age = profile(batch({"age": [[np.inf], [2.0], [-np.inf]], **infinite})).features["age"]
+    assert (age.total, age.mean, age.counts.sum()) == (2.0, 2.0, 3)
+    assert age.counts[infinite_buckets()].tolist() == [1, 1]
+    assert profile(batch({"age": [[np.inf]] * 3, **infinite})).features["age"].mean is None
 
 
 def test_batches_do_not_change_it() -> None:
