@@ -1,5 +1,6 @@
 """All columns of the feed log that a model reads or is judged by, and the types to name them in a config."""
 
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from ranker.config.kinds.viewer_history import ViewerHistory
 from ranker.config.names import check_forest_names, check_names, check_reserved, input_names
 
 __all__ = [
+    "AnyHistory",
     "Categorical",
     "DenseEmbedding",
     "EmbeddingHistory",
@@ -34,6 +36,9 @@ __all__ = [
     "Numeric",
     "ViewerHistory",
 ]
+
+AnyHistory = History | EmbeddingHistory
+"""The kinds of histories that `Features.history` may hold."""
 
 _NO_FEATURES = ("exposure", "vouched")  # the fields of `Features` that hold no feature columns
 
@@ -69,7 +74,7 @@ class Features:
     categorical: tuple[Categorical, ...] = ()
     multi_valued: tuple[MultiValued, ...] = ()
     dense: tuple[DenseEmbedding, ...] = ()
-    history: tuple[History | EmbeddingHistory, ...] = ()
+    history: tuple[AnyHistory, ...] = ()
     ids: tuple[HashedId, ...] = ()
     exposure: tuple[Exposure, ...] = ()
     vouched: Annotated[tuple[ColumnName, ...], Field(exclude=True)] = ()
@@ -82,7 +87,7 @@ class Features:
         check_names("features", names)
         for where, of_field in self.names_by_field.items():
             check_reserved(where, of_field)
-        self._check_history()
+        self._check_each(lambda column: column.check_columns(self.columns, self.exposure_names))
         input_names((*names, *self.history_keys))
         check_forest_names("features", {column.name: column.forest_names for column in self.columns})
         known = {column.source for column in self.columns}
@@ -95,25 +100,17 @@ class Features:
         if not self.columns:
             raise ValueError("features: there are none; name at least one column")
 
-    def _check_history(self) -> None:
-        sizes = self.embeddings
-        coded = {column.name for column in self.coded}
-        for history in self.history:
-            if history.of in self.exposure_names:
-                raise ValueError(f"features.history: {history.name}: {history.of!r} is not known of a candidate")
-            if isinstance(history, EmbeddingHistory):
-                if sizes.get(history.of) != history.size:
-                    raise ValueError(
-                        f"features.history: {history.name}: {history.of!r} is no dense embedding of size "
-                        f"{history.size}; there are {sizes}"
-                    )
-            elif history.of in self.names and history.of not in (*coded, *self.id_names):
-                raise ValueError(
-                    f"features.history: {history.name}: {history.of!r} has no ids or categories; name a categorical "
-                    "feature, or an id column, which is no feature"
-                )
-            if len(set(history.actions)) < len(history.actions):
-                raise ValueError(f"features.history: {history.name}: {history.actions} names an action twice")
+    def check_log(self, objectives: Sequence[str], keys: Keys, renamed: Collection[str]) -> None:
+        """Checks what the columns say of objectives and keys; see `FeatureColumn.check_log`."""
+        self._check_each(lambda column: column.check_log(objectives, keys, renamed))
+
+    def _check_each(self, check: Callable[[FeatureColumn], None]) -> None:
+        for field, columns in self._by_field.items():
+            for column in columns:
+                try:
+                    check(column)
+                except ValueError as error:
+                    raise ValueError(f"features.{field}: {column.name}: {error}") from None
 
     @property
     def columns(self) -> tuple[FeatureColumn, ...]:

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.columns import Features, Keys, ViewerHistory
+from ranker.config.columns import Features, Keys
 from ranker.config.effects import Effects
 from ranker.config.examination import Examination
 from ranker.config.exploration import Exploration
@@ -120,7 +120,8 @@ class PipelineConfig(Named):
             self._check_examination()
             self._check_tradeoff()
             self._check_effects()
-            self._check_history()
+            renamed = set(self.keys.columns) - {*self.example_keys.columns, *self.features.names}
+            self.features.check_log(self.objective_names, self.example_keys, renamed)
         except ValueError as error:
             raise ValueError(f"config {self.name!r}: {error}") from None
 
@@ -188,7 +189,7 @@ class PipelineConfig(Named):
                 )
 
     def _check_forest(self) -> None:
-        inputs = (column for column in self.features.columns if not isinstance(column, ViewerHistory))
+        inputs = (column for column in self.features.columns if not column.is_computed)
         if self.forest.trees and not any(column.forest_names for column in inputs):
             raise ValueError(
                 "features: the forest needs at least one numeric, categorical or multi_valued column, or a dense "
@@ -283,23 +284,6 @@ class PipelineConfig(Named):
                 raise ValueError(
                     f"effects: {level.column}: inputs: {unknown} are not among the dense embeddings and categorical "
                     f"features that the towers read, {sorted(dense | coded)}"
-                )
-
-    def _check_history(self) -> None:
-        no_values = {self.example_keys.session, self.example_keys.timestamp}
-        renamed = set(self.keys.columns) - {*self.example_keys.columns, *self.features.names}
-        for history in self.features.history:
-            if history.of in renamed:
-                raise ValueError(
-                    f"features.history: {history.name}: in Examples, the key {history.of!r} has another name; use one "
-                    f"of {self.example_keys.columns}"
-                )
-            if history.of in no_values:
-                raise ValueError(f"features.history: {history.name}: {history.of!r} is not known of a candidate")
-            if unknown := sorted(set(history.actions) - set(self.objective_names)):
-                raise ValueError(
-                    f"features.history: {history.name}: {unknown} are not among the objectives "
-                    f"{list(self.objective_names)}"
                 )
 
     @property

@@ -4,18 +4,17 @@ from dataclasses import dataclass
 
 from ranker.evaluation.slicing import slice_name
 from ranker.evaluation.summary import (
-    CANDIDATE,
     Comparison,
     Curves,
-    Model,
     ObjectiveMetrics,
+    OfBothModels,
     SliceMetrics,
     UtilityEvaluation,
 )
 
 
 @dataclass(frozen=True)
-class ObjectiveEvaluation:
+class ObjectiveEvaluation(OfBothModels[ObjectiveMetrics]):
     """One objective on one slice.
 
     Attributes:
@@ -28,35 +27,13 @@ class ObjectiveEvaluation:
     baseline: ObjectiveMetrics | None = None
     comparison: Comparison | None = None
 
-    def of(self, model: Model) -> ObjectiveMetrics:
-        """The metrics of one of the two models.
-
-        Raises:
-            ValueError: `model` is the baseline, and there is none.
-        """
-        metrics = self.candidate if model == CANDIDATE else self.baseline
-        if metrics is None:
-            raise ValueError("evaluation: there is no baseline")
-        return metrics
-
 
 @dataclass(frozen=True)
-class ObjectiveCurves:
+class ObjectiveCurves(OfBothModels[Curves]):
     """The curves of one objective over all impressions; `baseline` is None without a baseline."""
 
     candidate: Curves
     baseline: Curves | None = None
-
-    def of(self, model: Model) -> Curves:
-        """The curves of one of the two models.
-
-        Raises:
-            ValueError: `model` is the baseline, and there is none.
-        """
-        curves = self.candidate if model == CANDIDATE else self.baseline
-        if curves is None:
-            raise ValueError("evaluation: there is no baseline")
-        return curves
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 
@@ -18,9 +18,32 @@ from ranker.evaluation.session_sums import SessionSums, UtilityWeights
 from ranker.evaluation.slicing import SliceKey
 
 Model = Literal["candidate", "baseline"]
+Found = TypeVar("Found")
 
 CANDIDATE: Model = "candidate"
 BASELINE: Model = "baseline"
+
+
+@dataclass(frozen=True)
+class OfBothModels(Generic[Found]):
+    """What was found of the candidate, and of the baseline, or None without a baseline.
+
+    A subclass names the types of both fields, as documents are read by them.
+    """
+
+    candidate: Found
+    baseline: Found | None = None
+
+    def of(self, model: Model) -> Found:
+        """What was found of one of the two models.
+
+        Raises:
+            ValueError: `model` is the baseline, and there is none.
+        """
+        found = self.candidate if model == CANDIDATE else self.baseline
+        if found is None:
+            raise ValueError("evaluation: there is no baseline")
+        return found
 
 
 @dataclass(frozen=True)
@@ -103,7 +126,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class UtilityEvaluation:
+class UtilityEvaluation(OfBothModels[UtilityMetrics]):
     """How sessions are ranked by the utility, on one slice.
 
     Attributes:
@@ -115,17 +138,6 @@ class UtilityEvaluation:
     candidate: UtilityMetrics
     baseline: UtilityMetrics | None = None
     comparison: UtilityComparison | None = None
-
-    def of(self, model: Model) -> UtilityMetrics:
-        """The metrics of one of the two models.
-
-        Raises:
-            ValueError: `model` is the baseline, and there is none.
-        """
-        found = self.candidate if model == CANDIDATE else self.baseline
-        if found is None:
-            raise ValueError("evaluation: there is no baseline")
-        return found
 
 
 @dataclass(frozen=True)

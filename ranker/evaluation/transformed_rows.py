@@ -9,7 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from ranker import keys
-from ranker.config.columns import Features, HashedId
+from ranker.config.columns import Features
 from ranker.evaluation.column_power import Outcomes
 from ranker.examples import parsed_batches
 
@@ -31,16 +31,17 @@ class TransformedRows:
     outcomes: Outcomes
 
     def columns(self, features: Features) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
-        """Every feature column but ids with its values, float32 [rows, inputs of the column].
+        """Every feature column that has numbers, with these, float32 [rows, inputs of the column].
 
-        Ids have no values, only hash codes, of which no statistic says anything.
+        Ids have none, only hash codes, of which no statistic says anything.
         """
         begin = 0
         for column in features.columns:
-            if isinstance(column, HashedId):
-                continue
             size = len(column.forest_names)
-            yield column.name, self.inputs[:, begin : begin + size] if size else self.dense[column.name]
+            if size:
+                yield column.name, self.inputs[:, begin : begin + size]
+            elif column.name in self.dense:
+                yield column.name, self.dense[column.name]
             begin += size
 
 

@@ -14,14 +14,19 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from ranker.config.kinds.embedding_history import EmbeddingHistory
 from ranker.features import arrow, drafting
 from ranker.features.dense import DenseKind
+from ranker.features.hashing import Ints
 from ranker.features.history import PRIOR
-from ranker.features.kind import FeatureKind, Transformed
+from ranker.features.kind import Transformed
 from ranker.features.log_column import LogColumn
 from ranker.features.tensors import Columns, Tensor, as_parsed
+from ranker.features.viewer_history import DayHistory, Kept, ViewerHistoryKind
 from ranker.features.vocabularies import Vocabularies
 
+_LENGTH = 127
+"""The length of a kept embedding, in int8."""
 
-class EmbeddingHistoryKind(FeatureKind[EmbeddingHistory]):
+
+class EmbeddingHistoryKind(ViewerHistoryKind[EmbeddingHistory]):
     """For all impressions, and for those with each action: how many, and the mean of their embeddings of length 1.
 
     Forest and towers read numbers computed from them.
@@ -30,10 +35,8 @@ class EmbeddingHistoryKind(FeatureKind[EmbeddingHistory]):
     name = "embedding history"
     accepted = "lists of numbers"
     schema_type = schema_pb2.FLOAT
-    profiled_as = "numbers"
     typical = "mean number of impressions"
     reads = "dense"
-    computed = True
 
     @property
     def log_column(self) -> LogColumn:
@@ -67,6 +70,35 @@ class EmbeddingHistoryKind(FeatureKind[EmbeddingHistory]):
         feature = schema_pb2.Feature(name=column.name, type=cls.schema_type)
         feature.value_count.min = feature.value_count.max = column.size
         return feature
+
+    def kept(self, values: pa.ListArray) -> Kept:
+        """The embedding, of one length for all."""
+        embeddings = values.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.column.size)
+        length = np.linalg.norm(embeddings.astype(np.float64), axis=1, keepdims=True)
+        vector = np.rint(_LENGTH * embeddings / np.where(length > 0, length, 1)).astype(np.int8)
+        return Kept(np.zeros(len(values), np.int64), vector, np.ones(len(values), bool))
+
+    def column_of(self, stored: DayHistory, viewers: Ints) -> pa.ListArray:
+        """For all impressions and those with each action: their number and mean embedding."""
+        distinct, row = np.unique(viewers, return_inverse=True)
+        first, counts = stored.ranges(distinct)
+        ends = np.concatenate([[0], np.cumsum(counts)])
+        at = np.repeat(first - ends[:-1], counts) + np.arange(ends[-1])
+        items, vectors = stored.items[at], stored.vectors[at] / np.float32(_LENGTH)
+        owner = np.repeat(np.arange(len(distinct)), counts)
+        flags = [np.ones(len(at), bool), *((items >> bit & 1) == 1 for bit in range(len(self.column.actions)))]
+        parts = np.zeros((len(distinct), len(flags), 1 + self.column.size), np.float32)
+        for part, flag in enumerate(flags):
+            having = np.bincount(owner[flag], minlength=len(distinct))
+            has = having > 0
+            parts[:, part, 0] = having
+            if has.any():
+                starts = (np.cumsum(having) - having)[has]
+                parts[has, part, 1:] = np.add.reduceat(vectors[flag], starts, axis=0) / having[has, np.newaxis]
+        known = counts[row] > 0
+        return arrow.lists(
+            pa.array(parts[row[known]].reshape(-1)), np.concatenate([[0], np.cumsum(known * self.column.log_size)])
+        )
 
     @classmethod
     def transform(

@@ -12,26 +12,26 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker.config.kinds.history import History
 from ranker.features import arrow, drafting
+from ranker.features.hashing import Ints, hashes_of
 from ranker.features.history_items import ACTION_BITS, did, hash_of_item, value_hashes
-from ranker.features.kind import FeatureKind, Transformed
+from ranker.features.kind import Transformed
 from ranker.features.log_column import LogColumn
 from ranker.features.tensors import Columns, Tensor, as_parsed
+from ranker.features.viewer_history import DayHistory, Kept, ViewerHistoryKind
 from ranker.features.vocabularies import Vocabularies
 
 PRIOR = 5.0
 """Impressions at the viewer's usual rate that are added to those with the candidate's value."""
 
 
-class HistoryKind(FeatureKind[History]):
+class HistoryKind(ViewerHistoryKind[History]):
     """Items of `ranker.features.history_items`, newest first. Forest and towers read numbers computed from them."""
 
     name = "history"
     accepted = "lists of integers"
     schema_type = schema_pb2.INT
-    profiled_as = "numbers"
     typical = "mean number of actions"
     reads = "items"
-    computed = True
 
     @classmethod
     def accepts(cls, arrow_type: pa.DataType) -> bool:
@@ -64,6 +64,19 @@ class HistoryKind(FeatureKind[History]):
         feature = schema_pb2.Feature(name=column.name, type=cls.schema_type)
         feature.value_count.min = 1
         return feature
+
+    def kept(self, values: pa.ListArray) -> Kept:
+        """A hash of the value; an impression without one is left out."""
+        value = hashes_of(values)
+        return Kept(value, np.zeros((len(value), 0), np.int8), value != 0)
+
+    def column_of(self, stored: DayHistory, viewers: Ints) -> pa.ListArray:
+        """The items of each viewer, newest first."""
+        first, counts = stored.ranges(viewers)
+        ends = np.concatenate([[0], np.cumsum(counts)])
+        newest = np.repeat(first + counts - 1, counts)
+        age = np.arange(ends[-1]) - np.repeat(ends[:-1], counts)
+        return arrow.lists(pa.array(stored.items[newest - age], pa.int64()), ends)
 
     @classmethod
     def transform(cls, features: Sequence[History], columns: Columns, vocabularies: Vocabularies) -> Transformed:

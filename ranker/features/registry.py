@@ -3,6 +3,7 @@
 from typing import Any
 
 from ranker.config.columns import (
+    AnyHistory,
     Categorical,
     DenseEmbedding,
     EmbeddingHistory,
@@ -24,6 +25,7 @@ from ranker.features.kind import ColumnKind, FeatureKind
 from ranker.features.multi_valued import MultiValuedKind
 from ranker.features.numeric import NumericKind
 from ranker.features.row_weight import RecencyKind, WeightKind
+from ranker.features.viewer_history import ViewerHistoryKind
 
 _FEATURE_KINDS: dict[type[FeatureColumn], type[FeatureKind[Any]]] = {
     Numeric: NumericKind,
@@ -49,6 +51,13 @@ def feature_kinds(features: Features) -> tuple[tuple[str, FeatureKind[Any]], ...
         [('age_hours', 'numeric')]
     """
     return tuple((column.name, _FEATURE_KINDS[type(column)](column)) for column in features.columns)
+
+
+def history_kind(history: AnyHistory) -> ViewerHistoryKind[Any]:
+    """A history with its kind."""
+    kind = _FEATURE_KINDS[type(history)](history)
+    assert isinstance(kind, ViewerHistoryKind)
+    return kind
 
 
 def exposure_kinds(features: Features) -> tuple[tuple[str, FeatureKind[Any]], ...]:

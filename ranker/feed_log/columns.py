@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 from pydantic.dataclasses import dataclass
 
-from ranker.config.columns import EmbeddingHistory, Features, History, Keys
+from ranker.config.columns import AnyHistory, Features, Keys
 from ranker.config.exploration import Exploration
 from ranker.config.objectives import Objective
 from ranker.config.rows import Rows
@@ -37,7 +37,7 @@ class LogColumns:
 
     columns: tuple[LogColumn, ...]
     timestamps: Timestamps = Timestamps()
-    histories: tuple[History | EmbeddingHistory, ...] = ()
+    histories: tuple[AnyHistory, ...] = ()
     keys: Keys = Keys()
     rows: Rows = Rows()
 

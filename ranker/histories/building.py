@@ -12,22 +12,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ranker.config.columns import EmbeddingHistory, History
+from ranker.config.columns import AnyHistory
 from ranker.config.rows import Rows
+from ranker.features.hashing import hashes_of
 from ranker.features.history_items import ACTION_BITS
 from ranker.features.log_column import LogColumn
+from ranker.features.registry import history_kind
 from ranker.feed_log.columns import LogColumns, check_names, check_schema
 from ranker.feed_log.layout import FeedLogError, LogFile, day_files, open_all
 from ranker.feed_log.reading import as_lists, parquet_batches
 from ranker.feed_log.row_filter import check_filter, kept_rows
-from ranker.histories.hashing import hashes_of
 from ranker.histories.state import HistoryRows, HistoryState, Ints
 from ranker.histories.stored import StoredHistories
 from ranker.progress import ProgressReporter
 
 _ROWS = 65_536
-
-AnyHistory = History | EmbeddingHistory
 
 
 def build_histories(
@@ -74,7 +73,7 @@ def store_histories(
         FeedLogError: as `build_histories`.
     """
     stored = StoredHistories(folder, tuple(wanted), columns.of(columns.keys.viewer))
-    states = {history: HistoryState(history, _size(history)) for history in wanted}
+    states = {history: HistoryState(history) for history in wanted}
     first = {history: min(days) - timedelta(days=history.days) for history, days in wanted.items()}
     span = _days(min(first.values()), max(max(days) for days in wanted.values()))
     progress = ProgressReporter("building histories", len(span))
@@ -91,10 +90,6 @@ def store_histories(
                     states[history].add(_rows(history, day, batch, columns))
         progress.update(done)
     return stored
-
-
-def _size(history: AnyHistory) -> int:
-    return history.size if isinstance(history, EmbeddingHistory) else 0
 
 
 def _days(first: date, last: date) -> list[date]:
@@ -133,22 +128,13 @@ def _batches(file: LogFile, columns: Sequence[LogColumn], of_log: Rows) -> Itera
 def _rows(history: AnyHistory, day: date, batch: pa.RecordBatch, columns: LogColumns) -> HistoryRows:
     """The impressions of a batch as the history keeps them; those without a value are left out."""
     time = batch.column(columns.keys.timestamp).flatten().to_numpy(zero_copy_only=False)
-    item = np.zeros(len(time), np.int64)
+    kept = history_kind(history).kept(batch.column(history.of))
+    item = kept.value << ACTION_BITS
     for bit, action in enumerate(history.actions):
         item |= _happened(batch.column(action)) << bit
-    if isinstance(history, EmbeddingHistory):
-        embeddings = batch.column(history.of).flatten().to_numpy(zero_copy_only=False).reshape(-1, history.size)
-        length = np.linalg.norm(embeddings.astype(np.float64), axis=1, keepdims=True)
-        vector = np.rint(127 * embeddings / np.where(length > 0, length, 1)).astype(np.int8)
-        there = np.ones(len(time), bool)
-    else:
-        value = hashes_of(batch.column(history.of))
-        item |= value << ACTION_BITS
-        vector = np.zeros((len(time), 0), np.int8)
-        there = value != 0
     viewer = hashes_of(batch.column(columns.keys.viewer))
-    rows = HistoryRows(viewer, np.full(len(time), day.toordinal(), np.int32), time, item, vector)
-    return rows if there.all() else rows.take(there)
+    rows = HistoryRows(viewer, np.full(len(time), day.toordinal(), np.int32), time, item, kept.vector)
+    return rows if kept.there.all() else rows.take(kept.there)
 
 
 def _happened(outcomes: pa.ListArray) -> Ints:

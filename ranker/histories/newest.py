@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from ranker.features.hashing import hashes_of
 from ranker.feed_log.columns import LogColumns, check_schema
 from ranker.feed_log.layout import FeedLogError, LogFile, day_files, open_parquet
 from ranker.feed_log.reading import converted, parquet_batches
 from ranker.histories.building import store_histories
-from ranker.histories.hashing import hashes_of
 from ranker.histories.state import Ints
 
 _ROWS = 65_536

@@ -62,17 +62,16 @@ class HistoryState:
 
     Args:
         history: the column's config.
-        size: of its embedding; 0 for a history of values.
 
     Example:
-        >>> state = HistoryState(History("author_history", of="author_id", actions=("click",)), 0)
+        >>> state = HistoryState(History("author_history", of="author_id", actions=("click",)))
         >>> state.add(rows_of_monday)
         >>> state.before(tuesday).viewer
     """
 
-    def __init__(self, history: ViewerHistory, size: int) -> None:
+    def __init__(self, history: ViewerHistory) -> None:
         self._history = history
-        self._kept = HistoryRows.none(size)
+        self._kept = HistoryRows.none(history.kept_size)
         self._new: list[HistoryRows] = []
 
     def add(self, rows: HistoryRows) -> None:

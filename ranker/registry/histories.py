@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ranker.config.columns import EmbeddingHistory, Features, History
+from ranker.config.columns import AnyHistory, Features
 from ranker.registry.manifest import Manifest
 
 
@@ -24,8 +24,8 @@ def redefined_histories(manifest: Manifest, features: Features) -> tuple[str, ..
 
 
 def _definition(history: dict[str, Any]) -> tuple[Any, ...]:
-    return history.get("of"), tuple(history.get("actions", ())), history.get("size")
+    return history.get("of"), tuple(history.get("actions", ())), history.get("size", 0)
 
 
-def _of(history: History | EmbeddingHistory) -> tuple[Any, ...]:
-    return history.of, history.actions, history.size if isinstance(history, EmbeddingHistory) else None
+def _of(history: AnyHistory) -> tuple[Any, ...]:
+    return history.of, history.actions, history.kept_size

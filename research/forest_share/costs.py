@@ -134,7 +134,7 @@ def session(signature: Any, config: PipelineConfig, candidates: pa.Table) -> dic
     A history that the table lacks is full, of items that no candidate has.
     """
     table = candidates.take(np.arange(CANDIDATES) % len(candidates))
-    lengths = {history.name: getattr(history, "log_size", history.length) for history in config.features.history}
+    lengths = {history.name: history.log_size for history in config.features.history}
     features = {column.name: column.source for column in config.features.columns}
     exposure = {column.name: column.read_as.source for column in config.features.exposure}
     sources = features | exposure

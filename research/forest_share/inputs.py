@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranker import keys
-from ranker.config.columns import EmbeddingHistory, Features, HashedId, History
+from ranker.config.columns import AnyHistory, EmbeddingHistory, Features, HashedId, History
 from ranker.config.pipeline import PipelineConfig
 from research.forest_share.names import BOTH, HISTORIES, IDS
 from research.quality.rows import HeldOutDay, Rows
@@ -35,7 +35,7 @@ def with_inputs(config: PipelineConfig, inputs: str) -> PipelineConfig:
     return replace(config, features=own)
 
 
-def _histories(config: PipelineConfig) -> tuple[History | EmbeddingHistory, ...]:
+def _histories(config: PipelineConfig) -> tuple[AnyHistory, ...]:
     actions = config.objective_names[:_ACTIONS]
     of_content = (
         EmbeddingHistory(f"{dense.name}_history", of=dense.name, actions=actions, size=dense.size)

@@ -1,10 +1,12 @@
 """A column that a model reads, of any kind."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import field
 
 from pydantic.dataclasses import dataclass
 
 from ranker.config.fields import CHECKED, ColumnName
+from ranker.config.keys import Keys
 from ranker.config.named import Named
 
 
@@ -51,3 +53,36 @@ class FeatureColumn(Named):
     def vector_size(self) -> int:
         """Numbers of the vector that the towers read by the column's name; 0 where there is none."""
         return 0
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether it is computed from earlier days where the log lacks it, so that on the first days nobody has any."""
+        return False
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether an impression has one id or category of it, so that others are found with the same."""
+        return bool(self.codes)
+
+    def check_columns(self, columns: "Sequence[FeatureColumn]", exposure: Collection[str]) -> None:
+        """Checks what the column says of other columns.
+
+        Args:
+            columns: all feature columns of the config, this one too.
+            exposure: the names of the exposure columns.
+
+        Raises:
+            ValueError: it says what no model can learn; the message begins with the reason.
+        """
+
+    def check_log(self, objectives: Sequence[str], keys: Keys, renamed: Collection[str]) -> None:
+        """Checks what the column says of objectives and keys.
+
+        Args:
+            objectives: the names of the objectives.
+            keys: the names of the keys in Examples.
+            renamed: keys of the log that have another name in Examples.
+
+        Raises:
+            ValueError: as `check_columns`.
+        """

@@ -1,10 +1,12 @@
 """Histories of a viewer by a dense embedding."""
 
+from collections.abc import Sequence
 from dataclasses import field
 
 from pydantic.dataclasses import dataclass
 
 from ranker.config.fields import CHECKED, Units
+from ranker.config.kinds.column import FeatureColumn
 from ranker.config.kinds.viewer_history import ViewerHistory
 
 
@@ -32,6 +34,17 @@ class EmbeddingHistory(ViewerHistory):
         return tuple(f"{self.name}.{part}" for part in ("impressions", "similarity", *self.actions))
 
     @property
+    def kept_size(self) -> int:
+        """The embedding."""
+        return self.size
+
+    @property
     def log_size(self) -> int:
         """Numbers in the column: of all impressions and of those with each action, how many, and the mean embedding."""
         return (1 + len(self.actions)) * (1 + self.size)
+
+    def check_of(self, columns: Sequence[FeatureColumn]) -> None:
+        """It is a dense embedding of that size."""
+        sizes = {column.name: column.embedding_size for column in columns if column.embedding_size}
+        if sizes.get(self.of) != self.size:
+            raise ValueError(f"{self.of!r} is no dense embedding of size {self.size}; there are {sizes}")

@@ -37,3 +37,8 @@ class HashedId(FeatureColumn):
     buckets: Annotated[int, Field(ge=2, le=10_000_000)] = 20_000
     dimension: Annotated[int, Field(ge=1, le=1024)] = 8
     dropout: Fraction = 0.2
+
+    @property
+    def is_discrete(self) -> bool:
+        """An impression has one id."""
+        return True

@@ -1,8 +1,11 @@
 """Histories of a viewer by author, topic or another column."""
 
+from collections.abc import Sequence
+
 from pydantic.dataclasses import dataclass
 
 from ranker.config.fields import CHECKED
+from ranker.config.kinds.column import FeatureColumn
 from ranker.config.kinds.viewer_history import ViewerHistory
 
 
@@ -26,3 +29,11 @@ class History(ViewerHistory):
         """The numbers, which the towers read too."""
         rates = (f"{action}{part}" for action in self.actions for part in ("", ".same"))
         return tuple(f"{self.name}.{part}" for part in ("impressions", "same", *rates))
+
+    def check_of(self, columns: Sequence[FeatureColumn]) -> None:
+        """A feature has ids or categories; another column is one of ids."""
+        if any(column.name == self.of and not column.is_discrete for column in columns):
+            raise ValueError(
+                f"{self.of!r} has no ids or categories; name a categorical feature, or an id column, which is no "
+                "feature"
+            )

@@ -1,11 +1,13 @@
 """What the two kinds of histories of a viewer share."""
 
+from collections.abc import Collection, Sequence
 from typing import Annotated
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ranker.config.fields import CHECKED, ColumnName, Count, Days
+from ranker.config.keys import Keys
 from ranker.config.kinds.column import FeatureColumn
 
 
@@ -34,3 +36,38 @@ class ViewerHistory(FeatureColumn):
     def vector_size(self) -> int:
         """The numbers of the history."""
         return len(self.forest_names)
+
+    @property
+    def is_computed(self) -> bool:
+        """It is."""
+        return True
+
+    @property
+    def kept_size(self) -> int:
+        """Numbers of the vector that it keeps of an impression; 0 if it keeps a hash of the value."""
+        return 0
+
+    @property
+    def log_size(self) -> int:
+        """The largest number of values in the column of the feed log."""
+        return self.length
+
+    def check_columns(self, columns: Sequence[FeatureColumn], exposure: Collection[str]) -> None:
+        """It is of a column that a candidate has, and of a kind that it can hold; it names no action twice."""
+        if self.of in exposure:
+            raise ValueError(f"{self.of!r} is not known of a candidate")
+        self.check_of(columns)
+        if len(set(self.actions)) < len(self.actions):
+            raise ValueError(f"{self.actions} names an action twice")
+
+    def check_of(self, columns: Sequence[FeatureColumn]) -> None:
+        """Checks that it can hold the values of `of`; the arguments and errors are those of `check_columns`."""
+
+    def check_log(self, objectives: Sequence[str], keys: Keys, renamed: Collection[str]) -> None:
+        """It is of no key that candidates lack, or have by another name, and its actions are objectives."""
+        if self.of in renamed:
+            raise ValueError(f"in Examples, the key {self.of!r} has another name; use one of {keys.columns}")
+        if self.of in (keys.session, keys.timestamp):
+            raise ValueError(f"{self.of!r} is not known of a candidate")
+        if unknown := sorted(set(self.actions) - set(objectives)):
+            raise ValueError(f"{unknown} are not among the objectives {list(objectives)}")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ranker.config.columns import EmbeddingHistory, HashedId, History
-from ranker.features.registry import column_kind, feature_kinds
+from ranker.features.registry import column_kind, feature_kinds, history_kind
 from tests.ranker.export.feed import FEATURES
 
 
@@ -37,3 +37,14 @@ def test_the_settings_and_the_class_of_a_kind_are_in_files_of_the_same_name() ->
     files = [(type(kind.column).__module__, type(kind).__module__) for _, kind in feature_kinds(every)]
     assert {settings.rpartition(".")[0] for settings, _ in files} == {"ranker.config.kinds"}
     assert [settings.rpartition(".")[2] for settings, _ in files] == [kind.rpartition(".")[2] for _, kind in files]
+
+
+def test_settings_and_class_agree_on_which_columns_are_computed() -> None:
+    histories = (
+        History("likes", of="device", actions=("like",)),
+        EmbeddingHistory("pictures", of="picture", size=3, actions=("like",)),
+    )
+    kinds = [kind for _, kind in feature_kinds(replace(FEATURES, history=histories))]
+    assert [kind.column.name for kind in kinds if kind.computed] == ["likes", "pictures"]
+    assert [kind.column.is_computed for kind in kinds] == [kind.computed for kind in kinds]
+    assert [history_kind(history).name for history in histories] == ["history", "embedding history"]

@@ -14,6 +14,7 @@ import pytest
 
 from ranker.config.columns import Categorical, DenseEmbedding, EmbeddingHistory, Features, History, Keys
 from ranker.config.rows import Rows
+from ranker.features.hashing import hashes_of
 from ranker.features.history_items import ACTION_BITS
 from ranker.feed_log.columns import LogColumns, columns_of
 from ranker.feed_log.layout import FeedLogError
@@ -21,7 +22,6 @@ from ranker.feed_log.planning import plan_day, plan_window
 from ranker.feed_log.reading import read_unit
 from ranker.histories import state
 from ranker.histories.building import build_histories
-from ranker.histories.hashing import hashes_of
 from ranker.histories.reading import unit_rows
 from ranker.histories.tables import day_tables
 
@@ -196,7 +196,7 @@ def test_viewers_not_seen_for_longest_are_forgotten(write_log: WriteLog) -> None
 
 
 def test_memory_is_bounded_by_viewers_times_length(write_log: WriteLog) -> None:
-    kept = state.HistoryState(History("a", of="b", actions=("click",), length=2, days=5, max_viewers=10), 0)
+    kept = state.HistoryState(History("a", of="b", actions=("click",), length=2, days=5, max_viewers=10))
     rng = np.random.default_rng(1)
     for number in range(20):
         for _ in range(3):

@@ -1,12 +1,14 @@
 """Ids of the feed log as the hashes of `ranker.features.history_items`."""
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import tensorflow as tf
 
 from ranker.features.history_items import value_hashes
-from ranker.histories.state import Ints
+
+Ints = npt.NDArray[np.int64]
 
 
 def hashes_of(column: pa.ListArray) -> Ints:
