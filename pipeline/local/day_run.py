@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
@@ -12,7 +13,7 @@ from pipeline.beam import beam_args
 from pipeline.local.dag_runner import ComponentRun, ObservedDagRunner, State, describe
 from pipeline.local.day_plan import DayPlan
 from pipeline.local.monitor import record_run
-from pipeline.local.retention import remove_old_artifacts
+from pipeline.local.retention import remove_old_artifacts, remove_unregistered_artifacts
 from pipeline.local.run_summary import Failure, MonitoringSummary, RunSummary, write_summary
 from pipeline.local.summary import (
     copy_report,
@@ -74,7 +75,7 @@ def prepare(plan: DayPlan) -> DayRun:
         destination_state=plan.destination_state,
         parent_version=plan.start.parent or NO_VERSION,
         effects_plan=to_json(plan.effects) if plan.effects is not None else "",
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(plan.workdir.metadata)),
+        metadata_connection_config=_connection(plan),
         beam_pipeline_args=beam_args(plan.config.beam_pipeline_args),
     )
     return DayRun(plan, pipeline)
@@ -102,6 +103,7 @@ def run_day(
     runner = ObservedDagRunner(on_start, on_end)
     failure: Failure | None = None
     try:
+        remove_unregistered_artifacts(_connection(plan), plan.workdir.artifacts)
         runner.run(prepared.pipeline)
     except Exception as error:
         _LOG.exception("the run stopped outside of its components")
@@ -233,10 +235,13 @@ def _record_health(plan: DayPlan, summary: RunSummary, runs: Sequence[ComponentR
 def _remove_old_artifacts(plan: DayPlan) -> bool:
     """Removes the artifacts of old runs; returns whether it succeeded."""
     try:
-        connection = metadata.sqlite_metadata_connection_config(str(plan.workdir.metadata))
-        remove_old_artifacts(connection, plan.workdir.artifacts, plan.config.retention.runs)
+        remove_old_artifacts(_connection(plan), plan.workdir.artifacts, plan.config.retention.runs)
     except Exception:
         # The run is complete and its summary is written; the next run removes the remaining artifacts.
         _LOG.exception("artifacts of old runs could not be removed")
         return False
     return True
+
+
+def _connection(plan: DayPlan) -> metadata_store_pb2.ConnectionConfig:
+    return metadata.sqlite_metadata_connection_config(str(plan.workdir.metadata))

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.metadata_store import ListOptions, MetadataStore, OrderByField
 from ml_metadata.proto import metadata_store_pb2
 
 _RUN_CONTEXT = "pipeline_run"
@@ -53,6 +53,29 @@ def remove_old_artifacts(connection: metadata_store_pb2.ConnectionConfig, artifa
             removed += 1
     _LOG.info("removed %d folders of runs before the newest %d", removed, keep)
     return removed
+
+
+def remove_unregistered_artifacts(connection: metadata_store_pb2.ConnectionConfig, artifacts: Path) -> int:
+    """Removes the folders of executions that are newer than all in the metadata.
+
+    There are some after somebody removed the database or put an older one in its place. A new execution would get the
+    same number, and what it writes would be mixed with what is there. Must not be called during a run.
+
+    Args:
+        connection: the ML Metadata database; made if it does not exist.
+        artifacts: TFX's pipeline root; it need not exist.
+
+    Returns:
+        The number of removed folders.
+    """
+    newest_first = ListOptions(limit=1, order_by=OrderByField.ID, is_asc=False)
+    newest = max((run.id for run in MetadataStore(connection).get_executions(list_options=newest_first)), default=0)
+    unregistered = [folder for folder in _execution_folders(artifacts) if int(folder.name) > newest]
+    for folder in unregistered:
+        shutil.rmtree(folder)
+    if unregistered:
+        _LOG.warning("removed %d folders of executions that the metadata does not have", len(unregistered))
+    return len(unregistered)
 
 
 def _execution_folders(artifacts: Path) -> Iterator[Path]:

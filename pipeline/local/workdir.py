@@ -101,7 +101,10 @@ class Workdir:
         if self.metadata.exists() and self.metadata.stat().st_size:
             with self.metadata.open("rb") as content:
                 if content.read(len(_SQLITE)) != _SQLITE:
-                    raise UsageError(f"--workdir: {self.metadata}: it is damaged, or not an SQLite database")
+                    raise UsageError(
+                        f"--workdir: {self.metadata}: it is damaged, or not an SQLite database; without it, everything "
+                        "is computed again"
+                    )
 
     @property
     def _lock(self) -> Path:

@@ -70,6 +70,7 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRunner:
     monkeypatch.setattr(module, "ObservedDagRunner", fake)
     monkeypatch.setattr(module, "record_run", lambda *arguments: replace_alarms())
     monkeypatch.setattr(module, "remove_old_artifacts", lambda *arguments: 0)
+    monkeypatch.setattr(module, "remove_unregistered_artifacts", lambda *arguments: 0)
     return fake
 
 

@@ -1,19 +1,24 @@
 """The artifacts that are kept after real runs of a small pipeline."""
 
+import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
+from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
 from pipeline.local.dag_runner import State
-from pipeline.local.retention import remove_old_artifacts
+from pipeline.local.retention import remove_old_artifacts, remove_unregistered_artifacts
 from tests.pipeline.local.test_dag_runner import run, states
 
 
+def connection(folder: Path) -> metadata_store_pb2.ConnectionConfig:
+    return metadata.sqlite_metadata_connection_config(str(folder / "metadata.sqlite"))
+
+
 def tidy(folder: Path, keep: int) -> int:
-    connection = metadata.sqlite_metadata_connection_config(str(folder / "metadata.sqlite"))
-    return remove_old_artifacts(connection, folder / "artifacts", keep)
+    return remove_old_artifacts(connection(folder), folder / "artifacts", keep)
 
 
 def folders(folder: Path) -> list[str]:
@@ -67,6 +72,21 @@ def test_leftovers_of_a_stopped_run_are_removed_with_it(three_runs: Path) -> Non
     tidy(three_runs, keep=1)
     # 99 is newer than all runs, so it may belong to a run that is not registered yet.
     assert folders(three_runs) == ["Write/out/5", "Write/out/99"]
+
+
+def test_without_their_metadata_artifacts_are_removed_before_a_run(three_runs: Path) -> None:
+    database, older = three_runs / "metadata.sqlite", three_runs / "older.sqlite"
+    assert remove_unregistered_artifacts(connection(three_runs), three_runs / "artifacts") == 0
+    shutil.copy(database, older)
+    run(three_runs, "four")
+    shutil.move(older, database)  # somebody puts a backup back
+    assert remove_unregistered_artifacts(connection(three_runs), three_runs / "artifacts") > 0
+    assert folders(three_runs) == ["Write/out/1", "Write/out/3", "Write/out/5"]
+    database.unlink()
+    assert remove_unregistered_artifacts(connection(three_runs), three_runs / "artifacts") > 0
+    assert folders(three_runs) == []
+    assert states(run(three_runs, "four")[1]) == [("Write", State.RAN), ("Check", State.RAN)]
+    assert remove_unregistered_artifacts(connection(three_runs), three_runs / "nowhere") == 0
 
 
 def test_with_few_runs_all_artifacts_are_kept(three_runs: Path) -> None:
