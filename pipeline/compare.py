@@ -1,7 +1,6 @@
 """Compares two models, or two configs, on the same impressions: `python -m pipeline.compare A B --feed-log DIR`."""
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,9 @@ from typing import TYPE_CHECKING
 from pipeline.configs import ConfigError, UnknownConfigError, load_config
 from ranker.command_line import (
     day,
+    exit_with,
     location,
+    make_console,
     output_file,
     print_error,
     readable_location,
@@ -65,12 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # TensorFlow takes seconds to import; a wrong command is refused before.
         with without_startup_lines():
             from ranker.histories.tables import day_tables
+            from ranker.progress_bar import shown_progress
             from ranker.scoring.evaluating import evaluate_tables
 
         with tempfile.TemporaryDirectory(prefix="feed-ranker-compare-") as folder:
-            models, notes = [], {}
+            models, notes, progress = [], {}, make_console(stderr=True)
             for one in both:
-                model, note = _model(one, str(options.feed_log), held_out, Path(folder))
+                with shown_progress(progress):
+                    model, note = _model(one, str(options.feed_log), held_out, Path(folder))
                 models.append(model)
                 notes[one.name] = note
                 print(f"{one.name}: {'; '.join(note)}", flush=True)
@@ -84,18 +87,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             log = f"the log {options.feed_log} of {held_out}"
             slices = [(column,) for column in options.slice]
             evaluation = evaluate_tables(models[0], tables, models[1], slices, where=log)
+        for line in comparison_lines(evaluation, held_out):
+            print(line)
+        if options.json is not None:
+            write_text(options.json, evaluation.to_json() + "\n")
+        if options.report is not None:
+            from ranker.reports.comparison.page import comparison_page
+
+            write_text(options.report, comparison_page(evaluation, held_out.isoformat(), notes))
+            print(f"report: {options.report}")
     except (ConfigError, OSError, ValueError) as error:
         print_error(error)
         return _USAGE
-    for line in comparison_lines(evaluation, held_out):
-        print(line)
-    if options.json is not None:
-        write_text(options.json, evaluation.to_json() + "\n")
-    if options.report is not None:
-        from ranker.reports.comparison.page import comparison_page
-
-        write_text(options.report, comparison_page(evaluation, held_out.isoformat(), notes))
-        print(f"report: {options.report}")
     return 0
 
 
@@ -204,4 +207,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

@@ -1,7 +1,6 @@
 """Writes the viewers' histories for a feature store: `python -m pipeline.histories --config NAME --feed-log DIR …`."""
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,6 +9,7 @@ from pathlib import Path
 from pipeline.configs import ConfigError, load_config
 from ranker.command_line import (
     day,
+    exit_with,
     location,
     make_console,
     print_error,
@@ -93,4 +93,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

@@ -11,7 +11,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.configs import ConfigError, load_config
-from ranker.command_line import UsageError, local_path, print_error, readable_text, writable_file
+from ranker.command_line import UsageError, exit_with, local_path, print_error, readable_text, writable_file
 from ranker.config.pipeline import PipelineConfig
 from ranker.feed_log.layout import FeedLogError, latest_day, parse_day
 from ranker.files import write_text
@@ -117,4 +117,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

@@ -1,7 +1,6 @@
 """The command line: `python -m pipeline.replay`, what a model's order would have been worth on logged days."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from rich.table import Table
 
 from pipeline.configs import ConfigError, load_config
 from ranker.command_line import (
+    exit_with,
     in_markup,
     location,
     make_console,
@@ -138,4 +138,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

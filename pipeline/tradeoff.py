@@ -1,7 +1,6 @@
 """The command line: `python -m pipeline.tradeoff`, an experiment that tunes the trade-off between objectives."""
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from pipeline.configs import ConfigError, load_config
 from pipeline.replay import position_column
 from ranker.command_line import (
     day,
+    exit_with,
     in_markup,
     local_path,
     location,
@@ -289,4 +289,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from pyarrow import fs
 from rich.console import Console
@@ -28,6 +28,7 @@ _NOTHING = "[none][/none]"
 # A path of pathlib has lost one of the two slashes.
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _MAX_PORT = 65_535
+_INTERRUPTED = 130
 
 
 class UsageError(ValueError):
@@ -37,6 +38,16 @@ class UsageError(ValueError):
 def print_error(error: object) -> None:
     """Prints `error: ` and the message, as one line, to standard error."""
     print(f"error: {sentence(explained(error))}", file=sys.stderr)
+
+
+def exit_with(main: Callable[[], int | None]) -> NoReturn:
+    """Ends the process with the exit status of a command line; Ctrl-C is a word in place of a traceback, and 130."""
+    try:
+        status = main()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        status = _INTERRUPTED
+    sys.exit(status)
 
 
 def explained(error: object) -> str:

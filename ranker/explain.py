@@ -2,13 +2,13 @@
 
 import argparse
 import itertools
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ranker.command_line import (
     UsageError,
+    exit_with,
     location,
     output_file,
     print_error,
@@ -136,4 +136,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

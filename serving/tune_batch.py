@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from ranker.command_line import UsageError, local_path, make_console, number, print_error, writable_file
+from ranker.command_line import UsageError, exit_with, local_path, make_console, number, print_error, writable_file
 from ranker.files import write_text
 from ranker.plain_text import sentence
 from ranker.startup_lines import without_startup_lines
@@ -174,4 +174,4 @@ def _print(costs: Sequence[BatchCost], best: BatchCost, budget_ms: float) -> Non
 
 
 if __name__ == "__main__":
-    main()
+    exit_with(main)

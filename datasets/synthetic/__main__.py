@@ -1,8 +1,7 @@
 """`python -m datasets.synthetic`."""
 
-import sys
-
 from datasets.synthetic.cli import main
+from ranker.command_line import exit_with
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

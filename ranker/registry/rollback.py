@@ -6,11 +6,10 @@ withdrawn: a later run of the same training does not publish it again unless tha
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ranker.command_line import print_error
+from ranker.command_line import exit_with, print_error
 from ranker.documents import DocumentError
 from ranker.registry.manifest import Republished
 from ranker.registry.publishing import publish
@@ -107,4 +106,4 @@ def _origin(version: str, model: StoredModel) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from rich.console import Console
@@ -17,6 +18,7 @@ from rich.table import Table
 from ranker.command_line import (
     UsageError,
     day,
+    exit_with,
     explained,
     in_markup,
     local_path,
@@ -71,6 +73,23 @@ def test_text_in_a_table_is_text(text: str) -> None:
     table.add_row(in_markup(text))
     make_console(file).print(table)
     assert [line.strip() for line in file.getvalue().splitlines()] == [text] * 3
+
+
+@pytest.mark.parametrize(("status", "expected"), [(0, 0), (2, 2), (None, None)])
+def test_a_command_ends_with_its_exit_status(status: int | None, expected: int | None) -> None:
+    with pytest.raises(SystemExit) as end:
+        exit_with(lambda: status)
+    assert end.value.code == expected
+
+
+def test_a_command_that_is_interrupted_ends_in_one_word(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> NoReturn:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as end:
+        exit_with(interrupted)
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "interrupted\n"
 
 
 def test_control_characters_and_long_texts_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
