@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, ColumnName
+from ranker.config.fields import CHECKED, IN_ORDER, ColumnName, Ordered
 from ranker.config.keys import Keys
 from ranker.config.kinds.categorical import Categorical
 from ranker.config.kinds.column import FeatureColumn
@@ -70,14 +70,14 @@ class Features:
         ('price', 'rating', 'device', 'picture')
     """
 
-    numeric: tuple[ColumnName | Numeric, ...] = ()
-    categorical: tuple[Categorical, ...] = ()
-    multi_valued: tuple[MultiValued, ...] = ()
-    dense: tuple[DenseEmbedding, ...] = ()
-    history: tuple[AnyHistory, ...] = ()
-    ids: tuple[HashedId, ...] = ()
-    exposure: tuple[Exposure, ...] = ()
-    vouched: Annotated[tuple[ColumnName, ...], Field(exclude=True)] = ()
+    numeric: Ordered[ColumnName | Numeric] = ()
+    categorical: Ordered[Categorical] = ()
+    multi_valued: Ordered[MultiValued] = ()
+    dense: Ordered[DenseEmbedding] = ()
+    history: Ordered[AnyHistory] = ()
+    ids: Ordered[HashedId] = ()
+    exposure: Ordered[Exposure] = ()
+    vouched: Annotated[tuple[ColumnName, ...], Field(exclude=True), IN_ORDER] = ()
 
     def __post_init__(self) -> None:
         # A column that has its own name is the name alone, so that both spellings are the same config.

@@ -6,11 +6,11 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, ColumnName, Count
+from ranker.config.fields import CHECKED, IN_ORDER, ColumnName, Count, Ordered, Real, Whole
 from ranker.config.named import Named
 from ranker.config.names import check_names
 
-Variance = Annotated[float, Field(gt=0.0, le=1e3)]
+Variance = Annotated[Real, Field(gt=0.0, le=1e3)]
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -32,7 +32,7 @@ class EffectLevel(Named):
     """
 
     column: ColumnName
-    inputs: tuple[ColumnName, ...] = ()
+    inputs: Ordered[ColumnName] = ()
     intercept_variance: Variance = 0.01
     input_variance: Variance = 0.04
     min_rows: Count = 10
@@ -63,12 +63,12 @@ class Effects:
         ('viewer_id', 'item_id')
     """
 
-    levels: Annotated[tuple[EffectLevel, ...], Field(min_length=1, max_length=8)]
-    components: Annotated[int, Field(ge=1, le=64)] = 4
-    categories: Annotated[int, Field(ge=1, le=64)] = 8
-    half_life_days: Annotated[float, Field(gt=0.0, le=10_000.0)] | None = 30.0
-    gate_hours: Annotated[float, Field(gt=0.0, le=10_000.0)] = 8.0
-    max_loss_growth: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    levels: Annotated[tuple[EffectLevel, ...], Field(min_length=1, max_length=8), IN_ORDER]
+    components: Annotated[Whole, Field(ge=1, le=64)] = 4
+    categories: Annotated[Whole, Field(ge=1, le=64)] = 8
+    half_life_days: Annotated[Real, Field(gt=0.0, le=10_000.0)] | None = 30.0
+    gate_hours: Annotated[Real, Field(gt=0.0, le=10_000.0)] = 8.0
+    max_loss_growth: Annotated[Real, Field(ge=0.0, le=1.0)] = 0.0
     beam: bool = False
 
     def __post_init__(self) -> None:

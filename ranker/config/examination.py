@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, MAX_WEIGHT, ColumnName
+from ranker.config.fields import CHECKED, MAX_WEIGHT, ColumnName, Ordered, Real, Whole
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -26,6 +26,6 @@ class Examination:
         8
     """
 
-    by: tuple[ColumnName, ...] = ()
-    pieces: Annotated[int, Field(ge=1, le=64)] = 8
-    shrinkage: Annotated[float, Field(gt=0.0, le=MAX_WEIGHT)] = 16.0
+    by: Ordered[ColumnName] = ()
+    pieces: Annotated[Whole, Field(ge=1, le=64)] = 8
+    shrinkage: Annotated[Real, Field(gt=0.0, le=MAX_WEIGHT)] = 16.0

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, Fraction, Rate, Seed
+from ranker.config.fields import CHECKED, Fraction, Rate, Real, Seed, Whole
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -22,7 +22,7 @@ class Dask:
         >>> cluster = Dask(workers=8, scheduler="tcp://dask-scheduler:8786")
     """
 
-    workers: Annotated[int, Field(gt=0, le=10_000)] = 2
+    workers: Annotated[Whole, Field(gt=0, le=10_000)] = 2
     scheduler: Annotated[str, Field(pattern=r"^(tcp|tls|ucx|ws|wss)://[^\s/]+$")] | None = None
 
 
@@ -58,14 +58,14 @@ class Forest:
     """
 
     target: Literal["any", "each"] = "each"
-    trees: Annotated[int, Field(ge=0, le=100_000)] = 900
-    depth: Annotated[int, Field(ge=1, le=12)] = 4
+    trees: Annotated[Whole, Field(ge=0, le=100_000)] = 900
+    depth: Annotated[Whole, Field(ge=1, le=12)] = 4
     learning_rate: Rate = 0.1
-    max_bin: Annotated[int, Field(ge=2, le=65535)] = 256
-    min_child_weight: Annotated[float, Field(ge=0.0, le=1e9)] = 5.0
-    subsample: Annotated[float, Field(ge=0.001, le=1.0)] = 0.8
-    colsample: Annotated[float, Field(ge=0.001, le=1.0)] = 0.8
-    early_stopping_rounds: Annotated[int, Field(ge=0, le=100_000)] = 20
+    max_bin: Annotated[Whole, Field(ge=2, le=65535)] = 256
+    min_child_weight: Annotated[Real, Field(ge=0.0, le=1e9)] = 5.0
+    subsample: Annotated[Real, Field(ge=0.001, le=1.0)] = 0.8
+    colsample: Annotated[Real, Field(ge=0.001, le=1.0)] = 0.8
+    early_stopping_rounds: Annotated[Whole, Field(ge=0, le=100_000)] = 20
     validation_fraction: Fraction = 0.1
     device: Literal["cpu", "cuda"] = "cpu"
     dask: Dask | None = None

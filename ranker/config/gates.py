@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, Count, Ratio
+from ranker.config.fields import CHECKED, Count, Range, Ratio, Real
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -31,15 +31,15 @@ class Gate:
         >>> strict = Gate(min_auc=0.6, o_over_e=(0.9, 1.1), max_auc_drop=0.005)
     """
 
-    min_auc: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
-    min_gauc: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    min_auc: Annotated[Real, Field(ge=0.0, le=1.0)] | None = None
+    min_gauc: Annotated[Real, Field(ge=0.0, le=1.0)] | None = None
     max_normalized_entropy: Ratio | None = 1.0
-    o_over_e: tuple[Ratio, Ratio] | None = None
-    max_auc_drop: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
-    max_gauc_drop: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
-    max_ndcg_drop: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
-    max_normalized_entropy_growth: Annotated[float, Field(ge=0.0, le=10.0)] | None = None
-    max_calibration_worsening: Annotated[float, Field(ge=0.0, le=10.0)] | None = None
+    o_over_e: Range[Ratio] | None = None
+    max_auc_drop: Annotated[Real, Field(ge=0.0, le=1.0)] | None = None
+    max_gauc_drop: Annotated[Real, Field(ge=0.0, le=1.0)] | None = None
+    max_ndcg_drop: Annotated[Real, Field(ge=0.0, le=1.0)] | None = None
+    max_normalized_entropy_growth: Annotated[Real, Field(ge=0.0, le=10.0)] | None = None
+    max_calibration_worsening: Annotated[Real, Field(ge=0.0, le=10.0)] | None = None
 
     def __post_init__(self) -> None:
         if self.o_over_e is not None and self.o_over_e[0] > self.o_over_e[1]:
@@ -58,8 +58,8 @@ class UtilityGate:
         >>> strict = UtilityGate(max_utility_drop=0.01, max_ndcg_drop=0.005)
     """
 
-    max_utility_drop: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
-    max_ndcg_drop: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    max_utility_drop: Annotated[Real, Field(ge=0.0, le=1.0)] | None = None
+    max_ndcg_drop: Annotated[Real, Field(ge=0.0, le=1.0)] | None = None
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -105,9 +105,9 @@ class Gates:
     slice: Gate | None = Gate(max_normalized_entropy=None, o_over_e=(0.5, 2.0), max_auc_drop=0.05)
     utility: UtilityGate = UtilityGate(max_utility_drop=0.02)
     slice_min_positives: Count = 100
-    confidence: Annotated[float, Field(ge=0.5, le=0.9999)] = 0.95
+    confidence: Annotated[Real, Field(ge=0.5, le=0.9999)] = 0.95
     too_few: Literal["pass", "block_first", "block"] = "pass"
-    min_day_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.25
+    min_day_share: Annotated[Real, Field(ge=0.0, le=1.0)] = 0.25
     small_day: Literal["pass", "block"] = "pass"
     baseline_required: bool = False
 

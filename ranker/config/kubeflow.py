@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED
+from ranker.config.fields import CHECKED, Ordered, Real, Whole
 
 _DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 
@@ -21,7 +21,7 @@ KubernetesName = Annotated[str, Field(pattern=_DNS_LABEL, max_length=253)]
 VolumeName = Annotated[str, Field(pattern=_DNS_LABEL, max_length=_MAX_LABEL)]
 Folder = Annotated[str, Field(pattern=r"^/[^\s]*[^\s/]$")]
 Memory = Annotated[str, Field(pattern=r"^(0\.\d*[1-9]\d*|[1-9]\d{0,11}(\.\d+)?)(Ki|Mi|Gi|Ti|k|M|G|T)?$")]
-Cores = Annotated[float, Field(gt=0.0, le=10_000.0)]
+Cores = Annotated[Real, Field(gt=0.0, le=10_000.0)]
 
 EVERY_COMPONENT = "*"
 
@@ -63,7 +63,7 @@ class Resources:
     cpu_limit: Cores | None = None
     memory_request: Memory | None = None
     memory_limit: Memory | None = None
-    gpus: Annotated[int, Field(ge=0, le=1_000)] = 0
+    gpus: Annotated[Whole, Field(ge=0, le=1_000)] = 0
     gpu_resource: str = "nvidia.com/gpu"
     node_selector: dict[str, str] = Field(default_factory=dict)
 
@@ -92,7 +92,7 @@ class Volume:
 
     claim: VolumeName
     path: Folder
-    components: tuple[str, ...] = ()
+    components: Ordered[str] = ()
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -115,7 +115,7 @@ class Secret:
     name: KubernetesName
     env: dict[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], str] = Field(default_factory=dict)
     path: Folder | None = None
-    components: tuple[str, ...] = ()
+    components: Ordered[str] = ()
 
     @model_validator(mode="after")
     def _seen(self) -> Self:
@@ -183,21 +183,21 @@ class Kubeflow:
 
     push_destination: str | None = None
     pipeline_root: str | None = None
-    volumes: tuple[Volume, ...] = (
+    volumes: Ordered[Volume] = (
         Volume(
             "feed-ranker-models",
             "/models",
             components=("TrainingStart", "EffectsTrainer", "ServingModel", "Pusher", "EffectsUpdater", "BatchScorer"),
         ),
     )
-    secrets: tuple[Secret, ...] = ()
-    image_pull_secrets: tuple[KubernetesName, ...] = ()
+    secrets: Ordered[Secret] = ()
+    image_pull_secrets: Ordered[KubernetesName] = ()
     resources: dict[str, Resources] = Field(
         default_factory=lambda: {
             EVERY_COMPONENT: Resources(cpu_request=2, memory_request="8Gi", memory_limit="8Gi"),
         }
     )
-    retries: Annotated[int, Field(ge=0, le=100)] = 0
+    retries: Annotated[Whole, Field(ge=0, le=100)] = 0
     notification: Notification | None = None
 
     def resources_of(self, component: str) -> Resources:

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, Count, Ratio, Share
+from ranker.config.fields import CHECKED, Count, Range, Ratio, Real, Share
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -31,12 +31,12 @@ class Monitoring:
         >>> strict = Monitoring(o_over_e=(0.9, 1.1), slice_o_over_e=None, false_alarm_rate=0.001)
     """
 
-    o_over_e: tuple[Ratio, Ratio] = (0.8, 1.25)
-    slice_o_over_e: tuple[Ratio, Ratio] | None = (0.67, 1.5)
-    false_alarm_rate: Annotated[float, Field(ge=1e-6, le=0.5)] = 0.01
+    o_over_e: Range[Ratio] = (0.8, 1.25)
+    slice_o_over_e: Range[Ratio] | None = (0.67, 1.5)
+    false_alarm_rate: Annotated[Real, Field(ge=1e-6, le=0.5)] = 0.01
     min_outcomes: Count = 10
     drift: Share = 0.05
-    drift_factor: Annotated[float, Field(ge=1.0, le=1000.0)] = 3.0
+    drift_factor: Annotated[Real, Field(ge=1.0, le=1000.0)] = 3.0
     missing: Share = 0.05
     score_drift: Share = 0.05
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, MAX_WEIGHT, ColumnName
+from ranker.config.fields import CHECKED, MAX_WEIGHT, ColumnName, Real
 from ranker.config.named import Named
 
 Tower = Literal["passive", "active"]
@@ -40,7 +40,7 @@ class Objective(Named):
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
     tower: Tower
     utility_group: UtilityGroup | None = None
-    utility_weight: Annotated[float, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT)] = 1.0
+    utility_weight: Annotated[Real, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT)] = 1.0
     column: ColumnName | None = field(default=None, kw_only=True)
 
     @property

@@ -9,7 +9,7 @@ from ranker.config.columns import Features, Keys
 from ranker.config.effects import Effects
 from ranker.config.examination import Examination
 from ranker.config.exploration import Exploration
-from ranker.config.fields import CHECKED, ColumnName, Days
+from ranker.config.fields import CHECKED, IN_ORDER, ColumnName, Days, Ordered
 from ranker.config.forest import Forest
 from ranker.config.gates import Gates
 from ranker.config.kubeflow import MAX_PIPELINE_NAME, Kubeflow
@@ -84,10 +84,10 @@ class PipelineConfig(Named):
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=MAX_PIPELINE_NAME)]
-    objectives: Annotated[tuple[Objective, ...], Field(min_length=1)]
+    objectives: Annotated[tuple[Objective, ...], Field(min_length=1), IN_ORDER]
     features: Features
     schema: Annotated[str, Field(min_length=1)]
-    slices: tuple[tuple[ColumnName, ...], ...] = ()
+    slices: Ordered[Ordered[ColumnName]] = ()
     train_days: Days = 7
     keys: Keys = Keys()
     timestamps: Timestamps = Timestamps()
@@ -106,7 +106,7 @@ class PipelineConfig(Named):
     validation: Validation = Validation()
     gates: Gates = Gates()
     monitoring: Monitoring = Monitoring()
-    beam_pipeline_args: tuple[str, ...] = ()
+    beam_pipeline_args: Ordered[str] = ()
     shared_paths: bool = False
     kubeflow: Kubeflow = Kubeflow()
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED
+from ranker.config.fields import CHECKED, Whole
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -20,5 +20,5 @@ class Retention:
         >>> a_month = Retention(models=30, runs=30)
     """
 
-    models: Annotated[int, Field(ge=2, le=10_000)] = 10
-    runs: Annotated[int, Field(gt=0, le=10_000)] = 7
+    models: Annotated[Whole, Field(ge=2, le=10_000)] = 10
+    runs: Annotated[Whole, Field(gt=0, le=10_000)] = 7

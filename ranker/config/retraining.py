@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, Count, Days, Share, Weight
+from ranker.config.fields import CHECKED, Count, Days, Real, Share, Weight, Whole
 
 Start = Literal["cold", "warm", "incremental"]
 
@@ -41,8 +41,8 @@ class Retraining:
     refit_forest_days: Days = 7
     most_unseen_days: Days = 2
     refresh_forest: bool = True
-    replay_days: Annotated[int, Field(ge=0, le=3_650)] = 2
+    replay_days: Annotated[Whole, Field(ge=0, le=3_650)] = 2
     learning_rate_fraction: Share = 0.3
     fisher_strength: Weight = 10.0
-    cold_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
+    cold_share: Annotated[Real, Field(ge=0.0, le=1.0)] = 0.1
     fisher_rows: Count = 20_000

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, ColumnName
+from ranker.config.fields import CHECKED, ColumnName, Real
 
 Operator = Literal["=", "==", "!=", "<", ">", "<=", ">=", "in", "not in"]
 Value = bool | int | float | str
@@ -68,7 +68,7 @@ class Rows:
     """
 
     weight: ColumnName | None = None
-    half_life_days: Annotated[float, Field(gt=0.0, le=10_000.0)] | None = None
+    half_life_days: Annotated[Real, Field(gt=0.0, le=10_000.0)] | None = None
     where: _GivenWhere = ()
 
     def __post_init__(self) -> None:

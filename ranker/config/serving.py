@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED
+from ranker.config.fields import CHECKED, Whole
 
 LeafTable = Literal["float32", "bfloat16", "int8", "folded"]
 
@@ -28,6 +28,6 @@ class Serving:
         >>> compact = Serving(max_rows=2000, leaf_table="int8")
     """
 
-    max_rows: Annotated[int, Field(gt=0, le=1_000_000)] = 8192
+    max_rows: Annotated[Whole, Field(gt=0, le=1_000_000)] = 8192
     leaf_table: LeafTable = "float32"
     xla: bool = False

@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED
+from ranker.config.fields import CHECKED, Real
 
-_Hours = Annotated[float, Field(ge=0.0, le=48.0)]
+_Hours = Annotated[Real, Field(ge=0.0, le=48.0)]
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -29,4 +29,4 @@ class Timestamps:
 
     hours_before: _Hours = 14.0
     hours_after: _Hours = 14.0
-    max_outside: Annotated[float, Field(ge=0.0, le=1.0)] = 0.02
+    max_outside: Annotated[Real, Field(ge=0.0, le=1.0)] = 0.02

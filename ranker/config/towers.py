@@ -6,10 +6,10 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ranker.config.columns import FeatureColumn, Features
-from ranker.config.fields import CHECKED, ColumnName, Fraction, Units
+from ranker.config.fields import CHECKED, IN_ORDER, ColumnName, Fraction, Real, Units, Whole
 
-LogOdds = Annotated[float, Field(ge=-100.0, le=100.0)]
-Width = Annotated[int, Field(ge=0, le=4_096)]  # 0 for none
+LogOdds = Annotated[Real, Field(ge=-100.0, le=100.0)]
+Width = Annotated[Whole, Field(ge=0, le=4_096)]  # 0 for none
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -29,7 +29,7 @@ class Isotonic:
         >>> finer = Isotonic(buckets=24, by="device")
     """
 
-    buckets: Annotated[int, Field(gt=0, le=1_000)] = 12
+    buckets: Annotated[Whole, Field(gt=0, le=1_000)] = 12
     low: LogOdds = -8.0
     high: LogOdds = 4.0
     by: ColumnName | None = None
@@ -70,8 +70,8 @@ class Towers:
         >>> calibrated_by_device = Towers(isotonic=Isotonic(by="device"))
     """
 
-    leaf_embedding_size: Annotated[int, Field(gt=0, le=4_096)] = 4
-    hidden: Annotated[tuple[Units, ...], Field(min_length=1, max_length=32)] = (128, 64)
+    leaf_embedding_size: Annotated[Whole, Field(gt=0, le=4_096)] = 4
+    hidden: Annotated[tuple[Units, ...], Field(min_length=1, max_length=32), IN_ORDER] = (128, 64)
     dense_input: Literal["none", "batch_norm", "projection", "batch_norm_projection"] = "batch_norm_projection"
     dense_projection_size: Units = 16
     numeric_input: bool = True
@@ -79,7 +79,7 @@ class Towers:
     cross_rank: Width = 64
     dropout: Fraction = 0.0
     leaf_dropout: Fraction = 0.5
-    members: Annotated[int, Field(gt=0, le=64)] = 4
+    members: Annotated[Whole, Field(gt=0, le=64)] = 4
     shared: bool = False
     forest_share: Fraction = 0.15
     isotonic: Isotonic | None = None

@@ -6,15 +6,15 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, MAX_WEIGHT, ColumnName, Count, Share
+from ranker.config.fields import CHECKED, MAX_WEIGHT, ColumnName, Count, Ordered, Range, Real, Share
 from ranker.config.objectives import Objective
 from ranker.config.utility import Utility
 
-Confidence = Annotated[float, Field(ge=0.5, le=0.9999)]
+Confidence = Annotated[Real, Field(ge=0.5, le=0.9999)]
 MAX_FACTOR = 1000.0
 
-_Alpha = Annotated[float, Field(ge=0.0, le=1.0)]
-_Lambda = Annotated[float, Field(gt=0.0, le=MAX_WEIGHT)]
+_Alpha = Annotated[Real, Field(ge=0.0, le=1.0)]
+_Lambda = Annotated[Real, Field(gt=0.0, le=MAX_WEIGHT)]
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -36,8 +36,8 @@ class Guardrail:
     """
 
     objective: str
-    min_change: Annotated[float, Field(ge=-1.0, le=0.0)] | None = None
-    max_change: Annotated[float, Field(ge=0.0, le=100.0)] | None = None
+    min_change: Annotated[Real, Field(ge=-1.0, le=0.0)] | None = None
+    max_change: Annotated[Real, Field(ge=0.0, le=100.0)] | None = None
     confidence: Confidence = 0.95
 
     def __post_init__(self) -> None:
@@ -74,9 +74,9 @@ class SearchSpace:
         ('alpha', 'weight of comment')
     """
 
-    alpha: tuple[_Alpha, _Alpha] | None = (0.0, 1.0)
-    lambda_: tuple[_Lambda, _Lambda] | None = None
-    weights: dict[str, Annotated[float, Field(gt=1.0, le=MAX_FACTOR)]] = Field(default_factory=dict)
+    alpha: Range[_Alpha] | None = (0.0, 1.0)
+    lambda_: Range[_Lambda] | None = None
+    weights: dict[str, Annotated[Real, Field(gt=1.0, le=MAX_FACTOR)]] = Field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for field, range_ in (("alpha", self.alpha), ("lambda_", self.lambda_)):
@@ -127,17 +127,17 @@ class TradeOff:
     """
 
     maximize: Annotated[
-        dict[str, Annotated[float, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT)]],
+        dict[str, Annotated[Real, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT)]],
         Field(min_length=1),
     ]
-    guardrails: tuple[Guardrail, ...] = ()
+    guardrails: Ordered[Guardrail] = ()
     search: SearchSpace = SearchSpace()
     confidence: Confidence = 0.95
     by: ColumnName | None = None
-    cohort_share: Annotated[float, Field(ge=0.01, le=0.99)] = 0.3
+    cohort_share: Annotated[Real, Field(ge=0.01, le=0.99)] = 0.3
     explored: Annotated[Share, Field(le=0.95)] = 0.5
     min_viewers: Annotated[Count, Field(ge=30)] = 1000
-    half_life_days: Annotated[float, Field(gt=0.0, le=3_650.0)] = 14.0
+    half_life_days: Annotated[Real, Field(gt=0.0, le=3_650.0)] = 14.0
     arm: ColumnName = "arm"
     propensity: ColumnName = "arm_propensity"
 

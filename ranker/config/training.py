@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, Count, Fraction, Rate, Seed, Share
+from ranker.config.fields import CHECKED, Count, Fraction, Rate, Real, Seed, Share, Whole
 
 _MIN_WEIGHTED_SHARE = 1e-4
 
@@ -79,8 +79,8 @@ class IdTables:
         >>> for_ids_with_thousands_of_impressions = IdTables(decay=0.1)
     """
 
-    learning_rate_factor: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
-    decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.6
+    learning_rate_factor: Annotated[Real, Field(gt=0.0, le=100.0)] = 1.0
+    decay: Annotated[Real, Field(ge=0.0, lt=1.0)] = 0.6
 
 
 @dataclass(frozen=True)
@@ -125,14 +125,14 @@ class Training:
         >>> faster = Training(sampling=Sampling(impressions=0.25))
     """
 
-    epochs: Annotated[int, Field(gt=0, le=1_000)] | None = None
-    batch_size: Annotated[int, Field(gt=0, le=1_000_000)] | None = None
+    epochs: Annotated[Whole, Field(gt=0, le=1_000)] | None = None
+    batch_size: Annotated[Whole, Field(gt=0, le=1_000_000)] | None = None
     optimizer: Literal["adam", "adamw", "adagrad"] = "adam"
     learning_rate: Rate = 2e-3
     warmup_fraction: Fraction = 0.1
-    final_learning_rate_fraction: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
-    weight_decay: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    gradient_clip_norm: Annotated[float, Field(gt=0.0, le=1e6)] | None = 10.0
+    final_learning_rate_fraction: Annotated[Real, Field(ge=0.0, le=1.0)] = 0.05
+    weight_decay: Annotated[Real, Field(ge=0.0, le=1.0)] = 0.0
+    gradient_clip_norm: Annotated[Real, Field(gt=0.0, le=1e6)] | None = 10.0
     distillation: Fraction = 0.7
     distillation_half_positives: Count | None = 20_000
     sampling: Sampling = Sampling()

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, Count, Weight
+from ranker.config.fields import CHECKED, Count, Real, Weight
 from ranker.config.objectives import Objective
 
 
@@ -29,7 +29,7 @@ class Utility:
         (0.25, 6.0)
     """
 
-    alpha: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    alpha: Annotated[Real, Field(ge=0.0, le=1.0)] = 0.5
     lambda_: Weight = 0.1
     k: Count = 10
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED
+from ranker.config.fields import CHECKED, Whole
 from ranker.config.kinds.column import FeatureColumn
 
 
@@ -21,7 +21,7 @@ class Categorical(FeatureColumn):
         'Product category'
     """
 
-    vocabulary_size: Annotated[int, Field(gt=0, le=10_000_000)] = 1000
+    vocabulary_size: Annotated[Whole, Field(gt=0, le=10_000_000)] = 1000
 
     @property
     def values_kept(self) -> int:

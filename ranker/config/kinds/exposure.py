@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, ColumnName
+from ranker.config.fields import CHECKED, ColumnName, Real
 from ranker.config.kinds.categorical import Categorical
 from ranker.config.kinds.numeric import Numeric
 from ranker.config.named import Named
@@ -33,7 +33,7 @@ class Exposure(Named):
     """
 
     name: ColumnName
-    default: Annotated[float, Field(ge=-1e15, le=1e15)] | Annotated[str, Field(min_length=1)]
+    default: Annotated[Real, Field(ge=-1e15, le=1e15)] | Annotated[str, Field(min_length=1)]
     column: ColumnName | None = field(default=None, kw_only=True)
 
     @property

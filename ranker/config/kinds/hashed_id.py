@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, Fraction
+from ranker.config.fields import CHECKED, Fraction, Whole
 from ranker.config.kinds.column import FeatureColumn
 
 
@@ -34,8 +34,8 @@ class HashedId(FeatureColumn):
         8
     """
 
-    buckets: Annotated[int, Field(ge=2, le=10_000_000)] = 20_000
-    dimension: Annotated[int, Field(ge=1, le=1024)] = 8
+    buckets: Annotated[Whole, Field(ge=2, le=10_000_000)] = 20_000
+    dimension: Annotated[Whole, Field(ge=1, le=1024)] = 8
     dropout: Fraction = 0.2
 
     @property

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED
+from ranker.config.fields import CHECKED, Whole
 from ranker.config.kinds.column import FeatureColumn
 
 
@@ -21,7 +21,7 @@ class MultiValued(FeatureColumn):
         ('topics.count', 'topics.0', 'topics.1')
     """
 
-    vocabulary_size: Annotated[int, Field(ge=1, le=1024)] = 32
+    vocabulary_size: Annotated[Whole, Field(ge=1, le=1024)] = 32
 
     @property
     def values_kept(self) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, ColumnName, Count, Days
+from ranker.config.fields import CHECKED, IN_ORDER, ColumnName, Count, Days, Whole
 from ranker.config.keys import Keys
 from ranker.config.kinds.column import FeatureColumn
 
@@ -27,8 +27,8 @@ class ViewerHistory(FeatureColumn):
     """
 
     of: ColumnName
-    actions: Annotated[tuple[ColumnName, ...], Field(min_length=1, max_length=7)]
-    length: Annotated[int, Field(gt=0, le=1000)] = 50
+    actions: Annotated[tuple[ColumnName, ...], Field(min_length=1, max_length=7), IN_ORDER]
+    length: Annotated[Whole, Field(gt=0, le=1000)] = 50
     days: Days = 30
     max_viewers: Count = 1_000_000
 

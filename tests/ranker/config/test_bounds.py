@@ -92,6 +92,13 @@ def number_fields() -> Iterator[tuple[type[Any], str, type, bool]]:
                 yield part, field.name, number, in_tuple
 
 
+def test_a_list_and_a_set_within_a_tuple() -> None:
+    features = Features(numeric=["b", "a"], categorical=[Categorical("device")])  # type: ignore[arg-type]
+    assert features.numeric == ("b", "a")
+    with pytest.raises(ValidationError, match="got a set"):
+        config(slices=({"device", "country"},))
+
+
 def test_the_fields_are_found() -> None:
     found = {(part.__name__, name) for part, name, _, _ in number_fields()}
     assert len(found) > 70
@@ -117,6 +124,33 @@ def test_no_number_is_infinite_or_absurd(part: type[Any], field: str, number: ty
         assert part.__name__ in text.splitlines()[0]
         assert field in text.splitlines()[1]
         assert "less than" in text or "greater than" in text or "finite" in text
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "in_tuple"),
+    [pytest.param(*f[:2], f[3], id=f"{f[0].__name__}.{f[1]}") for f in number_fields() if f[0] is not Exposure],
+)
+def test_neither_a_text_nor_a_truth_value_is_a_number(part: type[Any], field: str, in_tuple: bool) -> None:
+    pair = field in ("o_over_e", "slice_o_over_e", "alpha", "lambda_")
+    for value in (True, False, "1", b"1"):
+        given = ((value, value) if pair else (value,)) if in_tuple else value
+        with pytest.raises(ValidationError, match=rf"{field}(.*\n)+.*a number is expected, got {value!r}"):
+            part(**{**VALID.get(part, {}), field: given})
+
+
+def ordered_fields() -> Iterator[tuple[type[Any], str]]:
+    for part in dict.fromkeys(parts_of(PipelineConfig)):
+        for name, hint in typing.get_type_hints(part).items():
+            if any(typing.get_origin(one) is tuple for one in (hint, *typing.get_args(hint))):
+                yield part, name
+
+
+@pytest.mark.parametrize(
+    ("part", "field"), [pytest.param(*f, id=f"{f[0].__name__}.{f[1]}") for f in ordered_fields() if f[1] != "where"]
+)
+def test_a_set_is_no_list(part: type[Any], field: str) -> None:
+    with pytest.raises(ValidationError, match="a list or tuple is expected, got a set, which has no order"):
+        part(**{**VALID.get(part, {}), field: {"a", "b"}})
 
 
 @pytest.mark.parametrize(
