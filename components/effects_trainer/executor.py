@@ -117,7 +117,8 @@ def _train(
             fitted = fit_effects_with_beam(
                 make_beam_pipeline, make_reader, effects, objectives, impressions, before, folder
             )
-    with atomic_folder(target, last=SAVED_MODEL, durable=False) as model:
+    # A cluster retries a component with the same artifact.
+    with atomic_folder(target, replace=True, last=SAVED_MODEL, durable=False) as model:
         copy_folder(source, model)
         if fitted is None:
             logging.info("no effects: no model was pushed before any of the days %s", ", ".join(sorted(files)))

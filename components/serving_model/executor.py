@@ -51,5 +51,7 @@ class Executor(base_executor.BaseExecutor):
         pushed = join(destination, version)
         if not exists(join(pushed, SAVED_MODEL)):
             raise FileNotFoundError(f"{pushed}: version {version} has no saved_model.pb to compare with")
-        with atomic_folder(path_utils.serving_model_dir(model.uri), last=SAVED_MODEL, durable=False) as folder:
+        target = path_utils.serving_model_dir(model.uri)
+        # A cluster retries a component with the same artifact.
+        with atomic_folder(target, replace=True, last=SAVED_MODEL, durable=False) as folder:
             copy_folder(pushed, folder)

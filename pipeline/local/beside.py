@@ -100,7 +100,7 @@ class Turn:
         process.join()
         self.check()
         if answer is None:
-            raise RuntimeError(f"its process ended with the status {process.exitcode}")
+            raise RuntimeError(f"its process {_end_of(process.exitcode)}")
         if isinstance(answer, Exception):
             raise answer
         return ExecutorOutput.FromString(answer)
@@ -209,6 +209,18 @@ def _answer(work: Callable[[], ExecutorOutput], sender: Connection) -> None:
         _LOG.exception("the executor failed")
         answer = _sendable(error)
     sender.send((answer, cpu_seconds()))
+
+
+def _end_of(exitcode: int | None) -> str:
+    """How a process ended that sent no answer."""
+    if exitcode is None or exitcode >= 0:
+        return f"ended with the status {exitcode}"
+    try:
+        name = signal.Signals(-exitcode).name
+    except ValueError:
+        name = f"signal {-exitcode}"
+    because = ", as when the machine runs out of memory" if -exitcode == signal.SIGKILL else ""
+    return f"was ended by {name}{because}"
 
 
 def _end_with(parent: BaseProcess | None) -> None:

@@ -294,7 +294,10 @@ def test_over_beam_the_model_is_that_of_one_process(
 
 
 def test_without_a_pushed_model_there_is_no_effect(inputs: dict[str, list[Any]], tmp_path: Path) -> None:
+    (tmp_path / "out" / "Format-Serving").mkdir(parents=True)
+    (tmp_path / "out" / "Format-Serving" / "of an earlier attempt").touch()
     out = _run(inputs, tmp_path / "nothing", tmp_path / "out")
+    assert not (out / "of an earlier attempt").exists()
     source = Path(inputs["model"][0].uri) / "Format-Serving"
     for file in sorted(path.relative_to(source) for path in source.rglob("*") if path.is_file()):
         assert (out / file).read_bytes() == (source / file).read_bytes(), file

@@ -50,6 +50,14 @@ def test_version_none_emits_no_model_even_if_one_serves(tmp_path: Path) -> None:
     assert described(run(tmp_path, "none")) == (0, "none")
 
 
+def test_a_retry_replaces_what_the_first_attempt_wrote(tmp_path: Path) -> None:
+    for version in ("7", "8"):
+        push(tmp_path / "serving", version)
+        model = run(tmp_path, version)
+    assert Path(path_utils.serving_model_path(model.uri), "saved_model.pb").read_text() == "model 8"
+    assert [path.name for path in Path(model.uri).iterdir()] == ["Format-Serving"]
+
+
 def test_the_requested_version_is_copied_completely(tmp_path: Path) -> None:
     push(tmp_path / "serving", "7", of_training("monday"))
     push(tmp_path / "serving", "8")

@@ -284,6 +284,24 @@ def test_a_run_that_is_stopped_after_a_failure_reports_it(tmp_path: Path, monkey
     assert states(ended) == [("Write", State.RAN), ("Copy", State.FAILED)]
 
 
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (lambda: os._exit(3), "its process ended with the status 3"),
+        (lambda: os.kill(os.getpid(), signal.SIGUSR1), "its process was ended by SIGUSR1"),
+        (
+            lambda: os.kill(os.getpid(), signal.SIGKILL),
+            "its process was ended by SIGKILL, as when the machine runs out of memory",
+        ),
+    ],
+)
+def test_a_process_that_ends_without_an_answer_is_described(end: Callable[[], ExecutorOutput], said: str) -> None:
+    turn = Turn()
+    turn.call()
+    with pytest.raises(RuntimeError, match=f"^{said}$"):
+        turn.run(end)
+
+
 def test_a_component_that_is_stopped_before_its_process_runs_starts_none(tmp_path: Path) -> None:
     launched, stopping = threading.Event(), threading.Event()
 
