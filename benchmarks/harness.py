@@ -5,9 +5,11 @@ import logging
 import os
 import platform
 import statistics
+import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -178,6 +180,13 @@ def run_program(main: Callable[[], object]) -> None:
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
     main()
+
+
+@contextmanager
+def work_folder(options: argparse.Namespace, name: str) -> Iterator[Path]:
+    """The folder of `--work`, or a temporary one whose name begins with `name`."""
+    with tempfile.TemporaryDirectory(prefix=f"{name}-") as temporary:
+        yield (options.work or Path(temporary)).resolve()
 
 
 def positive(text: str) -> int:

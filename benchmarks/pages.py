@@ -12,6 +12,8 @@ from math import isnan
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
+from rich.console import Console
+
 from ranker.command_line import output_file
 from ranker.files import write_text
 from ranker.plain_text import one_line
@@ -149,6 +151,11 @@ class Page:
     file: Path
     program: str
 
+    @property
+    def picture(self) -> Path:
+        """A picture beside the page, of the same name."""
+        return self.file.with_suffix(".svg")
+
     def check(self) -> None:
         """Checks the file before a long run, not after it.
 
@@ -187,6 +194,13 @@ class Page:
                 "or name another file"
             )
         return before, after
+
+
+def show_and_write(page: Page | None, title: str, tables: str, console: Console) -> None:
+    """Prints the tables and, with `--page`, writes them into the page; a new page gets the title."""
+    console.print(tables, highlight=False, soft_wrap=True, markup=False)
+    if page is not None:
+        page.write(title, tables)
 
 
 def page_of(program: str) -> Callable[[str], Page]:

@@ -5,15 +5,10 @@ A program adds those that it has, and says what is its own: what is counted, wha
 
 import argparse
 import shlex
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
-from rich.console import Console
+from collections.abc import Iterable
 
 from benchmarks.harness import positive
-from benchmarks.pages import Page, page_of
+from benchmarks.pages import page_of
 from ranker.command_line import local_path, output_file
 
 DATA = ("kuairand", "feed")
@@ -70,29 +65,21 @@ class ProgramParser(argparse.ArgumentParser):
         )
 
     def add_work(self, kept: str = "folder for intermediate results (a temporary folder)") -> None:
-        """Adds `--work`; see `work_folder`."""
+        """Adds `--work`; see `benchmarks.harness.work_folder`."""
         self.add_argument("--work", type=local_path, metavar="DIR", help=kept)
 
 
-@contextmanager
-def work_folder(options: argparse.Namespace, name: str) -> Iterator[Path]:
-    """The folder of `--work`, or a temporary one whose name begins with `name`."""
-    with tempfile.TemporaryDirectory(prefix=f"{name}-") as temporary:
-        yield (options.work or Path(temporary)).resolve()
+def seeds_of(options: argparse.Namespace, usual: int, quick: int = 1) -> range:
+    """The seeds 1, 2, …: as many as `--seeds` says; without it the usual number, or that of a quick run."""
+    return range(1, (options.seeds or (quick if options.quick else usual)) + 1)
 
 
-def command(program: str, *words: str) -> str:
+def command(program: str, *words: str, quick: bool = False) -> str:
     """The command that writes a page, for the page.
 
     Example:
         >>> print(command("research.quality", "--models", "ours", "LR on leaves"))
         uv run python -m research.quality --models ours 'LR on leaves' --page FILE
     """
-    return shlex.join(["uv", "run", "python", "-m", program, *words, "--page", "FILE"])
-
-
-def show_and_write(page: Page | None, title: str, tables: str, console: Console) -> None:
-    """Prints the tables and, with `--page`, writes them into the page; a new page gets the title."""
-    console.print(tables, highlight=False, soft_wrap=True, markup=False)
-    if page is not None:
-        page.write(title, tables)
+    size = ("--quick",) if quick else ()
+    return shlex.join(["uv", "run", "python", "-m", program, *size, *words, "--page", "FILE"])

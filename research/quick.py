@@ -1,9 +1,14 @@
-"""The config of smoke tests."""
+"""The built-in feed's config, and that of smoke tests."""
 
 from dataclasses import replace
 
 from pipeline_config import FEED
 from ranker.config.pipeline import PipelineConfig
+
+
+def feed_config(quick: bool) -> PipelineConfig:
+    """The built-in feed's config, or that of a smoke test."""
+    return quick_config() if quick else FEED
 
 
 def quick_config(trees: int = 60) -> PipelineConfig:

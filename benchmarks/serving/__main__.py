@@ -1,13 +1,11 @@
 """`python -m benchmarks.serving`: see `--help`."""
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.harness import Options, option_parser, report, run_program
-from benchmarks.pages import page_of
+from benchmarks.harness import Options, option_parser, report, run_program, work_folder
+from benchmarks.pages import page_of, show_and_write
 from ranker.command_line import local_path, sleep_while_waiting
 from ranker.startup_lines import without_startup_lines
 
@@ -46,16 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from benchmarks.serving.page import TITLE, draw, markdown
         from benchmarks.serving.prepare import prepared
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="serving-benchmark-") as temporary:
-        work = options.work or Path(temporary)
+    with work_folder(options, "serving-benchmark") as work:
         work.mkdir(parents=True, exist_ok=True)
-        models = prepared(work.resolve(), options.quick, console)
+        models = prepared(work, options.quick, console)
         others = Others(options.before, options.rivals)
-        results, figures = measure(work.resolve(), models, options.quick, options.trace, others, console)
-    tables = markdown(results, figures, options.quick)
-    console.print(tables, highlight=False, soft_wrap=True, markup=False)
-    if options.page:
-        options.page.write(TITLE, tables)
+        results, figures = measure(work, models, options.quick, options.trace, others, console)
+    show_and_write(options.page, TITLE, markdown(results, figures, options.quick), console)
     if options.charts:
         draw(results, options.charts)
     report("serving", figures, Options(options.quick, options.json), console)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.harness import Options, report
-from pipeline_config import FEED, KUAIRAND
+from benchmarks.harness import Options, report, work_folder
+from benchmarks.pages import show_and_write
+from pipeline_config import KUAIRAND
 from research.forest_share.drawing import draw
 from research.forest_share.measuring import ForestShareResults
 from research.forest_share.names import INPUTS, SHARES
@@ -16,8 +17,8 @@ from research.forest_share.study import held_out, simulated
 from research.forest_share.variants import Variant, variants
 from research.kuairand import KUAIRAND_DAYS, converted_kuairand
 from research.online.behaviours import BEHAVIOURS
-from research.options import command, show_and_write, work_folder
-from research.quick import quick_config
+from research.options import command, seeds_of
+from research.quick import feed_config
 
 _ROUNDS, _QUICK_ROUNDS = 100, 3
 
@@ -31,12 +32,12 @@ def run(options: argparse.Namespace, rows: int) -> None:
     """
     chosen = variants(sorted(set(options.trees), reverse=True), [one for one in INPUTS if one in options.inputs])
     data, console = "feed" if options.quick else options.data, Console()
-    seeds = range(1, (options.seeds or (1 if options.quick else 3)) + 1)
+    seeds = seeds_of(options, usual=3)
     with work_folder(options, "forest-share") as work:
         results = _results(data, options.quick, options.rows, rows, seeds, chosen, work, console)
     if results is None:
         return
-    picture = options.page.file.with_suffix(".svg") if options.page else None
+    picture = options.page.picture if options.page else None
     tables = markdown(results, _command(options, data, len(seeds)), picture.name if picture else None)
     if picture:
         draw(results, picture)
@@ -56,8 +57,9 @@ def _results(
 ) -> ForestShareResults | None:
     rounds = _QUICK_ROUNDS if quick else _ROUNDS
     if data == "feed":
-        config = quick_config() if quick else FEED
-        return simulated(config, BEHAVIOURS["default"], rows or feed_rows, seeds, chosen, work, rounds, console)
+        return simulated(
+            feed_config(quick), BEHAVIOURS["default"], rows or feed_rows, seeds, chosen, work, rounds, console
+        )
     log = converted_kuairand(work, console)
     if log is None:
         return None
@@ -66,11 +68,11 @@ def _results(
 
 
 def _command(options: argparse.Namespace, data: str, seeds: int) -> str:
-    parts = ["--quick"] if options.quick else ["--data", data]
+    parts = [] if options.quick else ["--data", data]
     parts += ["--rows", str(options.rows)] if options.rows else []
     parts += ["--seeds", str(seeds)]
     if sorted(options.trees) != sorted(SHARES):
         parts += ["--trees", *(f"{share:g}" for share in options.trees)]
     if len(set(options.inputs)) < len(INPUTS):
         parts += ["--inputs", *options.inputs]
-    return command("research.forest_share", *parts)
+    return command("research.forest_share", *parts, quick=options.quick)

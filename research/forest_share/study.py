@@ -99,16 +99,14 @@ def simulated(
     both, days = with_inputs(config, BOTH), config.train_days + 1
     samples, cost, trained_on = [], None, 0
     for seed in seeds:
-        parameters = behaviour.parameters(impressions // days, seed)
-        log = work / f"feed-{behaviour.name}-{impressions}-{seed}"
-        newest = behaviour.log(log, parameters, days)
-        prepared = prepared_day(both, log, newest, work, None, console)
+        feed = behaviour.feed(work, impressions, days, seed)
+        prepared = prepared_day(both, feed.log, feed.newest, work, None, console)
         predicted = predictions(prepared.day, chosen, [seed], work, console)
         orders = untrained_arms(both)
         rows = row_index(prepared.day)
         arms: dict[str, Order] = {name: orders[name] for name in (CONTROL, POSSIBLE)}
         arms |= {variant.name: PredictedDay(rows, of_seed, both) for variant, [of_seed] in predicted.items()}
-        ranked = rank_sessions(arms, Simulator(parameters), days - 1, both, prepared.known)
+        ranked = rank_sessions(arms, Simulator(feed.parameters), feed.day, both, prepared.known)
         samples.append(
             _sample([_outcomes(prepared)], {variant: of_seed for variant, [of_seed] in predicted.items()}, ranked)
         )

@@ -50,17 +50,16 @@ def rank_next_day(
     ranked = []
     for seed in seeds:
         console.print(f"{behaviour.title}, seed {seed}", highlight=False)
-        parameters = behaviour.parameters(impressions // days, seed)
-        log = work / f"feed-{behaviour.name}-{impressions}-{seed}"
-        newest = behaviour.log(log, parameters, days)
-        day = held_out_day(config, log, newest, work / f"{log.name}-{newest}", console)
+        feed = behaviour.feed(work, impressions, days, seed)
+        day = held_out_day(config, feed.log, feed.newest, work / f"{feed.log.name}-{feed.newest}", console)
         predicted = predictions_of(day, models, [seed], work, processes, console, settings)
         rows = row_index(day)
         orders: dict[str, Order] = untrained_arms(config) | {
             name: PredictedDay(rows, of_seed, config) for name, [of_seed] in predicted.items()
         }
         names = arm_names(list(models))
-        ranked.append(_engagement_of({name: orders[name] for name in names}, Simulator(parameters), days - 1, config))
+        of_arms = {name: orders[name] for name in names}
+        ranked.append(_engagement_of(of_arms, Simulator(feed.parameters), feed.day, config))
     return OnlineResults(
         behaviour.title, impressions // days, impressions // days * config.train_days, config.utility, ranked
     )

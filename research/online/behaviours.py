@@ -11,6 +11,23 @@ from datasets.synthetic.parameters import FeedParameters
 
 
 @dataclass(frozen=True)
+class SimulatedFeed:
+    """A feed with a behaviour, whose newest day is held out.
+
+    Attributes:
+        log: the folder of the feed log.
+        parameters: of the simulator.
+        newest: the newest day.
+        day: the same, counted from the feed's start.
+    """
+
+    log: Path
+    parameters: FeedParameters
+    newest: date
+    day: int
+
+
+@dataclass(frozen=True)
 class Behaviour:
     """Settings of the simulator.
 
@@ -38,6 +55,19 @@ class Behaviour:
             ranker_tastes=self.ranker_tastes,
             exploration=self.exploration,
         )
+
+    def feed(self, work: Path, impressions: int, days: int, seed: int) -> SimulatedFeed:
+        """The feed of a seed, in a folder of that name, which programs with the same work folder share.
+
+        Args:
+            work: where the folder is; existing days are kept.
+            impressions: of the feed, over all days.
+            days: of the feed.
+            seed: of the simulator.
+        """
+        parameters = self.parameters(impressions // days, seed)
+        log = work / f"feed-{self.name}-{impressions}-{seed}"
+        return SimulatedFeed(log, parameters, self.log(log, parameters, days), days - 1)
 
     def log(self, folder: Path, parameters: FeedParameters, days: int) -> date:
         """Writes the feed log as the production ranker showed it; existing days are kept. Returns its newest day."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.harness import Options, report
-from pipeline_config import FEED
+from benchmarks.harness import Options, report, work_folder
+from benchmarks.pages import show_and_write
 from ranker.config.pipeline import PipelineConfig
 from research.online.ahead import rank_next_day
 from research.online.arms import MODEL_ARMS
@@ -17,9 +17,9 @@ from research.online.loop import Loop, run_loop
 from research.online.page import figures, markdown
 from research.online.results import OnlineResults
 from research.online.size import Size
-from research.options import command, show_and_write, work_folder
+from research.options import command
 from research.quality.models import ComparedModel
-from research.quick import quick_config
+from research.quick import feed_config
 
 _TITLES = {
     "ahead": "Ranking the next day: an A/B test in the simulator",
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace, size: Size) -> None:
     models = {name: model for name, model in MODEL_ARMS.items() if name in options.arms}
     with work_folder(options, "online") as work:
         results = {
-            name: _run(options.part, name, _config(options.quick), size, models, work, options.processes, console)
+            name: _run(options.part, name, feed_config(options.quick), size, models, work, options.processes, console)
             for name in options.behaviour
         }
     pictures = {}
@@ -46,10 +46,6 @@ def run(options: argparse.Namespace, size: Size) -> None:
     show_and_write(options.page, _TITLES[options.part], tables, console)
     made = [figure for name, result in results.items() for figure in figures(result, name)]
     report(f"online, {options.part}", made, Options(options.quick, options.json), console)
-
-
-def _config(quick: bool) -> PipelineConfig:
-    return quick_config() if quick else FEED
 
 
 def _run(
@@ -72,8 +68,8 @@ def _command(part: str, quick: bool, behaviours: Sequence[str], size: Size, arms
     return command(
         "research.online",
         part,
-        *(("--quick",) if quick else ()),
         *("--behaviour", *behaviours, "--seeds", str(size.seeds), "--impressions", str(size.impressions)),
         *(("--days", str(size.days)) if part == "loop" else ()),
         *(("--arms", *arms) if len(arms) < len(MODEL_ARMS) else ()),
+        quick=quick,
     )

@@ -6,10 +6,11 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.harness import Options, report, run_program
+from benchmarks.pages import show_and_write
 from research.open_bandit.estimating import Valued, observed_policy, uniform_policy, value_policy
 from research.open_bandit.page import figures, markdown
 from research.open_bandit.sample import CAMPAIGNS, RANDOM, THOMPSON, read_log, sample_folder
-from research.options import ProgramParser, command, show_and_write
+from research.options import ProgramParser, command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

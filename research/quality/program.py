@@ -6,17 +6,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.harness import Options, report
+from benchmarks.harness import Options, report, work_folder
+from benchmarks.pages import show_and_write
 from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
 from research.kuairand import KUAIRAND_DAYS, converted_kuairand
-from research.options import command, show_and_write, work_folder
+from research.options import command, seeds_of
 from research.quality.ceiling import BayesOptimum
 from research.quality.drawing import draw
 from research.quality.models import MODELS, ComparedModel, features_alone
 from research.quality.page import CEILING, figures, markdown, title
 from research.quality.study import Feed, compare
-from research.quick import quick_config
+from research.quick import feed_config
 
 _ROWS, _QUICK_ROWS = 400_000, 12_000
 
@@ -25,7 +26,7 @@ def run(options: argparse.Namespace) -> None:
     """Runs the comparison; the options are those of `python -m research.quality`."""
     console = Console()
     models = {name: MODELS[name] for name in options.models}
-    seeds = range(1, (options.seeds or (1 if options.quick else 5)) + 1)
+    seeds = seeds_of(options, usual=5)
     with work_folder(options, "quality") as work:
         if options.data == "feed" or options.quick:
             feed = _built_in(work, options.quick)
@@ -38,11 +39,11 @@ def run(options: argparse.Namespace) -> None:
             return
         feed = replace(feed, trained_on=options.rows)
         results = compare(feed, models, list(seeds), work, options.processes, console)
-    picture = options.page.file.with_suffix(".svg") if options.page else None
-    size = ["--quick"] if options.quick else ["--data", feed.name, "--seeds", str(len(seeds))]
+    picture = options.page.picture if options.page else None
+    size = [] if options.quick else ["--data", feed.name, "--seeds", str(len(seeds))]
     rows = ["--rows", str(options.rows)] if options.rows else []
     chosen = [] if len(options.models) == len(MODELS) else ["--models", *options.models]
-    text = command("research.quality", *size, *rows, *chosen)
+    text = command("research.quality", *size, *rows, *chosen, quick=options.quick)
     tables = markdown(results, text, picture.name if picture else None)
     if picture:
         draw(results, picture)
@@ -55,5 +56,4 @@ def _built_in(work: Path, quick: bool) -> Feed:
     days = FEED.train_days + 1
     log = work / f"feed-{rows}"
     made = generate(log, days=days, impressions_per_day=rows // days, seed=1)
-    config = quick_config() if quick else FEED
-    return Feed("feed", config, ((log, made[-1].day),))
+    return Feed("feed", feed_config(quick), ((log, made[-1].day),))

@@ -4,11 +4,11 @@ import argparse
 
 from rich.console import Console
 
-from benchmarks.harness import Options, report
-from pipeline_config import FEED
+from benchmarks.harness import Options, report, work_folder
+from benchmarks.pages import show_and_write
 from research.online.behaviours import BEHAVIOURS
-from research.options import command, show_and_write, work_folder
-from research.quick import quick_config
+from research.options import command, seeds_of
+from research.quick import feed_config
 from research.random_order.page import figures, markdown
 from research.random_order.study import predict_orders
 
@@ -23,10 +23,10 @@ def run(options: argparse.Namespace, rows: int) -> None:
         rows: impressions of each feed, over all days.
     """
     console = Console()
-    config = quick_config() if options.quick else FEED
-    seeds = range(1, (options.seeds or (1 if options.quick else 5)) + 1)
+    config, seeds = feed_config(options.quick), seeds_of(options, usual=5)
     with work_folder(options, "random-order") as work:
         results = predict_orders(config, BEHAVIOURS["default"], rows, seeds, work, console)
-    size = [*(["--quick"] if options.quick else []), "--rows", str(rows), "--seeds", str(len(seeds))]
-    show_and_write(options.page, _TITLE, markdown(results, command("research.random_order", *size)), console)
+    size = ["--rows", str(rows), "--seeds", str(len(seeds))]
+    tables = markdown(results, command("research.random_order", *size, quick=options.quick))
+    show_and_write(options.page, _TITLE, tables, console)
     report("random order", figures(results), Options(options.quick, options.json), console)

@@ -105,18 +105,17 @@ def predict_orders(
     code = code_fingerprint(*_CODE)  # once: the code may be edited during a long run
     found = []
     for seed in seeds:
-        parameters = behaviour.parameters(impressions // days, seed)
-        log = work / f"feed-{behaviour.name}-{impressions}-{seed}"
-        newest = behaviour.log(log, parameters, days)
+        feed = behaviour.feed(work, impressions, days, seed)
         expected: dict[str, dict[str, Sums]] = {}
         observed: dict[str, Sums] = {}
         for model, examination in EXAMINED_BY.items():
             examined = replace(config, examination=examination)
             recipe = recipe_fingerprint(examined, (PROJECT_ROOT / config.schema).read_text(), code)
-            file = work / "orders" / f"{log.name}-{recipe}.npz"
+            file = work / "orders" / f"{feed.log.name}-{recipe}.npz"
             if not file.exists():
                 console.print(f"seed {seed}: {model}", highlight=False)
-                _keep(file, _sums(ranker.train(examined, log, newest), Simulator(parameters), days - 1, examined))
+                trained = ranker.train(examined, feed.log, feed.newest)
+                _keep(file, _sums(trained, Simulator(feed.parameters), feed.day, examined))
             with np.load(file) as arrays:
                 observed = {order: arrays[f"{order}, observed"] for order in ORDERS}
                 expected[model] = {order: arrays[f"{order}, expected"] for order in ORDERS}

@@ -1,17 +1,19 @@
 """Runs and judges all strategies, and writes tables, picture and figures."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.harness import Options, report
+from benchmarks.harness import Options, report, work_folder
+from benchmarks.pages import show_and_write
 from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
 from research.kuairand import converted_kuairand
-from research.options import command, show_and_write, work_folder
+from research.options import command, seeds_of
 from research.quick import quick_config
 from research.retraining.days import Replay, replay_days
 from research.retraining.drawing import draw
@@ -31,10 +33,10 @@ def run(options: argparse.Namespace) -> None:
         replay = _replay("feed" if options.quick else options.data, options.quick, work, console)
         if replay is None:
             return
-        results = _compare(replay, options.seeds or (1 if options.quick else 3), console)
+        results = _compare(replay, seeds_of(options, usual=3), console)
     drawing = f"retraining_{results.name}.svg"
-    size = ["--quick"] if options.quick else ["--data", results.name]
-    tables = markdown(results, command("research.retraining", *size, "--seeds", str(results.seeds)), drawing)
+    size = [*([] if options.quick else ["--data", results.name]), "--seeds", str(results.seeds)]
+    tables = markdown(results, command("research.retraining", *size, quick=options.quick), drawing)
     if options.page:
         draw(results, options.page.file.parent / drawing)
     show_and_write(options.page, title(results.name), tables, console)
@@ -57,9 +59,9 @@ def _replay(data: str, quick: bool, work: Path, console: Console) -> Replay | No
     return replay_days("feed", config, log, made[-1].day, days, work, console)
 
 
-def _compare(replay: Replay, seeds: int, console: Console) -> RetrainingResults:
+def _compare(replay: Replay, seeds: Sequence[int], console: Console) -> RetrainingResults:
     runs: list[dict[str, list[DayResult]]] = []
-    for seed in range(1, seeds + 1):
+    for seed in seeds:
         # With the state that an incremental update needs; a warm start ignores it.
         first, _ = first_model(replay, "incremental", seed)
         runs.append({})

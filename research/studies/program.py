@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from benchmarks.harness import Options, report
+from benchmarks.harness import Options, report, work_folder
+from benchmarks.pages import show_and_write
 from datasets.synthetic import generate
 from pipeline_config import FEED, KUAIRAND
 from ranker.config.documents import to_json
 from ranker.config.pipeline import PipelineConfig
 from research.kuairand import KUAIRAND_DAYS, converted_kuairand
-from research.options import command, show_and_write, work_folder
-from research.quick import quick_config
+from research.options import command, seeds_of
+from research.quick import feed_config
 from research.studies.comparisons import comparison
 from research.studies.measuring import measured
 from research.studies.page import draw, markdown
@@ -36,7 +37,7 @@ def run_study(study: Study, wanted: Sequence[str], options: argparse.Namespace) 
         wanted: its feed logs.
         options: those of `python -m research.studies`.
     """
-    seeds = options.seeds or (_QUICK_SEEDS if options.quick else study.seeds)
+    seeds = seeds_of(options, usual=study.seeds, quick=_QUICK_SEEDS)
     console = Console()
     with work_folder(options, "studies") as work:
         found = [
@@ -48,8 +49,8 @@ def run_study(study: Study, wanted: Sequence[str], options: argparse.Namespace) 
         return
     pictures = {results.data: f"{study.name}_{results.data}.svg" for results in found if study.name == "variance"}
     data = ["--data", *options.data] if options.data and not options.quick else []
-    size = [*(["--quick"] if options.quick else []), *(["--seeds", str(seeds)] if options.seeds else [])]
-    tables = markdown(found, command("research.studies", study.name, *data, *size), pictures)
+    size = ["--seeds", str(len(seeds))] if options.seeds else []
+    tables = markdown(found, command("research.studies", study.name, *data, *size, quick=options.quick), pictures)
     if options.page:
         for results in found:
             if results.data in pictures:
@@ -66,11 +67,10 @@ def _data(
     if data == "kuairand":
         log = converted_kuairand(work, console)
         return [(KUAIRAND, log, KUAIRAND_DAYS[-study.kuairand_days :])] if log else []
-    config = quick_config() if quick else FEED
     rows, days = _QUICK_ROWS if quick else study.feed_rows, FEED.train_days + study.feed_days
     log = work / f"feed-{rows}-{days}"
     made = generate(log, days=days, impressions_per_day=rows // (FEED.train_days + 1), seed=1)
-    return [(config, log, tuple(day.day for day in made[-study.feed_days :]))]
+    return [(feed_config(quick), log, tuple(day.day for day in made[-study.feed_days :]))]
 
 
 def _results(
@@ -79,7 +79,7 @@ def _results(
     config: PipelineConfig,
     days: tuple[date, ...],
     log: Path,
-    seeds: int,
+    seeds: Sequence[int],
     work: Path,
     processes: int,
     console: Console,
@@ -100,7 +100,7 @@ def _results(
             for folder in folders[variant.name]
         ]
         for variant in variants
-        for seed in range(1, seeds + 1)
+        for seed in seeds
     }
     predictions = run([training for days in trainings.values() for training in days], work, processes, console)
 
@@ -111,8 +111,8 @@ def _results(
         study,
         data,
         tuple(day.isoformat() for day in days),
-        seeds,
+        len(seeds),
         len(labels),
         dict(zip(config.objective_names, labels.sum(axis=0).astype(int).tolist(), strict=True)),
-        {v.name: measured(labels, [pooled(v.name, seed) for seed in range(1, seeds + 1)]) for v in variants},
+        {v.name: measured(labels, [pooled(v.name, seed) for seed in seeds]) for v in variants},
     )

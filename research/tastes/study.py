@@ -83,10 +83,8 @@ def rank_next_day(
     both, days = with_inputs(config, BOTH), config.train_days + 1
     ranked = []
     for seed in seeds:
-        parameters = behaviour.parameters(impressions // days, seed)
-        log = work / f"feed-{behaviour.name}-{impressions}-{seed}"
-        newest = behaviour.log(log, parameters, days)
-        prepared = prepared_day(both, log, newest, work, None, console)
+        feed = behaviour.feed(work, impressions, days, seed)
+        prepared = prepared_day(both, feed.log, feed.newest, work, None, console)
         rows = row_index(prepared.day)
         orders = {name: order for name, order in untrained_arms(both).items() if name in (CONTROL, POSSIBLE)}
         orders |= {
@@ -94,9 +92,9 @@ def rank_next_day(
             for arm, predicted in _predicted(prepared, seed, arms, effects, work, console).items()
         }
         orders[ORACLE] = oracle(both, prepared)
-        simulator = Simulator(parameters)
-        orders[LEARNABLE] = by_learnt_tastes(learnt_tastes(simulator, range(days - 1), both), both)
-        ranked.append(rank_sessions(orders, simulator, days - 1, both, prepared.known))
+        simulator = Simulator(feed.parameters)
+        orders[LEARNABLE] = by_learnt_tastes(learnt_tastes(simulator, range(feed.day), both), both)
+        ranked.append(rank_sessions(orders, simulator, feed.day, both, prepared.known))
     return TastesResults(both, impressions // days * config.train_days, tuple(arms), ranked)
 
 

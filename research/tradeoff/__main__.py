@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from benchmarks.harness import run_program
 from ranker.startup_lines import without_startup_lines
-from research.options import ProgramParser
+from research.options import ProgramParser, seeds_of
 
-_SEEDS, _QUICK_SEEDS = 20, 2
+_SEEDS = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with without_startup_lines():
         from research.tradeoff.program import run
-    run(options, options.seeds or (_QUICK_SEEDS if options.quick else _SEEDS))
+    run(options, seeds_of(options, usual=_SEEDS, quick=2))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.harness import BenchmarkResults, Figure, Machine, Options, alternate, parse_options, positive, report
+from benchmarks.harness import (
+    BenchmarkResults,
+    Figure,
+    Machine,
+    Options,
+    alternate,
+    parse_options,
+    positive,
+    report,
+    work_folder,
+)
 from ranker.documents import DocumentError
 from ranker.identity.code import PROJECT_ROOT
 
@@ -88,3 +98,12 @@ def test_a_count_is_a_whole_number_of_one_or_more(text: str) -> None:
     assert positive("12") == 12
     with pytest.raises(argparse.ArgumentTypeError, match="is not a whole number of 1 or more"):
         positive(text)
+
+
+def test_the_work_folder_is_the_given_one_or_a_temporary_one(tmp_path: Path) -> None:
+    with work_folder(argparse.Namespace(work=tmp_path / "." / "kept"), "quality") as work:
+        assert work == tmp_path / "kept"
+    with work_folder(argparse.Namespace(work=None), "quality") as work:
+        assert work.name.startswith("quality-")
+        assert work.is_dir()
+    assert not work.exists()

@@ -1,6 +1,7 @@
 """Tables from typed rows, and pages that keep the handwritten parts."""
 
 import argparse
+import io
 import re
 from dataclasses import dataclass
 from html import unescape
@@ -8,9 +9,10 @@ from pathlib import Path
 
 import markdown
 import pytest
+from rich.console import Console
 
 from benchmarks import pages
-from benchmarks.pages import Column, Page, page_of, table, words
+from benchmarks.pages import Column, Page, page_of, show_and_write, table, words
 from ranker.plain_text import one_line
 
 
@@ -156,3 +158,17 @@ def test_the_option_refuses_such_a_page_before_anything_runs(
     with pytest.raises(SystemExit):
         parser.parse_args(["--page", str(tmp_path / "by_hand.md")])
     assert "by_hand.md: has no lines" in capsys.readouterr().err
+
+
+def test_tables_are_printed_and_written_into_the_page(tmp_path: Path) -> None:
+    printed, page = io.StringIO(), Page(tmp_path / "page.md", "research.quality")
+    tables = (
+        "From `uv run python -m research.quality --models 'LR on leaves' --page FILE`, and `[0.8, 1.25]` is no markup."
+    )
+    show_and_write(None, "Quality", tables, Console(file=printed))
+    assert printed.getvalue() == f"{tables}\n"
+    assert not page.file.exists()
+    show_and_write(page, "Quality", tables, Console(file=io.StringIO()))
+    assert page.file.read_text().startswith("# Quality\n")
+    assert tables in page.file.read_text()
+    assert page.picture == tmp_path / "page.svg"

@@ -1,13 +1,11 @@
 """The command line that the research programs share."""
 
-import io
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from benchmarks.pages import Page
-from research.options import ProgramParser, command, show_and_write, work_folder
+from research.options import ProgramParser, command, seeds_of
 
 
 def _parser() -> ProgramParser:
@@ -67,20 +65,14 @@ def test_the_help_names_the_command_and_says_what_is_written_where() -> None:
     assert "stopped" not in plain
 
 
-def test_the_work_folder_is_the_given_one_or_a_temporary_one(tmp_path: Path) -> None:
-    with work_folder(_parser().parse_args(["--work", str(tmp_path / "." / "kept")]), "quality") as work:
-        assert work == tmp_path / "kept"
-    with work_folder(_parser().parse_args([]), "quality") as work:
-        assert work.name.startswith("quality-")
-        assert work.is_dir()
-    assert not work.exists()
+def test_seeds_are_as_many_as_asked_for_or_usual() -> None:
+    assert list(seeds_of(_parser().parse_args(["--seeds", "3"]), usual=5)) == [1, 2, 3]
+    assert len(seeds_of(_parser().parse_args([]), usual=5)) == 5
+    assert len(seeds_of(_parser().parse_args(["--quick"]), usual=5)) == 1
+    assert len(seeds_of(_parser().parse_args(["--quick"]), usual=20, quick=2)) == 2
 
 
-def test_tables_are_printed_and_written_into_the_page(tmp_path: Path) -> None:
-    printed = io.StringIO()
-    tables = f"From `{command('research.quality', '--models', 'LR on leaves')}`."
-    show_and_write(None, "Quality", tables, Console(file=printed))
-    show_and_write(Page(tmp_path / "page.md", "research.quality"), "Quality", tables, Console(file=io.StringIO()))
-    assert printed.getvalue() == "From `uv run python -m research.quality --models 'LR on leaves' --page FILE`.\n"
-    assert (tmp_path / "page.md").read_text().startswith("# Quality\n")
-    assert tables in (tmp_path / "page.md").read_text()
+def test_the_command_of_a_page_can_be_pasted() -> None:
+    assert command("research.quality", "--models", "LR on leaves", quick=True) == (
+        "uv run python -m research.quality --quick --models 'LR on leaves' --page FILE"
+    )
