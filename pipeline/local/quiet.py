@@ -1,5 +1,7 @@
 """Redirects the output of libraries to a file, so that the terminal shows only ours."""
 
+import contextlib
+import io
 import logging
 import os
 import sys
@@ -12,6 +14,25 @@ from rich.console import Console
 
 from ranker.command_line import make_console
 from ranker.plain_text import without_secrets
+
+
+class _Unfailing(io.TextIOWrapper):
+    """Text for the reader. What cannot be written, as the reader has gone or the disk is full, is dropped: a training
+    does not end for it, and its exit status says the outcome.
+    """
+
+    def write(self, text: str, /) -> int:
+        with contextlib.suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            super().flush()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            super().close()
 
 
 @contextmanager
@@ -30,7 +51,7 @@ def output_to_file(log: Path) -> Iterator[Console]:
     problems: list[OSError] = []
     file = log.open("a", buffering=1)
     try:
-        with os.fdopen(os.dup(1), "w", errors="replace") as terminal:
+        with _Unfailing(os.fdopen(os.dup(1), "wb"), errors="replace") as terminal:
             # C++ writes to the file descriptors, so replacing sys.stderr would not redirect it.
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)

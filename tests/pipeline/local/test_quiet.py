@@ -42,3 +42,15 @@ def test_a_full_disk_changes_nothing_but_the_log() -> None:
     done = _run(Path("/dev/full"))
     assert done.stdout.split("\n") == ["for the reader", "after", ""]
     assert done.stderr == "warning: /dev/full: the log is incomplete: No space left on device\n"
+
+
+def test_a_reader_who_has_gone_ends_no_run(tmp_path: Path) -> None:
+    long = _PRINT.replace('"for the reader"', '"for the reader" * 10_000').replace('print("after")', "")
+    reader, terminal = os.pipe()
+    os.close(reader)
+    for number, out in enumerate((terminal, os.open("/dev/full", os.O_WRONLY))):
+        log = tmp_path / f"{number}.log"
+        done = subprocess.run([sys.executable, "-c", long, str(log)], stdout=out, stderr=subprocess.PIPE, check=True)
+        os.close(out)
+        assert done.stderr == b""
+        assert "some.library logged" in log.read_text()
