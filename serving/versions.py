@@ -6,14 +6,15 @@ from typing import TypeVar
 
 from ranker.command_line import readable_folder, without_patterns
 from ranker.export.loading import LOAD_ERRORS, load_problem
+from ranker.registry.layout import is_version
 
 Loaded = TypeVar("Loaded")
 
 
 def list_versions(models: Path) -> list[Path]:
     """The numbered folders, the highest number first."""
-    found = [entry for entry in models.iterdir() if entry.name.isascii() and entry.name.isdecimal()]
-    return sorted((entry for entry in found if entry.is_dir()), key=lambda entry: int(entry.name), reverse=True)
+    found = (entry for entry in models.iterdir() if is_version(entry.name) and entry.is_dir())
+    return sorted(found, key=lambda entry: int(entry.name), reverse=True)
 
 
 def load_newest(models: Path, load: Callable[[Path], Loaded], warn: Callable[[str], None]) -> tuple[Path, Loaded]:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from pyarrow import fs
 
+from ranker.registry.layout import is_version
+
 CLAIMS = ".claims"
 
 
@@ -52,7 +54,7 @@ def claimed_version(root: str, filesystem: fs.FileSystem) -> Iterator[str]:
 
 
 def _newest(root: str, filesystem: fs.FileSystem) -> int:
-    return max((int(name) for name in _names(root, filesystem) if name.isascii() and name.isdecimal()), default=0)
+    return max((int(name) for name in _names(root, filesystem) if is_version(name)), default=0)
 
 
 def _tokens(root: str, filesystem: fs.FileSystem, version: str) -> list[str]:

@@ -5,7 +5,7 @@ import logging
 from pyarrow import fs
 
 from ranker.documents import DocumentError
-from ranker.registry.layout import MANIFEST, SAVED_MODEL
+from ranker.registry.layout import MANIFEST, SAVED_MODEL, is_version
 from ranker.registry.manifest import Manifest
 from ranker.storage import filesystem_of, join, read_bytes
 
@@ -15,8 +15,8 @@ _logger = logging.getLogger(__name__)
 def complete_versions(push_destination: str) -> list[str]:
     """The complete versions at a push destination, newest first, ordered by number as in TF Serving.
 
-    Folders whose name is not a number and versions without `saved_model.pb` are skipped with a warning. Hidden folders
-    are skipped silently, as they are the Pusher's temporary folders.
+    Folders whose name is not the number of a version and versions without `saved_model.pb` are skipped with a warning.
+    Hidden folders are skipped silently, as they are the Pusher's temporary folders.
 
     Args:
         push_destination: path or URI of the folder of versions; it need not exist.
@@ -26,10 +26,10 @@ def complete_versions(push_destination: str) -> list[str]:
     versions = []
     for info in filesystem.get_file_info(selector):
         if info.type == fs.FileType.Directory and not info.base_name.startswith("."):
-            if info.base_name.isascii() and info.base_name.isdecimal():
+            if is_version(info.base_name):
                 versions.append(info.base_name)
             else:
-                _logger.warning("%s: skipped, as its name is not a number", join(push_destination, info.base_name))
+                _logger.warning("%s: skipped, as its name is no version number", join(push_destination, info.base_name))
     complete = []
     for version in sorted(versions, key=int, reverse=True):
         if filesystem.get_file_info(f"{root}/{version}/{SAVED_MODEL}").type == fs.FileType.File:

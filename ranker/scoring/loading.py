@@ -15,7 +15,7 @@ from ranker.documents import DocumentError
 from ranker.export.loading import LOAD_ERRORS, load_problem
 from ranker.export.names import SERVING_DEFAULT
 from ranker.plain_text import sentence
-from ranker.registry.layout import MANIFEST, SAVED_MODEL
+from ranker.registry.layout import MANIFEST, SAVED_MODEL, is_version
 from ranker.registry.manifest import Manifest
 from ranker.registry.versions import complete_versions
 from ranker.scoring.description import Description, ModelError
@@ -72,7 +72,7 @@ def version_folder(location: str | Path) -> str:
 def _has_versions(location: str | Path) -> bool:
     """Whether a folder has a folder that is named as a version is; in others, every name would be worth a warning."""
     filesystem, path = filesystem_of(location)
-    return any(info.base_name.isdecimal() for info in filesystem.get_file_info(fs.FileSelector(path)))
+    return any(is_version(info.base_name) for info in filesystem.get_file_info(fs.FileSelector(path)))
 
 
 def load_model(location: str | Path) -> LoadedModel:

@@ -188,7 +188,7 @@ def test_versions_with_labels_are_served_too(destination: Path, capsys: pytest.C
 @pytest.mark.usefixtures("ended_at_once")
 def test_the_newest_version_is_served(destination: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copytree(destination / "7", destination / "10")
-    for name in ("9x", ".11", "²"):
+    for name in ("9x", ".11", "²", "20261129073500123456"):
         (destination / name).mkdir()
     (destination / "12").write_text("a file")
     (destination / "13").symlink_to("nowhere")

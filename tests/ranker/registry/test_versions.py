@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ranker.registry.layout import MANIFEST
+from ranker.registry.publishing import publish
 from ranker.registry.versions import find_serving_version, read_manifest
 
 
@@ -46,8 +47,21 @@ def test_incomplete_versions_are_skipped_with_a_warning(tmp_path: Path, caplog: 
     with caplog.at_level(logging.WARNING):
         assert find_serving_version(str(tmp_path)) == "5"
     assert "9: skipped, as it has no saved_model.pb" in caplog.text
-    assert "canary-7: skipped, as its name is not a number" in caplog.text
+    assert "canary-7: skipped, as its name is no version number" in caplog.text
     assert ".pushing-8" not in caplog.text
+
+
+def test_a_number_that_no_server_reads_is_no_version(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    largest = str(2**63 - 1)
+    for name in ("5", str(2**63), "20261129073500123456"):
+        push(tmp_path, name)
+    with caplog.at_level(logging.WARNING):
+        assert find_serving_version(str(tmp_path)) == "5"
+    assert "20261129073500123456: skipped, as its name is no version number" in caplog.text
+    # TensorFlow Serving would never load what is pushed after it.
+    assert len(publish(str(tmp_path / "5"), str(tmp_path))) == len("1795992807")
+    push(tmp_path, largest)
+    assert find_serving_version(str(tmp_path)) == largest
 
 
 def test_the_model_of_the_same_training_is_skipped(tmp_path: Path) -> None:
