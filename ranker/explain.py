@@ -14,6 +14,7 @@ from ranker.command_line import (
     print_error,
     whole_number,
 )
+from ranker.evaluation.shown_numbers import shown_number
 from ranker.files import atomic_file
 from ranker.plain_text import one_line
 from ranker.scoring.patterns import InputFile, input_files
@@ -108,7 +109,7 @@ def _lines(explained: "pa.Table", features: Mapping[str, str], rows: "pa.Table",
 
 def _short(value: object) -> str:
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return shown_number(value, ".4g")
     text = "missing" if value is None else str(value)
     return text if len(text) <= 20 else f"{text[:19]}…"
 

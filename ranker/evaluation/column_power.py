@@ -134,7 +134,9 @@ def _codes(values: npt.NDArray[Any], labels: npt.NDArray[np.bool_]) -> tuple[Int
         cuts.append(_quantiles(values[rarer & ~missing], _CUTS_PER_OBJECTIVE))
     # A value that occurs once gets no such code: the outcome of its only impression would show through the code.
     frequent = np.concatenate([found[1:][found[1:] == found[:-1]] for found in cuts])
-    starts = np.unique(np.concatenate([*cuts, np.nextafter(frequent, np.inf, dtype=frequent.dtype)]))
+    with np.errstate(over="ignore"):  # infinity follows the largest number, which stands for infinities
+        after = np.nextafter(frequent, np.inf, dtype=frequent.dtype)
+    starts = np.unique(np.concatenate([*cuts, after]))
     codes = np.searchsorted(starts, values, side="right")
     return np.where(missing, len(starts) + 1, codes), len(starts) + 2
 

@@ -286,7 +286,8 @@ def _verdict(
     objective, where = place
     outcome = _outcome(metric.rule, estimate, limit, metrics)
     needed = _positives_needed(estimate, limit, metrics) if outcome == "too few" else None
-    said = f"{_value_text(estimate, metric.undefined)}, {_relation(outcome, estimate, limit)} {limit_text(limit)}"
+    undefined = metric.undefined if metrics.impressions else "no outcome was observed"
+    said = f"{_value_text(estimate, undefined)}, {_relation(outcome, estimate, limit)} {limit_text(limit)}"
     if needed is not None:
         said += f": {_few_text(needed, metrics)}"
     if metrics.positives < least:

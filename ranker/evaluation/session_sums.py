@@ -186,7 +186,7 @@ class _ScoredImpressions:
             by_objective={names[o]: _Ranks.of(scores[o], labels[o]) for o in predicted.tolist()},
             observed={names[o]: impressions.observed[o, valid] for o in predicted.tolist()},
             by_utility=_Ranks.of(predicted_utility, _weighted(weights, labels)),
-            k=utility.k,
+            k=max(1, min(utility.k, int(np.bincount(impressions.session).max()))),  # of a longer top, the rest is empty
         )
 
     def sums(self, membership: Ints, numbers: int) -> Iterator[tuple[int, SessionSums]]:

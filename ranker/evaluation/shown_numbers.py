@@ -1,12 +1,14 @@
 """Metrics as text for terminals and sentences: no `nan` or `inf`, and no number of a hundred digits."""
 
 import math
+from typing import TYPE_CHECKING
 
-from ranker.evaluation.intervals import Estimate
+if TYPE_CHECKING:
+    from ranker.evaluation.intervals import Estimate
 
 UNDEFINED_TEXT = "–"
 
-_LONGEST = 1e9  # a larger number has an exponent
+_LONGEST = 1e9  # a larger number has an exponent in any format
 
 
 def shown_number(value: float, form: str = ".3f") -> str:
@@ -21,10 +23,10 @@ def shown_number(value: float, form: str = ".3f") -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     # Adding 0 turns a negative zero into zero.
-    return f"{value + 0.0:{form}}" if abs(value) < _LONGEST else f"{value:.3g}"
+    return f"{value + 0.0:{form}}" if abs(value) < _LONGEST or form.endswith("g") else f"{value:.3g}"
 
 
-def shown_interval(estimate: Estimate, form: str = ".3f") -> str:
+def shown_interval(estimate: "Estimate", form: str = ".3f") -> str:
     """A value with its interval: `0.742 [0.731, 0.753]`; a dash for an undefined value."""
     if not estimate.defined:
         return UNDEFINED_TEXT

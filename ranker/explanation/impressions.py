@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ranker.evaluation.shown_numbers import shown_number
+
 if TYPE_CHECKING:
     from ranker.explanation.explainer import Explainer
 
@@ -122,7 +124,7 @@ def _outcome(feature: Any) -> float:
 def _text(feature: Any) -> str:
     """A column's value for people: numbers with four digits, and of a long list its first values."""
     texts = [value.decode("utf-8", "replace") for value in feature.bytes_list.value]
-    numbers = [f"{value:.4g}" for value in (*feature.int64_list.value, *feature.float_list.value)]
+    numbers = [shown_number(value, ".4g") for value in (*feature.int64_list.value, *feature.float_list.value)]
     values = [*texts, *numbers]
     if not values:
         return "missing"

@@ -39,7 +39,10 @@ def day_tables(
         histories = build_histories(root, [day], columns, folder)
         for file in files:
             with open_parquet(file.path) as opened:
-                schema = opened.schema_arrow
+                schema, filled = opened.schema_arrow, opened.metadata.num_rows > 0
+            # Writers that infer types from values cannot do so for an empty file.
+            if not filled:
+                continue
             check_names(file.path, schema, conditions)
             check_filter(file.path, where, schema)
             sources = {history.name: columns.of(history.name).source for history in columns.histories}

@@ -1,5 +1,6 @@
 """Tables as data; the page's template renders them, and its script sorts them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +18,7 @@ class TableCell:
 
     Attributes:
         text: the text.
-        order: the sort key; None sorts last.
+        order: the sort key; None sorts last, as do NaN and infinity.
         note: a second, smaller text.
         tone: the colour.
         bar: length of a bar behind the text, as a share of 1, or None.
@@ -36,6 +37,8 @@ class TableCell:
         object.__setattr__(self, "text", one_line(self.text))
         if isinstance(self.order, str):
             object.__setattr__(self, "order", one_line(self.order))
+        elif self.order is not None and not math.isfinite(self.order):
+            object.__setattr__(self, "order", None)
 
 
 @dataclass(frozen=True)

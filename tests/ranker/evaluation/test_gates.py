@@ -163,6 +163,14 @@ def test_outcomes_that_the_model_takes_for_impossible_are_refused(data: Simulate
     )
 
 
+def test_what_was_not_observed_is_said_to_be_so(data: Simulated) -> None:
+    unobserved = np.where([[True], [False]], data.labels, np.nan)
+    verdicts = _verdicts(replace(data, labels=unobserved), data.probabilities)
+    texts = [verdict.text for verdict in verdicts if verdict.objective == "share" and not verdict.slice]
+    assert len(texts) == 3
+    assert all("is undefined, as no outcome was observed, and the limit is" in text for text in texts)
+
+
 @pytest.mark.parametrize("score", [0.0, 5e-324, 1e-45, 0.2, 1.0 - 1e-7, 1.0])
 @pytest.mark.parametrize("positives", [0, 1, 2, 200])
 @pytest.mark.parametrize("viewers", [1, 50])

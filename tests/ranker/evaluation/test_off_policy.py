@@ -5,7 +5,7 @@ import doctest
 import numpy as np
 import pytest
 
-from ranker.evaluation import random_sessions, replay
+from ranker.evaluation import random_sessions, replay, shown_numbers
 from ranker.evaluation.off_policy import (
     PolicyValue,
     WeightedLog,
@@ -94,7 +94,7 @@ def test_the_confidence_sets_the_width() -> None:
     assert wide / narrow == pytest.approx(1.96 / 0.994, rel=0.01)
 
 
-@pytest.mark.parametrize("module", [replay, random_sessions], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [replay, random_sessions, shown_numbers], ids=lambda module: module.__name__)
 def test_examples_run(module: object) -> None:
     result = doctest.testmod(module)  # type: ignore[arg-type]
     assert result.attempted > 0

@@ -305,9 +305,10 @@ def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="1 trees are too few for 2 objectives"):
         train_forest(feed(), replace(CONFIG, trees=1), FEATURES, OBJECTIVES)
 
-    one_viewer = ((features, labels, np.full_like(buckets, 999)) for features, labels, buckets in feed())
-    with pytest.raises(ValueError, match=r"validation_fraction=0.1 holds out no viewer"):
-        train_forest(one_viewer, CONFIG, FEATURES, OBJECTIVES)
+    for bucket, message in ((999, "=0.1 holds out no viewer"), (0, "=0.1 holds out; a log of a single viewer needs 0")):
+        one_viewer = ((features, labels, np.full_like(buckets, bucket)) for features, labels, buckets in feed())
+        with pytest.raises(ValueError, match=f"validation_fraction{message}"):
+            train_forest(one_viewer, CONFIG, FEATURES, OBJECTIVES)
 
 
 def test_a_missing_gpu_is_an_error_and_not_a_slow_training() -> None:

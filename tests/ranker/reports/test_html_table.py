@@ -1,5 +1,7 @@
 """Cells show text from data as short text."""
 
+import pytest
+
 from ranker.plain_text import MAX_VALUE
 from ranker.reports.html_table import TableCell
 
@@ -19,3 +21,8 @@ def test_a_note_of_several_lines_and_a_number_to_sort_by_stay() -> None:
     cell = TableCell("0.5", 0.5, note="mean\nserving 0.4")
 
     assert (cell.text, cell.order, cell.note) == ("0.5", 0.5, "mean\nserving 0.4")
+
+
+@pytest.mark.parametrize("order", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_sorts_last(order: float) -> None:
+    assert TableCell("–", order).order is None

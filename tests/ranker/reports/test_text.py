@@ -33,6 +33,8 @@ def test_counts_and_sizes() -> None:
     assert text.count(12_345.0) == "12,345"
     assert text.significant(0.0591234) == "0.05912"
     assert text.significant(1_234_567.0) == "1,234,567"
+    assert [text.significant(value) for value in (math.nan, math.inf, -math.inf, 1e30)] == ["–", "∞", "−∞", "1e+30"]
+    assert text.count(math.nan) == text.percent(math.inf) == "–"
     assert text.plural(1, "gate") == "1 gate"
     assert text.plural(2, "gate") == "2 gates"
     assert text.weekday("2026-01-12") == "Mon"
