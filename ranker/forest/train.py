@@ -272,8 +272,8 @@ def _check_learnable(train: SpooledRows, validation: SpooledRows, config: Forest
     observed, positives = found[: len(outputs)], found[len(outputs) :]
     if not rows:
         remedy = (
-            f": all {held_out} are of viewers that forest.validation_fraction={config.validation_fraction} holds out; a "
-            "log of a single viewer needs 0 for it and for forest.early_stopping_rounds"
+            f": all {held_out} are of viewers that forest.validation_fraction={config.validation_fraction} holds out; "
+            "a log of a single viewer needs 0 for it and for forest.early_stopping_rounds"
         )
         raise ValueError(f"forest: no rows to train on{remedy if held_out else ''}")
     if config.validation_fraction and config.early_stopping_rounds and not held_out:
