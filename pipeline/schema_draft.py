@@ -7,6 +7,7 @@ the user to tighten.
 
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -120,7 +121,9 @@ def statistics_of(
     with tempfile.TemporaryDirectory() as folder:
         histories = build_histories(root, {unit.day for unit in units}, columns, os.path.join(folder, "histories"))
         path = os.path.join(folder, "statistics.pb")
-        with beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])) as pipeline:
+        with warnings.catch_warnings(), beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])) as pipeline:
+            # TFDV computes the variance of infinite numbers too, which is undefined.
+            warnings.simplefilter("ignore", RuntimeWarning)
             _ = (
                 pipeline
                 | "Plan" >> beam.Create(units)

@@ -96,7 +96,7 @@ class ScannedColumn:
     @property
     def is_binary_outcome(self) -> bool:
         """Whether its values are 0 and 1, and both occur."""
-        return not self.is_list and self.is_number and self.distinct == {0, 1}
+        return not self.is_list and self.is_number and self.finite and self.distinct == {0, 1}
 
     @property
     def shown_type(self) -> str:

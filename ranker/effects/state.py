@@ -99,5 +99,5 @@ def _basis(arrays: Any) -> Basis:
     means, components = named("mean/"), named("components/")
     return Basis(
         {name: (means[name], components[name]) for name in means},
-        {name: tuple(found.tobytes().split(b"\n")) for name, found in named("category/").items()},
+        {name: tuple(found.tobytes().split(b"\n")) if len(found) else () for name, found in named("category/").items()},
     )

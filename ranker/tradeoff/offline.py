@@ -195,8 +195,7 @@ class OfflineValues:
     def prior(self, metrics: Metrics, reference: Floats) -> "OfflinePrior":
         """The offline estimates as the optimiser uses them; `reference` [n, parameters] says how much they vary."""
         changes, deviations = self.changes(reference, metrics.weights)
-        noise = np.nanmean(deviations**2, axis=0)
-        spread = np.nanmean(changes**2, axis=0)
+        noise, spread = _mean_square(deviations), _mean_square(changes)
         # What the estimates vary by chance alone is taken from them: the estimator of James and Stein (1961).
         share = np.clip(1.0 - noise / np.maximum(spread, 1e-12), 0.0, 1.0)
         return OfflinePrior(self, metrics, np.where(np.isfinite(share), share, 0.0))
@@ -223,6 +222,15 @@ class OfflinePrior:
         for index, change in zip(missing, changes, strict=True):
             self._known[keys[index]] = np.nan_to_num(change) * self._share
         return np.stack([self._known[key] for key in keys]) if keys else np.empty((0, len(self._weights)))
+
+
+def _mean_square(values: Floats) -> Floats:
+    """Of the values that are not NaN, [metrics], from [n, metrics]; NaN where there are none."""
+    known = ~np.isnan(values)
+    squares = np.where(known, values, 0.0) ** 2
+    return np.divide(
+        squares.sum(axis=0), known.sum(axis=0), out=np.full(values.shape[1], np.nan), where=known.any(axis=0)
+    )
 
 
 def _divided(values: Floats, mean: Floats) -> Floats:

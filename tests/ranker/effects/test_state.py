@@ -15,7 +15,8 @@ def _state() -> EffectState:
     numbers = np.arange(8, dtype=np.float32).reshape(2, 2, 2)
     table = EffectTable(np.array([4, 2**62]), numbers, numbers + 1, np.array([3.0, 4.5], "f4"))
     basis = Basis(
-        {"embedding": (np.array([1.0, 2.0], "f4"), np.array([[0.5], [0.25]], "f4"))}, {"kind": (b"", b"photo\0")}
+        {"embedding": (np.array([1.0, 2.0], "f4"), np.array([[0.5], [0.25]], "f4"))},
+        {"kind": (b"", b"photo\0"), "never there": ()},
     )
     return EffectState("0123", 1_700_000_000_123, ("2026-01-05", "2026-01-06"), basis, (table, table))
 

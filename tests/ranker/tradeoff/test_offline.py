@@ -1,5 +1,7 @@
 """Offline estimates: the formulas of replay, and the model's own expectation."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -92,6 +94,10 @@ def test_a_metric_without_a_positive_has_no_change() -> None:
     day = ScoredDay(np.array([0, 0]), np.zeros((OBJECTIVES, 2)), K)
     values = OfflineValues(day, FEED.objectives, SPACE)
     assert np.isnan(values.change(SPACE.current, np.eye(OBJECTIVES)[:1]).relative).all()
+    points = SPACE.spread(2, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not values.prior(Metrics.of(FEED, TRADEOFF), points)(points).any()
 
 
 def test_estimates_of_pure_noise_are_shrunk() -> None:
