@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load_config(options.config)
         position = position_column(config, options.position)
-        days = [parse_day(day) for day in options.day] if options.day else [latest_day(options.feed_log)]
+        days = [parse_day(day) for day in dict.fromkeys(options.day)] if options.day else [latest_day(options.feed_log)]
         k = options.k or config.utility.k
         model = readable_location("--model", options.model)
         if isinstance(model, Path):

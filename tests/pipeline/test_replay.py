@@ -157,7 +157,8 @@ def test_the_command_prints_every_outcome(
     assert [line.split()[0] for line in lines[1:8]] == [UTILITY, *CONFIG.objective_names]
     assert lines[8].startswith(f"{DAYS[2]}, first 10 positions; ")
     [click] = [line for line in lines if line.startswith("click")]
-    assert main(["--config", "feed", "--feed-log", str(feed), "--model", str(model), "--estimator", "ips"]) == 0
+    twice = ["--day", str(DAYS[2]), str(DAYS[2])]  # counts once
+    assert main(["--config", "feed", "--feed-log", str(feed), "--model", str(model), "--estimator", "ips", *twice]) == 0
     [by_ips] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("click")]
     assert click.split()[1:5] != by_ips.split()[1:5]
     assert click.split()[5:] == by_ips.split()[5:]
