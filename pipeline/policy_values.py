@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ranker.config.exploration import Exploration
 from ranker.config.pipeline import PipelineConfig
-from ranker.evaluation.batch_columns import read_labels, read_numbers, read_strings
+from ranker.evaluation.batch_columns import read_exploration, read_labels, read_strings
 from ranker.evaluation.buckets import Floats
 from ranker.evaluation.off_policy import PolicyValue, WeightedLog, inverse_propensity
 from ranker.evaluation.random_sessions import RandomSessions, random_sessions
@@ -119,16 +119,14 @@ def _parts(
     )
     for batch in unit_rows(feed_log, plan_day(feed_log, day, columns), columns):
         labels = read_labels(batch, config.objective_names)
-        randomised = read_numbers(batch, exploration.randomised) == 1
+        shown = read_exploration(batch, exploration, position, f"feed log {feed_log}, {day}")
         # Exposure is left out: the policy is asked before it is known.
-        known = batch.select(list(config.features.names_read)).filter(pa.array(randomised))
+        known = batch.select(list(config.features.names_read)).filter(pa.array(shown["randomised"]))
         yield {
             # Another day may have another session of the same name.
             "session": f"{day} ".encode() + read_strings(batch, config.example_keys.session),
             "viewer": read_strings(batch, config.example_keys.viewer),
-            "position": read_numbers(batch, position),
-            "randomised": randomised,
-            "propensity": read_numbers(batch, exploration.propensity),
+            **shown,
             "labels": np.nan_to_num(labels),
             "probabilities": score(known) if len(known) else np.empty((len(labels), 0)),
         }

@@ -1,11 +1,14 @@
 """Labels, viewers and slice values of a batch, column by column."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from ranker.config.exploration import Exploration
 
 Objects = npt.NDArray[np.object_]
 
@@ -48,6 +51,31 @@ def read_numbers(batch: pa.RecordBatch, name: str) -> npt.NDArray[np.float64]:
     values = np.full(len(column), np.nan)
     values[column.is_valid().to_numpy(zero_copy_only=False)] = column.flatten().to_numpy(zero_copy_only=False)
     return values
+
+
+def read_exploration(
+    batch: pa.RecordBatch, exploration: Exploration, position: str, where: str
+) -> dict[str, npt.NDArray[Any]]:
+    """Where the rows stood, each [batch]: `position`, `randomised` as bool, and `propensity`.
+
+    Args:
+        batch: with the columns of exploration and the position.
+        exploration: of the config.
+        position: the exposure column by which a session's rows were shown.
+        where: what the rows are of, for the message.
+
+    Raises:
+        ValueError: a position was drawn at random, but it or its chance is missing; the message says of how many rows.
+    """
+    randomised = read_numbers(batch, exploration.randomised) == 1
+    found = {name: read_numbers(batch, name) for name in (position, exploration.propensity)}
+    for name, values in found.items():
+        if missing := int(np.count_nonzero(randomised & np.isnan(values))):
+            raise ValueError(
+                f"{where}: {missing:,} rows with {exploration.randomised!r} 1 lack {name!r}; what was shown at random "
+                "needs its position and the chance of it"
+            )
+    return {"position": found[position], "randomised": randomised, "propensity": found[exploration.propensity]}
 
 
 def _column(batch: pa.RecordBatch, name: str) -> pa.ListArray:

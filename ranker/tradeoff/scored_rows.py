@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ranker.config.pipeline import PipelineConfig
 from ranker.config.utility import Utility
-from ranker.evaluation.batch_columns import read_labels, read_numbers, read_strings
+from ranker.evaluation.batch_columns import read_exploration, read_labels, read_numbers, read_strings
 from ranker.evaluation.buckets import Floats
 from ranker.evaluation.random_sessions import random_sessions
 from ranker.feed_log.columns import columns_of
@@ -95,11 +95,7 @@ def _parts(
             "labels": np.nan_to_num(labels),
             "probabilities": score(known).astype(np.float64) if len(session) else empty,
             **(
-                {
-                    "position": read_numbers(batch, position),
-                    "randomised": read_numbers(batch, exploration.randomised) == 1,
-                    "propensity": read_numbers(batch, exploration.propensity),
-                }
+                read_exploration(batch, exploration, position, f"feed log {feed_log}, {day}")
                 if exploration and position
                 else {}
             ),

@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ranker.evaluation.batch_columns import read_labels, read_strings
+from ranker.config.exploration import Exploration
+from ranker.evaluation.batch_columns import read_exploration, read_labels, read_strings
 
 
 def _batch(**columns: pa.Array) -> pa.RecordBatch:
@@ -39,3 +40,19 @@ def test_a_label_that_is_not_0_or_1_is_an_error(rows: list[list[int] | None]) ->
 def test_a_missing_column_is_an_error() -> None:
     with pytest.raises(ValueError, match="no column 'share', only \\['click'\\]"):
         read_labels(_batch(click=pa.array([[1]], pa.large_list(pa.int64()))), ["share"])
+
+
+def test_what_was_shown_at_random_needs_its_position_and_chance() -> None:
+    columns = {
+        "slot": pa.array([[1.0], [2.0], None]),
+        "is_randomised": pa.array([[1], [1], [0]]),
+        "propensity": pa.array([[0.5], [0.5], None]),
+    }
+    found = read_exploration(_batch(**columns), Exploration(), "slot", "day 1")
+    assert found["randomised"].tolist() == [True, True, False]
+    np.testing.assert_array_equal(found["position"], [1.0, 2.0, np.nan])
+    np.testing.assert_array_equal(found["propensity"], [0.5, 0.5, np.nan])
+    for name in ("slot", "propensity"):
+        gap = _batch(**(columns | {name: pa.array([[0.5], None, None])}))
+        with pytest.raises(ValueError, match=f"^day 1: 1 rows with 'is_randomised' 1 lack '{name}'; what was shown at"):
+            read_exploration(gap, Exploration(), "slot", "day 1")
