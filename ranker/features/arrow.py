@@ -41,7 +41,8 @@ def is_number(kind: pa.DataType) -> bool:
 def is_text(kind: pa.DataType) -> bool:
     """Whether an Arrow type holds strings or bytes, dictionary-encoded or not."""
     kind = decoded_type(kind)
-    return pt.is_string(kind) or pt.is_large_string(kind) or pt.is_binary(kind) or pt.is_large_binary(kind)
+    is_bytes = pt.is_binary(kind) or pt.is_large_binary(kind) or pt.is_fixed_size_binary(kind)  # such as a UUID
+    return pt.is_string(kind) or pt.is_large_string(kind) or is_bytes
 
 
 def is_category(kind: pa.DataType) -> bool:

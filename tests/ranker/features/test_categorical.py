@@ -26,6 +26,7 @@ STRINGS = pa.dictionary(pa.int32(), pa.string())
         (pa.array(["a", None, "", "é"]), [[b"a"], None, None, ["é".encode()]]),
         (pa.array(["a", None], pa.large_string()), [[b"a"], None]),
         (pa.array([b"\xff", b""], pa.binary()), [[b"\xff"], None]),
+        (pa.array([b"\xff\x00", None], pa.binary(2)), [[b"\xff\x00"], None]),
         (pa.array(["a", None, "a"]).dictionary_encode(), [[b"a"], None, [b"a"]]),
         (pa.array([-7, None, 2**40]), [[b"-7"], None, [b"1099511627776"]]),
         (pa.array([True, False]), [[b"1"], [b"0"]]),
@@ -92,7 +93,16 @@ def test_a_whole_number_is_the_same_category_in_every_type(numbers: list[int | N
 def test_accepted_types() -> None:
     assert_accepts(
         "categorical",
-        good=[STRINGS, pa.large_binary(), pa.int16(), pa.bool_(), pa.null(), pa.float32(), pa.decimal128(5, 2)],
+        good=[
+            STRINGS,
+            pa.large_binary(),
+            pa.binary(16),
+            pa.int16(),
+            pa.bool_(),
+            pa.null(),
+            pa.float32(),
+            pa.decimal128(5, 2),
+        ],
         bad=[pa.date32(), pa.timestamp("ms"), pa.list_(pa.string())],
     )
 

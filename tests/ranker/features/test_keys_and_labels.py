@@ -69,7 +69,16 @@ def test_bad_values_are_refused_with_their_row(kind: str, values: pa.Array, row:
 def test_accepted_types() -> None:
     numbers = [pa.int8(), pa.uint64(), pa.bool_(), pa.float64(), pa.decimal128(3, 0)]
     assert_accepts("objective", good=[*numbers, pa.null()], bad=[pa.string()])
-    ids = [pa.string(), pa.large_string(), pa.int64(), pa.binary(), pa.float64(), pa.decimal128(3, 0), STRINGS]
+    ids = [
+        pa.string(),
+        pa.large_string(),
+        pa.int64(),
+        pa.binary(),
+        pa.binary(16),
+        pa.float64(),
+        pa.decimal128(3, 0),
+        STRINGS,
+    ]
     assert_accepts("id", good=ids, bad=[pa.bool_(), pa.list_(pa.int8())])
     moments = [pa.int64(), pa.timestamp("ns", "UTC"), pa.date32()]
     assert_accepts("timestamp", good=moments, bad=[pa.string(), pa.float64()])
