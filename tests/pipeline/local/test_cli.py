@@ -441,6 +441,10 @@ def test_monitoring_before_the_first_push_is_an_error(tmp_path: Path, capsys: py
     assert cli.main(["--workdir", str(tmp_path), "--monitor", "2026-01-12"]) == cli.USAGE
     assert "no model is serving yet; run without --monitor to train one" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
+    push(tmp_path / "serving_model", "7", '{"eval_day": "12.1.2026", "training_fingerprint": "t"}')
+    assert cli.main(["--workdir", str(tmp_path), "--monitor", "2026-01-12"]) == cli.USAGE
+    said = capsys.readouterr().err
+    assert "serving_model/7: eval_day of its manifest: '12.1.2026' is not a day; write it as YYYY-MM-DD" in said
 
 
 def test_a_day_is_either_run_or_monitored(capsys: pytest.CaptureFixture[str]) -> None:
