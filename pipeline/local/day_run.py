@@ -178,11 +178,11 @@ def _summarise(plan: DayPlan, run_id: str, runs: Sequence[ComponentRun], failure
     )
     if failure is not None:
         summary = replace(summary, status="failed", failure=_both(failure, summary.failure))
-    if summary.status == "failed" and summary.pushed_model is None:
-        # Pusher itself may have failed after the push.
-        summary = replace(summary, pushed_model=_serving_of(plan))
-    if summary.status == "complete" and any(run.component == "Pusher" and run.state is State.CACHED for run in runs):
-        summary = _with_pushed_earlier(plan, summary)
+    try:
+        summary = _with_pushed(plan, summary, runs)
+    except OSError as error:
+        _LOG.exception("the push destination could not be read")
+        problems.append(f"the push destination could not be read: {explained(error)}")
     kept = str(tensorboard) if tensorboard is not None else None
     return replace(summary, push=plan.push, tensorboard=kept, problems=tuple(problems))
 
@@ -193,6 +193,20 @@ def _both(failure: Failure, of_component: Failure | None) -> Failure:
         return of_component or failure
     # The run still waited for the component beside the one that failed.
     return Failure(RUNNER, f"{failure.error}, after {of_component.component} failed: {of_component.error}")
+
+
+def _with_pushed(plan: DayPlan, summary: RunSummary, runs: Sequence[ComponentRun]) -> RunSummary:
+    """The summary with the pushed version as the push destination shows it.
+
+    Raises:
+        OSError: the destination cannot be read, as its store does not answer.
+    """
+    if summary.status == "failed" and summary.pushed_model is None:
+        # Pusher itself may have failed after the push.
+        return replace(summary, pushed_model=_serving_of(plan))
+    if summary.status == "complete" and any(run.component == "Pusher" and run.state is State.CACHED for run in runs):
+        return _with_pushed_earlier(plan, summary)
+    return summary
 
 
 def _with_pushed_earlier(plan: DayPlan, summary: RunSummary) -> RunSummary:

@@ -99,6 +99,7 @@ def _show(plan: DayPlan, summary: RunSummary, folder: Path, console: Console) ->
         failed, error = summary.failure.component, in_markup(summary.failure.error)
         console.print(f"[red]{failed} failed:[/] {error}", soft_wrap=True, highlight=False)
         _print_pushed_before(summary, console)
+        _print_problems(summary, console)
         console.print(f"log: {in_markup(folder / 'run.log')}", soft_wrap=True, highlight=False)
         return
     if all(ran.cached for ran in summary.components):
@@ -111,8 +112,7 @@ def _show(plan: DayPlan, summary: RunSummary, folder: Path, console: Console) ->
     _print_verdict(summary, console)
     if terminal.print_health(summary, console) and summary.monitoring is not None:
         console.print(f"monitor: {in_markup(summary.monitoring.page)}", soft_wrap=True, highlight=False)
-    for problem in summary.problems:
-        console.print(f"[yellow]warning:[/] {in_markup(problem)}", soft_wrap=True, highlight=False)
+    _print_problems(summary, console)
     if summary.report is not None:
         console.print(f"report: {in_markup(summary.report)}", soft_wrap=True, highlight=False)
     console.print(f"summary: {in_markup(folder / SUMMARY_FILE)}", soft_wrap=True, highlight=False)
@@ -156,6 +156,11 @@ def _print_pushed_before(summary: RunSummary, console: Console) -> None:
         console.print(
             f"the model was pushed before that, to {in_markup(summary.pushed_model)}", soft_wrap=True, highlight=False
         )
+
+
+def _print_problems(summary: RunSummary, console: Console) -> None:
+    for problem in summary.problems:
+        console.print(f"[yellow]warning:[/] {in_markup(problem)}", soft_wrap=True, highlight=False)
 
 
 def _print_verdict(summary: RunSummary, console: Console) -> None:

@@ -226,6 +226,23 @@ def test_what_a_training_left_and_cannot_be_read_is_a_problem_in_the_summary(
     assert (stored.training_notes, stored.training_length) == ((), None)
 
 
+@pytest.mark.parametrize("state", [State.FAILED, State.CACHED])
+def test_a_push_destination_that_does_not_answer_leaves_a_summary(
+    state: State, runner: FakeRunner, prepared: DayRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = OSError("AWS Error NETWORK_CONNECTION during HeadObject operation")
+    for name in ("find_serving_version", "complete_versions"):
+        monkeypatch.setattr(module, name, failing(away))
+    if state is State.FAILED:
+        runner.outcomes[1:] = [ComponentRun("Pusher", State.FAILED, 0.5, error="the store does not answer")]
+    else:
+        runner.outcomes[1] = replace(runner.outcomes[1], state=state)
+    _, stored = run(prepared)
+    assert exit_status(stored) == (FAILED if state is State.FAILED else DONE)
+    [problem] = stored.problems
+    assert problem.startswith("the push destination could not be read: the store does not answer: AWS Error")
+
+
 @pytest.mark.parametrize("stopped", [False, True])
 def test_a_summary_that_cannot_be_written_fails_the_run_and_the_push_is_named(
     stopped: bool, runner: FakeRunner, prepared: DayRun, monkeypatch: pytest.MonkeyPatch
