@@ -196,11 +196,24 @@ class Page:
         return before, after
 
 
-def show_and_write(page: Page | None, title: str, tables: str, console: Console) -> None:
-    """Prints the tables and, with `--page`, writes them into the page; a new page gets the title."""
+def show_and_write(
+    page: Page | None, title: str, tables: str, console: Console, draw: Callable[[], None] | None = None
+) -> None:
+    """Prints the tables and, with `--page`, writes them into the page; a new page gets the title.
+
+    Args:
+        page: of `--page`.
+        title: of a new page.
+        tables: Markdown.
+        console: gets the tables first, so that a picture that cannot be drawn costs no result of a long run.
+        draw: draws the page's pictures.
+    """
     console.print(tables, highlight=False, soft_wrap=True, markup=False)
-    if page is not None:
-        page.write(title, tables)
+    if page is None:
+        return
+    if draw is not None:
+        draw()
+    page.write(title, tables)
 
 
 def page_of(program: str) -> Callable[[str], Page]:

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 STARTUP_LINE = re.compile(
@@ -17,6 +17,7 @@ STARTUP_LINE = re.compile(
 )
 """The beginning of a line that is not shown."""
 
+_SECONDS_TO_END = 1.0
 _GPU_DRIVER = Path("/proc/driver/nvidia/version")
 
 _FILTER = """\
@@ -67,4 +68,6 @@ def without_startup_lines(inherited: bool = False) -> Iterator[None]:
         os.dup2(terminal, 2)
         os.close(terminal)
         if not inherited:
-            shown.wait()
+            # A process that the block has started may keep the descriptor open; the filter then ends with it.
+            with suppress(subprocess.TimeoutExpired):
+                shown.wait(_SECONDS_TO_END)

@@ -155,8 +155,8 @@ class ScannedColumn:
 
     def _add_distinct(self, values: pa.Array) -> None:
         if not self.has_many:
-            found = pc.unique(values.drop_null())[: MOST_DISTINCT + 1].to_pylist()
-            self.distinct.update(value for value in found if value not in ("", b""))
+            found = map(_as_text, pc.unique(values.drop_null())[: MOST_DISTINCT + 1].to_pylist())
+            self.distinct.update(value for value in found if value != "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +183,7 @@ class LogScan:
         """A code per distinct value of a column, of the first rows of the sample; -1 where missing."""
         values: list[Any] = []
         for part in self.sample[name]:
-            values += part[: rows - len(values)].to_pylist()
+            values += map(_as_text, part[: rows - len(values)].to_pylist())
             if len(values) >= rows:
                 break
         return np.asarray(pd.factorize(np.array(values, dtype=object))[0], np.int64)
@@ -267,6 +267,16 @@ def _readable(values: pa.Array) -> pa.Array:
         missing = values.is_null() if values.null_count else None
         return pa.LargeListArray.from_arrays(ends, flat.cast(pa.large_binary()), mask=missing)
     return values
+
+
+def _as_text(value: Any) -> Any:
+    """The value; bytes in UTF-8 as text, so that a value is the same one in a batch beside others that are not."""
+    if not isinstance(value, bytes):
+        return value
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def _decoded(part: dict[str, pa.Array], name: str) -> pa.Array:

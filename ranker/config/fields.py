@@ -15,7 +15,8 @@ MAX_WEIGHT = 1e6
 
 def _number(value: Any) -> Any:
     """Refuses what pydantic takes for a number and nobody means by it: `max_auc_drop=False` is no limit of 0."""
-    if isinstance(value, (bool, str, bytes)):
+    # NumPy's truth value is no `bool`, and importing NumPy for its sake would slow down every command.
+    if isinstance(value, (bool, str, bytes)) or type(value).__name__ in ("bool", "bool_"):
         raise ValueError(f"a number is expected, got {value!r}")
     return value
 

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -39,9 +40,7 @@ def run(options: argparse.Namespace, rows: int) -> None:
         return
     picture = options.page.picture if options.page else None
     tables = markdown(results, _command(options, data, len(seeds)), picture.name if picture else None)
-    if picture:
-        draw(results, picture)
-    show_and_write(options.page, title(data), tables, console)
+    show_and_write(options.page, title(data), tables, console, picture and partial(draw, results, picture))
     report("forest share", figures(results), Options(options.quick, options.json), console)
 
 

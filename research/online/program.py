@@ -38,12 +38,15 @@ def run(options: argparse.Namespace, size: Size) -> None:
         }
     pictures = {}
     if options.page:
-        for name, result in results.items():
-            pictures[name] = options.page.file.with_name(f"{options.page.file.stem}_{name}.svg")
-            draw(result, pictures[name])
+        pictures = {name: options.page.file.with_name(f"{options.page.file.stem}_{name}.svg") for name in results}
+
+    def draw_all() -> None:
+        for name, file in pictures.items():
+            draw(results[name], file)
+
     text = _command(options.part, options.quick, options.behaviour, size, list(models))
     tables = markdown(list(results.values()), text, [file.name for file in pictures.values()])
-    show_and_write(options.page, _TITLES[options.part], tables, console)
+    show_and_write(options.page, _TITLES[options.part], tables, console, draw_all)
     made = [figure for name, result in results.items() for figure in figures(result, name)]
     report(f"online, {options.part}", made, Options(options.quick, options.json), console)
 

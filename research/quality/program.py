@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -45,9 +46,7 @@ def run(options: argparse.Namespace) -> None:
     chosen = [] if len(options.models) == len(MODELS) else ["--models", *options.models]
     text = command("research.quality", *size, *rows, *chosen, quick=options.quick)
     tables = markdown(results, text, picture.name if picture else None)
-    if picture:
-        draw(results, picture)
-    show_and_write(options.page, title(feed.name), tables, console)
+    show_and_write(options.page, title(feed.name), tables, console, picture and partial(draw, results, picture))
     report("quality", figures(results), Options(options.quick, options.json), console)
 
 

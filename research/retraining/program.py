@@ -37,9 +37,10 @@ def run(options: argparse.Namespace) -> None:
     drawing = f"retraining_{results.name}.svg"
     size = [*([] if options.quick else ["--data", results.name]), "--seeds", str(results.seeds)]
     tables = markdown(results, command("research.retraining", *size, quick=options.quick), drawing)
-    if options.page:
-        draw(results, options.page.file.parent / drawing)
-    show_and_write(options.page, title(results.name), tables, console)
+    show_and_write(
+        *(options.page, title(results.name), tables, console),
+        draw=lambda: draw(results, options.page.file.parent / drawing),
+    )
     measured = figures(results, not options.quick)
     report(f"retraining, {results.name}", measured, Options(options.quick, options.json), console)
 

@@ -51,11 +51,13 @@ def run_study(study: Study, wanted: Sequence[str], options: argparse.Namespace) 
     data = ["--data", *options.data] if options.data and not options.quick else []
     size = ["--seeds", str(len(seeds))] if options.seeds else []
     tables = markdown(found, command("research.studies", study.name, *data, *size, quick=options.quick), pictures)
-    if options.page:
+
+    def draw_all() -> None:
         for results in found:
             if results.data in pictures:
                 draw(results, options.page.file.parent / pictures[results.data])
-    show_and_write(options.page, study.title, tables, console)
+
+    show_and_write(options.page, study.title, tables, console, draw_all)
     made = [figure for results in found for figure in comparison(results).figures]
     report(f"study {study.name}", made, Options(options.quick, options.json), console)
 

@@ -1,6 +1,7 @@
 """Measures the arms of a command line, and writes tables, picture and figures."""
 
 import argparse
+from functools import partial
 
 from rich.console import Console
 
@@ -36,7 +37,5 @@ def run(options: argparse.Namespace, rows: int) -> None:
     size = ["--rows", str(rows), "--seeds", str(len(seeds))]
     text = command("research.tastes", *size, *chosen, quick=options.quick)
     tables = markdown(results, text, picture.name if picture else None)
-    if picture:
-        draw(results, picture)
-    show_and_write(options.page, _TITLE, tables, console)
+    show_and_write(options.page, _TITLE, tables, console, picture and partial(draw, results, picture))
     report("tastes", figures(results), Options(options.quick, options.json), console)

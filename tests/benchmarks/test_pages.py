@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
+from unittest.mock import Mock
 
 import markdown
 import pytest
@@ -168,7 +169,11 @@ def test_tables_are_printed_and_written_into_the_page(tmp_path: Path) -> None:
     show_and_write(None, "Quality", tables, Console(file=printed))
     assert printed.getvalue() == f"{tables}\n"
     assert not page.file.exists()
-    show_and_write(page, "Quality", tables, Console(file=io.StringIO()))
+    printed = io.StringIO()
+    with pytest.raises(OSError, match="no space"):
+        show_and_write(page, "Quality", tables, Console(file=printed), Mock(side_effect=OSError("no space")))
+    assert printed.getvalue() == f"{tables}\n"
+    show_and_write(page, "Quality", tables, Console(file=io.StringIO()), Mock())
     assert page.file.read_text().startswith("# Quality\n")
     assert tables in page.file.read_text()
     assert page.picture == tmp_path / "page.svg"

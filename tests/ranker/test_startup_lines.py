@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,17 @@ def test_there_is_nothing_to_hide_once_tensorflow_is_there(monkeypatch: pytest.M
     with without_startup_lines():
         assert os.path.samestat(os.fstat(2), before)
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
+
+
+def test_a_process_that_stays_does_not_hold_the_command() -> None:
+    started = time.monotonic()
+    done = _run(
+        """
+with without_startup_lines():
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+print("goes on")
+child.kill()
+"""
+    )
+    assert done.stdout == "goes on\n"
+    assert time.monotonic() - started < 30

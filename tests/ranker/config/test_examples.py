@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -13,5 +14,7 @@ MODULES = [found.name for found in pkgutil.walk_packages(ranker.config.__path__,
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_of_the_docstrings(name: str) -> None:
-    result = doctest.testmod(importlib.import_module(name))
+    module = importlib.import_module(name)
+    result = doctest.testmod(module)
     assert result.failed == 0
+    assert result.attempted > 0 or ">>>" not in Path(str(module.__file__)).read_text()
