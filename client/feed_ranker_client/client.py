@@ -9,10 +9,27 @@ In an experiment, each viewer's trade-off is drawn from a file of arms, which `p
         ranking = client.rank(features, viewer="viewer-7")  # log ranking.arm and ranking.arm_propensity
 
 The client requests the model's signatures and validates every request against them. So an invalid request fails here,
-with the name of the feature, without a round trip. When a request is refused, the signatures are requested again: a new
-version of the model may take other features.
+with the name of the feature, without a round trip.
+
+A new version of the model may take other features, so the signatures are requested again
+
+- when the version of an answer is not that of the signatures, at most once per second,
+- when the server refuses a request, at most once per second,
+- when the client refuses a request, at most every ten seconds.
+
+The three limits are independent of each other. A refused request is checked against the new signatures and sent once
+more if they differ. Threads may share a client: a refused request waits while another one's refusal renews the
+signatures.
+
+Rows of the feed log are best ranked by `client.rank(client.features(rows))`. As soon as the signatures of a new version
+are known, `features` takes what that version takes. Sending a request again cannot add a feature that `features` left
+out before. So after a push that requires another feature, the requests that were built before are refused: at most one
+per thread, and none if the new version has answered another request before. Only if the server refused another, invalid
+request less than a second before, refusals continue until that second is over.
 """
 
+import math
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,7 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feed_ranker_client.arms import Arm, ServedArms
-from feed_ranker_client.connection import Answer, Connection, ServingError
+from feed_ranker_client.connection import Answer, Connection, RefusedError, ServingError
 from feed_ranker_client.table_columns import filled
 from feed_ranker_client.tensors import Arrays, as_array
 from feed_ranker_client.validation import (
@@ -50,8 +67,13 @@ WEIGHT = "weight_"  # and the objective
 Scores = dict[str, NDArray[np.float32]]
 Answered = TypeVar("Answered")
 
-_RENEWED_AFTER_S = 10.0
-"""Signatures that are younger are not requested again, so that invalid requests do not double the load of a server."""
+_VERSION, _SERVER, _CLIENT = "version", "server", "client"
+_RENEWED_AFTER_S = {_VERSION: 1.0, _SERVER: 1.0, _CLIENT: 10.0}
+"""Why the signatures are requested again (the version of an answer, or a refusal by the server or by the client)
+→ the least time since the last request for the same reason. So invalid requests, and a load balancer with servers of
+two versions, do not double the load of a server. One limit for all reasons would let an invalid request delay the
+renewal after a push.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,19 +101,19 @@ class _Known:
 
     Attributes:
         signatures: by name.
-        since: seconds of the monotonic clock, when they were requested.
+        version: the version that has them; None if the server did not say.
         forms: signature → its inputs, once read.
         most: signature → the maximum number of candidates, once read.
     """
 
     signatures: Signatures
-    since: float
+    version: int | None
     forms: dict[str, dict[str, TensorForm]] = field(default_factory=dict)
     most: dict[str, int] = field(default_factory=dict)
 
 
 class FeedRankerClient:
-    """Scores and ranks candidates.
+    """Scores and ranks candidates. Threads may share one.
 
     Args:
         target: the server's address, host:port.
@@ -139,6 +161,8 @@ class FeedRankerClient:
         self._arms = None if arms is None else ServedArms(Path(arms))
         self._connection = Connection(target, model, timeout_s, version, label)
         self._known: _Known | None = None
+        self._requested: dict[str, float] = {}  # reason → time of the last request of signatures for it, in seconds
+        self._renewing = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -239,8 +263,10 @@ class FeedRankerClient:
             )
             for begin in range(0, rows, step)
         ]
-        parts = [self._connection.finish(call)[0] for call in calls]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        answers = [self._connection.finish(call) for call in calls]
+        for version in {version for _, version in answers}:
+            self._follow(version)
+        return {name: np.concatenate([outputs[name] for outputs, _ in answers]) for name in answers[0][0]}
 
     def features(self, rows: Mapping[str, Sequence[Any]], signature: str = "rank") -> dict[str, Any]:
         """The inputs of a signature among the columns of a table, such as rows of the feed log.
@@ -273,7 +299,7 @@ class FeedRankerClient:
         return self._again_if_renewed(lambda: self._connection.request(signature, self._checked(signature, inputs)))
 
     def signatures(self) -> Signatures:
-        """The model's signatures; requested once, and again after a request was refused.
+        """The model's signatures; requested once, and again after a push or a refused request.
 
         Raises:
             ServingError: the server did not answer in time, or answered with an error.
@@ -282,32 +308,52 @@ class FeedRankerClient:
 
     def _model(self) -> _Known:
         if self._known is None:
-            self._known = _Known(self._connection.signatures(), time.monotonic())
+            self._known = _Known(*self._connection.signatures())
+            self._requested[_CLIENT] = time.monotonic()
         return self._known
 
     def _again_if_renewed(self, answer: Callable[[], Answered]) -> Answered:
         """The answer; a request that is refused is checked and sent once more if the signatures have changed since."""
+        known = self._model()
         try:
             return answer()
-        except InvalidRequestError:
-            if not self._renew():
+        except InvalidRequestError as refused:
+            with self._renewing:
+                renewed = self._renew(known, _SERVER if isinstance(refused, RefusedError) else _CLIENT)
+            if not renewed:
                 raise
         return answer()
 
-    def _renew(self) -> bool:
-        """Requests the signatures again, but not soon after the last time; returns whether they have changed."""
+    def _follow(self, version: int | None) -> None:
+        """Requests the signatures again if an answer comes from another version than they do."""
         known = self._model()
+        if version is None or known.version is None or version == known.version:
+            return
+        # If another thread does it, this one does not wait: it has its answer.
+        if self._renewing.acquire(blocking=False):
+            try:
+                self._renew(known, _VERSION)
+            finally:
+                self._renewing.release()
+
+    def _renew(self, known: _Known, reason: str) -> bool:
+        """Whether there are other signatures than the known ones; requested unless that was done for the same reason
+        a short time ago. The caller has the lock.
+        """
+        if self._model().signatures is not known.signatures:
+            return True
         now = time.monotonic()
-        if now - known.since < _RENEWED_AFTER_S:
+        if now - self._requested.get(reason, -math.inf) < _RENEWED_AFTER_S[reason]:
             return False
-        self._known = replace(known, since=now)
+        self._requested[reason] = now
         try:
-            found = self._connection.signatures()
-        except ServingError:
-            return False  # why the request was refused is the error to report
+            found, version = self._connection.signatures()
+        except (ServingError, InvalidRequestError):
+            return False  # the answer, or why the request was refused, is what the caller is to get
         if _bytes_of(found) == _bytes_of(known.signatures):
+            self._known = replace(known, version=version)
             return False
-        self._known = _Known(found, now)
+        self._known = _Known(found, version)
         return True
 
     def _draw(self, viewer: str, features: Mapping[str, Any]) -> Arm:
@@ -349,9 +395,11 @@ class FeedRankerClient:
         return arrays
 
     def _call(self, signature: str, inputs: Mapping[str, Any]) -> Answer:
-        return self._again_if_renewed(
+        answer = self._again_if_renewed(
             lambda: self._connection.finish(self._connection.start(signature, self._checked(signature, inputs)))
         )
+        self._follow(answer[1])
+        return answer
 
 
 def _bytes_of(signatures: Signatures) -> dict[str, bytes]:

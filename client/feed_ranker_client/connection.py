@@ -21,6 +21,10 @@ class ServingError(RuntimeError):
     """The server did not answer, or not in time."""
 
 
+class RefusedError(InvalidRequestError):
+    """The server refused a request that matched the signatures which the client knew."""
+
+
 class Connection:
     """A channel to one model of a server.
 
@@ -52,10 +56,11 @@ class Connection:
         """Closes the channel."""
         self._channel.close()
 
-    def signatures(self) -> Signatures:
-        """The model's signatures, requested from the server.
+    def signatures(self) -> tuple[Signatures, int | None]:
+        """The model's signatures, requested from the server, and the version that has them; None if it did not say.
 
         Raises:
+            RefusedError: the server refused the request.
             ServingError: the server did not answer in time, or answered with an error.
         """
         request = messages.GetModelMetadataRequest(metadata_field=[_SIGNATURE_DEF])
@@ -66,7 +71,8 @@ class Connection:
             raise self._explained(error) from error
         found = messages.SignatureDefMap()
         response.metadata[_SIGNATURE_DEF].Unpack(found)
-        return {name: s for name, s in found.signature_def.items() if not name.startswith("__")}
+        signatures = {name: s for name, s in found.signature_def.items() if not name.startswith("__")}
+        return signatures, _version_in(response)
 
     def request(self, signature: str, arrays: Arrays) -> Any:
         """The PredictRequest of checked inputs."""
@@ -80,23 +86,27 @@ class Connection:
         """The answer of a call.
 
         Raises:
-            InvalidRequestError: the model refused the request.
+            RefusedError: the model refused the request.
             ServingError: the server did not answer in time, or answered with an error.
         """
         try:
             response = call.result()
         except grpc.RpcError as error:
             raise self._explained(error) from error
-        spec = response.model_spec
-        outputs = {name: array_of(proto) for name, proto in response.outputs.items()}
-        return outputs, spec.version.value if spec.HasField("version") else None
+        return {name: array_of(proto) for name, proto in response.outputs.items()}, _version_in(response)
 
     def _explained(self, error: Any) -> Exception:
         code, details = error.code(), error.details()
         if code in _REFUSED:
-            return InvalidRequestError(details)
+            return RefusedError(details)
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return ServingError(f"{self._target}: no answer within {self._timeout_s:g} s")
         if code is grpc.StatusCode.UNAVAILABLE:
             return ServingError(f"{self._target}: no server answers there: {details}")
         return ServingError(f"{self._target}: {code.name}: {details}")
+
+
+def _version_in(response: Any) -> int | None:
+    """The version of the model that a response comes from."""
+    spec = response.model_spec
+    return spec.version.value if spec.HasField("version") else None
