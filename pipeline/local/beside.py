@@ -4,6 +4,7 @@ Only its executor runs there. Everything else of the component, such as the cach
 and takes turns with the other components: SQLite has one writer, and TFX's launchers are not made for several at once.
 """
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -198,6 +199,9 @@ class BesideOperator(BeamExecutorOperator):  # type: ignore[misc] # TFX has no t
 
 def _answer(work: Callable[[], ExecutorOutput], sender: Connection) -> None:
     """Sends the result of `work`, or its exception; runs in the component's process."""
+    # What was inherited is never collected here: a resource of TensorFlow ends by running a function, which would wait
+    # for ever for threads that were not forked.
+    gc.freeze()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
     # The terminal belongs to the other process, and its locks may have been taken when this one was forked.

@@ -1,5 +1,6 @@
 """Reports of a real two-component pipeline: run, cached, failed and restarted."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -300,6 +301,36 @@ def test_a_process_that_ends_without_an_answer_is_described(end: Callable[[], Ex
     turn.call()
     with pytest.raises(RuntimeError, match=f"^{said}$"):
         turn.run(end)
+
+
+class Resource:
+    """Part of a reference cycle, so that only the garbage collector ends it; as those of a loaded model are."""
+
+    def __init__(self, ended: Path) -> None:
+        self._self, self._ended = self, ended
+
+    def __del__(self) -> None:
+        self._ended.touch()
+
+
+def test_what_is_left_over_from_before_is_not_collected_beside(tmp_path: Path) -> None:
+    def work() -> ExecutorOutput:
+        gc.collect()
+        (tmp_path / "collected").touch()
+        return ExecutorOutput()
+
+    turn = Turn()
+    turn.call()
+    gc.disable()
+    try:
+        Resource(tmp_path / "ended")
+        turn.run(work)
+        assert (tmp_path / "collected").exists()
+        assert not (tmp_path / "ended").exists()
+    finally:
+        gc.enable()
+    gc.collect()
+    assert (tmp_path / "ended").exists()
 
 
 def test_a_component_that_is_stopped_before_its_process_runs_starts_none(tmp_path: Path) -> None:
