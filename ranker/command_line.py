@@ -1,6 +1,7 @@
 """What all command lines share: errors in one sentence, checks of paths and numbers, and safe text on the terminal."""
 
 import argparse
+import contextlib
 import math
 import os
 import re
@@ -36,8 +37,18 @@ class UsageError(ValueError):
 
 
 def print_error(error: object) -> None:
-    """Prints `error: ` and the message, as one line, to standard error."""
-    print(f"error: {sentence(explained(error))}", file=sys.stderr)
+    """Prints `error: ` and the message, as one line, to standard error; see `print_last`."""
+    print_last(f"error: {sentence(explained(error))}")
+
+
+def print_last(line: str) -> None:
+    """Prints a line to standard error before the command ends.
+
+    If it cannot be written, as the terminal is closed or the disk is full, it is dropped: the exit status stays the one
+    of the outcome.
+    """
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr)
 
 
 def exit_with(main: Callable[[], int | None]) -> NoReturn:
@@ -45,7 +56,7 @@ def exit_with(main: Callable[[], int | None]) -> NoReturn:
     try:
         status = main()
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        print_last("interrupted")
         status = _INTERRUPTED
     sys.exit(status)
 

@@ -3,7 +3,6 @@
 import argparse
 import os
 import ssl
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from ranker.command_line import (
     UsageError,
     explained,
     print_error,
+    print_last,
     readable_file,
     readable_text,
     writable_file,
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int | None = options.command(options)
     except KeyboardInterrupt:
-        print("stopped; what was submitted goes on", file=sys.stderr)
+        print_last("stopped; what was submitted goes on")
         return INTERRUPTED
     except (ConfigError, UsageError, OSError) as error:
         print_error(error)

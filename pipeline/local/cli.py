@@ -4,11 +4,11 @@ import argparse
 import logging
 import shlex
 import signal
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
+from types import FrameType
 
 from rich.console import Console
 
@@ -24,6 +24,7 @@ from ranker.command_line import (
     local_path,
     location,
     print_error,
+    print_last,
     readable_folder,
     readable_location,
     readable_text,
@@ -63,14 +64,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sleep_while_waiting()
     # As Ctrl-C: what was started elsewhere is cancelled, and the summary says what was pushed. So does the end of the
     # terminal, but not under nohup.
-    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    numbers = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    stop_once = _StopOnce()
+    before = {number: signal.signal(number, stop_once) for number in numbers}
     try:
         return _command(options)
     except KeyboardInterrupt as stop:
         for note in getattr(stop, "__notes__", ()):
             print_error(note)
-        print("stopped; the same command continues from the last finished component", file=sys.stderr)
+        print_last("stopped; the same command continues from the last finished component")
         return INTERRUPTED
     except (UsageError, ConfigError, WorkdirBusyError, RollbackError, DocumentError, OSError) as error:
         print_error(error)
@@ -78,6 +84,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class _StopOnce:
+    """Stops the run at the first signal, and at each Ctrl-C.
+
+    One event may send several signals: kernel and shell both report the end of a terminal, `timeout` signals a command
+    and its group, and systemd sends SIGTERM and SIGHUP. The later ones must not interrupt the writing of the summary.
+    """
+
+    def __init__(self) -> None:
+        self._stopped = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self._stopped and number != signal.SIGINT:
+            return
+        self._stopped = True
+        raise KeyboardInterrupt
 
 
 def _command(options: argparse.Namespace) -> int:

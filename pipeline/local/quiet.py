@@ -12,7 +12,7 @@ from typing import IO
 
 from rich.console import Console
 
-from ranker.command_line import make_console
+from ranker.command_line import make_console, print_last
 from ranker.plain_text import without_secrets
 
 
@@ -51,7 +51,7 @@ def output_to_file(log: Path) -> Iterator[Console]:
     problems: list[OSError] = []
     file = log.open("a", buffering=1)
     try:
-        with _Unfailing(os.fdopen(os.dup(1), "wb"), errors="replace") as terminal:
+        with _terminal() as terminal:
             # C++ writes to the file descriptors, so replacing sys.stderr would not redirect it.
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
@@ -70,7 +70,7 @@ def output_to_file(log: Path) -> Iterator[Console]:
         except OSError as error:
             problems.append(error)
         if problems:
-            print(f"warning: {log}: the log is incomplete: {problems[0].strerror}", file=sys.stderr)
+            print_last(f"warning: {log}: the log is incomplete: {problems[0].strerror}")
 
 
 def _flush(stream: IO[str], descriptor: int) -> list[OSError]:
@@ -91,7 +91,13 @@ def output_to_terminal() -> Iterator[Console]:
     """Sends everything to the terminal, for `--verbose`."""
     logging.basicConfig(level=logging.INFO, force=True)
     _set_format()
-    yield make_console()
+    with _terminal() as terminal:
+        yield make_console(terminal)
+
+
+def _terminal() -> IO[str]:
+    """The present standard output, also after that is redirected."""
+    return _Unfailing(os.fdopen(os.dup(1), "wb"), errors="replace")
 
 
 class _WithoutSecrets(logging.Formatter):

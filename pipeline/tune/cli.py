@@ -2,7 +2,6 @@
 
 import argparse
 import importlib.util
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from ranker.command_line import (
     local_path,
     location,
     print_error,
+    print_last,
     readable_location,
     sleep_while_waiting,
     whole_number,
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _print_proposal(search, config, options.config, days)
             search.tidy()
     except KeyboardInterrupt:
-        print("interrupted; the same command continues", file=sys.stderr)
+        print_last("interrupted; the same command continues")
         return _INTERRUPTED
     except (ConfigError, UsageError, OSError, ValueError, WorkdirBusyError) as error:
         print_error(error)

@@ -1,5 +1,6 @@
 """The command line: its messages and exit status before any work is done."""
 
+import contextlib
 import os
 import re
 import signal
@@ -22,6 +23,7 @@ from pipeline.local.day_plan import plan_day
 from pipeline.local.run_summary import RunSummary, write_summary
 from pipeline.local.workdir import Workdir
 from pipeline_config import CONFIGS
+from ranker.command_line import UsageError
 from ranker.feed_log.writing import day_folder
 from ranker.identity.code import PROJECT_ROOT
 from ranker.registry.versions import find_serving_version
@@ -133,20 +135,69 @@ def feed_of_one_day(root: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_sigterm_and_the_end_of_the_terminal_end_a_run_as_ctrl_c_does(
     number: signal.Signals, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    summaries = []
+
     def work(_: object) -> int:
-        os.kill(os.getpid(), number)
-        time.sleep(10)
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(10)
+        finally:
+            # The same event may send more signals.
+            for later in (signal.SIGTERM, signal.SIGHUP, signal.SIGHUP):
+                os.kill(os.getpid(), later)
+                time.sleep(0.01)
+            summaries.append("written")
         return cli.DONE
 
     monkeypatch.setattr(cli, "_command", work)
     before = signal.getsignal(number)
     assert cli.main([]) == cli.INTERRUPTED
+    assert summaries == ["written"]
     assert "the same command continues" in capsys.readouterr().err
     assert signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_second_ctrl_c_stops_a_run_at_once(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    summaries = []
+
+    def work(_: object) -> int:
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(10)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(10)
+            summaries.append("written")
+        return cli.DONE
+
+    monkeypatch.setattr(cli, "_command", work)
+    assert cli.main([]) == cli.INTERRUPTED
+    assert summaries == []
+
+
+def test_a_terminal_that_has_gone_does_not_change_the_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(_: object) -> int:
+        stop = KeyboardInterrupt()
+        stop.add_note("Trainer failed before that")
+        raise stop
+
+    def refused(_: object) -> int:
+        raise UsageError("no such day")
+
+    # Writing to it fails, as to a closed terminal.
+    with open("/dev/full", "w", buffering=1) as gone:
+        monkeypatch.setattr(sys, "stderr", gone)
+        for work, expected in ((stopped, cli.INTERRUPTED), (refused, cli.USAGE)):
+            monkeypatch.setattr(cli, "_command", work)
+            assert cli.main([]) == expected
+        monkeypatch.undo()
+        with contextlib.suppress(OSError):
+            gone.close()
 
 
 def test_under_nohup_a_run_goes_beyond_its_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

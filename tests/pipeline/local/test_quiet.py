@@ -54,3 +54,8 @@ def test_a_reader_who_has_gone_ends_no_run(tmp_path: Path) -> None:
         os.close(out)
         assert done.stderr == b""
         assert "some.library logged" in log.read_text()
+    verbose = long.replace("output_to_file(Path(sys.argv[1]))", "output_to_terminal()").replace('print("printed")', "")
+    command = [sys.executable, "-c", verbose.replace("import output_to_file", "import output_to_terminal")]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=True)
+    assert b"some.library logged" in done.stderr
