@@ -14,7 +14,7 @@ from components.artifacts import NOT_PUSHED
 from ranker.registry.publishing import find_published, publish
 from ranker.registry.retention import remove_old_versions
 from ranker.registry.same_model import StoredModel
-from ranker.registry.withdrawal import read_withdrawals, reinstate
+from ranker.registry.withdrawal import published_after, read_withdrawals, reinstate
 from ranker.storage import join
 
 PUBLISH_WITHDRAWN = "publish_withdrawn"
@@ -55,16 +55,18 @@ class Executor(stock.Executor):
         model_path = self.GetModelPath(input_dict)
         model = StoredModel(model_path)
         withdrawal = read_withdrawals(destination).of(model)
-        if withdrawal is not None and not requested:
+        version = find_published(model_path, destination)
+        if withdrawal is not None and not requested and not published_after(withdrawal, version):
             logging.warning("%s: %s", destination, withdrawal.text)
             pushed.set_string_custom_property(NOT_PUSHED, withdrawal.text)
             self._MarkNotPushed(pushed)
             return
 
         io_utils.copy_dir(model_path, pushed.uri)
-        version = find_published(model_path, destination) or publish(model_path, destination)
+        version = version or publish(model_path, destination)
         if withdrawal is not None:
-            # Not before: if the push fails, the model stays withdrawn, and a later run does not publish it unasked.
+            # Not before: if the push fails, the model stays withdrawn, and a later run does not publish it unasked. A
+            # later run does this if the push is killed in between.
             reinstate(destination, model)
         self._MarkPushed(pushed, pushed_destination=join(destination, version), pushed_version=version)
         try:

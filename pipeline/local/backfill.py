@@ -20,7 +20,7 @@ from ranker.config.retraining import Start
 from ranker.documents import DocumentError
 from ranker.feed_log.layout import FeedLogError, list_days
 from ranker.registry.versions import find_training
-from ranker.registry.withdrawal import read_withdrawals
+from ranker.registry.withdrawal import read_withdrawals, serves_again
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,10 +48,10 @@ def backfill(task: Backfill, console: Console) -> int:
     """Runs each day as a daily schedule would have; each day continues from the days before it.
 
     A day that an earlier call finished, on the same data, config and code, is not run again, unless its model was
-    withdrawn since and `publish_withdrawn` is set. A day without a folder is
-    skipped, as a daily schedule would have had nothing to run; the days after it train without it. A model that is not
-    blessed is not pushed, and the next day continues from the version before. A day that fails ends the replay; the
-    same command continues from that day.
+    withdrawn since and `publish_withdrawn` is set, or it serves again. A day without a folder is skipped, as a daily
+    schedule would have had nothing to run; the days after it train without it. A model that is not blessed is not
+    pushed, and the next day continues from the version before. A day that fails ends the replay; the same command
+    continues from that day.
 
     Args:
         task: the days to replay.
@@ -142,7 +142,9 @@ def _one_day(
     before = next((finished[training] for training in trainings if training in finished), None)
     if before is not None:
         before = _as_of_now(before, task.workdir)
-        if before.not_pushed is None or not task.publish_withdrawn:
+        # A push on request that was killed before it ended the withdrawal is completed.
+        again = serves_again(task.workdir.push_destination, before.training_fingerprint)
+        if before.not_pushed is None or not (task.publish_withdrawn or again):
             console.print(f"{day}  {_verdict(before)}  by {in_markup(before.run_id)}", highlight=False)
             _print_not_pushed(before, console)
             return before
@@ -170,6 +172,8 @@ def _one_day(
             console.print(f"            {line}", soft_wrap=True, highlight=False)
         _print_not_pushed(summary, console)
         print_health(summary, console)
+    for problem in summary.problems:
+        console.print(f"            [yellow]warning:[/] {in_markup(problem)}", soft_wrap=True, highlight=False)
     return summary
 
 

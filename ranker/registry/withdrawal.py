@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pyarrow import fs
 from pydantic.dataclasses import dataclass as document
 
-from ranker.documents import read_json, write_json
+from ranker.documents import DocumentError, read_json, write_json
 from ranker.files import write_text
 from ranker.registry.same_model import Model, StoredModel, same_model
 from ranker.registry.versions import complete_versions, find_serving_version
@@ -52,14 +52,14 @@ class Withdrawals:
     """
 
     def __init__(self, withdrawals: Sequence[Withdrawal] = ()) -> None:
-        self._withdrawals = tuple(withdrawals)
+        self._withdrawals = sorted(withdrawals, key=lambda withdrawal: int(withdrawal.version), reverse=True)
 
     def of(self, model: Model) -> Withdrawal | None:
-        """The withdrawal of a model, or None if it was not withdrawn."""
+        """The newest withdrawal of a model, or None if it was not withdrawn."""
         return next((found for found in self._withdrawals if same_model(found.model, model)), None)
 
     def of_training(self, fingerprint: str) -> Withdrawal | None:
-        """The withdrawal of the model of a training, or None; for a model whose files do not exist yet."""
+        """As `of`, by the fingerprint of the training, for a model whose files do not exist yet."""
         return next((found for found in self._withdrawals if fingerprint and found.model.training == fingerprint), None)
 
 
@@ -99,7 +99,28 @@ def destination_state(destination: str, training: str) -> str:
     # The training's own versions are left out, as a repeated run of it shall find the same state.
     others = find_serving_version(destination, training) or "none"
     withdrawal = read_withdrawals(destination).of_training(training)
-    return f"{others}, withdrawn as {withdrawal.version}" if withdrawal is not None else others
+    if withdrawal is None:
+        return others
+    again = ", and serves again" if serves_again(destination, training) else ""
+    return f"{others}, withdrawn as {withdrawal.version}{again}"
+
+
+def published_after(withdrawal: Withdrawal, serving: str | None) -> bool:
+    """Whether the withdrawn model was published on request since, given the serving version if that is this model.
+
+    Then the push was killed before it ended the withdrawal. A rollback that was killed before it published is not
+    meant: it leaves the withdrawn version itself serving.
+    """
+    return serving is not None and int(serving) > int(withdrawal.version)
+
+
+def serves_again(destination: str, training: str) -> bool:
+    """Whether the model of a training serves although its withdrawal is recorded; see `published_after`."""
+    withdrawal = read_withdrawals(destination).of_training(training)
+    newest = find_serving_version(destination)
+    if withdrawal is None or newest is None or newest == find_serving_version(destination, training):
+        return False
+    return published_after(withdrawal, newest)
 
 
 def withdraw(destination: str, version: str) -> None:
@@ -134,7 +155,11 @@ def _records(destination: str) -> list[_Record]:
         if info.type == fs.FileType.File and not info.base_name.startswith("."):
             with filesystem.open_input_file(info.path) as file:
                 text = file.read().decode("utf-8", "replace")
-            records.append(read_json(_Record, text, join(destination, WITHDRAWN, info.base_name)))
+            path = join(destination, WITHDRAWN, info.base_name)
+            record = read_json(_Record, text, path)
+            if not (record.version.isascii() and record.version.isdecimal()):
+                raise DocumentError(f"{path}: version: {record.version!r} is not a number")
+            records.append(record)
     return records
 
 

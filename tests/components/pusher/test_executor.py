@@ -12,6 +12,7 @@ from components.pusher.component import Pusher
 from components.pusher.executor import Executor
 from ranker.registry.rollback import roll_back
 from ranker.registry.versions import find_serving_version
+from ranker.registry.withdrawal import destination_state, read_withdrawals, withdraw
 from tests.ranker.registry.test_versions import of_training, push
 
 
@@ -145,6 +146,52 @@ def test_a_requested_push_that_fails_leaves_the_model_withdrawn(
             run(tmp_path, True, "failed", "tuesday", publish_withdrawn="true")
     unasked = run(tmp_path, True, "unasked", "tuesday")
     assert unasked.get_int_custom_property("pushed") == 0
+    assert find_serving_version(str(serving)) == done.version
+
+
+def test_a_requested_push_that_is_killed_before_it_ends_the_withdrawal_is_completed_by_any_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving = tmp_path / "serving"
+    run(tmp_path, True, "first", "monday")
+    run(tmp_path, True, "second", "tuesday")
+    roll_back(str(serving))
+    held = destination_state(str(serving), "tuesday")
+
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "reinstate", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path, True, "killed", "tuesday", publish_withdrawn="true")
+    version = find_serving_version(str(serving))
+    # Otherwise the cache would answer what a run before the request found.
+    assert destination_state(str(serving), "tuesday") != held
+    unasked = run(tmp_path, True, "unasked", "tuesday")
+    assert unasked.get_int_custom_property("pushed") == 1
+    assert unasked.get_string_custom_property("pushed_version") == version
+    assert find_serving_version(str(serving)) == version
+    assert read_withdrawals(str(serving)).of_training("tuesday") is None
+
+
+def test_a_rollback_that_was_killed_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    serving = tmp_path / "serving"
+    run(tmp_path, True, "first", "monday")
+    run(tmp_path, True, "second", "tuesday")
+    roll_back(str(serving))
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "reinstate", lambda *_: None)
+        requested = run(tmp_path, True, "killed", "tuesday", publish_withdrawn="true")
+    version = requested.get_string_custom_property("pushed_version")
+    # It is withdrawn twice. The second rollback gets no further than this.
+    withdraw(str(serving), version)
+    unasked = run(tmp_path, True, "unasked", "tuesday")
+    assert unasked.get_int_custom_property("pushed") == 0
+    assert f"as version {version} until a rollback" in unasked.get_string_custom_property("not_pushed")
+    done = roll_back(str(serving))
+    assert done.instead_of == version
+    assert run(tmp_path, True, "later", "tuesday").get_int_custom_property("pushed") == 0
     assert find_serving_version(str(serving)) == done.version
 
 

@@ -35,7 +35,7 @@ from ranker.registry.rollback import roll_back
 from ranker.registry.same_model import StoredModel
 from ranker.registry.start import find_parent
 from ranker.registry.versions import complete_versions, find_serving_version, read_manifest
-from ranker.registry.withdrawal import read_withdrawals, reinstate
+from ranker.registry.withdrawal import read_withdrawals, reinstate, serves_again
 from tests.ranker.registry.test_versions import push
 
 MONDAY, FRIDAY = date(2026, 3, 9), date(2026, 3, 13)
@@ -51,6 +51,8 @@ class Days:
         self.held_back: set[date] = set()
         self.failing: set[date] = set()
         self.alarms: dict[date, list[str]] = {}
+        self.problems: dict[date, tuple[str, ...]] = {}
+        self.killed = False  # before the end of a withdrawal
         self.recipe = "recipe"
 
     def plan_day(
@@ -81,14 +83,16 @@ class Days:
         self.ran.append(day)
         failed, blessed = day in self.failing, day not in self.held_back
         destination = str(self.workdir.serving_model)
-        withdrawal = read_withdrawals(destination).of_training(plan.training.fingerprint)
-        not_pushed = withdrawal.text if withdrawal is not None and not plan.publish_withdrawn else None
+        training = plan.training.fingerprint
+        withdrawal = read_withdrawals(destination).of_training(training)
+        there = serves_again(destination, training)
+        not_pushed = withdrawal.text if withdrawal is not None and not (plan.publish_withdrawn or there) else None
         summary = RunSummary(
             run_id=run_id,
             config="feed",
             day=day.isoformat(),
             feed_log="log",
-            status="failed" if failed else "complete",
+            status="failed" if failed or self.killed else "complete",
             failure=Failure("Transform", "no [column]") if failed else None,
             training_fingerprint=plan.training.fingerprint,
             start=plan.start,
@@ -99,6 +103,7 @@ class Days:
             else {"click": ObjectiveSummary(10, 1, normalized_entropy=0.875), "like": ObjectiveSummary(10, 0)},
             blessed=None if failed else blessed,
             not_pushed=not_pushed,
+            problems=self.problems.get(day, ()),
             components=tuple(ComponentSummary("Pusher", "ran", False, seconds, None) for seconds in (30.0, 12.0)),
         )
         folder = self.workdir.run(run_id)
@@ -106,8 +111,11 @@ class Days:
         (folder / "summary.json").write_text(summary.to_json())
         if blessed and not failed and not_pushed is None:
             manifest = Manifest(eval_day=day.isoformat(), training_fingerprint=plan.training.fingerprint)
-            version = max([0, *map(int, complete_versions(destination))]) + 1
-            push(self.workdir.serving_model, str(version), manifest.to_json())
+            version = max([0, *map(int, complete_versions(destination))]) + (not there)
+            if not there:
+                push(self.workdir.serving_model, str(version), manifest.to_json())
+            if self.killed:
+                raise KeyboardInterrupt
             reinstate(destination, StoredModel(f"{destination}/{version}"))
         return summary
 
@@ -129,6 +137,11 @@ def replay(
     out = io.StringIO()
     task = Backfill(FEED, days.workdir, days.feed_log, days_between(start, end), run_id, publish_withdrawn)
     return backfill(task, Console(file=out, width=100)), out.getvalue()
+
+
+def summary_of(days: Days, run_id: str) -> RunSummary:
+    """The summary of Friday."""
+    return RunSummary.from_json((days.workdir.run(f"{run_id}_{FRIDAY}") / "summary.json").read_text())
 
 
 def march(*numbers: int) -> list[date]:
@@ -154,6 +167,20 @@ def test_a_days_alarms_follow_its_line(days: Days) -> None:
     assert status == DONE
     assert text.splitlines()[2:4] == [f"alarm: 2026-03-10: {alarm}" for alarm in days.alarms[march(10)[0]]]
     assert text.count("alarm:") == 2
+
+
+def test_what_failed_after_the_components_of_a_day_is_shown(days: Days) -> None:
+    failing, complete = march(11)[0], march(10)[0]
+    days.failing = {failing}
+    days.problems = {complete: ("the [report] could not be copied",), failing: ("no space",)}
+    status, text = replay(days)
+    assert status == FAILED
+    lines = text.splitlines()
+    assert lines[1].startswith("2026-03-10  blessed")
+    assert lines[2].strip() == "warning: the [report] could not be copied"
+    assert lines[4].strip() == "Transform: no [column]"
+    assert lines[5].strip() == "warning: no space"
+    assert text.count("warning:") == 2
 
 
 def test_it_continues_where_it_stopped(days: Days) -> None:
@@ -241,9 +268,23 @@ def test_a_withdrawn_day_is_not_published_again_unless_requested(days: Days) -> 
     assert row.split()[-1] == "withdrawn"
     assert find_serving_version(str(days.workdir.serving_model)) == done.version
     # The record of the run before is as it was.
-    assert RunSummary.from_json((days.workdir.run("first_2026-03-13") / "summary.json").read_text()).not_pushed is None
+    assert summary_of(days, "first").not_pushed is None
 
-    status, text = replay(days, run_id="third", publish_withdrawn=True)
+    days.killed = True
+    with pytest.raises(KeyboardInterrupt):
+        replay(days, run_id="killed", publish_withdrawn=True)
+    days.killed = False
+    assert read_withdrawals(str(days.workdir.serving_model)).of_training(summary_of(days, "first").training_fingerprint)
+    # Its model serves, whoever continues.
+    days.ran = []
+    status, text = replay(days, run_id="third")
+    assert status == DONE
+    assert days.ran == [FRIDAY]
+    assert "withdrawn" not in text
+
+    roll_back(str(days.workdir.serving_model))
+    days.ran = []
+    status, text = replay(days, run_id="again", publish_withdrawn=True)
     assert status == DONE
     assert days.ran == [FRIDAY]
     assert "withdrawn" not in text

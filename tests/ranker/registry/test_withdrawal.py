@@ -136,3 +136,6 @@ def test_a_damaged_record_is_an_error_that_names_the_file(serving: Path) -> None
     (serving / WITHDRAWN / "2.json").write_text("{}")
     with pytest.raises(DocumentError, match=r"\.withdrawn/2\.json: version"):
         read_withdrawals(str(serving))
+    (serving / WITHDRAWN / "2.json").write_text('{"version": "two", "training": "tuesday", "content": ""}')
+    with pytest.raises(DocumentError, match=r"\.withdrawn/2\.json: version: 'two' is not a number"):
+        read_withdrawals(str(serving))
