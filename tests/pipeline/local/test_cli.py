@@ -9,9 +9,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -135,6 +137,21 @@ def feed_of_one_day(root: Path) -> Path:
     return root
 
 
+@pytest.fixture
+def usual_signals() -> Iterator[None]:
+    """The signals as a terminal leaves them; under nohup, and in a background job of a shell, some are ignored."""
+    usual: dict[signal.Signals, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("usual_signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_sigterm_and_the_end_of_the_terminal_end_a_run_as_ctrl_c_does(
     number: signal.Signals, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -161,6 +178,7 @@ def test_sigterm_and_the_end_of_the_terminal_end_a_run_as_ctrl_c_does(
     assert signal.getsignal(number) == before
 
 
+@pytest.mark.usefixtures("usual_signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_second_ctrl_c_stops_a_run_at_once(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
     summaries = []
