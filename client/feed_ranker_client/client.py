@@ -11,15 +11,10 @@ In an experiment, each viewer's trade-off is drawn from a file of arms, which `p
 The client requests the model's signatures and validates every request against them. So an invalid request fails here,
 with the name of the feature, without a round trip.
 
-A new version of the model may take other features, so the signatures are requested again
-
-- when the version of an answer is not that of the signatures, at most once per second,
-- when the server refuses a request, at most once per second,
-- when the client refuses a request, at most every ten seconds.
-
-The three limits are independent of each other. A refused request is checked against the new signatures and sent once
-more if they differ. Threads may share a client: a refused request waits while another one's refusal renews the
-signatures.
+A new version of the model may take other features. So the signatures are requested again when an answer comes from
+another version, and when a request is refused; `feed_ranker_client.renewal` has the rates. A refused request is checked
+against the new signatures and sent once more if they differ. Threads may share a client: a refused request waits while
+another one's refusal renews the signatures.
 
 Rows of the feed log are best ranked by `client.rank(client.features(rows))`. As soon as the signatures of a new version
 are known, `features` takes what that version takes. Sending a request again cannot add a feature that `features` left
@@ -28,35 +23,22 @@ per thread, and none if the new version has answered another request before. Onl
 request less than a second before, refusals continue until that second is over.
 """
 
-import math
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from feed_ranker_client.arms import Arm, ServedArms
-from feed_ranker_client.connection import Answer, Connection, RefusedError, ServingError
+from feed_ranker_client.connection import Answer, Connection
+from feed_ranker_client.renewal import RenewedSignatures
+from feed_ranker_client.signatures import KnownSignatures
 from feed_ranker_client.table_columns import filled
-from feed_ranker_client.tensors import Arrays, as_array
-from feed_ranker_client.validation import (
-    InvalidRequestError,
-    Signature,
-    Signatures,
-    TensorForm,
-    check_forms,
-    check_names,
-    check_values,
-    find_signature,
-    form_of,
-    inputs_of,
-    max_rows_of,
-)
+from feed_ranker_client.tensors import Arrays
+from feed_ranker_client.validation import InvalidRequestError, Signatures
 
 # Names of inputs that a signature has beside the features.
 EXAMPLES = "examples"
@@ -65,15 +47,6 @@ LAMBDA = "lambda_"
 WEIGHT = "weight_"  # and the objective
 
 Scores = dict[str, NDArray[np.float32]]
-Answered = TypeVar("Answered")
-
-_VERSION, _SERVER, _CLIENT = "version", "server", "client"
-_RENEWED_AFTER_S = {_VERSION: 1.0, _SERVER: 1.0, _CLIENT: 10.0}
-"""Why the signatures are requested again (the version of an answer, or a refusal by the server or by the client)
-→ the least time since the last request for the same reason. So invalid requests, and a load balancer with servers of
-two versions, do not double the load of a server. One limit for all reasons would let an invalid request delay the
-renewal after a push.
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,23 +66,6 @@ class Ranking:
     arm: str | None = None
     arm_propensity: float | None = None
     version: int | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class _Known:
-    """The signatures of a version of the model. Reading one takes as long as building a request, so each is read once.
-
-    Attributes:
-        signatures: by name.
-        version: the version that has them; None if the server did not say.
-        forms: signature → its inputs, once read.
-        most: signature → the maximum number of candidates, once read.
-    """
-
-    signatures: Signatures
-    version: int | None
-    forms: dict[str, dict[str, TensorForm]] = field(default_factory=dict)
-    most: dict[str, int] = field(default_factory=dict)
 
 
 class FeedRankerClient:
@@ -160,9 +116,7 @@ class FeedRankerClient:
         self._max_rows, self._mini_batch = max_rows, mini_batch
         self._arms = None if arms is None else ServedArms(Path(arms))
         self._connection = Connection(target, model, timeout_s, version, label)
-        self._known: _Known | None = None
-        self._requested: dict[str, float] = {}  # reason → time of the last request of signatures for it, in seconds
-        self._renewing = threading.Lock()
+        self._served = RenewedSignatures(self._connection.signatures)
 
     def __enter__(self) -> Self:
         return self
@@ -249,12 +203,13 @@ class FeedRankerClient:
             InvalidRequestError: an input is missing, or does not match the signature.
             ServingError: the server did not answer in time, or answered with an error.
         """
-        return self._again_if_renewed(lambda: self._predicted(signature, inputs))
+        return self._served.again_if_renewed(lambda known: self._predicted(known, signature, inputs))
 
-    def _predicted(self, signature: str, inputs: Mapping[str, Any]) -> Scores:
-        arrays = self._checked(signature, inputs, split=self._mini_batch is not None)
+    def _predicted(self, known: KnownSignatures, signature: str, inputs: Mapping[str, Any]) -> Scores:
+        most = known.max_rows_of(signature, self._max_rows)
+        arrays = known.checked(signature, inputs, most if self._mini_batch is None else None)
         rows = max(map(len, arrays.values()))
-        step = min(self._mini_batch or rows, self._max_rows_of(signature))
+        step = min(self._mini_batch or rows, most)
         calls = [
             self._connection.start(
                 signature,
@@ -265,7 +220,7 @@ class FeedRankerClient:
         ]
         answers = [self._connection.finish(call) for call in calls]
         for version in {version for _, version in answers}:
-            self._follow(version)
+            self._served.follow(version)
         return {name: np.concatenate([outputs[name] for outputs, _ in answers]) for name in answers[0][0]}
 
     def features(self, rows: Mapping[str, Sequence[Any]], signature: str = "rank") -> dict[str, Any]:
@@ -282,7 +237,7 @@ class FeedRankerClient:
             InvalidRequestError: the model has no such signature.
             ServingError: the signatures are not known yet, and the server did not answer.
         """
-        definition, forms = self._inputs_of(signature)
+        definition, forms = self._served.current().inputs_of(signature)
         return {
             name: filled(rows[name], form, name in definition.defaults)
             for name, form in forms.items()
@@ -296,7 +251,9 @@ class FeedRankerClient:
             InvalidRequestError: an input is missing, or does not match the signature.
             ServingError: the signatures are not known yet, and the server did not answer.
         """
-        return self._again_if_renewed(lambda: self._connection.request(signature, self._checked(signature, inputs)))
+        return self._served.again_if_renewed(
+            lambda known: self._connection.request(signature, self._checked(known, signature, inputs))
+        )
 
     def signatures(self) -> Signatures:
         """The model's signatures; requested once, and again after a push or a refused request.
@@ -304,104 +261,37 @@ class FeedRankerClient:
         Raises:
             ServingError: the server did not answer in time, or answered with an error.
         """
-        return self._model().signatures
-
-    def _model(self) -> _Known:
-        if self._known is None:
-            self._known = _Known(*self._connection.signatures())
-            self._requested[_CLIENT] = time.monotonic()
-        return self._known
-
-    def _again_if_renewed(self, answer: Callable[[], Answered]) -> Answered:
-        """The answer; a request that is refused is checked and sent once more if the signatures have changed since."""
-        known = self._model()
-        try:
-            return answer()
-        except InvalidRequestError as refused:
-            with self._renewing:
-                renewed = self._renew(known, _SERVER if isinstance(refused, RefusedError) else _CLIENT)
-            if not renewed:
-                raise
-        return answer()
-
-    def _follow(self, version: int | None) -> None:
-        """Requests the signatures again if an answer comes from another version than they do."""
-        known = self._model()
-        if version is None or known.version is None or version == known.version:
-            return
-        # If another thread does it, this one does not wait: it has its answer.
-        if self._renewing.acquire(blocking=False):
-            try:
-                self._renew(known, _VERSION)
-            finally:
-                self._renewing.release()
-
-    def _renew(self, known: _Known, reason: str) -> bool:
-        """Whether there are other signatures than the known ones; requested unless that was done for the same reason
-        a short time ago. The caller has the lock.
-        """
-        if self._model().signatures is not known.signatures:
-            return True
-        now = time.monotonic()
-        if now - self._requested.get(reason, -math.inf) < _RENEWED_AFTER_S[reason]:
-            return False
-        self._requested[reason] = now
-        try:
-            found, version = self._connection.signatures()
-        except (ServingError, InvalidRequestError):
-            return False  # the answer, or why the request was refused, is what the caller is to get
-        if _bytes_of(found) == _bytes_of(known.signatures):
-            self._known = replace(known, version=version)
-            return False
-        self._known = _Known(found, version)
-        return True
+        return self._served.current().signatures
 
     def _draw(self, viewer: str, features: Mapping[str, Any]) -> Arm:
         if self._arms is None:
             raise ValueError("viewer: the client has no file of arms; name it with FeedRankerClient(arms=…)")
         arms = self._arms.current()
-        cohort = None
-        if arms.by_input is not None:
-            values = np.asarray(features.get(arms.by_input, [""])).ravel().tolist()
-            texts = {value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values}
-            if len(texts) > 1:
-                raise InvalidRequestError(
-                    f"{arms.by_input}: the arms are by this feature, so all candidates of a session need the same value"
-                )
-            cohort = next(iter(texts), None)
-        return arms.draw(str(viewer), cohort)
+        return arms.draw(str(viewer), None if arms.by_input is None else _cohort(arms.by_input, features))
 
-    def _max_rows_of(self, signature: str) -> int:
-        known = self._model()
-        if signature not in known.most:
-            known.most[signature] = max_rows_of(find_signature(known.signatures, signature), self._max_rows)
-        return known.most[signature]
-
-    def _inputs_of(self, signature: str) -> tuple[Signature, dict[str, TensorForm]]:
-        """A signature and its inputs."""
-        known = self._model()
-        definition = find_signature(known.signatures, signature)
-        if signature not in known.forms:
-            known.forms[signature] = inputs_of(definition)
-        return definition, known.forms[signature]
-
-    def _checked(self, signature: str, inputs: Mapping[str, Any], split: bool = False) -> Arrays:
-        definition, forms = self._inputs_of(signature)
-        check_names(definition, inputs, forms)
-        arrays = {name: as_array(name, values, forms[name]) for name, values in inputs.items()}
-        most = None if split else self._max_rows_of(signature)
-        check_forms(definition, {name: form_of(array) for name, array in arrays.items()}, most, forms)
-        check_values(arrays)
-        return arrays
+    def _checked(self, known: KnownSignatures, signature: str, inputs: Mapping[str, Any]) -> Arrays:
+        return known.checked(signature, inputs, known.max_rows_of(signature, self._max_rows))
 
     def _call(self, signature: str, inputs: Mapping[str, Any]) -> Answer:
-        answer = self._again_if_renewed(
-            lambda: self._connection.finish(self._connection.start(signature, self._checked(signature, inputs)))
+        outputs, version = self._served.again_if_renewed(
+            lambda known: self._connection.finish(
+                self._connection.start(signature, self._checked(known, signature, inputs))
+            )
         )
-        self._follow(answer[1])
-        return answer
+        self._served.follow(version)
+        return outputs, version
 
 
-def _bytes_of(signatures: Signatures) -> dict[str, bytes]:
-    """Signatures in a form that can be compared: a message with NaN does not equal itself."""
-    return {name: signature.SerializeToString(deterministic=True) for name, signature in signatures.items()}
+def _cohort(by_input: str, features: Mapping[str, Any]) -> str | None:
+    """The cohort of a session: the value that all its candidates have of a feature.
+
+    Raises:
+        InvalidRequestError: the candidates have different values.
+    """
+    values = np.asarray(features.get(by_input, [""])).ravel().tolist()
+    texts = {value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values}
+    if len(texts) > 1:
+        raise InvalidRequestError(
+            f"{by_input}: the arms are by this feature, so all candidates of a session need the same value"
+        )
+    return next(iter(texts), None)

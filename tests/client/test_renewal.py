@@ -65,16 +65,16 @@ def server() -> Server:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time in its only element."""
+    """The time in seconds, as its only element."""
     now = [0.0]
-    monkeypatch.setattr("feed_ranker_client.client.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("feed_ranker_client.renewal.time.monotonic", lambda: now[0])
     return now
 
 
 @pytest.fixture
-def client(server: Server, clock: list[float]) -> FeedRankerClient:
+def client(server: Server, clock: list[float], monkeypatch: pytest.MonkeyPatch) -> FeedRankerClient:
+    monkeypatch.setattr("feed_ranker_client.client.Connection", lambda *_: server)
     made = FeedRankerClient("localhost:1", "feed")
-    made._connection = server  # type: ignore[assignment]
     made.rank({"age": [1.0, 2.0]})
     return made
 
