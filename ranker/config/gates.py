@@ -1,5 +1,6 @@
 """The limits that a candidate model must meet before it is blessed."""
 
+from dataclasses import field
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -23,6 +24,7 @@ class Gate:
         max_normalized_entropy_growth: the largest increase of normalized entropy compared with the baseline.
         max_calibration_worsening: the largest increase of |log O/E| compared with the baseline; 0.1 is about 10 % of
             O/E.
+        min_ndcg: the lowest NDCG at k.
 
     Raises:
         ValueError: the lower limit of `o_over_e` is above the upper one.
@@ -40,6 +42,7 @@ class Gate:
     max_ndcg_drop: Annotated[Real, Field(ge=0.0, le=1.0)] | None = None
     max_normalized_entropy_growth: Annotated[Real, Field(ge=0.0, le=10.0)] | None = None
     max_calibration_worsening: Annotated[Real, Field(ge=0.0, le=10.0)] | None = None
+    min_ndcg: Annotated[Real, Field(ge=0.0, le=1.0)] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.o_over_e is not None and self.o_over_e[0] > self.o_over_e[1]:
@@ -48,28 +51,33 @@ class Gate:
 
 @dataclass(frozen=True, config=CHECKED)
 class UtilityGate:
-    """Limits on the ranking by the utility over all sessions, compared with the baseline; None sets no limit.
+    """Limits on the ranking by the utility over all sessions; None sets no limit.
 
     Attributes:
         max_utility_drop: the largest share of the baseline's utility of the top k that may be lost; 0.02 is 2 %.
-        max_ndcg_drop: the largest drop in NDCG at k of the utility.
+        max_ndcg_drop: the largest drop in NDCG at k of the utility compared with the baseline.
+        min_utility: the lowest utility of the top k, the mean over sessions.
+        min_ndcg: the lowest NDCG at k of the utility.
 
     Example:
-        >>> strict = UtilityGate(max_utility_drop=0.01, max_ndcg_drop=0.005)
+        >>> strict = UtilityGate(min_ndcg=0.4, max_utility_drop=0.01, max_ndcg_drop=0.005)
     """
 
     max_utility_drop: Annotated[Real, Field(ge=0.0, le=1.0)] | None = None
     max_ndcg_drop: Annotated[Real, Field(ge=0.0, le=1.0)] | None = None
+    min_utility: Annotated[Real, Field(ge=-1e9, le=1e9)] | None = field(default=None, kw_only=True)
+    min_ndcg: Annotated[Real, Field(ge=0.0, le=1.0)] | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, config=CHECKED)
 class Gates:
     """The limits that a candidate model must meet before it is blessed.
 
-    An absolute limit on one side (`min_auc`, `min_gauc`, `max_normalized_entropy`) is met if the entire confidence
-    interval of the metric is within it, and fails if the entire interval is beyond it. In between, there are too few
-    positives to judge. `o_over_e` and the comparisons with the serving model fail only if the entire interval is beyond
-    the limit. So noise on a rare objective does not block a good model, and does not pass a bad one.
+    An absolute limit on one side (`min_auc`, `min_gauc`, `min_ndcg`, `min_utility`, `max_normalized_entropy`) is met if
+    the entire confidence interval of the metric is within it, and fails if the entire interval is beyond it. In
+    between, there are too few positives, or sessions, to judge. `o_over_e` and the comparisons with the serving model
+    fail only if the entire interval is beyond the limit. So noise on a rare objective does not block a good model, and
+    does not pass a bad one.
 
     Attributes:
         objective: the gate of every objective, over all impressions.

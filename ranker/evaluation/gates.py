@@ -18,7 +18,7 @@ from ranker.config.gates import Gate, Gates, UtilityGate
 from ranker.documents import LowerEnd, Number, UpperEnd
 from ranker.evaluation.buckets import VIEWER_GROUPS
 from ranker.evaluation.intervals import Estimate, student_quantile
-from ranker.evaluation.session_metrics import UtilityComparison
+from ranker.evaluation.session_metrics import UtilityComparison, UtilityMetrics
 from ranker.evaluation.shown_numbers import shown_interval
 from ranker.evaluation.slicing import OVERALL, slice_name
 from ranker.evaluation.summary import Comparison, ObjectiveMetrics, SliceMetrics, UtilityEvaluation
@@ -63,6 +63,8 @@ class GatedMetric:
 
 
 _NO_PAIR = "no session has both outcomes"
+_NO_POSITIVE = "no session of two impressions has a positive"
+_NO_UTILITY = "no session of two impressions has a utility above 0"
 
 METRICS: tuple[GatedMetric, ...] = (
     GatedMetric("auc", "AUC", "to be shown", lambda gate: (gate.min_auc, None), lambda metrics, _: metrics.auc),
@@ -73,6 +75,14 @@ METRICS: tuple[GatedMetric, ...] = (
         lambda gate: (gate.min_gauc, None),
         lambda metrics, _: metrics.ranking.gauc,
         _NO_PAIR,
+    ),
+    GatedMetric(
+        "ndcg",
+        "NDCG",
+        "to be shown",
+        lambda gate: (gate.min_ndcg, None),
+        lambda metrics, _: metrics.ranking.ndcg,
+        _NO_POSITIVE,
     ),
     GatedMetric(
         "normalized_entropy",
@@ -110,7 +120,7 @@ METRICS: tuple[GatedMetric, ...] = (
         "tolerance",
         lambda gate: (None, gate.max_ndcg_drop),
         lambda _, comparison: comparison.ndcg_drop if comparison else None,
-        "no session of two impressions has a positive",
+        _NO_POSITIVE,
     ),
     GatedMetric(
         "normalized_entropy_growth",
@@ -132,37 +142,57 @@ METRICS: tuple[GatedMetric, ...] = (
 
 @dataclass(frozen=True)
 class GatedUtility:
-    """A metric of the ranking by the utility that a gate can limit; its rule is `tolerance`.
+    """A metric of the ranking by the utility that a gate can limit.
 
     Attributes:
         name: its name in verdicts.
         label: its name in sentences.
+        rule: as that of a `GatedMetric`.
         limit: the lowest and the highest value that a gate allows; (None, None) without a limit.
-        estimate: the metric with its interval.
+        estimate: the metric with its interval; None if there is no serving model to compare with.
         undefined: why the metric can be undefined.
     """
 
     name: str
     label: str
+    rule: Rule
     limit: Callable[[UtilityGate], Limit]
-    estimate: Callable[[UtilityComparison], Estimate]
+    estimate: Callable[[UtilityMetrics, UtilityComparison | None], Estimate | None]
     undefined: str
 
 
 UTILITY_METRICS: tuple[GatedUtility, ...] = (
     GatedUtility(
+        "top_utility",
+        "utility of the top",
+        "to be shown",
+        lambda gate: (gate.min_utility, None),
+        lambda metrics, _: metrics.top_utility,
+        "there is no session",
+    ),
+    GatedUtility(
+        "utility_ndcg",
+        "NDCG",
+        "to be shown",
+        lambda gate: (gate.min_ndcg, None),
+        lambda metrics, _: metrics.ndcg,
+        _NO_UTILITY,
+    ),
+    GatedUtility(
         "utility_drop",
         "share of the baseline's utility of the top that is lost",
+        "tolerance",
         lambda gate: (None, gate.max_utility_drop),
-        lambda comparison: comparison.utility_drop,
+        lambda _, comparison: comparison.utility_drop if comparison else None,
         "the baseline's utility is 0",
     ),
     GatedUtility(
         "utility_ndcg_drop",
         "NDCG drop compared with the baseline",
+        "tolerance",
         lambda gate: (None, gate.max_ndcg_drop),
-        lambda comparison: comparison.ndcg_drop,
-        "no session of two impressions has a utility above 0",
+        lambda _, comparison: comparison.ndcg_drop if comparison else None,
+        _NO_UTILITY,
     ),
 )
 
@@ -250,13 +280,11 @@ def _judge_slice(metrics: SliceMetrics, gates: Gates, few_block: bool) -> Iterat
 
 
 def _judge_utility(utility: UtilityEvaluation, gate: UtilityGate, few_block: bool) -> Iterator[Verdict]:
-    if utility.comparison is None:
-        return
     for metric in UTILITY_METRICS:
-        limit, estimate = metric.limit(gate), metric.estimate(utility.comparison)
-        if limit == (None, None):
+        limit, estimate = metric.limit(gate), metric.estimate(utility.candidate, utility.comparison)
+        if limit == (None, None) or estimate is None:
             continue
-        outcome = _tolerance(estimate, limit)
+        outcome = _bound(estimate, limit) if metric.rule == "to be shown" else _tolerance(estimate, limit)
         said = f"{_value_text(estimate, metric.undefined)}, {_relation(outcome, estimate, limit)} {limit_text(limit)}"
         if outcome == "too few":
             said += f": {TOO_FEW_SESSIONS} ({utility.candidate.sessions:,})"
@@ -308,10 +336,16 @@ def _verdict(
 
 
 def _outcome(rule: Rule, estimate: Estimate, limit: Limit, metrics: ObjectiveMetrics) -> Outcome:
+    if rule == "to be shown":
+        return _bound(estimate, limit)
     if _beyond(estimate, limit):
         return "failed"
-    if rule == "tolerance":
-        return _tolerance(estimate, limit) if 0 < metrics.positives < metrics.impressions else "too few"
+    return _tolerance(estimate, limit) if 0 < metrics.positives < metrics.impressions else "too few"
+
+
+def _bound(estimate: Estimate, limit: Limit) -> Outcome:
+    if _beyond(estimate, limit):
+        return "failed"
     low, high = _ends(limit)
     return "passed" if low <= estimate.lower and estimate.upper <= high else "too few"
 

@@ -180,7 +180,8 @@ def test_sentences_have_no_nan_no_inf_and_no_number_that_cannot_be_read(
     few = simulate(rows=200, seed=3, viewers=viewers)
     labels = np.arange(200)[np.newaxis] < np.array([[positives], [100]])
     everything = Gates(
-        objective=Gate(0.5, 0.5, 1.0, (0.8, 1.25), 0.01, 0.01, 0.01, 0.01, 0.1), utility=UtilityGate(0.02, 0.02)
+        objective=Gate(0.5, 0.5, 1.0, (0.8, 1.25), 0.01, 0.01, 0.01, 0.01, 0.1, min_ndcg=0.5),
+        utility=UtilityGate(0.02, 0.02, min_utility=0.1, min_ndcg=0.5),
     )
     candidate = np.stack([np.full(200, score), few.probabilities[1]])
     for baseline in (few.probabilities, candidate):

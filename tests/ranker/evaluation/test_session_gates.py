@@ -71,6 +71,42 @@ def test_a_floor_on_gauc_has_to_be_shown(data: Simulated) -> None:
     assert (undecided.positives_needed or 0) > data.labels[0].sum()
 
 
+def test_a_floor_on_ndcg_has_to_be_shown(data: Simulated) -> None:
+    floor = replace(NONE, objective=replace(NO_LIMIT, min_ndcg=0.3))
+    evaluation = evaluated(data, data.probabilities, gates=floor)
+    for verdict in (only(evaluation.verdicts, name) for name in evaluation.objectives):
+        ndcg = evaluation.objectives[verdict.objective].candidate.ranking.ndcg
+        assert (verdict.metric, verdict.estimate, verdict.limit) == ("ndcg", ndcg, (0.3, None))
+        expected = "passed" if ndcg.lower >= 0.3 else "failed" if ndcg.upper < 0.3 else "too few"
+        assert verdict.outcome == expected
+    click = evaluation.objectives["click"].candidate.ranking.ndcg
+    for limit, outcome in ((click.lower, "passed"), (click.value, "too few"), (click.upper + 1e-9, "failed")):
+        limited = replace(NONE, objective=replace(NO_LIMIT, min_ndcg=limit))
+        assert only(evaluated(data, data.probabilities, gates=limited).verdicts, "click").outcome == outcome
+
+
+def test_floors_on_the_utility_hold_without_a_serving_model(data: Simulated) -> None:
+    measured = evaluated(data, data.probabilities).utility.candidate
+    top, ndcg = measured.top_utility, measured.ndcg
+    for gate, metric, outcome in (
+        (UtilityGate(min_utility=top.lower), "top_utility", "passed"),
+        (UtilityGate(min_utility=top.value), "top_utility", "too few"),
+        (UtilityGate(min_utility=top.upper + 1e-9), "top_utility", "failed"),
+        (UtilityGate(min_ndcg=ndcg.lower), "utility_ndcg", "passed"),
+        (UtilityGate(min_ndcg=ndcg.value), "utility_ndcg", "too few"),
+        (UtilityGate(min_ndcg=ndcg.upper + 1e-9), "utility_ndcg", "failed"),
+    ):
+        evaluation = evaluated(data, data.probabilities, gates=replace(NONE, utility=gate))
+        [verdict] = evaluation.verdicts
+        assert (verdict.objective, verdict.metric, verdict.outcome) == (BY_UTILITY, metric, outcome)
+        assert evaluation.blessed == (outcome != "failed")
+        assert (TOO_FEW_SESSIONS in verdict.text) == (outcome == "too few")
+        label = "utility of the top" if metric == "top_utility" else "NDCG"
+        assert verdict.text.startswith(f"utility: {label} is ")
+        strict = evaluated(data, data.probabilities, gates=replace(NONE, utility=gate, too_few="block"))
+        assert strict.blessed == (outcome == "passed")
+
+
 def test_a_random_order_never_passes_a_floor_however_few_the_positives() -> None:
     floor = replace(NONE, objective=replace(NO_LIMIT, min_gauc=0.55))
     outcomes = []
