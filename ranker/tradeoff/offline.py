@@ -25,6 +25,8 @@ from ranker.tradeoff.space import Space
 
 Method = Literal["replay", "model"]
 
+_TIE_SEED = 0
+
 MODEL_WARNING = (
     "there are too few sessions in random order to value settings by what happened; they are valued by the model's own "
     "probabilities, which cannot see what the model gets wrong"
@@ -79,11 +81,16 @@ class ScoredDay:
         return "model" if self.observed is None else "replay"
 
     def positions(self, coefficients: Floats) -> Ints:
-        """The position of each impression, from 1, if sessions are ordered by falling utility, [rows]."""
+        """The position of each impression, from 1, if sessions are ordered by falling utility, [rows].
+
+        Equal utilities are ordered at random, independently of the order in the log: in the log's order, all of them
+        would match.
+        """
         utility = coefficients @ self.probabilities
         span = float(np.ptp(utility)) or 1.0
         # One key is several times faster to sort than two.
-        order = np.argsort(self.session - 0.5 * (utility - utility.min()) / span)
+        key = self.session - 0.5 * (utility - utility.min()) / span
+        order = self._shuffled[np.argsort(key[self._shuffled])]
         positions = np.empty(len(self.session), np.int64)
         positions[order] = self._places
         return positions
@@ -118,6 +125,11 @@ class ScoredDay:
     def _starts(self) -> Ints:
         """The first row of each session, [sessions]."""
         return np.flatnonzero(np.diff(self.session, prepend=-1))
+
+    @cached_property
+    def _shuffled(self) -> Ints:
+        """The rows in a random order that is always the same, [rows]."""
+        return np.random.default_rng(_TIE_SEED).permutation(len(self.session))
 
     @cached_property
     def _places(self) -> Ints:

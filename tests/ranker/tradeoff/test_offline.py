@@ -59,6 +59,21 @@ def test_replay_is_the_doubly_robust_estimate() -> None:
         assert day.effective_sessions(coefficients) == pytest.approx(expected.ips.effective_sessions)
 
 
+@pytest.mark.parametrize("values", [(0.1,), (0.1, 0.2)])
+def test_equal_utilities_are_ordered_at_random_and_not_as_in_the_log(values: tuple[float, ...]) -> None:
+    """A log in the order shown: in its order, all equal impressions would match, and their value would be far off."""
+    sessions, size = 3_000, 4
+    generator = np.random.default_rng(1)
+    session, position = np.repeat(np.arange(sessions), size), np.tile(np.arange(1, size + 1), sessions)
+    relevance = generator.choice(values, sessions * size)
+    outcomes = (generator.random(sessions * size) < relevance / position).astype(np.float64)
+    observed = RandomOrder(position, np.full(len(session), 1 / size), outcomes[np.newaxis], np.arange(sessions))
+    day = ScoredDay(session, relevance[np.newaxis], 1, observed)
+    best = relevance.reshape(sessions, size).max(axis=1).mean()
+    assert day.rates(np.ones(1))[0] == pytest.approx(best, rel=0.1)
+    assert day.effective_sessions(np.ones(1)) < 0.4 * sessions
+
+
 def test_without_outcomes_the_models_probabilities_count_by_position() -> None:
     day = ScoredDay(np.array([0, 0, 0, 1]), np.array([[0.1, 0.3, 0.2, 0.5]]), K)
     assert day.method == "model"
