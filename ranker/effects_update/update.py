@@ -62,7 +62,7 @@ class EffectsSummary:
         serving: the version that was serving before.
         impressions: that the update was fitted on.
         judged: impressions of the newest hours, on which it was judged before.
-        judged_from: when these hours begin, in UTC.
+        judged_from: when these hours begin, in UTC; "" if there are no new impressions.
         through: milliseconds since 1970; all impressions before are in the effects.
         entities: id column → number of entities with an effect.
         verdicts: on every objective and part of the impressions.
@@ -85,7 +85,7 @@ class EffectsSummary:
     @property
     def refused(self) -> bool:
         """Whether there was something new to learn from, and it was not published."""
-        return self.not_pushed is not None and self.judged > 0
+        return self.not_pushed is not None and self.judged_from != ""
 
 
 def update_serving_effects(
@@ -158,8 +158,11 @@ class _Update:
         if not found:
             return replace(summary, not_pushed="the feed log has no impressions that are not in the effects already")
         first, last = min(span[0] for span in found.values()), max(span[1] for span in found.values())
-        # Where there are fewer new hours than the gate wants, half of them are for fitting.
-        judged_from = last + 1 - min(int(self._effects.gate_hours * _MS_PER_HOUR), (last + 1 - first) // 2)
+        judged_from = _judged_from(first, last, self._effects.gate_hours)
+        summary = replace(summary, judged_from=_shown_time(judged_from))
+        if judged_from <= first:
+            alike = f"all new impressions have the time {_shown_time(first)}, so none can be judged before it is fitted"
+            return replace(summary, not_pushed=f"{alike}; log times to the second, or update after more of them")
         with _complete(summary.serving):
             offsets = offsets_of(str(self._model), self._config.objective_names)
         rows = {day.isoformat(): DayRows(partial(self._impressions.batches, day), offsets) for day in found}
@@ -171,7 +174,6 @@ class _Update:
             summary,
             impressions=candidate.rows + final.rows,
             judged=judged,
-            judged_from=datetime.fromtimestamp(judged_from / 1000, UTC).isoformat(timespec="minutes"),
             through=final.state.through,
             verdicts=verdicts,
         )
@@ -237,6 +239,25 @@ class _Update:
         """[objectives, rows], of the copy as it is now."""
         scores = tf.saved_model.load(str(self._model)).signatures[SERVING_DEFAULT](examples=examples)
         return np.stack([scores[name].numpy() for name in self._config.objective_names])
+
+
+def _judged_from(first: int, last: int, gate_hours: float) -> int:
+    """When the hours begin that an update is judged on; all times are in milliseconds.
+
+    Where there are fewer new hours than the gate wants, half of them are for fitting. The newest impressions are always
+    judged.
+
+    Example:
+        >>> _judged_from(0, 100 * _MS_PER_HOUR - 1, gate_hours=8.0) / _MS_PER_HOUR
+        92.0
+        >>> _judged_from(0, 4 * _MS_PER_HOUR - 1, gate_hours=8.0) / _MS_PER_HOUR
+        2.0
+    """
+    return last + 1 - max(1, min(int(gate_hours * _MS_PER_HOUR), (last + 1 - first) // 2))
+
+
+def _shown_time(time: int) -> str:
+    return datetime.fromtimestamp(time / 1000, UTC).isoformat(timespec="minutes")
 
 
 @contextmanager

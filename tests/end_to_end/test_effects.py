@@ -158,6 +158,15 @@ def test_effects_that_are_worse_on_the_newest_hours_are_not_published(team: Team
     assert status == NOT_BLESSED
     assert str(summary.not_pushed).startswith("a gate failed: click, ")
     assert {verdict.objective for verdict in summary.verdicts if verdict.outcome == "refused"} == {"click"}
+    # A log with dates only has no newest hours to judge on.
+    shutil.rmtree(tmp_path / f"day-{SECOND}")
+    for file in (tmp_path / f"day-{THIRD}").glob("*.parquet"):
+        table = pq.read_table(file)
+        alike = pa.array(np.full(len(table), int(newest_hours)))
+        pq.write_table(table.set_column(table.schema.get_field_index("timestamp"), "timestamp", alike), file)
+    status, summary = _update(team, tmp_path)
+    assert (status, summary.judged) == (NOT_BLESSED, 0)
+    assert str(summary.not_pushed).startswith(f"all new impressions have the time {THIRD}T16:00+00:00, so none can be")
     assert team.versions() == before
 
 
