@@ -25,7 +25,10 @@ PRIOR = 5.0
 
 
 class HistoryKind(ViewerHistoryKind[History]):
-    """Items of `ranker.features.history_items`, newest first. Forest and towers read numbers computed from them."""
+    """Items of `ranker.features.history_items`, newest first. Forest and towers read numbers computed from them.
+
+    Of a list that is longer than the history, only the newest items count: a log or a request may hold more.
+    """
 
     name = "history"
     accepted = "lists of integers"
@@ -103,7 +106,7 @@ class HistoryKind(ViewerHistoryKind[History]):
 
 
 def _numbers(feature: History, columns: Columns) -> tf.Tensor:
-    items = columns.items(feature.name)
+    items = columns.items(feature.name)[:, : feature.length]
     there = tf.not_equal(items, 0)
     same = there & tf.equal(hash_of_item(items), value_hashes(columns.key(feature.of)))
     happened = did(items, len(feature.actions))

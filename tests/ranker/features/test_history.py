@@ -85,6 +85,21 @@ def test_the_numbers_tell_what_the_viewer_did_with_the_candidates_author() -> No
     np.testing.assert_array_equal(HistoryKind.transform([AUTHORS], sparse, NO_VOCABULARIES).dense["authors"], numbers)
 
 
+def test_of_a_longer_list_the_newest_items_count() -> None:
+    short = History("authors", of="author_id", actions=("click", "like"), length=2)
+    items = [
+        [item("y", 0, 0), item("x", 1, 0), item("x", 1, 1), item("x", 1, 1)],
+        [item("x", 1, 1), 0, 0, 0],
+        [0, 0, 0, 0],
+    ]
+    authors = tf.constant(["x", "x", "x"])
+    expected: list[list[float]] = [[2, 1, 1 / 2, 1 / 2 / (1 + PRIOR), 0, 0], [1, 1, 1, 0, 1, 0], [0, 0, 0, 0, 0, 0]]
+    for given in (tf.constant(items, tf.int64), tf.RaggedTensor.from_tensor(tf.constant(items, tf.int64), padding=0)):
+        columns = RequestColumns({"authors": given, "author_id": authors}, tf.constant(3, tf.int64))
+        numbers = HistoryKind.transform([short], columns, NO_VOCABULARIES).dense["authors"]
+        np.testing.assert_allclose(numbers, expected, rtol=1e-6)
+
+
 def test_a_schema_without_the_candidates_column_is_named() -> None:
     columns = RawColumns({"authors": tf.sparse.from_dense(tf.constant([[1]], tf.int64))}, "authors")
     with pytest.raises(ValueError, match="schema: the column 'author_id' is missing"):
