@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import re
 import reprlib
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,9 @@ from ranker.config.named import Named, positional
 from ranker.config.pipeline import PipelineConfig
 
 _FILE = "pipeline_config.py"
+
+_TYPE = re.compile(r"bool|int|float|str|constrained-\w+|[a-z-]+\[.*\]")
+"""One of several types of a value, as pydantic describes them in the location of an error."""
 
 
 class ConfigError(LookupError):
@@ -111,8 +115,50 @@ def _described(error: ValidationError) -> str:
             where = ".".join(str(step) for step in (error.title, field, *others) if step != "")
         if kind == "value_error":
             return f"{where}: {message.removeprefix('Value error, ')}"
+        if kind in ("missing", "missing_argument"):
+            return f"{where}: it needs a value"
         return f"{where}: {message[:1].lower()}{message[1:]}, got {reprlib.repr(value)}"
 
-    return "; ".join(
-        sentence(found["loc"], found["msg"], found["type"], found["input"]) for found in error.errors(include_url=False)
+    return "; ".join(sentence(wrong.location, wrong.message, wrong.kind, wrong.value) for wrong in _merged(error))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Wrong:
+    """One wrong value, with pydantic's message and kind of error."""
+
+    location: tuple[int | str, ...]
+    message: str
+    kind: str
+    value: object
+
+
+def _merged(error: ValidationError) -> list[_Wrong]:
+    """The wrong values of an error, each once.
+
+    For a value that may have several types, pydantic has an error per type, whose location continues with its own
+    description of the type. Of a list whose items are wrong, it also says that it is too short.
+    """
+    found = error.errors(include_url=False)
+    places = [of["loc"] for of in found]
+    by_value: dict[tuple[int | str, ...], list[_Wrong]] = {}
+    for of in found:
+        place = of["loc"]
+        if of["type"] == "too_short" and any(place != other and place == other[: len(place)] for other in places):
+            continue
+        types = (i for i, step in enumerate(place) if i and isinstance(step, str) and _TYPE.fullmatch(step))
+        value = place[: next(types, len(place))]
+        by_value.setdefault(value, []).append(_Wrong(value, of["msg"], of["type"], of["input"]))
+    return [_joined(errors) for errors in by_value.values()]
+
+
+def _joined(errors: list[_Wrong]) -> _Wrong:
+    """One error of what a value is not: `input should be a valid number or a valid string`."""
+    first, *others = errors
+    if not others:
+        return first
+    # A message of this project has the value already.
+    said = [error.message.removeprefix("Value error, ").partition(", got ")[0] for error in errors]
+    rest = [message[:1].lower() + message[1:] for message in dict.fromkeys(said)][1:]
+    return dataclasses.replace(
+        first, message=" or ".join([said[0], *(text.removeprefix("input should be ") for text in rest)]), kind=""
     )

@@ -1,5 +1,6 @@
 """The complete config of a pipeline as one object."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import Field
@@ -120,6 +121,7 @@ class PipelineConfig(Named):
             self._check_examination()
             self._check_tradeoff()
             self._check_effects()
+            self._check_entities("features.ids", [column.source for column in self.features.ids])
             renamed = set(self.keys.columns) - {*self.example_keys.columns, *self.features.names}
             self.features.check_log(self.objective_names, self.example_keys, renamed)
         except ValueError as error:
@@ -182,7 +184,10 @@ class PipelineConfig(Named):
                 )
         for role, named in zip(("session", "viewer", "item", "timestamp"), self.example_keys.columns, strict=True):
             column = getattr(self.keys, role)
-            if self.effects is not None and column in self.effects.columns and named != column:
+            # A viewer that is the session too is in Examples by the session's name, which is the column's.
+            if named == column or column in self.example_keys.columns:
+                continue
+            if self.effects is not None and column in self.effects.columns:
                 raise ValueError(
                     f"effects.levels: {column!r} is a feature too, or no usable name; requests have both as inputs, so "
                     f"give the feature a name of its own: name=…, column={column!r}"
@@ -274,8 +279,7 @@ class PipelineConfig(Named):
             return
         if self.examination is not None:
             raise ValueError("effects: they are fitted on probabilities without an examination model; set one to None")
-        if wrong := sorted({self.keys.session, self.keys.timestamp}.intersection(self.effects.columns)):
-            raise ValueError(f"effects.levels: {wrong} is no entity that comes back; name another id column")
+        self._check_entities("effects.levels", self.effects.columns)
         input_names(dict.fromkeys((*self.features.names, *self.features.exposure_names, *self.effects.columns)))
         dense = set(self.features.embeddings)
         coded = {feature.name for feature in self.features.coded} if self.towers.categorical_embedding_size else set()
@@ -285,6 +289,12 @@ class PipelineConfig(Named):
                     f"effects: {level.column}: inputs: {unknown} are not among the dense embeddings and categorical "
                     f"features that the towers read, {sorted(dense | coded)}"
                 )
+
+    def _check_entities(self, field: str, columns: Iterable[str]) -> None:
+        """Sessions and times do not come back, so nothing can be learnt of single ones; a viewer may be the session."""
+        passing = {self.keys.session, self.keys.timestamp} - {self.keys.viewer, self.keys.item}
+        if wrong := sorted(passing.intersection(columns)):
+            raise ValueError(f"{field}: {wrong} is no entity that comes back; name another id column")
 
     @property
     def id_columns(self) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ def _alternatives(where: Any) -> Any:
     """Conditions, or alternatives of conditions, as alternatives; dates and times as text."""
     if not isinstance(where, (list, tuple)) or not where:
         return where
+    if isinstance(where[0], str):
+        raise ValueError(f"a list of conditions is expected, got one condition; write [{tuple(where)!r}]")
     flat = isinstance(where[0], (list, tuple)) and bool(where[0]) and isinstance(where[0][0], str)
     alternatives = [where] if flat else where
     return tuple(

@@ -57,6 +57,22 @@ def test_the_error_of_an_unknown_name_lists_the_configs() -> None:
             "from pipeline.config import Categorical\nCategorical('a', colour='red')\n",
             r"^pipeline_config.py: Categorical 'a'.colour: unexpected keyword argument, got 'red'$",
         ),
+        (
+            "from pipeline.config import Exposure\nExposure('slot', default=True)\n",
+            r"^pipeline_config.py: Exposure 'slot'.default: a number is expected or a valid string, got True$",
+        ),
+        (
+            "from pipeline.config import Exposure\nExposure('slot')\n",
+            r"^pipeline_config.py: Exposure 'slot'.default: it needs a value$",
+        ),
+        (
+            "from pipeline.config import Rows\nRows(where=[('bot', '==', None)])\n",
+            r"^pipeline_config.py: Rows.where.0.0.2: input should be a valid boolean .* a valid tuple, got None$",
+        ),
+        (
+            "from pipeline.config import Features\nFeatures(history=('authors',))\n",
+            r"^pipeline_config.py: Features.history.0: .* of History or .* of EmbeddingHistory, got 'auth",
+        ),
         ("CONFIGS = {'shop': Keys()}\n", r"^pipeline_config.py: NameError: name 'Keys' is not defined$"),
         ("from pipeline.config import Kies\n", r"^pipeline_config.py: ImportError: .*'Kies'"),
         ("from pipeline.config import Keys\nKeys(viewr='a')\n", r"(?s)^pipeline_config.py: .*viewr"),

@@ -286,6 +286,17 @@ def test_a_feature_or_objective_may_name_a_column_of_another_name() -> None:
         Features(numeric=("a b",))
 
 
+def test_a_log_without_sessions_has_effects_and_ids_of_its_viewers() -> None:
+    keys = Keys(session="user", viewer="user")
+    found = config(keys=keys, effects=Effects((EffectLevel("user"), EffectLevel("item_id"))))
+    assert found.example_keys.session == "user"  # which Examples and requests hold
+    assert found.id_columns == ()
+    assert config(keys=keys, features=Features(numeric=("age",), ids=(HashedId("user"),)), slices=()).features.ids
+    for name in ("session_id", "timestamp"):
+        with pytest.raises(ValidationError, match=rf"features.ids: \['{name}'\] is no entity that comes back"):
+            config(features=Features(numeric=("age",), ids=(HashedId("id", column=name),)), slices=())
+
+
 def test_a_key_may_be_a_feature() -> None:
     features = Features(numeric=("age",), categorical=(Categorical("item_id"), Categorical("who", column="viewer_id")))
     found = config(features=features, slices=(("item_id",),))

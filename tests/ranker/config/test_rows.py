@@ -42,6 +42,7 @@ def test_conditions_are_alternatives_of_conditions(given: Any, normal: Any) -> N
         ([("a", "==")], "where"),
         ([("", "==", 1)], "where"),
         ([[]], "where"),
+        (("a", "==", 1), r"a list of conditions is expected, got one condition; write \[\('a', '==', 1\)\]"),
         ("a == 1", "where"),
     ],
 )
