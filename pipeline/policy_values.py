@@ -1,7 +1,7 @@
 """What a model's order would have been worth on logged days, compared with the logged order and a random one."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from ranker.config.exploration import Exploration
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.batch_columns import read_exploration, read_labels, read_strings
 from ranker.evaluation.buckets import Floats
-from ranker.evaluation.off_policy import PolicyValue, WeightedLog, inverse_propensity
+from ranker.evaluation.off_policy import PolicyValue, WeightedLog, inverse_propensity, self_normalised
 from ranker.evaluation.random_sessions import RandomSessions, random_sessions
 from ranker.evaluation.replay import Replay, replay
 from ranker.feed_log.columns import columns_of
@@ -25,18 +25,47 @@ Scorer = Callable[[pa.RecordBatch], Floats]
 
 
 @dataclass(frozen=True)
+class Observed:
+    """What happened in the first k positions of sessions in the order in which they were shown, in one outcome.
+
+    Attributes:
+        session: the value of a session's first k positions, which `ips`, `self_normalised` and `doubly_robust` of a
+            model estimate.
+        impression: the value of one impression there, which `matched` of a model estimates. As there, a session of n
+            impressions counts by the min(k, n) / n matches that are expected of it.
+    """
+
+    session: PolicyValue
+    impression: PolicyValue
+
+    def comparable(self, estimator: str) -> PolicyValue:
+        """The value that an estimator of `Replay` is compared with."""
+        return self.impression if estimator == "matched" else self.session
+
+
+@dataclass(frozen=True)
 class Compared:
-    """The value of a session's first k positions, in one outcome.
+    """The values of three orders, in one outcome.
 
     Attributes:
         model: of the model's order, estimated.
-        logged: of the order that the log's ranker chose, observed in the other sessions.
-        random: of a random order, observed.
+        logged_order: of the order that the log's ranker chose, observed in the other sessions.
+        random_order: of a random order, observed.
     """
 
     model: Replay
-    logged: PolicyValue
-    random: PolicyValue
+    logged_order: Observed
+    random_order: Observed
+
+    @property
+    def logged(self) -> PolicyValue:
+        """The value of a session's first k positions in the logged order."""
+        return self.logged_order.session
+
+    @property
+    def random(self) -> PolicyValue:
+        """The value of a session's first k positions in a random order."""
+        return self.random_order.session
 
 
 @dataclass(frozen=True)
@@ -76,26 +105,30 @@ def compare_orders(
         raise ValueError(f"config {config.name!r} names no exploration; set it to the columns of the log")
     rows = _read(config, config.exploration, feed_log, days, score, position)
     keys = rows.session, rows.viewer, rows.position
-    random = random_sessions(*keys, rows.randomised, rows.propensity)
-    ranked = random_sessions(
-        *keys, ~rows.randomised, np.ones(len(rows.position))
-    )  # by the ranker; its chances are moot
+    try:
+        random = random_sessions(*keys, rows.randomised, rows.propensity)
+        # By the ranker; its chances are moot.
+        ranked = random_sessions(*keys, ~rows.randomised, np.ones(len(rows.position)))
+    except ValueError as error:
+        raise ValueError(f"feed log {feed_log}, with {position!r} as position: {error}") from error
     weights = np.array(config.utility.coefficients(config.objectives))
     scores = weights @ rows.probabilities
     outcomes = {UTILITY: weights, **dict(zip(config.objective_names, np.eye(len(weights)), strict=True))}
     return {
         name: Compared(
             model=replay(random, scores, (of @ rows.labels)[random.rows], k, of @ rows.probabilities),
-            logged=_observed(ranked, (of @ rows.labels)[ranked.rows], k),
-            random=_observed(random, (of @ rows.labels)[random.rows], k),
+            logged_order=_observed(ranked, (of @ rows.labels)[ranked.rows], k),
+            random_order=_observed(random, (of @ rows.labels)[random.rows], k),
         )
         for name, of in outcomes.items()
     }
 
 
-def _observed(sessions: RandomSessions, outcomes: Floats, k: int) -> PolicyValue:
+def _observed(sessions: RandomSessions, outcomes: Floats, k: int) -> Observed:
     top = (sessions.position <= k).astype(np.float64)
-    return inverse_propensity(WeightedLog(sessions.session, sessions.viewer, top, outcomes))
+    log = WeightedLog(sessions.session, sessions.viewer, top, outcomes)
+    matches = replace(log, weight=top / sessions.sizes[sessions.session])
+    return Observed(inverse_propensity(log), self_normalised(matches, np.ones(len(sessions.viewer))))
 
 
 def _read(
@@ -119,7 +152,13 @@ def _parts(
     )
     for batch in unit_rows(feed_log, plan_day(feed_log, day, columns), columns):
         labels = read_labels(batch, config.objective_names)
-        shown = read_exploration(batch, exploration, position, f"feed log {feed_log}, {day}")
+        where = f"feed log {feed_log}, {day}"
+        shown = read_exploration(batch, exploration, position, where)
+        if missing := int(np.count_nonzero(np.isnan(shown["position"]))):
+            raise ValueError(
+                f"{where}: {missing:,} rows with {exploration.randomised!r} 0 lack {position!r}; the value of the "
+                "logged order needs every position"
+            )
         # Exposure is left out: the policy is asked before it is known.
         known = batch.select(list(config.features.names_read)).filter(pa.array(shown["randomised"]))
         yield {

@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 
 _MAX_K = 1_000_000
 _TABLE_WIDTH = 120
-_ESTIMATORS = ("doubly_robust", "self_normalised", "ips")
+_ESTIMATORS = ("doubly_robust", "self_normalised", "ips", "matched")
 
 _DESCRIPTION = """\
 Estimates what the order of a model would have been worth on logged days, from the sessions that were shown in random
 order, and compares it with the order of the log's ranker in the other sessions, and with the random order. The value is
-the expected outcome of a session's first k positions, added up; 95 % intervals over viewers.
+the expected outcome of a session's first k positions, added up; 95 % intervals over viewers. With `--estimator matched`
+it is that of one impression there.
 """
 
 
@@ -91,7 +92,8 @@ def _table(found: "dict[str, Compared]", estimator: str) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for name, compared in found.items():
         model = getattr(compared.model, estimator)
-        values = (_shown(value) for value in (model, compared.logged, compared.random))
+        observed = (order.comparable(estimator) for order in (compared.logged_order, compared.random_order))
+        values = (_shown(value) for value in (model, *observed))
         table.add_row(in_markup(name), *values, f"{model.effective_sessions:,.0f}")
     return table
 

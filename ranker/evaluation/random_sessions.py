@@ -89,7 +89,10 @@ def random_sessions(
     twice = (np.diff(number[order]) == 0) & (np.diff(place[order]) == 0)
     if twice.any():
         at = rows[order[np.flatnonzero(twice)[0]]]
-        raise ValueError(f"position: session {session[at]!r} has {position[at]!r} more than once")
+        raise ValueError(
+            f"position: session {_shown(session[at])} has {_shown(position[at])} more than once; every position of a "
+            "session holds one impression"
+        )
     first = np.searchsorted(number[order], np.arange(sessions))
     ranked = np.empty(len(rows), np.int64)
     ranked[order] = np.arange(len(rows)) - first[number[order]] + 1
@@ -102,8 +105,15 @@ def random_sessions(
     )
 
 
+def _shown(value: Any) -> str:
+    """A value as a message shows it, without numpy's and Python's types."""
+    plain = value.item() if isinstance(value, np.generic) else value
+    return repr(plain.decode("utf-8", "replace") if isinstance(plain, bytes) else plain)
+
+
 def _refuse_missing(name: str, values: npt.NDArray[Any], rows: Ints) -> None:
     missing = np.flatnonzero(pd.isna(np.asarray(values)[rows]))
     if len(missing):
         row = rows[missing[0]]
-        raise ValueError(f"{name}: {values[row]} in row {row}; every row needs it that is valued or may be")
+        needed = "says whether its position was drawn at random" if name == "randomised" else "at random needs it"
+        raise ValueError(f"{name}: {values[row]} in row {row}, missing in {len(missing):,}; every row {needed}")

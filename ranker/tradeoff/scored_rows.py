@@ -54,9 +54,12 @@ def read_scored_day(
     utility: Utility = config.utility
     current = np.array(utility.coefficients(config.objectives))
     if config.exploration is not None:
-        random = random_sessions(
-            rows["session"], rows["viewer"], rows["position"], rows["randomised"], rows["propensity"]
-        )
+        try:
+            random = random_sessions(
+                rows["session"], rows["viewer"], rows["position"], rows["randomised"], rows["propensity"]
+            )
+        except ValueError as error:
+            raise ValueError(f"feed log {feed_log}, {day}, with {position!r} as position: {error}") from error
         order = np.argsort(random.session, kind="stable")
         kept = random.rows[order]
         observed = ScoredDay(

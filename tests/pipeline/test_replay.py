@@ -100,6 +100,64 @@ def test_values_agree_with_the_simulators_truth(feed: Path) -> None:
     assert found["click"].logged.estimate.lower > found["click"].random.estimate.upper
 
 
+def test_the_value_of_a_match_is_compared_with_that_of_an_impression(feed: Path) -> None:
+    def tied(batch: pa.RecordBatch) -> np.ndarray:
+        return np.full((len(CONFIG.objectives), len(batch)), 0.1)
+
+    found = compare_orders(CONFIG, feed, DAYS[2:], tied, "position", K)["click"]
+    log = pq.read_table(feed / f"day-{DAYS[2]}").to_pandas()
+    log["size"] = log.groupby("session_id")["position"].transform("size")
+    top = log[log["position"] <= K]
+    for order, randomised in ((found.random_order, 1), (found.logged_order, 0)):
+        shown = top[top["is_randomised"] == randomised]
+        expected = np.average(shown["click"], weights=1 / shown["size"])
+        assert order.comparable("matched").estimate.value == pytest.approx(expected)
+        assert order.comparable("ips") == order.session
+    # A policy without preferences is a random order.
+    assert covers(found.model.matched, found.random_order.impression.estimate.value)
+    assert found.logged_order.impression.estimate.lower > found.random_order.impression.estimate.upper
+
+
+def _without(name: str, table: pa.Table, randomised: int) -> pa.Table:
+    values = [
+        None if is_random == randomised else value
+        for value, is_random in zip(table[name].to_pylist(), table["is_randomised"].to_pylist(), strict=True)
+    ]
+    return table.set_column(table.schema.get_field_index(name), name, pa.array(values, table[name].type))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda table: _without("position", table, 0),
+            r"{day}: {ranked} rows with 'is_randomised' 0 lack 'position'; ",
+        ),
+        (
+            lambda table: _without("position", table, 1),
+            r"{day}: {random} rows with 'is_randomised' 1 lack 'position'; ",
+        ),
+        (
+            lambda table: table.set_column(
+                table.schema.get_field_index("position"), "position", pa.array(np.ones(len(table), np.int64))
+            ),
+            r", with 'position' as position: position: session '{day} s\S*' has 1.0 more than once; every",
+        ),
+    ],
+)
+def test_positions_that_cannot_be_used_are_named(
+    tmp_path: Path, change: Callable[[pa.Table], pa.Table], said: str
+) -> None:
+    generate(tmp_path, days=1, impressions_per_day=300, seed=4, start=START, exploration=0.5)
+    [file] = (tmp_path / f"day-{START}").glob("*.parquet")
+    table = pq.read_table(file)
+    pq.write_table(change(table), file)
+    random = int(np.sum(table["is_randomised"].to_numpy()))
+    said = said.format(day=START, random=random, ranked=len(table) - random)
+    with pytest.raises(ValueError, match=rf"^feed log {tmp_path}.*{said}"):
+        compare_orders(CONFIG, tmp_path, [START], by_match, "position", K)
+
+
 def test_the_utility_is_the_configs(feed: Path) -> None:
     found = compare_orders(CONFIG, feed, DAYS[2:], by_match, "position", K)
     weights = CONFIG.utility.coefficients(CONFIG.objectives)
@@ -162,6 +220,10 @@ def test_the_command_prints_every_outcome(
     [by_ips] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("click")]
     assert click.split()[1:5] != by_ips.split()[1:5]
     assert click.split()[5:] == by_ips.split()[5:]
+    arguments = ["--config", "feed", "--feed-log", str(feed), "--model", str(model), "--estimator", "matched"]
+    assert main(arguments) == 0
+    [by_match] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("click")]
+    assert all(0 < float(by_match.split()[part]) < 1 for part in (1, 5))  # shares of impressions
     assert main(["--config", "feed", "--feed-log", str(feed), "--model", str(model), "--k", "1"]) == 0
     assert "first 1 positions" in capsys.readouterr().out
 
