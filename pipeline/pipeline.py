@@ -46,6 +46,7 @@ def create_pipeline(
     baseline: BaselineChoice | None = None,
     publish_withdrawn: str | RuntimeParameter = "false",
     push: str | RuntimeParameter = "true",
+    replaces: str | RuntimeParameter = "",
     verdict: bool = False,
     destination_state: str = "",
     parent_version: str = "",
@@ -67,6 +68,7 @@ def create_pipeline(
         baseline: the pushed version to compare with, if any; None chooses it at run time.
         publish_withdrawn: "true" also publishes a model that a rollback withdrew.
         push: "false" publishes nothing, blessed or not.
+        replaces: the name of another config whose serving model may be replaced; "" for none.
         verdict: adds a last component that fails if `push` is "false" and the model is not blessed, for runners that
             learn no more of a run than which components failed.
         destination_state: what the push depends on at the destination, for the cache key; see
@@ -98,6 +100,9 @@ def create_pipeline(
         retraining=config.retraining,
         parts=parts,
         version=parent_version,
+        config_name=config.name,
+        push=push,
+        replaces=replaces,
     )
     examples = FeedLogGen(
         feed_log=feed_log,
@@ -218,6 +223,7 @@ def create_pipeline(
         keep_models=config.retention.models,
         publish_withdrawn=publish_withdrawn,
         push=push,
+        replaces=replaces,
         destination_state=destination_state,
     )
     report = CalibrationReport(

@@ -1,4 +1,4 @@
-"""Pusher: model and blessing → a numbered version, only if blessed and not withdrawn."""
+"""Pusher: model and blessing → a numbered version, if blessed, not withdrawn, and of the config that serves."""
 
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
@@ -6,7 +6,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import channel, component_spec, standard_artifacts
 from tfx.types import standard_component_specs as specs
 
-from components.pusher.executor import DESTINATION_STATE, PUBLISH_WITHDRAWN, PUSH, Executor
+from components.pusher.executor import DESTINATION_STATE, PUBLISH_WITHDRAWN, PUSH, REPLACES, Executor
 from ranker.identity.code import code_fingerprint
 
 
@@ -18,6 +18,7 @@ class PusherSpec(component_spec.ComponentSpec):
         "keep_models": component_spec.ExecutionParameter(type=int),
         PUBLISH_WITHDRAWN: component_spec.ExecutionParameter(type=str),
         PUSH: component_spec.ExecutionParameter(type=str),
+        REPLACES: component_spec.ExecutionParameter(type=str),
         DESTINATION_STATE: component_spec.ExecutionParameter(type=str),
         "code_fingerprint": component_spec.ExecutionParameter(type=str),
     }
@@ -31,8 +32,9 @@ class PusherSpec(component_spec.ComponentSpec):
 class Pusher(base_component.BaseComponent):
     """Pushes a model to a folder of versions, as TFX's Pusher does; a partly copied model is never visible there.
 
-    A model that a rollback withdrew is not pushed again unless `publish_withdrawn` requests it. Then the pushed model's
-    string custom property `not_pushed` says so.
+    A model that a rollback withdrew is not pushed again unless `publish_withdrawn` requests it. A model of another
+    config is not replaced unless `replaces` names that config. The pushed model's string custom property `not_pushed`
+    then says why nothing was pushed.
 
     Args:
         model: a Model channel.
@@ -41,6 +43,8 @@ class Pusher(base_component.BaseComponent):
         keep_models: number of newest versions that are kept after a push.
         publish_withdrawn: "true" also pushes a withdrawn model, which is then not withdrawn any more.
         push: "false" pushes nothing, blessed or not.
+        replaces: the name of a config whose serving model may be replaced; "" for none. See
+            `ranker.registry.replacement`.
         destination_state: what the push depends on at the destination, for the cache key; see
             `ranker.registry.withdrawal.destination_state`. With the cache disabled it is not needed.
 
@@ -60,6 +64,7 @@ class Pusher(base_component.BaseComponent):
         keep_models: int,
         publish_withdrawn: str | RuntimeParameter = "false",
         push: str | RuntimeParameter = "true",
+        replaces: str | RuntimeParameter = "",
         destination_state: str = "",
     ) -> None:
         if not push_destination.filesystem.base_directory:
@@ -72,6 +77,7 @@ class Pusher(base_component.BaseComponent):
                 keep_models=keep_models,
                 publish_withdrawn=publish_withdrawn,
                 push=push,
+                replaces=replaces,
                 destination_state=destination_state,
                 code_fingerprint=code_fingerprint("components.pusher.executor"),
                 pushed_model=channel.Channel(type=standard_artifacts.PushedModel),

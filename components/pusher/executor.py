@@ -12,6 +12,7 @@ from tfx.utils import io_utils, proto_utils
 
 from components.artifacts import NOT_PUSHED
 from ranker.registry.publishing import find_published, publish
+from ranker.registry.replacement import find_replaced
 from ranker.registry.retention import remove_old_versions
 from ranker.registry.same_model import StoredModel
 from ranker.registry.withdrawal import published_after, read_withdrawals, reinstate
@@ -19,6 +20,7 @@ from ranker.storage import join
 
 PUBLISH_WITHDRAWN = "publish_withdrawn"
 PUSH = "push"
+REPLACES = "replaces"
 DESTINATION_STATE = "destination_state"
 
 
@@ -31,7 +33,7 @@ class Executor(stock.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Pushes the model if it is blessed and not withdrawn, and records the push on the artifact, as TFX's does.
+        """Pushes the model if it is blessed, not withdrawn and replaces no other config's; records it as TFX's does.
 
         Raises:
             DocumentError: the record of a withdrawal is damaged.
@@ -59,6 +61,13 @@ class Executor(stock.Executor):
         if withdrawal is not None and not requested and not published_after(withdrawal, version):
             logging.warning("%s: %s", destination, withdrawal.text)
             pushed.set_string_custom_property(NOT_PUSHED, withdrawal.text)
+            self._MarkNotPushed(pushed)
+            return
+        replaced = find_replaced(destination, model.manifest.config_name, exec_properties[REPLACES])
+        if version is None and replaced is not None:
+            why = f"{replaced}, so nothing was published; --replaces {replaced.config} publishes it"
+            logging.warning("%s", why)
+            pushed.set_string_custom_property(NOT_PUSHED, why)
             self._MarkNotPushed(pushed)
             return
 

@@ -19,6 +19,7 @@ class TowerTrainerSpec(component_spec.ComponentSpec):
     """TowerTrainer's parameters, inputs and outputs."""
 
     PARAMETERS = {
+        "config_name": component_spec.ExecutionParameter(type=str),
         "objectives": component_spec.ExecutionParameter(type=str),
         "features": component_spec.ExecutionParameter(type=str),
         "keys": component_spec.ExecutionParameter(type=str),
@@ -66,7 +67,7 @@ class TowerTrainer(base_component.BaseComponent):
         forest: the forest that encoded them.
         transform_graph: Transform's graph.
         schema: the feed log's schema.
-        config: objectives, features, keys, rows, towers, training, retraining, examination, effects, utility and
+        config: name, objectives, features, keys, rows, towers, training, retraining, examination, effects, utility and
             serving are used. With effects, the model has room for them and none yet: EffectsTrainer fits them.
         eval_day: the held-out day, YYYY-MM-DD or another form that `ranker.feed_log.day` reads; written into the
             manifest.
@@ -101,6 +102,7 @@ class TowerTrainer(base_component.BaseComponent):
                 transform_graph=transform_graph,
                 schema=schema,
                 training_start=training_start,
+                config_name=config.name,
                 objectives=to_json(config.objectives),
                 features=to_json(config.features),
                 keys=to_json(config.keys),

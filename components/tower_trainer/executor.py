@@ -71,6 +71,7 @@ class Executor(base_executor.BaseExecutor):
             ),
             TrainingRecord(
                 identity,
+                exec_properties["config_name"],
                 {part: json.loads(exec_properties[part]) for part in MANIFEST_PARTS if exec_properties[part]},
                 _trained_days(input_dict, plan, identity.day),
                 json.loads(exec_properties["parts"]),

@@ -24,6 +24,9 @@ class TrainingStartSpec(component_spec.ComponentSpec):
         "retraining": component_spec.ExecutionParameter(type=str),
         "parts": component_spec.ExecutionParameter(type=str),
         "version": component_spec.ExecutionParameter(type=str),
+        "config_name": component_spec.ExecutionParameter(type=str),
+        "push": component_spec.ExecutionParameter(type=str),
+        "replaces": component_spec.ExecutionParameter(type=str),
         "code_fingerprint": component_spec.ExecutionParameter(type=str),
     }
     INPUTS: dict[str, component_spec.ChannelParameter] = {}
@@ -37,6 +40,9 @@ class TrainingStart(base_component.BaseComponent):
     forest or fit new ones, and TowerTrainer starts from the parent's weights or from new ones. The only input is the
     push destination: every pushed model contains its training state.
 
+    Where it looks for the parent at run time, it fails if the run would replace the serving model of another config, so
+    that nothing is trained in vain.
+
     Args:
         push_destination: path or URI of the folder of versions.
         day: the held-out day, YYYY-MM-DD or another form that `ranker.feed_log.day` reads.
@@ -46,6 +52,10 @@ class TrainingStart(base_component.BaseComponent):
             contains only what is passed here. So with the cache enabled, look for it before with
             `ranker.registry.start.make_plan`. With "none", the other parameters are ignored: all requested cold starts
             have the same cache key.
+        config_name: the name of the config.
+        push: "false" if the run publishes nothing.
+        replaces: as Pusher's. These three are ignored unless `version` is "": whoever decides before the run, checks
+            before it too (`ranker.registry.replacement`), and they would change the cache key.
     """
 
     SPEC_CLASS = TrainingStartSpec
@@ -59,8 +69,11 @@ class TrainingStart(base_component.BaseComponent):
         retraining: Retraining,
         parts: Mapping[str, str],
         version: str | RuntimeParameter = "",
+        config_name: str = "",
+        push: str | RuntimeParameter = "true",
+        replaces: str | RuntimeParameter = "",
     ) -> None:
-        cold = version == NO_VERSION
+        cold, at_run_time = version == NO_VERSION, version == ""
         super().__init__(
             TrainingStartSpec(
                 push_destination="" if cold else push_destination,
@@ -68,6 +81,9 @@ class TrainingStart(base_component.BaseComponent):
                 retraining="" if cold else to_json(retraining),
                 parts="" if cold else json.dumps(dict(parts), sort_keys=True),
                 version=version,
+                config_name=config_name if at_run_time else "",
+                push=push if at_run_time else "",
+                replaces=replaces if at_run_time else "",
                 code_fingerprint=code_fingerprint("components.training_start.executor"),
                 training_start=channel.Channel(type=TrainingStartArtifact),
             )

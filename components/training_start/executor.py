@@ -14,6 +14,7 @@ from ranker.config.retraining import Retraining
 from ranker.feed_log.day import resolve_day
 from ranker.registry.layout import STATE
 from ranker.registry.plan import STATE_FOLDER, write_plan
+from ranker.registry.replacement import ReplacementError, find_replaced
 from ranker.registry.start import NO_VERSION, REQUESTED_COLD_START, make_plan
 from ranker.storage import copy_folder, exists, join
 
@@ -30,11 +31,19 @@ class Executor(base_executor.BaseExecutor):
         """Writes the artifact.
 
         Raises:
+            ReplacementError: the run would replace the serving model of another config.
             FileNotFoundError: the parent's training state is incomplete or missing.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         artifact = artifact_utils.get_single_instance(output_dict["training_start"])
         destination, version = exec_properties["push_destination"], exec_properties["version"]
+        if version == "" and exec_properties["push"] == "true":
+            replaced = find_replaced(destination, exec_properties["config_name"], exec_properties["replaces"])
+            if replaced is not None:
+                raise ReplacementError(
+                    f"{replaced}; name another push destination, or submit with --no-push, or with --replaces "
+                    f"{replaced.config} to replace it"
+                )
         if version == NO_VERSION:
             plan = REQUESTED_COLD_START
         else:

@@ -76,6 +76,12 @@ def _for_submit(parser: argparse.ArgumentParser) -> None:
         help="train and evaluate, publish nothing, and wait for the end of the run: exit status 0 if the model is "
         "blessed, else 3",
     )
+    run.add_argument(
+        "--replaces",
+        default="",
+        metavar="NAME",
+        help="replace the serving model of the config NAME; by default a run does not replace another config's",
+    )
     _add_connection(parser)
 
 

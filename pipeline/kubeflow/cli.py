@@ -69,8 +69,10 @@ def _compile(options: argparse.Namespace) -> None:
 
 def _submit(options: argparse.Namespace) -> int:
     _check_effects(options)
-    if options.score and (options.publish_withdrawn or not options.push):
-        raise UsageError("--score: a run that scores publishes nothing; leave out --publish-withdrawn and --no-push")
+    if options.score and (options.publish_withdrawn or options.replaces or not options.push):
+        raise UsageError(
+            "--score: a run that scores publishes nothing; leave out --publish-withdrawn, --replaces and --no-push"
+        )
     day = options.day or day_of(datetime.now(UTC), options.timezone, options.days_before)
     with _package(options) as package:
         client = _connect(options)
@@ -151,6 +153,7 @@ def _check_effects(options: argparse.Namespace) -> None:
         "--days-before": getattr(options, "days_before", 0),
         "--publish-withdrawn": getattr(options, "publish_withdrawn", False),
         "--no-push": not getattr(options, "push", True),
+        "--replaces": getattr(options, "replaces", ""),
         "--score": options.score,
     }
     if wrong := [name for name, value in given.items() if value]:
@@ -198,6 +201,8 @@ def _job(options: argparse.Namespace, package: Path, day: str) -> Job:
         parameters["publish_withdrawn"] = "true"
     if not getattr(options, "push", True):
         parameters["push"] = "false"
+    if getattr(options, "replaces", ""):
+        parameters["replaces"] = options.replaces
     return Job(
         package=package,
         parameters=parameters,

@@ -37,6 +37,7 @@ DAY = "day"
 FEED_LOG = "feed_log"
 PUBLISH_WITHDRAWN = "publish_withdrawn"
 PUSH = "push"
+REPLACES = "replaces"
 SCORES = "scores"
 
 # Components that only a config with effects has, and those of the pipelines that update effects and that score.
@@ -65,7 +66,9 @@ class Compiled:
 def compile_pipeline(
     config: PipelineConfig, image: str, feed_log: str, day: date | None = None, cache: bool = True
 ) -> Compiled:
-    """Compiles what `create_pipeline` returns; a run's parameters are day, feed log, `publish_withdrawn`, `push`.
+    """Compiles what `create_pipeline` returns.
+
+    A run's parameters are day, feed log, `publish_withdrawn`, `push` and `replaces`.
 
     Args:
         config: what to learn, and what to ask of the cluster.
@@ -87,6 +90,7 @@ def compile_pipeline(
         push_destination=push_destination(config),
         publish_withdrawn=RuntimeParameter(PUBLISH_WITHDRAWN, str),
         push=RuntimeParameter(PUSH, str),
+        replaces=RuntimeParameter(REPLACES, str),
         verdict=True,
         beam_pipeline_args=beam_args(config.beam_pipeline_args),
         enable_cache=cache,
@@ -96,6 +100,7 @@ def compile_pipeline(
         FEED_LOG: _feed_log(feed_log),
         PUBLISH_WITHDRAWN: Parameter('"true" publishes the model even if a rollback withdrew it.', "false"),
         PUSH: Parameter('"false" publishes nothing; the run then fails if the model is not blessed.', "true"),
+        REPLACES: Parameter("The name of another config whose serving model may be replaced; empty for none.", ""),
     }
     return _compiled(pipeline, kubeflow, image, pipeline_name(config), parameters, _OTHER_COMPONENTS)
 

@@ -11,7 +11,7 @@ from rich.status import Status
 from rich.table import Table
 
 from pipeline.local.console import baseline_lines, blessing, print_health
-from pipeline.local.day_plan import DayPlan, later_model, plan_day
+from pipeline.local.day_plan import DayPlan, later_model, plan_day, refuse_to_replace
 from pipeline.local.run_summary import DONE, FAILED, NOT_BLESSED, RunSummary, exit_status
 from pipeline.local.workdir import Workdir
 from ranker.command_line import in_markup
@@ -34,6 +34,7 @@ class Backfill:
         days: oldest first.
         run_id: prefix of each day's run id, which ends with the day.
         publish_withdrawn: publish models even if a rollback withdrew them.
+        replaces: the name of another config whose serving model may be replaced; "" for none.
     """
 
     config: PipelineConfig
@@ -42,6 +43,7 @@ class Backfill:
     days: Sequence[date]
     run_id: str
     publish_withdrawn: bool = False
+    replaces: str = ""
 
 
 def backfill(task: Backfill, console: Console) -> int:
@@ -63,6 +65,7 @@ def backfill(task: Backfill, console: Console) -> int:
     Raises:
         FeedLogError: none of the days has a folder, or the serving model is of a later day and must not be replaced by
             an earlier day's.
+        UsageError: another config has pushed, whose model must not be replaced.
     """
     there = set(list_days(task.feed_log))
     if not there.intersection(task.days):
@@ -137,7 +140,11 @@ def _training_rows(rows: Mapping[str, int]) -> str:
 def _one_day(
     task: Backfill, day: date, finished: Mapping[str, RunSummary], previous: str | None, console: Console
 ) -> RunSummary:
-    plan = plan_day(task.config, task.workdir, task.feed_log, day, publish_withdrawn=task.publish_withdrawn)
+    plan = plan_day(
+        *(task.config, task.workdir, task.feed_log, day),
+        publish_withdrawn=task.publish_withdrawn,
+        replaces=task.replaces,
+    )
     trainings = _possible_trainings(plan, task.workdir, previous)
     before = next((finished[training] for training in trainings if training in finished), None)
     if before is not None:
@@ -149,6 +156,8 @@ def _one_day(
             _print_not_pushed(before, console)
             return before
     _refuse_to_go_back(task.workdir, day)
+    # The first day was checked before; another config may have pushed since.
+    refuse_to_replace(task.config, task.workdir, task.replaces)
     with console.status(f"{day}") as status:
         # Importing TFX takes ten seconds and more; a replay whose days are all finished does not need it.
         from pipeline.local.day_run import prepare, run_day

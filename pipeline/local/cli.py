@@ -15,6 +15,7 @@ from rich.console import Console
 from pipeline.beam import beam_args
 from pipeline.configs import ConfigError, load_config
 from pipeline.local.backfill import Backfill, backfill, days_between
+from pipeline.local.day_plan import refuse_to_replace
 from pipeline.local.quiet import output_to_file, output_to_terminal
 from pipeline.local.run import built_in_feed, run_pipeline
 from pipeline.local.workdir import Workdir, WorkdirBusyError
@@ -36,6 +37,7 @@ from ranker.command_line import (
 from ranker.config.pipeline import PipelineConfig
 from ranker.documents import DocumentError
 from ranker.feed_log.layout import FeedLogError, parse_day
+from ranker.log_levels import errors_only
 from ranker.registry.rollback import RollbackError, roll_back
 
 DONE, FAILED, USAGE, NOT_BLESSED, ALARM, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -48,8 +50,8 @@ exit status:
   0  every component ran, the summary is written, and the model is blessed and pushed (with --no-push: blessed)
   1  a component failed; the line says why, the log has the rest
   2  the command, a path or the feed log cannot be used; the line says why
-  3  a model was trained or its effects were updated, but it was not published, because a gate failed or a rollback
-     withdrew it; the previous model continues to serve
+  3  a model was trained or its effects were updated, but it was not published, because a gate failed, a rollback
+     withdrew it, or another config pushed meanwhile; the previous model continues to serve
   4  --monitor found a feature, an objective or a slice beyond its limits; the line names it
   130  stopped by Ctrl-C, SIGTERM or the end of the terminal
 
@@ -109,6 +111,7 @@ def _command(options: argparse.Namespace) -> int:
         "--publish-withdrawn": options.publish_withdrawn,
         "--refit": options.refit,
         "--no-push": not options.push,
+        "--replaces": options.replaces,
     }
     if options.mlflow is not None and (options.backfill or options.rollback or options.monitor or options.effects):
         raise UsageError("--mlflow: it goes with the run of one day")
@@ -143,6 +146,9 @@ def _command(options: argparse.Namespace) -> int:
             options.feed_log = options.feed_log.resolve()
     elif options.config != BUILT_IN:
         raise UsageError(f"--config {options.config}: give the folder of its feed log with --feed-log DIR")
+    if options.push and not (options.monitor or options.effects):
+        with errors_only("ranker.registry.versions"):  # the run itself logs its warnings
+            refuse_to_replace(config, workdir, options.replaces)
     with workdir.lock():
         if options.monitor:
             run_id, log = "", workdir.monitoring / "logs" / f"{options.monitor}.log"
@@ -254,6 +260,13 @@ def _parser() -> argparse.ArgumentParser:
         help="train and evaluate, and publish nothing; exit status 0 if the model is blessed, else 3",
     )
     parser.add_argument(
+        "--replaces",
+        default="",
+        metavar="NAME",
+        help="replace the serving model of the config NAME, for example after a config was renamed; by default a run "
+        "does not replace the model of another config",
+    )
+    parser.add_argument(
         "--mlflow",
         type=location,
         metavar="PLACE",
@@ -297,7 +310,7 @@ def _run(options: argparse.Namespace, config: PipelineConfig, workdir: Workdir, 
         if options.backfill:
             feed_log = options.feed_log or built_in_feed(workdir, console)
             days = days_between(*options.backfill)
-            task = Backfill(config, workdir, feed_log, days, run_id, options.publish_withdrawn)
+            task = Backfill(config, workdir, feed_log, days, run_id, options.publish_withdrawn, options.replaces)
             outcome = backfill(task, console)
         else:
             outcome = run_pipeline(
@@ -311,6 +324,7 @@ def _run(options: argparse.Namespace, config: PipelineConfig, workdir: Workdir, 
                 options.publish_withdrawn,
                 options.push,
                 options.mlflow,
+                options.replaces,
             )
     except FeedLogError as error:
         raise UsageError(str(error)) from None

@@ -20,6 +20,7 @@ from ranker.identity.training import TrainingIdentity, identify
 from ranker.registry.baseline import BaselineChoice, choose_baseline
 from ranker.registry.effects_plan import EffectsPlan
 from ranker.registry.plan import StartPlan
+from ranker.registry.replacement import find_replaced
 from ranker.registry.versions import find_serving_version, read_manifest
 from ranker.registry.withdrawal import destination_state
 
@@ -39,6 +40,7 @@ class DayPlan:
         destination_state: what the push depends on at the destination.
         publish_withdrawn: publish the model even if a rollback withdrew it.
         push: publish a blessed model.
+        replaces: the name of another config whose serving model may be replaced; "" for none.
         inputs: name → digest of everything that the outcome follows from, as it was when the day was planned.
         effects: the pushed versions that a fit of random effects reads; None for a config without effects.
     """
@@ -55,6 +57,7 @@ class DayPlan:
     inputs: Mapping[str, str]
     effects: EffectsPlan | None = None
     push: bool = True
+    replaces: str = ""
 
 
 def plan_day(
@@ -65,6 +68,7 @@ def plan_day(
     refit: bool = False,
     publish_withdrawn: bool = False,
     push: bool = True,
+    replaces: str = "",
 ) -> DayPlan:
     """Plans a run from the feed log and the push destination.
 
@@ -72,6 +76,7 @@ def plan_day(
         refit: start cold, whatever the cadence is.
         publish_withdrawn: publish the model even if a rollback withdrew it.
         push: publish a blessed model.
+        replaces: the name of another config whose serving model may be replaced; "" for none.
 
     Raises:
         FeedLogError: a file of the window is not Parquet, or incomplete.
@@ -102,12 +107,25 @@ def plan_day(
         "the push destination": f"{destination}: {state}",
         "--publish-withdrawn": str(publish_withdrawn),
         "--no-push": str(not push),
+        "--replaces": replaces,
     }
     if effects is not None:
         inputs["the models that effects are fitted with"] = to_json(effects)
     digests = {name: short_digest((text,)) for name, text in inputs.items()}
     return DayPlan(
-        config, workdir, feed_log, day, start, training, baseline, state, publish_withdrawn, digests, effects, push
+        config,
+        workdir,
+        feed_log,
+        day,
+        start,
+        training,
+        baseline,
+        state,
+        publish_withdrawn,
+        digests,
+        effects,
+        push,
+        replaces,
     )
 
 
@@ -120,6 +138,25 @@ def later_model(workdir: Workdir, day: date) -> tuple[str, str] | None:
     manifest = read_manifest(destination, version)
     trained_for = manifest.eval_day if manifest is not None else ""
     return (version, trained_for) if trained_for > day.isoformat() else None
+
+
+def refuse_to_replace(config: PipelineConfig, workdir: Workdir, replaces: str) -> None:
+    """Refuses to replace the serving model of another config; call it before anything is trained.
+
+    Args:
+        config: of the run.
+        workdir: its working folder.
+        replaces: the name of another config whose serving model may be replaced; "" for none.
+
+    Raises:
+        UsageError: the run would replace it.
+    """
+    replaced = find_replaced(workdir.push_destination, config.name, replaces)
+    if replaced is not None:
+        raise UsageError(
+            f"--config {config.name}: {replaced}; name another --workdir or --push-destination, or give --no-push, or "
+            f"--replaces {replaced.config} to replace it"
+        )
 
 
 def _check_paths(config: PipelineConfig, workdir: Workdir) -> None:

@@ -72,6 +72,7 @@ def prepare(plan: DayPlan) -> DayRun:
         baseline=plan.baseline,
         publish_withdrawn="true" if plan.publish_withdrawn else "false",
         push="true" if plan.push else "false",
+        replaces=plan.replaces,
         destination_state=plan.destination_state,
         parent_version=plan.start.parent or NO_VERSION,
         effects_plan=to_json(plan.effects) if plan.effects is not None else "",

@@ -36,6 +36,7 @@ def run_pipeline(
     publish_withdrawn: bool = False,
     push: bool = True,
     mlflow: str | Path | None = None,
+    replaces: str = "",
 ) -> int:
     """Runs the pipeline and writes the run summary.
 
@@ -48,10 +49,11 @@ def run_pipeline(
         publish_withdrawn: publish the model even if a rollback withdrew it.
         push: publish a blessed model.
         mlflow: where the run is recorded in MLflow, a folder or the URI of a tracking server; None for nowhere.
+        replaces: the name of another config whose serving model may be replaced; "" for none.
 
     Returns:
         The exit status: 0 blessed and pushed (without `push`: blessed), 1 a component failed, 3 not blessed, or blessed
-        but withdrawn.
+        but not pushed, as it is withdrawn or another config's model serves.
 
     Raises:
         FeedLogError: the feed log has no such day, or no day before it to train on.
@@ -72,7 +74,7 @@ def run_pipeline(
             f"feed log {feed_log}: no day to train on; none of the days {before[0]} to {before[-1]}, before the "
             f"evaluated day {day}, has a folder"
         )
-    plan = plan_day(config, workdir, feed_log, day, refit, publish_withdrawn, push)
+    plan = plan_day(config, workdir, feed_log, day, refit, publish_withdrawn, push, replaces)
     if push and (later := later_model(workdir, day)):
         version, trained_for = later
         console.print(

@@ -102,8 +102,8 @@ def update_serving_effects(
         scratch: an existing folder for the copy of the model; None uses the system's.
 
     Raises:
-        EffectsUpdateError: the config has no effects, no model serves, it was exported with other effects, or a file of
-            it is missing or damaged.
+        EffectsUpdateError: the config has no effects, no model serves, it is of another config or was exported with
+            other effects, or a file of it is missing or damaged.
         FeedLogError: a new day of the feed log is invalid.
         NotConvergedError: the regression of an entity did not converge.
     """
@@ -113,6 +113,11 @@ def update_serving_effects(
     if version is None:
         raise EffectsUpdateError(f"{destination}: no model has been pushed whose effects could be updated")
     manifest = read_manifest(destination, version) or Manifest()
+    if not manifest.may_be_of(config.name):
+        raise EffectsUpdateError(
+            f"version {version} at {without_secrets(destination)} is a model of the config {manifest.config_name!r}, "
+            f"and not of {config.name!r}"
+        )
     settings = effect_settings(config.effects, config.objective_names)
     if settings != _exported_settings(manifest):
         raise EffectsUpdateError(

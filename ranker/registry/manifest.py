@@ -88,6 +88,7 @@ class Manifest:
         base_rates: share of positives among them, by objective; one without an observed label is missing.
             Empty if unknown.
         input_names: column → input name in `score_features` and `rank`.
+        config_name: the name of the config; "" if unknown.
         config: the config parts that shaped the model, each as JSON values.
         training: what the training fingerprint is computed from.
         lineage: what the training started from.
@@ -105,12 +106,17 @@ class Manifest:
     rows: int = 0
     base_rates: dict[str, float] = Field(default_factory=dict)
     input_names: dict[str, str] = Field(default_factory=dict)
+    config_name: str = ""
     config: dict[str, Any] = Field(default_factory=dict)
     training: TrainingIdentity | None = None
     # An empty object is what the first format wrote where nothing was known.
     lineage: Annotated[Lineage | None, BeforeValidator(lambda value: value or None)] = None
     effects: FittedEffects | None = None
     rollback: Republished | None = None
+
+    def may_be_of(self, config: str) -> bool:
+        """Whether the model may be one of the config with this name; where the name is unknown, it may be of any."""
+        return self.config_name in ("", config)
 
     def to_json(self) -> str:
         """One JSON object with the format's number; fields that are None are omitted."""

@@ -146,6 +146,7 @@ def _train(
     recipe = recipe_fingerprint(config, schema_text, code_fingerprint("ranker.training.run"))
     record = TrainingRecord(
         identify(day, recipe, data, "cold"),
+        config.name,
         manifest_config(config),
         sorted(one.isoformat() for one in plan.rows_per_day if one != day),
         warm_start_parts(config, schema_text),

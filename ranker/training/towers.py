@@ -94,12 +94,14 @@ class TrainingRecord:
 
     Attributes:
         identity: of the training.
+        config_name: the name of the config.
         config: the config parts that shaped the model, each as JSON values.
         trained_days: YYYY-MM-DD; as in the manifest.
         parts: digests of what a warm start requires to be unchanged.
     """
 
     identity: TrainingIdentity
+    config_name: str
     config: Mapping[str, Any]
     trained_days: Sequence[str]
     parts: Mapping[str, str]
@@ -208,6 +210,7 @@ def fit_and_export(
         rows=counts.rows,
         base_rates=_known_rates(names, replace(counts, mean_examination=1.0)),
         input_names={**raw.input_names, **raw.exposure_names, **raw.id_names},
+        config_name=record.config_name,
         config=dict(record.config),
         training=record.identity,
         lineage=Lineage(

@@ -13,6 +13,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from pipeline_config import CONFIGS
 from ranker.monitoring.history import HealthHistory
+from ranker.registry.versions import read_manifest
 from ranker.reports.text import number
 from tests.end_to_end.conftest import DAYS, IMPRESSIONS_PER_DAY, FinishedRun, run_locally
 from tests.ranker.reports.browser import WIDTHS, assert_sound, browser, show
@@ -43,6 +44,9 @@ def test_the_run_ends_in_a_pushed_model(first_run: FinishedRun, workdir: Path) -
     pushed = Path(first_run.summary["pushed_model"])
     assert pushed.parent == workdir / "serving_model"
     assert (pushed / "saved_model.pb").is_file()
+    manifest = read_manifest(str(pushed.parent), pushed.name)
+    assert manifest is not None
+    assert manifest.config_name == "feed"
 
 
 def test_the_summary_tells_what_was_trained_on_what(first_run: FinishedRun) -> None:

@@ -10,6 +10,7 @@ from tfx.utils import proto_utils
 from components.pusher import executor as module
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
+from ranker.registry.manifest import Manifest
 from ranker.registry.rollback import roll_back
 from ranker.registry.versions import find_serving_version
 from ranker.registry.withdrawal import destination_state, read_withdrawals, withdraw
@@ -27,6 +28,8 @@ def run(
     training: str = "",
     publish_withdrawn: str = "false",
     push_it: str = "true",
+    config: str = "",
+    replaces: str = "",
 ) -> standard_artifacts.PushedModel:
     model, blessing, pushed = (
         standard_artifacts.Model(),
@@ -37,7 +40,10 @@ def run(
         artifact.uri = str(tmp_path / name / key)
         os.makedirs(artifact.uri)
     serving = tmp_path / name / "model" / "Format-Serving"
-    push(serving.parent, serving.name, of_training(training))
+    manifest = (
+        Manifest(config_name=config, training_fingerprint=training).to_json() if config else of_training(training)
+    )
+    push(serving.parent, serving.name, manifest)
     blessing.set_int_custom_property("blessed", int(blessed))
     Executor().Do(
         {"model": [model], "model_blessing": [blessing]},
@@ -47,6 +53,7 @@ def run(
             "keep_models": 2,
             "publish_withdrawn": publish_withdrawn,
             "push": push_it,
+            "replaces": replaces,
         },
     )
     return pushed
@@ -92,6 +99,27 @@ def test_a_push_that_is_retried_after_a_later_rollback_is_not_repeated(tmp_path:
     done = roll_back(str(tmp_path / "serving"))
     retried = run(tmp_path, True, "retried", "monday")
     assert retried.get_string_custom_property("pushed_version") == done.version
+
+
+def test_the_model_of_another_config_is_replaced_only_on_request(tmp_path: Path) -> None:
+    serving = tmp_path / "serving"
+    first = run(tmp_path, True, "feed", "monday", config="feed").get_string_custom_property("pushed_version")
+    refused = run(tmp_path, True, "shop", "tuesday", config="shop", replaces="fed")
+    assert refused.get_int_custom_property("pushed") == 0
+    assert refused.get_string_custom_property("not_pushed") == (
+        f"version {first} at {serving} is a model of the config 'feed', which a model of 'shop' would replace, so "
+        "nothing was published; --replaces feed publishes it"
+    )
+    assert os.listdir(refused.uri) == []
+    assert os.listdir(serving) == [first]
+    requested = run(tmp_path, True, "requested", "tuesday", config="shop", replaces="feed")
+    second = requested.get_string_custom_property("pushed_version")
+    assert int(second) > int(first)
+    # Pushed already, it is its own config's model: a repeated run finds it, and the next day replaces it.
+    again = run(tmp_path, True, "again", "tuesday", config="shop")
+    assert again.get_string_custom_property("pushed_version") == second
+    assert run(tmp_path, True, "wednesday", "wednesday", config="shop").get_int_custom_property("pushed") == 1
+    assert run(tmp_path, True, "thursday", "monday", config="feed").get_int_custom_property("pushed") == 0
 
 
 def test_a_withdrawn_model_is_not_published_again(tmp_path: Path) -> None:

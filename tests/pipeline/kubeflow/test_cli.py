@@ -111,10 +111,16 @@ def test_the_pipeline_root_is_sent_with_every_run(
     assert f"artifacts are stored below {sent or 'the default pipeline root of the cluster'}" in said
 
 
-def test_a_withdrawn_model_is_published_on_request(server: StubServer, package: Path) -> None:
-    assert submit(server, package, "--day", "2026-03-09", "--publish-withdrawn") == DONE
+@pytest.mark.parametrize(
+    ("options", "parameter"),
+    [(["--publish-withdrawn"], {"publish_withdrawn": "true"}), (["--replaces", "shop"], {"replaces": "shop"})],
+)
+def test_a_withdrawn_or_another_configs_model_is_published_or_replaced_on_request(
+    options: list[str], parameter: dict[str, str], server: StubServer, package: Path
+) -> None:
+    assert submit(server, package, "--day", "2026-03-09", *options) == DONE
     sent = the_only(server.sent("POST", "/runs")).body["runtime_config"]["parameters"]
-    assert sent == {"day": "2026-03-09", "publish_withdrawn": "true"}
+    assert sent == {"day": "2026-03-09", **parameter}
 
 
 def test_a_run_that_publishes_nothing_says_so_to_the_pusher(server: StubServer, package: Path) -> None:
@@ -203,8 +209,8 @@ def test_a_run_can_score_a_day_instead(
 def test_a_run_that_scores_publishes_nothing(
     server: StubServer, package: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for option in ("--no-push", "--publish-withdrawn"):
-        assert submit(server, package, "--score", "gs://b/scores", option) == USAGE
+    for options in (["--no-push"], ["--publish-withdrawn"], ["--replaces", "shop"]):
+        assert submit(server, package, "--score", "gs://b/scores", *options) == USAGE
         assert "--score: a run that scores publishes nothing" in capsys.readouterr().err
     assert not server.sent("POST", "/runs")
 

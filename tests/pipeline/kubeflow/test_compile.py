@@ -91,13 +91,17 @@ def test_every_executor_is_a_container_with_our_command(executors: pb.PipelineDe
 
 def test_the_day_is_required_and_the_other_parameters_have_defaults(spec: pb.PipelineSpec) -> None:
     parameters = spec.root.input_definitions.parameters
-    assert set(parameters) == {"day", "feed_log", "publish_withdrawn", "push"}
+    assert set(parameters) == {"day", "feed_log", "publish_withdrawn", "push", "replaces"}
     assert not parameters["day"].HasField("default_value")
     assert parameters["feed_log"].default_value.string_value == "/feed_log"
     assert parameters["publish_withdrawn"].default_value.string_value == "false"
     assert parameters["push"].default_value.string_value == "true"
-    for name in ("publish_withdrawn", "push"):
+    assert parameters["replaces"].HasField("default_value")
+    assert parameters["replaces"].default_value.string_value == ""
+    for name in ("publish_withdrawn", "push", "replaces"):
         assert spec.root.dag.tasks["Pusher"].inputs.parameters[name].component_input_parameter == name
+    start = spec.root.dag.tasks["TrainingStart"].inputs.parameters
+    assert [start[name].component_input_parameter for name in ("push", "replaces")] == ["push", "replaces"]
     days = {
         (name, parameter)
         for name, task in spec.root.dag.tasks.items()

@@ -63,6 +63,7 @@ class Days:
         day: date,
         refit: bool = False,
         publish_withdrawn: bool = False,
+        replaces: str = "",
     ) -> SimpleNamespace:
         start = self.start(day, refit)
         training = identify(day, self.recipe, "data", start.start, start.parent_training)

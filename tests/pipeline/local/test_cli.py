@@ -28,6 +28,7 @@ from pipeline_config import CONFIGS
 from ranker.command_line import UsageError
 from ranker.feed_log.writing import day_folder
 from ranker.identity.code import PROJECT_ROOT
+from ranker.registry.manifest import Manifest
 from ranker.registry.versions import find_serving_version
 from ranker.registry.withdrawal import withdraw
 from tests.ranker.registry.test_versions import of_training, push
@@ -51,7 +52,14 @@ def test_help_names_every_option_and_exit_status(capsys: pytest.CaptureFixture[s
             "--verbose",
         ),
     )
-    retraining = ("--backfill START:END", "--rollback", "--refit", "--publish-withdrawn", "--no-push")
+    retraining = (
+        "--backfill START:END",
+        "--rollback",
+        "--refit",
+        "--publish-withdrawn",
+        "--no-push",
+        "--replaces NAME",
+    )
     for expected in (*options, *retraining, "exit status"):
         assert expected in text
 
@@ -440,12 +448,12 @@ def test_a_backfill_needs_a_range_and_nothing_else_to_do(
 
 
 @pytest.mark.parametrize("other", [["--rollback"], ["--monitor", "2026-01-12"], ["--effects"]])
-@pytest.mark.parametrize("option", ["--publish-withdrawn", "--refit", "--no-push"])
+@pytest.mark.parametrize("option", ["--publish-withdrawn", "--refit", "--no-push", "--replaces=shop"])
 def test_options_of_a_training_need_a_run(
     option: str, other: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["--workdir", str(tmp_path / "w"), option, *other]) == cli.USAGE
-    assert f"{option}: it goes with a run that trains" in capsys.readouterr().err
+    assert f"{option.partition('=')[0]}: it goes with a run that trains" in capsys.readouterr().err
     assert not (tmp_path / "w").exists()
 
 
@@ -453,6 +461,44 @@ def test_a_backfill_without_pushing_is_refused(tmp_path: Path, capsys: pytest.Ca
     arguments = ["--workdir", str(tmp_path / "w"), "--backfill", "2026-01-12:2026-01-13", "--no-push"]
     assert cli.main(arguments) == cli.USAGE
     assert "--no-push: it goes with the run of one day" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", [[], ["--backfill", "2026-01-12:2026-01-13"]])
+@pytest.mark.parametrize("named", [[], ["--replaces", "kuairand"]])
+def test_a_run_does_not_replace_the_model_of_another_config(
+    named: list[str], what: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serving = tmp_path / "serving_model"
+    push(serving, "7", Manifest(config_name="shop").to_json())
+    (serving / "canary").mkdir()
+    said = refusal(["--workdir", str(tmp_path), *named, *what], capsys)
+    assert said == (
+        f"error: --config feed: version 7 at {serving} is a model of the config 'shop', which a model of 'feed' would "
+        "replace; name another --workdir or --push-destination, or give --no-push, or --replaces shop to replace it"
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["serving_model"]
+    elsewhere = ["--workdir", str(tmp_path / "w"), "--push-destination", str(serving)]
+    assert refusal([*elsewhere, *named, *what], capsys) == said
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "config"), [(["--no-push"], "shop"), (["--replaces", "shop"], "shop"), ([], "feed"), ([], "")]
+)
+def test_a_run_replaces_what_it_may(
+    options: list[str], config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(tmp_path / "serving_model", "7", Manifest(config_name=config).to_json())
+    asked: list[Any] = []
+
+    def run_pipeline(*arguments: Any) -> int:
+        asked.append(arguments)
+        return cli.DONE
+
+    monkeypatch.setattr(cli, "run_pipeline", run_pipeline)
+    assert cli.main(["--workdir", str(tmp_path), *options]) == cli.DONE
+    [arguments] = asked
+    assert arguments[-1] == ("shop" if "--replaces" in options else "")
 
 
 def test_a_config_without_effects_has_none_to_update(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,6 +62,7 @@ class Finished:
     refit: bool = False
     publish_withdrawn: bool = False
     push: bool = True
+    replaces: str = ""
 
     def __post_init__(self) -> None:
         self.workdir = Workdir(self.root / "workdir")
@@ -69,7 +70,8 @@ class Finished:
 
     def plan(self) -> DayPlan:
         return plan_day(
-            self.config, self.workdir, self.feed_log, self.day, self.refit, self.publish_withdrawn, self.push
+            *(self.config, self.workdir, self.feed_log, self.day),
+            *(self.refit, self.publish_withdrawn, self.push, self.replaces),
         )
 
     def repeat(self) -> RunSummary | None:
@@ -297,10 +299,14 @@ def _no_push(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
     finished.push = False
 
 
+def _replaces(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    finished.replaces = "shop"
+
+
 INPUTS = [
     *(_other_code, _other_packages, _other_schema, _moved_schema, _corrected_value, _corrected_training_day),
     *(_another_file, _late_day, _removed_day, _moved_feed_log, _moved_workdir),
-    *(_another_day, _refit, _publish_withdrawn, _no_push),
+    *(_another_day, _refit, _publish_withdrawn, _no_push, _replaces),
 ]
 
 Change = Callable[[Finished, pytest.MonkeyPatch], None]

@@ -19,6 +19,7 @@ FULL = Manifest(
     eval_day="2026-03-09",
     rows=1000,
     input_names={"hours-old": "hours_old"},
+    config_name="feed",
     config={"towers": {"hidden": [16, 8]}},
     training=IDENTITY,
     lineage=Lineage("warm", "7", "2026-03-05", False, {"features": "f1"}),
