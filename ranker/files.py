@@ -6,9 +6,15 @@ atomic by itself: the content is written to a local temporary file and uploaded 
 
 Every temporary name is unique, so that concurrent writers do not share one. It starts with `.` and ends in `.tmp`; a
 reader of a folder skips such names, so what a killed process leaves behind is never taken for data.
+
+A folder that is not empty cannot be replaced by one rename: the former one is renamed away first. A process that is
+killed before the second rename leaves nothing under the name. The former folder is then beside it, in a name that ends
+in `.replaced.tmp`: the next writer of the same folder, and `remove_leftovers`, put it back. Readers that would take the
+missing folder for one that never was look for it by `interrupted`.
 """
 
 import os
+import re
 import shutil
 import tempfile
 import uuid
@@ -21,6 +27,8 @@ from pyarrow import fs
 from ranker.storage import copy_folder, exists, filesystem_of, local_path
 
 _TEMPORARY = ".tmp"
+_REPLACED = ".replaced" + _TEMPORARY
+_REPLACED_NAME = re.compile(rf"\.(?P<name>.+)\.[0-9a-f]{{16}}{re.escape(_REPLACED)}")
 
 
 def write_text(target: str | Path, text: str) -> None:
@@ -91,16 +99,19 @@ def atomic_folder(target: str | Path, *, replace: bool = False, last: str = "", 
     Args:
         target: path or URI of the folder. An object store has no atomic step for a folder; its files are uploaded when
             all are complete.
-        replace: whether a folder that is there already is replaced. Between two renames there is none at all.
+        replace: whether a folder that is there already is replaced. Between two renames there is none under the name;
+            a process that is killed there loses nothing, as the next writer puts the former folder back.
         last: a file, relative to the folder, without which readers ignore the folder; it is uploaded last.
         durable: flush all files to disk before the rename.
 
     Raises:
         FileExistsError: the target is there and `replace` is false.
     """
+    local = local_path(target)
+    if local is not None:
+        _put_back(local.parent, local.name)
     if not replace and exists(target):
         raise FileExistsError(f"{target} is already there")
-    local = local_path(target)
     if local is None:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
@@ -108,7 +119,7 @@ def atomic_folder(target: str | Path, *, replace: bool = False, last: str = "", 
                 remove_folder(target, last)
             copy_folder(folder, target, last)
         return
-    temporary, replaced = _temporary_name(local, local.parent), _temporary_name(local, local.parent)
+    temporary, replaced = _temporary_name(local, local.parent), _temporary_name(local, local.parent, _REPLACED)
     make_folders(local.parent, durable=durable)
     temporary.mkdir()
     try:
@@ -122,12 +133,12 @@ def atomic_folder(target: str | Path, *, replace: bool = False, last: str = "", 
     except BaseException:
         if replaced.exists() and not local.exists():
             replaced.rename(local)
-        shutil.rmtree(temporary, ignore_errors=True)
+        for left in (temporary, replaced):
+            shutil.rmtree(left, ignore_errors=True)
         raise
-    finally:
-        shutil.rmtree(replaced, ignore_errors=True)
     if durable:
         flush(local.parent)
+    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def make_folders(folder: Path, *, durable: bool = True) -> None:
@@ -154,12 +165,32 @@ def remove_folder(target: str | Path, first: str = "") -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Deletes what killed writers left behind in a folder; call it only where nothing else is writing there."""
+    """Deletes what killed writers left behind in a folder; call it only where nothing else is writing there.
+
+    A folder whose replacement was interrupted is put back instead.
+    """
+    _put_back(folder)
     for path in folder.glob(f".*{_TEMPORARY}"):
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink()
+
+
+def interrupted(folder: Path) -> dict[str, Path]:
+    """The folders inside a local folder whose replacement was interrupted, by the kill of the writer.
+
+    Returns:
+        Name, under which nothing is there → the former folder, under its temporary name. While a writer replaces a
+        folder, it is among them for a moment.
+    """
+    found: dict[str, Path] = {}
+    if folder.is_dir():
+        for entry in os.scandir(folder):
+            match = _REPLACED_NAME.fullmatch(entry.name)
+            if match and not (folder / match["name"]).exists():
+                found[match["name"]] = Path(entry.path)
+    return found
 
 
 def flush(path: Path) -> None:
@@ -179,8 +210,15 @@ def flush_folder(folder: Path) -> None:
         flush(Path(parent))
 
 
-def _temporary_name(target: Path, folder: Path) -> Path:
-    return folder / f".{target.name}.{uuid.uuid4().hex[:16]}{_TEMPORARY}"
+def _put_back(folder: Path, name: str = "") -> None:
+    """Puts a folder whose replacement was interrupted back under its name, or all of them."""
+    for missing, former in interrupted(folder).items():
+        if name in ("", missing):
+            former.rename(folder / missing)
+
+
+def _temporary_name(target: Path, folder: Path, ending: str = _TEMPORARY) -> Path:
+    return folder / f".{target.name}.{uuid.uuid4().hex[:16]}{ending}"
 
 
 def _with_parent(target: str | Path) -> tuple[fs.FileSystem, str]:

@@ -18,9 +18,9 @@ from datasets.synthetic.parameters import (
 )
 from datasets.synthetic.simulator import Simulator
 from datasets.synthetic.vocabulary import OBJECTIVES
-from ranker.feed_log.layout import list_days
+from ranker.feed_log.layout import days_to_write
 from ranker.feed_log.writing import day_folder, day_writer
-from ranker.files import remove_leftovers
+from ranker.files import interrupted, remove_leftovers
 from ranker.progress import ProgressReporter
 
 DEFAULT_START = date(2026, 1, 5)
@@ -103,9 +103,9 @@ def generate(
 def _claim(out: Path, settings: FeedParameters, overwrite: bool) -> None:
     """Checks that `out` is empty or has a feed with these settings; with `overwrite`, deletes its days."""
     if out.exists():
-        list_days(out)  # refuses names that look like days and are none
+        days_to_write(out)  # refuses names that look like days and are none
     there = saved_settings(out)
-    if there is None and any(out.glob("day-*")):
+    if there is None and (any(out.glob("day-*")) or interrupted(out)):
         raise FileExistsError(f"{out} holds a feed log that was not simulated; choose another folder")
     wanted = settings.as_json()
     if there is not None and there != wanted and not overwrite:

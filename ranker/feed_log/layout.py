@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from ranker.feed_log.parquet_types import WithoutArrowTypes
+from ranker.files import interrupted
 from ranker.plain_text import without_secrets
 from ranker.storage import filesystem_of, join, local_path, store_problem
 
@@ -88,9 +89,16 @@ def list_days(root: str | Path) -> list[date]:
     """The days of the feed log, oldest first.
 
     Raises:
-        FeedLogError: there is no folder at `root`, a name looks like that of a day without being one, or a day is not a
-            folder.
+        FeedLogError: there is no folder at `root`, a name looks like that of a day without being one, a day is not a
+            folder, or the writer that was replacing a day was killed.
     """
+    days = days_to_write(root)
+    _check_replaced(root)
+    return days
+
+
+def days_to_write(root: str | Path) -> list[date]:
+    """As `list_days`, for a writer: a day that a killed one was replacing is not there, and can be written again."""
     days = []
     for info in _list_folder(root):
         if match := _DAY_FOLDER.fullmatch(info.base_name):
@@ -123,11 +131,13 @@ def day_files(root: str | Path, day: date) -> list[LogFile] | None:
     """The Parquet files of a day in the order of their names, or None if the day has no folder.
 
     Raises:
-        FeedLogError: the folder contains something other than Parquet files.
+        FeedLogError: the folder contains something other than Parquet files, or the writer that was replacing it was
+            killed.
     """
     folder = join(root, day_folder_name(day))
     filesystem, path = filesystem_of(folder)
     if filesystem.get_file_info(path).type == fs.FileType.NotFound:
+        _check_replaced(root, day_folder_name(day))
         return None
     files = []
     for info in sorted(_list_folder(folder), key=lambda info: info.base_name):
@@ -189,6 +199,17 @@ def _dangling_links(folder: str | Path) -> list[str]:
         return []
     names = sorted(entry.name for entry in os.scandir(local) if entry.is_symlink() and not os.path.exists(entry.path))
     return [name for name in names if not _is_being_written(name)]
+
+
+def _check_replaced(root: str | Path, name: str = "") -> None:
+    """Makes sure that no day, or not this one, is missing because the writer that was replacing it was killed."""
+    local = local_path(root)
+    for missing, former in interrupted(local).items() if local is not None else ():
+        if name == missing or (not name and _DAY_FOLDER.fullmatch(missing)):
+            raise FeedLogError(
+                f"feed log {root}: {missing} is missing, as it was being replaced; if nothing is writing it any more, "
+                f"write the day again, or rename {former.name} to {missing} to keep the former one"
+            )
 
 
 def _is_being_written(name: str) -> bool:

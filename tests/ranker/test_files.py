@@ -13,6 +13,7 @@ from ranker.files import (
     atomic_file,
     atomic_folder,
     flush_folder,
+    interrupted,
     remove_folder,
     remove_leftovers,
     write_bytes,
@@ -164,6 +165,56 @@ def test_a_folder_that_is_there_is_replaced_only_on_request(tmp_path: Path) -> N
     with atomic_folder(target, replace=True) as folder:
         (folder / "new").touch()
     assert (names(tmp_path), names(target)) == (["day"], ["new"])
+
+
+def _killed_between_the_renames(target: Path) -> None:
+    """Replaces a folder, and ends as a killed process does, before the new folder gets its name."""
+    rename = Path.rename
+
+    def killed(self: Path, to: Path) -> Path:
+        if to == target:
+            os._exit(9)
+        return rename(self, to)
+
+    Path.rename = killed  # type: ignore[assignment, method-assign]
+    with atomic_folder(target, replace=True, durable=False) as folder:
+        (folder / "new").touch()
+
+
+def interrupt_replacement(target: Path) -> None:
+    """Leaves the folder `target` as the kill of a process that was replacing it does."""
+    writer = multiprocessing.get_context("fork").Process(target=_killed_between_the_renames, args=(target,))
+    writer.start()
+    writer.join()
+    assert writer.exitcode == 9
+    assert not target.exists()
+
+
+def test_the_next_writer_puts_a_folder_back_that_a_killed_one_was_replacing(tmp_path: Path) -> None:
+    target = tmp_path / "day"
+    target.mkdir()
+    (target / "old").touch()
+    interrupt_replacement(target)
+    [(name, former)] = interrupted(tmp_path).items()
+    assert (name, names(former)) == ("day", ["old"])
+    # A writer of another folder leaves it alone.
+    with atomic_folder(tmp_path / "day2"):
+        pass
+    assert list(interrupted(tmp_path)) == ["day"]
+    with pytest.raises(FileExistsError, match="day is already there"), atomic_folder(target):
+        pytest.fail("nothing is to be written")
+    assert (names(target), interrupted(tmp_path)) == (["old"], {})
+    interrupt_replacement(target)
+    with pytest.raises(WriterError), atomic_folder(target, replace=True) as folder:
+        fail_half_way(folder / "new")
+    assert names(target) == ["old"]
+    interrupt_replacement(target)
+    with atomic_folder(target, replace=True) as folder:
+        (folder / "new").touch()
+    assert names(target) == ["new"]
+    interrupt_replacement(target)
+    remove_leftovers(tmp_path)
+    assert (names(tmp_path), names(target)) == (["day", "day2"], ["new"])
 
 
 def test_a_folder_of_a_concurrent_writer_stays(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from datasets.synthetic import generate
 from ranker.feed_log.writing import day_folder
 from tests.datasets.synthetic.conftest import DAYS, ROWS, START, Feed, read_days
+from tests.ranker.test_files import interrupt_replacement
 
 SMALL = 500
 
@@ -74,6 +75,11 @@ def test_a_day_without_its_truth_is_generated_again(tmp_path: Path) -> None:
     assert [summary.generated for summary in generate(tmp_path, 2, SMALL, seed=1)] == [True, False]
     assert files(tmp_path) == before
     assert not (tmp_path / ".day-2026-01-01.killed.tmp").exists()
+    # A process is killed while it writes such a day again.
+    shutil.rmtree(day_folder(tmp_path / "truth", START))
+    interrupt_replacement(day_folder(tmp_path, START))
+    assert [summary.generated for summary in generate(tmp_path, 2, SMALL, seed=1)] == [True, False]
+    assert files(tmp_path) == before
 
 
 def test_other_settings_are_refused_by_name_unless_overwritten(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Days of a feed log are written atomically: completely or not at all."""
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -8,8 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ranker.feed_log.layout import FeedLogError, day_files, list_days
 from ranker.feed_log.writing import day_folder, day_writer, write_day
-from ranker.files import remove_leftovers
+from ranker.files import interrupted, remove_leftovers
+from tests.ranker.test_files import interrupt_replacement
 
 DAY = date(2026, 1, 5)
 
@@ -107,6 +110,32 @@ def test_an_incomplete_day_does_not_look_like_a_day(tmp_path: Path) -> None:
         assert list(tmp_path.glob("day-*")) == []
     assert writer.rows == 20
     assert list(tmp_path.glob("day-*")) == [day_folder(tmp_path, DAY)]
+
+
+def test_a_day_that_a_killed_writer_was_replacing_is_named_and_not_lost(tmp_path: Path) -> None:
+    other = date(2026, 1, 6)
+    for day in (DAY, other):
+        write_day(tmp_path, day, table(10))
+    interrupt_replacement(day_folder(tmp_path, DAY))
+    [former] = interrupted(tmp_path).values()
+    said = (
+        f"feed log {tmp_path}: day-2026-01-05 is missing, as it was being replaced; if nothing is writing it any more, "
+        f"write the day again, or rename {former.name} to day-2026-01-05 to keep the former one"
+    )
+    for read in (lambda: list_days(tmp_path), lambda: day_files(tmp_path, DAY)):
+        with pytest.raises(FeedLogError, match=f"^{re.escape(said)}$"):
+            read()
+    assert day_files(tmp_path, date(2026, 1, 7)) is None
+    assert [file.path for file in day_files(tmp_path, other) or ()] == [
+        f"{day_folder(tmp_path, other)}/part-00000.parquet"
+    ]
+    with pytest.raises(FileExistsError, match="already"):
+        write_day(tmp_path, DAY, table(20))
+    assert pq.read_table(day_folder(tmp_path, DAY)) == table(10)
+    interrupt_replacement(day_folder(tmp_path, DAY))
+    write_day(tmp_path, DAY, table(20), overwrite=True)
+    assert list_days(tmp_path) == [DAY, other]
+    assert pq.read_table(day_folder(tmp_path, DAY)) == table(20)
 
 
 def test_leftovers_of_a_killed_writer_are_removed_and_days_are_not(tmp_path: Path) -> None:
