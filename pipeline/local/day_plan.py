@@ -154,8 +154,8 @@ def refuse_to_replace(config: PipelineConfig, workdir: Workdir, replaces: str) -
     replaced = find_replaced(workdir.push_destination, config.name, replaces)
     if replaced is not None:
         raise UsageError(
-            f"--config {config.name}: {replaced}; name another --workdir or --push-destination, or give --no-push, or "
-            f"--replaces {replaced.config} to replace it"
+            f"--config {config.name}: {replaced}; name another --workdir or --push-destination, or give --replaces "
+            f"{replaced.config} to replace it"
         )
 
 

@@ -474,7 +474,7 @@ def test_a_run_does_not_replace_the_model_of_another_config(
     said = refusal(["--workdir", str(tmp_path), *named, *what], capsys)
     assert said == (
         f"error: --config feed: version 7 at {serving} is a model of the config 'shop', which a model of 'feed' would "
-        "replace; name another --workdir or --push-destination, or give --no-push, or --replaces shop to replace it"
+        "replace; name another --workdir or --push-destination, or give --replaces shop to replace it"
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["serving_model"]
     elsewhere = ["--workdir", str(tmp_path / "w"), "--push-destination", str(serving)]
