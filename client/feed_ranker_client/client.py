@@ -227,7 +227,7 @@ class FeedRankerClient:
         """The inputs of a signature among the columns of a table, such as rows of the feed log.
 
         Columns that are no inputs are left out. None, a table's null, becomes the missing value of its kind: NaN, "" or
-        an empty list.
+        an empty list. Whole numbers and truth values in a column that is read as text become text, as in the feed log.
 
         Args:
             rows: column → values, one per candidate: `table.to_pydict()` of pyarrow, `frame.to_dict("list")` of pandas.

@@ -1,23 +1,69 @@
-"""Columns of a table as inputs of a signature: None becomes the missing value of the input's kind."""
+"""Columns of a table as inputs of a signature: values become those that the feed log's rows have in training."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
 
 from feed_ranker_client.validation import TensorForm
 
+_TEXTS: frozenset[type] = frozenset({str, bytes})
+_NUMBERS: frozenset[type] = frozenset({float, int})
+
+_WHOLE_BELOW = 2.0**53
+"""Where a float does not tell whole numbers apart any more."""
+
 
 def filled(values: Sequence[Any], form: TensorForm, optional: bool) -> list[Any]:
-    """A column's values, with the missing value of the input's kind in place of None."""
-    texts = form.dtype.is_text
-    inner: Any = "" if texts else math.nan
+    """A column's values in the types of the input.
+
+    None becomes the missing value of the input's kind. For an input of texts, a whole number becomes its digits, a
+    truth value "0" or "1", and NaN missing, as in the feed log: 1, 1.0 and "1" are the same category. For one of
+    numbers, truth values and decimals become floats. Other values stay, and are refused by name if they are no input.
+    """
+    convert, plain = (_text, _TEXTS) if form.dtype.is_text else (_number, _NUMBERS)
     if len(form.shape) == 1:
-        return [inner if value is None else value for value in values]
+        return _converted(values, convert, plain)
     rows: list[Any] = []
     for value in values:
         # A dense embedding has no missing value: None stays, and the request is refused by name. A history has one.
         row = value
-        if value is None and (texts or optional):
+        if value is None and (form.dtype.is_text or optional):
             row = [0] * (form.shape[1] or 0)
-        rows.append([inner if part is None else part for part in row] if texts else row)
+        is_list = isinstance(row, (list, tuple, np.ndarray))
+        rows.append(_converted(row, convert, plain) if form.dtype.is_text and is_list else row)
     return rows
+
+
+def _converted(values: Sequence[Any], convert: Callable[[Any], Any], plain: frozenset[type]) -> list[Any]:
+    # Nearly always no value needs it, which is found much faster than by looking at one after the other.
+    if plain.issuperset(map(type, values)):
+        return list(values)
+    return [convert(value) for value in values]
+
+
+def _text(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, (bool, np.bool_)):
+        return str(int(value))
+    if isinstance(value, Integral):
+        return str(int(value))
+    if isinstance(value, (Real, Decimal)):
+        number = float(value)
+        if math.isnan(number):
+            return ""
+        if isinstance(value, Decimal) and value == value.to_integral_value():
+            return str(int(value))
+        if number.is_integer() and abs(number) < _WHOLE_BELOW:
+            return str(int(number))
+    return value
+
+
+def _number(value: Any) -> Any:
+    if value is None:
+        return math.nan
+    return float(value) if isinstance(value, (bool, np.bool_, Decimal)) else value
