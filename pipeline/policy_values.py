@@ -90,7 +90,7 @@ def compare_orders(
         config: names exploration, objectives and the utility.
         feed_log: the folder of day folders.
         days: which days.
-        score: a batch of feature columns as lists → probabilities, [objectives, batch].
+        score: a batch of feature columns and ids as lists → probabilities, [objectives, batch].
         position: the exposure column by which a session's rows were shown.
         k: the positions at the top that count.
 
@@ -160,7 +160,7 @@ def _parts(
                 "logged order needs every position"
             )
         # Exposure is left out: the policy is asked before it is known.
-        known = batch.select(list(config.features.names_read)).filter(pa.array(shown["randomised"]))
+        known = batch.select(list(config.names_scored)).filter(pa.array(shown["randomised"]))
         yield {
             # Another day may have another session of the same name.
             "session": f"{day} ".encode() + read_strings(batch, config.example_keys.session),

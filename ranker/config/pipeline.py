@@ -305,6 +305,11 @@ class PipelineConfig(Named):
         return tuple(dict.fromkeys(name for name in named if name not in known))
 
     @property
+    def names_scored(self) -> tuple[str, ...]:
+        """What a model reads of an impression before it is shown: features, and the ids of random effects."""
+        return tuple(dict.fromkeys((*self.features.names_read, *(self.effects.columns if self.effects else ()))))
+
+    @property
     def days_read(self) -> int:
         """Days before the evaluation day whose impressions a model depends on: train days, and those of histories."""
         return self.train_days + self.features.history_days

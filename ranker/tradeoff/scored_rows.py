@@ -22,7 +22,7 @@ MOST_ROWS = 12_000
 """Impressions that are kept of a day: as many as a setting is valued on in some milliseconds."""
 
 Scorer = Callable[[pa.RecordBatch], Floats]
-"""Feature columns as lists → probabilities without the effect of exposure, [objectives, batch]."""
+"""Feature columns and ids as lists → probabilities without the effect of exposure, [objectives, batch]."""
 
 
 def read_scored_day(
@@ -80,7 +80,7 @@ def _parts(
 ) -> Iterator[dict[str, np.ndarray]]:
     exploration = config.exploration
     columns = columns_of(
-        config.objectives, config.features, config.keys, config.timestamps, exploration, rows=config.rows
+        config.objectives, config.features, config.keys, config.timestamps, exploration, config.id_columns, config.rows
     )
     units = plan_day(feed_log, day, columns)
     share = min(1.0, most_rows / max(1, sum(unit.rows for unit in units)))
@@ -90,7 +90,7 @@ def _parts(
         kept = pa.array(_sampled(session, share) | (randomised & _sampled(session, min(1.0, 20.0 * share))))
         batch, session = batch.filter(kept), session[kept.to_numpy(zero_copy_only=False)]
         labels = read_labels(batch, config.objective_names)
-        known = batch.select(list(config.features.names_read))
+        known = batch.select(list(config.names_scored))
         empty = np.empty((len(config.objectives), 0))
         yield {
             "session": session,

@@ -17,6 +17,7 @@ from pipeline.policy_values import UTILITY, Compared, compare_orders
 from pipeline.replay import main
 from pipeline_config import FEED
 from ranker.config.columns import Exposure, Features
+from ranker.config.effects import EffectLevel, Effects
 from ranker.evaluation.off_policy import PolicyValue
 from ranker.evaluation.replay import policy_positions
 from tests.object_store import ObjectStore
@@ -193,15 +194,19 @@ def test_a_session_of_the_same_name_on_another_day_is_another_session(feed: Path
     assert twice.random.estimate.value == pytest.approx(once.random.estimate.value)
 
 
-def test_only_random_rows_are_scored_and_without_exposure(feed: Path) -> None:
+@pytest.mark.parametrize("levels", [(), ("viewer_id", "author_id", "item_id")])
+def test_only_random_rows_are_scored_and_without_exposure(feed: Path, levels: tuple[str, ...]) -> None:
+    """But with the ids of random effects, which are a part of the model's order."""
     rows = []
+    config = replace(CONFIG, effects=Effects(tuple(map(EffectLevel, levels)))) if levels else CONFIG
 
     def score(batch: pa.RecordBatch) -> np.ndarray:
-        assert batch.schema.names == list(CONFIG.features.names)
+        assert batch.schema.names == [*CONFIG.features.names, *levels]
+        assert all(all(ids.to_pylist()) for ids in batch.columns[len(CONFIG.features.names) :])
         rows.append(len(batch))
         return by_match(batch)
 
-    compare_orders(CONFIG, feed, DAYS[2:], score, "position", K)
+    compare_orders(config, feed, DAYS[2:], score, "position", K)
     log = pq.read_table(feed / f"day-{DAYS[2]}")
     assert sum(rows) == np.sum(log["is_randomised"].to_numpy())
 

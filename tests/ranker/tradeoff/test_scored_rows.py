@@ -1,5 +1,6 @@
 """A day that is read and scored once."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from datasets.synthetic import generate
 from pipeline_config import FEED
+from ranker.config.effects import EffectLevel, Effects
 from ranker.tradeoff.scored_rows import read_scored_day
 
 DAY = date(2026, 3, 2)
@@ -50,6 +52,10 @@ def test_only_what_is_known_before_ranking_is_scored(tmp_path: Path) -> None:
 
     read_scored_day(FEED, log(tmp_path, 0.05), DAY, watched, "position")
     assert seen == set(FEED.features.names)
+    # Random effects are a part of the served model's order.
+    effects = Effects((EffectLevel("viewer_id"), EffectLevel("author_id")))
+    read_scored_day(replace(FEED, effects=effects), tmp_path, DAY, watched, "position")
+    assert seen == {*FEED.features.names, "viewer_id", "author_id"}
 
 
 def test_a_large_day_is_sampled_by_whole_sessions(tmp_path: Path) -> None:
