@@ -49,7 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _write(explained, options.output)
             print(f"wrote {rows.num_rows:,} rows × {len(model.objectives)} objectives to {options.output}")
         else:
-            for line in _lines(explained, dict(zip(model.features, model.columns, strict=True)), rows, options.top):
+            columns = dict(zip(model.features, model.columns, strict=True)) | dict(
+                zip(model.ids, model.ids, strict=True)
+            )
+            for line in _lines(explained, columns, rows, options.top):
                 print(one_line(line))
     except (OSError, ValueError) as error:
         print_error(error)

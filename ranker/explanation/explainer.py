@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from ranker import keys
 from ranker.config.columns import Features
 from ranker.config.documents import from_json
+from ranker.config.effects import Effects
 from ranker.config.objectives import Objective
 from ranker.config.serving import Serving
 from ranker.config.towers import Towers
+from ranker.effects.state import EffectState
+from ranker.explanation.effects import EffectExplainer
 from ranker.explanation.forest import forest_contributions, served_booster
 from ranker.explanation.paths import LeafPaths
 from ranker.explanation.towers import TowerExplainer
@@ -26,7 +29,7 @@ from ranker.export.request_features import request_features
 from ranker.features.vocabularies import read_vocabularies
 from ranker.forest.model import Forest
 from ranker.forest.traverse import Traversal
-from ranker.registry.layout import FOREST, STATE, TOWER_STATE, TRANSFORM_GRAPH
+from ranker.registry.layout import EFFECT_STATE, FOREST, STATE, TOWER_STATE, TRANSFORM_GRAPH
 from ranker.registry.manifest import Manifest
 from ranker.towers.inputs import tower_inputs
 from ranker.towers.network import TwoTowerNetwork
@@ -40,7 +43,8 @@ class Contributions:
     """What each column adds to the log-odds of some rows.
 
     Attributes:
-        columns: the feature columns, in the order of the config.
+        columns: the feature columns, in the order of the config, and then the id columns of random effects that are no
+            features.
         baseline: [objectives], the log-odds of the average impression.
         values: [rows, objectives, columns]; with the baseline, they add up to `log_odds`.
         log_odds: [rows, objectives].
@@ -75,7 +79,14 @@ class Explainer:
         graph = os.path.join(state, TRANSFORM_GRAPH)
         transform = tft.TFTransformOutput(graph)
         by = towers.calibrated_by(self._features)
-        self._raw = RawFeatures(self._features, transform.raw_metadata.schema)
+        effects = _part(Effects, config["effects"]) if config.get("effects") else None
+        ids = effects.columns if effects else ()
+        self._raw = RawFeatures(self._features, transform.raw_metadata.schema, ids)
+        self.columns: tuple[str, ...] = tuple(dict.fromkeys((*self._features.names, *ids)))
+        self._effects: EffectExplainer | None = None
+        if effects is not None:
+            fitted_effects = None if manifest.effects is None else EffectState.load(os.path.join(state, EFFECT_STATE))
+            self._effects = EffectExplainer(effects, self._features, fitted_effects, graph, len(self._objectives))
         self._transform = request_features(self._raw, graph, by.name if by else None)
         self._forest = Forest.load(os.path.join(state, FOREST))
         self._traversal = Traversal(self._forest)
@@ -114,12 +125,14 @@ class Explainer:
     def __call__(self, examples: pa.BinaryArray) -> Contributions:
         """Explains serialised tf.Examples."""
         rows = len(examples)
-        columns = self._features.names
-        forest_features, batch = self._read(examples)
+        columns = self.columns
+        forest_features, batch, effects = self._read(examples)
         towers = self._towers(batch)
 
         share = self._share
         values = (1 - share) * (towers.forest_inputs @ self._to_columns)
+        of_ids = np.zeros((rows, len(self._objectives), len(columns) - len(self._features.names)))
+        values = np.concatenate([values, of_ids], axis=2)
         for i, name in enumerate(self._features.numeric_names if self._inputs.numeric else ()):
             values[:, :, columns.index(name)] += (1 - share) * towers.numeric[:, :, i]
         for i, name in enumerate(self._coded):
@@ -133,25 +146,34 @@ class Explainer:
         baseline, log_odds = (1 - share) * towers.baseline, (1 - share) * towers.logits
         if self._booster is not None and rows:
             found = forest_contributions(self._booster, forest_features, len(self._objectives))
-            values += share * (found[:, :, :-1] @ self._to_columns)
+            values[:, :, : len(self._features.names)] += share * (found[:, :, :-1] @ self._to_columns)
             baseline = baseline + share * found[0, :, -1]
             log_odds = log_odds + share * self._forest.margins(batch[keys.LEAVES])
+        for i, name in enumerate(self._effects.columns if self._effects else ()):
+            values[:, :, columns.index(name)] += effects[:, :, i]
+        log_odds = log_odds + effects.sum(axis=2)
         return Contributions(columns, baseline, values, log_odds)
 
     def log_odds(self, examples: pa.BinaryArray) -> Doubles:
         """The log-odds of serialised tf.Examples, [rows, objectives], without contributions, which cost more."""
-        _, batch = self._read(examples)
-        log_odds = (1 - self._share) * self._towers.logits(batch)
+        _, batch, effects = self._read(examples)
+        log_odds = (1 - self._share) * self._towers.logits(batch) + effects.sum(axis=2)
         return log_odds + self._share * self._forest.margins(batch[keys.LEAVES]) if self._share else log_odds
 
-    def _read(self, examples: pa.BinaryArray) -> tuple[NDArray[np.float32], dict[str, NDArray[Any]]]:
-        """The forest's inputs of rows, [rows, inputs], and those of the towers by name."""
+    def _read(self, examples: pa.BinaryArray) -> tuple[NDArray[np.float32], dict[str, NDArray[Any]], Doubles]:
+        """The forest's inputs of rows, [rows, inputs], those of the towers by name, and the random effects, [rows,
+        objectives, levels].
+        """
         request = self._transform.of_examples(tf.constant(examples.to_numpy(zero_copy_only=False), tf.string))
-        transformed = {name: tensor.numpy() for name, tensor in self._transform(request.columns).items()}
+        outputs = self._transform(request.columns)
+        effects = np.zeros((len(examples), len(self._objectives), 0))
+        if self._effects is not None:
+            effects = self._effects(request.ids, outputs)
+        transformed = {name: tensor.numpy() for name, tensor in outputs.items()}
         forest_features = transformed[keys.FOREST_FEATURES]
         leaves = self._traversal(forest_features).astype(np.int32)
         every = {**transformed, keys.LEAVES: leaves}
-        return forest_features, {name: every[name] for name in self._inputs.tensor_specs()}
+        return forest_features, {name: every[name] for name in self._inputs.tensor_specs()}, effects
 
 
 def _part(kind: type[Any], values: Any) -> Any:

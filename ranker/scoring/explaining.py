@@ -32,7 +32,7 @@ def explained_rows(model: LoadedModel, table: pa.Table, where: str) -> Contribut
         FeedLogError: a column is missing, has a wrong type, or has a value that it may not hold.
         ModelError: the model has no training state, or one that does not belong to the graph that is served.
     """
-    scorer, features = model.scorer, model.description.features
+    scorer = model.scorer
     columns = scorer.check(where, table.schema)
     try:
         explainer = Explainer(str(model.folder), model.description.manifest)
@@ -48,13 +48,13 @@ def explained_rows(model: LoadedModel, table: pa.Table, where: str) -> Contribut
         done += batch.num_rows
     objectives = len(model.description.objectives)
     none = Contributions(
-        features.names,
+        explainer.columns,
         np.zeros(objectives),
-        np.zeros((0, objectives, len(features.names))),
+        np.zeros((0, objectives, len(explainer.columns))),
         np.zeros((0, objectives)),
     )
     return Contributions(
-        features.names,
+        explainer.columns,
         parts[0].baseline if parts else none.baseline,
         np.concatenate([none.values, *(part.values for part in parts)]),
         np.concatenate([none.log_odds, *(part.log_odds for part in parts)]),

@@ -81,6 +81,12 @@ class Model:
         """
         return tuple(column.source for column in self._description.features.columns)
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The id columns of random effects that are no features; a table may have them."""
+        features = self._description.features.names
+        return tuple(name for name in self._description.ids if name not in features)
+
     def score(self, table: T, keep: Sequence[str] | None = None) -> T:
         """The probability of each objective, row for row.
 
@@ -146,12 +152,12 @@ class Model:
         return like(ordered.add_column(len(kept), rank, [pa.array(place, pa.int32())]), table, order.tolist())
 
     def explain(self, table: T, keep: Sequence[str] | None = None) -> T:
-        """Why a score: what each feature column adds to the log-odds of each objective.
+        """Why a score: what each feature column, and each id of random effects, adds to the log-odds of each objective.
 
         The forest's part are TreeSHAP values, the towers' part integrated gradients, each with its weight in the model;
-        `ranker.explanation` says how. `baseline` is the log-odds of an average impression, the same for all rows, and
-        `baseline` plus all feature columns is `log_odds`. Exposure is left out: the log-odds are those that rankings
-        use.
+        `ranker.explanation` says how. A random effect is what it adds by itself. `baseline` is the log-odds of an
+        average impression, the same for all rows, and `baseline` plus all contributions is `log_odds`. Exposure is left
+        out: the log-odds are those that rankings use.
 
         Args:
             table: [rows]. It takes some milliseconds per row, so explain those that matter.
@@ -159,7 +165,8 @@ class Model:
 
         Returns:
             [rows × objectives], the objectives of a row one after the other: the kept columns, `objective`,
-            `log_odds`, `baseline`, and a float64 column per feature column. A data frame's index is kept.
+            `log_odds`, `baseline`, and a float64 column per feature column and per column of `ids`. A name that is
+            taken by a kept column gets an underscore. A data frame's index is kept.
 
         Raises:
             FeedLogError: as in `score`.

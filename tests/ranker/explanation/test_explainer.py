@@ -14,10 +14,15 @@ import pytest
 import ranker
 from ranker import explain
 from ranker.config.columns import Categorical, Features
+from ranker.config.effects import EffectLevel, Effects
 from ranker.config.pipeline import PipelineConfig
 from ranker.config.rows import Rows
 from ranker.config.serving import Serving
 from ranker.config.towers import Isotonic
+from ranker.effects.state import Basis, EffectState
+from ranker.effects.table import EffectTable
+from ranker.export.fitted_effects import FittedState, install_effects
+from ranker.features.fingerprints import fingerprints_of
 from ranker.registry.layout import MANIFEST, STATE
 from ranker.scoring.model import Model
 from ranker.storage import copy_folder
@@ -114,18 +119,58 @@ def test_the_towers_alone_without_embeddings_of_categories(tmp_path: Path) -> No
     _check_sums(_variant(tmp_path, config), rows_of(60, 9))
 
 
-def test_towers_without_a_forest(tmp_path: Path) -> None:
+def test_towers_without_a_forest_and_random_effects(tmp_path: Path) -> None:
+    effects = Effects((EffectLevel("viewer_id", inputs=("content",)), EffectLevel("author")), components=2)
     config = replace(
         CONFIG,
         forest=replace(CONFIG.forest, trees=0),
         towers=replace(CONFIG.towers, forest_share=0.0),
         training=replace(CONFIG.training, distillation=0.0),
+        effects=effects,
     )
     model = _variant(tmp_path, config)
-    why = _check_sums(model, rows_of(60, 9))
+    rows = rows_of(60, 9)
+    why = _check_sums(model, rows)
     assert not why["topics"].any()  # the towers know topics by their leaves alone
     assert why["author"].any()
     assert ranker.load(model.location).manifest.trees == 0
+    _check_random_effects(model, effects, config.features, rows)
+
+
+def _check_random_effects(model: Model, effects: Effects, features: Features, rows: pa.Table) -> None:
+    """An effect adds to the column of its id, which the towers may read too."""
+    before = model.explain(rows, keep=[]).to_pandas()
+    assert model.ids == ("viewer_id",)
+    assert not before["viewer_id"].any()  # no effect is fitted yet
+    tables = []
+    for level, inputs in (("viewer_id", 1 + 2), ("author", 1)):
+        ids = np.unique(fingerprints_of(str(one) for one in set(rows[level].to_pylist()) - {None}))
+        mean = (
+            np.random.default_rng(inputs).normal(0, 0.3, (len(ids), len(model.objectives), inputs)).astype(np.float32)
+        )
+        tables.append(EffectTable(ids, mean, np.ones_like(mean), np.full(len(ids), 20, np.float32)))
+    size = features.embeddings["content"]
+    basis = Basis({"content": (np.zeros(size, np.float32), np.eye(size, 2, dtype=np.float32))}, {})
+    state = EffectState("", 0, (), basis, (tables[0], tables[1]))
+    install_effects(Path(model.location), effects, features, FittedState(state, 20, ""))
+    with_effects = ranker.load(model.location)
+    after = with_effects.explain(rows, keep=[]).to_pandas()
+    np.testing.assert_allclose(after["log_odds"], _served_log_odds(with_effects, rows).ravel(), atol=1e-3)
+    contributions = after[[*with_effects.features, *with_effects.ids]].sum(axis=1)
+    np.testing.assert_allclose(after["baseline"] + contributions, after["log_odds"], atol=1e-5)
+    content = np.stack(rows["content"].to_pylist())[:, :2]
+    viewers, authors = (
+        table.effect(fingerprints_of("" if one is None else str(one) for one in rows[level].to_pylist()), x).ravel()
+        for table, level, x in zip(
+            tables,
+            ("viewer_id", "author"),
+            (np.concatenate([np.ones((len(rows), 1)), content], axis=1), np.ones((len(rows), 1))),
+            strict=True,
+        )
+    )
+    np.testing.assert_allclose(after["viewer_id"], viewers, atol=1e-5)
+    np.testing.assert_allclose(after["author"] - before["author"], authors, atol=1e-5)
+    assert (authors == 0).sum() == 2 * rows["author"].null_count
 
 
 def test_towers_of_embeddings_and_ids_alone(tmp_path: Path) -> None:
