@@ -49,6 +49,14 @@ class Rows:
             end = begin + _BATCH
             yield self.features[begin:end], self.labels[begin:end], self.buckets[begin:end]
 
+    def add_to(self, digest: "hashlib._Hash") -> None:
+        """Adds the content to a digest, without the codes of categories, whose numbers depend on the run."""
+        floats = [name for name in sorted(self.towers) if self.towers[name].dtype.kind == "f"]
+        arrays: list[NDArray[Any]] = [self.features, self.labels, self.buckets, *(self.towers[f] for f in floats)]
+        for values in arrays:
+            digest.update(f"{values.shape}{values.dtype}".encode())
+            digest.update(np.ascontiguousarray(values).data)
+
 
 @dataclass(frozen=True, eq=False)
 class HeldOutDay:
@@ -75,11 +83,7 @@ class HeldOutDay:
         """A digest of the content of all columns; it does not depend on the run that wrote them."""
         digest = hashlib.sha256()
         for rows in (self.train, self.test):
-            floats = [name for name in sorted(rows.towers) if rows.towers[name].dtype.kind == "f"]
-            arrays: list[NDArray[Any]] = [rows.features, rows.labels, rows.buckets, *(rows.towers[f] for f in floats)]
-            for values in arrays:
-                digest.update(f"{values.shape}{values.dtype}".encode())
-                digest.update(np.ascontiguousarray(values).data)
+            rows.add_to(digest)
         return digest.hexdigest()[:16]
 
     def of_some_viewers(self, rows: int) -> "HeldOutDay":

@@ -100,12 +100,12 @@ def judge_all(replay: Replay, seeds: Sequence[SeedResults]) -> RetrainingResults
     for name in seeds[0]:
         runs = [list(of_seed[name]) for of_seed in seeds]
         # The order of a day's rows may differ between strategies, but a viewer's bucket is the same.
-        rows = [result.rows for result in runs[0]]
+        days_of = runs[0]
         predicted = [np.stack([run[i].probabilities for run in runs]) for i in range(len(days))]
-        by_day = tuple(_judged(r.labels, r.buckets, p, weights[:0]) for r, p in zip(rows, predicted, strict=True))
+        by_day = tuple(_judged(d.labels, d.buckets, p, weights[:0]) for d, p in zip(days_of, predicted, strict=True))
         pooled = _judged(
-            np.concatenate([r.labels for r in rows]),
-            np.concatenate([r.buckets for r in rows]),
+            np.concatenate([d.labels for d in days_of]),
+            np.concatenate([d.buckets for d in days_of]),
             np.concatenate(predicted, axis=1),
             weights,
         )

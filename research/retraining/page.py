@@ -36,9 +36,25 @@ def figures(results: RetrainingResults, with_targets: bool) -> list[Figure]:
             f"cold: {_parts(cold.parts)}; warm: {_parts(warm.parts)}; seed by seed {by_seed} times",
         )
     ]
+    made.append(_loss(results, with_targets))
     made += [_entropy(results, strategy, None) for strategy in results.outcomes if strategy != REFERENCE]
     made += [_entropy(results, "warm", index) for index in range(len(results.objectives))]
     return made
+
+
+def _loss(results: RetrainingResults, with_targets: bool) -> Figure:
+    """What a warm start loses, as a difference. The target is no significant loss: at most half of its interval."""
+    gap = results.entropy_gap("warm")
+    return Figure(
+        f"{results.name}.warm_start_ne_loss",
+        ours=gap.value,
+        rival=1.0,
+        unit="NE, warm − cold",
+        target=gap.value - gap.interval[0] if with_targets else None,
+        target_is_least=False,
+        note="the ratio is the difference in normalized entropy, warm minus cold, mean over the objectives; the target "
+        f"is half the width of its 95 % interval: {_gap(results, 'warm', None)}",
+    )
 
 
 def _entropy(results: RetrainingResults, strategy: str, objective: int | None) -> Figure:

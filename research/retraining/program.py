@@ -1,7 +1,6 @@
 """Runs and judges all strategies, and writes tables, picture and figures."""
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -17,9 +16,9 @@ from research.options import command, seeds_of
 from research.quick import quick_config
 from research.retraining.days import Replay, replay_days
 from research.retraining.drawing import draw
-from research.retraining.judging import RetrainingResults, judge_all
+from research.retraining.judging import judge_all
+from research.retraining.kept import run_all
 from research.retraining.page import figures, markdown, title
-from research.retraining.strategies import STRATEGIES, DayResult, first_model
 
 _KUAIRAND_LAST, _KUAIRAND_DAYS = date(2022, 5, 4), 5
 _FEED_DAYS, _FEED_ROWS_PER_DAY, _FEED_DRIFT = 8, 10_000, 4.0
@@ -33,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
         replay = _replay("feed" if options.quick else options.data, options.quick, work, console)
         if replay is None:
             return
-        results = _compare(replay, seeds_of(options, usual=3), console)
+        results = judge_all(replay, run_all(replay, seeds_of(options, usual=3), work / "results", console))
     drawing = f"retraining_{results.name}.svg"
     size = [*([] if options.quick else ["--data", results.name]), "--seeds", str(results.seeds)]
     tables = markdown(results, command("research.retraining", *size, quick=options.quick), drawing)
@@ -58,16 +57,3 @@ def _replay(data: str, quick: bool, work: Path, console: Console) -> Replay | No
     log = work / "feed_log"
     made = generate(log, days=config.train_days + days, impressions_per_day=rows, seed=1, drift=_FEED_DRIFT)
     return replay_days("feed", config, log, made[-1].day, days, work, console)
-
-
-def _compare(replay: Replay, seeds: Sequence[int], console: Console) -> RetrainingResults:
-    runs: list[dict[str, list[DayResult]]] = []
-    for seed in seeds:
-        # With the state that an incremental update needs; a warm start ignores it.
-        first, _ = first_model(replay, "incremental", seed)
-        runs.append({})
-        for name, strategy in STRATEGIES.items():
-            runs[-1][name] = list(strategy(replay, first, seed))
-            spent = sum(result.total_seconds for result in runs[-1][name])
-            console.print(f"seed {seed}, {name}: {spent:.1f} s of training", highlight=False)
-    return judge_all(replay, runs)

@@ -42,12 +42,14 @@ class DayResult:
     """The result of a strategy on one day.
 
     Attributes:
-        rows: the day's impressions, in the order of the predictions.
+        labels: of the day's impressions, [rows, objectives].
+        buckets: viewer bucket of each of them, [rows].
         probabilities: float32 [rows, objectives].
         seconds: seconds of training for that day, by part; empty if nothing was trained.
     """
 
-    rows: Rows
+    labels: NDArray[np.float32]
+    buckets: NDArray[np.int64]
     probabilities: NDArray[np.float32]
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -192,7 +194,7 @@ def _predicted(config: PipelineConfig, model: DayModel, rows: Rows, seconds: dic
     share = config.towers.forest_share
     if share:
         logits = (1.0 - share) * logits + share * model.forest.margins(leaves)
-    return DayResult(rows, (1.0 / (1.0 + np.exp(-logits))).astype(np.float32), seconds)
+    return DayResult(rows.labels, rows.buckets, (1.0 / (1.0 + np.exp(-logits))).astype(np.float32), seconds)
 
 
 @contextmanager

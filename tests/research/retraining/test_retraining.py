@@ -1,12 +1,14 @@
 """The strategies and their evaluation on rows with drift, without a pipeline."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from benchmarks.harness import Options, report
 from ranker import keys
@@ -14,8 +16,9 @@ from research.quality.rows import Rows
 from research.retraining.days import Replay, ReplayDay, replay_count
 from research.retraining.drawing import draw
 from research.retraining.judging import RetrainingResults, judge_all
+from research.retraining.kept import run_all
 from research.retraining.page import figures, markdown
-from research.retraining.strategies import STRATEGIES, DayResult, first_model
+from research.retraining.strategies import STRATEGIES, DayResult
 from tests.research.quality.test_models import CONFIG, FEATURES
 
 pytestmark = pytest.mark.slow
@@ -55,10 +58,16 @@ def replay() -> Replay:
 
 
 @pytest.fixture(scope="module")
-def runs(replay: Replay) -> dict[str, list[DayResult]]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the results are kept."""
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="module")
+def runs(replay: Replay, folder: Path) -> dict[str, list[DayResult]]:
     """Every strategy's days, with one seed."""
-    first, _ = first_model(replay, "incremental", seed=1)
-    return {name: list(strategy(replay, first, 1)) for name, strategy in STRATEGIES.items()}
+    [found] = run_all(replay, [1], folder, Console(quiet=True))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +82,29 @@ def test_every_strategy_predicts_every_day_after_the_first(replay: Replay, runs:
         for result, day in zip(days, replay.days[1:], strict=True):
             assert result.probabilities.shape == day.test.labels.shape
             assert np.all((result.probabilities > 0) & (result.probabilities < 1))
+
+
+def test_a_stopped_run_continues_with_what_is_missing(
+    replay: Replay, runs: dict[str, list[DayResult]], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [incremental] = folder.glob("tiny-incremental-1-*.npz")
+    incremental.unlink()
+
+    def given(replay: Replay, first: object, seed: int) -> Iterator[DayResult]:
+        yield from runs["incremental"]
+
+    def never(replay: Replay, first: object, seed: int) -> Iterator[DayResult]:
+        raise AssertionError("its results were kept")
+
+    strategies = {name: given if name == "incremental" else never for name in STRATEGIES}
+    monkeypatch.setattr("research.retraining.kept.STRATEGIES", strategies)
+    monkeypatch.setattr("research.retraining.kept.first_model", lambda *_: (None, None))
+    [again] = run_all(replay, [1], folder, Console(quiet=True))
+    for name, days in runs.items():
+        for before, after in zip(days, again[name], strict=True):
+            assert before.seconds == after.seconds
+            for array in ("labels", "buckets", "probabilities"):
+                assert np.array_equal(getattr(before, array), getattr(after, array))
 
 
 def test_only_what_is_trained_costs_something(runs: dict[str, list[DayResult]]) -> None:
@@ -113,6 +145,10 @@ def test_the_page_and_the_figures_tell_the_same(results: RetrainingResults, tmp_
     written = json.loads((tmp_path / "figures.json").read_text())["figures"]
     cost = written["tiny.cold_over_warm_seconds"]
     assert cost["target"] == 4.0
+    loss = written["tiny.warm_start_ne_loss"]
+    low, _ = results.entropy_gap("warm").interval
+    assert loss["ratio"] == pytest.approx(results.entropy_gap("warm").value)
+    assert loss["reached"] is (low <= 0)
     assert cost["ratio"] == pytest.approx(
         results.outcomes["cold"].total_seconds / results.outcomes["warm"].total_seconds
     )
