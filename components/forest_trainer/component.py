@@ -33,7 +33,8 @@ class ForestTrainer(base_component.BaseComponent):
     """Trains the forest on the split train, with some viewers held out for early stopping.
 
     If the training continues from an earlier one, it reuses the earlier forest, because the earlier towers cannot use
-    the leaves of another forest, and refreshes the leaf values with the split train (`ranker.forest.refresh`).
+    the leaves of another forest. It refreshes the leaf values with the split train (`ranker.forest.refresh`), and adds
+    trees grown on the splits train and replay (`ranker.forest.added`).
 
     Args:
         transformed_examples: Transform's materialised examples.

@@ -16,6 +16,7 @@ from ranker.config.documents import from_json
 from ranker.config.forest import Forest as ForestConfig
 from ranker.examples import example_files
 from ranker.files import write_text
+from ranker.forest.added import with_added_trees
 from ranker.forest.distribute import train_forest_on_dask
 from ranker.forest.model import Forest
 from ranker.forest.refresh import refreshed
@@ -27,7 +28,7 @@ from ranker.storage import join
 
 
 class Executor(base_executor.BaseExecutor):
-    """Trains a forest on the split train, or refreshes the leaf values of the parent's forest with it."""
+    """Trains a forest on the split train, or refreshes the parent's forest with it and adds trees."""
 
     def Do(
         self,
@@ -46,9 +47,9 @@ class Executor(base_executor.BaseExecutor):
         objective_names = json.loads(exec_properties["objective_names"])
         artifact = artifact_utils.get_single_instance(output_dict["forest"])
         start, state = start_of(input_dict)
-        files = example_files(artifact_utils.get_split_uri(input_dict["transformed_examples"], "train"))
         config = from_json(ForestConfig, exec_properties["config"])
-        read = partial(weighted_forest_rows, files, len(feature_names), len(objective_names))
+        rows = partial(weighted_forest_rows, features=len(feature_names), objectives=len(objective_names))
+        read = partial(rows, _files(input_dict, "train"))
         if start.is_cold:
             if config.dask and config.trees:
                 forest, curve = train_forest_on_dask(read, config, config.dask, feature_names, objective_names)
@@ -67,11 +68,28 @@ class Executor(base_executor.BaseExecutor):
             io_utils.copy_dir(earlier, artifact.uri)
             if start.refresh_forest and forest.trees:
                 forest = _refreshed(forest, read(), config.learning_rate)
+                forest = with_added_trees(
+                    forest,
+                    rows(_files(input_dict, "replay", "train")),
+                    config,
+                    objective_names,
+                    start.added_rounds,
+                    start.added_learning_rate_fraction,
+                )
                 forest.save(artifact.uri)
         artifact.set_int_custom_property("trees", forest.trees)
         artifact.set_int_custom_property("leaves", forest.leaves)
         artifact.set_int_custom_property("features", len(feature_names))
         artifact.set_string_custom_property("fingerprint", forest.fingerprint)
+
+
+def _files(input_dict: dict[str, list[types.Artifact]], *splits: str) -> list[str]:
+    """The files of those of the splits that there are."""
+    there = artifact_utils.decode_split_names(input_dict["transformed_examples"][0].split_names)
+    uris = [
+        artifact_utils.get_split_uri(input_dict["transformed_examples"], split) for split in splits if split in there
+    ]
+    return [file for uri in uris for file in example_files(uri)]
 
 
 def _refreshed(forest: Forest, batches: Iterable[WeightedForestBatch], learning_rate: float) -> Forest:

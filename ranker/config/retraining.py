@@ -25,8 +25,12 @@ class Retraining:
         refresh_forest: update the leaf values of the pushed model's forest with the days that this model has not seen.
             The tree structure stays the same, and the towers learn from the forest as on a cold start. False leaves the
             forest unchanged, and the towers compensate for what it has missed.
-        replay_days: days before the unseen ones, within the day's `train_days`, that the towers train on again, so that
-            they do not forget older days; days without a folder are skipped.
+        added_rounds: the largest number of trees per objective that a warm start adds to the pushed model's forest,
+            grown on the unseen and the replayed days, where they lower the loss of held-out viewers. The forest never
+            has more than `forest.trees`. 0 adds none, and so does `refresh_forest=False`.
+        added_learning_rate_fraction: share of `forest.learning_rate` that added trees are grown with.
+        replay_days: days before the unseen ones, within the day's `train_days`, that the towers train on again, and
+            that added trees are grown on, so that they do not forget older days; days without a folder are skipped.
         learning_rate_fraction: share of `training.learning_rate` that is the peak rate of a warm start.
         fisher_strength: weight of the pull, LiRank's lambda.
         cold_share: share of the last cold start in the pull and in the starting weights, LiRank's alpha.
@@ -41,6 +45,8 @@ class Retraining:
     refit_forest_days: Days = 7
     most_unseen_days: Days = 2
     refresh_forest: bool = True
+    added_rounds: Annotated[Whole, Field(ge=0, le=100_000)] = 30
+    added_learning_rate_fraction: Share = 0.5
     replay_days: Annotated[Whole, Field(ge=0, le=3_650)] = 2
     learning_rate_fraction: Share = 0.3
     fisher_strength: Weight = 10.0

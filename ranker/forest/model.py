@@ -21,6 +21,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from ranker.files import write_bytes, write_text
+from ranker.forest.boosters import with_trees_of
 from ranker.storage import join
 
 BOOSTER_FILE = "forest.ubj"
@@ -30,6 +31,10 @@ _FORMAT = 3
 _ARRAYS = (
     *("split_feature", "split_threshold", "split_default_left", "split_left", "first_leaf"),
     *("leaf_node", "leaf_value", "leaf_cover", "tree_output", "base_margin"),
+)
+_STRUCTURE = (
+    *("split_feature", "split_threshold", "split_default_left", "split_left", "leaf_node"),
+    *("tree_output", "base_margin"),
 )
 # XGBoost bounds a base score that is a probability by this before it takes its log-odds.
 _LEAST_PROBABILITY = 1e-6
@@ -125,6 +130,39 @@ class Forest:
         values = self.leaf_value[leaves]
         outputs = [values[:, self.tree_output == output].sum(axis=1) for output in range(len(self.base_margin))]
         return np.stack(outputs, axis=1) + self.base_margin
+
+    def begins_with(self, earlier: "Forest") -> bool:
+        """Whether the first trees of this forest are those of the earlier one; leaf values may differ."""
+        return (
+            self.feature_names == earlier.feature_names
+            and np.array_equal(self.first_leaf[: earlier.trees + 1], earlier.first_leaf)
+            and all(
+                np.array_equal(getattr(self, name)[: len(getattr(earlier, name))], getattr(earlier, name))
+                for name in _STRUCTURE
+            )
+        )
+
+    def followed_by(self, later: "Forest") -> "Forest":
+        """This forest with the trees of another one at the end, whose leaves are numbered from this one's last.
+
+        Args:
+            later: a forest of the same features and outputs, fitted to what this one's log-odds miss.
+
+        Raises:
+            ValueError: the other forest has other features, or another number of outputs.
+        """
+        if self.feature_names != later.feature_names or len(self.base_margin) != len(later.base_margin):
+            raise ValueError("forest: trees can be added only if they have the same features and outputs")
+        moved = {
+            "split_left": later.split_left + np.int32(self.leaves),
+            "first_leaf": later.first_leaf[1:] + np.int32(self.leaves),
+            "base_margin": later.base_margin[:0],
+        }
+        arrays = {
+            name: _frozen(np.concatenate([getattr(self, name), moved.get(name, getattr(later, name))]))
+            for name in _ARRAYS
+        }
+        return Forest(with_trees_of(self.booster, later.booster), self.feature_names, **arrays)
 
     @staticmethod
     def without_trees(feature_names: Sequence[str]) -> "Forest":

@@ -25,6 +25,7 @@ LAMBDA = 1.0  # XGBoost's default L2 penalty, which `train` leaves as it is
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 WeightedBatch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+ContinuedBatch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
 def any_engagement(labels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -37,7 +38,9 @@ def any_engagement(labels: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(most < 0, np.float32(np.nan), most)
 
 
-def refitted(forest: Forest, batches: Iterable[Batch | WeightedBatch], learning_rate: float, scratch: Path) -> Forest:
+def refitted(
+    forest: Forest, batches: Iterable[Batch | WeightedBatch | ContinuedBatch], learning_rate: float, scratch: Path
+) -> Forest:
     """The forest with leaf values and covers from all rows; structure, leaf ids and fingerprint stay the same.
 
     In distributed training all processes call this at the same time, each with its share of the rows, and get the same
@@ -46,7 +49,8 @@ def refitted(forest: Forest, batches: Iterable[Batch | WeightedBatch], learning_
     Args:
         forest: a forest trained with logistic loss.
         batches: (features float32 [rows, features], labels float32 [rows, outputs] of 0 and 1 with NaN where not
-            observed, and optionally weights float32 [rows]); read once.
+            observed, optionally weights float32 [rows], and optionally log-odds float32 [rows, outputs] of trees before
+            this forest's, which are added to its own); read once.
         learning_rate: the shrinkage that the forest was grown with.
         scratch: folder for temporary files of one byte per row and tree, two where a tree has more than 256 leaves, and
             twelve bytes per row and output. The rows are read from there, one batch at a time, so memory does not grow
@@ -59,8 +63,9 @@ def refitted(forest: Forest, batches: Iterable[Batch | WeightedBatch], learning_
     with tempfile.TemporaryFile(dir=scratch) as leaves, tempfile.TemporaryFile(dir=scratch) as margins:
         rows = _Rows(forest, leaves, margins)
         for batch in batches:
-            weights = batch[2] if len(batch) == 3 else np.ones(len(batch[1]), np.float32)
-            rows.append(find_leaves(batch[0]), batch[1], weights)
+            weights = batch[2] if len(batch) > 2 else np.ones(len(batch[1]), np.float32)
+            before = batch[3] if len(batch) > 3 and batch[3].size else None
+            rows.append(find_leaves(batch[0]), batch[1], weights, before)
         if not rows.blocks:
             raise ValueError("forest: there are no rows to refit the leaf values on")
         return _refitted(forest, rows, learning_rate)
@@ -111,8 +116,21 @@ class _Rows:
         """The number of blocks."""
         return len(self._rows)
 
-    def append(self, leaves: Leaves, labels: NDArray[np.float32], weights: NDArray[np.float32]) -> None:
-        """Adds a block: leaf ids [rows, trees], unique within the forest, labels [rows, outputs] and weights [rows]."""
+    def append(
+        self,
+        leaves: Leaves,
+        labels: NDArray[np.float32],
+        weights: NDArray[np.float32],
+        before: NDArray[np.float32] | None,
+    ) -> None:
+        """Adds a block.
+
+        Args:
+            leaves: ids [rows, trees], unique within the forest.
+            labels: [rows, outputs].
+            weights: [rows].
+            before: log-odds of trees before the forest's, [rows, outputs]; None where there are none.
+        """
         self._rows.append(len(leaves))
         self._begins.append((self._leaves.seek(0, os.SEEK_END), self._margins.seek(0, os.SEEK_END)))
         within = (leaves - self._forest.first_leaf[:-1].astype(leaves.dtype)).astype(self._dtype)
@@ -121,7 +139,7 @@ class _Rows:
         self._leaves.write(np.ascontiguousarray(np.where(observed, labels, 0).T.astype(np.int8)).tobytes())
         self._leaves.write(np.ascontiguousarray((observed * weights[:, None]).T.astype(np.float32)).tobytes())
         start = np.repeat(self._forest.base_margin.astype(np.float64)[:, None], len(leaves), axis=1)
-        self._margins.write(start.tobytes())
+        self._margins.write((start if before is None else start + before.T).tobytes())
 
     def leaf(self, block: int, tree: int) -> NDArray[Any]:
         """Leaf numbers within the tree, [rows]."""

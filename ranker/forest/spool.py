@@ -16,7 +16,7 @@ from ranker.keys import VIEWER_BUCKETS
 
 _READ_ROWS = 1 << 15
 
-Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
 class Spool:
@@ -26,12 +26,14 @@ class Spool:
         path: the file; an existing one is replaced.
         features: features per row.
         labels: labels per row.
+        with_margins: whether the rows have log-odds of an earlier forest, one per label, which boosting starts from.
     """
 
-    def __init__(self, path: Path, features: int, labels: int) -> None:
+    def __init__(self, path: Path, features: int, labels: int, with_margins: bool = False) -> None:
         self._path = path
-        self._features = features
-        self._width = features + labels + 2
+        self._ends = np.cumsum([features, labels, labels if with_margins else 0, 1, 1]).tolist()
+        self._width = self._ends[-1]
+        self.with_margins = with_margins
         self._file = path.open("wb")
         self.counts = np.zeros((1 + labels, VIEWER_BUCKETS), np.int64)
         """Rows and positives by viewer bucket, as `bucket_counts` returns them."""
@@ -59,11 +61,13 @@ class Spool:
         labels: NDArray[np.float32],
         buckets: NDArray[np.int64],
         weights: NDArray[np.float32] | None = None,
+        margins: NDArray[np.float32] | None = None,
     ) -> None:
         """Adds rows: features [rows, features], 0/1 labels [rows, labels], NaN where not observed, viewer buckets and
-        weights [rows]; without weights, each row weighs 1."""
+        weights [rows], and, if the spool has them, log-odds [rows, labels]; without weights, each row weighs 1."""
         weights = np.ones(len(buckets), np.float32) if weights is None else weights
-        rows = np.concatenate([features, labels, weights[:, None], buckets[:, None]], axis=1, dtype=np.float32)
+        margins = np.zeros((len(buckets), 0), np.float32) if margins is None else margins
+        rows = np.concatenate([features, labels, margins, weights[:, None], buckets[:, None]], axis=1, dtype=np.float32)
         self._file.write(rows.tobytes())
         self.counts += bucket_counts(buckets, labels)
         self.weights_differ = self.weights_differ or bool((weights != 1.0).any())
@@ -86,7 +90,8 @@ class Spool:
             yield self._split(np.concatenate(waiting))
 
     def _split(self, rows: NDArray[np.float32]) -> Batch:
-        return rows[:, : self._features], rows[:, self._features : -2], rows[:, -2] * np.float32(self.scale)
+        features, labels, margins, weights, _ = np.split(rows, self._ends[:-1], axis=1)
+        return features, labels, weights[:, 0] * np.float32(self.scale), margins
 
 
 @dataclass(frozen=True)
@@ -151,11 +156,12 @@ class SpoolIter(xgb.DataIter):
         batch = next(self._batches, None)
         if batch is None:
             return False
-        features, labels, weights = batch
+        features, labels, weights, margins = batch
         # XGBoost refuses NaN in labels; `ranker.forest.masked` knows what this stands for.
         input_data(
             data=features,
             label=np.where(np.isnan(labels), np.float32(NOT_OBSERVED), labels),
             **({"weight": weights} if self._weighted else {}),
+            **({"base_margin": margins} if margins.size else {}),
         )
         return True

@@ -5,7 +5,6 @@ the boosting rounds, so the booster grows until the last objective has stopped. 
 best round is removed.
 """
 
-import json
 import math
 from collections.abc import Callable, Sequence
 
@@ -64,10 +63,14 @@ class StopEach(xgb.callback.TrainingCallback):
         rounds: rounds without improvement.
         evaluated: name of the `evals` entry with the matrix of `losses_of`.
         most: the largest number of rounds of each output, from `most_rounds`.
+        before: as in `best_rounds`.
     """
 
-    def __init__(self, rounds: int, evaluated: str, most: Sequence[int | None]) -> None:
+    def __init__(
+        self, rounds: int, evaluated: str, most: Sequence[int | None], before: Sequence[float] | None = None
+    ) -> None:
         super().__init__()
+        self._before = before
         self._rounds = rounds
         self._evaluated = evaluated
         self._most = most
@@ -76,7 +79,7 @@ class StopEach(xgb.callback.TrainingCallback):
         self, model: xgb.Booster, epoch: int, evals_log: xgb.callback.TrainingCallback.EvalsLog
     ) -> bool:
         """Whether to stop."""
-        best = best_rounds(evals_log, self._evaluated, self._most)
+        best = best_rounds(evals_log, self._evaluated, self._most, self._before)
         return all(
             epoch + 1 - rounds >= self._rounds or (most is not None and epoch + 1 >= most)
             for rounds, most in zip(best, self._most, strict=True)
@@ -84,39 +87,46 @@ class StopEach(xgb.callback.TrainingCallback):
 
 
 def best_rounds(
-    evals_log: xgb.callback.TrainingCallback.EvalsLog, evaluated: str, most: Sequence[int | None]
+    evals_log: xgb.callback.TrainingCallback.EvalsLog,
+    evaluated: str,
+    most: Sequence[int | None],
+    before: Sequence[float] | None = None,
 ) -> list[int]:
-    """For each output, the number of rounds with the lowest loss, among the first `most` if that is not None.
+    """For each output, the number of rounds with the lowest loss.
 
-    An output without an observed label among the held-out viewers has no loss, and keeps all of these rounds.
+    Args:
+        evals_log: XGBoost's, with the metric of `losses_of`.
+        evaluated: name of the `evals` entry with the matrix of `losses_of`.
+        most: the largest number of rounds of each output, or None for all of them.
+        before: each output's loss before the first round, if it may keep no round at all; otherwise it keeps at least
+            one. NaN where none of its labels is observed among the held-out viewers.
+
+    An output without an observed label among the held-out viewers has no loss. It keeps as many rounds as it may; none
+    of those that continue an earlier forest.
     """
     losses = [values for name, values in evals_log[evaluated].items() if name.startswith(_PREFIX)]
-    return [_best_round(np.asarray(values[:limit], np.float64)) for values, limit in zip(losses, most, strict=True)]
+    if before is None:
+        return [_best_round(np.asarray(values[:limit], np.float64)) for values, limit in zip(losses, most, strict=True)]
+    with_first = ([first, *values[:limit]] for first, values, limit in zip(before, losses, most, strict=True))
+    return [0 if np.isnan(values).all() else int(np.nanargmin(values)) for values in with_first]
 
 
 def _best_round(losses: NDArray[np.float64]) -> int:
     return len(losses) if np.isnan(losses).all() else int(np.nanargmin(losses)) + 1
 
 
-def keep_rounds(booster: xgb.Booster, rounds: Sequence[int]) -> xgb.Booster:
-    """The booster without the trees beyond each output's number of rounds.
+def within(rounds: Sequence[int], trees: int) -> list[int]:
+    """The rounds of each output, cut at the last round that all outputs together may have trees for.
 
     Args:
-        booster: has one tree per output and round.
-        rounds: rounds to keep of each output, at least 1.
+        rounds: of each output; each round is a tree.
+        trees: the largest sum.
+
+    Example:
+        >>> within([30, 4, 10], trees=20)
+        [8, 4, 8]
     """
-    model = json.loads(bytes(booster.save_raw("json")))
-    trees = model["learner"]["gradient_booster"]["model"]
-    outputs = len(rounds)
-    kept = [
-        round_ * outputs + output
-        for round_ in range(max(rounds))
-        for output, number in enumerate(rounds)
-        if round_ < number
-    ]
-    trees["trees"] = [trees["trees"][old] | {"id": new} for new, old in enumerate(kept)]
-    trees["tree_info"] = [trees["tree_info"][old] for old in kept]
-    in_round = [sum(round_ < number for number in rounds) for round_ in range(max(rounds))]
-    trees["iteration_indptr"] = [0, *np.cumsum(in_round).tolist()]
-    trees["gbtree_model_param"]["num_trees"] = str(len(kept))
-    return xgb.Booster(model_file=bytearray(json.dumps(model).encode()))
+    cut = max(rounds, default=0)
+    while sum(min(number, cut) for number in rounds) > trees:
+        cut -= 1
+    return [min(number, cut) for number in rounds]

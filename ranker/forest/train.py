@@ -13,19 +13,13 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from ranker.config.forest import Forest as ForestConfig
-from ranker.forest.curve import LimitedOutput, TrainingCurve
+from ranker.forest.boosting import BATCH_ROWS, boost
+from ranker.forest.curve import TrainingCurve
 from ranker.forest.holdout import bucket_counts, held_out_buckets, observed_counts
-from ranker.forest.masked import masked_logistic, mean_log_loss, together
 from ranker.forest.model import Forest
 from ranker.forest.refit import any_engagement, refitted
-from ranker.forest.spool import Spool, SpooledRows, SpoolIter
-from ranker.forest.stopping import StopEach, best_rounds, keep_rounds, losses_of, most_rounds
+from ranker.forest.spool import Spool, SpooledRows
 from ranker.forest.together import all_or_none, least, total
-from ranker.progress import ProgressReporter
-
-_BATCH_ROWS = 1 << 15
-# Every page of external memory is read from disk in each round, so few large pages are faster.
-_PAGE_ROWS = 1 << 18
 
 ForestBatch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
 WeightedForestBatch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]
@@ -77,16 +71,17 @@ def train_forest(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=scratch)))
         spool = stack.enter_context(Spool(folder / "rows", len(feature_names), len(outputs)))
         with all_or_none():
-            for features, labels, buckets, weights in _checked(batches, feature_names, objective_names):
-                spool.append(features, _targets(labels, config), buckets, weights)
-        spool.scale = _weight_scale(spool)
+            for features, labels, buckets, weights in checked(batches, feature_names, objective_names):
+                spool.append(features, targets_of(labels, config), buckets, weights)
+        spool.scale = weight_scale(spool)
         held_out = held_out_buckets(
             _of_all_workers(spool.counts), config.validation_fraction, _of_all_workers(spool.observed)
         )
         train, validation = SpooledRows(spool, ~held_out), SpooledRows(spool, held_out)
         _check_learnable(train, validation, config, outputs)
-        booster, curve = _boost(train, validation, config, outputs, rounds, folder)
-        everything = itertools.chain(train.batches(_BATCH_ROWS), validation.batches(_BATCH_ROWS))
+        booster, curve = boost(train, validation, config, outputs, rounds, folder)
+        assert booster is not None, "a new forest keeps at least one round per output"
+        everything = itertools.chain(train.batches(BATCH_ROWS), validation.batches(BATCH_ROWS))
         grown = Forest.from_booster(booster, feature_names)
         return refitted(grown, everything, config.learning_rate, folder), curve
 
@@ -99,14 +94,15 @@ def are_held_out(buckets: NDArray[np.int64], labels: NDArray[np.float32], config
         labels: 0 or 1, NaN where not observed, [rows, objectives].
         config: the forest's settings.
     """
-    targets = _targets(labels, config)
+    targets = targets_of(labels, config)
     held_out: NDArray[np.bool_] = held_out_buckets(
         bucket_counts(buckets, targets), config.validation_fraction, observed_counts(buckets, targets)
     )[buckets]
     return held_out
 
 
-def _targets(labels: NDArray[np.float32], config: ForestConfig) -> NDArray[np.float32]:
+def targets_of(labels: NDArray[np.float32], config: ForestConfig) -> NDArray[np.float32]:
+    """What the outputs learn, [rows, outputs], of labels [rows, objectives]."""
     return any_engagement(labels) if config.target == "any" else labels
 
 
@@ -114,85 +110,7 @@ def _of_all_workers(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return total(counts.reshape(-1).astype(np.float64)).reshape(counts.shape).astype(np.int64)
 
 
-def _boost(
-    train: SpooledRows,
-    validation: SpooledRows,
-    config: ForestConfig,
-    outputs: Sequence[str],
-    rounds: int,
-    folder: Path,
-) -> tuple[xgb.Booster, TrainingCurve]:
-    *of_labels, rows = total(np.append(train.observed, train.rows).astype(np.float64))
-    observed = np.array(of_labels)
-    gaps, weighted = bool((observed < rows).any()), _is_weighted(train.spool)
-    train_matrix = _matrix(train, config, folder / "train-pages", weighted=weighted)
-    evals = [(train_matrix, "train")]
-    callbacks: list[xgb.callback.TrainingCallback] = [_Progress(rounds)]
-    stops = config.early_stopping_rounds > 0 and validation.rows > 0
-    metric = None
-    held_out = _held_out_of_rarer_class(validation)
-    most: list[int | None] = [None] * len(outputs)
-    if validation.rows:
-        validation_matrix = _matrix(validation, config, folder / "validation-pages", train_matrix, weighted)
-        evals.append((validation_matrix, "validation"))
-        if stops:
-            metric = losses_of(validation_matrix, margins=gaps)
-            most = most_rounds(held_out, config.learning_rate)
-            callbacks.append(StopEach(config.early_stopping_rounds, "validation", most))
-    history: xgb.callback.TrainingCallback.EvalsLog = {}
-    booster = xgb.train(
-        {
-            "objective": "binary:logistic",
-            "multi_strategy": "one_output_per_tree",
-            "tree_method": "hist",
-            "max_depth": config.depth,
-            "learning_rate": config.learning_rate,
-            "max_bin": config.max_bin,
-            "min_child_weight": config.min_child_weight,
-            "subsample": config.subsample,
-            "colsample_bytree": config.colsample,
-            "device": config.device,
-            "seed": config.seed,
-            **(
-                {"base_score": _rates(train, observed), "disable_default_eval_metric": 1}
-                if gaps
-                else {"eval_metric": "logloss"}
-            ),
-        },
-        train_matrix,
-        num_boost_round=rounds,
-        evals=evals,
-        obj=masked_logistic if gaps else None,
-        custom_metric=together(mean_log_loss, metric) if gaps else metric,
-        evals_result=history,
-        verbose_eval=False,
-        callbacks=callbacks,
-    )
-    grown = booster.num_boosted_rounds()
-    kept = best_rounds(history, "validation", most) if stops else [grown] * len(outputs)
-    curve = TrainingCurve(
-        train=tuple(history["train"]["logloss"]),
-        validation=tuple(history["validation"]["logloss"]) if validation.rows else (),
-        kept_rounds=max(kept),
-        output_rounds=dict(zip(outputs, kept, strict=True)),
-        limited={
-            output: LimitedOutput(rarer, limit)
-            for output, rarer, limit in zip(outputs, held_out, most, strict=True)
-            if limit is not None and limit < rounds
-        },
-    )
-    if stops:
-        booster = keep_rounds(booster, kept)
-    return booster, curve
-
-
-def _held_out_of_rarer_class(validation: SpooledRows) -> list[int]:
-    """Rows of the held-out viewers of all workers with each output's rarer class, which is mostly the positives."""
-    counts = total(np.append(validation.observed, validation.positives)).astype(np.int64).reshape(2, -1)
-    return [min(int(positives), int(observed - positives)) for observed, positives in counts.T]
-
-
-def _weight_scale(spool: Spool) -> float:
+def weight_scale(spool: Spool) -> float:
     """What makes the mean weight over the rows of all workers 1, as the penalties of trees are meant for such rows.
 
     Raises:
@@ -204,49 +122,10 @@ def _weight_scale(spool: Spool) -> float:
     return float(rows / weight) if rows else 1.0
 
 
-def _is_weighted(spool: Spool) -> bool:
-    """Whether the rows of any worker differ in weight."""
-    return bool(total(np.array([spool.weights_differ], np.float64))[0])
-
-
-def _rates(train: SpooledRows, observed: NDArray[np.float64]) -> list[float]:
-    """The share of positives among the observed labels of all workers, which boosting starts from."""
-    rates: list[float] = (total(train.positives.astype(np.float64)) / observed).tolist()
-    return rates
-
-
-def _matrix(
-    spool: SpooledRows,
-    config: ForestConfig,
-    pages: Path,
-    reference: xgb.DMatrix | None = None,
-    weighted: bool = False,
-) -> xgb.QuantileDMatrix | xgb.ExtMemQuantileDMatrix:
-    if config.external_memory:
-        rows = SpoolIter(spool, _PAGE_ROWS, cache_prefix=str(pages), weighted=weighted)
-        return xgb.ExtMemQuantileDMatrix(rows, max_bin=config.max_bin, ref=reference)
-    return xgb.QuantileDMatrix(SpoolIter(spool, _BATCH_ROWS, weighted=weighted), max_bin=config.max_bin, ref=reference)
-
-
-class _Progress(xgb.callback.TrainingCallback):
-    """Reports each round and its latest loss."""
-
-    def __init__(self, rounds: int) -> None:
-        super().__init__()
-        self._reporter = ProgressReporter("growing the forest", rounds)
-
-    def after_iteration(
-        self, model: xgb.Booster, epoch: int, evals_log: xgb.callback.TrainingCallback.EvalsLog
-    ) -> bool:
-        """Reports; never stops the training."""
-        losses = ", ".join(f"{rows} log loss {values['logloss'][-1]:.5f}" for rows, values in evals_log.items())
-        self._reporter.update(epoch + 1, losses)
-        return False
-
-
-def _checked(
+def checked(
     batches: Iterable[ForestBatch | WeightedForestBatch], feature_names: Sequence[str], objective_names: Sequence[str]
 ) -> Iterator[WeightedForestBatch]:
+    """The batches with weights, each checked as `train_forest` says."""
     for batch in batches:
         features, labels, buckets = batch[:3]
         rows = len(buckets)

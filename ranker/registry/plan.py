@@ -25,6 +25,8 @@ class StartPlan:
         replay_days: number of days before `train_days` that the towers train on again.
         parent_training: fingerprint of the parent's training; unlike the version, it does not change in a rollback.
         parent_days: every day that the parent was trained on, YYYY-MM-DD; empty for a cold start or if unknown.
+        added_rounds: the largest number of trees per objective to add to the refreshed forest.
+        added_learning_rate_fraction: share of the forest's learning rate for those.
     """
 
     start: Start
@@ -36,6 +38,8 @@ class StartPlan:
     replay_days: int = 0
     parent_training: str = ""
     parent_days: tuple[str, ...] = ()
+    added_rounds: int = 0
+    added_learning_rate_fraction: float = 1.0
 
     @property
     def is_cold(self) -> bool:

@@ -89,6 +89,8 @@ def _from_parent(
         retraining.replay_days,
         manifest.training_fingerprint,
         tuple(manifest.trained_days),
+        retraining.added_rounds if retraining.refresh_forest else 0,
+        retraining.added_learning_rate_fraction,
     )
 
 

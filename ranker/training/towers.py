@@ -29,7 +29,7 @@ from ranker.forest.graph import ForestLeaves
 from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
 from ranker.identity.training import TrainingIdentity
-from ranker.registry.layout import TOWER_STATE
+from ranker.registry.layout import FOREST, TOWER_STATE
 from ranker.registry.manifest import Lineage, Manifest
 from ranker.registry.plan import StartPlan
 from ranker.towers.data import (
@@ -48,6 +48,7 @@ from ranker.towers.retrain import Task, retrain
 from ranker.towers.sampling import make_sampler
 from ranker.towers.state import TowerState
 from ranker.towers.workers import is_chief
+from ranker.training.continued import continued_state
 
 MANIFEST_PARTS = (
     *("objectives", "features", "keys", "towers", "training", "utility", "serving"),
@@ -176,7 +177,13 @@ def fit_and_export(
     batches = everything
     if sampler is not None:
         batches = partial(everything, sampler=sampler.scaled(counts.scale))
-    parent = None if plan.is_cold else TowerState.load(os.path.join(state, TOWER_STATE))
+    parent = None
+    if not plan.is_cold:
+        parent = continued_state(
+            TowerState.load(os.path.join(state, TOWER_STATE)),
+            Forest.load(os.path.join(state, FOREST)),
+            *(forest, inputs, objectives, towers, training.seed),
+        )
     # The trees of a superset-objective forest do not predict a single objective.
     margins = ForestMargins(forest) if len(forest.base_margin) == len(objectives) else None
     if examination is not None:

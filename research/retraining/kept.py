@@ -60,7 +60,7 @@ def _write(file: Path, results: Sequence[DayResult]) -> None:
 def _read(file: Path) -> list[DayResult]:
     with read_arrays(str(file), "retraining") as arrays:
         return [
-            DayResult(*(arrays[f"{i}.{name}"] for name in _DAY_ARRAYS), seconds)
+            DayResult(**{name: arrays[f"{i}.{name}"] for name in _DAY_ARRAYS}, seconds=seconds)
             for i, seconds in enumerate(json.loads(str(arrays["seconds"])))
         ]
 

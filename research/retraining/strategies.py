@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ranker import keys
 from ranker.config.pipeline import PipelineConfig
 from ranker.config.retraining import Start
+from ranker.forest.added import with_added_trees
 from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
 from ranker.forest.refresh import refreshed
@@ -22,6 +23,7 @@ from ranker.towers.inputs import TowerInputs, calibration_keys, category_codes
 from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.retrain import Task, retrain
 from ranker.towers.state import TowerState
+from ranker.training.continued import continued_state
 from research.quality.rows import Rows, shuffled_batches
 from research.retraining.days import Replay, ReplayDay, replay_count
 
@@ -84,7 +86,7 @@ def cold(replay: Replay, first: DayModel, seed: int) -> Iterator[DayResult]:
 
 
 def warm(replay: Replay, first: DayModel, seed: int) -> Iterator[DayResult]:
-    """Refreshes the first day's forest with the newest day, and trains on that day and the replayed days before it."""
+    """Refreshes the forest with the newest day, and trains on that day and the replayed ones: new trees, and towers."""
     return _continued(replay, first, "warm", seed)
 
 
@@ -115,17 +117,28 @@ def _continued(replay: Replay, first: DayModel, start: Start, seed: int) -> Iter
     for before, day in zip(replay.days[:-1], replay.days[1:], strict=True):
         seconds: dict[str, float] = {}
         forest = model.forest
+        seen = [*seen, before.test_by_first][-1 - replay_count(config) :]
+        rows = _joined(seen)
         if config.retraining.refresh_forest:
             with _timed(seconds, "refresh"):
                 forest = _refreshed(forest, before.test_by_first, config.forest.learning_rate)
-        seen = [*seen, before.test_by_first][-1 - replay_count(config) :]
-        model = _towers(config, forest, _joined(seen), start, start, model.state, seed, seconds)
+            with _timed(seconds, "added trees"):
+                forest = _with_added_trees(config, forest, rows, seed)
+        model = _towers(config, forest, rows, start, start, model, seed, seconds)
         yield _predicted(config, model, day.test_by_first, seconds)
 
 
 def _refreshed(forest: Forest, rows: Rows, learning_rate: float) -> Forest:
     traversal = Traversal(forest)
     return refreshed(forest, ((traversal(features), labels) for features, labels, _ in rows.batches()), learning_rate)
+
+
+def _with_added_trees(config: PipelineConfig, forest: Forest, rows: Rows, seed: int) -> Forest:
+    settings, retraining = replace(config.forest, seed=seed), config.retraining
+    return with_added_trees(
+        *(forest, rows.batches(), settings, config.objective_names),
+        *(retraining.added_rounds, retraining.added_learning_rate_fraction),
+    )
 
 
 def _joined(days: Sequence[Rows]) -> Rows:
@@ -143,7 +156,7 @@ def _towers(
     rows: Rows,
     start: Start,
     following: Start,
-    parent: TowerState | None,
+    parent: DayModel | None,
     seed: int,
     seconds: dict[str, float],
 ) -> DayModel:
@@ -151,9 +164,10 @@ def _towers(
         leaves = Traversal(forest)(rows.features).astype(np.int32)
     batch = {keys.LEAVES: leaves, **_read_by_towers(config, rows), keys.LABELS: rows.labels}
     training = replace(config.training, seed=seed)
+    inputs = _inputs(config, forest, rows)
     task = Task(
         LabelCounts(len(rows.labels), rows.labels.sum(axis=0)),
-        _inputs(config, forest, rows),
+        inputs,
         config.objectives,
         config.towers,
         training,
@@ -167,7 +181,11 @@ def _towers(
         return shuffled_batches(batch, length.batch_size, length.epochs, training.seed)
 
     with _timed(seconds, "towers"):
-        trained, state = retrain(start, task, batches, parent)
+        before = None
+        if parent is not None:
+            earlier = parent.state, parent.forest
+            before = continued_state(*earlier, forest, inputs, config.objectives, config.towers, seed)
+        trained, state = retrain(start, task, batches, before)
     return DayModel(forest, trained.network, state)
 
 

@@ -7,7 +7,7 @@ import pytest
 import xgboost as xgb
 
 from ranker.forest.masked import NOT_OBSERVED, mean_log_loss
-from ranker.forest.stopping import MIN_HELD_OUT_POSITIVES, StopEach, best_rounds, losses_of, most_rounds
+from ranker.forest.stopping import MIN_HELD_OUT_POSITIVES, StopEach, best_rounds, losses_of, most_rounds, within
 
 FALLING = np.linspace(0.7, 0.1, 60).tolist()
 TURNING = [*np.linspace(0.7, 0.5, 30).tolist(), *np.linspace(0.51, 0.6, 30).tolist()]
@@ -28,6 +28,21 @@ def test_an_output_without_held_out_labels_keeps_all_rounds_that_it_may() -> Non
     log = log_of(60, [float("nan")] * 60, TURNING)
     assert best_rounds(log, "validation", [20, None]) == [20, 30]
     assert best_rounds(log, "validation", [None, None]) == [60, 30]
+
+
+def test_an_output_that_continues_may_keep_no_round() -> None:
+    log = log_of(60, FALLING, TURNING, [float("nan")] * 60)
+    nan = float("nan")
+    assert best_rounds(log, "validation", [None] * 3, [0.8, 0.8, nan]) == [60, 30, 0]
+    assert best_rounds(log, "validation", [None] * 3, [0.05, 0.45, nan]) == [0, 0, 0]
+    assert best_rounds(log, "validation", [0, 10, 0], [0.8, 0.8, nan]) == [0, 10, 0]
+
+
+def test_rounds_within_a_number_of_trees() -> None:
+    assert within([30, 4, 10], 20) == [8, 4, 8]
+    assert within([30, 4, 10], 44) == [30, 4, 10]
+    assert within([2, 2, 2], 5) == [1, 1, 1]
+    assert within([3, 0], 0) == [0, 0]
 
 
 def test_an_output_without_observed_labels_has_no_loss_and_counts_in_no_mean() -> None:

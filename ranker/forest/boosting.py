@@ -1,0 +1,179 @@
+"""Grows trees on spooled rows until every output has stopped: a new forest's, or those that continue an earlier one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import xgboost as xgb
+from numpy.typing import NDArray
+
+from ranker.config.forest import Forest as ForestConfig
+from ranker.forest.boosters import keep_rounds
+from ranker.forest.curve import LimitedOutput, TrainingCurve
+from ranker.forest.masked import log_losses, masked_logistic, mean_log_loss, together
+from ranker.forest.spool import Spool, SpooledRows, SpoolIter
+from ranker.forest.stopping import (
+    MIN_HELD_OUT_POSITIVES,
+    StopEach,
+    best_rounds,
+    losses_of,
+    most_rounds,
+    within,
+)
+from ranker.forest.together import total
+from ranker.progress import ProgressReporter
+
+BATCH_ROWS = 1 << 15
+# Every page of external memory is read from disk in each round, so few large pages are faster.
+_PAGE_ROWS = 1 << 18
+
+
+def boost(
+    train: SpooledRows,
+    validation: SpooledRows,
+    config: ForestConfig,
+    outputs: Sequence[str],
+    rounds: int,
+    folder: Path,
+    most_trees: int | None = None,
+) -> tuple[xgb.Booster | None, TrainingCurve]:
+    """Grows a tree per output in each round.
+
+    Where the rows have log-odds, boosting starts from those. Then an output keeps no tree if none lowers its validation
+    loss, or if too few of its positives are held out to tell.
+
+    Args:
+        train: the rows to grow trees on.
+        validation: the rows of held-out viewers, which decide when an output stops; there may be none.
+        config: the forest's settings.
+        outputs: names, one per label.
+        rounds: the largest number of rounds.
+        folder: for temporary files.
+        most_trees: the largest number of trees to keep of all outputs together; None for no limit.
+
+    Returns:
+        The booster with the trees that are kept, None if there are none; and the losses by round.
+    """
+    *of_labels, rows = total(np.append(train.observed, train.rows).astype(np.float64))
+    observed = np.array(of_labels)
+    gaps, weighted = bool((observed < rows).any()), _is_weighted(train.spool)
+    train_matrix = _matrix(train, config, folder / "train-pages", weighted=weighted)
+    evals = [(train_matrix, "train")]
+    callbacks: list[xgb.callback.TrainingCallback] = [_Progress(rounds)]
+    stops = config.early_stopping_rounds > 0 and validation.rows > 0
+    metric = None
+    held_out = _held_out_of_rarer_class(validation)
+    most: list[int | None] = [None] * len(outputs)
+    before: list[float] | None = None
+    continues = train.spool.with_margins
+    if validation.rows:
+        validation_matrix = _matrix(validation, config, folder / "validation-pages", train_matrix, weighted)
+        evals.append((validation_matrix, "validation"))
+        if stops:
+            metric = losses_of(validation_matrix, margins=gaps)
+            if continues:
+                most = [0 if rarer < MIN_HELD_OUT_POSITIVES else None for rarer in held_out]
+                before = _losses_before(validation_matrix, len(outputs))
+            else:
+                most = most_rounds(held_out, config.learning_rate)
+            callbacks.append(StopEach(config.early_stopping_rounds, "validation", most, before))
+    history: xgb.callback.TrainingCallback.EvalsLog = {}
+    booster = xgb.train(
+        {
+            "objective": "binary:logistic",
+            "multi_strategy": "one_output_per_tree",
+            "tree_method": "hist",
+            "max_depth": config.depth,
+            "learning_rate": config.learning_rate,
+            "max_bin": config.max_bin,
+            "min_child_weight": config.min_child_weight,
+            "subsample": config.subsample,
+            "colsample_bytree": config.colsample,
+            "device": config.device,
+            "seed": config.seed,
+            **({"disable_default_eval_metric": 1} if gaps else {"eval_metric": "logloss"}),
+            **_starting_point(train, observed, gaps),
+        },
+        train_matrix,
+        num_boost_round=rounds,
+        evals=evals,
+        obj=masked_logistic if gaps else None,
+        custom_metric=together(mean_log_loss, metric) if gaps else metric,
+        evals_result=history,
+        verbose_eval=False,
+        callbacks=callbacks,
+    )
+    grown = booster.num_boosted_rounds()
+    kept = best_rounds(history, "validation", most, before) if stops else [grown] * len(outputs)
+    if most_trees is not None:
+        kept = within(kept, most_trees)
+    curve = TrainingCurve(
+        train=tuple(history["train"]["logloss"]),
+        validation=tuple(history["validation"]["logloss"]) if validation.rows else (),
+        kept_rounds=max(kept),
+        output_rounds=dict(zip(outputs, kept, strict=True)),
+        limited={
+            output: LimitedOutput(rarer, limit)
+            for output, rarer, limit in zip(outputs, held_out, most, strict=True)
+            if limit is not None and limit < rounds
+        },
+    )
+    if not any(kept):
+        return None, curve
+    return booster if kept == [grown] * len(outputs) else keep_rounds(booster, kept), curve
+
+
+def _held_out_of_rarer_class(validation: SpooledRows) -> list[int]:
+    """Rows of the held-out viewers of all workers with each output's rarer class, which is mostly the positives."""
+    counts = total(np.append(validation.observed, validation.positives)).astype(np.int64).reshape(2, -1)
+    return [min(int(positives), int(observed - positives)) for observed, positives in counts.T]
+
+
+def _is_weighted(spool: Spool) -> bool:
+    """Whether the rows of any worker differ in weight."""
+    return bool(total(np.array([spool.weights_differ], np.float64))[0])
+
+
+def _starting_point(train: SpooledRows, observed: NDArray[np.float64], gaps: bool) -> dict[str, list[float]]:
+    """XGBoost's parameter for what boosting starts from, where it is not XGBoost's choice, the base rates."""
+    if train.spool.with_margins:
+        return {"base_score": [0.5] * len(observed)}  # log-odds of 0, as each row brings its own
+    if gaps:  # the share of positives among the observed labels of all workers
+        return {"base_score": (total(train.positives.astype(np.float64)) / observed).tolist()}
+    return {}
+
+
+def _losses_before(matrix: xgb.DMatrix, outputs: int) -> list[float]:
+    """The log loss per output of the log-odds that boosting starts from."""
+    margins = matrix.get_base_margin().astype(np.float64).reshape(matrix.num_row(), outputs)
+    losses: list[float] = log_losses(1.0 / (1.0 + np.exp(-margins)), matrix).tolist()
+    return losses
+
+
+def _matrix(
+    spool: SpooledRows,
+    config: ForestConfig,
+    pages: Path,
+    reference: xgb.DMatrix | None = None,
+    weighted: bool = False,
+) -> xgb.QuantileDMatrix | xgb.ExtMemQuantileDMatrix:
+    if config.external_memory:
+        rows = SpoolIter(spool, _PAGE_ROWS, cache_prefix=str(pages), weighted=weighted)
+        return xgb.ExtMemQuantileDMatrix(rows, max_bin=config.max_bin, ref=reference)
+    return xgb.QuantileDMatrix(SpoolIter(spool, BATCH_ROWS, weighted=weighted), max_bin=config.max_bin, ref=reference)
+
+
+class _Progress(xgb.callback.TrainingCallback):
+    """Reports each round and its latest loss."""
+
+    def __init__(self, rounds: int) -> None:
+        super().__init__()
+        self._reporter = ProgressReporter("growing the forest", rounds)
+
+    def after_iteration(
+        self, model: xgb.Booster, epoch: int, evals_log: xgb.callback.TrainingCallback.EvalsLog
+    ) -> bool:
+        """Reports; never stops the training."""
+        losses = ", ".join(f"{rows} log loss {values['logloss'][-1]:.5f}" for rows, values in evals_log.items())
+        self._reporter.update(epoch + 1, losses)
+        return False
