@@ -47,6 +47,7 @@ class Executor(base_executor.BaseExecutor):
         objective_names = json.loads(exec_properties["objective_names"])
         artifact = artifact_utils.get_single_instance(output_dict["forest"])
         start, state = start_of(input_dict)
+        before = 0
         config = from_json(ForestConfig, exec_properties["config"])
         rows = partial(weighted_forest_rows, features=len(feature_names), objectives=len(objective_names))
         read = partial(rows, _files(input_dict, "train"))
@@ -68,6 +69,7 @@ class Executor(base_executor.BaseExecutor):
             io_utils.copy_dir(earlier, artifact.uri)
             if start.refresh_forest and forest.trees:
                 forest = _refreshed(forest, read(), config.learning_rate)
+                before = forest.trees
                 forest = with_added_trees(
                     forest,
                     rows(_files(input_dict, "replay", "train")),
@@ -78,6 +80,7 @@ class Executor(base_executor.BaseExecutor):
                 )
                 forest.save(artifact.uri)
         artifact.set_int_custom_property("trees", forest.trees)
+        artifact.set_int_custom_property("added_trees", forest.trees - before if before else 0)
         artifact.set_int_custom_property("leaves", forest.leaves)
         artifact.set_int_custom_property("features", len(feature_names))
         artifact.set_string_custom_property("fingerprint", forest.fingerprint)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from components.forest_trainer.executor import Executor
 from ranker import keys
 from ranker.config.documents import from_json
 from ranker.config.forest import Forest as ForestConfig
+from ranker.forest.added import with_added_trees
 from ranker.forest.curve import TrainingCurve
 from ranker.forest.model import Forest
 from ranker.forest.refresh import refreshed
@@ -104,14 +106,13 @@ def test_the_component_carries_its_settings_and_its_code(tmp_path: Path) -> None
     assert not np.array_equal(trainer.exec_properties, component(examples, objective_names=["a"]).exec_properties)
 
 
-def warm_start(folder: Path, forest: Path, refresh: bool = True) -> TrainingStartArtifact:
+def warm_start(folder: Path, forest: Path, **changes: Any) -> TrainingStartArtifact:
     """A training start that continues with that forest."""
     artifact = TrainingStartArtifact()
     artifact.uri = str(folder)
     shutil.copytree(forest, folder / "state" / "forest")
-    write_plan(
-        artifact.uri, StartPlan("warm", "", parent="7", train_days=1, forest_day="2024-03-01", refresh_forest=refresh)
-    )
+    plan = StartPlan("warm", "", parent="7", train_days=1, forest_day="2024-03-01", refresh_forest=True)
+    write_plan(artifact.uri, replace(plan, **changes))
     return artifact
 
 
@@ -122,7 +123,7 @@ def test_a_warm_start_reuses_the_forest_and_refreshes_its_leaf_values(tmp_path: 
     rows = tensors_of(1500, seed=2)
     splits = {"replay": {"a": tensors_of(1500, seed=1)}, "train": {"a": rows}}
     tuesday = examples_artifact(tmp_path / "tuesday", splits)
-    start = warm_start(tmp_path / "start", tmp_path / "grown", refresh)
+    start = warm_start(tmp_path / "start", tmp_path / "grown", refresh_forest=refresh)
 
     artifact = run(component(tuesday), tuesday, tmp_path / "forest", start)
 
@@ -136,6 +137,30 @@ def test_a_warm_start_reuses_the_forest_and_refreshes_its_leaf_values(tmp_path: 
     assert artifact.get_int_custom_property("leaves") == grown.get_int_custom_property("leaves")
     curves = [(tmp_path / name / TRAINING_CURVE_FILE).read_text() for name in ("forest", "grown")]
     assert curves[0] == curves[1]
+
+
+def test_a_warm_start_adds_trees_that_are_grown_on_the_replayed_days_too(tmp_path: Path) -> None:
+    monday, tuesday = (tensors_of(1500, seed=seed) for seed in (1, 2))
+    rare = replace(CONFIG, trees=4)
+    examples = examples_artifact(tmp_path / "monday", {"train": {"a": monday}})
+    grown = run(component(examples, config=rare), examples, tmp_path / "grown")
+    splits = {"replay": {"a": monday}, "train": {"a": tuesday}}
+    examples = examples_artifact(tmp_path / "tuesday", splits)
+    plan = {"added_rounds": 6, "added_learning_rate_fraction": 0.5}
+    start = warm_start(tmp_path / "start", tmp_path / "grown", **plan)
+
+    artifact = run(component(examples), examples, tmp_path / "forest", start)
+
+    parent = Forest.load(grown.uri)
+    newest = [(Traversal(parent)(tuesday[keys.FOREST_FEATURES]), tuesday[keys.LABELS])]
+    batches = [(t[keys.FOREST_FEATURES], t[keys.LABELS], t[keys.VIEWER_BUCKET][:, 0]) for t in (monday, tuesday)]
+    expected = with_added_trees(refreshed(parent, newest, 0.3), batches, CONFIG, OBJECTIVES, 6, 0.5)
+    found = Forest.load(artifact.uri)
+    assert parent.trees < found.trees == expected.trees == artifact.get_int_custom_property("trees")
+    assert found.fingerprint == expected.fingerprint == artifact.get_string_custom_property("fingerprint")
+    np.testing.assert_array_equal(found.leaf_value, expected.leaf_value)
+    assert artifact.get_int_custom_property("added_trees") == found.trees - parent.trees
+    assert grown.get_int_custom_property("added_trees") == 0
 
 
 def test_without_trees_nothing_grows_and_a_warm_start_refreshes_nothing(tmp_path: Path) -> None:

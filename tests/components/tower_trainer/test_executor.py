@@ -275,6 +275,30 @@ def test_a_warm_start_continues_where_its_parent_ended(
     assert manifest["trained_days"] == ["2024-04-30", "2024-05-02", "2024-05-03"]
 
 
+def test_a_warm_start_continues_on_a_forest_that_has_got_more_trees(
+    feed: TinyFeed, folder: Path, trained: Path, tmp_path: Path
+) -> None:
+    for file in folder.glob("transformed-*"):
+        shutil.copy(file, tmp_path)
+    first = Forest.from_booster(feed.forest.booster[:1], FEATURES.forest_names)
+    later = replace(first, leaf_value=np.zeros_like(first.leaf_value), base_margin=np.zeros_like(first.base_margin))
+    grown = replace(feed, forest=feed.forest.followed_by(later))
+    still = replace(CONFIG, training=replace(CONFIG.training, epochs=1, learning_rate=1e-12))
+    start = _start_from(trained / "model", tmp_path / "start")
+
+    _run({**_inputs(grown, tmp_path), "training_start": [start]}, tmp_path / "out", still)
+
+    old, new = (str(out / "model" / "Format-Serving") for out in (trained, tmp_path / "out"))
+    request = tf.constant(serialized(feed.rows, FEATURES.names))
+    before, after = (tf.saved_model.load(model).signatures["serving_default"](examples=request) for model in (old, new))
+    # The moving averages of batch normalisation learn without a learning rate.
+    for objective in OBJECTIVES:
+        np.testing.assert_allclose(after[objective.name], before[objective.name], atol=1e-4)
+    state = TowerState.load(f"{new}/{STATE}/towers")
+    assert state.forest_fingerprint == grown.forest.fingerprint != feed.forest.fingerprint
+    assert json.loads(Path(new, MANIFEST).read_text())["trees"] == feed.forest.trees + first.trees
+
+
 def test_replayed_days_are_trained_on_too(inputs: dict[str, list[Artifact]], folder: Path, tmp_path: Path) -> None:
     examples = _artifact(standard_artifacts.Examples, tmp_path / "leaf_examples")
     examples.split_names = json.dumps(["replay", "train", "eval"])
@@ -289,13 +313,19 @@ def test_replayed_days_are_trained_on_too(inputs: dict[str, list[Artifact]], fol
 
 
 def test_a_warm_start_onto_another_forest_is_refused(
-    inputs: dict[str, list[Artifact]], trained: Path, tmp_path: Path
+    inputs: dict[str, list[Artifact]], feed: TinyFeed, trained: Path, tmp_path: Path
 ) -> None:
     start = _start_from(trained / "model", tmp_path / "start")
     towers = TowerState.load(str(tmp_path / "start" / "state" / "towers"))
     replace(towers, forest_fingerprint="feed").save(str(tmp_path / "start" / "state" / "towers"))
 
     with pytest.raises(ValueError, match=r"warm start: .* leaves of forest feed, .* needs a cold start"):
+        _run({**inputs, "training_start": [start]}, tmp_path / "out")
+
+    other = Forest.from_booster(feed.forest.booster[:1], FEATURES.forest_names)
+    replace(towers, forest_fingerprint=other.fingerprint).save(str(tmp_path / "start" / "state" / "towers"))
+    replace(other, split_threshold=other.split_threshold + 1).save(str(tmp_path / "start" / "state" / "forest"))
+    with pytest.raises(ValueError, match=r"does not begin with its trees; it needs a cold start"):
         _run({**inputs, "training_start": [start]}, tmp_path / "out")
 
     assert not (tmp_path / "out" / "model" / "Format-Serving").exists()

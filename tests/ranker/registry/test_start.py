@@ -39,6 +39,8 @@ def test_the_next_day_continues_from_the_day_before(tmp_path: Path) -> None:
         refresh_forest=True,
         replay_days=2,
         parent_training="training for 2026-03-08",
+        added_rounds=30,
+        added_learning_rate_fraction=0.5,
     )
     assert plan(tmp_path, replace(WEEKLY, start="incremental")).start == "incremental"
 
@@ -47,6 +49,8 @@ def test_refresh_and_replay_can_be_disabled(tmp_path: Path) -> None:
     push_model(tmp_path, "7", "2026-03-08")
     found = plan(tmp_path, replace(WEEKLY, refresh_forest=False, replay_days=0))
     assert (found.start, found.refresh_forest, found.replay_days) == ("warm", False, 0)
+    assert found.added_rounds == 0
+    assert plan(tmp_path, replace(WEEKLY, added_rounds=7)).added_rounds == 7
     found = plan(tmp_path, replace(WEEKLY, start="cold"))
     assert (found.refresh_forest, found.replay_days) == (False, 0)
 
