@@ -36,7 +36,7 @@ _ROWS = {
     "FeedLogGen": ("replay", "train", "eval"),
     "StatisticsGen": ("train", "eval"),
     "Transform": ("replay", "train", "eval"),
-    "ForestTrainer": ("train",),
+    "ForestTrainer": ("replay", "train"),
     "LeafEncoder": ("replay", "train", "eval"),
     "TowerTrainer": ("replay", "train"),
     "Evaluator": ("eval",),

@@ -15,7 +15,7 @@ def gain_shares(forest: Forest, columns: Sequence[FeatureColumn]) -> list[dict[s
     A column with several inputs has the sum of theirs. A column that no tree splits on has the share 0.
 
     Args:
-        forest: the forest. After a refresh it has the gains of the training that grew it.
+        forest: the forest. A refresh does not change the gains, which are those of when each tree was grown.
         columns: the feature columns, in the order of the forest's inputs.
 
     Returns:

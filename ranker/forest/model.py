@@ -99,7 +99,8 @@ class Forest:
     def fingerprint(self) -> str:
         """Hex digest of the booster: equal for two forests exactly when their leaves mean the same.
 
-        A refresh leaves the booster, and so this, as it is: its leaves hold the same rows and have other values.
+        A refresh leaves the booster, and so this, as it is: its leaves hold the same rows and have other values. Added
+        trees change it.
         """
         return _digest(self.ubj)
 
