@@ -40,6 +40,9 @@ PUSH = "push"
 REPLACES = "replaces"
 SCORES = "scores"
 
+# No config can have this name. An empty default would be a missing value on KFP's web page (kubeflow/pipelines#11515).
+NO_CONFIG = "(none)"
+
 # Components that only a config with effects has, and those of the pipelines that update effects and that score.
 _OTHER_COMPONENTS = ("EffectsTrainer", "EffectsUpdater", "BatchScorer")
 
@@ -100,7 +103,7 @@ def compile_pipeline(
         FEED_LOG: _feed_log(feed_log),
         PUBLISH_WITHDRAWN: Parameter('"true" publishes the model even if a rollback withdrew it.', "false"),
         PUSH: Parameter('"false" publishes nothing; the run then fails if the model is not blessed.', "true"),
-        REPLACES: Parameter("The name of another config whose serving model may be replaced; empty for none.", ""),
+        REPLACES: Parameter("The name of another config whose serving model may be replaced.", NO_CONFIG),
     }
     return _compiled(pipeline, kubeflow, image, pipeline_name(config), parameters, _OTHER_COMPONENTS)
 

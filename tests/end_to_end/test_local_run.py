@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from pipeline.local import cli
 from pipeline_config import CONFIGS
 from ranker.monitoring.history import HealthHistory
 from ranker.registry.versions import read_manifest
@@ -47,6 +48,19 @@ def test_the_run_ends_in_a_pushed_model(first_run: FinishedRun, workdir: Path) -
     manifest = read_manifest(str(pushed.parent), pushed.name)
     assert manifest is not None
     assert manifest.config_name == "feed"
+
+
+def test_another_config_does_not_replace_it(
+    first_run: FinishedRun, workdir: Path, small_feed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(workdir.rglob("*"))
+    arguments = ["--config", "feed-first-pass", "--workdir", str(workdir), "--feed-log", str(small_feed)]
+    assert cli.main(arguments) == cli.USAGE
+    version = Path(first_run.summary["pushed_model"]).name
+    assert (
+        f"version {version} at {workdir / 'serving_model'} is a model of the config 'feed'" in capsys.readouterr().err
+    )
+    assert sorted(workdir.rglob("*")) == before
 
 
 def test_the_summary_tells_what_was_trained_on_what(first_run: FinishedRun) -> None:

@@ -18,6 +18,7 @@ from components.effects_trainer.executor import Executor
 from pipeline.beam import beam_args
 from pipeline.kubeflow.compile import (
     ENTRYPOINT,
+    NO_CONFIG,
     Compiled,
     compile_effects,
     compile_pipeline,
@@ -96,8 +97,9 @@ def test_the_day_is_required_and_the_other_parameters_have_defaults(spec: pb.Pip
     assert parameters["feed_log"].default_value.string_value == "/feed_log"
     assert parameters["publish_withdrawn"].default_value.string_value == "false"
     assert parameters["push"].default_value.string_value == "true"
-    assert parameters["replaces"].HasField("default_value")
-    assert parameters["replaces"].default_value.string_value == ""
+    assert parameters["replaces"].default_value.string_value == NO_CONFIG
+    with pytest.raises(ValueError, match="name"):
+        replace(FEED, name=NO_CONFIG)
     for name in ("publish_withdrawn", "push", "replaces"):
         assert spec.root.dag.tasks["Pusher"].inputs.parameters[name].component_input_parameter == name
     start = spec.root.dag.tasks["TrainingStart"].inputs.parameters
