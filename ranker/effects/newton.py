@@ -5,7 +5,8 @@ linear systems [entities, inputs, inputs]. Entities do not influence each other:
 so the result of an entity does not depend on the batch that it is in.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +22,23 @@ _DECREASE = 1e-4
 _SHORTEST = 2.0**-40
 
 
+_TOO_LARGE = (
+    "effects: a step of Newton's method does not improve, as the inputs are too large; look for embeddings that are "
+    "far longer than those of the days before"
+)
+
+
 class NotConvergedError(RuntimeError):
     """Newton's method did not converge, as the numbers are too large."""
+
+
+@contextmanager
+def _solvable() -> Iterator[None]:
+    """Very large inputs make a Hessian singular in floating point."""
+    try:
+        yield
+    except np.linalg.LinAlgError as error:
+        raise NotConvergedError(_TOO_LARGE) from error
 
 
 @dataclass(frozen=True)
@@ -109,7 +125,8 @@ def fit(evaluate: Callable[[Floats], Likelihood], mean: Floats, variance: Floats
     here = posterior(coefficients)
     running = np.ones(len(mean), bool)
     for _ in range(MAX_STEPS):
-        step = np.linalg.solve(here.hessian, here.gradient[:, :, None])[:, :, 0]
+        with _solvable():
+            step = np.linalg.solve(here.hessian, here.gradient[:, :, None])[:, :, 0]
         step[~running] = 0.0
         decrease = (here.gradient * step).sum(axis=1)
         share = np.ones(len(mean))
@@ -122,11 +139,12 @@ def fit(evaluate: Callable[[Floats], Likelihood], mean: Floats, variance: Floats
                 break
             share[too_long] /= 2
             if share.min() < _SHORTEST:
-                raise NotConvergedError("effects: a step of Newton's method does not improve; are the inputs finite?")
+                raise NotConvergedError(_TOO_LARGE)
         coefficients = coefficients - share[:, None] * step
         here = there
         running &= np.abs(share[:, None] * step).max(axis=1) > _TOLERANCE
         if not running.any():
-            variance_here = np.linalg.inv(here.hessian)[:, diagonal, diagonal].astype(np.float64)
+            with _solvable():
+                variance_here = np.linalg.inv(here.hessian)[:, diagonal, diagonal].astype(np.float64)
             return Fit(coefficients, variance_here)
     raise NotConvergedError(f"effects: {int(running.sum())} entities did not converge in {MAX_STEPS} steps")

@@ -8,6 +8,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from ranker.effects.entities import BATCH_ROWS, LevelSettings, fit_level, padded_sizes
+from ranker.effects.newton import NotConvergedError
 from ranker.effects.rows import UNOBSERVED, RowFile, RowShape, partitions
 from ranker.effects.table import EffectTable
 from ranker.features.fingerprints import ABSENT
@@ -205,6 +206,12 @@ def test_numbers_that_are_not_finite_are_refused() -> None:
         shape.rows([[1]], [[0.0]], [[0]], [[np.inf]])
     with pytest.raises(ValueError, match="a label is 0 or 1"):
         shape.rows([[1]], [[0.0]], [[2]], [[0.0]])
+
+
+def test_inputs_that_are_far_too_large_are_named(tmp_path: Path) -> None:
+    ids, x, y, offset = _simulated(6, entities=3)
+    with pytest.raises(NotConvergedError, match="as the inputs are too large; look for embeddings"):
+        fit_level(row_file(tmp_path, ids, np.full_like(x, 1e15), y, offset), SETTINGS, NOTHING)
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
