@@ -10,6 +10,8 @@ from ranker.config.fields import CHECKED, IN_ORDER, ColumnName, Count, Ordered, 
 from ranker.config.named import Named
 from ranker.config.names import check_names
 
+_REMEDY = "rename the column, or name the level after a HashedId of features.ids with column={}"
+
 Variance = Annotated[Real, Field(gt=0.0, le=1e3)]
 
 
@@ -18,7 +20,8 @@ class EffectLevel(Named):
     """One kind of entity. Each of its entities has a regularised logistic regression of its own.
 
     Attributes:
-        column: the id column of the feed log, such as the keys `viewer` and `item`, or any other column of ids.
+        column: the id column of the feed log, such as the keys `viewer` and `item`, or any other column of ids; or the
+            name of one of `features.ids`, whose column may have another name.
         inputs: features that the regression reads beside its intercept: dense embeddings, by their principal
             components, and categorical features, by an indicator per frequent value. The towers must read them too.
         intercept_variance: the variance of the Gaussian prior of an intercept, in squared log-odds. The intercept is
@@ -72,7 +75,7 @@ class Effects:
     beam: bool = False
 
     def __post_init__(self) -> None:
-        check_names("effects.levels", self.columns)
+        check_names("effects.levels", self.columns, _REMEDY)
 
     @property
     def columns(self) -> tuple[str, ...]:

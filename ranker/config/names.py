@@ -109,8 +109,17 @@ def check_distinct(field: str, names: Sequence[str]) -> None:
         raise ValueError(f"{field}: names must be unique, but {twice} occur more than once")
 
 
-def check_names(field: str, names: Iterable[str]) -> None:
+RENAME = "name a feature or objective otherwise, and its column of the log with column={}"
+"""What helps where a column has an odd name, with a place for it."""
+
+
+def check_names(field: str, names: Iterable[str], remedy: str = RENAME) -> None:
     """Checks that names are distinct and can be used as columns.
+
+    Args:
+        field: of the config, for the error.
+        names: of columns or objectives.
+        remedy: what helps where a column of the log has a name that is not allowed, with a place for it.
 
     Raises:
         ValueError: a name occurs twice, also if only case or accents differ, is too long, or contains a character that
@@ -120,8 +129,7 @@ def check_names(field: str, names: Iterable[str]) -> None:
     if odd := sorted(name for name in names if _ODD.search(name) or not name.isprintable()):
         raise ValueError(
             f"{field}: names may not hold spaces, slashes, commas, equals signs, square brackets, less-than signs or "
-            f"invisible characters, got {odd}; name a feature or objective otherwise, and its column of the log with "
-            f"column={odd[0]!r}"
+            f"invisible characters, got {odd}; {remedy.format(repr(odd[0]))}"
         )
     if long := sorted(name for name in names if len(name.encode()) > MAX_LENGTH):
         raise ValueError(f"{field}: names may hold at most {MAX_LENGTH} bytes of UTF-8, got {long}")

@@ -299,8 +299,7 @@ class PipelineConfig(Named):
     @property
     def id_columns(self) -> tuple[str, ...]:
         """The id columns of random effects and histories that are neither keys nor in `features.ids`."""
-        ids = (one.name for one in self.features.ids if one.source == one.name)
-        known = (*self.keys.columns, *self.example_keys.columns, *ids)
+        known = (*self.keys.columns, *self.example_keys.columns, *self.features.id_names)
         named = (*(self.effects.columns if self.effects else ()), *self.features.history_keys)
         return tuple(dict.fromkeys(name for name in named if name not in known))
 

@@ -27,6 +27,7 @@ from ranker.config.objectives import Objective
 from ranker.config.pipeline import PipelineConfig
 from ranker.config.towers import Isotonic, Towers
 from ranker.config.training import Sampling, Training
+from ranker.feed_log.columns import columns_of
 
 
 def config(**changes: object) -> PipelineConfig:
@@ -295,6 +296,21 @@ def test_a_log_without_sessions_has_effects_and_ids_of_its_viewers() -> None:
     for name in ("session_id", "timestamp"):
         with pytest.raises(ValidationError, match=rf"features.ids: \['{name}'\] is no entity that comes back"):
             config(features=Features(numeric=("age",), ids=(HashedId("id", column=name),)), slices=())
+
+
+def test_an_effect_of_a_column_with_an_odd_name_is_named_as_an_id_of_the_features() -> None:
+    with pytest.raises(
+        ValidationError, match=r"got \['user id'\]; rename the column, or .* HashedId .* column='user id'"
+    ):
+        Effects((EffectLevel("user id"),))
+    features = Features(numeric=("age",), ids=(HashedId("user", column="user id"),))
+    found = config(features=features, keys=Keys(viewer="user id"), slices=(), effects=Effects((EffectLevel("user"),)))
+    assert found.id_columns == ()
+    read = columns_of(found.objectives, found.features, found.keys, ids=found.id_columns).columns
+    assert [(column.name, column.source) for column in read if column.source == "user id"] == [
+        ("viewer_key", "user id"),
+        ("user", "user id"),
+    ]
 
 
 def test_a_key_may_be_a_feature() -> None:
