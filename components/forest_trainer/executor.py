@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,14 +18,15 @@ from ranker.config.forest import Forest as ForestConfig
 from ranker.examples import example_files
 from ranker.files import write_text
 from ranker.forest.added import with_added_trees
+from ranker.forest.curve import TrainingCurve
 from ranker.forest.distribute import train_forest_on_dask
 from ranker.forest.model import Forest
 from ranker.forest.refresh import refreshed
 from ranker.forest.rows import weighted_forest_rows
-from ranker.forest.train import WeightedForestBatch, train_forest
+from ranker.forest.train import WeightedForestBatch, output_names, train_forest
 from ranker.forest.traverse import Traversal
 from ranker.registry.layout import FOREST
-from ranker.storage import join
+from ranker.storage import exists, join, read_bytes
 
 
 class Executor(base_executor.BaseExecutor):
@@ -47,7 +49,6 @@ class Executor(base_executor.BaseExecutor):
         objective_names = json.loads(exec_properties["objective_names"])
         artifact = artifact_utils.get_single_instance(output_dict["forest"])
         start, state = start_of(input_dict)
-        before = 0
         config = from_json(ForestConfig, exec_properties["config"])
         rows = partial(weighted_forest_rows, features=len(feature_names), objectives=len(objective_names))
         read = partial(rows, _files(input_dict, "train"))
@@ -79,8 +80,8 @@ class Executor(base_executor.BaseExecutor):
                     start.added_learning_rate_fraction,
                 )
                 forest.save(artifact.uri)
+                _record_added(artifact.uri, forest.tree_output[before:].tolist(), config, objective_names)
         artifact.set_int_custom_property("trees", forest.trees)
-        artifact.set_int_custom_property("added_trees", forest.trees - before if before else 0)
         artifact.set_int_custom_property("leaves", forest.leaves)
         artifact.set_int_custom_property("features", len(feature_names))
         artifact.set_string_custom_property("fingerprint", forest.fingerprint)
@@ -93,6 +94,16 @@ def _files(input_dict: dict[str, list[types.Artifact]], *splits: str) -> list[st
         artifact_utils.get_split_uri(input_dict["transformed_examples"], split) for split in splits if split in there
     ]
     return [file for uri in uris for file in example_files(uri)]
+
+
+def _record_added(folder: str, outputs: list[int], config: ForestConfig, objectives: list[str]) -> None:
+    """Adds the number of new trees to the training curve, if the earlier training has left one."""
+    file = join(folder, TRAINING_CURVE_FILE)
+    if not exists(file):
+        return
+    curve = TrainingCurve.from_json(read_bytes(file).decode("utf-8", "replace"), file)
+    names = output_names(config, objectives)
+    write_text(file, replace(curve, added={name: outputs.count(i) for i, name in enumerate(names)}).to_json())
 
 
 def _refreshed(forest: Forest, batches: Iterable[WeightedForestBatch], learning_rate: float) -> Forest:

@@ -19,7 +19,7 @@ from ranker.forest.holdout import held_out_buckets
 from ranker.forest.model import Forest
 from ranker.forest.refit import refitted
 from ranker.forest.spool import Spool, SpooledRows
-from ranker.forest.train import ForestBatch, WeightedForestBatch, checked, targets_of, weight_scale
+from ranker.forest.train import ForestBatch, WeightedForestBatch, checked, output_names, targets_of, weight_scale
 from ranker.forest.traverse import Traversal
 
 
@@ -74,7 +74,7 @@ def with_added_trees(
         untested = config.early_stopping_rounds and config.validation_fraction and not validation.rows
         if not train.rows or untested:
             return forest
-        names = objective_names if outputs > 1 else ["any engagement"]
+        names = output_names(config, objective_names)
         booster, _ = boost(train, validation, slower, names, rounds, folder, room)
         if booster is None:
             return forest

@@ -29,6 +29,7 @@ class TrainingCurve:
         kept_rounds: rounds of which the forest kept a tree.
         output_rounds: rounds that it kept of each objective's trees, or of the superset objective's.
         limited: objectives with too few positives among the held-out viewers for early stopping.
+        added: trees that a warm start added to the forest since, by objective; those of the newest run alone.
     """
 
     train: tuple[Number, ...]
@@ -36,14 +37,17 @@ class TrainingCurve:
     kept_rounds: int
     output_rounds: dict[str, int]
     limited: dict[str, LimitedOutput] = field(default_factory=dict)
+    added: dict[str, int] = field(default_factory=dict)
 
     def notes(self) -> tuple[str, ...]:
-        """A sentence per objective whose number of trees was limited."""
+        """A sentence per objective whose number of trees was limited, and one about added trees."""
+        added = {output: trees for output, trees in self.added.items() if trees}
+        each = ", ".join(f"{output} {trees:,}" for output, trees in added.items())
         return tuple(
             f"{output}: impressions of the held-out viewers with the rarer outcome: {found.held_out:,}, too few for "
             f"early stopping, so the forest has at most {found.most_rounds:,} trees for it"
             for output, found in self.limited.items()
-        )
+        ) + ((f"trees added to the forest since the last run, by objective: {each}",) if added else ())
 
     def to_json(self) -> str:
         """All of it as one JSON object."""

@@ -62,7 +62,7 @@ def train_forest(
     """
     if not config.trees:
         return Forest.without_trees(feature_names), TrainingCurve((), (), 0, {})
-    outputs = ("any engagement",) if config.target == "any" else tuple(objective_names)
+    outputs = output_names(config, objective_names)
     rounds = config.trees // len(outputs)
     if rounds == 0:
         raise ValueError(f"forest.trees: {config.trees} trees are too few for {len(outputs)} objectives")
@@ -84,6 +84,11 @@ def train_forest(
         everything = itertools.chain(train.batches(BATCH_ROWS), validation.batches(BATCH_ROWS))
         grown = Forest.from_booster(booster, feature_names)
         return refitted(grown, everything, config.learning_rate, folder), curve
+
+
+def output_names(config: ForestConfig, objective_names: Sequence[str]) -> tuple[str, ...]:
+    """What the forest predicts: every objective, or the superset objective."""
+    return ("any engagement",) if config.target == "any" else tuple(objective_names)
 
 
 def are_held_out(buckets: NDArray[np.int64], labels: NDArray[np.float32], config: ForestConfig) -> NDArray[np.bool_]:
