@@ -124,14 +124,22 @@ def _model(one: _Compared, feed_log: str, held_out: date, folder: Path) -> "tupl
     if one.config is None:
         model = load_model(one.location)
         days = model.description.manifest.trained_days
-        return model, [str(model.location), *(["it was trained on this day"] if held_out.isoformat() in days else [])]
+        seen = ["it was trained on this day"] if held_out.isoformat() in days else []
+        return model, [str(model.location), *seen, *_without_effects(model)]
     from ranker.api import train
 
     start = time.monotonic()
     train(one.config, feed_log, held_out, folder / one.name)
     model = load_model(str(folder / one.name))
     days = sorted(model.description.manifest.trained_days)
-    return model, [f"config {one.location}", f"trained on {days[0]} to {days[-1]} in {time.monotonic() - start:.0f} s"]
+    trained = f"trained on {days[0]} to {days[-1]} in {time.monotonic() - start:.0f} s"
+    return model, [f"config {one.location}", trained, *_without_effects(model)]
+
+
+def _without_effects(model: "LoadedModel") -> list[str]:
+    """That a model lacks the random effects of its config: their offsets are those of a model pushed before."""
+    lacks = model.description.ids and model.description.manifest.effects is None
+    return ["without the random effects of its config, which need a model that was pushed before"] if lacks else []
 
 
 def comparison_lines(evaluation: Evaluation, held_out: date) -> Iterator[str]:

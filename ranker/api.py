@@ -22,7 +22,8 @@ def train(
     """Trains a model on the days before `day`, as the pipeline does; the same data gives the same model.
 
     The pipeline also validates the data against the limits of its schema, compares the model with the one that serves,
-    and publishes it if its gates pass. This does none of it: it fits, and `Model.evaluate` measures.
+    and publishes it if its gates pass. This does none of it: it fits, and `Model.evaluate` measures. It fits no random
+    effects either, as their offsets are those of models that were pushed before.
 
     Args:
         config: such as `pipeline_config.FEED`.

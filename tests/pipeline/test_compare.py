@@ -10,6 +10,7 @@ import pipeline_config
 import ranker
 from pipeline.compare import _columns, main
 from ranker.config.columns import History
+from ranker.config.effects import EffectLevel, Effects
 from ranker.config.forest import Forest
 from ranker.config.rows import Rows
 from ranker.evaluation.evaluation import Evaluation
@@ -73,13 +74,18 @@ def test_a_config_is_trained_on_the_days_before_and_compared(
     trained: Trained, weak: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The same config as the model's gives the same model, so nothing differs."""
-    monkeypatch.setitem(pipeline_config.CONFIGS, "small", trained.config)
+    config = replace(trained.config, effects=Effects((EffectLevel("viewer_id"),)))  # which no training fits
+    monkeypatch.setitem(pipeline_config.CONFIGS, "small", config)
     page = tmp_path / "comparison.html"
     log = str(trained.feed_log)
     assert main(["small", trained.model.location, "--feed-log", log, "--report", str(page)]) == 0
     printed = capsys.readouterr().out
     days = sorted(load_model(trained.model.location).description.manifest.trained_days)
     assert f"A: config small; trained on {days[0]} to {days[-1]} in " in printed
+    assert printed.splitlines()[0].endswith(
+        "s; without the random effects of its config, which need a model that was pushed before"
+    )
+    assert "without" not in printed.splitlines()[1]
     assert "+0.0000 [+0.0000, +0.0000]" in printed
     assert "<h1>A and B do not differ significantly.</h1>" in page.read_text()
     assert "A: config small; trained on" in page.read_text()
