@@ -287,7 +287,7 @@ def _judge_utility(utility: UtilityEvaluation, gate: UtilityGate, few_block: boo
         outcome = _bound(estimate, limit) if metric.rule == "to be shown" else _tolerance(estimate, limit)
         said = f"{_value_text(estimate, metric.undefined)}, {_relation(outcome, estimate, limit)} {limit_text(limit)}"
         if outcome == "too few":
-            said += f": {TOO_FEW_SESSIONS} ({utility.candidate.sessions:,})"
+            said += f": {_few_sessions_text(metric, estimate, limit, utility.candidate)}"
         yield Verdict(
             objective=BY_UTILITY,
             slice="",
@@ -300,6 +300,21 @@ def _judge_utility(utility: UtilityEvaluation, gate: UtilityGate, few_block: boo
             blocking=few_block or outcome != "too few",
             text=f"utility: {metric.label} {said}",
         )
+
+
+def _few_sessions_text(metric: GatedUtility, estimate: Estimate, limit: Limit, metrics: UtilityMetrics) -> str:
+    """`too few sessions to judge (480; about 2,100 would do)`."""
+    is_share = metric.name == "utility_ndcg"
+    sessions = metrics.ndcg_sessions if is_share else metrics.sessions
+    edge = limit[0]
+    if metric.rule == "tolerance" or edge is None or not math.isfinite(estimate.upper - estimate.lower):
+        return f"{TOO_FEW_SESSIONS} ({sessions:,})"
+    ends = np.array([estimate.value, estimate.lower, estimate.upper, edge])
+    # The interval of an NDCG is symmetric in log-odds, that of the utility as it is.
+    value, lower, upper, edge = special.logit(np.clip(ends, _SMALLEST, 1.0 - _SMALLEST)) if is_share else ends
+    half = upper - value if value < edge else value - lower
+    times = min((half / abs(value - edge)) ** 2, _MOST_TIMES) if value != edge else _MOST_TIMES
+    return f"{TOO_FEW_SESSIONS} ({sessions:,}; about {max(sessions + 1, _two_digits(sessions * times)):,} would do)"
 
 
 def _verdict(

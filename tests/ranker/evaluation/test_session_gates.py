@@ -1,5 +1,6 @@
 """Gates on how sessions are ranked: floors have to be shown, and drops are compared paired by viewer."""
 
+import re
 from dataclasses import replace
 from typing import Literal
 
@@ -105,6 +106,26 @@ def test_floors_on_the_utility_hold_without_a_serving_model(data: Simulated) -> 
         assert verdict.text.startswith(f"utility: {label} is ")
         strict = evaluated(data, data.probabilities, gates=replace(NONE, utility=gate, too_few="block"))
         assert strict.blessed == (outcome == "passed")
+
+
+@pytest.mark.parametrize("metric", ["top_utility", "utility_ndcg"])
+def test_a_floor_on_the_utility_says_how_many_sessions_would_decide(metric: str) -> None:
+    def judged(rows: int, floor: float) -> tuple[Verdict, int]:
+        data = simulate(rows=rows, seed=61)
+        gate = UtilityGate(min_utility=floor) if metric == "top_utility" else UtilityGate(min_ndcg=floor)
+        evaluation = evaluated(data, data.probabilities, gates=replace(NONE, utility=gate))
+        of = evaluation.utility.candidate
+        [verdict] = evaluation.verdicts
+        return verdict, of.sessions if metric == "top_utility" else of.ndcg_sessions
+
+    wide, _ = judged(3_000, 0.0)
+    floor = wide.value - (wide.value - wide.lower) / 2  # half as far away as the interval is wide
+    verdict, sessions = judged(3_000, floor)
+    assert verdict.outcome == "too few"
+    found = re.search(r"too few sessions to judge \(([\d,]+); about ([\d,]+) would do\)$", verdict.text)
+    assert found is not None
+    assert int(found[1].replace(",", "")) == sessions
+    assert int(found[2].replace(",", "")) == pytest.approx(4 * sessions, rel=0.1)
 
 
 def test_a_random_order_never_passes_a_floor_however_few_the_positives() -> None:
