@@ -68,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{', '.join(map(str, days))}, first {k} positions; {sessions:,} sessions in random order, {matches:,} matches",
         soft_wrap=True,
     )
+    if options.estimator == "matched":
+        console.print("values are those of one impression in these positions, not of a session", soft_wrap=True)
     console.print("effective: sessions with matches, of equal weight, that would be as informative", soft_wrap=True)
     return 0
 

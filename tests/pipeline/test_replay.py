@@ -227,7 +227,9 @@ def test_the_command_prints_every_outcome(
     assert click.split()[5:] == by_ips.split()[5:]
     arguments = ["--config", "feed", "--feed-log", str(feed), "--model", str(model), "--estimator", "matched"]
     assert main(arguments) == 0
-    [by_match] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("click")]
+    lines = capsys.readouterr().out.splitlines()
+    assert "values are those of one impression in these positions, not of a session" in lines
+    [by_match] = [line for line in lines if line.startswith("click")]
     assert all(0 < float(by_match.split()[part]) < 1 for part in (1, 5))  # shares of impressions
     assert main(["--config", "feed", "--feed-log", str(feed), "--model", str(model), "--k", "1"]) == 0
     assert "first 1 positions" in capsys.readouterr().out
