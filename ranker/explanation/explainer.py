@@ -63,6 +63,10 @@ class Explainer:
         folder: the model's local folder.
         manifest: of the model.
 
+    Attributes:
+        columns: as those of `Contributions`.
+        id_columns: those that hold ids.
+
     Raises:
         ValueError: the model has no training state, or one that does not belong to its config.
     """
@@ -83,6 +87,7 @@ class Explainer:
         ids = effects.columns if effects else ()
         self._raw = RawFeatures(self._features, transform.raw_metadata.schema, ids)
         self.columns: tuple[str, ...] = tuple(dict.fromkeys((*self._features.names, *ids)))
+        self.id_columns = frozenset((*self._features.id_names, *ids))
         self._effects: EffectExplainer | None = None
         if effects is not None:
             fitted_effects = None if manifest.effects is None else EffectState.load(os.path.join(state, EFFECT_STATE))

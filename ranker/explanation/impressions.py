@@ -33,7 +33,7 @@ class ExplainedImpression:
         outcome: what happened; None if it was not observed.
         baseline: the log-odds of an average impression.
         contributions: column → what it adds to the log-odds.
-        values: column → its value, as text.
+        values: column → its value, as text; of an id only whether it is known, as pages hold no ids.
     """
 
     kind: str
@@ -88,7 +88,7 @@ def explain_impressions(
                 None if np.isnan(outcomes[row, index]) else bool(outcomes[row, index]),
                 float(found.baseline[index]),
                 dict(zip(found.columns, found.values[rows.index(row), index].tolist(), strict=True)),
-                {column: _text(parsed[row][column]) for column in found.columns},
+                {column: _text(parsed[row][column], column in explainer.id_columns) for column in found.columns},
             )
             for kind, row in of.items()
         )
@@ -121,12 +121,14 @@ def _outcome(feature: Any) -> float:
     return float(values[0]) if values else np.nan
 
 
-def _text(feature: Any) -> str:
+def _text(feature: Any, is_id: bool) -> str:
     """A column's value for people: numbers with four digits, and of a long list its first values."""
     texts = [value.decode("utf-8", "replace") for value in feature.bytes_list.value]
     numbers = [shown_number(value, ".4g") for value in (*feature.int64_list.value, *feature.float_list.value)]
     values = [*texts, *numbers]
     if not values:
         return "missing"
+    if is_id:
+        return "known"
     more = len(values) - _LONGEST_LIST
     return ", ".join(values) if more <= 0 else f"{', '.join(values[:_LONGEST_LIST])} and {more} more"

@@ -53,5 +53,10 @@ def test_a_trained_models_impressions_add_up_to_its_log_odds(trained: Trained) -
         assert wrong.outcome == bool(outcomes[row])
         assert abs(outcomes[row] - wrong.probability) == pytest.approx(surprise.max(), abs=1e-3)
         assert wrong.values["device"] == (table["device"][row].as_py() or "missing")
+        # A page holds no ids.
+        assert (wrong.values["viewer"], wrong.values["author"]) == (
+            "known",
+            "missing" if table["author"][row].as_py() is None else "known",
+        )
         assert set(wrong.contributions) == set(trained.model.features)
     assert explain_impressions(explainer, [], ["click", "like"]) == {}
