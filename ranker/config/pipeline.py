@@ -201,6 +201,12 @@ class PipelineConfig(Named):
                 "embedding with forest=True; forest=Forest(trees=0) is without a forest"
             )
 
+        if self.forest.target == "each" and 0 < self.forest.trees < len(self.objectives):
+            raise ValueError(
+                f"forest.trees: {self.forest.trees} are too few for {len(self.objectives)} objectives, which share "
+                "them evenly; give each one tree or more, or set it to 0 for no forest"
+            )
+
     def _check_shares(self) -> None:
         without = "with forest.trees 0 there is no forest" if not self.forest.trees else ""
         if self.forest.target == "any":

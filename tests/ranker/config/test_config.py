@@ -219,6 +219,7 @@ def test_effects_name_id_columns_and_inputs_that_the_towers_read() -> None:
     assert from_json(PipelineConfig, to_json(config(effects=effects))) == config(effects=effects)
     explored = Features(numeric=("age",), categorical=(Categorical("device"),), exposure=(Exposure("slot", "feed"),))
     for changes, message in (
+        ({"forest": Forest(trees=1)}, "forest.trees: 1 are too few for 2 objectives, which share them evenly"),
         ({"effects": Effects((EffectLevel("session_id"),))}, "is no entity that comes back"),
         ({"effects": Effects((EffectLevel("device"),))}, r"names must be unique, but \['device'\] occur"),
         ({"effects": Effects((EffectLevel("leaves"),))}, "effects.levels: 'leaves' is reserved"),
