@@ -50,8 +50,8 @@ class Executor(base_executor.BaseExecutor):
         artifact = artifact_utils.get_single_instance(output_dict["forest"])
         start, state = start_of(input_dict)
         config = from_json(ForestConfig, exec_properties["config"])
-        rows = partial(weighted_forest_rows, features=len(feature_names), objectives=len(objective_names))
-        read = partial(rows, _files(input_dict, "train"))
+        sizes = len(feature_names), len(objective_names)
+        read = partial(weighted_forest_rows, _files(input_dict, "train"), *sizes)
         if start.is_cold:
             if config.dask and config.trees:
                 forest, curve = train_forest_on_dask(read, config, config.dask, feature_names, objective_names)
@@ -73,7 +73,7 @@ class Executor(base_executor.BaseExecutor):
                 before = forest.trees
                 forest = with_added_trees(
                     forest,
-                    rows(_files(input_dict, "replay", "train")),
+                    weighted_forest_rows(_files(input_dict, "replay", "train"), *sizes),
                     config,
                     objective_names,
                     start.added_rounds,

@@ -56,6 +56,7 @@ def test_manifest_describes_the_model(feed: TinyFeed, saved_model: Path) -> None
         "trees": feed.forest.trees,
         "leaves": feed.forest.leaves,
         "forest_fingerprint": feed.forest.fingerprint,
+        "config_name": "",
         "training_fingerprint": "0123",
         "eval_day": "2024-05-04",
         "base_rates": {},

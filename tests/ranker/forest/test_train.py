@@ -231,7 +231,7 @@ def test_the_seed_determines_the_forest() -> None:
 
 
 def test_external_memory_learns_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ranker.forest.train._PAGE_ROWS", 900)
+    monkeypatch.setattr("ranker.forest.boosting._PAGE_ROWS", 900)
     config = replace(CONFIG, trees=60)
     inside, _ = train_forest(feed(), config, FEATURES, OBJECTIVES)
     outside, _ = train_forest(feed(), replace(config, external_memory=True), FEATURES, OBJECTIVES, scratch=tmp_path)
