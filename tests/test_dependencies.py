@@ -137,6 +137,7 @@ def used(files: Iterable[Path]) -> set[str]:
     return {distribution for distributions, _ in third_party(files).values() for distribution in distributions}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folders", GROUPS, ids=", ".join)
 def test_what_is_imported_is_declared(folders: tuple[str, ...]) -> None:
     assert undeclared(files_of(folders), declared(*GROUPS[folders])) == set()
@@ -178,6 +179,7 @@ def test_what_is_declared_is_imported() -> None:
     assert declared() - used(files_of(("ranker", "serving", "datasets"))) == set(NEVER_IMPORTED)
 
 
+@pytest.mark.slow
 def test_what_an_extra_or_a_group_declares_is_imported_or_called() -> None:
     imports = used([*shipped_files(), *files_of(("benchmarks", "research", "tests"))])
     groups = [name for name in optional() if name not in LOADED_BY_OTHERS]

@@ -4,12 +4,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from benchmarks.peak_memory import measure_process
 
 MIB = 1 << 20
 
 
+@pytest.mark.slow
 def test_a_peak_is_the_processs_own_however_large_its_parent_is(tmp_path: Path) -> None:
     ballast = np.ones(400 * MIB, np.uint8)
 

@@ -35,6 +35,7 @@ def pipeline(port: int, *more: str) -> beam.Pipeline:
     return beam.Pipeline(argv=[argument for argument in beam_args(arguments) if "beam_plugin" not in argument])
 
 
+@pytest.mark.slow
 def test_a_job_may_take_longer_than_a_request(service: tuple[LocalJobServicer, int], tmp_path: Path) -> None:
     def work(element: int) -> None:
         time.sleep(2.5)

@@ -46,6 +46,7 @@ def small_config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return Path(config.schema)
 
 
+@pytest.mark.slow
 def test_the_command_writes_once(feed_log: Path, small_config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     columns = columns_of(OBJECTIVES, FEATURES, Keys())
     profiles = [profile_day(pipeline_config.CONFIGS["small"], feed_log, day) for day in (DAY_BEFORE, EVAL_DAY)]
@@ -65,6 +66,7 @@ def test_the_command_writes_once(feed_log: Path, small_config: Path, capsys: pyt
     assert text_format.Parse(small_config.read_text(), schema_pb2.Schema()) == schema
 
 
+@pytest.mark.slow
 def test_columns_that_are_new_are_added_and_the_rest_stays_as_it_is(
     feed_log: Path, small_config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -120,6 +122,7 @@ def test_what_cannot_be_used_is_one_line(
     assert error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_rows_of_another_day_are_a_warning_or_an_error(
     tmp_path: Path, small_config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -102,6 +102,7 @@ def test_points_to_review(schema: schema_pb2.Schema) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_another_day_fits_and_a_broken_one_does_not(feed_log: Path, schema: schema_pb2.Schema) -> None:
     days = {day: statistics_of(feed_log, [day], COLUMNS) for day in (EVAL_DAY, OTHER_DAY, BROKEN_DAY)}
     profiles = {day: profile_of(feed_log, day) for day in days}
@@ -114,6 +115,7 @@ def test_another_day_fits_and_a_broken_one_does_not(feed_log: Path, schema: sche
     assert all(error.startswith("eval: ") for error in errors)
 
 
+@pytest.mark.slow
 def test_an_objective_that_was_not_always_observed_on_any_day_may_be_missing(
     feed_log: Path, tmp_path: Path, schema: schema_pb2.Schema
 ) -> None:
@@ -130,6 +132,7 @@ def test_an_objective_that_was_not_always_observed_on_any_day_may_be_missing(
     assert feature(drafted, "like").presence.min_fraction == 1.0
 
 
+@pytest.mark.slow
 def test_drift_thresholds_leave_room_for_what_days_differ_by(feed_log: Path) -> None:
     broken, day = (profile_of(feed_log, day) for day in (BROKEN_DAY, EVAL_DAY))
     statistics = statistics_of(feed_log, [EVAL_DAY], COLUMNS)
@@ -150,6 +153,7 @@ def test_the_largest_drift_is_that_of_the_day_that_differs_most(feed_log: Path) 
     assert largest_drift([day]) == {}
 
 
+@pytest.mark.slow
 def test_a_log_is_within_the_limits_that_were_drafted_from_it_whatever_the_size_of_its_days(feed_log: Path) -> None:
     """The newest day is small: it has few of the values, and its shares differ by chance."""
     days = (EVAL_DAY, OTHER_DAY, SMALL_DAY)

@@ -240,6 +240,7 @@ def test_threads_sleep_while_they_wait_unless_the_user_decided_it(monkeypatch: p
     assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
 
 
+@pytest.mark.slow
 def test_a_command_line_decides_it_before_xgboost_is_loaded() -> None:
     """OpenMP reads its variables only when it is loaded."""
     modules = "pipeline.local.cli, pipeline.kubeflow.entrypoint, pipeline.compare, pipeline.tune.cli"

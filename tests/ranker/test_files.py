@@ -190,6 +190,7 @@ def interrupt_replacement(target: Path) -> None:
     assert not target.exists()
 
 
+@pytest.mark.slow
 def test_the_next_writer_puts_a_folder_back_that_a_killed_one_was_replacing(tmp_path: Path) -> None:
     target = tmp_path / "day"
     target.mkdir()

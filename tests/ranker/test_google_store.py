@@ -26,6 +26,7 @@ def host() -> Iterator[str]:
         yield served
 
 
+@pytest.mark.slow
 def test_models_are_published_found_rolled_back_and_removed(host: str, tmp_path: Path) -> None:
     destination = uri(host, "team/models")
     assert has_bucket(destination)
@@ -49,6 +50,7 @@ def test_models_are_published_found_rolled_back_and_removed(host: str, tmp_path:
         assert (model / "variables" / "data").read_text() == "monday" * 1_000
 
 
+@pytest.mark.slow
 def test_a_feed_log_reads_like_one_on_disk(host: str, tmp_path: Path) -> None:
     days = window_days(EVAL_DAY, 1)
     for number, day in enumerate(days):

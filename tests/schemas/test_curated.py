@@ -44,6 +44,7 @@ def test_only_what_is_always_there_is_required(name: str) -> None:
     assert shapes == expected | {dense.name: [dense.size] for dense in config.features.dense}
 
 
+@pytest.mark.slow
 def test_another_seed_and_season_of_the_built_in_feed_has_no_anomaly(tmp_path: Path) -> None:
     first = date(2025, 8, 1)
     assert (

@@ -15,6 +15,8 @@ from tests.ranker.export.feed import TinyFeed
 from tests.serving.conftest import MODEL
 from tests.serving.test_client import features_of
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = (Setting(0.5, 0.1, {}), Setting(0.1, 0.3, {"like": 5.0}), Setting(0.9, 0.0, {"click": 2.0}))
 
 

@@ -24,6 +24,8 @@ from serving.servicer import read_signatures
 from tests.ranker.export.feed import FEATURES, MAX_ROWS, OBJECTIVES, TinyFeed, dense_tensors, serialized
 from tests.serving.conftest import MODEL
 
+pytestmark = pytest.mark.slow
+
 
 def features_of(feed: TinyFeed, rows: int | None = None) -> dict[str, Any]:
     """The feed's first rows as arrays."""

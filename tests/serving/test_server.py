@@ -55,6 +55,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str], command: A
     return printed.err.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_refused(models: Path, address: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Two servers shared it, and either answered."""
     taken = int(address.partition(":")[2])
@@ -126,6 +127,7 @@ def damaged(version: Path, how: str) -> None:
             graph.write_bytes(saved.SerializeToString())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ended_at_once")
 @pytest.mark.parametrize("how", DAMAGE)
 def test_a_version_that_was_copied_in_part_is_skipped(
@@ -164,6 +166,7 @@ def test_warm_up_requests_that_are_damaged_are_a_warning(
     assert "warning: the warm-up requests cannot be replayed, so the first requests are slow: cut off" in printed.err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ended_at_once")
 def test_versions_with_labels_are_served_too(destination: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in ("5", "10"):

@@ -50,6 +50,7 @@ def test_forest_features_look_like_the_feeds() -> None:
     np.testing.assert_array_equal(matrix[:, 38], matrix[:, 39:71].sum(axis=1))
 
 
+@pytest.mark.slow
 def test_one_forest_is_measured_and_agrees_with_xgboost() -> None:
     cost = forests.cost(depth=3, trees=10, threads=1, quick=True)
 

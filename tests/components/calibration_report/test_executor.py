@@ -123,6 +123,7 @@ def execute(inputs: dict[str, list[types.Artifact]], root: Path) -> str:
     return (Path(report.uri) / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_the_page_uses_every_artifact(tmp_path: Path) -> None:
     page = execute(artifacts(tmp_path, blessed_inputs()), tmp_path)
     assert "Blessed and pushed as version 1700000001" in page
@@ -137,6 +138,7 @@ def test_the_page_uses_every_artifact(tmp_path: Path) -> None:
     assert "No impression was explained: " in page  # this model has no training state
 
 
+@pytest.mark.slow
 def test_impressions_of_the_eval_split_are_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = artifacts(tmp_path, blessed_inputs())
     inputs["examples"][0].split_names = '["train", "eval"]'
@@ -156,12 +158,14 @@ def test_impressions_of_the_eval_split_are_explained(tmp_path: Path, monkeypatch
     assert 'id="table-why-click"' in page
 
 
+@pytest.mark.slow
 def test_a_model_that_was_not_blessed_has_a_page_as_well(tmp_path: Path) -> None:
     page = execute(artifacts(tmp_path, refused_inputs()), tmp_path)
     assert "Not blessed: " in page
     assert "click on device=ios: O/E is" in page
 
 
+@pytest.mark.slow
 def test_it_runs_without_the_pusher(tmp_path: Path) -> None:
     inputs = artifacts(tmp_path, blessed_inputs())
     del inputs["pushed_model"]
@@ -169,6 +173,7 @@ def test_it_runs_without_the_pusher(tmp_path: Path) -> None:
     assert '<h1 class="good">Blessed: ' in page
 
 
+@pytest.mark.slow
 def test_a_run_without_a_new_forest_names_the_reused_one(tmp_path: Path) -> None:
     inputs = blessed_inputs()
     lineage = Lineage("warm", "1699999999", "2026-01-05", fisher=False, parts={})

@@ -203,6 +203,7 @@ def test_a_day_is_offset_by_the_model_pushed_before_it_and_older_days_are_left_o
         np.testing.assert_allclose(table.mean[at, number], expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_model_is_served_with_the_effects(
     feed: TinyFeed, inputs: dict[str, list[Any]], rows: list[dict[str, Any]], fitted: Path
 ) -> None:
@@ -228,6 +229,7 @@ def test_the_model_is_served_with_the_effects(
     assert (manifest.effects.rows, manifest.effects.prior, manifest.effects.update) == (200, "", "")
 
 
+@pytest.mark.slow
 def test_the_effects_of_an_earlier_model_are_continued_on_what_they_have_not_seen(
     inputs: dict[str, list[Any]], destination: Path, tmp_path: Path
 ) -> None:
@@ -260,6 +262,7 @@ def _files(model: Path) -> dict[str, bytes]:
     return {str(file.relative_to(model)): file.read_bytes() for file in model.rglob("*") if file.is_file()}
 
 
+@pytest.mark.slow
 def test_over_beam_the_model_is_that_of_one_process(
     inputs: dict[str, list[Any]],
     fitted: Path,

@@ -135,6 +135,7 @@ def test_a_column_that_the_config_vouches_for_is_listed_alone(tmp_path: Path) ->
     assert all(verdict.metric != "leak" for verdict in found.verdicts)
 
 
+@pytest.mark.slow
 def test_new_means_that_the_baseline_does_not_read_the_column(tmp_path: Path) -> None:
     artifacts = inputs(tmp_path, leak="spend")
     reads = Manifest(config={"features": json.loads(to_json(FEATURES))})
@@ -151,6 +152,7 @@ def test_new_means_that_the_baseline_does_not_read_the_column(tmp_path: Path) ->
         assert [leak.new for leak in found.leaks] == [not blessed]
 
 
+@pytest.mark.slow
 def test_columns_that_only_the_baseline_reads_are_named(tmp_path: Path) -> None:
     """They are not among today's examples, so the serving model looked worse than it is, and nothing said so."""
     artifacts = inputs(tmp_path)

@@ -158,6 +158,7 @@ def test_the_artifact_has_its_properties(tmp_path: Path, columns: LogColumns) ->
     assert examples.get_string_custom_property("source_fingerprint") == "f00d"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_shards")
 def test_examples_have_the_histories_of_earlier_days(feed_log: Path, tmp_path: Path) -> None:
     history = History("devices", of="device", actions=("like",), length=4, days=2)

@@ -105,6 +105,7 @@ def test_a_raw_file_that_is_a_folder_is_named(
     assert not (tmp_path / "log").exists()
 
 
+@pytest.mark.slow
 def test_runs_as_a_module() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "datasets.kuairand", "--help"], cwd=ROOT, capture_output=True, text=True, check=True

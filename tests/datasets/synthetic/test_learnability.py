@@ -29,6 +29,7 @@ def one_hot(feed: Feed) -> NDArray[np.float32]:
     return np.hstack([np.eye(max(code.to_pylist()) + 1, dtype=np.float32)[code.to_numpy()] for code in codes])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["click", "long_dwell"])
 def test_trees_approach_the_truth_and_a_linear_model_does_not(
     feed: Feed, numeric: NDArray[np.float32], one_hot: NDArray[np.float32], objective: str

@@ -19,6 +19,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return write_log(tmp_path / "log", {DAYS[0]: odd_table(DAYS[0]), DAYS[1]: odd_table(DAYS[1], 40)})
 
 
+@pytest.mark.slow
 def test_config_and_schema_are_drafted_and_nothing_is_replaced(
     log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -114,6 +114,7 @@ def test_the_run_id_does_not_reach_the_component(pod: Path) -> None:
     assert (pod / "minio/b/run/copy/copy.txt").read_text() == "weights copied Model ['text']"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("runner", "scheme", "expected"),
     [(IN_PROCESS, "gs", "{pod}/gcs/b/run/model"), (CLUSTER, "gs", "gs://b/run/model")],

@@ -569,6 +569,7 @@ def test_a_day_is_either_run_or_monitored(capsys: pytest.CaptureFixture[str]) ->
     assert "not allowed with" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -588,6 +589,7 @@ def test_help_and_errors_do_not_wait_for_tensorflow_and_tfx(arguments: list[str]
     assert "imported []" in said
 
 
+@pytest.mark.slow
 def test_a_backfill_of_finished_days_does_not_wait_for_tensorflow_and_tfx(tmp_path: Path) -> None:
     log, workdir, day = tmp_path / "log", Workdir(tmp_path / "w"), date(2026, 1, 12)
     for logged in (date(2026, 1, 11), day):

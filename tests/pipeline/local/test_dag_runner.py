@@ -213,6 +213,7 @@ def test_an_error_of_the_operating_system_is_its_paths_and_its_reason() -> None:
     assert describe(OSError(21, "Is a directory", ".a.tmp", None, "a.html")) == ".a.tmp and a.html: Is a directory"
 
 
+@pytest.mark.slow
 def test_where_beam_works_does_not_miss_the_cache_and_how_many_workers_does(tmp_path: Path) -> None:
     first = run_with_beam(tmp_path, "--job_endpoint=a:1")
     assert first.state is State.RAN, first.error
@@ -222,6 +223,7 @@ def test_where_beam_works_does_not_miss_the_cache_and_how_many_workers_does(tmp_
     assert run_with_beam(tmp_path, "--job_endpoint=b:1", "--direct_num_workers=2").state is State.RAN
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_cores")
 def test_a_component_runs_beside_those_that_do_not_wait_for_it(tmp_path: Path) -> None:
     first = run_beside(tmp_path)
@@ -235,6 +237,7 @@ def test_a_component_runs_beside_those_that_do_not_wait_for_it(tmp_path: Path) -
     assert {run.component: run.outputs for run in second} == {run.component: run.outputs for run in first}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_cores")
 def test_a_failure_beside_others_ends_the_run_with_its_own_message(tmp_path: Path) -> None:
     runs = run_beside(tmp_path, measure="ell")
@@ -243,6 +246,7 @@ def test_a_failure_beside_others_ends_the_run_with_its_own_message(tmp_path: Pat
     assert states(run_beside(tmp_path))[1:3] == [("Copy", State.CACHED), ("Measure", State.RAN)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_cores")
 def test_of_two_failures_that_of_the_data_is_reported_first(tmp_path: Path) -> None:
     runs = run_beside(tmp_path, copy="ell", judge="all")
@@ -253,6 +257,7 @@ def test_of_two_failures_that_of_the_data_is_reported_first(tmp_path: Path) -> N
     assert states(alone)[2:] == [("Judge", State.RAN), ("Copy", State.FAILED)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_cores")
 def test_a_stopped_run_ends_what_runs_beside(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -313,6 +318,7 @@ class Resource:
         self._ended.touch()
 
 
+@pytest.mark.slow
 def test_what_is_left_over_from_before_is_not_collected_beside(tmp_path: Path) -> None:
     def work() -> ExecutorOutput:
         gc.collect()

@@ -105,6 +105,7 @@ def recorded(workdir: Workdir) -> dict[str, DayRecord]:
     return {record.day: record for record in HealthHistory(workdir.monitoring).days()}
 
 
+@pytest.mark.slow
 def test_a_clean_feed_raises_no_alarm_on_any_day(feed: Path, workdir: Workdir) -> None:
     for day in DAYS[3:]:
         status, shown = monitor(workdir, feed, day)
@@ -116,6 +117,7 @@ def test_a_clean_feed_raises_no_alarm_on_any_day(feed: Path, workdir: Workdir) -
     assert f"monitor: {workdir.monitoring / 'monitor.html'}" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("feature", "default", "said"),
     [
@@ -139,6 +141,7 @@ def test_a_feature_frozen_to_its_default_is_named(
     assert shown.count(": feature ") == 1
 
 
+@pytest.mark.slow
 def test_a_label_that_one_device_does_not_log_is_named_with_the_device(
     feed: Path, workdir: Workdir, tmp_path: Path
 ) -> None:
@@ -187,6 +190,7 @@ def test_the_same_day_again_replaces_it_and_reads_no_training_day_again(
     assert recorded(workdir) == before
 
 
+@pytest.mark.slow
 def test_other_conditions_on_rows_make_other_profiles(feed: Path, workdir: Workdir) -> None:
     monitor(workdir, feed, EVAL_DAY)
     history, on_ios = HealthHistory(workdir.monitoring), replace(CONFIG, rows=Rows(where=[("device", "==", "ios")]))
@@ -200,6 +204,7 @@ def test_other_conditions_on_rows_make_other_profiles(feed: Path, workdir: Workd
     assert any(note.startswith("rows.where leaves out ") for note in record.notes)
 
 
+@pytest.mark.slow
 def test_the_profile_of_a_removed_training_day_is_read_from_the_record(
     feed: Path, workdir: Workdir, tmp_path: Path
 ) -> None:
@@ -230,6 +235,7 @@ def test_rows_of_another_day_are_a_note_or_an_error(feed: Path, workdir: Workdir
         monitor(workdir, path.parent.parent, EVAL_DAY)
 
 
+@pytest.mark.slow
 def test_a_day_that_the_model_may_have_seen_has_a_note(feed: Path, workdir: Workdir) -> None:
     said = f"the model was evaluated on {EVAL_DAY}, so it may have seen {DAYS[1]}"
     _, shown = monitor(workdir, feed, DAYS[1])
@@ -239,6 +245,7 @@ def test_a_day_that_the_model_may_have_seen_has_a_note(feed: Path, workdir: Work
     assert "warning" not in shown
 
 
+@pytest.mark.slow
 def test_scores_are_compared_with_those_of_the_run_that_pushed_the_model(feed: Path, workdir: Workdir) -> None:
     """A run records its model's scores; if the model later predicts differently on the same log, there is an alarm."""
     evaluation = evaluated(feed, workdir)

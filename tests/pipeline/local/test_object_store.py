@@ -49,6 +49,7 @@ def test_a_missing_bucket_is_one_sentence(
     assert re.fullmatch(rf"error: {option} s3://\S+: there is no such bucket", line)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--feed-log", "--push-destination"])
 def test_an_unreachable_store_is_one_sentence(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for uri in (

@@ -62,6 +62,7 @@ def client(store: Path) -> Any:
     return MlflowClient(tracking_uri=store.as_uri())
 
 
+@pytest.mark.slow
 def test_a_run_is_recorded_with_parameters_metrics_report_and_model(
     tmp_path: Path, folder: Path, summary: RunSummary, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -174,6 +174,7 @@ def test_another_push_destination_is_a_full_run(finished: Finished, tmp_path: Pa
     assert finished.repeat() is None
 
 
+@pytest.mark.slow
 def test_models_on_an_object_store_are_looked_at_too(
     finished: Finished, object_store: ObjectStore, bucket: str
 ) -> None:

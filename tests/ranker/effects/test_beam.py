@@ -90,6 +90,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> EffectState:
     return _one_process(tmp_path_factory.mktemp("before") / "one", nothing, rows, 20_000 * DAY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("args", "parts"), [(ARGS, 31), (THREADS, 7)])
 def test_the_tables_are_those_of_one_process(
     before: EffectState, tmp_path: Path, args: Sequence[str], parts: int

@@ -214,6 +214,7 @@ def test_inputs_that_are_far_too_large_are_named(tmp_path: Path) -> None:
         fit_level(row_file(tmp_path, ids, np.full_like(x, 1e15), y, offset), SETTINGS, NOTHING)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     """Of the same entities; tracemalloc counts what numpy allocates, but not files that are mapped."""
     peaks = []

@@ -40,6 +40,7 @@ def test_a_withdrawn_update_is_not_published_again(tmp_path: Path) -> None:
         publish_update(str(tmp_path / "updated"), str(destination), version, keep=5)
 
 
+@pytest.mark.slow
 def test_an_update_is_published_on_an_object_store(object_store: ObjectStore, bucket: str, tmp_path: Path) -> None:
     destination = object_store.uri(f"{bucket}/models")
     for day in ("monday", "tuesday", "tuesday, updated"):

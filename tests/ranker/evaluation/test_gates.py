@@ -101,6 +101,7 @@ def test_a_candidate_with_shuffled_labels_is_refused(data: Simulated) -> None:
     assert {("click", "", "auc_drop"), ("share", "", "auc_drop")} <= compared
 
 
+@pytest.mark.slow
 def test_a_candidate_worse_than_the_serving_model_is_refused_even_if_it_passes_the_absolute_gates(
     data: Simulated,
 ) -> None:
@@ -219,6 +220,7 @@ def _outcomes(metric: str, positives: int, rows: int, seeds: int, separation: fl
     return [next(v.outcome for v in verdicts if v.metric == metric) for verdicts in found]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("positives", "rows"), [(1, 2_000), (2, 2_000), (5, 2_000), (37, 10_000), (124, 10_000)])
 def test_a_coin_flip_never_passes(positives: int, rows: int) -> None:
     seeds = 100
@@ -229,6 +231,7 @@ def test_a_coin_flip_never_passes(positives: int, rows: int) -> None:
     assert _outcomes("auc", positives, rows, seeds, separation=0.0).count("passed") == 0
 
 
+@pytest.mark.slow
 def test_a_good_head_passes_once_it_has_the_positives() -> None:
     good = 0.742  # an AUC of 0.7
     assert _outcomes("auc", 2_000, 20_000, 30, good).count("passed") == 30
@@ -323,6 +326,7 @@ def test_a_head_worse_than_its_base_rate_is_refused_and_with_few_positives_never
     assert "passed" not in outcomes
 
 
+@pytest.mark.slow
 def test_a_normalized_entropy_that_grows_is_refused_if_the_gate_says_so(data: Simulated) -> None:
     noise = np.random.default_rng(1).normal(0, 0.8, data.probabilities.shape)
     worse = expit(logit(data.probabilities) + noise)

@@ -24,6 +24,7 @@ from ranker.evaluation.summary import CANDIDATE, summarize
 from tests.ranker.evaluation.simulated import accumulate, simulate
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth_where_viewers_differ() -> None:
     """Viewers' tastes make their impressions dependent; an interval that ignores this has too low a coverage."""
     big = simulate(rows=400_000, seed=0, viewer_spread=0.8, viewers=100_000)

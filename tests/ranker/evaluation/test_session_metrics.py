@@ -235,6 +235,7 @@ def test_a_baseline_that_lacks_an_objective_ranks_by_the_others() -> None:
     assert metrics.utility.comparison.utility_drop.value < 0.0  # who knows shares finds them
 
 
+@pytest.mark.slow
 def test_the_jackknife_leaves_out_the_same_viewers_from_both_models() -> None:
     data = simulate(rows=6000, seed=12)
     random = np.random.default_rng(12)
@@ -295,6 +296,7 @@ def test_a_negative_baseline_utility_is_a_gain_where_the_candidate_has_more() ->
     assert metrics.utility.comparison.utility_drop.upper < 0.0
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth_where_viewers_differ() -> None:
     big = simulate(rows=400_000, seed=0, viewer_spread=0.8, viewers=30_000)
     truth = next(iter(summarize(accumulate(big, {CANDIDATE: big.probabilities}, slices=()))))

@@ -23,6 +23,8 @@ from ranker.registry.manifest import Manifest
 from ranker.registry.same_model import content_digest
 from tests.ranker.export.feed import FEATURES, OBJECTIVES, TinyFeed, dense_tensors, serialized
 
+pytestmark = pytest.mark.slow
+
 EFFECTS = Effects(
     levels=(EffectLevel("viewer_id", ("picture", "device"), min_rows=5), EffectLevel("author-id", min_rows=1)),
     components=2,

@@ -22,6 +22,8 @@ from serving.server import serve
 from tests.ranker.export.exposed import EXPOSED, exposed_graph, exposed_rows
 from tests.ranker.export.feed import FEATURES, MAX_ROWS, OBJECTIVES, Row, TinyFeed, dense_tensors, serialized
 
+pytestmark = pytest.mark.slow
+
 NAMES = [o.name for o in OBJECTIVES]
 CODES = FEATURES.categorical[0].codes
 

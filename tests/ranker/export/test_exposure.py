@@ -76,6 +76,7 @@ def test_every_signature_of_tensors_has_optional_exposure(folder: Path) -> None:
         assert tf.make_ndarray(signature.defaults["slot"]).tolist() == [b"main"], name
 
 
+@pytest.mark.slow
 def test_a_request_may_hold_exposure_or_not_and_scores_alike(feed: TinyFeed, client: FeedRankerClient) -> None:
     features, exposure, expected = _features(feed), _exposure(len(feed.rows)), feed.probabilities()
     for signature, inputs in (
@@ -124,6 +125,7 @@ def test_names_of_exposure_may_not_clash(feed: TinyFeed) -> None:
         feed.module(replace(FEATURES, exposure=(Exposure("weight_like", default=0.0),)))
 
 
+@pytest.mark.slow
 def test_transform_passes_no_exposure_on(feed: TinyFeed, tmp_path: Path) -> None:
     rows = [
         {**row, "shown-at": [float(i)] if i % 3 else [float("nan")], "slot": [b"rail"]}

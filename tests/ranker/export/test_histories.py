@@ -45,6 +45,8 @@ from tests.ranker.export.feed import (
     transform_graph,
 )
 
+pytestmark = pytest.mark.slow
+
 WITH_HISTORY = replace(
     FEATURES,
     history=(

@@ -33,6 +33,8 @@ from tests.ranker.export.feed import (
     serialized,
 )
 
+pytestmark = pytest.mark.slow
+
 IDS = (HashedId("viewer_id", buckets=50, dimension=2), HashedId("author-id", buckets=20, dimension=2))
 WITH_IDS = replace(FEATURES, ids=IDS)
 # The viewer has a vector and an effect, which share an input.

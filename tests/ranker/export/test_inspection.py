@@ -99,6 +99,7 @@ def test_a_model_with_truncated_variables_fails_to_load(tmp_path: Path, file: st
     assert "it cannot be loaded: " in str(scoring_problem(str(tmp_path), [[b""]]))
 
 
+@pytest.mark.slow
 def test_memory_that_is_used_up_is_not_the_models_fault(tmp_path: Path) -> None:
     """More than an address space can hold, so TensorFlow fails at once."""
 

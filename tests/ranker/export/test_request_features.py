@@ -163,6 +163,7 @@ def test_the_forest_reads_the_numbers_of_an_embedding_that_is_for_it_too(feed: T
     np.testing.assert_array_equal(outputs["picture"], expected["picture"])
 
 
+@pytest.mark.slow
 def test_a_graph_of_an_earlier_version_is_served_as_it_is(feed: TinyFeed, raw: RawFeatures, tmp_path: Path) -> None:
     shutil.copytree(feed.graph, tmp_path / "graph")
     (tmp_path / "graph" / MOMENTS).unlink()

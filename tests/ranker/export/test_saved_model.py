@@ -27,6 +27,7 @@ print(sorted(others & set(sys.modules)))
 """
 
 
+@pytest.mark.slow
 def test_tensorflow_alone_loads_and_scores(feed: TinyFeed, saved_model: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "examples.npz", examples=np.array(serialized(feed.rows), object))
     arguments = [str(saved_model), str(tmp_path / "examples.npz"), str(tmp_path / "scores.npz")]
@@ -100,6 +101,7 @@ def test_a_failed_export_leaves_no_model_that_looks_complete(
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.slow
 def test_leftovers_of_a_killed_export_do_not_matter(feed: TinyFeed, manifest: Manifest, tmp_path: Path) -> None:
     (tmp_path / ".model.0123.tmp").mkdir()
     (tmp_path / ".model.0123.tmp" / "rest").touch()

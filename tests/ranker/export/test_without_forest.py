@@ -20,6 +20,8 @@ from ranker.registry.manifest import Manifest
 from ranker.towers.network import TwoTowerNetwork
 from tests.ranker.export.feed import FEATURES, OBJECTIVES, SCHEMA, TinyFeed, dense_tensors, serialized
 
+pytestmark = pytest.mark.slow
+
 NAMES = [o.name for o in OBJECTIVES]
 TOWERS = Towers(hidden=(16, 8), dense_projection_size=2, forest_share=0.0)
 

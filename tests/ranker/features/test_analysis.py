@@ -79,6 +79,7 @@ def test_each_column_keeps_its_most_frequent_values() -> None:
     }
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_by_the_size_of_the_vocabulary() -> None:
     summary = Summary(FEATURES)
     # 10,000 different values of at least 5 bytes in each of three columns.

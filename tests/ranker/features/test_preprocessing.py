@@ -197,6 +197,7 @@ def test_an_unseen_value_shares_the_rank_of_values_outside_the_vocabulary(
     np.testing.assert_array_equal(forest[3:], [1, 0, 0, 0])
 
 
+@pytest.mark.slow
 def test_columns_without_a_single_value_are_missing_and_take_any_served_value(tmp_path: Path) -> None:
     rows = [{**row, "age": [], "device": [], "topics": [], "viewer_id": [f"v{i}"]} for i, row in enumerate(ROWS)]
     graph = _analysed(tmp_path, rows)
@@ -229,6 +230,7 @@ ODD_ROWS: list[dict[str, list[Any]]] = [
 UNSEEN: dict[str, list[Any]] = {"device": ["1=x"], "0": ["0=x"], "city": ["x"], "topics": ["z", "x"], "tags": ["w"]}
 
 
+@pytest.mark.slow
 def test_odd_values_are_kept_apart_by_their_column(tmp_path: Path) -> None:
     """Equal values in several columns, values that look like keys of the table, ties, unseen and empty ones."""
     rest: dict[str, list[Any]] = {

@@ -24,6 +24,8 @@ from ranker.features.representation import add_tensor_representations
 from ranker.features.standardising import LARGEST
 from ranker.features.transform import SplitFiles, analyse_and_transform
 
+pytestmark = pytest.mark.slow
+
 ROWS = 9_000  # several batches of Transform
 SERVED = [-3.0, 0.0, 0.1, 5.0, 1.7e9, 3e38, float("inf"), float("-inf"), float("nan")]
 OFFSETS = (0.0, 1e-30, 1.0, 1e3, 1e6, 1.7e9, 1e12, 1e15, 1e18, 3e38)

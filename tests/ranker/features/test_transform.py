@@ -112,6 +112,7 @@ def operations(graph: Path) -> int:
     return len(definition.node) + sum(len(function.node_def) for function in definition.library.function)
 
 
+@pytest.mark.slow
 def test_more_columns_add_no_step_and_few_operations(tmp_path: Path) -> None:
     small, large = (run(tmp_path / str(count), count).steps() for count in (2, 8))
     assert small == large
@@ -121,6 +122,7 @@ def test_more_columns_add_no_step_and_few_operations(tmp_path: Path) -> None:
     assert operations(tmp_path / "8" / "graph") - operations(tmp_path / "2" / "graph") <= 6 * 20
 
 
+@pytest.mark.slow
 def test_each_file_becomes_one_file_in_the_same_order(tmp_path: Path) -> None:
     run(tmp_path, 1)
     files = [file.name for file in sorted((tmp_path / "out" / "train").iterdir())]
@@ -134,6 +136,7 @@ def test_each_file_becomes_one_file_in_the_same_order(tmp_path: Path) -> None:
     assert not list((tmp_path / "scratch").glob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_an_existing_graph_writes_the_same_rows(tmp_path: Path) -> None:
     run(tmp_path, 2)
     pipelines = Pipelines()
@@ -150,6 +153,7 @@ def test_an_existing_graph_writes_the_same_rows(tmp_path: Path) -> None:
                 np.testing.assert_array_equal(values, other[name])
 
 
+@pytest.mark.slow
 def test_tfts_own_reader_finds_everything(tmp_path: Path) -> None:
     run(tmp_path, 2)
     output = tft.TFTransformOutput(str(tmp_path / "graph"))

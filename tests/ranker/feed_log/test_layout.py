@@ -119,6 +119,7 @@ def test_a_path_can_have_any_characters(feed_log: Path, tmp_path: Path, name: st
     assert open_parquet(files[0].path).metadata.num_rows == 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("uri", ["nowhere://bucket/log", "s3://", "http:// /"])
 def test_a_uri_of_no_known_form_is_refused(uri: str) -> None:
     with pytest.raises(FeedLogError):

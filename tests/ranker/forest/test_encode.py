@@ -57,6 +57,7 @@ def encoded(forest: Forest, records: list[bytes]) -> list[tf.train.Example]:
     ]
 
 
+@pytest.mark.slow
 @given(others=st.lists(_others, min_size=1, max_size=5), seed=st.integers(0, 99))
 @settings(max_examples=100, deadline=None)
 def test_leaves_replace_the_features_and_all_else_stays(
@@ -86,6 +87,7 @@ def test_tensorflow_parses_the_encoded_rows(forest: Forest) -> None:
     np.testing.assert_array_equal(parsed[keys.LABELS], [[1, 0]] * 30)
 
 
+@pytest.mark.slow
 def test_a_large_forest_writes_four_bytes_per_leaf() -> None:
     rng = np.random.default_rng(5)
     features = rng.standard_normal((8000, WIDTH)).astype(np.float32)

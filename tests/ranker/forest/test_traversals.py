@@ -35,6 +35,7 @@ def probes(forest: Forest, rng: np.random.Generator, rows: int) -> NDArray[np.fl
     return features
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 2**32 - 1),
     depth=st.integers(1, 8),
@@ -136,6 +137,7 @@ def test_other_features_are_refused(forest: Forest, features: NDArray[Any]) -> N
         Traversal(forest)(features)
 
 
+@pytest.mark.slow
 def test_more_leaves_than_uint16_holds() -> None:
     rng = np.random.default_rng(5)
     features = rng.standard_normal((8000, 4)).astype(np.float32)
@@ -164,6 +166,7 @@ def test_thresholds_of_one_feature_around_the_limits_of_the_bit_tables(threshold
     np.testing.assert_array_equal(ForestLeaves(forest, xla=True)(features), expected)
 
 
+@pytest.mark.slow
 def test_graph_in_a_saved_model_and_compiled_by_xla(forest: Forest, tmp_path: Any) -> None:
     features = random_features(np.random.default_rng(1), 100, 10)
     expected = leaves_by_xgboost(forest, features)

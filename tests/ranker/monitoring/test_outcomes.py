@@ -81,6 +81,7 @@ def test_few_outcomes_and_disabled_slices_are_not_judged(data: Simulated) -> Non
     assert {o.slice for o in found if o.limit} == {""}
 
 
+@pytest.mark.slow
 def test_the_false_alarm_rate_does_not_depend_on_the_number_of_slices() -> None:
     """Healthy days, each with 38 intervals and limits of exactly 1."""
     limits = Monitoring(o_over_e=(1.0, 1.0), slice_o_over_e=(1.0, 1.0), false_alarm_rate=0.1)

@@ -105,6 +105,7 @@ def test_retention_keeps_the_newest_versions(
     assert not [key for key in object_store.keys(bucket) if f"/{versions[0]}/" in key]
 
 
+@pytest.mark.slow
 def test_a_rollback_publishes_the_model_before_and_withdraws_the_serving_one(
     destination: str, make_model: MakeModel, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -315,6 +315,7 @@ print(",".join(publish(model, destination) for _ in range(4)))
 """
 
 
+@pytest.mark.slow
 def test_concurrent_processes_do_not_share_a_version_either(tmp_path: Path) -> None:
     """fsspec's `local` scheme is not renamed by us, so it stands for a store that several processes write to."""
     destination = f"local://{tmp_path}/models"

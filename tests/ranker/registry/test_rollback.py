@@ -213,6 +213,7 @@ def test_the_command_reports_the_rollback(serving: Path, capsys: pytest.CaptureF
     assert "no model has been pushed here" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("destination", ["nowhere://bucket/models", "s3://", "/proc/models", "two\nlines", "x" * 300])
 def test_a_destination_that_cannot_be_read_is_one_line(destination: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([destination]) == 1

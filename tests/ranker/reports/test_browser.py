@@ -40,6 +40,7 @@ def test_nothing_is_cut_off_in_print(driver: Any, report: Path) -> None:
     assert not driver.find_element(By.TAG_NAME, "nav").is_displayed()
 
 
+@pytest.mark.slow
 def test_pages_of_a_refused_model_and_of_almost_no_data_open_too(driver: Any, tmp_path: Path) -> None:
     for name, inputs, figures in (("refused", refused_inputs(), FIGURES), ("bare", bare_inputs(), 9)):
         path = tmp_path / f"{name}.html"

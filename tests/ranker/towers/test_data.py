@@ -119,6 +119,7 @@ def test_rows_of_another_forest_are_refused(tmp_path: Path) -> None:
         _batches(files, fewer_leaves)
 
 
+@pytest.mark.slow
 def test_codes_stay_with_their_row_and_are_read_only_if_needed(tmp_path: Path) -> None:
     files = write_leaf_examples(tmp_path, impressions(ROWS, seed=1))
 
@@ -128,6 +129,7 @@ def test_codes_stay_with_their_row_and_are_read_only_if_needed(tmp_path: Path) -
             np.testing.assert_array_equal(batch[name], keyed(batch)[name])
 
 
+@pytest.mark.slow
 def test_codes_of_another_config_are_refused(tmp_path: Path) -> None:
     files = write_leaf_examples(tmp_path, impressions(10, seed=1))
 
@@ -189,6 +191,7 @@ def test_base_rates_stay_inside_zero_and_one() -> None:
     np.testing.assert_allclose(LabelCounts(100, np.array([0.0, 100.0])).base_rates, [0.005, 0.995])
 
 
+@pytest.mark.slow
 def test_an_objective_without_labels_is_refused_by_a_cold_start_and_weighs_nothing_in_a_continued_one(
     tmp_path: Path,
 ) -> None:

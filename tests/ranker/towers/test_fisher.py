@@ -41,6 +41,7 @@ def squared_gradients(network: TwoTowerNetwork, rows: int, blend: Blend | None =
     return [total / rows for total in totals]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "towers",
     [
@@ -64,6 +65,7 @@ def test_it_is_the_mean_of_each_impressions_squared_gradient(towers: Towers) -> 
         np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=1e-9, err_msg=weight.path)
 
 
+@pytest.mark.slow
 def test_the_fisher_information_is_that_of_the_served_blend() -> None:
     network = network_of(Towers(leaf_embedding_size=2, hidden=(5,)))
     blend = Blend(lambda leaves: tf.fill([tf.shape(leaves)[0], len(OBJECTIVES)], -2.0), share=0.3)
@@ -72,6 +74,7 @@ def test_the_fisher_information_is_that_of_the_served_blend() -> None:
         np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_no_more_rows_are_read_than_requested() -> None:
     network = network_of(Towers(leaf_embedding_size=2, hidden=(4,)))
     first = fisher_diagonal(network, impressions(20, seed=3).batches(16), KEYED_INPUTS, rows=20)

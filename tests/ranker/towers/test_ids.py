@@ -113,6 +113,7 @@ def _trained(with_ids: bool, dropout: float = 0.2) -> TwoTowerNetwork:
     return train_towers(batches, counts, inputs, CLICK, TOWERS, training).network
 
 
+@pytest.mark.slow
 def test_ids_learn_what_only_the_pair_of_viewer_and_author_tells() -> None:
     held_out = _Log(5000, 2).tensors()
     assert _normalized_entropy(_trained(False), held_out) > 0.999
@@ -133,6 +134,7 @@ def test_an_id_that_nobody_has_seen_is_nearly_as_good_as_none() -> None:
     np.testing.assert_allclose(network(new), network(few), atol=0.15)
 
 
+@pytest.mark.slow
 def test_dropout_trains_the_unknown_viewer() -> None:
     """Without it, the towers have never seen an author without a viewer."""
     log = _Log(5000, 2)

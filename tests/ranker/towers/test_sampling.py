@@ -85,6 +85,7 @@ def test_the_shift_is_the_logarithm_of_the_inverse_sampling_rate() -> None:
     assert set(np.unique(kept[keys.LOSS_WEIGHTS])) == {0.0, 1.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("correction", ["weights", "shift"])
 def test_base_rates_are_those_of_all_impressions(tmp_path: Path, correction: str) -> None:
     files = write_leaf_examples(tmp_path, ROWS)
@@ -96,6 +97,7 @@ def test_base_rates_are_those_of_all_impressions(tmp_path: Path, correction: str
         assert counts.rates_in_loss[like] > 2 * counts.base_rates[like]
 
 
+@pytest.mark.slow
 def test_training_reads_the_rows_that_were_counted_in_every_epoch(tmp_path: Path) -> None:
     files = write_leaf_examples(tmp_path, ROWS)
     unscaled = sampler(Sampling(impressions=0.5, negatives={"like": 0.3}))

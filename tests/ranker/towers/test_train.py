@@ -66,6 +66,7 @@ def test_history_covers_every_impression(trained: tuple[TrainedTowers, str]) -> 
     assert TrainingHistory.from_json(history.to_json()) == history
 
 
+@pytest.mark.slow
 def test_the_first_step_has_the_loss_of_the_base_rates() -> None:
     rows = impressions(2560, seed=1)
 
@@ -88,6 +89,7 @@ def test_tensorboard_reads_the_curves(trained: tuple[TrainedTowers, str]) -> Non
     np.testing.assert_allclose([loss for _, loss in curves["loss"]], towers.history.loss, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_same_seed_same_weights_bit_for_bit() -> None:
     rows = impressions(3000, seed=1)
     towers = replace(TOWERS, dropout=0.1)
@@ -97,6 +99,7 @@ def test_same_seed_same_weights_bit_for_bit() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("optimizer", "learning_rate"), [("adam", 5e-2), ("adamw", 5e-2), ("adagrad", 5e-2)])
 def test_every_optimizer_lowers_the_loss(optimizer: Any, learning_rate: float) -> None:
     training = replace(ONE_STEP_EPOCHS, optimizer=optimizer, weight_decay=0.01, learning_rate=learning_rate)
@@ -153,6 +156,7 @@ def test_a_nan_loss_on_finite_inputs_names_its_objective_and_a_remedy() -> None:
     )
 
 
+@pytest.mark.slow
 def test_an_absurd_learning_rate_is_an_error_with_a_remedy() -> None:
     training = replace(ONE_STEP_EPOCHS, learning_rate=1.0, warmup_fraction=0.0, gradient_clip_norm=None)
 
@@ -189,6 +193,7 @@ def test_fewer_rows_than_counted_is_an_error() -> None:
         train_towers(rows.batches(8192), rows.counts(), INPUTS, OBJECTIVES, SMALL, ONE_STEP_EPOCHS)
 
 
+@pytest.mark.slow
 def test_the_error_of_an_invalid_row_says_what_is_wrong() -> None:
     rows = impressions(500, seed=1)
 

@@ -17,6 +17,7 @@ class EnoughError(Exception):
     """Ends a training."""
 
 
+@pytest.mark.slow
 def test_rows_are_transformed_once_and_a_caller_can_end_the_training_after_the_forest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,6 +100,7 @@ def test_the_forest_and_the_base_rate_stand_beside_the_metrics(inputs: ReportInp
     assert "\nNE " in cell["base rate"].note
 
 
+@pytest.mark.slow
 def test_the_page_shows_all_of_it_escaped(inputs: ReportInputs) -> None:
     page = report_page(with_columns(inputs, LEAK))
     for table in ("leaks", "groups", "gains", "all-gains"):

@@ -41,6 +41,7 @@ def test_a_table_adds_up_to_the_log_odds(explained: ReportInputs) -> None:
     assert (table.rows[1][1].tone, table.rows[1][3].tone) in (("bad", "good"), ("good", "bad"))
 
 
+@pytest.mark.slow
 def test_the_page_shows_values_as_text(explained: ReportInputs) -> None:
     page = report_page(explained)
     assert 'id="table-why-click"' in page
@@ -48,6 +49,7 @@ def test_the_page_shows_values_as_text(explained: ReportInputs) -> None:
     assert "<column_0>" not in page
 
 
+@pytest.mark.slow
 def test_a_page_without_them_says_why(inputs: ReportInputs) -> None:
     page = report_page(replace(inputs, not_explained="the model has no training state"))
     assert re.search(r"No impression was explained: the model has no training state\.", page)

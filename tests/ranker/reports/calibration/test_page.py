@@ -160,6 +160,7 @@ def test_thousands_of_slices_and_many_objectives_stay_under_the_limit(inputs: Re
     assert f"{1500 * 46 - MAX_ROWS:,} more rows are omitted" in page  # by the utility, too
 
 
+@pytest.mark.slow
 def test_a_negative_objective_is_marked(inputs: ReportInputs) -> None:
     assert "fewer is better" not in report_page(inputs)
     objectives = [

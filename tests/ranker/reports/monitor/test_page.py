@@ -49,6 +49,7 @@ def test_only_values_beyond_their_limits_are_marked(page: str) -> None:
     assert "Drift and missing values of device" not in page
 
 
+@pytest.mark.slow
 def test_names_and_slices_can_have_any_text() -> None:
     """The page of a slice value $$ failed after the push, every day."""
     texts = (
@@ -103,6 +104,7 @@ def test_a_day_without_slices_features_or_outcomes_has_a_page() -> None:
     assert "scored by a model that was not pushed" in page
 
 
+@pytest.mark.slow
 def test_a_long_history_stays_small() -> None:
     days = [healthy(f"2025-{1 + i // 28:02}-{1 + i % 28:02}") for i in range(300)]
     page = monitor_page("feed", days)
@@ -110,6 +112,7 @@ def test_a_long_history_stays_small() -> None:
     assert page.count('<td data-order="2025-') == 300
 
 
+@pytest.mark.slow
 def test_it_opens_in_a_browser(page: str, tmp_path: Path) -> None:
     path = tmp_path / "monitor.html"
     path.write_text(page)

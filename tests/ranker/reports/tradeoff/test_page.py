@@ -70,6 +70,7 @@ def test_what_each_arm_did() -> None:
     assert rows[0][4].tone == "good"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measured", [True, False], ids=["measured", "nothing measured"])
 def test_it_is_sound_in_a_browser(measured: bool, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
