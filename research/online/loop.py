@@ -77,12 +77,14 @@ def run_loop(loop: Loop, seeds: Sequence[int], console: Console) -> OnlineResult
         loop.impressions_per_day * loop.days,
         loop.impressions_per_day * FIRST_DAYS,
         loop.config.utility,
-        ranked,
+        [{name: np.concatenate(days) for name, days in arms.items()} for arms in ranked],
+        # The sessions of a day are the same for all arms.
+        [[len(day) for day in next(iter(arms.values()))] for arms in ranked],
     )
 
 
-def _arm(loop: Loop, seed: int, name: str, console: Console) -> Engagement:
-    """An arm's engagement per session over all days."""
+def _arm(loop: Loop, seed: int, name: str, console: Console) -> list[Engagement]:
+    """An arm's engagement per session of each day."""
     simulator = Simulator(loop.behaviour.parameters(loop.impressions_per_day, seed))
     folder = loop.folder(seed, name)
     days = []
@@ -95,7 +97,7 @@ def _arm(loop: Loop, seed: int, name: str, console: Console) -> Engagement:
                 np.save(opened, values)
             console.print(f"{loop.behaviour.title}, seed {seed}, day {number}: {name}", highlight=False)
         days.append(np.load(file))
-    return np.concatenate(days)
+    return days
 
 
 def _order(loop: Loop, seed: int, name: str, number: int, console: Console) -> Order:

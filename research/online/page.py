@@ -11,6 +11,8 @@ from research.online.results import OnlineResults
 from research.quality.names import FORMER, OURS, XGBOOST
 
 LEAST_SHARE = 0.9
+_LIMITS = (CONTROL, POSSIBLE, TRUTH)
+"""The arms whose share of the possible gain is known, or is none."""
 
 
 def figures(results: OnlineResults, name: str) -> list[Figure]:
@@ -75,6 +77,9 @@ def markdown(results: Sequence[OnlineResults], command: str, pictures: Sequence[
         if pictures:
             blocks.append(pages.picture("Share of the possible gain of every arm", pictures[index]))
         blocks.append(pages.table(_columns(result), result.arms))
+        if result.days > 1:
+            blocks.append("The share of the possible gain in the first and in the second half of the days:")
+            blocks.append(pages.table(_halves(result), [arm for arm in result.arms if arm not in _LIMITS]))
     return pages.join(blocks)
 
 
@@ -89,6 +94,17 @@ def _columns(result: OnlineResults) -> list[Column[str]]:
         Column("utility", lambda arm: _change(result.utility_over(arm, CONTROL), arm)),
         Column("share of the possible gain", lambda arm: _share(result, arm)),
     ]
+
+
+def _halves(result: OnlineResults) -> list[Column[str]]:
+    """The columns of the table that shows whether an arm gains or loses by learning from its own log."""
+    middle = result.days // 2
+
+    def share(first: int, last: int) -> Column[str]:
+        part = result.of_days(first, last)
+        return Column(f"days {first + 1} to {last}", lambda arm: _percent(part.share_of_possible_gain(arm)))
+
+    return [words("arm", lambda arm: arm), share(0, middle), share(middle, result.days)]
 
 
 def _change(over: SeedEstimate, arm: str) -> str:

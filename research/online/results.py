@@ -1,7 +1,7 @@
 """The engagement of every arm on the same sessions, and what is derived from it, with intervals."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ class OnlineResults:
         trained_on: impressions of the log that the arms were trained on.
         trade_off: the utility of a session.
         seeds: per seed, arm → engagement of each session. A seed is a feed of its own, and its trainings.
+        sessions_per_day: per seed, the sessions of each day, in order; empty if all are of one day.
     """
 
     behaviour: str
@@ -34,6 +35,7 @@ class OnlineResults:
     trained_on: int
     trade_off: Utility
     seeds: Sequence[Mapping[str, Engagement]]
+    sessions_per_day: Sequence[Sequence[int]] = ()
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -44,6 +46,26 @@ class OnlineResults:
     def sessions(self) -> int:
         """Sessions of all seeds."""
         return sum(len(next(iter(seed.values()))) for seed in self.seeds)
+
+    @property
+    def days(self) -> int:
+        """Number of days that the arms ranked."""
+        return len(self.sessions_per_day[0]) if self.sessions_per_day else 1
+
+    def of_days(self, first: int, last: int) -> "OnlineResults":
+        """The results of some of the days alone.
+
+        Args:
+            first: of the days, counted from 0.
+            last: the day after them.
+        """
+        parts, counts = [], []
+        for arms, sessions in zip(self.seeds, self.sessions_per_day, strict=True):
+            begin, end = sum(sessions[:first]), sum(sessions[:last])
+            parts.append({arm: values[begin:end] for arm, values in arms.items()})
+            counts.append(list(sessions[first:last]))
+        impressions = self.impressions * (last - first) // self.days
+        return replace(self, impressions=impressions, seeds=parts, sessions_per_day=counts)
 
     def share_of_possible_gain(self, arm: str) -> SeedEstimate:
         """The arm's gain in utility over the production ranker, divided by that of ranking by true probabilities."""

@@ -31,5 +31,9 @@ def test_the_table_has_a_line_per_arm_and_the_picture_is_drawn(tmp_path: Path) -
     [ours, _] = [line for line in lines if line.startswith("| ours |")]
     assert ours.endswith("| 75 (75 to 75) % |")
     assert next(line for line in lines if line.startswith("| production ranker |")).count("–") == 3
+    assert "half of the days" not in text
+    several = markdown([replace(few, sessions_per_day=[[100, 100, 100]] * 2)], "the command")
+    assert "| arm | days 1 to 1 | days 2 to 3 |" in several
+    assert "| ours | 75 (75 to 75) % | 75 (75 to 75) % |" in several
     draw(few, tmp_path / "a.svg")
     assert "<svg" in (tmp_path / "a.svg").read_text()

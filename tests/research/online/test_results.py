@@ -1,5 +1,7 @@
 """Shares, ratios and their intervals, from engagement per session."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,19 @@ def test_ratios_compare_means_per_session() -> None:
     utility = np.mean([(mean[0] / 2 + mean[1] / 2 + 0.3) / (mean[0] / 2 + mean[1] / 2) for mean in means])
     assert found.utility_over(OURS, CONTROL).value == pytest.approx(utility)
     assert found.utility_over(OURS, OURS).interval == (1.0, 1.0)
+
+
+def test_days_are_told_apart() -> None:
+    found = replace(results(2), sessions_per_day=[[100, 200], [120, 180]])
+    for seed in found.seeds:  # on the second day, nothing is gained any more
+        seed[OURS][120:] = seed[CONTROL][120:]
+    assert (found.days, results(1).days) == (2, 1)
+    first, second = found.of_days(0, 1), found.of_days(1, 2)
+    assert [len(seed[OURS]) for seed in (*first.seeds, *second.seeds)] == [100, 120, 200, 180]
+    assert (first.sessions, second.sessions, second.impressions) == (220, 380, 150)
+    assert first.share_of_possible_gain(OURS).value == pytest.approx(0.75)
+    assert second.share_of_possible_gain(OURS).value == pytest.approx(0.5 * 0.75 * 20 / 200)
+    assert found.of_days(0, 2).share_of_possible_gain(OURS).value == found.share_of_possible_gain(OURS).value
 
 
 def test_intervals_cover_the_truth_and_shrink_with_seeds() -> None:
