@@ -68,9 +68,9 @@ class Executor(base_executor.BaseExecutor):
                     f"the config has {feature_names}; to change them, start cold"
                 )
             io_utils.copy_dir(earlier, artifact.uri)
+            before = forest.trees
             if start.refresh_forest and forest.trees:
                 forest = _refreshed(forest, read(), config.learning_rate)
-                before = forest.trees
                 forest = with_added_trees(
                     forest,
                     weighted_forest_rows(_files(input_dict, "replay", "train"), *sizes),
@@ -80,7 +80,7 @@ class Executor(base_executor.BaseExecutor):
                     start.added_learning_rate_fraction,
                 )
                 forest.save(artifact.uri)
-                _record_added(artifact.uri, forest.tree_output[before:].tolist(), config, objective_names)
+            _record_added(artifact.uri, forest.tree_output[before:].tolist(), config, objective_names)
         artifact.set_int_custom_property("trees", forest.trees)
         artifact.set_int_custom_property("leaves", forest.leaves)
         artifact.set_int_custom_property("features", len(feature_names))
@@ -97,7 +97,7 @@ def _files(input_dict: dict[str, list[types.Artifact]], *splits: str) -> list[st
 
 
 def _record_added(folder: str, outputs: list[int], config: ForestConfig, objectives: list[str]) -> None:
-    """Adds the number of new trees to the training curve, if the earlier training has left one."""
+    """Puts the number of new trees into the training curve, if the earlier training has left one."""
     file = join(folder, TRAINING_CURVE_FILE)
     if not exists(file):
         return
