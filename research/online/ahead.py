@@ -59,16 +59,23 @@ def rank_next_day(
         }
         names = arm_names(list(models))
         of_arms = {name: orders[name] for name in names}
-        ranked.append(_engagement_of(of_arms, Simulator(feed.parameters), feed.day, config))
+        ranked.append(engagement_of_day(of_arms, Simulator(feed.parameters), feed.day, config))
     return OnlineResults(
         behaviour.title, impressions // days, impressions // days * config.train_days, config.utility, ranked
     )
 
 
-def _engagement_of(
+def engagement_of_day(
     orders: Mapping[str, Order], simulator: Simulator, day: int, config: PipelineConfig
 ) -> dict[str, Engagement]:
-    """Arm → engagement of each session of a day, counted from the feed's start."""
+    """Arm → engagement of each session of a day, counted from the feed's start.
+
+    Args:
+        orders: of the arms.
+        simulator: of the feed.
+        day: that they rank.
+        config: gives the objectives.
+    """
     parts: dict[str, list[Engagement]] = {name: [] for name in orders}
     for candidates in simulator.sessions(day):
         for name, order in orders.items():

@@ -49,14 +49,14 @@ def tower_logits(
     """
     inputs = inputs_of(day, towers, forest)
     training = replace(training, seed=seed)
-    rows = {keys.LEAVES: leaves[0], keys.LABELS: day.train.labels, **_read_by_towers(day.train, inputs)}
+    rows = {keys.LEAVES: leaves[0], keys.LABELS: day.train.labels, **read_by_towers(day.train, inputs)}
     rows, counts = _sampled(rows, training, objectives)
     length = training.length(counts.rows)
     batches = shuffled_batches(rows, length.batch_size, length.epochs, seed)
     if training.distillation:
         batches = mixed_labels(batches, ForestMargins(forest), teacher_shares(training, counts))
     network = train_towers(batches, counts, inputs, objectives, towers, training).network
-    logits = scored(network, {keys.LEAVES: leaves[1], **_read_by_towers(day.test, inputs)})
+    logits = scored(network, {keys.LEAVES: leaves[1], **read_by_towers(day.test, inputs)})
     # Compiled functions are in reference cycles: otherwise their rows would stay in memory during the next training.
     del batches, network
     gc.collect()
@@ -82,7 +82,8 @@ def inputs_of(day: HeldOutDay, towers: Towers, forest: Forest) -> TowerInputs:
     return TowerInputs(forest.trees, forest.leaves, columns, dense, *codes, ids=features.ids)
 
 
-def _read_by_towers(rows: Rows, inputs: TowerInputs) -> dict[str, NDArray[Any]]:
+def read_by_towers(rows: Rows, inputs: TowerInputs) -> dict[str, NDArray[Any]]:
+    """The tensors of the rows that towers with these inputs read, except the leaves."""
     return {name: values for name, values in rows.towers.items() if name in inputs.tensor_specs()}
 
 
