@@ -23,7 +23,8 @@ def results() -> SessionLossResults:
         names = np.array([f"{row // 10}".encode() for row in range(len(truth))], dtype=object)
         noise = np.clip(truth * generator.uniform(0.5, 1.5, truth.shape), 0.01, 0.99).astype(np.float32)
         buckets = (np.arange(len(truth)) // 10) % VIEWER_BUCKETS
-        predicted = {IMPRESSIONS: noise, BETTER: truth, WORSE: truth / 2}
+        half = (truth / 2).astype(np.float32)
+        predicted = {IMPRESSIONS: noise, BETTER: truth, WORSE: half}
         samples.append(Sample(labels, buckets, session_hashes(names), predicted))
     return SessionLossResults("feed", FEED, 350_000, 512, 10.0, samples)
 
