@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from ranker.evaluation.gate_states import State
-from ranker.evaluation.gates import Outcome
+from ranker.evaluation.verdict import Outcome
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class UtilitySummary(UtilityMetricsSummary):
 
 @dataclass(frozen=True)
 class GateSummary:
-    """The verdict of one gate; see `ranker.evaluation.gates.Verdict`. `objective` is "" for the ranking by the
+    """The verdict of one gate; see `ranker.evaluation.verdict.Verdict`. `objective` is "" for the ranking by the
     utility, and `slice` is "" for all impressions.
     """
 

@@ -7,9 +7,9 @@ from typing import Literal
 from pipeline.local.metrics_summary import GateSummary, ObjectiveSummary, UtilitySummary
 from ranker.documents import read_json, write_json
 from ranker.evaluation.baseline import Baseline
-from ranker.evaluation.gates import Outcome
 from ranker.evaluation.held_out_day import HeldOutDay
 from ranker.evaluation.leakage import Leak
+from ranker.evaluation.verdict import Outcome
 from ranker.files import write_text
 from ranker.identity.training import TrainingIdentity
 from ranker.registry.plan import StartPlan

@@ -14,11 +14,11 @@ from pipeline.local.metrics_summary import (
 from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
 from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.gate_states import State
-from ranker.evaluation.gates import BY_UTILITY, Verdict
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.references import References
 from ranker.evaluation.session_metrics import UtilityMetrics
 from ranker.evaluation.summary import ObjectiveMetrics
+from ranker.evaluation.verdict import BY_UTILITY, Verdict
 
 
 def summarise_objectives(evaluation: Evaluation) -> dict[str, ObjectiveSummary]:

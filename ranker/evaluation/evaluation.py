@@ -19,7 +19,6 @@ from ranker.evaluation.evaluated_slice import (
     total_of,
 )
 from ranker.evaluation.gate_states import State, gate_state, gate_text
-from ranker.evaluation.gates import Outcome, Verdict, blessed
 from ranker.evaluation.held_out_day import HeldOutDay
 from ranker.evaluation.importance import Importance
 from ranker.evaluation.leakage import Leak
@@ -29,6 +28,7 @@ from ranker.evaluation.sessions import Sessions, session_notes
 from ranker.evaluation.slicing import OVERALL, SliceSpec
 from ranker.evaluation.summary import BASELINE, CANDIDATE, Model, SliceMetrics, UtilityEvaluation
 from ranker.evaluation.table import PlainTable, html_table, text_table
+from ranker.evaluation.verdict import Outcome, Verdict, blessed
 from ranker.plain_text import sentence
 
 FORMAT = 3

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from ranker.evaluation.gates import BY_UTILITY, TOO_FEW, TOO_FEW_SESSIONS, Verdict
+from ranker.evaluation.verdict import BY_UTILITY, TOO_FEW, TOO_FEW_SESSIONS, Verdict
 
 State = Literal["refused", "too few", "passed", "no gate"]
 """What the gates say about an objective."""

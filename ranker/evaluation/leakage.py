@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from ranker.documents import Number
 from ranker.evaluation.column_power import ColumnPower, Outcomes, column_powers
-from ranker.evaluation.gates import Verdict
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.shown_numbers import shown_interval
 from ranker.evaluation.summary import ObjectiveMetrics
+from ranker.evaluation.verdict import Verdict
 
 METRIC = "leak"
 """The metric of the verdicts on such columns."""

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
-from ranker.evaluation.gates import BY_UTILITY
 from ranker.evaluation.session_metrics import UtilityMetrics
 from ranker.evaluation.shown_numbers import shown_interval, shown_number
 from ranker.evaluation.table import PlainTable
+from ranker.evaluation.verdict import BY_UTILITY
 
 UTILITY = "utility"
 """The name of the row, series or cell of the utility, beside those of the objectives."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ranker.evaluation.evaluation import Evaluation
-from ranker.evaluation.gates import TOO_FEW, Verdict
 from ranker.evaluation.leakage import METRIC
+from ranker.evaluation.verdict import TOO_FEW, Verdict
 from ranker.reports.calibration.inputs import ReportInputs
 from ranker.reports.html_table import Tone
 from ranker.reports.text import plural

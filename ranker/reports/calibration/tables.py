@@ -7,10 +7,11 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
+from ranker.evaluation.gate_sentences import limit_text
 from ranker.evaluation.gate_states import State
-from ranker.evaluation.gates import BY_UTILITY, TOO_FEW, TOO_FEW_SESSIONS, limit_text
 from ranker.evaluation.intervals import UNDEFINED, Estimate
 from ranker.evaluation.printed import UTILITY
+from ranker.evaluation.verdict import BY_UTILITY, TOO_FEW, TOO_FEW_SESSIONS
 from ranker.reports.calibration.inputs import FeatureComparison, ReportInputs
 from ranker.reports.calibration.reliability import merged
 from ranker.reports.html_table import MAX_ROWS, Table, TableCell, TableColumn, Tone, limited, text_cell

@@ -18,9 +18,9 @@ from pipeline.local.console import (
 from pipeline.local.metrics_summary import GateSummary, ObjectiveSummary, UtilitySummary
 from pipeline.local.run_summary import RunSummary
 from ranker.evaluation.baseline import Baseline
-from ranker.evaluation.gates import Outcome
 from ranker.evaluation.held_out_day import HeldOutDay
 from ranker.evaluation.leakage import Leak
+from ranker.evaluation.verdict import Outcome
 from ranker.plain_text import one_line
 from ranker.progress import LOGGER_NAME, ProgressReporter
 

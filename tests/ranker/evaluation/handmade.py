@@ -5,7 +5,6 @@ import math
 from ranker.evaluation.baseline import Baseline
 from ranker.evaluation.evaluated_slice import ObjectiveCurves, ObjectiveEvaluation, SliceEvaluation
 from ranker.evaluation.evaluation import Evaluation
-from ranker.evaluation.gates import Limit, Outcome, Verdict
 from ranker.evaluation.intervals import UNDEFINED, Estimate
 from ranker.evaluation.metrics import Reliability
 from ranker.evaluation.scores import ScoreHistogram
@@ -19,6 +18,7 @@ from ranker.evaluation.session_metrics import (
 from ranker.evaluation.session_sums import UtilityWeights
 from ranker.evaluation.sessions import Sessions
 from ranker.evaluation.summary import Comparison, Curves, ObjectiveMetrics, UtilityEvaluation
+from ranker.evaluation.verdict import Limit, Outcome, Verdict
 
 INFINITY = math.inf
 

@@ -11,10 +11,11 @@ from scipy.special import expit, logit
 from ranker.config.gates import Gate, Gates, UtilityGate
 from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.buckets import VIEWER_GROUPS, Floats
-from ranker.evaluation.gates import TOO_FEW, Verdict, blessed, judge
+from ranker.evaluation.gates import judge
 from ranker.evaluation.session_rows import NO_SESSION
 from ranker.evaluation.session_sums import UtilityWeights
 from ranker.evaluation.summary import BASELINE, CANDIDATE, SliceMetrics, summarize
+from ranker.evaluation.verdict import TOO_FEW, Verdict, blessed
 from tests.ranker.evaluation.simulated import Simulated, accumulate, simulate
 
 GATES = Gates(

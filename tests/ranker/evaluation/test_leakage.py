@@ -9,11 +9,11 @@ import pytest
 from ranker.config.documents import to_json
 from ranker.evaluation.column_power import Outcomes
 from ranker.evaluation.evaluation import Evaluation
-from ranker.evaluation.gates import Verdict
 from ranker.evaluation.importance import Importance
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.leakage import METRIC, Leak, find_leaks, find_leaks_of_forest, served_columns
 from ranker.evaluation.summary import ObjectiveMetrics
+from ranker.evaluation.verdict import Verdict
 from tests.ranker.evaluation import handmade
 from tests.ranker.trained import CONFIG
 

@@ -12,9 +12,10 @@ from ranker.config.gates import Gate, Gates, UtilityGate
 from ranker.evaluation.baseline import Baseline
 from ranker.evaluation.buckets import Floats
 from ranker.evaluation.evaluation import Evaluation
-from ranker.evaluation.gates import BY_UTILITY, TOO_FEW_SESSIONS, Verdict, blessed, judge
+from ranker.evaluation.gates import judge
 from ranker.evaluation.sessions import Sessions
 from ranker.evaluation.summary import BASELINE, CANDIDATE, summarize
+from ranker.evaluation.verdict import BY_UTILITY, TOO_FEW_SESSIONS, Verdict, blessed
 from tests.ranker.evaluation.simulated import SLICES, Simulated, accumulate, simulate
 
 NO_LIMIT = Gate(max_normalized_entropy=None)
