@@ -5,12 +5,13 @@ over the impressions. Rows of the same session have the same code. Labels lie in
 distillation mixes them with the forest's probabilities.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 SessionLoss = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
-"""Outputs [rows, outputs], labels [rows, objectives], codes of sessions [rows] → loss [objectives]."""
+"""Outputs [rows, outputs], labels [rows, objectives], codes of sessions [rows] → loss [objectives], or [1] for all."""
 
 
 def listwise(logits: tf.Tensor, labels: tf.Tensor, sessions: tf.Tensor) -> tf.Tensor:
@@ -28,6 +29,26 @@ def listwise(logits: tf.Tensor, labels: tf.Tensor, sessions: tf.Tensor) -> tf.Te
     of_session = tf.matmul(_same(sessions), tf.sigmoid(logits))
     shares = tf.math.log_sigmoid(logits) - tf.math.log(of_session)
     return -tf.reduce_mean(labels * shares, axis=0)
+
+
+def listwise_utility(weights: Sequence[float]) -> SessionLoss:
+    """The same cross entropy for the utility instead of each objective; it is one number for all objectives.
+
+    The utility of an impression is the weighted sum of its labels or probabilities. Objectives with a negative weight
+    do not count, as shares have to be positive.
+
+    Args:
+        weights: what each objective is worth.
+    """
+    gains = tf.constant(np.maximum(weights, 0.0) / np.maximum(weights, 0.0).sum(), tf.float32)
+
+    def loss(logits: tf.Tensor, labels: tf.Tensor, sessions: tf.Tensor) -> tf.Tensor:
+        expected = tf.linalg.matvec(tf.sigmoid(logits), gains)[:, None]
+        shares = tf.math.log(expected) - tf.math.log(tf.matmul(_same(sessions), expected))
+        observed = tf.linalg.matvec(labels, gains)[:, None]
+        return -tf.reduce_mean(observed * shares, axis=0)
+
+    return loss
 
 
 def pairwise(logits: tf.Tensor, labels: tf.Tensor, sessions: tf.Tensor) -> tf.Tensor:

@@ -1,10 +1,8 @@
 """The variants, and how each is trained on the same rows and forest."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -16,28 +14,33 @@ from research.quality.logged import DAY_NUMBER, logged_columns, training_days
 from research.quality.models import ComparedModel
 from research.quality.networks import blended, ours
 from research.quality.rows import HeldOutDay, Probabilities
-from research.session_losses.losses import joint, listwise, pairwise
-from research.session_losses.names import IMPRESSIONS, JOINT, LISTWISE, PAIRWISE, SESSIONS
+from research.session_losses.losses import joint, listwise, listwise_utility, pairwise
+from research.session_losses.names import IMPRESSIONS, JOINT, LISTWISE, SESSIONS, UTILITY
 from research.session_losses.training import Ranking, session_logits
 
 _CODE = ("ranker.forest", "ranker.towers", "research.session_losses.variants")
 
 
-def _weight(name: str) -> float:
-    return float(name.split(", ")[1])
+def ranking_of(name: str, config: PipelineConfig) -> Ranking:
+    """What a variant adds to the cross entropy. All but `IMPRESSIONS` are trained on batches of sessions.
 
+    Args:
+        name: one of `names.VARIANTS`, but `IMPRESSIONS`.
+        config: gives the utility.
 
-def _rankings() -> dict[str, Ranking]:
-    return {
-        SESSIONS: Ranking(),
-        **{name: Ranking(listwise, _weight(name)) for name in LISTWISE},
-        **{name: Ranking(pairwise, _weight(name)) for name in PAIRWISE},
-        **{name: Ranking(joint, _weight(name), paired=True) for name in JOINT},
-    }
-
-
-RANKINGS: Mapping[str, Ranking] = MappingProxyType(_rankings())
-"""Name of a variant → what it adds to the cross entropy. All are trained on batches of sessions."""
+    Example:
+        >>> from pipeline_config import FEED
+        >>> ranking_of("JRC, 0.1", FEED).weight
+        0.1
+    """
+    if name == SESSIONS:
+        return Ranking()
+    weight = float(name.rpartition(", ")[2])
+    if name in UTILITY:
+        return Ranking(listwise_utility(config.utility.coefficients(config.objectives)), weight)
+    if name in JOINT:
+        return Ranking(joint, weight, paired=True)
+    return Ranking(listwise if name in LISTWISE else pairwise, weight)
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,12 @@ class VariantModel:
     """Trains a variant on batches of sessions, as a model of `research.quality`.
 
     Attributes:
-        ranking: what is added to the cross entropy.
+        name: one of `names.VARIANTS`, but `IMPRESSIONS`.
         log: the feed log, which names the sessions.
         session: the column of what is a session.
     """
 
-    ranking: Ranking
+    name: str
     log: Path
     session: str
 
@@ -59,7 +62,7 @@ class VariantModel:
         config = day.config
         forest, leaves = grown_forest(day, config.forest, seed)
         sessions = sessions_of_training(day, self.log, self.session)
-        logits = session_logits(day, sessions, config, self.ranking, forest, leaves, seed)
+        logits = session_logits(day, sessions, config, ranking_of(self.name, config), forest, leaves, seed)
         return blended(logits, forest, leaves[1], config.towers.forest_share)
 
 
@@ -67,12 +70,12 @@ def compared_models(names: tuple[str, ...], log: Path, session: str) -> dict[str
     """The variants as models of `research.quality.study.predictions_of`."""
 
     def reads(config: PipelineConfig) -> tuple[object, ...]:
-        return config.features, config.forest, config.towers, config.training, session
+        return config.features, config.forest, config.towers, config.training, config.utility, session
 
     def predict(name: str) -> Callable[..., Probabilities]:
-        return ours if name == IMPRESSIONS else VariantModel(RANKINGS[name], log, session)
+        return ours if name == IMPRESSIONS else VariantModel(name, log, session)
 
-    return {name: ComparedModel(predict(name), _CODE, partial(reads)) for name in names}
+    return {name: ComparedModel(predict(name), _CODE, reads) for name in names}
 
 
 def sessions_of_training(day: HeldOutDay, log: Path, session: str) -> NDArray[np.int32]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from research.session_losses.losses import SessionLoss, joint, listwise, pairwise
+from research.session_losses.losses import SessionLoss, joint, listwise, listwise_utility, pairwise
 
 LABELS = np.array([[1, 0], [0, 1], [0, 0.5], [1, 1], [0, 1], [1, 0]], np.float32)
 SESSIONS = np.array([7, 2, 7, 2, 2, 9], np.int32)
@@ -46,6 +46,22 @@ def test_true_probabilities_minimise_listwise() -> None:
     assert np.abs(gradient(listwise, LOGITS, LABELS, SESSIONS)).max() > 0.01
 
 
+def test_listwise_of_the_utility_compares_weighted_sums() -> None:
+    p, weights, expected = sigmoid(LOGITS), [3.0, 1.0], 0.0
+    gains, utility = LABELS @ weights / 4, p @ weights
+    for rows in sessions():
+        expected -= (gains[rows] * np.log(utility[rows] / utility[rows].sum())).sum()
+    assert value(listwise_utility(weights), LOGITS) == pytest.approx([expected / len(LABELS)], rel=1e-5)
+    at_truth = gradient(listwise_utility(weights), LOGITS, p, SESSIONS)
+    assert at_truth == pytest.approx(np.zeros_like(at_truth), abs=1e-6)
+
+
+def test_objectives_of_a_negative_weight_do_not_count_in_the_utility() -> None:
+    with_hide = value(listwise_utility([3.0, -1.0]), LOGITS)
+    alone = listwise(LOGITS[:, :1], tf.constant(LABELS[:, :1]), tf.constant(SESSIONS)).numpy()
+    assert with_hide == pytest.approx(alone, rel=1e-5)
+
+
 def test_pairwise_is_the_logistic_loss_of_all_pairs_of_a_session() -> None:
     expected = np.zeros(2)
     for rows in sessions():
@@ -65,7 +81,9 @@ def test_joint_compares_each_output_with_the_same_output_of_the_session() -> Non
     assert value(joint, OUTPUTS) == pytest.approx(expected / len(LABELS), rel=1e-5)
 
 
-@pytest.mark.parametrize(("loss", "outputs"), [(listwise, 2), (pairwise, 2), (joint, 4)])
+@pytest.mark.parametrize(
+    ("loss", "outputs"), [(listwise, 2), (listwise_utility([3.0, 1.0]), 2), (pairwise, 2), (joint, 4)]
+)
 def test_sessions_of_one_impression_teach_nothing(loss: SessionLoss, outputs: int) -> None:
     of_all = gradient(loss, OUTPUTS[:, :outputs], LABELS, np.arange(6, dtype=np.int32))
     assert of_all == pytest.approx(np.zeros_like(of_all), abs=1e-7)
