@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from research.session_losses.batches import SESSION, session_batches
+from research.ranking.session_batches import SESSION, session_batches
 
 CODES = np.random.default_rng(0).integers(0, 9, 50).astype(np.int32)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from research.session_losses.losses import SessionLoss, joint, listwise, listwise_utility, pairwise
+from research.ranking.session_losses import SessionLoss, joint, listwise, listwise_utility, pairwise
 
 LABELS = np.array([[1, 0], [0, 1], [0, 0.5], [1, 1], [0, 1], [1, 0]], np.float32)
 SESSIONS = np.array([7, 2, 7, 2, 2, 9], np.int32)

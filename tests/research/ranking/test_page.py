@@ -6,14 +6,14 @@ import pytest
 from pipeline_config import FEED
 from ranker.evaluation.session_rows import session_hashes
 from ranker.keys import VIEWER_BUCKETS
-from research.session_losses.measuring import Sample, SessionLossResults
-from research.session_losses.names import IMPRESSIONS, LISTWISE, SESSIONS
-from research.session_losses.page import figures, markdown
+from research.ranking.measuring import RankingResults, Sample
+from research.ranking.names import BASE, LISTWISE, SESSIONS
+from research.ranking.page import figures, markdown
 
 BETTER, WORSE = SESSIONS, LISTWISE[0]
 
 
-def results() -> SessionLossResults:
+def results() -> RankingResults:
     """Two seeds: one variant predicts the true probabilities, one half of them, and the config noise about them."""
     samples = []
     for seed in (1, 2):
@@ -24,9 +24,9 @@ def results() -> SessionLossResults:
         noise = np.clip(truth * generator.uniform(0.5, 1.5, truth.shape), 0.01, 0.99).astype(np.float32)
         buckets = (np.arange(len(truth)) // 10) % VIEWER_BUCKETS
         half = (truth / 2).astype(np.float32)
-        predicted = {IMPRESSIONS: noise, BETTER: truth, WORSE: half}
+        predicted = {BASE: noise, BETTER: truth, WORSE: half}
         samples.append(Sample(labels, buckets, session_hashes(names), predicted))
-    return SessionLossResults("feed", FEED, 350_000, 512, 10.0, samples)
+    return RankingResults("feed", FEED, 350_000, 10.0, samples)
 
 
 def test_calibration_and_ranking_are_told_apart() -> None:
@@ -44,8 +44,8 @@ def test_calibration_and_ranking_are_told_apart() -> None:
 
 def test_the_table_compares_every_variant_with_the_config() -> None:
     text = markdown(results(), "the command")
-    [base] = [line for line in text.splitlines() if line.startswith(f"| {IMPRESSIONS} |")]
+    [base] = [line for line in text.splitlines() if line.startswith(f"| {BASE} |")]
     [better] = [line for line in text.splitlines() if line.startswith(f"| {BETTER} |")]
     assert "[" not in base
     assert better.count("[") == 4
-    assert "in batches of 512, and 10.0 in a session" in text
+    assert "350,000 impressions to train on, 10.0 in a session" in text

@@ -24,8 +24,8 @@ from ranker.towers.schedule import make_schedule
 from ranker.towers.step import Step, make_chunk, through_xla
 from research.quality.rows import HeldOutDay
 from research.quality.towers import Leaves, inputs_of, read_by_towers, scored
-from research.session_losses.batches import SESSION, session_batches
-from research.session_losses.losses import SessionLoss
+from research.ranking.session_batches import SESSION, session_batches
+from research.ranking.session_losses import SessionLoss
 
 _CHUNK_STEPS = 100
 

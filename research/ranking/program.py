@@ -11,24 +11,25 @@ from research.kuairand import KUAIRAND_DAYS, converted_kuairand
 from research.online.behaviours import BEHAVIOURS
 from research.options import command, seeds_of
 from research.quick import feed_config
-from research.session_losses.names import IMPRESSIONS, VARIANTS
-from research.session_losses.page import TITLE, figures, markdown
-from research.session_losses.study import held_out, simulated
+from research.ranking.names import BASE, PARTS
+from research.ranking.page import figures, markdown, title
+from research.ranking.study import held_out, simulated
 
 
 def run(options: argparse.Namespace, rows: int) -> None:
-    """Compares the losses.
+    """Judges the variants.
 
     Args:
-        options: those of `python -m research.session_losses`.
+        options: those of `python -m research.ranking`.
         rows: impressions of a simulated feed, over all days.
     """
     console = Console()
     seeds = seeds_of(options, usual=3)
     data = "feed" if options.quick else options.data
-    # All are compared with the config as it is.
-    names = tuple(name for name in VARIANTS if name in {IMPRESSIONS, *options.variants})
-    with work_folder(options, "session-losses") as work:
+    everything = PARTS[options.part]
+    chosen = [name for name in everything if name in (options.variants or everything)]
+    names = (BASE, *chosen)
+    with work_folder(options, "ranking") as work:
         if data == "feed":
             config = feed_config(options.quick)
             results = simulated(config, BEHAVIOURS["default"], rows, seeds, names, work, options.processes, console)
@@ -49,11 +50,10 @@ def run(options: argparse.Namespace, rows: int) -> None:
                 options.processes,
                 console,
             )
-    size = [] if options.quick else ["--data", data]
-    size += ["--rows", str(options.rows)] if options.rows else []
-    size += ["--seeds", str(len(seeds))]
-    size += [] if names == VARIANTS else ["--variants", *names]
-    tables = markdown(results, command("research.session_losses", *size, quick=options.quick))
-    of_data = "the built-in feed" if data == "feed" else data
-    show_and_write(options.page, f"{TITLE}: {of_data}", tables, console)
-    report("session losses", figures(results), Options(options.quick, options.json), console)
+    words = [options.part] if options.quick else [options.part, "--data", data]
+    words += ["--rows", str(options.rows)] if options.rows else []
+    words += ["--seeds", str(len(seeds))]
+    words += [] if len(chosen) == len(everything) else ["--variants", *chosen]
+    tables = markdown(results, command("research.ranking", *words, quick=options.quick))
+    show_and_write(options.page, title(options.part, data), tables, console)
+    report(f"ranking, {options.part}", figures(results), Options(options.quick, options.json), console)

@@ -7,29 +7,34 @@ from benchmarks.harness import Figure
 from benchmarks.pages import Column, words
 from research.intervals import SeedEstimate
 from research.online.arms import CONTROL
-from research.session_losses.measuring import Measured, SessionLossResults
-from research.session_losses.names import IMPRESSIONS, SESSIONS
+from research.ranking.measuring import Measured, RankingResults
+from research.ranking.names import BASE
 
-TITLE = "Losses of whole sessions"
+_TITLES = {"losses": "Losses of whole sessions", "defaults": "The defaults, judged by ranking"}
 
 
-def figures(results: SessionLossResults) -> list[Figure]:
+def title(part: str, data: str) -> str:
+    """The page's title."""
+    return f"{_TITLES[part]}: {'the built-in feed' if data == 'feed' else data}"
+
+
+def figures(results: RankingResults) -> list[Figure]:
     """Every variant compared with the config as it is."""
     made = []
-    base = results.measured[IMPRESSIONS]
+    base = results.measured[BASE]
     for name in results.variants:
         for metric in fields(Measured):
             own, other = _metric(results.measured[name], metric.name), _metric(base, metric.name)
-            if name == IMPRESSIONS or own is None or other is None:
+            if name == BASE or own is None or other is None:
                 continue
             difference = own - other
             note = pages.with_interval(difference.value, difference.interval, 4, signed=True)
             figure = f"{results.feed}.{name}.{metric.name}"
-            made.append(Figure(figure, own.value, other.value, "", note=f"minus that of {IMPRESSIONS}: {note}"))
+            made.append(Figure(figure, own.value, other.value, "", note=f"minus that of {BASE}: {note}"))
     return made
 
 
-def markdown(results: SessionLossResults, command: str) -> str:
+def markdown(results: RankingResults, command: str) -> str:
     """The table of all variants.
 
     Args:
@@ -41,25 +46,23 @@ def markdown(results: SessionLossResults, command: str) -> str:
         [
             pages.origin(command),
             f"{pages.counted(len(results.samples), 'seed')}{each}: {pages.count(results.trained_on)} impressions to "
-            f"train on in batches of {results.batch_size}, and {pages.decimal(results.session_size, 1)} in a session. "
-            f"The number behind a loss is its weight; the cross entropy has 1. In brackets: minus the value of the "
-            f"first line, the config as it is, with its 95 % interval over viewers and seeds. The losses should be "
-            f"compared with `{SESSIONS}`, too, which has their batches without their loss.",
+            f"train on, {pages.decimal(results.session_size, 1)} in a session of a loss. In brackets: minus the value "
+            "of the first line, with its 95 % interval over viewers and seeds.",
             pages.table(_columns(results), results.variants),
         ]
     )
 
 
-def _columns(results: SessionLossResults) -> list[Column[str]]:
+def _columns(results: RankingResults) -> list[Column[str]]:
     measured = results.measured
 
     def metric(heading: str, name: str, digits: int, factor: float = 1.0) -> Column[str]:
         def cell(variant: str) -> str:
-            own, base = _metric(measured[variant], name), _metric(measured[IMPRESSIONS], name)
+            own, base = _metric(measured[variant], name), _metric(measured[BASE], name)
             if own is None or base is None:
                 return pages.NONE
             value = pages.decimal(factor * own.value, digits)
-            if variant == IMPRESSIONS:
+            if variant == BASE:
                 return value
             difference = own - base
             low, high = (factor * end for end in difference.interval)

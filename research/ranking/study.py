@@ -15,8 +15,8 @@ from research.online.behaviours import Behaviour
 from research.quality.rows import HeldOutDay, Probabilities, held_out_day
 from research.quality.sessions import sessions_of
 from research.quality.study import predictions_of
-from research.session_losses.measuring import Sample, SessionLossResults
-from research.session_losses.variants import compared_models, sessions_of_training
+from research.ranking.measuring import RankingResults, Sample
+from research.ranking.variants import compared_models, sessions_of_training
 
 
 def simulated(
@@ -28,7 +28,7 @@ def simulated(
     work: Path,
     processes: int,
     console: Console,
-) -> SessionLossResults:
+) -> RankingResults:
     """Measures the variants on simulated feeds, one per seed.
 
     Args:
@@ -45,7 +45,7 @@ def simulated(
     for seed in seeds:
         feed = behaviour.feed(work, impressions, config.train_days + 1, seed)
         day = held_out_day(config, feed.log, feed.newest, work / f"{feed.log.name}-{feed.newest}", console)
-        models = compared_models(names, feed.log, config.keys.session)
+        models = compared_models(names, "feed", feed.log, config.keys.session)
         predicted = {
             name: of_seed for name, [of_seed] in predictions_of(day, models, [seed], work, processes, console).items()
         }
@@ -70,7 +70,7 @@ def held_out(
     work: Path,
     processes: int,
     console: Console,
-) -> SessionLossResults:
+) -> RankingResults:
     """Measures the variants on held-out days of a feed log, pooled.
 
     Args:
@@ -87,7 +87,7 @@ def held_out(
     sizes, rows = [], []
     for one in days:
         day = held_out_day(config, log, one, work / f"{log.name}-{one}", console)
-        models = compared_models(names, log, session)
+        models = compared_models(names, name, log, session)
         predicted.append(predictions_of(day, models, seeds, work, processes, console))
         kept.append((day.test.labels, day.test.buckets, sessions_of(log, day)))
         rows.append(len(day.train.labels))
@@ -113,7 +113,5 @@ def _session_size(day: HeldOutDay, log: Path, session: str) -> float:
 
 def _results(
     feed: str, config: PipelineConfig, rows: Sequence[int], sizes: Sequence[float], samples: Sequence[Sample]
-) -> SessionLossResults:
-    trained_on = int(np.mean(rows))
-    length = config.training.length(trained_on)
-    return SessionLossResults(feed, config, trained_on, length.batch_size, float(np.mean(sizes)), samples)
+) -> RankingResults:
+    return RankingResults(feed, config, int(np.mean(rows)), float(np.mean(sizes)), samples)

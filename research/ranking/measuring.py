@@ -61,14 +61,13 @@ class Measured:
 
 
 @dataclass(frozen=True, eq=False)
-class SessionLossResults:
+class RankingResults:
     """The variants on a feed.
 
     Attributes:
         feed: its name.
         config: of the pipeline.
         trained_on: impressions that a model is trained on; the mean over the seeds or the days.
-        batch_size: impressions of a batch.
         session_size: impressions of a session of the training days, on average.
         samples: one per seed.
     """
@@ -76,7 +75,6 @@ class SessionLossResults:
     feed: str
     config: PipelineConfig
     trained_on: int
-    batch_size: int
     session_size: float
     samples: Sequence[Sample]
 

@@ -1,1 +1,0 @@
-"""Losses that look at a whole session, beside the cross entropy of each impression."""
