@@ -1,16 +1,15 @@
 """Peak memory of the largest process, and rows per second, of complete runs of the pipeline at several sizes."""
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from benchmarks.harness import Figure
 from benchmarks.peak_memory import Usage, measure_process
 from datasets.synthetic import generate
+from pipeline.local.run_summary import ComponentSummary, RunSummary
 
 DAYS = 8
 MEMORY_TARGET = 1.3
@@ -72,15 +71,12 @@ def full_run(rows: int, folder: Path, beam_args: str | None = None) -> FullRun:
     if usage.status not in (_DONE, _NOT_BLESSED):
         raise RuntimeError(f"local_runner.py ended with status {usage.status}:\n{log.read_text()[-2000:]}")
     (summary,) = workdir.glob("runs/*/summary.json")
-    return FullRun(written, usage, component_costs(json.loads(summary.read_text())))
+    return FullRun(written, usage, component_costs(RunSummary.from_json(summary.read_text()).components))
 
 
-def component_costs(summary: dict[str, Any]) -> dict[str, ComponentCost]:
-    """The costs of each component, from a run summary."""
-    return {
-        part["component"]: ComponentCost(part["rows"], part["seconds"], part["cpu_seconds"])
-        for part in summary["components"]
-    }
+def component_costs(components: Sequence[ComponentSummary]) -> dict[str, ComponentCost]:
+    """The costs of each component of a run of the present version."""
+    return {part.component: ComponentCost(part.rows, part.seconds, part.cpu_seconds or 0.0) for part in components}
 
 
 def compare_all(runs: Sequence[FullRun], with_targets: bool) -> list[Figure]:

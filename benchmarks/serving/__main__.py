@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # XGBoost's threads would otherwise wait in busy loops while another side is measured.
     sleep_while_waiting()
     with without_startup_lines():
-        from benchmarks.serving.measuring import Others, measure
+        from benchmarks.serving.measuring import measure
+        from benchmarks.serving.others import Others
         from benchmarks.serving.page import TITLE, draw, markdown
         from benchmarks.serving.prepare import prepared
     console = Console()
@@ -49,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         models = prepared(work, options.quick, console)
         others = Others(options.before, options.rivals)
         results, figures = measure(work, models, options.quick, options.trace, others, console)
-    show_and_write(options.page, TITLE, markdown(results, figures, options.quick), console)
+    words = ["--quick", *others.words] if options.quick else others.words
+    show_and_write(options.page, TITLE, markdown(results, figures, words), console)
     if options.charts:
         draw(results, options.charts)
     report("serving", figures, Options(options.quick, options.json), console)

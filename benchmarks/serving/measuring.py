@@ -1,7 +1,6 @@
 """All sections of the serving benchmark, one after the other."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
@@ -24,6 +23,7 @@ from benchmarks.serving import leaf_tables as tables
 from benchmarks.serving.batches import BatchCost
 from benchmarks.serving.forests import ForestCost
 from benchmarks.serving.objectives import ObjectiveCost
+from benchmarks.serving.others import Others
 from benchmarks.serving.page import ServingResults
 from benchmarks.serving.prepare import PreparedModel, configs
 from benchmarks.serving.sessions import Session, Workshop
@@ -32,14 +32,6 @@ from benchmarks.serving.worker import Task, measured
 from pipeline_config import FEED
 from ranker import keys
 from ranker.forest.graph import ForestLeaves
-
-
-@dataclass(frozen=True)
-class Others:
-    """What is compared with only where it is given; see `--help`."""
-
-    before: Path | None = None
-    rivals: str | None = None
 
 
 def measure(

@@ -45,11 +45,17 @@ class ServingResults:
     protocol: list[ProtocolCost] = field(default_factory=list)
 
 
-def markdown(results: ServingResults, figures: Sequence[Figure] = (), quick: bool = False) -> str:
-    """The targets and whether they are reached, then one table per section."""
-    size = " --quick" if quick else ""
+def markdown(results: ServingResults, figures: Sequence[Figure] = (), options: Sequence[str] = ()) -> str:
+    """The targets and whether they are reached, then one table per section.
+
+    Args:
+        results: of all sections.
+        figures: with and without targets.
+        options: of the run's command line.
+    """
     aimed = [figure for figure in figures if figure.target is not None]
-    blocks = [pages.origin(f"uv run python -m benchmarks.serving{size} --page FILE --charts DIR")]
+    command = " ".join(["uv run python -m benchmarks.serving", *options, "--page FILE --charts DIR"])
+    blocks = [pages.origin(command)]
     if aimed:
         blocks.append(pages.table(_AIMS, aimed))
     for title, about, table in _sections(results):
@@ -109,7 +115,11 @@ def _sections(results: ServingResults) -> list[tuple[str, str, str]]:
             pages.table(_PROTOCOL, results.protocol),
         ),
         ("Leaf table", "500 candidates by `score_leaves`.", pages.table(_TABLES, results.tables)),
-        ("First and second pass", "500 candidates; AUC of the held-out day.", pages.table(_PASSES, results.passes)),
+        (
+            "First and second pass",
+            "500 candidates; by `score_leaves` one row, repeated. AUC of the held-out day.",
+            pages.table(_PASSES, results.passes),
+        ),
         (
             "Where the time goes",
             f"Ops of one session of 500 candidates by `score_features`; the {_OPS} that take most.",

@@ -62,7 +62,8 @@ def generate(
 
     The truth has session_id, item_id, `examined` (the probability that the viewer looks) and two probabilities per
     objective: the one with which its label was sampled (column `click`, …), and the one with the viewer's hidden tastes
-    averaged out (`click_tastes_averaged_out`, …), which is all that the logged columns can tell.
+    averaged out (`click_tastes_averaged_out`, …), which is the best that is known without learning the tastes of single
+    viewers.
     Existing days are kept. So an interrupted call can be continued, and a later call may add days. A day depends only
     on the settings and its date.
 

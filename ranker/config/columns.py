@@ -40,7 +40,8 @@ __all__ = [
 AnyHistory = History | EmbeddingHistory
 """The kinds of histories that `Features.history` may hold."""
 
-_NO_FEATURES = ("exposure", "vouched")  # the fields of `Features` that hold no feature columns
+NO_FEATURES = ("exposure", "vouched")
+"""The fields of `Features` that hold no feature columns."""
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -184,7 +185,7 @@ class Features:
         return {
             field.name: tuple(Numeric(one) if isinstance(one, str) else one for one in getattr(self, field.name))
             for field in fields(self)
-            if field.name not in _NO_FEATURES
+            if field.name not in NO_FEATURES
         }
 
     @property

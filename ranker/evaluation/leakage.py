@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ranker.config.columns import NO_FEATURES
 from ranker.documents import Number
 from ranker.evaluation.column_power import ColumnPower, Outcomes, column_powers
 from ranker.evaluation.intervals import Estimate
@@ -38,7 +39,6 @@ MOST_FOREST_AUC = 0.98
 
 _LEAST_ODDS_RATIO = 10.0  # of that share to the base rate; a frequent outcome is likely anyway
 _LEAST_SHARE = 0.02  # of the rarer outcome that has to be there; a smaller part hardly changes a model
-_NO_FEATURES = frozenset(("exposure", "vouched"))  # fields of `Features` without columns that a model reads
 _LEAST_GAIN = 0.25  # of the forest's gain; a column with less is not named
 
 
@@ -244,5 +244,5 @@ def served_columns(config: Mapping[str, Any]) -> frozenset[str]:
         config: `Manifest.config`; empty for a model without a manifest, of which nothing is known.
     """
     features = config.get("features", {})
-    columns = (column for field in features.keys() - _NO_FEATURES for column in features[field])
+    columns = (column for field in features.keys() - set(NO_FEATURES) for column in features[field])
     return frozenset(column if isinstance(column, str) else column["name"] for column in columns)

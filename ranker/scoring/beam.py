@@ -6,7 +6,6 @@ A worker loads the model once and scores whole files, so a file is the unit of w
 import re
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from apache_beam.utils.shared import Shared
 
 from ranker.command_line import explained
 from ranker.feed_log.layout import FeedLogError
-from ranker.files import atomic_file, remove_folder, write_text
+from ranker.files import atomic_file, atomic_folder, remove_folder, write_text
 from ranker.scoring.files import FilePlan, Scored, plan_files, score_file
 from ranker.scoring.loading import LoadedModel, load_model
 from ranker.scoring.patterns import input_files
@@ -114,9 +113,13 @@ class _ScoreFile(beam.DoFn):
 @contextmanager
 def _new_folder(output: str | Path) -> Iterator[str]:
     """The folder that the workers write to, which becomes the output when the block ends; removed if it raises."""
-    local = local_path(output)
-    folder = str(local.parent / f".{local.name}.{uuid.uuid4().hex}") if local is not None else str(output)
-    if local is None and exists(output):
+    if local_path(output) is not None:
+        with atomic_folder(output, replace=True) as made:
+            yield str(made)
+        return
+    # The workers of a cluster write to the object store directly; `SUCCESS` says that all of it is there.
+    folder = str(output)
+    if exists(folder):
         remove_folder(folder, SUCCESS)
     try:
         yield folder
@@ -124,9 +127,4 @@ def _new_folder(output: str | Path) -> Iterator[str]:
         if exists(folder):
             remove_folder(folder)
         raise
-    if local is None:
-        write_text(join(folder, SUCCESS), "")
-        return
-    if local.exists():
-        remove_folder(local)
-    Path(folder).rename(local)
+    write_text(join(folder, SUCCESS), "")

@@ -28,6 +28,7 @@ from ranker.feed_log.fingerprint import source_fingerprint
 from ranker.feed_log.layout import window_days
 from ranker.feed_log.planning import WindowPlan, plan_window
 from ranker.feed_log.shards import write_unit
+from ranker.files import atomic_folder
 from ranker.forest.curve import TrainingCurve
 from ranker.forest.leaf_shards import Shard, encode_shard
 from ranker.forest.model import Forest
@@ -189,12 +190,9 @@ def _transform(
         lambda: beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])),
         str(temporary),
     )
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    # The folder of the work may be on another disk, and only a rename is atomic.
-    copied = kept.with_name(f"{kept.name}.partial")
-    shutil.rmtree(copied, ignore_errors=True)
-    shutil.move(partial_rows, copied)
-    copied.rename(kept)
+    with atomic_folder(kept) as made:
+        for part in partial_rows.iterdir():
+            shutil.move(part, made / part.name)
 
 
 def _schema(text: str, columns: LogColumns, path: str) -> schema_pb2.Schema:

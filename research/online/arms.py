@@ -26,8 +26,8 @@ Order = Callable[[Candidates], NDArray[np.int64]]
 def untrained_arms(config: PipelineConfig) -> dict[str, Order]:
     """The arms that need no training: production ranker, random, and two kinds of true probabilities.
 
-    `true probabilities` averages the hidden tastes out. No model of the log's columns can rank better, so its gain over
-    the production ranker is the possible gain.
+    `true probabilities` averages the hidden tastes out. Its gain over the production ranker is the possible gain. Only
+    a model that learns the tastes of single viewers from the log could rank better.
     """
     weights = coefficients(config)
     return {

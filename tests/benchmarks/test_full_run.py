@@ -4,14 +4,15 @@ import pytest
 
 from benchmarks.full_run import ComponentCost, FullRun, compare, compare_all, component_costs, short
 from benchmarks.peak_memory import Usage
+from pipeline.local.run_summary import ComponentSummary
 
 
 def test_costs_are_read_from_a_run_summary() -> None:
     parts = [
-        {"component": "FeedLogGen", "rows": 1000, "seconds": 0.5, "cpu_seconds": 0.8},
-        {"component": "Pusher", "rows": None, "seconds": 0.1, "cpu_seconds": 0.1},
+        ComponentSummary("FeedLogGen", "ran", cached=False, seconds=0.5, rows=1000, cpu_seconds=0.8),
+        ComponentSummary("Pusher", "ran", cached=False, seconds=0.1, rows=None, cpu_seconds=0.1),
     ]
-    assert component_costs({"components": parts}) == {
+    assert component_costs(parts) == {
         "FeedLogGen": ComponentCost(1000, 0.5, 0.8),
         "Pusher": ComponentCost(None, 0.1, 0.1),
     }

@@ -17,7 +17,7 @@ class Exposure(Named):
     """A column known only once a session has been ranked: position, slot, how the order was drawn.
 
     It is the previous ranker's output, which a candidate does not have yet. So it is logged and kept in the Examples,
-    but nothing that scores a candidate reads it. A request may hold it.
+    but no score depends on it; only an exposure model (`ranker.config.examination`) reads it. A request may hold it.
 
     Attributes:
         name: in the schema, in Examples and in requests.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.leakage import METRIC
-from ranker.evaluation.verdict import TOO_FEW, Verdict
+from ranker.evaluation.verdict import BY_UTILITY, TOO_FEW, TOO_FEW_SESSIONS, Verdict
 from ranker.reports.calibration.inputs import ReportInputs
 from ranker.reports.html_table import Tone
 from ranker.reports.text import plural
@@ -71,11 +71,15 @@ def _sentence(inputs: ReportInputs, refusing: list[Verdict]) -> str:
 
 
 def _counted(verdicts: list[Verdict]) -> Iterator[str]:
-    """How many gates failed, how many had too few positives, and how often a column tells an outcome."""
+    """How many gates failed, how many had too few positives or sessions, and how often a column tells an outcome."""
     gates = [v for v in verdicts if v.metric != METRIC]
-    for outcome, said in (("failed", "failed"), ("too few", f"had {TOO_FEW}")):
-        if number := sum(v.outcome == outcome for v in gates):
-            yield f"{plural(number, 'gate')} {said}"
+    if failed := sum(v.outcome == "failed" for v in gates):
+        yield f"{plural(failed, 'gate')} failed"
+    few = [v for v in gates if v.outcome == "too few"]
+    by_utility = sum(v.objective == BY_UTILITY for v in few)
+    for number, said in ((len(few) - by_utility, TOO_FEW), (by_utility, TOO_FEW_SESSIONS)):
+        if number:
+            yield f"{plural(number, 'gate')} had {said}"
     if number := len(verdicts) - len(gates):
         yield plural(number, "outcome is told by a column", "outcomes are told by a column")
 

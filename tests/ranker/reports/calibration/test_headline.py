@@ -5,6 +5,7 @@ from dataclasses import replace
 from ranker.config.gates import Gates
 from ranker.evaluation.baseline import Baseline
 from ranker.evaluation.held_out_day import HeldOutDay
+from ranker.evaluation.verdict import BY_UTILITY
 from ranker.forest.curve import LimitedOutput
 from ranker.reports.calibration.headline import verdict
 from ranker.reports.calibration.inputs import ReportInputs
@@ -36,17 +37,31 @@ def test_a_refused_model_names_objective_slice_value_interval_and_limit() -> Non
     assert "No model was serving before, so the gates that compare with it were skipped." in texts
 
 
+def test_of_the_ranking_by_utility_sessions_are_too_few(inputs: ReportInputs) -> None:
+    evaluation = inputs.evaluation
+    of_utility, of_click = (
+        next(v for v in evaluation.verdicts if v.objective == objective) for objective in (BY_UTILITY, "click")
+    )
+    undecided = tuple(
+        replace(v, outcome="too few", blocking=False) if v in (of_utility, of_click) else v for v in evaluation.verdicts
+    )
+    said = verdict(replace(inputs, evaluation=replace(evaluation, verdicts=undecided)))
+    assert said.sentence.endswith("1 gate had too few positives to judge, and 1 gate had too few sessions to judge.")
+
+
 def test_a_model_with_too_few_positives_to_judge_is_blessed_but_not_in_green(inputs: ReportInputs) -> None:
     evaluation = inputs.evaluation
-    undecided = replace(evaluation.verdicts[0], outcome="too few", blocking=False)
-    inputs = replace(inputs, evaluation=replace(evaluation, verdicts=(undecided, *evaluation.verdicts[1:])))
+    first = next(v for v in evaluation.verdicts if v.objective != BY_UTILITY)
+    others = tuple(v for v in evaluation.verdicts if v is not first)
+    undecided = replace(first, outcome="too few", blocking=False)
+    inputs = replace(inputs, evaluation=replace(evaluation, verdicts=(undecided, *others)))
     said = verdict(inputs)
     assert said.tone == "warn"
     assert said.sentence.startswith("Blessed and pushed as version 1700000001: 8 gates and ")
     assert said.sentence.endswith(" passed, and 1 gate had too few positives to judge.")
     assert said.notes[0].tone == "warn"
     blocking = replace(undecided, blocking=True)
-    refused = replace(evaluation, blessed=False, verdicts=(blocking, *evaluation.verdicts[1:]))
+    refused = replace(evaluation, blessed=False, verdicts=(blocking, *others))
     said = verdict(replace(inputs, evaluation=refused))
     assert said.tone == "bad"
     assert said.sentence.startswith("Not blessed: 1 gate had too few positives to judge, and the previous model")
