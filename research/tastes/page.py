@@ -5,7 +5,7 @@ from benchmarks.harness import Figure
 from benchmarks.pages import Column, words
 from research.forest_share.measuring import ALL, COLD, GROUPS, WARM, WARM_FROM
 from research.intervals import SeedEstimate
-from research.online.arms import POSSIBLE
+from research.online.arms import CONTROL, POSSIBLE
 from research.online.results import OnlineResults
 from research.tastes.names import FEATURES, LEARNABLE, ORACLE
 from research.tastes.study import TastesResults
@@ -31,6 +31,7 @@ def figures(results: TastesResults) -> list[Figure]:
     best = max(closed, key=lambda arm: closed[arm].value)
     made = [_closed("tastes_gap_closed", everyone, best, closed[best], LEAST_CLOSED)]
     made += [_closed(f"tastes_gap_closed.{arm.replace(' ', '_')}", everyone, arm, closed[arm]) for arm in results.arms]
+    made += [_of_possible_gain(everyone, arm) for arm in (FEATURES, *results.arms)]
     if cold is not None:
         made += [_of_cold_viewers(cold, arm) for arm in results.arms]
     return made
@@ -40,6 +41,14 @@ def _closed(name: str, online: OnlineResults, arm: str, closed: SeedEstimate, ta
     gap = online.utility_per_session(ORACLE).value - online.utility_per_session(FEATURES).value
     note = f"{arm}: gain over {FEATURES}, divided by the oracle's: {_percent(closed)}"
     return Figure(name, closed.value * gap, gap, "utility per session", target, note=note)
+
+
+def _of_possible_gain(online: OnlineResults, arm: str) -> Figure:
+    share = online.share_of_possible_gain(arm)
+    possible = online.utility_per_session(POSSIBLE).value - online.utility_per_session(CONTROL).value
+    note = f"gain in utility over the {CONTROL}, divided by the gain of {POSSIBLE}: {_percent(share)}"
+    name = f"share_of_possible_gain.{arm.replace(' ', '_')}"
+    return Figure(name, share.value * possible, possible, "utility per session", note=note)
 
 
 def _of_cold_viewers(cold: OnlineResults, arm: str) -> Figure:
@@ -66,6 +75,7 @@ def markdown(results: TastesResults, command: str, picture: str | None = None) -
         f"the training days; those of the others are averaged out. `{POSSIBLE}` averages out all tastes. `{LEARNABLE}` "
         "is the mode of the tastes' posterior given the training days, ranked by true probabilities. It knows all else "
         "that no model knows, so what it lacks of the oracle is not in these days.",
+        f"The possible gain is that of `{POSSIBLE}` over the {CONTROL}, as in `research.online`.",
     ]
     if picture:
         blocks.append(pages.picture("Share of the gap that every arm closes", picture))
@@ -73,7 +83,7 @@ def markdown(results: TastesResults, command: str, picture: str | None = None) -
         online = results.online(group)
         blocks += [pages.heading(_GROUP_TITLES[group]), f"{pages.count(results.sessions(group))} sessions."]
         if online is not None:
-            blocks.append(pages.table(_columns(online), [*results.arms, POSSIBLE, LEARNABLE, ORACLE]))
+            blocks.append(pages.table(_columns(online), [FEATURES, *results.arms, POSSIBLE, LEARNABLE, ORACLE]))
     return pages.join(blocks)
 
 
@@ -92,6 +102,7 @@ def _columns(online: OnlineResults) -> list[Column[str]]:
     return [
         words("arm", lambda arm: arm),
         Column(f"utility over {FEATURES}", utility),
+        Column("share of the possible gain", lambda arm: _percent(online.share_of_possible_gain(arm))),
         Column("share of the gap", share),
     ]
 

@@ -17,6 +17,7 @@ def test_a_quick_run_writes_page_picture_and_figures(work_of_variants: Path, tmp
     assert set(found) == {
         "tastes_gap_closed",
         *(f"{figure}.{arm}" for figure in ("tastes_gap_closed", "cold_viewers") for arm in ("both", "random_effects")),
+        *(f"share_of_possible_gain.{arm}" for arm in ("features_alone", "both", "random_effects")),
     }
     assert found["tastes_gap_closed"]["rival"] > 0
     assert found["tastes_gap_closed"]["ratio"] == max(

@@ -46,6 +46,9 @@ def test_the_figure_is_that_of_the_arm_that_closes_most() -> None:
     assert found["tastes_gap_closed.ids"].ratio == found["tastes_gap_closed"].ratio
     assert found["tastes_gap_closed.random_effects"].ratio == pytest.approx(0.2)
     assert found["cold_viewers.ids"].ratio == 1
+    # The possible gain is 0.3, and 0.04 of half of the viewers.
+    assert found["share_of_possible_gain.features_alone"].ratio == pytest.approx(0.3 / 0.32)
+    assert found["share_of_possible_gain.ids"].ratio == pytest.approx(0.45 / 0.32)
     assert found["cold_viewers.random_effects"].ratio < 1
 
 
@@ -54,6 +57,7 @@ def test_every_group_of_viewers_has_a_table(tmp_path: Path) -> None:
     [everyone, warm, cold] = [line for line in text.splitlines() if line.startswith("| random effects |")]
     assert "| 20.0 (" in everyone
     assert "| 25.0 (" in warm
+    assert text.count("| features alone |") == 3
     assert "| -0." in cold
     assert cold.endswith("| – |")
     draw(results(), tmp_path / "picture.svg")
