@@ -1,6 +1,6 @@
 """The pipeline's own components compared with what they replace, and how memory and speed depend on the number of rows.
 
-    uv run python -m benchmarks.pipeline [--quick] [--json FILE] [--complete-runs ROWS ROWS …]
+    uv run python -m benchmarks.pipeline [--quick] [--json FILE] [--components | --complete-runs ROWS ROWS …]
 
 The rows are those of the built-in feed, and the artifacts are the pipeline's. `python -m benchmarks.capacity` makes a
 page of the JSON of the complete runs.
@@ -80,16 +80,19 @@ def complete_run_figures(
     return compare_all(runs, with_targets=not quick)
 
 
-def run(options: Options, beam_args: str | None = None, complete_runs: Sequence[int] = ()) -> None:
-    """Runs the benchmark; with `complete_runs`, only complete runs of these sizes."""
+def run(
+    options: Options, beam_args: str | None = None, complete_runs: Sequence[int] = (), components: bool = False
+) -> None:
+    """Runs the benchmark; with `complete_runs` only complete runs of these sizes, with `components` none."""
     console = Console()
     with tempfile.TemporaryDirectory(prefix="pipeline-benchmark-") as folder:
         work = Path(folder)
         figures: list[Figure] = []
         if not complete_runs:
             figures += component_figures(QUICK_ROWS if options.quick else ROWS, work / "components", console)
-        sizes = complete_runs or (QUICK_COMPLETE_RUNS if options.quick else COMPLETE_RUNS)
-        figures += complete_run_figures(sizes, options.quick, work / "memory", console, beam_args)
+        if not components:
+            sizes = complete_runs or (QUICK_COMPLETE_RUNS if options.quick else COMPLETE_RUNS)
+            figures += complete_run_figures(sizes, options.quick, work / "memory", console, beam_args)
     report("pipeline", figures, options, console)
 
 
@@ -103,7 +106,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"--runner=PortableRunner --job_endpoint={options.job_endpoint} --environment_type=EXTERNAL "
         f"--environment_config={options.worker_pool}"
     )
-    run(Options(options.quick, options.json), remote if options.job_endpoint else None, options.complete_runs)
+    run(
+        Options(options.quick, options.json),
+        remote if options.job_endpoint else None,
+        options.complete_runs,
+        options.components,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,7 +121,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="HOST:PORT",
         help="do the complete runs but the smallest on this Beam job service, whose workers see this machine's files",
     )
-    parser.add_argument(
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument(
+        "--components", action="store_true", help="measure single components alone, without complete runs"
+    )
+    part.add_argument(
         "--complete-runs",
         type=positive,
         nargs="+",

@@ -89,6 +89,8 @@ def markdown(results: TastesResults, command: str, picture: str | None = None) -
 
 def _columns(online: OnlineResults) -> list[Column[str]]:
     def utility(arm: str) -> str:
+        if arm == FEATURES:
+            return pages.NONE
         over = online.utility_over(arm, FEATURES)
         low, high = (100 * (end - 1) for end in over.interval)
         return f"{pages.with_interval(100 * (over.value - 1), (low, high), 2, signed=True)} %"
@@ -97,7 +99,7 @@ def _columns(online: OnlineResults) -> list[Column[str]]:
     is_gap = online.utility_over(ORACLE, FEATURES).interval[0] > 1
 
     def share(arm: str) -> str:
-        return _percent(online.share_of_gap(arm, FEATURES, ORACLE)) if is_gap else pages.NONE
+        return _percent(online.share_of_gap(arm, FEATURES, ORACLE)) if is_gap and arm != FEATURES else pages.NONE
 
     return [
         words("arm", lambda arm: arm),
