@@ -46,7 +46,7 @@ def markdown(results: RankingResults, command: str) -> str:
         [
             pages.origin(command),
             f"{pages.counted(len(results.samples), 'seed')}{each}: {pages.count(results.trained_on)} impressions to "
-            f"train on, {pages.decimal(results.session_size, 1)} in a session of a loss. In brackets: minus the value "
+            f"train on, {pages.decimal(results.session_size, 1)} in a session. In brackets: minus the value "
             "of the first line, with its 95 % interval over viewers and seeds.",
             pages.table(_columns(results), results.variants),
         ]
@@ -71,7 +71,7 @@ def _columns(results: RankingResults) -> list[Column[str]]:
         return Column(heading, cell)
 
     columns = [
-        words("trained by", lambda variant: variant),
+        words("variant", lambda variant: variant),
         metric("normalized entropy", "normalized_entropy", 4),
         metric("mean of |ln O/E|", "calibration", 3),
         metric("GAUC", "gauc", 4),
