@@ -37,7 +37,7 @@ def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "index.md").read_text()
     nav = (ROOT / "mkdocs.yml").read_text()
     pages = {page.name for page in Path(ROOT / "docs").glob("*.md")}
-    of_results = r"(forest_share|online|quality|random|replay|study|retraining|tradeoff)_|serving_costs|tastes"
+    of_results = r"(forest_share|online|quality|random|ranking|replay|study|retraining|tradeoff)_|serving_costs|tastes"
     results = {name for name in pages if re.match(of_results, name)}
     for name in pages:
         assert f": {name}\n" in nav
