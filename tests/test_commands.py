@@ -50,6 +50,7 @@ def answers() -> dict[str, tuple[int, str, str, list[str]]]:
     return {name: tuple(answer) for name, *answer in map(json.loads, done.stdout.splitlines())}  # type: ignore[misc]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "module"), commands().items(), ids=commands())
 def test_help_is_all_that_is_printed_and_comes_at_once(
     command: str, module: str, answers: dict[str, tuple[int, str, str, list[str]]]

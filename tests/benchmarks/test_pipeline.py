@@ -12,6 +12,7 @@ from benchmarks.pipeline import prepare
 from pipeline_config import FEED
 
 
+@pytest.mark.slow
 def test_batches_from_memory_are_those_that_were_read() -> None:
     rows = tf.data.Dataset.from_tensor_slices({"x": tf.range(10), "y": tf.reshape(tf.range(20.0), [10, 2])})
     batches = rows.take(6).batch(4).concatenate(rows.skip(6).batch(4))

@@ -211,6 +211,7 @@ def test_only_random_rows_are_scored_and_without_exposure(feed: Path, levels: tu
     assert sum(rows) == np.sum(log["is_randomised"].to_numpy())
 
 
+@pytest.mark.slow
 def test_the_command_prints_every_outcome(
     feed: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -235,6 +236,7 @@ def test_the_command_prints_every_outcome(
     assert "first 1 positions" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_log_and_model_can_be_on_an_object_store(
     feed: Path,
     model: Path,

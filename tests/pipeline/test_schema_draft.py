@@ -59,6 +59,7 @@ def feature(schema: schema_pb2.Schema, name: str) -> schema_pb2.Feature:
     return found
 
 
+@pytest.mark.slow
 def test_types_and_shapes_are_those_of_the_examples(schema: schema_pb2.Schema) -> None:
     assert [feature.name for feature in schema.feature] == [column.name for column in COLUMNS.columns]
     spec = schema_utils.schema_as_feature_spec(schema).feature_spec
@@ -168,6 +169,7 @@ def test_a_log_is_within_the_limits_that_were_drafted_from_it_whatever_the_size_
     assert only == []
 
 
+@pytest.mark.slow
 def test_a_threshold_is_twice_the_largest_drift(feed_log: Path) -> None:
     statistics = statistics_of(feed_log, [EVAL_DAY], COLUMNS)
     schema = draft_schema(

@@ -94,6 +94,7 @@ def test_there_is_nothing_to_hide_once_tensorflow_is_there(monkeypatch: pytest.M
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
 
 
+@pytest.mark.slow
 def test_a_process_that_stays_does_not_hold_the_command() -> None:
     started = time.monotonic()
     done = _run(

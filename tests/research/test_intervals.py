@@ -20,11 +20,13 @@ def covered(seeds: int, of_seeds: float, of_viewers: float) -> float:
     return found / SIMULATIONS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [2, 3, 5, 10])
 def test_ninety_five_of_a_hundred_intervals_over_seeds_hold_the_truth(seeds: int) -> None:
     assert 0.93 <= covered(seeds, of_seeds=0.01, of_viewers=0.0) <= 0.97
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of_viewers", [0.003, 0.01, 0.03])
 @pytest.mark.parametrize("seeds", [2, 3, 5])
 def test_so_do_intervals_over_seeds_and_viewers(seeds: int, of_viewers: float) -> None:

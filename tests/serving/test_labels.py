@@ -39,6 +39,7 @@ def section(title: str, language: str) -> str:
     return found[1]
 
 
+@pytest.mark.slow
 def test_a_label_chooses_the_version(feed: TinyFeed, two_versions: str) -> None:
     for chosen, version in (
         ({"label": "stable"}, 7),
@@ -77,6 +78,7 @@ def test_a_version_and_a_label_exclude_each_other() -> None:
         FeedRankerClient("localhost:8500", MODEL, version=7, label="stable")
 
 
+@pytest.mark.slow
 def test_the_pages_example_splits_the_viewers(feed: TinyFeed, two_versions: str) -> None:
     code = section("Two versions side by side", "python")
     assert code.count('"localhost:8500", "feed"') == 2

@@ -83,6 +83,7 @@ def test_what_is_no_port_is_refused(port: str, models: Path, capsys: pytest.Capt
     assert "ports are 1 to 65535" in refused(["--models", str(models), "--port", port], capsys)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("port", [99_999, 65_536, -1])
 def test_what_is_no_port_is_refused_without_the_command_line_too(port: int, models: Path) -> None:
     with pytest.raises(PortError, match="ports are 1 to 65535"), serve(models / "7", MODEL, port):
@@ -151,6 +152,7 @@ def test_the_server_replays_the_warm_up_requests(models: Path, monkeypatch: pyte
     assert {(request.model_spec.name, request.model_spec.version.value) for request in replayed} == {(MODEL, 7)}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ended_at_once")
 @pytest.mark.parametrize("error", [tf.errors.DataLossError(None, None, "cut off"), ValueError("cut off")])
 def test_warm_up_requests_that_are_damaged_are_a_warning(
@@ -269,6 +271,7 @@ def test_the_models_limit_is_in_every_signature(models: Path) -> None:
     assert set(loaded.signatures) == set(signatures)
 
 
+@pytest.mark.slow
 def test_client_and_server_heed_the_models_limit(models: Path, feed: TinyFeed) -> None:
     many = serialized(feed.rows[:1]) * (MAX_ROWS + 1)
     message = f"examples: {MAX_ROWS + 1} candidates, but a request holds at most {MAX_ROWS}"

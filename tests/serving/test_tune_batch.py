@@ -35,6 +35,7 @@ def test_sizes_are_measured_in_alternation() -> None:
     assert all(0 < cost.p50_ms <= cost.p95_ms for cost in costs)
 
 
+@pytest.mark.slow
 def test_the_command_measures_a_model_and_writes_what_it_recommends(
     models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,7 @@ def test_auc_is_scikit_learns_ties_included() -> None:
     np.testing.assert_allclose(aucs(scores, outcomes), expected, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_string_features_end_as_their_values_embeddings() -> None:
     strings = StringFeatures(features=3, size=2)
     inputs = strings.inputs(rows=4)

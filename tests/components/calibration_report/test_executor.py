@@ -184,6 +184,7 @@ def test_a_run_without_a_new_forest_names_the_reused_one(tmp_path: Path) -> None
     assert "warm from version 1699999999" in page
 
 
+@pytest.mark.slow
 def test_a_missing_file_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     inputs = artifacts(tmp_path, blessed_inputs())
     (tmp_path / "model_run" / "history.json").unlink()
@@ -192,6 +193,7 @@ def test_a_missing_file_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     assert not (tmp_path / "report" / "report.html").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [

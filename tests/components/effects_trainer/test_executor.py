@@ -182,6 +182,7 @@ def _log_odds(p: float) -> float:
     return float(np.log(p / (1 - p)))
 
 
+@pytest.mark.slow
 def test_a_day_is_offset_by_the_model_pushed_before_it_and_older_days_are_left_out(
     rows: list[dict[str, Any]], fitted: Path
 ) -> None:
@@ -296,6 +297,7 @@ def test_over_beam_the_model_is_that_of_one_process(
     assert over_beam(tmp_path / "continued") == _files(one)
 
 
+@pytest.mark.slow
 def test_without_a_pushed_model_there_is_no_effect(inputs: dict[str, list[Any]], tmp_path: Path) -> None:
     (tmp_path / "out" / "Format-Serving").mkdir(parents=True)
     (tmp_path / "out" / "Format-Serving" / "of an earlier attempt").touch()
@@ -307,6 +309,7 @@ def test_without_a_pushed_model_there_is_no_effect(inputs: dict[str, list[Any]],
     assert _manifest(out).effects is None
 
 
+@pytest.mark.slow
 def test_a_held_out_day_is_in_no_effect(destination: Path) -> None:
     settings = effect_settings(EFFECTS, NAMES)
     known = FittedEffects(settings, 1, [DAYS[2]], 10, {})
@@ -319,6 +322,7 @@ def test_a_held_out_day_is_in_no_effect(destination: Path) -> None:
     assert _plan(destination, 4, settings).prior == ""
 
 
+@pytest.mark.slow
 def test_a_model_of_other_objectives_or_columns_gives_no_offsets(destination: Path) -> None:
     assert _plan(destination, 5).offsets == {DAYS[1]: "100", DAYS[2]: "200"}
     assert _plan(destination, 5, objectives=(*NAMES, "new")).offsets == {}
@@ -333,6 +337,7 @@ def test_a_model_of_other_objectives_or_columns_gives_no_offsets(destination: Pa
     assert _plan(destination, 5).offsets == {DAYS[1]: "100", DAYS[2]: "100"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "offsets"),
     [
@@ -353,6 +358,7 @@ def test_a_model_of_another_history_of_the_same_name_gives_no_offsets(
     assert _plan(destination, 5, features=features, columns=("author_id", "channel")).offsets == offsets
 
 
+@pytest.mark.slow
 def test_the_ids_that_histories_are_of_are_columns_of_the_impressions(
     destination: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,6 +97,7 @@ def evaluated(artifacts: Artifacts, vouched: tuple[str, ...] = (), baseline: Bas
     return with_columns(replace(evaluation, objectives=both), artifacts, parameters, score)
 
 
+@pytest.mark.slow
 def test_honest_columns_leave_the_evaluation_blessed_and_it_gains_its_references(tmp_path: Path) -> None:
     found = evaluated(inputs(tmp_path))
     assert found.blessed
@@ -116,6 +117,7 @@ def test_honest_columns_leave_the_evaluation_blessed_and_it_gains_its_references
     assert set(growth.values()) == {0.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["spend", "content"])
 def test_a_new_column_that_tells_an_outcome_blocks_the_model(tmp_path: Path, column: str) -> None:
     found = evaluated(inputs(tmp_path, leak=column))
@@ -128,6 +130,7 @@ def test_the_outcome_in_the_training_days_alone_is_found(tmp_path: Path) -> None
     assert [leak.column for leak in found.leaks] == ["spend"]
 
 
+@pytest.mark.slow
 def test_a_column_that_the_config_vouches_for_is_listed_alone(tmp_path: Path) -> None:
     found = evaluated(inputs(tmp_path, leak="spend"), vouched=("spend",))
     assert found.blessed
@@ -166,6 +169,7 @@ def test_columns_that_only_the_baseline_reads_are_named(tmp_path: Path) -> None:
         assert (said in str(found)) == bool(unread)
 
 
+@pytest.mark.slow
 def test_a_model_without_a_manifest_counts_as_one_that_reads_no_column(tmp_path: Path) -> None:
     artifacts = inputs(tmp_path, leak="spend")
     served = model(tmp_path / "served", Manifest())
@@ -173,6 +177,7 @@ def test_a_model_without_a_manifest_counts_as_one_that_reads_no_column(tmp_path:
     assert not evaluated({**artifacts, "baseline_model": [served]}).blessed
 
 
+@pytest.mark.slow
 def test_of_many_rows_a_sample_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     artifacts = inputs(tmp_path, leak="spend")
     monkeypatch.setattr(module, "MOST_ROWS", 500)

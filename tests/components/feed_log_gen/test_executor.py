@@ -113,6 +113,7 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "MIN_SHARD_ROWS", 15)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("feed_log", "small_shards")
 def test_examples_are_the_rows_of_the_log(tmp_path: Path, columns: LogColumns) -> None:
     examples = run(tmp_path, columns)
@@ -125,6 +126,7 @@ def test_examples_are_the_rows_of_the_log(tmp_path: Path, columns: LogColumns) -
     assert sorted(path.name for path in tmp_path.joinpath("examples").iterdir()) == ["Split-eval", "Split-train"]
 
 
+@pytest.mark.slow
 def test_examples_say_which_positions_were_random(tmp_path: Path, write_day: WriteDay) -> None:
     for days_back in (0, 1):
         table = day_table(9, days_back, EVAL_DAY - timedelta(days=days_back))  # three sessions of three
@@ -140,6 +142,7 @@ def test_examples_say_which_positions_were_random(tmp_path: Path, write_day: Wri
         assert rows == expected(day_table(9, days_back, EVAL_DAY - timedelta(days=days_back)))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("feed_log")
 def test_the_artifact_has_its_properties(tmp_path: Path, columns: LogColumns) -> None:
     examples = run(tmp_path, columns, train_days=5)
@@ -183,6 +186,7 @@ def test_examples_have_the_histories_of_earlier_days(feed_log: Path, tmp_path: P
     assert examples.get_string_custom_property("source_fingerprint") == source_fingerprint(feed_log, window)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("feed_log", "small_shards")
 @pytest.mark.parametrize("start", [None, StartPlan("warm", "", "7", 1), StartPlan("warm", "", "7", 1, replay_days=1)])
 def test_the_profiles_are_of_the_same_days_whatever_the_start(
@@ -209,6 +213,7 @@ def test_the_profiles_are_of_the_same_days_whatever_the_start(
     assert trained == (180 if start is None else 50)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("feed_log")
 def test_rows_of_another_day_are_a_property_or_an_error(
     tmp_path: Path, columns: LogColumns, write_day: WriteDay
@@ -229,6 +234,7 @@ def test_rows_of_another_day_are_a_property_or_an_error(
     assert not (tmp_path / "refused" / "examples").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("feed_log")
 @pytest.mark.parametrize(("train_days", "replayed"), [(3, [3, 2]), (2, [2])])
 def test_a_later_day_has_days_to_replay_within_the_window(
@@ -244,6 +250,7 @@ def test_a_later_day_has_days_to_replay_within_the_window(
     assert list(json.loads(examples.get_string_custom_property("rows_per_day"))) == days
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("feed_log")
 def test_tfx_reads_it(tmp_path: Path, columns: LogColumns) -> None:
     examples = run(tmp_path, columns)
@@ -264,6 +271,7 @@ def test_tfx_reads_it(tmp_path: Path, columns: LogColumns) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("feed_log", "small_shards")
 def test_bad_values_fail_the_run_with_the_oldest_row(tmp_path: Path, write_day: WriteDay, columns: LogColumns) -> None:
     ids = [f"i{i}" for i in range(50)]

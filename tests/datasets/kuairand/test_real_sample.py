@@ -24,6 +24,7 @@ def days() -> dict[date, pa.Table]:
     return dict(feed_log_days(read_raw(find_raw_files(SAMPLE))))
 
 
+@pytest.mark.slow
 def test_days_and_rows(days: dict[date, pa.Table]) -> None:
     assert [len(rows) for rows in days.values()] == ROWS
     assert min(days) == date(2022, 4, 25)

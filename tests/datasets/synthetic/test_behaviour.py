@@ -16,6 +16,7 @@ def deviations(labels: np.ndarray, probabilities: np.ndarray) -> float:
     return float((labels.sum() - probabilities.sum()) / np.sqrt((probabilities * (1 - probabilities)).sum()))
 
 
+@pytest.mark.slow
 def test_truth_and_log_agree_row_for_row(feed: Feed) -> None:
     averaged = [f"{name}_tastes_averaged_out" for name in OBJECTIVES]
     assert feed.truth.column_names == ["session_id", "item_id", "examined", *OBJECTIVES, *averaged]

@@ -20,6 +20,7 @@ def files(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
+@pytest.mark.slow
 def test_every_day_has_its_folder_and_its_truth(feed: Feed) -> None:
     days = ["day-2026-01-05", "day-2026-01-06", "day-2026-01-07"]
     assert sorted(path.name for path in feed.root.iterdir()) == [*days, "feed.json", "truth"]

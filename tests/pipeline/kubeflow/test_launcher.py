@@ -157,6 +157,7 @@ def test_constants_that_equal_a_placeholder_are_replaced(tmp_path: Path) -> None
     assert given["text"] == "at {{$.pipeline_job_uuid}}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "tasks", "state"),
     [

@@ -162,6 +162,7 @@ def test_a_label_that_one_device_does_not_log_is_named_with_the_device(
     assert [bool(record.alarms) for record in recorded(workdir).values()] == [False, True, True]
 
 
+@pytest.mark.slow
 def test_the_record_matches_the_log(feed: Path, workdir: Workdir) -> None:
     monitor(workdir, feed, FIRST_FAULT)
     table = pq.read_table(feed / f"day-{FIRST_FAULT}")
@@ -176,6 +177,7 @@ def test_the_record_matches_the_log(feed: Path, workdir: Workdir) -> None:
     assert quality.typical == pytest.approx(np.nanmean(table["viewer_topic_match"].to_numpy()), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_same_day_again_replaces_it_and_reads_no_training_day_again(
     feed: Path, workdir: Workdir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +219,7 @@ def test_the_profile_of_a_removed_training_day_is_read_from_the_record(
     assert all(f.limit is not None for f in record.features)
 
 
+@pytest.mark.slow
 def test_rows_of_another_day_are_a_note_or_an_error(feed: Path, workdir: Workdir, tmp_path: Path) -> None:
     table = pq.read_table(feed / f"day-{EVAL_DAY}")
     times = table["timestamp"].to_numpy().copy()
@@ -272,6 +275,7 @@ def test_scores_are_compared_with_those_of_the_run_that_pushed_the_model(feed: P
     assert f"alarm: {FIRST_FAULT}: click: scores diverge by 0." in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_new", [True, False])
 def test_a_run_records_the_model_that_served_on_the_day_also_if_it_pushes_another(
     feed: Path, workdir: Workdir, is_new: bool
@@ -299,6 +303,7 @@ def test_a_run_records_the_model_that_served_on_the_day_also_if_it_pushes_anothe
     assert (HealthHistory(workdir.monitoring).scores("another") is not None) == is_new
 
 
+@pytest.mark.slow
 def test_a_run_without_a_push_records_the_model_that_continues_to_serve(feed: Path, workdir: Workdir) -> None:
     evaluation = with_baseline(evaluated(feed, workdir))
     click = evaluation.objectives["click"]
@@ -317,6 +322,7 @@ def test_a_run_without_a_push_records_the_model_that_continues_to_serve(feed: Pa
     assert not (workdir.monitoring / "scores").exists()
 
 
+@pytest.mark.slow
 def test_a_baseline_that_does_not_serve_is_not_recorded_as_the_serving_model(feed: Path, workdir: Workdir) -> None:
     evaluation = with_baseline(evaluated(feed, workdir))
     older = Baseline("1699999999", reason="version 1700000000, which is newer, was trained on the day")

@@ -99,6 +99,7 @@ def test_a_scheme_that_no_library_knows_is_named(tmp_path: Path, capsys: pytest.
     assert line == "error: --feed-log nowhere://bucket/feed: cannot be read: Protocol not known: nowhere"
 
 
+@pytest.mark.slow
 def test_a_rollback_in_the_store(
     object_store: ObjectStore, bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 _PRINT = """
 import logging, os, sys
 from pathlib import Path
@@ -44,6 +46,7 @@ def test_a_full_disk_changes_nothing_but_the_log() -> None:
     assert done.stderr == "warning: /dev/full: the log is incomplete: No space left on device\n"
 
 
+@pytest.mark.slow
 def test_a_reader_who_has_gone_ends_no_run(tmp_path: Path) -> None:
     long = _PRINT.replace('"for the reader"', '"for the reader" * 10_000').replace('print("after")', "")
     reader, terminal = os.pipe()

@@ -317,6 +317,7 @@ def _name(change: Any) -> str:
     return str(change.__name__).strip("_")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", INPUTS, ids=_name)
 def test_another_input_leads_to_a_full_run(finished: Finished, change: Change, monkeypatch: pytest.MonkeyPatch) -> None:
     change(finished, monkeypatch)

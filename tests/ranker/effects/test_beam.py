@@ -123,6 +123,7 @@ def test_a_worker_restores_the_order_of_the_rows(tmp_path: Path) -> None:
     np.testing.assert_array_equal(file.mapped(), rows)
 
 
+@pytest.mark.slow
 def test_an_entity_with_more_rows_than_a_batch(tmp_path: Path) -> None:
     rows = _rows(3, BATCH_ROWS + 4000)
     rows["ids"][:, 1] = 17

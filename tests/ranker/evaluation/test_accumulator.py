@@ -58,6 +58,7 @@ def _numbers(metrics: object) -> list[float]:
     return [float(text) for text in re.findall(r"-?\d[\d.e-]*", to_json(metrics).replace("null", "0"))]
 
 
+@pytest.mark.slow
 def test_an_outcome_that_was_not_observed_is_in_no_metric_of_its_objective(data: Simulated) -> None:
     few = data.rows_of(slice(0, 4000))
     gone = np.random.default_rng(0).random(few.rows) < 0.4
@@ -101,6 +102,7 @@ def _assert_same(one: list[SliceMetrics], other: list[SliceMetrics]) -> None:
             assert left.log_loss == pytest.approx(right.log_loss, rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [7, 512, 4999])
 def test_batch_size_does_not_matter(batch: int) -> None:
     data = simulate(rows=5000, seed=4)

@@ -49,6 +49,7 @@ def _with_share(data: Simulated, share: np.ndarray) -> np.ndarray:
     return np.stack([data.probabilities[0], share])
 
 
+@pytest.mark.slow
 def test_a_calibrated_candidate_is_blessed_with_itself_as_baseline_and_without_one(data: Simulated) -> None:
     against_itself = _verdicts(data, data.probabilities, data.probabilities)
     assert blessed(against_itself)
@@ -154,6 +155,7 @@ def test_thousands_expected_and_none_observed_is_refused(data: Simulated) -> Non
     assert ("share", "", "o_over_e") in _failed(_verdicts(silent, silent.probabilities))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expected", [0.0, 5e-324])
 def test_outcomes_that_the_model_takes_for_impossible_are_refused(data: Simulated, expected: float) -> None:
     never = _with_share(data, np.full_like(data.probabilities[1], expected))
@@ -173,6 +175,7 @@ def test_what_was_not_observed_is_said_to_be_so(data: Simulated) -> None:
     assert all("is undefined, as no outcome was observed, and the limit is" in text for text in texts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", [0.0, 5e-324, 1e-45, 0.2, 1.0 - 1e-7, 1.0])
 @pytest.mark.parametrize("positives", [0, 1, 2, 200])
 @pytest.mark.parametrize("viewers", [1, 50])

@@ -32,6 +32,7 @@ def ranked(session: Ints, scores: npt.NDArray[np.float32], gains: Floats) -> ran
     return ranking.rank_sessions(session, score_ranks, gain_ranks, values.astype(np.float64))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_pairs_in_the_right_order_are_those_of_roc_auc_score(seed: int) -> None:
     session, scores, gains = random_sessions(seed)
@@ -50,6 +51,7 @@ def test_pairs_in_the_right_order_are_those_of_roc_auc_score(seed: int) -> None:
     assert compared > 150
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 3, 10, 200])
 @pytest.mark.parametrize("seed", range(2))
 def test_discounted_gains_are_those_of_dcg_score_and_ndcg_score(seed: int, k: int) -> None:

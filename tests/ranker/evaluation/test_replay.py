@@ -172,6 +172,7 @@ def test_wrong_arguments_are_named(arguments: dict[str, np.ndarray], message: st
         replay(sessions, **given)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_value_in_the_population() -> None:
     """Viewers, sessions, orders and outcomes are drawn anew; the truth is the mean over very many of them."""
     k, misses = 2, dict.fromkeys(ESTIMATORS, 0)

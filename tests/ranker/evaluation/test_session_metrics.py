@@ -79,6 +79,7 @@ def expected_top(scores: Floats, gains: Floats, k: int) -> float:
 
 
 # The last k would take 8 GB if every place of the top had a discount.
+@pytest.mark.slow
 @pytest.mark.parametrize("utility", [UTILITY, NEGATIVE, replace(UTILITY, k=10**9)])
 def test_every_slice_agrees_with_scikit_learn(utility: UtilityWeights) -> None:
     data = with_ties(81, rows=1500)
@@ -131,6 +132,7 @@ def _values(accumulator: Accumulator) -> list[object]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_sessions_split_over_batches_and_files_in_any_order_count_as_one(seed: int) -> None:
     data = with_ties(90 + seed, rows=3000)

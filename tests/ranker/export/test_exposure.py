@@ -65,6 +65,7 @@ def _exposure(rows: int) -> dict[str, Any]:
     return {"shown_at": np.arange(rows, dtype=np.float32), "slot": ["rail"] * rows}
 
 
+@pytest.mark.slow
 def test_every_signature_of_tensors_has_optional_exposure(folder: Path) -> None:
     signatures = read_signatures(folder)
     assert set(signatures["serving_default"].inputs) == {"examples"}

@@ -21,6 +21,7 @@ def _probabilities(logits: TrainedLogits, feed: TinyFeed) -> np.ndarray:
     return tf.sigmoid(tf.function(logits)(batch)).numpy()
 
 
+@pytest.mark.slow
 def test_the_trained_table_scores_as_the_network(feed: TinyFeed) -> None:
     expected = tf.sigmoid(feed.network(feed.batch())).numpy()
 
@@ -69,6 +70,7 @@ def shaped(feed: TinyFeed, request: pytest.FixtureRequest) -> tuple[TowerInputs,
     return make_towers(feed.graph, feed.forest, SHAPES[request.param], feed.transformed[keys.LABELS])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.3])
 def test_folded_towers_score_as_the_network_and_the_forest(
     feed: TinyFeed, shaped: tuple[TowerInputs, TwoTowerNetwork], share: float

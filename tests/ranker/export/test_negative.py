@@ -27,6 +27,7 @@ def _ranked(feed: TinyFeed, signatures: dict[str, Any], **weights: float) -> np.
     return np.asarray(ranked["score"])
 
 
+@pytest.mark.slow
 def test_the_score_falls_with_a_negative_objective(feed: TinyFeed, signatures: dict[str, Any]) -> None:
     like, click, _ = feed.probabilities().T
     np.testing.assert_allclose(_ranked(feed, signatures), 0.25 * click - 0.75 * 3.0 * like, atol=5e-6)

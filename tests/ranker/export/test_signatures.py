@@ -44,6 +44,7 @@ def test_rows_differ_and_miss_values(feed: TinyFeed, expected: np.ndarray) -> No
         assert any(not row[column] for row in feed.rows)
 
 
+@pytest.mark.slow
 def test_serving_default_scores_raw_examples_as_training_saw_them(
     feed: TinyFeed, signatures: Signatures, expected: np.ndarray
 ) -> None:
@@ -77,6 +78,7 @@ def test_score_local_leaves_agrees(feed: TinyFeed, signatures: Signatures, expec
     np.testing.assert_allclose(_stacked(signatures["score_local_leaves"](**tensors)), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 32, 33, 400])
 def test_compiled_signatures_agree(feed: TinyFeed, signatures: Signatures, expected: np.ndarray, rows: int) -> None:
     tensors = dense_tensors(feed.rows[:rows])

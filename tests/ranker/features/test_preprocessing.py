@@ -110,6 +110,7 @@ def _serialized(rows: list[dict[str, list[Any]]], spec: dict[str, Any]) -> list[
     return serialized
 
 
+@pytest.mark.slow
 def test_forest_features_hold_values_ranks_and_multi_hot(transformed: tuple[dict[str, np.ndarray], Path]) -> None:
     outputs, _ = transformed
     assert FEATURES.forest_names == ("age", "fans", "device", "topics.count", "topics.0", "topics.1", "topics.2")

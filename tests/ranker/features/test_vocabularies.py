@@ -56,6 +56,7 @@ def ranks(graph: str, value: bytes) -> list[int]:
     return outputs["ranks"].numpy()[0].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", COLUMNS)
 def test_a_value_has_its_rank_in_its_own_column(graph: str, column: str) -> None:
     for rank, value in enumerate(VALUES[column]):

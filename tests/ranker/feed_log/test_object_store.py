@@ -42,6 +42,7 @@ def rows(root: str | Path, columns: LogColumns) -> list[dict[str, object]]:
     return [row for unit in plan.units for batch in read_unit(unit, columns.columns) for row in batch.to_pylist()]
 
 
+@pytest.mark.slow
 def test_the_days_and_their_rows_are_those_on_disk(remote: str, feed_log: Path, columns: LogColumns) -> None:
     assert list_days(remote) == list_days(feed_log) == WINDOW
     assert latest_day(remote) == EVAL_DAY
@@ -50,6 +51,7 @@ def test_the_days_and_their_rows_are_those_on_disk(remote: str, feed_log: Path, 
     assert found == expected
 
 
+@pytest.mark.slow
 def test_the_content_has_the_same_fingerprint(remote: str, feed_log: Path, tmp_path: Path) -> None:
     known = KnownDigests.load(tmp_path / "digests.json")
     assert source_fingerprint(remote, WINDOW, known) == source_fingerprint(feed_log, WINDOW)
@@ -68,6 +70,7 @@ def test_many_days_are_all_listed(object_store: ObjectStore, bucket: str) -> Non
     )
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_a_day_is_named(remote: str, feed_log: Path, columns: LogColumns) -> None:
     with pytest.raises(
         FeedLogError, match="the eval day 2024-03-05 has no folder day-2024-03-05; days there: 2024-03-01"
@@ -94,6 +97,7 @@ def test_wrong_credentials_and_a_missing_bucket_are_one_sentence(object_store: O
             list_days(root)
 
 
+@pytest.mark.slow
 def test_an_unreachable_store_is_one_sentence() -> None:
     with pytest.raises(FeedLogError, match=r"feed log: gs://.* cannot be read: the store does not answer"):
         list_days("gs://anonymous@bucket/log?endpoint_override=127.0.0.1:9&scheme=http&retry_limit_seconds=1")

@@ -9,6 +9,7 @@ from ranker.forest.graph.leaves import _unpacked, transposed_bits
 from tests.ranker.forest.boosters import grow, leaves_by_xgboost, random_features
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [1, 2, 3, 4, 5, 8])
 @pytest.mark.parametrize(("outputs", "rounds", "rows"), [(3, 5, 150), (1, 1, 64), (2, 4, 1)])
 def test_a_code_stands_for_the_leaves_of_its_group(depth: int, outputs: int, rounds: int, rows: int) -> None:

@@ -36,6 +36,7 @@ def test_a_single_worker_reads_everything_in_order(files: list[str]) -> None:
     np.testing.assert_array_equal(rows[:, 8:], np.concatenate([t[keys.VIEWER_BUCKET] for t in expected]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shares", [2, 3, 5])
 def test_shares_are_disjoint_and_complete(files: list[str], shares: int) -> None:
     parts = [read(files, share, shares) for share in range(shares)]

@@ -83,6 +83,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_published_model_is_found_and_complete(destination: str, make_model: MakeModel, tmp_path: Path) -> None:
     assert complete_versions(destination) == []
     model = make_model("monday")
@@ -96,6 +97,7 @@ def test_a_published_model_is_found_and_complete(destination: str, make_model: M
         assert content(local) == content(Path(model))
 
 
+@pytest.mark.slow
 def test_retention_keeps_the_newest_versions(
     destination: str, make_model: MakeModel, object_store: ObjectStore, bucket: str
 ) -> None:
@@ -125,6 +127,7 @@ def test_a_rollback_publishes_the_model_before_and_withdraws_the_serving_one(
     assert "is serving, and there is none before it" in line
 
 
+@pytest.mark.slow
 def test_a_training_continues_from_the_pushed_model(destination: str, make_model: MakeModel) -> None:
     parts = {"features": "f1"}
     lineage = Lineage(start="cold", parent="", forest_day="2026-03-08", fisher=False, parts=parts)
@@ -138,6 +141,7 @@ def test_a_training_continues_from_the_pushed_model(destination: str, make_model
     assert choose_baseline(destination, date(2026, 3, 9)).version == version
 
 
+@pytest.mark.slow
 def test_a_killed_push_is_not_served_and_does_not_stop_the_next_one(
     destination: str,
     make_model: MakeModel,
@@ -165,6 +169,7 @@ def test_a_killed_push_is_not_served_and_does_not_stop_the_next_one(
     assert complete_versions(destination) == [following, serving]
 
 
+@pytest.mark.slow
 def test_concurrent_pushes_get_versions_of_their_own(destination: str, make_model: MakeModel) -> None:
     models = {day: make_model(day) for day in ("monday", "tuesday", "wednesday")}
     together = Barrier(len(models))

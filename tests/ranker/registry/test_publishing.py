@@ -254,6 +254,7 @@ def _distinct_model(folder: Path, name: str) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_concurrent_pushes_to_an_object_store_do_not_share_a_version(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ def report(page: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_it_opens_without_an_error_a_gap_or_an_overflow(driver: Any, report: Path, width: int) -> None:
     show(driver, report, width)
@@ -64,6 +65,7 @@ def test_figures_follow_the_colour_scheme(driver: Any, report: Path) -> None:
     assert colours["dark"][1] != "rgb(255, 255, 255)"
 
 
+@pytest.mark.slow
 def test_a_title_sorts_its_column_with_undefined_values_last(driver: Any, report: Path) -> None:
     show(driver, report, 1280)
     driver.execute_script("document.querySelectorAll('details').forEach((details) => { details.open = true; });")

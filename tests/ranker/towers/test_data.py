@@ -92,6 +92,7 @@ def test_every_epoch_holds_every_row_once_with_its_values_together(tmp_path: Pat
     assert batches[0][keys.LEAVES].dtype == np.int32
 
 
+@pytest.mark.slow
 def test_order_depends_only_on_the_seed(tmp_path: Path) -> None:
     files = write_leaf_examples(tmp_path, impressions(ROWS, seed=1))
 
@@ -108,6 +109,7 @@ def test_forests_above_65536_leaves_take_four_bytes_per_leaf(tmp_path: Path) -> 
     assert sorted(_rows_of(_batches(files, inputs))) == sorted(_rows_in(rows))
 
 
+@pytest.mark.slow
 def test_rows_of_another_forest_are_refused(tmp_path: Path) -> None:
     files = write_leaf_examples(tmp_path, impressions(10, seed=1))
     more_trees = TowerInputs(trees=TREES + 1, leaves=INPUTS.leaves, numeric=NUMERIC, dense={"content": DENSE})
@@ -161,6 +163,7 @@ def test_counts_rows_and_positives(tmp_path: Path) -> None:
     np.testing.assert_allclose(counts.base_rates, rows.labels.mean(axis=0), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_labels_with_gaps_and_weighted_rows_weigh_on_the_loss(tmp_path: Path) -> None:
     rows = impressions(ROWS, seed=1)
     random = np.random.default_rng(2)

@@ -168,6 +168,7 @@ def _fitted(
     return lambda x, key: layer(x, np.full((len(x), 1), key)).numpy()
 
 
+@pytest.mark.slow
 def test_a_key_with_logits_twice_too_steep_is_corrected_and_others_are_not() -> None:
     logits = np.random.default_rng(3).normal(-1.5, 1.2, (4000, OBJECTIVES)).astype(np.float32)
     keys = _keys(4000)

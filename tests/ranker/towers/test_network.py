@@ -67,6 +67,7 @@ def test_width_of_the_common_input(dense_input: Any, width: int) -> None:
     assert common.shape == (64, 4 * TREES + width + NUMERIC)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["photo#", "größe", "年齢", "-a", 'a"b', "a%b{x}:c"])
 def test_a_dense_embedding_may_have_any_name_that_a_config_accepts(name: str) -> None:
     Features(numeric=("age",), dense=(DenseEmbedding(name, 4),))

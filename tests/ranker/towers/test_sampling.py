@@ -110,6 +110,7 @@ def test_training_reads_the_rows_that_were_counted_in_every_epoch(tmp_path: Path
     np.testing.assert_allclose(weights.mean(axis=0), 1, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_unit_of_the_rows_weights_does_not_matter(tmp_path: Path) -> None:
     rows = impressions(300, seed=1)
     by = sampler(Sampling(negatives={"like": 0.3}))
@@ -129,6 +130,7 @@ def test_the_unit_of_the_rows_weights_does_not_matter(tmp_path: Path) -> None:
     np.testing.assert_allclose(weights.mean(axis=0), 1, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_continued_training_may_lack_the_labels_of_an_objective(tmp_path: Path) -> None:
     rows, like = impressions(300, seed=1), NAMES.index("like")
     labels = np.where(np.array(NAMES) == "like", np.nan, rows.labels).astype(np.float32)
@@ -144,6 +146,7 @@ def test_a_continued_training_may_lack_the_labels_of_an_objective(tmp_path: Path
     np.testing.assert_allclose(weights.mean(axis=0), np.array(NAMES) != "like", rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_an_objective_without_impressions_is_refused(tmp_path: Path) -> None:
     rows = ROWS.with_labels(ROWS.labels * (np.array(NAMES) != "like"))
     files = write_leaf_examples(tmp_path, rows)

@@ -24,6 +24,7 @@ def test_climbs_in_equal_steps_to_the_peak_and_decays_to_the_final_fraction() ->
     assert rates[-1] == pytest.approx(0.01 * 0.05, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 0.2), (1000, 0.1), (7, 0.3), (10, 0.1), (5, 0.9)])
 def test_every_rate_is_that_of_the_formula(steps: int, warmup: float) -> None:
     nth, warmup_steps = np.arange(1, steps + 1), round(warmup * steps)
@@ -32,6 +33,7 @@ def test_every_rate_is_that_of_the_formula(steps: int, warmup: float) -> None:
     np.testing.assert_allclose(_rates(steps, warmup, final=0.05), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("warmup", [0.0, 0.0004])
 def test_without_warmup_it_starts_at_the_peak(warmup: float) -> None:
     rates = _rates(steps=1000, warmup=warmup, final=0.0)

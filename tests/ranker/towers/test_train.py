@@ -41,6 +41,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedTowers, st
     return _train(impressions(20_100, seed=1), replace(TRAINING, epochs=2), log_dir=logs), logs
 
 
+@pytest.mark.slow
 def test_learns_the_planted_rule_and_stays_calibrated(trained: tuple[TrainedTowers, str]) -> None:
     held_out = impressions(10_000, seed=2)
 
@@ -110,6 +111,7 @@ def test_every_optimizer_lowers_the_loss(optimizer: Any, learning_rate: float) -
     assert history.loss[-1] < 0.95 * history.base_rate_loss
 
 
+@pytest.mark.slow
 def test_all_impressions_have_equal_weight_in_a_smaller_last_batch() -> None:
     rows = impressions(300, seed=1)
     order = np.argsort(rows.labels[:, 1])
@@ -120,6 +122,7 @@ def test_all_impressions_have_equal_weight_in_a_smaller_last_batch() -> None:
     assert history.loss[0] == pytest.approx(history.base_rate_loss, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_progress_reports_impressions_and_loss(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger=LOGGER_NAME):
         _train(impressions(500, seed=1), replace(ONE_STEP_EPOCHS, epochs=3), SMALL)
@@ -129,6 +132,7 @@ def test_progress_reports_impressions_and_loss(caplog: pytest.LogCaptureFixture)
     assert "loss" in last.detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_an_infinite_input_is_reported_with_its_step(value: float) -> None:
     rows = impressions(2560, seed=1)
@@ -140,6 +144,7 @@ def test_an_infinite_input_is_reported_with_its_step(value: float) -> None:
         _train(rows, towers=SMALL)
 
 
+@pytest.mark.slow
 def test_a_nan_loss_on_finite_inputs_names_its_objective_and_a_remedy() -> None:
     rows = impressions(2560, seed=1)
     labels = rows.labels.copy()
@@ -186,6 +191,7 @@ def test_the_watch_ignores_steps_outside_its_window() -> None:
     watch.check(Position(step=21, steps=21, epoch=1, learning_rate=0.1))
 
 
+@pytest.mark.slow
 def test_fewer_rows_than_counted_is_an_error() -> None:
     rows = impressions(500, seed=1)
 

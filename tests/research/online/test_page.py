@@ -22,6 +22,7 @@ def test_the_figures_state_shares_and_ratios() -> None:
     assert found["default.active_over_control"].ratio > 1.1
 
 
+@pytest.mark.slow
 def test_the_table_has_a_line_per_arm_and_the_picture_is_drawn(tmp_path: Path) -> None:
     few = results(2)
     text = markdown([few, replace(few, behaviour="another")], "the command", ["a.svg", "b.svg"])

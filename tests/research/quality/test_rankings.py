@@ -86,6 +86,7 @@ def brute_force(log: Log, seed: int) -> tuple[Sums, NDArray[np.int64]]:
     return sums, np.array([log.buckets[rows[0]] for rows in own])
 
 
+@pytest.mark.slow
 def test_metrics_are_those_of_scikit_learn_over_all_sessions(log: Log) -> None:
     found = log.judged(bootstrap_weights(draws=2))
     for seed in (0, 1):
@@ -101,6 +102,7 @@ def test_metrics_are_those_of_scikit_learn_over_all_sessions(log: Log) -> None:
     assert found.gauc[1].value == pytest.approx(found.gauc[1].seeds.mean())
 
 
+@pytest.mark.slow
 def test_a_draw_counts_each_session_as_often_as_its_viewer_was_drawn(log: Log) -> None:
     weights = bootstrap_weights(draws=5)
     found = log.judged(weights)

@@ -29,6 +29,7 @@ def results() -> RankingResults:
     return RankingResults("feed", FEED, 350_000, 10.0, samples)
 
 
+@pytest.mark.slow
 def test_calibration_and_ranking_are_told_apart() -> None:
     found = {figure.name: figure for figure in figures(results())}
     assert found[f"feed.{BETTER}.calibration"].ours < 0.05
@@ -42,6 +43,7 @@ def test_calibration_and_ranking_are_told_apart() -> None:
     assert not any("share" in name for name in found)
 
 
+@pytest.mark.slow
 def test_the_table_compares_every_variant_with_the_config() -> None:
     text = markdown(results(), "the command")
     [base] = [line for line in text.splitlines() if line.startswith(f"| {BASE} |")]

@@ -19,6 +19,7 @@ from tests.ranker.reports.documents import bare_inputs, evaluated, refused_input
 MAX_BYTES = 3_000_000
 
 
+@pytest.mark.slow
 def test_sections_are_in_order(page: str) -> None:
     ids = re.findall(r'<section id="([a-z]+)"', page)
     parts = [
@@ -89,6 +90,7 @@ HOSTILE = (
 )
 
 
+@pytest.mark.slow
 def test_slices_objectives_and_columns_can_have_any_text() -> None:
     """The report of a slice value $$ failed after the push, every day."""
     data = simulate(rows=3000, seed=64)
@@ -122,10 +124,12 @@ def test_slices_objectives_and_columns_can_have_any_text() -> None:
         ElementTree.fromstring(svg)
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_page(inputs: ReportInputs, page: str) -> None:
     assert report_page(inputs) == page
 
 
+@pytest.mark.slow
 def test_a_refused_model_has_a_page_with_the_gate_that_failed() -> None:
     page = report_page(refused_inputs())
     assert '<h1 class="bad">Not blessed: ' in page
@@ -133,6 +137,7 @@ def test_a_refused_model_has_a_page_with_the_gate_that_failed() -> None:
     assert "serving AUC" not in page
 
 
+@pytest.mark.slow
 def test_a_page_of_almost_no_data_renders() -> None:
     page = report_page(bare_inputs())
     assert page.count("The config names no slices.") == 2
