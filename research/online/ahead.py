@@ -8,13 +8,16 @@ from rich.console import Console
 
 from datasets.synthetic.simulator import Simulator
 from ranker.config.pipeline import PipelineConfig
-from research.online.arms import Order, PredictedDay, arm_names, row_index, untrained_arms
+from research.online.arms import MODEL_ARMS, Order, PredictedDay, arm_names, row_index, untrained_arms
 from research.online.behaviours import Behaviour
 from research.online.engagement import Engagement, engagement
+from research.online.names import WITH_EFFECTS
 from research.online.results import OnlineResults
-from research.quality.models import ComparedModel
+from research.quality.names import OURS
 from research.quality.rows import held_out_day
 from research.quality.study import predictions_of
+from research.random_effects.effects import default_effects
+from research.random_effects.predicting import predicted_with_effects
 
 
 def rank_next_day(
@@ -22,7 +25,7 @@ def rank_next_day(
     behaviour: Behaviour,
     impressions: int,
     seeds: Sequence[int],
-    models: Mapping[str, ComparedModel],
+    trained: Sequence[str],
     work: Path,
     processes: int,
     console: Console,
@@ -36,7 +39,7 @@ def rank_next_day(
         behaviour: of the simulator.
         impressions: of the feed, over all days.
         seeds: each is the seed of a feed and of its trainings.
-        models: name → model.
+        trained: some of `MODEL_ARM_NAMES`; with the effects of `WITH_EFFECTS` goes the model that they are added to.
         work: folder for logs and predictions; what is there already is not made again.
         processes: trainings at a time, each on one thread.
         console: shows progress.
@@ -47,17 +50,24 @@ def rank_next_day(
     days = config.train_days + 1
     # The feeds differ by chance alone, so the settings of one serve for all.
     settings = work / "settings" / f"{behaviour.name}-{impressions}"
+    models = {name: model for name, model in MODEL_ARMS.items() if name in trained}
     ranked = []
     for seed in seeds:
         console.print(f"{behaviour.title}, seed {seed}", highlight=False)
         feed = behaviour.feed(work, impressions, days, seed)
         day = held_out_day(config, feed.log, feed.newest, work / f"{feed.log.name}-{feed.newest}", console)
-        predicted = predictions_of(day, models, [seed], work, processes, console, settings)
+        of_models = predictions_of(day, models, [seed], work, processes, console, settings)
+        predicted = {name: of_seed for name, [of_seed] in of_models.items()}
+        if WITH_EFFECTS in trained:
+            effects = default_effects(config)
+            predicted[WITH_EFFECTS] = predicted_with_effects(
+                day, feed.log, effects, seed, predicted[OURS], work, console
+            )
         rows = row_index(day)
         orders: dict[str, Order] = untrained_arms(config) | {
-            name: PredictedDay(rows, of_seed, config) for name, [of_seed] in predicted.items()
+            name: PredictedDay(rows, of_arm, config) for name, of_arm in predicted.items()
         }
-        names = arm_names(list(models))
+        names = arm_names(trained)
         of_arms = {name: orders[name] for name in names}
         ranked.append(engagement_of_day(of_arms, Simulator(feed.parameters), feed.day, config))
     return OnlineResults(

@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 from datasets.synthetic.candidates import Candidates
 from ranker.config.pipeline import PipelineConfig
 from research.matching import RowIndex, numeric_features
-from research.online.names import MODEL_ARM_NAMES
+from research.online.names import MODEL_ARM_NAMES, WITH_EFFECTS
 from research.quality.models import MODELS, ComparedModel
 from research.quality.rows import HeldOutDay, Probabilities
 
 CONTROL, RANDOM, POSSIBLE, TRUTH = "production ranker", "random", "true probabilities", "true, with hidden tastes"
 
-MODEL_ARMS: Mapping[str, ComparedModel] = MappingProxyType({name: MODELS[name] for name in MODEL_ARM_NAMES})
-"""The arms that are trained on the log."""
+MODEL_ARMS: Mapping[str, ComparedModel] = MappingProxyType(
+    {name: MODELS[name] for name in MODEL_ARM_NAMES if name != WITH_EFFECTS}
+)
+"""The arms that are trained on the rows of a held-out day alone. Effects need the ids in the feed log, too."""
 
 Order = Callable[[Candidates], NDArray[np.int64]]
 """Candidates → the order in which they are shown, as for `Candidates.show`."""
@@ -68,6 +70,6 @@ def coefficients(config: PipelineConfig) -> NDArray[np.float64]:
     return np.array(config.utility.coefficients(config.objectives))
 
 
-def arm_names(models: Sequence[str]) -> tuple[str, ...]:
-    """All arms with these models, in the order of the tables."""
-    return (CONTROL, RANDOM, *models, POSSIBLE, TRUTH)
+def arm_names(trained: Sequence[str]) -> tuple[str, ...]:
+    """All arms with these trained ones, in the order of the tables."""
+    return (CONTROL, RANDOM, *trained, POSSIBLE, TRUTH)

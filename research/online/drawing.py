@@ -4,6 +4,7 @@ from pathlib import Path
 
 from benchmarks.drawing import save_svg
 from research.online.arms import CONTROL, POSSIBLE, RANDOM, TRUTH
+from research.online.names import WITH_EFFECTS
 from research.online.results import OnlineResults
 from research.quality.names import OURS
 
@@ -17,7 +18,7 @@ def draw(results: OnlineResults, file: Path) -> None:
     for place, arm in enumerate(arms):
         share = results.share_of_possible_gain(arm)
         low, high = share.interval
-        colour = "C0" if arm == OURS else "0.55"
+        colour = "C0" if arm in (OURS, WITH_EFFECTS) else "0.55"
         axis.barh(place, 100 * share.value, color=colour, height=0.6)
         axis.plot([100 * low, 100 * high], [place, place], color="0.15", linewidth=1.2)
         axis.annotate(

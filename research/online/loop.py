@@ -1,13 +1,13 @@
 """In the loop: every arm ranks each day with a model of its own log, so its own choices decide what it learns from.
 
 All arms start from the same days, which the production ranker showed. Then each day is ranked, shown, and written to
-the arm's log. Our arm is the product: the pipeline's daily run, with warm starts, gates and Pusher. An arm without such
-code is fitted anew each day, on the same days as our pipeline trains on.
+the arm's log. Our arms are the product: the pipeline's daily run, with warm starts, gates and Pusher; one has
+EffectsTrainer, too. An arm without such code is fitted anew each day, on the same days as our pipeline trains on.
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -24,15 +24,16 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.feed_log.writing import day_folder, write_day
 from ranker.files import atomic_file
 from ranker.registry.versions import find_serving_version
-from research.online.arms import Order, PredictedDay, arm_names, row_index, untrained_arms
+from research.online.arms import MODEL_ARMS, Order, PredictedDay, arm_names, row_index, untrained_arms
 from research.online.behaviours import Behaviour
 from research.online.engagement import Engagement, engagement
+from research.online.names import WITH_EFFECTS
 from research.online.results import OnlineResults
 from research.online.served import ServedModel
-from research.quality.models import ComparedModel
 from research.quality.names import OURS
 from research.quality.rows import held_out_day
 from research.quality.study import predictions_of
+from research.random_effects.effects import default_effects
 
 FIRST_DAYS = 3
 """Days of the production ranker before the arms take over: our pipeline trains on the first two and evaluates on the
@@ -48,7 +49,7 @@ class Loop:
         behaviour: of the simulator.
         impressions_per_day: candidates of each day.
         days: ranked by the arms, after FIRST_DAYS.
-        models: the trained arms; `ours` runs the pipeline.
+        trained: some of `MODEL_ARM_NAMES`; ours, with and without effects, run the pipeline.
         work: folder for logs, models and results; an arm continues after the last day that it has finished.
     """
 
@@ -56,7 +57,7 @@ class Loop:
     behaviour: Behaviour
     impressions_per_day: int
     days: int
-    models: Mapping[str, ComparedModel]
+    trained: Sequence[str]
     work: Path
 
     def folder(self, seed: int, arm: str) -> Path:
@@ -70,7 +71,7 @@ def run_loop(loop: Loop, seeds: Sequence[int], console: Console) -> OnlineResult
     Raises:
         RuntimeError: a component of the pipeline failed.
     """
-    names = arm_names(list(loop.models))
+    names = arm_names(loop.trained)
     ranked = [{name: _arm(loop, seed, name, console) for name in names} for seed in seeds]
     return OnlineResults(
         loop.behaviour.title,
@@ -92,7 +93,7 @@ def _arm(loop: Loop, seed: int, name: str, console: Console) -> list[Engagement]
         file = folder / "engagement" / f"day-{number}.npy"
         if not file.exists():
             order = _order(loop, seed, name, number, console)
-            values = _show(loop, simulator, number, order, folder / "log" if name in loop.models else None)
+            values = _show(loop, simulator, number, order, folder / "log" if name in loop.trained else None)
             with atomic_file(file) as path, path.open("wb") as opened:
                 np.save(opened, values)
             console.print(f"{loop.behaviour.title}, seed {seed}, day {number}: {name}", highlight=False)
@@ -101,14 +102,19 @@ def _arm(loop: Loop, seed: int, name: str, console: Console) -> list[Engagement]
 
 
 def _order(loop: Loop, seed: int, name: str, number: int, console: Console) -> Order:
-    if name not in loop.models:
+    if name not in loop.trained:
         return untrained_arms(loop.config)[name]
     folder = loop.folder(seed, name)
     parameters = loop.behaviour.parameters(loop.impressions_per_day, seed)
     loop.behaviour.log(folder / "log", parameters, FIRST_DAYS)
-    if name == OURS:
-        return _pipeline_run(loop.config, folder, _date(loop, number - 1))
+    if name in (OURS, WITH_EFFECTS):
+        return _pipeline_run(config_of(name, loop.config), folder, _date(loop, number - 1))
     return _fitted_anew(loop, seed, name, number, console)
+
+
+def config_of(arm: str, config: PipelineConfig) -> PipelineConfig:
+    """The config that the pipeline's run of an arm has."""
+    return replace(config, effects=default_effects(config)) if arm == WITH_EFFECTS else config
 
 
 def _pipeline_run(config: PipelineConfig, folder: Path, day: date) -> Order:
@@ -142,7 +148,7 @@ def _fitted_anew(loop: Loop, seed: int, name: str, number: int, console: Console
     prepared = held_out_day(config, log, day, scratch / "work", console)
     # The log grows in the first days only. After that, each day's settings would differ by chance alone.
     settings = folder / "settings" / f"days-{min(number - 1, config.train_days)}"
-    [predicted] = predictions_of(prepared, {name: loop.models[name]}, [seed], scratch, 1, console, settings)[name]
+    [predicted] = predictions_of(prepared, {name: MODEL_ARMS[name]}, [seed], scratch, 1, console, settings)[name]
     order = PredictedDay(row_index(prepared), predicted, config)
     shutil.rmtree(scratch)
     return order

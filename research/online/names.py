@@ -2,5 +2,8 @@
 
 from research.quality.names import FORMER, OURS, TWO_TOWERS, XGBOOST
 
-MODEL_ARM_NAMES = (FORMER, TWO_TOWERS, XGBOOST, OURS)
+WITH_EFFECTS = "ours with random effects"
+"""Our model, and random effects of viewers on it."""
+
+MODEL_ARM_NAMES = (FORMER, TWO_TOWERS, XGBOOST, OURS, WITH_EFFECTS)
 """In the order of tables."""

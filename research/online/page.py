@@ -7,6 +7,7 @@ from benchmarks.harness import Figure
 from benchmarks.pages import Column, words
 from research.intervals import SeedEstimate
 from research.online.arms import CONTROL, POSSIBLE, TRUTH
+from research.online.names import WITH_EFFECTS
 from research.online.results import OnlineResults
 from research.quality.names import FORMER, OURS, XGBOOST
 
@@ -20,12 +21,18 @@ def figures(results: OnlineResults, name: str) -> list[Figure]:
 
     Args:
         results: of one behaviour.
-        name: of the behaviour; it precedes the names of the figures.
+        name: of the behaviour; it precedes the names of the figures, and `with_effects` those of ours with effects.
     """
-    arms = results.arms
+    made = _figures_of(results, OURS, name)
+    if WITH_EFFECTS in results.arms:
+        made += _figures_of(results, WITH_EFFECTS, f"{name}.with_effects")
+    return made
+
+
+def _figures_of(results: OnlineResults, arm: str, name: str) -> list[Figure]:
     control = results.utility_per_session(CONTROL).value
-    gain = results.utility_per_session(OURS).value - control
-    share = results.share_of_possible_gain(OURS)
+    gain = results.utility_per_session(arm).value - control
+    share = results.share_of_possible_gain(arm)
     made = [
         Figure(
             f"{name}.share_of_possible_gain",
@@ -37,17 +44,17 @@ def figures(results: OnlineResults, name: str) -> list[Figure]:
         )
     ]
     for title, rival in (("utility_over_xgboost", XGBOOST), ("utility_over_former_setup", FORMER)):
-        if rival in arms:
+        if rival in results.arms:
             made.append(
                 _over(
                     f"{name}.{title}",
-                    results.utility_per_session(OURS).value,
-                    results.utility_over(OURS, rival),
+                    results.utility_per_session(arm).value,
+                    results.utility_over(arm, rival),
                     f"utility per session compared with {rival}",
                 )
             )
     for group in ("passive", "active"):
-        over = results.engagement_over(group, OURS, CONTROL)
+        over = results.engagement_over(group, arm, CONTROL)
         made.append(_over(f"{name}.{group}_over_control", over.value, over, f"{group} engagement over {CONTROL}"))
     return made
 

@@ -10,15 +10,14 @@ from benchmarks.harness import Options, report, work_folder
 from benchmarks.pages import show_and_write
 from ranker.config.pipeline import PipelineConfig
 from research.online.ahead import rank_next_day
-from research.online.arms import MODEL_ARMS
 from research.online.behaviours import BEHAVIOURS
 from research.online.drawing import draw
 from research.online.loop import Loop, run_loop
+from research.online.names import MODEL_ARM_NAMES
 from research.online.page import figures, markdown
 from research.online.results import OnlineResults
 from research.online.size import Size
 from research.options import command
-from research.quality.models import ComparedModel
 from research.quick import feed_config
 
 _TITLES = {
@@ -30,10 +29,10 @@ _TITLES = {
 def run(options: argparse.Namespace, size: Size) -> None:
     """Runs the A/B test; the options are those of `python -m research.online`."""
     console = Console()
-    models = {name: model for name, model in MODEL_ARMS.items() if name in options.arms}
+    arms = [arm for arm in MODEL_ARM_NAMES if arm in options.arms]
     with work_folder(options, "online") as work:
         results = {
-            name: _run(options.part, name, feed_config(options.quick), size, models, work, options.processes, console)
+            name: _run(options.part, name, feed_config(options.quick), size, arms, work, options.processes, console)
             for name in options.behaviour
         }
     pictures = {}
@@ -44,7 +43,7 @@ def run(options: argparse.Namespace, size: Size) -> None:
         for name, file in pictures.items():
             draw(results[name], file)
 
-    text = _command(options.part, options.quick, options.behaviour, size, list(models))
+    text = _command(options.part, options.quick, options.behaviour, size, arms)
     tables = markdown(list(results.values()), text, [file.name for file in pictures.values()])
     show_and_write(options.page, _TITLES[options.part], tables, console, draw_all)
     made = [figure for name, result in results.items() for figure in figures(result, name)]
@@ -56,15 +55,15 @@ def _run(
     behaviour: str,
     config: PipelineConfig,
     size: Size,
-    models: dict[str, ComparedModel],
+    arms: Sequence[str],
     work: Path,
     processes: int,
     console: Console,
 ) -> OnlineResults:
     seeds = range(1, size.seeds + 1)
     if part == "loop":
-        return run_loop(Loop(config, BEHAVIOURS[behaviour], size.impressions, size.days, models, work), seeds, console)
-    return rank_next_day(config, BEHAVIOURS[behaviour], size.impressions, seeds, models, work, processes, console)
+        return run_loop(Loop(config, BEHAVIOURS[behaviour], size.impressions, size.days, arms, work), seeds, console)
+    return rank_next_day(config, BEHAVIOURS[behaviour], size.impressions, seeds, arms, work, processes, console)
 
 
 def _command(part: str, quick: bool, behaviours: Sequence[str], size: Size, arms: Sequence[str]) -> str:
@@ -73,6 +72,6 @@ def _command(part: str, quick: bool, behaviours: Sequence[str], size: Size, arms
         part,
         *("--behaviour", *behaviours, "--seeds", str(size.seeds), "--impressions", str(size.impressions)),
         *(("--days", str(size.days)) if part == "loop" else ()),
-        *(("--arms", *arms) if len(arms) < len(MODEL_ARMS) else ()),
+        *(("--arms", *arms) if len(arms) < len(MODEL_ARM_NAMES) else ()),
         quick=quick,
     )

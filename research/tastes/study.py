@@ -12,22 +12,18 @@ from datasets.synthetic.candidates import Candidates
 from datasets.synthetic.simulator import Simulator
 from ranker.config.effects import Effects
 from ranker.config.pipeline import PipelineConfig
-from research.forest_share.inputs import with_inputs
+from research.forest_share.inputs import narrowed, with_inputs
 from research.forest_share.measuring import WARM_FROM, RankedSessions
 from research.forest_share.names import BOTH, NOTHING
 from research.forest_share.study import PreparedDay, predictions, prepared_day, rank_sessions
-from research.forest_share.variants import Variant
+from research.forest_share.variants import WHOLE, Variant
 from research.online.arms import CONTROL, POSSIBLE, Order, PredictedDay, coefficients, row_index, untrained_arms
 from research.online.behaviours import Behaviour
 from research.online.results import OnlineResults
 from research.quality.rows import Probabilities
-from research.quality.study import predictions_of
+from research.random_effects.predicting import predicted_with_effects
 from research.tastes.bayes import by_learnt_tastes, learnt_tastes
-from research.tastes.effects import with_effects
 from research.tastes.names import EFFECTS, FEATURES, LEARNABLE, ORACLE
-from research.tastes.offsets import out_of_sample
-
-_OFFSETS = "offsets"
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,9 +104,8 @@ def _predicted(
         FEATURES if variant.inputs == NOTHING else variant.inputs: of_seed for variant, [of_seed] in of_variants.items()
     }
     if EFFECTS in arms:
-        models = {_OFFSETS: out_of_sample(prepared.log)}
-        [offsets] = predictions_of(day, models, [seed], work, 1, console)[_OFFSETS]
-        found[EFFECTS] = with_effects(day, prepared.log, effects, offsets, found[FEATURES])
+        own = narrowed(day, WHOLE.config(day.config))
+        found[EFFECTS] = predicted_with_effects(own, prepared.log, effects, seed, found[FEATURES], work, console)
     return found
 
 

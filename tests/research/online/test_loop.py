@@ -12,23 +12,28 @@ from pipeline_config import FIRST_PASS
 from ranker.feed_log.layout import list_days
 from ranker.feed_log.writing import day_folder
 from ranker.registry.versions import complete_versions
-from research.online.arms import CONTROL, MODEL_ARMS, POSSIBLE
+from research.online.arms import CONTROL, POSSIBLE
 from research.online.behaviours import BEHAVIOURS
-from research.online.loop import FIRST_DAYS, Loop, run_loop
+from research.online.loop import FIRST_DAYS, Loop, config_of, run_loop
+from research.online.names import WITH_EFFECTS
 from research.online.results import OnlineResults
 from research.quality.names import FORMER, OURS
-
-pytestmark = pytest.mark.slow
 
 DAYS = 1
 ROWS = 3_000
 
 
+def test_one_of_our_arms_has_effects() -> None:
+    assert config_of(OURS, FIRST_PASS) == FIRST_PASS
+    with_effects = config_of(WITH_EFFECTS, FIRST_PASS)
+    assert with_effects.effects is not None
+    assert replace(with_effects, effects=None) == FIRST_PASS
+
+
 @pytest.fixture(scope="module")
 def loop(tmp_path_factory: pytest.TempPathFactory) -> Loop:
     config = replace(FIRST_PASS, forest=replace(FIRST_PASS.forest, trees=18))
-    models = {name: MODEL_ARMS[name] for name in (FORMER, OURS)}
-    return Loop(config, BEHAVIOURS["default"], ROWS, DAYS, models, tmp_path_factory.mktemp("loop"))
+    return Loop(config, BEHAVIOURS["default"], ROWS, DAYS, (FORMER, OURS), tmp_path_factory.mktemp("loop"))
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +41,7 @@ def results(loop: Loop) -> OnlineResults:
     return run_loop(loop, [1], Console(quiet=True))
 
 
+@pytest.mark.slow
 def test_every_arm_ranks_the_same_sessions(results: OnlineResults) -> None:
     [seed] = results.seeds
     assert {len(values) for values in seed.values()} == {results.sessions}
@@ -44,6 +50,7 @@ def test_every_arm_ranks_the_same_sessions(results: OnlineResults) -> None:
     assert results.utility_over(FORMER, CONTROL).value != 1
 
 
+@pytest.mark.slow
 def test_a_trained_arm_logs_what_it_showed(loop: Loop, results: OnlineResults) -> None:
     logs = [loop.folder(1, name) / "log" for name in (FORMER, OURS)]
     days = list_days(logs[0])
@@ -57,12 +64,14 @@ def test_a_trained_arm_logs_what_it_showed(loop: Loop, results: OnlineResults) -
     assert not same[~explored].all()
 
 
+@pytest.mark.slow
 def test_ours_is_the_pipelines_run_of_the_newest_day(loop: Loop, results: OnlineResults) -> None:
     workdir = Workdir(loop.folder(1, OURS) / "workdir")
     assert len(list(workdir.root.glob("runs/*/summary.json"))) == DAYS
     assert len(complete_versions(str(workdir.serving_model))) <= DAYS
 
 
+@pytest.mark.slow
 def test_a_finished_day_is_not_ranked_again(loop: Loop, results: OnlineResults) -> None:
     files = {file: file.stat().st_mtime_ns for file in loop.work.rglob("engagement/*.npy")}
     assert len(files) == DAYS * len(results.arms)

@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranker.config.pipeline import PipelineConfig
-from research.forest_share.inputs import narrowed
-from research.forest_share.variants import WHOLE
 from research.quality.encoded import grown_forest
 from research.quality.logged import DAY_NUMBER, logged_columns, training_days
 from research.quality.models import ComparedModel
@@ -37,12 +35,11 @@ class OutOfSample:
         Raises:
             ValueError: as in `first_half`.
         """
-        config = WHOLE.config(day.config)
-        own = narrowed(day, config)
-        first = first_half(self.log, own)
+        config = day.config
+        first = first_half(self.log, day)
         predicted = np.empty(day.train.labels.shape, np.float32)
         for half in (first, ~first):
-            other = replace(own, train=_rows(own.train, ~half), test=_rows(own.train, half))
+            other = replace(day, train=_rows(day.train, ~half), test=_rows(day.train, half))
             forest, leaves = grown_forest(other, config.forest, seed)
             logits = tower_logits(other, config.towers, config.training, config.objectives, forest, leaves, seed)
             predicted[half] = blended(logits, forest, leaves[1], config.towers.forest_share)
@@ -70,10 +67,9 @@ def out_of_sample(log: Path) -> ComparedModel:
     """The predictions of the training rows as a model of `research.quality.study.predictions_of`."""
 
     def reads(config: PipelineConfig) -> tuple[object, ...]:
-        own = WHOLE.config(config)
-        return own.features, own.forest, own.towers, own.training
+        return config.features, config.forest, config.towers, config.training
 
-    return ComparedModel(OutOfSample(log), ("ranker.forest", "ranker.towers", "research.tastes.offsets"), reads)
+    return ComparedModel(OutOfSample(log), ("ranker.forest", "ranker.towers", "research.random_effects.offsets"), reads)
 
 
 def _rows(rows: Rows, chosen: NDArray[np.bool_]) -> Rows:

@@ -13,7 +13,7 @@ from pipeline_config import FEED
 from ranker.config.columns import Features
 from ranker.feed_log.writing import write_day
 from research.quality.rows import HeldOutDay, Rows
-from research.tastes.offsets import first_half
+from research.random_effects.offsets import first_half
 
 _PER_DAY = 10
 
