@@ -79,6 +79,7 @@ def test_types_and_shapes_are_those_of_the_examples(schema: schema_pb2.Schema) -
     }
 
 
+@pytest.mark.slow
 def test_what_only_the_data_tells_is_written_down_generously(schema: schema_pb2.Schema) -> None:
     device = feature(schema, "device")
     assert list(device.string_domain.value) == ["ios", "web"]
@@ -89,12 +90,14 @@ def test_what_only_the_data_tells_is_written_down_generously(schema: schema_pb2.
     assert feature(schema, "age_hours").drift_comparator.jensen_shannon_divergence.threshold == 0.3
 
 
+@pytest.mark.slow
 def test_a_column_that_is_nearly_the_same_all_day_has_no_domain_and_no_drift(schema: schema_pb2.Schema) -> None:
     cohort = feature(schema, "cohort")
     assert not cohort.HasField("string_domain")
     assert not cohort.HasField("drift_comparator")
 
 
+@pytest.mark.slow
 def test_points_to_review(schema: schema_pb2.Schema) -> None:
     assert points_to_review(schema, COLUMNS) == [
         "device: are these 2 values all that may occur? ios, web",

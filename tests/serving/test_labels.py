@@ -59,6 +59,7 @@ def test_a_label_chooses_the_version(feed: TinyFeed, two_versions: str) -> None:
         )
 
 
+@pytest.mark.slow
 def test_an_unknown_label_and_an_unknown_version_are_errors(feed: TinyFeed, two_versions: str, address: str) -> None:
     for server, there in ((two_versions, "candidate, stable"), (address, "none")):
         with (

@@ -32,6 +32,8 @@ from tests.object_store import ObjectStore
 from tests.ranker.effects.simulated import most_probable
 from tests.ranker.export.feed import FEATURES, OBJECTIVES, SCHEMA, TinyFeed, make_feed, serialized
 
+pytestmark = pytest.mark.slow
+
 NAMES = tuple(o.name for o in OBJECTIVES)
 EFFECTS = Effects(
     levels=(
@@ -182,7 +184,6 @@ def _log_odds(p: float) -> float:
     return float(np.log(p / (1 - p)))
 
 
-@pytest.mark.slow
 def test_a_day_is_offset_by_the_model_pushed_before_it_and_older_days_are_left_out(
     rows: list[dict[str, Any]], fitted: Path
 ) -> None:
@@ -204,7 +205,6 @@ def test_a_day_is_offset_by_the_model_pushed_before_it_and_older_days_are_left_o
         np.testing.assert_allclose(table.mean[at, number], expected, atol=1e-5)
 
 
-@pytest.mark.slow
 def test_the_model_is_served_with_the_effects(
     feed: TinyFeed, inputs: dict[str, list[Any]], rows: list[dict[str, Any]], fitted: Path
 ) -> None:
@@ -230,7 +230,6 @@ def test_the_model_is_served_with_the_effects(
     assert (manifest.effects.rows, manifest.effects.prior, manifest.effects.update) == (200, "", "")
 
 
-@pytest.mark.slow
 def test_the_effects_of_an_earlier_model_are_continued_on_what_they_have_not_seen(
     inputs: dict[str, list[Any]], destination: Path, tmp_path: Path
 ) -> None:
@@ -263,7 +262,6 @@ def _files(model: Path) -> dict[str, bytes]:
     return {str(file.relative_to(model)): file.read_bytes() for file in model.rglob("*") if file.is_file()}
 
 
-@pytest.mark.slow
 def test_over_beam_the_model_is_that_of_one_process(
     inputs: dict[str, list[Any]],
     fitted: Path,
@@ -297,7 +295,6 @@ def test_over_beam_the_model_is_that_of_one_process(
     assert over_beam(tmp_path / "continued") == _files(one)
 
 
-@pytest.mark.slow
 def test_without_a_pushed_model_there_is_no_effect(inputs: dict[str, list[Any]], tmp_path: Path) -> None:
     (tmp_path / "out" / "Format-Serving").mkdir(parents=True)
     (tmp_path / "out" / "Format-Serving" / "of an earlier attempt").touch()
@@ -309,7 +306,6 @@ def test_without_a_pushed_model_there_is_no_effect(inputs: dict[str, list[Any]],
     assert _manifest(out).effects is None
 
 
-@pytest.mark.slow
 def test_a_held_out_day_is_in_no_effect(destination: Path) -> None:
     settings = effect_settings(EFFECTS, NAMES)
     known = FittedEffects(settings, 1, [DAYS[2]], 10, {})
@@ -322,7 +318,6 @@ def test_a_held_out_day_is_in_no_effect(destination: Path) -> None:
     assert _plan(destination, 4, settings).prior == ""
 
 
-@pytest.mark.slow
 def test_a_model_of_other_objectives_or_columns_gives_no_offsets(destination: Path) -> None:
     assert _plan(destination, 5).offsets == {DAYS[1]: "100", DAYS[2]: "200"}
     assert _plan(destination, 5, objectives=(*NAMES, "new")).offsets == {}
@@ -337,7 +332,6 @@ def test_a_model_of_other_objectives_or_columns_gives_no_offsets(destination: Pa
     assert _plan(destination, 5).offsets == {DAYS[1]: "100", DAYS[2]: "100"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "offsets"),
     [
@@ -358,7 +352,6 @@ def test_a_model_of_another_history_of_the_same_name_gives_no_offsets(
     assert _plan(destination, 5, features=features, columns=("author_id", "channel")).offsets == offsets
 
 
-@pytest.mark.slow
 def test_the_ids_that_histories_are_of_are_columns_of_the_impressions(
     destination: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ def read(file: Path) -> list[tf.train.Example]:
     return [tf.train.Example.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(file))]
 
 
+@pytest.mark.slow
 def test_every_row_of_every_shard_keeps_its_place_and_its_tensors(forest: Forest, tmp_path: Path) -> None:
     splits = {
         "train": {"t-00000-of-00002.gz": tensors_of(2500, seed=1), "t-00001-of-00002": tensors_of(1025, seed=2)},

@@ -11,6 +11,8 @@ from datasets.kuairand.raw import read_raw
 from pipeline_config import KUAIRAND
 from ranker.feed_log.columns import check_schema, columns_of
 
+pytestmark = pytest.mark.slow
+
 SAMPLE = Path(__file__).resolve().parents[4] / "shared" / "data" / "kuairand_pure"
 
 ROWS = [14_911, 14_530, 14_328, 13_972, 15_839, 21_204, 20_790, 19_554, 18_943, 17_600]
@@ -24,7 +26,6 @@ def days() -> dict[date, pa.Table]:
     return dict(feed_log_days(read_raw(find_raw_files(SAMPLE))))
 
 
-@pytest.mark.slow
 def test_days_and_rows(days: dict[date, pa.Table]) -> None:
     assert [len(rows) for rows in days.values()] == ROWS
     assert min(days) == date(2022, 4, 25)

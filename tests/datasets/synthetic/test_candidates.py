@@ -73,6 +73,7 @@ def test_expectations_are_those_of_the_truth(candidates: Candidates) -> None:
         assert np.array_equal(truth[f"{name}_tastes_averaged_out"].to_numpy(), expected.tastes_averaged_out[row])
 
 
+@pytest.mark.slow
 def test_expectations_are_examination_times_relevance(candidates: Candidates) -> None:
     order = candidates.random_order()
     looked_at, shown = candidates.expectations(), candidates.expectations(order)

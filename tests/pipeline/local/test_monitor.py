@@ -330,6 +330,7 @@ def test_a_baseline_that_does_not_serve_is_not_recorded_as_the_serving_model(fee
     assert record_run(CONFIG, workdir, feed, EVAL_DAY, summary, evaluation).version == ""
 
 
+@pytest.mark.slow
 def test_objectives_that_the_serving_model_lacks_are_left_out(feed: Path, workdir: Workdir) -> None:
     evaluation = with_baseline(evaluated(feed, workdir))
 

@@ -90,6 +90,7 @@ def test_a_run_is_recorded_with_parameters_metrics_report_and_model(
     }
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_is_recorded_as_one(
     tmp_path: Path, folder: Path, summary: RunSummary, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,7 @@ def test_a_candidate_broken_on_one_slice_is_refused_and_the_slice_is_named(data:
     assert not any(where == "" for _, where, _ in failed)
 
 
+@pytest.mark.slow
 def test_a_candidate_with_shuffled_labels_is_refused(data: Simulated) -> None:
     random = np.random.default_rng(0)
     shuffled = np.stack([random.permutation(row) for row in data.probabilities])
@@ -115,6 +116,7 @@ def test_a_candidate_worse_than_the_serving_model_is_refused_even_if_it_passes_t
     assert blessed(_verdicts(data, data.probabilities, worse))
 
 
+@pytest.mark.slow
 def test_calibration_worse_than_the_serving_models_is_refused(data: Simulated) -> None:
     drifted = np.stack([data.probabilities[0] * 1.2, data.probabilities[1]])
     assert blessed(_verdicts(data, drifted))

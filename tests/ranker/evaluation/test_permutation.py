@@ -52,6 +52,7 @@ def test_a_group_costs_what_the_model_gets_from_it() -> None:
     assert all(group.growth["like"].value == 0.0 for group in found)
 
 
+@pytest.mark.slow
 def test_a_shuffled_row_has_the_columns_of_one_other_row_and_keeps_the_rest() -> None:
     batches: list[list[bytes]] = []
 

@@ -129,6 +129,7 @@ def test_a_floor_on_the_utility_says_how_many_sessions_would_decide(metric: str)
     assert int(found[2].replace(",", "")) == pytest.approx(4 * sessions, rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_random_order_never_passes_a_floor_however_few_the_positives() -> None:
     floor = replace(NONE, objective=replace(NO_LIMIT, min_gauc=0.55))
     outcomes = []
@@ -156,6 +157,7 @@ def test_a_candidate_that_orders_within_sessions_worse_is_refused_although_its_a
     assert refused.lower > 0.02
 
 
+@pytest.mark.slow
 def test_the_same_model_passes_limits_of_zero_and_noise_is_no_drop(data: Simulated) -> None:
     strict = replace(
         NONE,

@@ -90,11 +90,13 @@ def test_a_request_may_hold_exposure_or_not_and_scores_alike(feed: TinyFeed, cli
             np.testing.assert_allclose(_stacked(scores), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_example_may_hold_exposure(feed: TinyFeed, client: FeedRankerClient) -> None:
     rows = [{**row, "shown-at": [float(i)], "slot": [b"rail"]} for i, row in enumerate(feed.rows)]
     np.testing.assert_allclose(_stacked(client.score_examples(serialized(rows))), feed.probabilities(), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_ranking_does_not_depend_on_exposure(feed: TinyFeed, client: FeedRankerClient) -> None:
     features, exposure = _features(feed), _exposure(len(feed.rows))
     for weights in ({}, {"click": 2.0}):
@@ -104,6 +106,7 @@ def test_a_ranking_does_not_depend_on_exposure(feed: TinyFeed, client: FeedRanke
         np.testing.assert_array_equal(exposed.order, plain.order)
 
 
+@pytest.mark.slow
 def test_exposure_of_another_type_or_length_is_refused(feed: TinyFeed, client: FeedRankerClient) -> None:
     features = _features(feed)
     with pytest.raises(InvalidRequestError, match=r"^shown_at: must be float32 \[any\]"):
@@ -112,6 +115,7 @@ def test_exposure_of_another_type_or_length_is_refused(feed: TinyFeed, client: F
         client.score_features({**features, "shown_at": np.ones(7, np.float32)})
 
 
+@pytest.mark.slow
 def test_the_graph_refuses_exposure_of_another_length(feed: TinyFeed, folder: Path) -> None:
     model = tf.saved_model.load(str(folder))
     exposure = {"shown_at": tf.ones([7]), "slot": tf.constant(["main"])}

@@ -33,6 +33,7 @@ def test_the_score_falls_with_a_negative_objective(feed: TinyFeed, signatures: d
     np.testing.assert_allclose(_ranked(feed, signatures), 0.25 * click - 0.75 * 3.0 * like, atol=5e-6)
 
 
+@pytest.mark.slow
 def test_a_request_may_weigh_it_more_or_not_at_all(feed: TinyFeed, signatures: dict[str, Any]) -> None:
     like, click, answer = feed.probabilities().T
     score = _ranked(feed, signatures, weight_like=-5.0, weight_click=2.0, weight_answer=1.0)
@@ -41,6 +42,7 @@ def test_a_request_may_weigh_it_more_or_not_at_all(feed: TinyFeed, signatures: d
     np.testing.assert_allclose(score, 4.0 * answer, atol=5e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value", "limits"),
     [

@@ -18,6 +18,8 @@ from ranker.config.documents import to_json
 from ranker.features.preprocessing import preprocessing_fn
 from ranker.features.transform import SplitFiles, analyse_and_transform
 
+pytestmark = pytest.mark.slow
+
 FEATURES = Features(
     numeric=("age", "fans"),
     categorical=(Categorical("device", vocabulary_size=2),),
@@ -110,7 +112,6 @@ def _serialized(rows: list[dict[str, list[Any]]], spec: dict[str, Any]) -> list[
     return serialized
 
 
-@pytest.mark.slow
 def test_forest_features_hold_values_ranks_and_multi_hot(transformed: tuple[dict[str, np.ndarray], Path]) -> None:
     outputs, _ = transformed
     assert FEATURES.forest_names == ("age", "fans", "device", "topics.count", "topics.0", "topics.1", "topics.2")
@@ -198,7 +199,6 @@ def test_an_unseen_value_shares_the_rank_of_values_outside_the_vocabulary(
     np.testing.assert_array_equal(forest[3:], [1, 0, 0, 0])
 
 
-@pytest.mark.slow
 def test_columns_without_a_single_value_are_missing_and_take_any_served_value(tmp_path: Path) -> None:
     rows = [{**row, "age": [], "device": [], "topics": [], "viewer_id": [f"v{i}"]} for i, row in enumerate(ROWS)]
     graph = _analysed(tmp_path, rows)
@@ -231,7 +231,6 @@ ODD_ROWS: list[dict[str, list[Any]]] = [
 UNSEEN: dict[str, list[Any]] = {"device": ["1=x"], "0": ["0=x"], "city": ["x"], "topics": ["z", "x"], "tags": ["w"]}
 
 
-@pytest.mark.slow
 def test_odd_values_are_kept_apart_by_their_column(tmp_path: Path) -> None:
     """Equal values in several columns, values that look like keys of the table, ties, unseen and empty ones."""
     rest: dict[str, list[Any]] = {

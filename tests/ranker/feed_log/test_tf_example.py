@@ -18,6 +18,7 @@ def parsed(examples: pa.BinaryArray) -> list[tf.train.Example]:
     return [tf.train.Example.FromString(example) for example in examples.to_pylist()]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(rows=st.lists(_row, min_size=1, max_size=12), name=st.text("abé", min_size=1, max_size=200))
 def test_every_value_comes_back(

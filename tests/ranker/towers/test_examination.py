@@ -49,6 +49,7 @@ def model() -> ExaminationModel:
     return fit_examination(random_sessions(3000, seed=1), [POSITION], [CODES], Examination(by=("device",)))
 
 
+@pytest.mark.slow
 def test_examination_comes_back_from_sessions_in_random_order(model: ExaminationModel) -> None:
     position = np.arange(1, 31)
     for device in range(3):
@@ -58,6 +59,7 @@ def test_examination_comes_back_from_sessions_in_random_order(model: Examination
         assert np.abs(np.log(ratio)).mean() < 0.12
 
 
+@pytest.mark.slow
 def test_the_effect_differs_by_device_and_is_common_for_an_unknown_one(model: ExaminationModel) -> None:
     at_20 = [float(examination(model, np.array([20.0]), device)[0]) for device in range(CODES)]
     assert at_20[0] > at_20[1] > at_20[2]
@@ -73,6 +75,7 @@ def test_a_model_without_features_has_one_curve() -> None:
     assert found[0] == 1.0 > found[1] > found[2]
 
 
+@pytest.mark.slow
 def test_the_default_has_examination_1_and_stands_for_a_missing_value(model: ExaminationModel) -> None:
     found = examination(model, np.array([1.0, np.nan, 1e9, -50.0]), 0)
     assert found[0] == found[1] == found[3] == 1.0
@@ -98,6 +101,7 @@ def test_a_category_has_a_value_of_its_own() -> None:
     assert found[0] == found[3] == found[4] == 1.0
 
 
+@pytest.mark.slow
 def test_what_is_saved_can_be_loaded(model: ExaminationModel, tmp_path: Path) -> None:
     model.save(str(tmp_path))
     loaded = ExaminationModel.load(str(tmp_path))

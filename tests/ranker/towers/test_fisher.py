@@ -84,6 +84,7 @@ def test_no_more_rows_are_read_than_requested() -> None:
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_weight_without_a_rule_is_an_error_and_not_a_zero() -> None:
     network = network_of(Towers(leaf_embedding_size=2, hidden=(4,), members=1))
     network.towers[0].add(keras.layers.PReLU())

@@ -120,6 +120,7 @@ def test_ids_learn_what_only_the_pair_of_viewer_and_author_tells() -> None:
     assert _normalized_entropy(_trained(True), held_out) < 0.75
 
 
+@pytest.mark.slow
 def test_an_id_that_nobody_has_seen_is_nearly_as_good_as_none() -> None:
     log = _Log(5000, 2)
     network = _trained(True)

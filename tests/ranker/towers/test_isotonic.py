@@ -81,6 +81,7 @@ def test_zero_key_weights_have_no_effect() -> None:
     np.testing.assert_allclose(layer(logits, _keys(50)), plain(logits), atol=1e-5)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(
     seed=st.integers(0, 2**32 - 1),
@@ -181,6 +182,7 @@ def test_a_key_with_logits_twice_too_steep_is_corrected_and_others_are_not() -> 
     np.testing.assert_allclose(calibrated(x, 2), x, atol=0.15)
 
 
+@pytest.mark.slow
 def test_logits_distorted_by_a_monotone_function_are_calibrated() -> None:
     true = np.random.default_rng(4).normal(-1.5, 1.2, (4000, OBJECTIVES))
     bent = np.where(true > -1, 3 * true + 2, true).astype(np.float32)  # too steep above -1

@@ -14,6 +14,8 @@ from ranker.towers.pull import incremental_start
 from ranker.towers.state import Snapshot, TowerState, restore, snapshot
 from tests.ranker.towers.planted import INPUTS, OBJECTIVES, impressions
 
+pytestmark = pytest.mark.slow
+
 TOWERS = Towers(leaf_embedding_size=3, hidden=(8,), dense_projection_size=2, members=2)
 MORE_TREES, MORE_LEAVES = 2, 5
 MORE = replace(INPUTS, trees=INPUTS.trees + MORE_TREES, leaves=INPUTS.leaves + MORE_LEAVES)

@@ -33,6 +33,7 @@ def assert_same(one: Snapshot, other: Snapshot) -> None:
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_a_restored_network_scores_as_the_saved_one(tmp_path: Path) -> None:
     network, other = network_of(1), network_of(2)
     batch = {name: tf.constant(array) for name, array in impressions(30, seed=1).tensors().items()}
@@ -66,6 +67,7 @@ def test_a_cold_starts_state_is_its_own_cold_snapshot_and_written_once(tmp_path:
     assert cold < 1.1 * alone
 
 
+@pytest.mark.slow
 def test_an_updates_state_keeps_both(tmp_path: Path) -> None:
     latest, cold = snapshot(network_of(1)), snapshot(network_of(2))
     state = TowerState(
@@ -82,6 +84,7 @@ def test_an_updates_state_keeps_both(tmp_path: Path) -> None:
     assert_same(loaded.cold, state.cold)
 
 
+@pytest.mark.slow
 def test_towers_of_another_shape_are_refused() -> None:
     wider = network_of(1, Towers(leaf_embedding_size=3, hidden=(8, 7), dense_projection_size=2))
     with pytest.raises(ValueError, match=r"warm start: .* another network needs a cold start"):

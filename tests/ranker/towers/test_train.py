@@ -53,6 +53,7 @@ def test_learns_the_planted_rule_and_stays_calibrated(trained: tuple[TrainedTowe
     np.testing.assert_allclose(probabilities.sum(axis=0) / held_out.labels.sum(axis=0), 1.0, atol=0.12)
 
 
+@pytest.mark.slow
 def test_history_covers_every_impression(trained: tuple[TrainedTowers, str]) -> None:
     history = trained[0].history
 
@@ -76,6 +77,7 @@ def test_the_first_step_has_the_loss_of_the_base_rates() -> None:
     assert history.loss[0] == pytest.approx(history.base_rate_loss, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_tensorboard_reads_the_curves(trained: tuple[TrainedTowers, str]) -> None:
     towers, logs = trained
     (file,) = tf.io.gfile.glob(f"{logs}/events*")

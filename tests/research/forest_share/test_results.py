@@ -15,6 +15,8 @@ from research.forest_share.page import figures, markdown
 from research.forest_share.variants import WHOLE, Variant
 from research.online.arms import CONTROL, POSSIBLE
 
+pytestmark = pytest.mark.slow
+
 _ROWS, _PER_SESSION = 3000, 10
 _BETTER = Variant(0.5, IDS)
 _VARIANTS = (WHOLE, Variant(1.0, IDS), Variant(0.5, NOTHING), _BETTER)

@@ -1,12 +1,14 @@
 """Batches of whole sessions."""
 
 import numpy as np
+import pytest
 
 from research.ranking.session_batches import SESSION, session_batches
 
 CODES = np.random.default_rng(0).integers(0, 9, 50).astype(np.int32)
 
 
+@pytest.mark.slow
 def test_every_epoch_has_every_row_once_and_sessions_side_by_side() -> None:
     rows = {"row": np.arange(50)}
     batches = list(session_batches(rows, CODES, 8, epochs=2, seed=1).as_numpy_iterator())

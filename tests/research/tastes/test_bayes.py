@@ -12,6 +12,7 @@ from research.online.engagement import engagement, utility
 from research.tastes.bayes import by_learnt_tastes, learnt_tastes
 
 
+@pytest.mark.slow
 def test_the_log_tells_a_part_of_the_tastes() -> None:
     simulator = Simulator(FeedParameters(2_000, 1, DEFAULT_START, tastes=1.0))
     tastes = learnt_tastes(simulator, range(7), FEED)

@@ -52,6 +52,7 @@ def test_the_figure_is_that_of_the_arm_that_closes_most() -> None:
     assert found["cold_viewers.random_effects"].ratio < 1
 
 
+@pytest.mark.slow
 def test_every_group_of_viewers_has_a_table(tmp_path: Path) -> None:
     text = markdown(results(), "the command", "picture.svg")
     [everyone, warm, cold] = [line for line in text.splitlines() if line.startswith("| random effects |")]
@@ -64,6 +65,7 @@ def test_every_group_of_viewers_has_a_table(tmp_path: Path) -> None:
     assert "<svg" in (tmp_path / "picture.svg").read_text()
 
 
+@pytest.mark.slow
 def test_without_cold_viewers_there_is_nothing_to_say_of_them() -> None:
     found = results(warm_only=True)
     assert found.online(COLD) is None

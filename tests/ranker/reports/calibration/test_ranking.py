@@ -53,6 +53,7 @@ def test_every_slice_has_the_ranking_by_the_utility_and_by_every_objective() -> 
     ]
 
 
+@pytest.mark.slow
 def test_it_is_the_first_table_with_its_explanations_and_what_it_leaves_out() -> None:
     page = report_page(report_inputs(compared()))
     assert re.findall(r'id="table-([\w-]+)"', page)[0] == "ranking"

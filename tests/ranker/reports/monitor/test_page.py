@@ -30,6 +30,7 @@ def svg(page: str, label: str) -> str:
     return found
 
 
+@pytest.mark.slow
 def test_the_newest_days_alarms_are_at_the_top(page: str) -> None:
     head = page[: page.index("<main>")]
     assert '<h1 class="bad">2026-01-12: 4 alarms.</h1>' in head
@@ -38,6 +39,7 @@ def test_the_newest_days_alarms_are_at_the_top(page: str) -> None:
     assert "slices by author were left out" in head
 
 
+@pytest.mark.slow
 def test_only_values_beyond_their_limits_are_marked(page: str) -> None:
     frames = r"stroke: var\(--bad\); stroke-width: 1\.6"
     assert len(re.findall(frames, svg(page, "O/E of like by slice and day"))) == 1
@@ -79,6 +81,7 @@ def test_names_and_slices_can_have_any_text() -> None:
         ElementTree.fromstring(found)
 
 
+@pytest.mark.slow
 def test_the_ranking_within_sessions_is_a_series_per_day(page: str) -> None:
     for name in ("utility", "click", "like"):
         assert f'aria-label="Ranking by {name} over 5 days"' in page
@@ -124,6 +127,7 @@ def test_it_opens_in_a_browser(page: str, tmp_path: Path) -> None:
             assert_sound(driver, figures=2 + 2 + 3 + 1 + 2 + 2)
 
 
+@pytest.mark.slow
 def test_a_long_category_is_shortened_where_its_share_is_shown() -> None:
     newest = healthy("2026-01-12")
     features = tuple(replace(f, what="share of 'a\nb" + "x" * 70_000) for f in newest.features)
