@@ -11,13 +11,12 @@ from ranker.config.pipeline import PipelineConfig
 from research.online.arms import MODEL_ARMS, Order, PredictedDay, arm_names, row_index, untrained_arms
 from research.online.behaviours import Behaviour
 from research.online.engagement import Engagement, engagement
-from research.online.names import WITH_EFFECTS
 from research.online.results import OnlineResults
-from research.quality.names import OURS
+from research.quality.names import OURS, WITH_EFFECTS
+from research.quality.random_effects.effects import default_effects
+from research.quality.random_effects.predicting import predicted_with_effects
 from research.quality.rows import held_out_day
 from research.quality.study import predictions_of
-from research.random_effects.effects import default_effects
-from research.random_effects.predicting import predicted_with_effects
 
 
 def rank_next_day(

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from datasets.synthetic.candidates import Candidates
 from ranker.config.pipeline import PipelineConfig
 from research.matching import RowIndex, numeric_features
-from research.online.names import MODEL_ARM_NAMES, WITH_EFFECTS
+from research.online.names import MODEL_ARM_NAMES
 from research.quality.models import MODELS, ComparedModel
+from research.quality.names import WITH_EFFECTS
 from research.quality.rows import HeldOutDay, Probabilities
 
 CONTROL, RANDOM, POSSIBLE, TRUTH = "production ranker", "random", "true probabilities", "true, with hidden tastes"

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from benchmarks.drawing import save_svg
 from research.online.arms import CONTROL, POSSIBLE, RANDOM, TRUTH
-from research.online.names import WITH_EFFECTS
 from research.online.results import OnlineResults
-from research.quality.names import OURS
+from research.quality.names import OURS, WITH_EFFECTS
 
 
 def draw(results: OnlineResults, file: Path) -> None:

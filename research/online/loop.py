@@ -27,13 +27,12 @@ from ranker.registry.versions import find_serving_version
 from research.online.arms import MODEL_ARMS, Order, PredictedDay, arm_names, row_index, untrained_arms
 from research.online.behaviours import Behaviour
 from research.online.engagement import Engagement, engagement
-from research.online.names import WITH_EFFECTS
 from research.online.results import OnlineResults
 from research.online.served import ServedModel
-from research.quality.names import OURS
+from research.quality.names import OURS, WITH_EFFECTS
+from research.quality.random_effects.effects import default_effects
 from research.quality.rows import held_out_day
 from research.quality.study import predictions_of
-from research.random_effects.effects import default_effects
 
 FIRST_DAYS = 3
 """Days of the production ranker before the arms take over: our pipeline trains on the first two and evaluates on the

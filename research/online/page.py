@@ -7,9 +7,8 @@ from benchmarks.harness import Figure
 from benchmarks.pages import Column, words
 from research.intervals import SeedEstimate
 from research.online.arms import CONTROL, POSSIBLE, TRUTH
-from research.online.names import WITH_EFFECTS
 from research.online.results import OnlineResults
-from research.quality.names import FORMER, OURS, XGBOOST
+from research.quality.names import FORMER, OURS, WITH_EFFECTS, XGBOOST
 
 LEAST_SHARE = 0.9
 _LIMITS = (CONTROL, POSSIBLE, TRUTH)

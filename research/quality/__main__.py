@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from benchmarks.harness import run_program
 from ranker.startup_lines import without_startup_lines
 from research.options import ProgramParser
-from research.quality.names import MODEL_NAMES, OURS
+from research.quality.names import MODEL_NAMES, OURS, WITH_EFFECTS
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -24,8 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_number("--processes", "seeds at a time, one thread each (1)", default=1)
     parser.add_work()
     options = parser.parse_args(arguments)
-    if OURS not in options.models or len(options.models) < 2:
-        parser.error("--models: name `ours` and at least one other, as differences are ours minus another's")
+    if OURS not in options.models or not set(options.models) - {OURS, WITH_EFFECTS}:
+        parser.error("--models: name `ours` and at least one rival, as differences are ours minus another's")
     with without_startup_lines():
         from research.quality.program import run
     run(options)

@@ -9,7 +9,7 @@ from benchmarks import pages
 from benchmarks.harness import Figure
 from benchmarks.pages import Column, words
 from research.intervals import SeedEstimate
-from research.quality.names import OURS
+from research.quality.names import OURS, WITH_EFFECTS
 from research.quality.slices import LEAST_POSITIVES, Cell
 from research.quality.study import QualityResults
 
@@ -30,20 +30,31 @@ def figures(results: QualityResults) -> list[Figure]:
     """Our AUC, GAUC and normalized entropy per objective, and our NDCG of the utility, compared with the best rival's
     and with the ceiling's.
 
-    A metric without a value, such as the GAUC of an objective without a pair in any session, has no figure.
+    Ours with random effects, where it was trained, is compared with the same rivals, in figures whose names begin with
+    `<feed>.with_effects`. A metric without a value, such as the GAUC of an objective without a pair in any session, has
+    no figure.
     """
     made = []
     data = results.feed.name
     for row in _summary(results):
         if CEILING in results.judged:
             made += _beside_the_truth(f"{data}.{row.objective}", _model(results, CEILING, row.index))
-        for metric, unit in _OF_OBJECTIVES:
-            made += _against_the_best(f"{data}.{metric}.{row.objective}", unit, metric, row.rivals)
     if CEILING in results.judged:
         made += _below_the_best_possible(f"{data}.utility.ceiling", "NDCG", "utility_ndcg", _model(results, CEILING))
-    k = results.feed.config.utility.k
-    made += _against_the_best(f"{data}.ndcg_at_{k}.utility", "NDCG", "utility_ndcg", _rivals(results))
+    made += _against_all(results, data, OURS)
+    if WITH_EFFECTS in results.judged:
+        made += _against_all(results, f"{data}.with_effects", WITH_EFFECTS)
     return made
+
+
+def _against_all(results: QualityResults, name: str, ours: str) -> list[Figure]:
+    made = []
+    for index, objective in enumerate(results.feed.config.objective_names):
+        rivals = _rivals(results, index, ours)
+        for metric, unit in _OF_OBJECTIVES:
+            made += _against_the_best(f"{name}.{metric}.{objective}", unit, metric, rivals)
+    ndcg = f"{name}.ndcg_at_{results.feed.config.utility.k}.utility"
+    return [*made, *_against_the_best(ndcg, "NDCG", "utility_ndcg", _rivals(results, ours=ours))]
 
 
 def _against_the_best(name: str, unit: str, metric: _Metric, rivals: Sequence["_Model"]) -> list[Figure]:
@@ -163,9 +174,9 @@ class _Calibration:
         return sum(_SLICE_LIMITS[0] <= ratio <= _SLICE_LIMITS[1] for ratio in self.ratios)
 
 
-def _model(results: QualityResults, name: str, index: int | None = None) -> _Model:
+def _model(results: QualityResults, name: str, index: int | None = None, ours: str = OURS) -> _Model:
     """A model's metrics of an objective, or of the utility alone."""
-    return _Model(name, _metrics(results, name, index), _metrics(results, OURS, index))
+    return _Model(name, _metrics(results, name, index), _metrics(results, ours, index))
 
 
 def _metrics(results: QualityResults, name: str, index: int | None) -> dict[_Metric, SeedEstimate]:
@@ -186,8 +197,9 @@ def _models(results: QualityResults, index: int | None = None) -> list[_Model]:
     return [_model(results, name, index) for name in results.judged]
 
 
-def _rivals(results: QualityResults, index: int | None = None) -> list[_Model]:
-    return [model for model in _models(results, index) if model.name not in (OURS, CEILING)]
+def _rivals(results: QualityResults, index: int | None = None, ours: str = OURS) -> list[_Model]:
+    names = [name for name in results.judged if name not in (OURS, WITH_EFFECTS, CEILING)]
+    return [_model(results, name, index, ours) for name in names]
 
 
 def _summary(results: QualityResults) -> list[_Objective]:

@@ -9,8 +9,8 @@ from benchmarks.harness import Options, report, work_folder
 from benchmarks.pages import show_and_write
 from research.online.behaviours import BEHAVIOURS
 from research.options import command, seeds_of
+from research.quality.random_effects.effects import default_effects
 from research.quick import feed_config
-from research.random_effects.effects import default_effects
 from research.tastes.drawing import draw
 from research.tastes.names import ARMS
 from research.tastes.page import figures, markdown

@@ -20,8 +20,8 @@ from research.forest_share.variants import WHOLE, Variant
 from research.online.arms import CONTROL, POSSIBLE, Order, PredictedDay, coefficients, row_index, untrained_arms
 from research.online.behaviours import Behaviour
 from research.online.results import OnlineResults
+from research.quality.random_effects.predicting import predicted_with_effects
 from research.quality.rows import Probabilities
-from research.random_effects.predicting import predicted_with_effects
 from research.tastes.bayes import by_learnt_tastes, learnt_tastes
 from research.tastes.names import EFFECTS, FEATURES, LEARNABLE, ORACLE
 

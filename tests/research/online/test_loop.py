@@ -15,9 +15,8 @@ from ranker.registry.versions import complete_versions
 from research.online.arms import CONTROL, POSSIBLE
 from research.online.behaviours import BEHAVIOURS
 from research.online.loop import FIRST_DAYS, Loop, config_of, run_loop
-from research.online.names import WITH_EFFECTS
 from research.online.results import OnlineResults
-from research.quality.names import FORMER, OURS
+from research.quality.names import FORMER, OURS, WITH_EFFECTS
 
 DAYS = 1
 ROWS = 3_000

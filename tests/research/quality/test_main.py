@@ -1,4 +1,4 @@
-"""The complete program on a small feed: the pipeline up to Transform, three models, tables, picture and figures."""
+"""The complete program on a small feed: the pipeline up to Transform, four models, tables, picture and figures."""
 
 import json
 from datetime import date
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 def test_a_quick_run_writes_page_picture_and_figures_and_goes_on_from_what_it_kept(tmp_path: Path) -> None:
     page, figures, work = tmp_path / "out" / "quality.md", tmp_path / "out" / "quality.json", tmp_path / "work"
-    models = ["ours", "two towers alone", "LR on leaves"]
+    models = ["ours", "ours with random effects", "two towers alone", "LR on leaves"]
     command = ["--quick", "--models", *models, "--processes", "2", "--work", str(work)]
     main([*command, "--page", str(page), "--json", str(figures)])
     assert {file.name for file in page.parent.iterdir()} == {"quality.md", "quality.svg", "quality.json"}
@@ -28,6 +28,9 @@ def test_a_quick_run_writes_page_picture_and_figures_and_goes_on_from_what_it_ke
         assert found[f"feed.{objective}.ceiling"]["ratio"] <= 1.01
         assert 0.2 < found[f"feed.gauc.{objective}"]["ours"] < 1
     assert found["feed.auc.click"]["ours"] > 0.55
+    own, with_effects = found["feed.auc.click"], found["feed.with_effects.auc.click"]
+    assert with_effects["ours"] != own["ours"]
+    assert with_effects["rival"] == own["rival"]
     assert 0.5 < found["feed.gauc.click"]["ours"] < found["feed.click.gauc_ceiling"]["rival"]
     assert 0.2 < found["feed.ndcg_at_10.utility"]["ours"] < found["feed.utility.ceiling"]["rival"]
     text = page.read_text()
@@ -44,7 +47,7 @@ def test_a_quick_run_writes_page_picture_and_figures_and_goes_on_from_what_it_ke
         }
 
     kept = made()
-    assert len(kept) == 3 + 1 + 1  # the models, the ceiling and the settings
+    assert len(kept) == 4 + 1 + 1  # the models, the ceiling and the settings
     main(command)
     assert made() == kept
 

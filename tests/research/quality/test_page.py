@@ -62,6 +62,18 @@ def results() -> QualityResults:
     return QualityResults(feed, 1, len(labels), tuple(int(n) for n in labels.sum(axis=0)), judged, rankings, cells)
 
 
+def test_ours_with_effects_is_compared_with_the_same_rivals(results: QualityResults) -> None:
+    name = "ours with random effects"
+    judged, rankings = {**results.judged}, {**results.rankings}
+    judged[name], rankings[name] = judged["Bayes optimum"], rankings["Bayes optimum"]
+    own = {figure.name: figure for figure in figures(results)}
+    found = {figure.name: figure for figure in figures(replace(results, judged=judged, rankings=rankings))}
+    assert own == {key: figure for key, figure in found.items() if "with_effects" not in key}
+    for figure in ("auc.click", "gauc.like", "normalized_entropy.like", "ndcg_at_10.utility"):
+        assert found[f"tiny.with_effects.{figure}"].rival == own[f"tiny.{figure}"].rival
+    assert found["tiny.with_effects.auc.click"].ours == judged[name][0].auc.value > own["tiny.auc.click"].ours
+
+
 def test_the_best_rival_is_named_and_the_ceiling_is_no_rival(results: QualityResults) -> None:
     found = {figure.name: figure for figure in figures(results)}
     for objective in ("click", "like"):

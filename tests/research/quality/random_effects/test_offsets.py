@@ -12,8 +12,8 @@ from datasets.synthetic.feed import DEFAULT_START
 from pipeline_config import FEED
 from ranker.config.columns import Features
 from ranker.feed_log.writing import write_day
+from research.quality.random_effects.offsets import first_half
 from research.quality.rows import HeldOutDay, Rows
-from research.random_effects.offsets import first_half
 
 _PER_DAY = 10
 

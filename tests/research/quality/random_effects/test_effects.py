@@ -14,8 +14,8 @@ from ranker.config.columns import Features
 from ranker.config.effects import EffectLevel, Effects
 from ranker.feed_log.writing import write_day
 from research.quality.logged import DAY_NUMBER, impressions_per_viewer, logged_columns, training_days
+from research.quality.random_effects.effects import with_effects
 from research.quality.rows import HeldOutDay, Rows
-from research.random_effects.effects import with_effects
 
 _PER_DAY, _DAYS = 300, 3
 _EFFECTS = Effects((EffectLevel("viewer_id", intercept_variance=0.1, min_rows=1),))

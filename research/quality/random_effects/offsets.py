@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ranker.config.pipeline import PipelineConfig
 from research.quality.encoded import grown_forest
 from research.quality.logged import DAY_NUMBER, logged_columns, training_days
-from research.quality.models import ComparedModel
+from research.quality.models import MODELS, ComparedModel
+from research.quality.names import OURS
 from research.quality.networks import blended
 from research.quality.rows import HeldOutDay, Probabilities, Rows
 from research.quality.towers import tower_logits
@@ -65,11 +65,8 @@ def first_half(log: Path, day: HeldOutDay) -> NDArray[np.bool_]:
 
 def out_of_sample(log: Path) -> ComparedModel:
     """The predictions of the training rows as a model of `research.quality.study.predictions_of`."""
-
-    def reads(config: PipelineConfig) -> tuple[object, ...]:
-        return config.features, config.forest, config.towers, config.training
-
-    return ComparedModel(OutOfSample(log), ("ranker.forest", "ranker.towers", "research.random_effects.offsets"), reads)
+    code = ("ranker.forest", "ranker.towers", "research.quality.random_effects.offsets")
+    return ComparedModel(OutOfSample(log), code, MODELS[OURS].reads)
 
 
 def _rows(rows: Rows, chosen: NDArray[np.bool_]) -> Rows:
