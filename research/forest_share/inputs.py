@@ -13,9 +13,9 @@ from ranker import keys
 from ranker.config.columns import AnyHistory, EmbeddingHistory, Features, HashedId, History
 from ranker.config.pipeline import PipelineConfig
 from research.forest_share.names import BOTH, HISTORIES, IDS
+from research.quality.logged import AUTHOR
 from research.quality.rows import HeldOutDay, Rows
 
-_AUTHOR = "author_id"  # a column of both feed logs
 _ACTIONS = 3  # the objectives that histories tell of, the first of the config
 
 
@@ -27,7 +27,7 @@ def with_inputs(config: PipelineConfig, inputs: str) -> PipelineConfig:
         inputs: one of `research.forest_share.names.INPUTS`.
     """
     features = config.features
-    ids = features.ids or (HashedId(config.keys.viewer), HashedId(_AUTHOR))
+    ids = features.ids or (HashedId(config.keys.viewer), HashedId(AUTHOR))
     histories = features.history or _histories(config)
     own = replace(
         features, ids=ids if inputs in (IDS, BOTH) else (), history=histories if inputs in (HISTORIES, BOTH) else ()
@@ -41,7 +41,7 @@ def _histories(config: PipelineConfig) -> tuple[AnyHistory, ...]:
         EmbeddingHistory(f"{dense.name}_history", of=dense.name, actions=actions, size=dense.size)
         for dense in config.features.dense
     )
-    return (History("author_history", of=_AUTHOR, actions=actions), *of_content)
+    return (History("author_history", of=AUTHOR, actions=actions), *of_content)
 
 
 def forest_rows(day: HeldOutDay, config: PipelineConfig) -> HeldOutDay:

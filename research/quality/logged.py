@@ -22,6 +22,9 @@ from research.quality.rows import HeldOutDay, Rows
 DAY_NUMBER = "day number"
 """The name of a column of `logged_columns`."""
 
+AUTHOR = "author_id"
+"""The authors' ids in the simulated feed log and in KuaiRand's."""
+
 
 @dataclass(frozen=True, eq=False)
 class Places:

@@ -18,7 +18,7 @@ from ranker.effects.rows import RowFile, Rows, RowShape
 from ranker.effects.state import Basis
 from ranker.effects.update import no_effects
 from ranker.features.fingerprints import fingerprints_of
-from research.quality.logged import logged_columns, training_days
+from research.quality.logged import AUTHOR, logged_columns, training_days
 from research.quality.rows import HeldOutDay, Probabilities
 from research.quality.rows import Rows as TransformedRows
 
@@ -28,10 +28,14 @@ _NEVER = 1e-6  # probabilities this close to 0 and 1 are taken for it, so that l
 def default_effects(config: PipelineConfig) -> Effects:
     """Effects of viewers, which read the first principal components of the dense embeddings.
 
-    The settings are the best of some twenty on the first seed's feed of 100,000 impressions. Effects of authors and
-    items added nothing there.
+    The settings are the best of some twenty on the first seed's simulated feed of 100,000 impressions. Effects of
+    authors and items added nothing there. A config without dense embeddings gets intercepts of viewers, authors and
+    items.
     """
     inputs = tuple(column.name for column in config.features.dense)
+    if not inputs:
+        columns = (config.keys.viewer, AUTHOR, config.keys.item)
+        return Effects(tuple(EffectLevel(column, intercept_variance=0.01, min_rows=1) for column in columns))
     viewers = EffectLevel(config.keys.viewer, inputs, intercept_variance=0.01, input_variance=0.04, min_rows=1)
     return Effects((viewers,), components=4)
 

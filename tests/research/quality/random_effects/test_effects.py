@@ -14,7 +14,7 @@ from ranker.config.columns import Features
 from ranker.config.effects import EffectLevel, Effects
 from ranker.feed_log.writing import write_day
 from research.quality.logged import DAY_NUMBER, impressions_per_viewer, logged_columns, training_days
-from research.quality.random_effects.effects import with_effects
+from research.quality.random_effects.effects import default_effects, with_effects
 from research.quality.rows import HeldOutDay, Rows
 
 _PER_DAY, _DAYS = 300, 3
@@ -49,6 +49,14 @@ def day() -> HeldOutDay:
 
     train, test = rows(0, _PER_DAY * _DAYS), rows(_PER_DAY * _DAYS, _PER_DAY)
     return HeldOutDay(config, _DAY, Path("none"), train, test)
+
+
+def test_without_embeddings_viewers_authors_and_items_have_an_intercept() -> None:
+    assert default_effects(FEED).columns == ("viewer_id",)
+    assert default_effects(FEED).levels[0].inputs == ("content_embedding",)
+    effects = default_effects(replace(FEED, features=replace(FEED.features, dense=())))
+    assert effects.columns == ("viewer_id", "author_id", "item_id")
+    assert all(not level.inputs for level in effects.levels)
 
 
 def test_columns_of_the_log_are_found_for_rows_in_any_order(log: Path, day: HeldOutDay) -> None:
