@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"ahead: of each feed, over all days ({ahead.impressions:,}); loop: of each day ({loop.impressions:,})",
     )
     parser.add_number("--days", f"loop: days that are ranked ({loop.days})")
-    parser.add_some_of("--arms", MODEL_ARM_NAMES, "only these models")
+    parser.add_some_of("--arms", MODEL_ARM_NAMES, "only these models; the one with random effects adds them to ours")
     parser.add_number("--processes", "ahead: trainings at a time (1)", default=1)
     parser.add_work()
     options = parser.parse_args(arguments)

@@ -13,7 +13,7 @@ from research.online.behaviours import Behaviour
 from research.online.engagement import Engagement, engagement
 from research.online.results import OnlineResults
 from research.quality.names import OURS, WITH_EFFECTS
-from research.quality.random_effects.effects import default_effects
+from research.quality.random_effects.effects import effects_of
 from research.quality.random_effects.predicting import predicted_with_effects
 from research.quality.rows import held_out_day
 from research.quality.study import predictions_of
@@ -38,7 +38,7 @@ def rank_next_day(
         behaviour: of the simulator.
         impressions: of the feed, over all days.
         seeds: each is the seed of a feed and of its trainings.
-        trained: some of `MODEL_ARM_NAMES`; with the effects of `WITH_EFFECTS` goes the model that they are added to.
+        trained: some of `MODEL_ARM_NAMES`; `WITH_EFFECTS` requires `OURS`, whose predictions it adds to.
         work: folder for logs and predictions; what is there already is not made again.
         processes: trainings at a time, each on one thread.
         console: shows progress.
@@ -58,9 +58,8 @@ def rank_next_day(
         of_models = predictions_of(day, models, [seed], work, processes, console, settings)
         predicted = {name: of_seed for name, [of_seed] in of_models.items()}
         if WITH_EFFECTS in trained:
-            effects = default_effects(config)
             predicted[WITH_EFFECTS] = predicted_with_effects(
-                day, feed.log, effects, seed, predicted[OURS], work, console
+                day, feed.log, effects_of(config), seed, predicted[OURS], work, processes, console
             )
         rows = row_index(day)
         orders: dict[str, Order] = untrained_arms(config) | {

@@ -30,7 +30,7 @@ from research.online.engagement import Engagement, engagement
 from research.online.results import OnlineResults
 from research.online.served import ServedModel
 from research.quality.names import OURS, WITH_EFFECTS
-from research.quality.random_effects.effects import default_effects
+from research.quality.random_effects.effects import effects_of
 from research.quality.rows import held_out_day
 from research.quality.study import predictions_of
 
@@ -112,8 +112,8 @@ def _order(loop: Loop, seed: int, name: str, number: int, console: Console) -> O
 
 
 def config_of(arm: str, config: PipelineConfig) -> PipelineConfig:
-    """The config that the pipeline's run of an arm has."""
-    return replace(config, effects=default_effects(config)) if arm == WITH_EFFECTS else config
+    """The config that the pipeline's run of an arm has: `WITH_EFFECTS` alone has effects."""
+    return replace(config, effects=effects_of(config) if arm == WITH_EFFECTS else None)
 
 
 def _pipeline_run(config: PipelineConfig, folder: Path, day: date) -> Order:

@@ -112,6 +112,8 @@ def markdown(results: QualityResults, command: str, picture: str | None = None) 
         "rows.",
         pages.table(_SUMMARY, _summary(results)),
     ]
+    if WITH_EFFECTS in results.judged:
+        blocks.append(f"`{WITH_EFFECTS}` is our model as well, and no rival of it.")
     if picture:
         blocks.append(pages.picture("Differences between our AUC and each model's", picture))
     blocks += _by_utility(results)
@@ -157,7 +159,7 @@ class _Objective:
         return self.rivals[0].ours
 
     def best(self, metric: _Metric) -> _Model:
-        """The best other model by a metric."""
+        """The best rival by a metric."""
         return _best(self.rivals, metric)
 
 
@@ -298,11 +300,11 @@ _SUMMARY: list[Column[_Objective]] = [
     Column("our AUC", lambda row: _value(row.ours["auc"], 4)),
     Column("our GAUC", lambda row: _value(row.ours["gauc"], 4)),
     Column("our O/E", lambda row: _value(row.ours["o_over_e"], 3)),
-    words("best other by AUC", lambda row: _best_name(row, "auc")),
+    words("best rival by AUC", lambda row: _best_name(row, "auc")),
     Column("ours − its AUC", lambda row: _less(row.best("auc"), "auc")),
-    words("best other by GAUC", lambda row: _best_name(row, "gauc")),
+    words("best rival by GAUC", lambda row: _best_name(row, "gauc")),
     Column("ours − its GAUC", lambda row: _less(row.best("gauc"), "gauc")),
-    words("best other by NE", lambda row: _best_name(row, "normalized_entropy")),
+    words("best rival by NE", lambda row: _best_name(row, "normalized_entropy")),
     Column("ours − its NE", lambda row: _less(row.best("normalized_entropy"), "normalized_entropy")),
 ]
 _MODELS: list[Column[_Model]] = [

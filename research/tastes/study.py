@@ -105,7 +105,7 @@ def _predicted(
     }
     if EFFECTS in arms:
         own = narrowed(day, WHOLE.config(day.config))
-        found[EFFECTS] = predicted_with_effects(own, prepared.log, effects, seed, found[FEATURES], work, console)
+        found[EFFECTS] = predicted_with_effects(own, prepared.log, effects, seed, found[FEATURES], work, 1, console)
     return found
 
 

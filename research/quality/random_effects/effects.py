@@ -1,4 +1,4 @@
-"""Random effects on the model of the features alone."""
+"""Random effects on the predictions of a model of a held-out day."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -25,12 +25,17 @@ from research.quality.rows import Rows as TransformedRows
 _NEVER = 1e-6  # probabilities this close to 0 and 1 are taken for it, so that log-odds are finite
 
 
+def effects_of(config: PipelineConfig) -> Effects:
+    """The config's effects, or `default_effects` if it has none."""
+    return config.effects or default_effects(config)
+
+
 def default_effects(config: PipelineConfig) -> Effects:
     """Effects of viewers, which read the first principal components of the dense embeddings.
 
     The settings are the best of some twenty on the first seed's simulated feed of 100,000 impressions. Effects of
-    authors and items added nothing there. A config without dense embeddings gets intercepts of viewers, authors and
-    items.
+    authors and items added nothing there. A config without dense embeddings has no inputs for them, and gets intercepts
+    of viewers, authors and items; their settings were not searched.
     """
     inputs = tuple(column.name for column in config.features.dense)
     if not inputs:
@@ -51,7 +56,13 @@ def with_effects(
         effects: the config's; its inputs are dense embeddings.
         offsets: probabilities of the training rows, out of sample, [train rows, objectives].
         predicted: probabilities of the held-out rows, [test rows, objectives].
+
+    Raises:
+        ValueError: an input of the effects is no dense embedding.
     """
+    dense = {column.name for column in day.config.features.dense}
+    if others := sorted({name for level in effects.levels for name in level.inputs} - dense):
+        raise ValueError(f"effects: inputs {others}: research reads dense embeddings alone, here {sorted(dense)}")
     layout = input_layout(effects, day.config.features)
     basis = {name: principal_components(day.train.towers[name], width) for name, width in layout.widths.items()}
     shape = RowShape(len(effects.levels), layout.width, predicted.shape[1])

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from research.quality.encoded import grown_forest
 from research.quality.logged import DAY_NUMBER, logged_columns, training_days
-from research.quality.models import MODELS, ComparedModel
-from research.quality.names import OURS
 from research.quality.networks import blended
 from research.quality.rows import HeldOutDay, Probabilities, Rows
 from research.quality.towers import tower_logits
@@ -61,12 +59,6 @@ def first_half(log: Path, day: HeldOutDay) -> NDArray[np.bool_]:
     if len(days) < 2:
         raise ValueError(f"{log}: offsets out of sample need two days of training rows; there is one before {day.day}")
     return np.isin(numbers, days[: (len(days) + 1) // 2])
-
-
-def out_of_sample(log: Path) -> ComparedModel:
-    """The predictions of the training rows as a model of `research.quality.study.predictions_of`."""
-    code = ("ranker.forest", "ranker.towers", "research.quality.random_effects.offsets")
-    return ComparedModel(OutOfSample(log), code, MODELS[OURS].reads)
 
 
 def _rows(rows: Rows, chosen: NDArray[np.bool_]) -> Rows:

@@ -1,6 +1,5 @@
-"""A model's predictions of a held-out day, with random effects of its training days."""
+"""Random effects for the programs that compare models: as a model of its own, or on a model that is trained already."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -9,18 +8,36 @@ from ranker.config.effects import Effects
 from ranker.config.pipeline import PipelineConfig
 from research.quality.models import MODELS, ComparedModel
 from research.quality.names import OURS
-from research.quality.random_effects.effects import default_effects, with_effects
-from research.quality.random_effects.offsets import OutOfSample, out_of_sample
+from research.quality.random_effects.combined import OursWithEffects
+from research.quality.random_effects.effects import effects_of, with_effects
+from research.quality.random_effects.offsets import OutOfSample
 from research.quality.rows import HeldOutDay, Probabilities
 from research.quality.study import predictions_of
 
 _OFFSETS = "offsets"
+_FOLDER = "research.quality.random_effects"
+
+
+def ours_with_effects(log: Path) -> ComparedModel:
+    """Our model with random effects; it is trained beside `ours`, and not on its predictions.
+
+    Args:
+        log: folder of the feed log.
+    """
+    return ComparedModel(OursWithEffects(log), (*MODELS[OURS].code, f"{_FOLDER}.combined"), _reads)
 
 
 def predicted_with_effects(
-    day: HeldOutDay, log: Path, effects: Effects, seed: int, predicted: Probabilities, work: Path, console: Console
+    day: HeldOutDay,
+    log: Path,
+    effects: Effects,
+    seed: int,
+    predicted: Probabilities,
+    work: Path,
+    processes: int,
+    console: Console,
 ) -> Probabilities:
-    """Adds effects to a model's predictions of the held-out rows, [test rows, objectives].
+    """Adds effects to our model's predictions of the held-out rows, [test rows, objectives].
 
     Args:
         day: with the rows that the model reads.
@@ -29,44 +46,16 @@ def predicted_with_effects(
         seed: of the model's training; the models of the offsets are trained with it.
         predicted: by the model alone, [test rows, objectives].
         work: folder for the offsets; existing ones are not computed again.
+        processes: see `research.quality.study.compare`.
         console: shows progress.
 
     Raises:
-        ValueError: the training rows are of a single day.
+        ValueError: the training rows are of a single day, or an input of the effects is no dense embedding.
     """
-    [offsets] = predictions_of(day, {_OFFSETS: out_of_sample(log)}, [seed], work, 1, console)[_OFFSETS]
+    model = ComparedModel(OutOfSample(log), (*MODELS[OURS].code, f"{_FOLDER}.offsets"), MODELS[OURS].reads)
+    [offsets] = predictions_of(day, {_OFFSETS: model}, [seed], work, processes, console)[_OFFSETS]
     return with_effects(day, log, effects, offsets, predicted)
 
 
-@dataclass(frozen=True)
-class OursWithEffects:
-    """Our model with random effects: the config's, or `default_effects` if it has none.
-
-    Attributes:
-        log: folder of the feed log.
-    """
-
-    log: Path
-
-    def __call__(self, day: HeldOutDay, seed: int) -> Probabilities:
-        """The probabilities of the held-out rows [test rows, objectives].
-
-        Raises:
-            ValueError: the training rows are of a single day.
-        """
-        predicted = MODELS[OURS].predict(day, seed)
-        return with_effects(day, self.log, _effects(day.config), OutOfSample(self.log)(day, seed), predicted)
-
-
-def ours_with_effects(log: Path) -> ComparedModel:
-    """`OursWithEffects` as a model of `research.quality.study`."""
-    code = (*MODELS[OURS].code, "ranker.effects", "research.quality.random_effects")
-    return ComparedModel(OursWithEffects(log), code, _reads)
-
-
 def _reads(config: PipelineConfig) -> tuple[object, ...]:
-    return *MODELS[OURS].reads(config), _effects(config)
-
-
-def _effects(config: PipelineConfig) -> Effects:
-    return config.effects or default_effects(config)
+    return *MODELS[OURS].reads(config), effects_of(config)

@@ -24,6 +24,7 @@ ROWS = 3_000
 
 def test_one_of_our_arms_has_effects() -> None:
     assert config_of(OURS, FIRST_PASS) == FIRST_PASS
+    assert config_of(OURS, config_of(WITH_EFFECTS, FIRST_PASS)) == FIRST_PASS
     with_effects = config_of(WITH_EFFECTS, FIRST_PASS)
     assert with_effects.effects is not None
     assert replace(with_effects, effects=None) == FIRST_PASS

@@ -26,6 +26,8 @@ def test_a_quick_run_writes_page_picture_and_figures_and_continues_from_what_it_
         )
     }
     assert -3 < found["default.share_of_possible_gain"]["ratio"] < 1
+    shares = [found[f"default.{arm}share_of_possible_gain"]["ratio"] for arm in ("", "with_effects.")]
+    assert shares[0] != shares[1]
     text = page.read_text()
     assert "online_default.svg" in text
     assert (tmp_path / "online_default.svg").is_file()

@@ -104,7 +104,7 @@ def test_the_page_has_a_summary_every_model_and_the_slices(results: QualityResul
     assert "From `make this page`." in summary
     assert "| near | +" in summary
     assert "![Differences between our AUC and each model's](tiny.svg)" in summary
-    for heading in ("our GAUC", "best other by GAUC", "ours − its GAUC"):
+    for heading in ("our GAUC", "best rival by GAUC", "ours − its GAUC"):
         assert f"| {heading} |" in summary
     gauc = results.rankings["ours"].gauc[0]
     assert f"| {gauc.value:.4f} |" in summary

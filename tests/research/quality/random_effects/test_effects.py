@@ -89,3 +89,10 @@ def test_offsets_that_know_the_outcomes_leave_nothing_to_learn(log: Path, day: H
     known = np.where(day.train.labels > 0, 0.999, 0.001).astype(np.float32)
     test = np.full(day.test.labels.shape, 0.3, np.float32)
     np.testing.assert_allclose(with_effects(day, log, _EFFECTS, known, test), 0.3, atol=0.03)
+
+
+def test_an_input_that_is_no_embedding_is_named(log: Path, day: HeldOutDay) -> None:
+    effects = Effects((EffectLevel("viewer_id", inputs=("device",)),))
+    probabilities = np.full(day.train.labels.shape, 0.3, np.float32)
+    with pytest.raises(ValueError, match=r"inputs \['device'\]: research reads dense embeddings alone"):
+        with_effects(day, log, effects, probabilities, probabilities)
