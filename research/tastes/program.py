@@ -9,7 +9,7 @@ from benchmarks.harness import Options, report, work_folder
 from benchmarks.pages import show_and_write
 from research.online.behaviours import BEHAVIOURS
 from research.options import command, seeds_of
-from research.quality.random_effects.effects import default_effects
+from research.quality.random_effects.effects import effects_of
 from research.quick import feed_config
 from research.tastes.drawing import draw
 from research.tastes.names import ARMS
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace, rows: int) -> None:
     config, seeds = feed_config(options.quick), seeds_of(options, usual=3)
     arms = [arm for arm in ARMS if arm in options.arms]
     with work_folder(options, "tastes") as work:
-        effects = default_effects(config)
+        effects = effects_of(config)
         results = rank_next_day(config, BEHAVIOURS["default"], rows, seeds, arms, effects, work, console)
     picture = options.page.picture if options.page else None
     chosen = [] if len(arms) == len(ARMS) else ["--arms", *arms]
