@@ -27,11 +27,13 @@ class ComponentCost:
         rows: that it read; None if it reads none.
         seconds: from its launch to its end.
         core_seconds: its CPU time.
+        peak_bytes: memory of the run's process meanwhile; None if the component had a process of its own.
     """
 
     rows: int | None
     seconds: float
     core_seconds: float
+    peak_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,10 @@ def full_run(rows: int, folder: Path, beam_args: str | None = None) -> FullRun:
 
 def component_costs(components: Sequence[ComponentSummary]) -> dict[str, ComponentCost]:
     """The costs of each component of a run of the present version."""
-    return {part.component: ComponentCost(part.rows, part.seconds, part.cpu_seconds or 0.0) for part in components}
+    return {
+        part.component: ComponentCost(part.rows, part.seconds, part.cpu_seconds or 0.0, part.peak_memory)
+        for part in components
+    }
 
 
 def compare_all(runs: Sequence[FullRun], with_targets: bool) -> list[Figure]:
@@ -87,7 +92,8 @@ def compare_all(runs: Sequence[FullRun], with_targets: bool) -> list[Figure]:
 def compare(small: FullRun, large: FullRun, with_targets: bool) -> list[Figure]:
     """The large run compared with the small one.
 
-    The figures are the peak memory of the largest process, and every component's rows per second and CPU time.
+    The figures are the peak memory of the largest process, and every component's rows per second, CPU time, and peak
+    memory of the run's process while it ran.
     """
     pair = f"{short(large.rows)}_over_{short(small.rows)}"
     memory = Figure(
@@ -99,20 +105,24 @@ def compare(small: FullRun, large: FullRun, with_targets: bool) -> list[Figure]:
         target_is_least=False,
         note=f"peak resident memory of the largest process of a complete run, {large.rows:,} rows over "
         f"{small.rows:,}; they took {large.usage.seconds:.0f} s and {small.usage.seconds:.0f} s. The figures below it "
-        "are of those runs: impressions, each component's rows per second, and its CPU time",
+        "are of those runs: impressions, each component's rows per second, its CPU time, and the memory of the run's "
+        "process meanwhile",
     )
     impressions = Figure(f"impressions_{pair}", large.rows, small.rows, "impressions")
-    speeds, costs = [], []
+    speeds, costs, peaks = [], [], []
     for name, of_large in large.components.items():
         of_small = small.components[name]
         costs.append(
             Figure(f"core_seconds_{pair}.{name}", of_large.core_seconds, of_small.core_seconds, "core seconds")
         )
+        if of_large.peak_bytes and of_small.peak_bytes:
+            ours, theirs = of_large.peak_bytes / _GIB, of_small.peak_bytes / _GIB
+            peaks.append(Figure(f"component_memory_{pair}.{name}", ours, theirs, "GiB"))
         if of_large.rows and of_small.rows:
             target = SPEED_TARGET if with_targets else None
             ours, theirs = of_large.rows / of_large.seconds, of_small.rows / of_small.seconds
             speeds.append(Figure(f"rows_per_second_{pair}.{name}", ours, theirs, "rows/s", target))
-    return [memory, impressions, *speeds, *costs]
+    return [memory, impressions, *speeds, *costs, *peaks]
 
 
 def short(rows: int) -> str:

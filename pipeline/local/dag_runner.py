@@ -25,6 +25,7 @@ from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
 from pipeline.beam import shapes_output
 from pipeline.local.beside import Beside, BesideOperator, Turn, cpu_seconds, pays_off
+from pipeline.local.memory import PeakMemory
 from ranker.command_line import explained
 from ranker.plain_text import without_secrets
 
@@ -58,6 +59,8 @@ class ComponentRun:
         outputs: its artifacts by output key.
         error: the exception's message if it failed; otherwise empty.
         cpu_seconds: CPU time on this machine between its launch and its end.
+        peak_memory: largest resident memory of the runner's process meanwhile, in bytes; None of a component with a
+            process of its own, or where the system does not tell.
     """
 
     component: str
@@ -66,6 +69,7 @@ class ComponentRun:
     outputs: dict[str, list[OutputArtifact]] = field(default_factory=dict)
     error: str = ""
     cpu_seconds: float = 0.0
+    peak_memory: int | None = None
 
 
 class ObservedDagRunner(tfx_runner.IrBasedRunner):
@@ -128,10 +132,12 @@ class ObservedDagRunner(tfx_runner.IrBasedRunner):
                     executable_spec_pb2.BeamExecutableSpec: partial(_beam_operator, complete=executor_spec, turn=turn)
                 },
             )
-            before = cpu_seconds()
-            outcome = _launch(component, component_launcher, store)
             if turn is None:
-                return replace(outcome, cpu_seconds=cpu_seconds() - before)
+                before = cpu_seconds()
+                with PeakMemory() as memory:
+                    outcome = _launch(component, component_launcher, store)
+                return replace(outcome, cpu_seconds=cpu_seconds() - before, peak_memory=memory.bytes)
+            outcome = _launch(component, component_launcher, store)
             return replace(outcome, seconds=outcome.seconds - turn.waited, cpu_seconds=turn.cpu_seconds)
 
         def can_run_beside(component: str) -> bool:

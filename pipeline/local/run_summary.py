@@ -43,6 +43,8 @@ class ComponentSummary:
         seconds: from its launch to its end.
         rows: number of rows that it reads, or None if it reads none.
         cpu_seconds: CPU time on this machine; None in a summary of an earlier version.
+        peak_memory: largest resident memory of the runner's process meanwhile, in bytes; None where unknown, as of a
+            component that ran in a process of its own, or came from the cache.
     """
 
     component: str
@@ -51,6 +53,7 @@ class ComponentSummary:
     seconds: float
     rows: int | None
     cpu_seconds: float | None = None
+    peak_memory: int | None = None
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,7 @@ def summarise(
                 seconds=round(run.seconds, 3),
                 rows=rows_read(run.component, rows),
                 cpu_seconds=round(run.cpu_seconds, 3),
+                peak_memory=None if run.state is State.CACHED else run.peak_memory,
             )
             for run in runs
         ),

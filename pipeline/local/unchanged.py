@@ -132,7 +132,8 @@ def _as_repeated(summary: RunSummary, run_id: str, folder: Path) -> RunSummary:
         report=str(report) if report is not None else None,
         tensorboard=str(tensorboard) if tensorboard is not None else None,
         components=tuple(
-            replace(ran, state="cached", cached=True, seconds=0.0, cpu_seconds=0.0) for ran in summary.components
+            replace(ran, state="cached", cached=True, seconds=0.0, cpu_seconds=0.0, peak_memory=None)
+            for ran in summary.components
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Removes trees from XGBoost's own model, and adds some of another model, through its JSON."""
+"""XGBoost's own model as JSON: trees are removed from it, and those of another model added."""
 
 import json
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def keep_rounds(booster: xgb.Booster, rounds: Sequence[int]) -> xgb.Booster:
     ]
     in_round = [sum(round_ < number for number in rounds) for round_ in range(max(rounds))]
     _put(trees, [trees["trees"][old] for old in kept], [trees["tree_info"][old] for old in kept], in_round)
-    return _booster(model)
+    return write_model(model)
 
 
 def with_trees_of(booster: xgb.Booster, later: xgb.Booster) -> bytes:
@@ -39,12 +39,23 @@ def with_trees_of(booster: xgb.Booster, later: xgb.Booster) -> bytes:
     _, added = _read(later)
     in_round = [*np.diff(trees["iteration_indptr"]).tolist(), *np.diff(added["iteration_indptr"]).tolist()]
     _put(trees, [*trees["trees"], *added["trees"]], [*trees["tree_info"], *added["tree_info"]], in_round)
-    return bytes(_booster(model).save_raw("ubj"))
+    return bytes(write_model(model).save_raw("ubj"))
+
+
+def read_model(booster: xgb.Booster) -> dict[str, Any]:
+    """The model as JSON values."""
+    model: dict[str, Any] = json.loads(bytes(booster.save_raw("json")))
+    return model
+
+
+def write_model(model: dict[str, Any]) -> xgb.Booster:
+    """The booster of `read_model`'s values."""
+    return xgb.Booster(model_file=bytearray(json.dumps(model).encode()))
 
 
 def _read(booster: xgb.Booster) -> tuple[dict[str, Any], dict[str, Any]]:
     """The model as JSON values, and the part of it that has the trees."""
-    model: dict[str, Any] = json.loads(bytes(booster.save_raw("json")))
+    model = read_model(booster)
     return model, model["learner"]["gradient_booster"]["model"]
 
 
@@ -54,7 +65,3 @@ def _put(trees: dict[str, Any], all_trees: Sequence[dict[str, Any]], info: list[
     trees["tree_info"] = info
     trees["iteration_indptr"] = [0, *np.cumsum(in_round).tolist()]
     trees["gbtree_model_param"]["num_trees"] = str(len(all_trees))
-
-
-def _booster(model: dict[str, Any]) -> xgb.Booster:
-    return xgb.Booster(model_file=bytearray(json.dumps(model).encode()))

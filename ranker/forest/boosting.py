@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ranker.config.forest import Forest as ForestConfig
 from ranker.forest.boosters import keep_rounds
+from ranker.forest.complete import CompleteColumns
 from ranker.forest.curve import LimitedOutput, TrainingCurve
 from ranker.forest.masked import log_losses, masked_logistic, mean_log_loss, together
 from ranker.forest.spool import Spool, SpooledRows, SpoolIter
@@ -26,6 +27,8 @@ from ranker.progress import ProgressReporter
 BATCH_ROWS = 1 << 15
 # Every page of external memory is read from disk in each round, so few large pages are faster.
 _PAGE_ROWS = 1 << 18
+# With fewer rows, the matrix is small beside the rest of the process, and the trees are those of XGBoost by itself.
+_COMPLETE_FROM_ROWS = 500_000
 
 
 def boost(
@@ -57,7 +60,8 @@ def boost(
     *of_labels, rows = total(np.append(train.observed, train.rows).astype(np.float64))
     observed = np.array(of_labels)
     gaps, weighted = bool((observed < rows).any()), _is_weighted(train.spool)
-    train_matrix = _matrix(train, config, folder / "train-pages", weighted=weighted)
+    columns = _complete_columns(train.spool, config) if rows >= _COMPLETE_FROM_ROWS else None
+    train_matrix = _matrix(train, config, folder / "train-pages", None, weighted, columns)
     evals = [(train_matrix, "train")]
     callbacks: list[xgb.callback.TrainingCallback] = [_Progress(rounds)]
     stops = config.early_stopping_rounds > 0 and validation.rows > 0
@@ -67,7 +71,7 @@ def boost(
     before: list[float] | None = None
     continues = train.spool.with_margins
     if validation.rows:
-        validation_matrix = _matrix(validation, config, folder / "validation-pages", train_matrix, weighted)
+        validation_matrix = _matrix(validation, config, folder / "validation-pages", train_matrix, weighted, columns)
         evals.append((validation_matrix, "validation"))
         if stops:
             metric = losses_of(validation_matrix, margins=gaps)
@@ -103,6 +107,8 @@ def boost(
         verbose_eval=False,
         callbacks=callbacks,
     )
+    if columns:
+        booster = columns.in_features(booster)
     grown = booster.num_boosted_rounds()
     kept = best_rounds(history, "validation", most, before) if stops else [grown] * len(outputs)
     if most_trees is not None:
@@ -150,17 +156,27 @@ def _losses_before(matrix: xgb.DMatrix, outputs: int) -> list[float]:
     return losses
 
 
+def _complete_columns(spool: Spool, config: ForestConfig) -> CompleteColumns | None:
+    """How the matrix gets rid of missing values; None if no worker has any, or on a GPU, which needs few bits a bin."""
+    missing = np.flatnonzero(total(spool.missing.astype(np.float64)))
+    if config.device != "cpu" or not len(missing):
+        return None
+    return CompleteColumns(len(spool.missing), tuple(missing.tolist()))
+
+
 def _matrix(
     spool: SpooledRows,
     config: ForestConfig,
     pages: Path,
-    reference: xgb.DMatrix | None = None,
-    weighted: bool = False,
+    reference: xgb.DMatrix | None,
+    weighted: bool,
+    columns: CompleteColumns | None,
 ) -> xgb.QuantileDMatrix | xgb.ExtMemQuantileDMatrix:
     if config.external_memory:
-        rows = SpoolIter(spool, _PAGE_ROWS, cache_prefix=str(pages), weighted=weighted)
+        rows = SpoolIter(spool, _PAGE_ROWS, cache_prefix=str(pages), weighted=weighted, columns=columns)
         return xgb.ExtMemQuantileDMatrix(rows, max_bin=config.max_bin, ref=reference)
-    return xgb.QuantileDMatrix(SpoolIter(spool, BATCH_ROWS, weighted=weighted), max_bin=config.max_bin, ref=reference)
+    rows = SpoolIter(spool, BATCH_ROWS, weighted=weighted, columns=columns)
+    return xgb.QuantileDMatrix(rows, max_bin=config.max_bin, ref=reference)
 
 
 class _Progress(xgb.callback.TrainingCallback):

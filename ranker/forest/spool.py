@@ -10,6 +10,7 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 
+from ranker.forest.complete import CompleteColumns
 from ranker.forest.holdout import Buckets, bucket_counts, observed_counts
 from ranker.forest.masked import NOT_OBSERVED
 from ranker.keys import VIEWER_BUCKETS
@@ -39,6 +40,8 @@ class Spool:
         """Rows and positives by viewer bucket, as `bucket_counts` returns them."""
         self.observed = np.zeros((labels, VIEWER_BUCKETS), np.int64)
         """Rows of which a label is observed, by viewer bucket, as `observed_counts` returns them."""
+        self.missing = np.zeros(features, np.bool_)
+        """Which features have missing values."""
         self.weight = 0.0
         """The sum of the weights."""
         self.weights_differ = False
@@ -70,6 +73,7 @@ class Spool:
         rows = np.concatenate([features, labels, margins, weights[:, None], buckets[:, None]], axis=1, dtype=np.float32)
         self._file.write(rows.tobytes())
         self.counts += bucket_counts(buckets, labels)
+        self.missing |= np.isnan(features).any(axis=0)
         self.weights_differ = self.weights_differ or bool((weights != 1.0).any())
         self.weight += float(weights.sum(dtype=np.float64))
         self.observed += observed_counts(buckets, labels)
@@ -136,12 +140,19 @@ class SpoolIter(xgb.DataIter):
         batch_rows: rows per batch.
         cache_prefix: path prefix of the quantised pages, for external memory.
         weighted: whether the rows have weights.
+        columns: makes the rows complete; None leaves missing values as they are.
     """
 
     def __init__(
-        self, rows: SpooledRows, batch_rows: int, cache_prefix: str | None = None, weighted: bool = False
+        self,
+        rows: SpooledRows,
+        batch_rows: int,
+        cache_prefix: str | None = None,
+        weighted: bool = False,
+        columns: CompleteColumns | None = None,
     ) -> None:
         super().__init__(cache_prefix=cache_prefix)
+        self._columns = columns
         self._weighted = weighted
         self._rows = rows
         self._batch_rows = batch_rows
@@ -159,7 +170,7 @@ class SpoolIter(xgb.DataIter):
         features, labels, weights, margins = batch
         # XGBoost refuses NaN in labels; `ranker.forest.masked` knows what this stands for.
         input_data(
-            data=features,
+            data=self._columns.of(features) if self._columns else features,
             label=np.where(np.isnan(labels), np.float32(NOT_OBSERVED), labels),
             **({"weight": weights} if self._weighted else {}),
             **({"base_margin": margins} if margins.size else {}),

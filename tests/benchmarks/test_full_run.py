@@ -9,18 +9,18 @@ from pipeline.local.run_summary import ComponentSummary
 
 def test_costs_are_read_from_a_run_summary() -> None:
     parts = [
-        ComponentSummary("FeedLogGen", "ran", cached=False, seconds=0.5, rows=1000, cpu_seconds=0.8),
+        ComponentSummary("FeedLogGen", "ran", cached=False, seconds=0.5, rows=1000, cpu_seconds=0.8, peak_memory=99),
         ComponentSummary("Pusher", "ran", cached=False, seconds=0.1, rows=None, cpu_seconds=0.1),
     ]
     assert component_costs(parts) == {
-        "FeedLogGen": ComponentCost(1000, 0.5, 0.8),
+        "FeedLogGen": ComponentCost(1000, 0.5, 0.8, 99),
         "Pusher": ComponentCost(None, 0.1, 0.1),
     }
 
 
 def run(rows: int, gib: float, seconds: float, transform: float) -> FullRun:
     costs = {
-        "FeedLogGen": ComponentCost(rows, seconds, 2 * seconds),
+        "FeedLogGen": ComponentCost(rows, seconds, 2 * seconds, 2 * rows << 10),
         "Transform": ComponentCost(rows, transform, transform),
         "Pusher": ComponentCost(None, 1.0, 0.5),
     }
@@ -29,7 +29,7 @@ def run(rows: int, gib: float, seconds: float, transform: float) -> FullRun:
 
 def test_a_large_run_is_compared_with_a_small_one() -> None:
     small, large = run(200_000, 1.0, 1.0, 1.0), run(1_000_000, 1.5, 5.5, 10.0)
-    memory, impressions, feed_log_gen, transform, cost, _, pusher = compare(small, large, with_targets=True)
+    memory, impressions, feed_log_gen, transform, cost, _, pusher, peak = compare(small, large, with_targets=True)
     assert memory.name == "memory_1m_over_200k"
     assert memory.ratio == pytest.approx(1.5)
     assert memory.reached is False
@@ -40,6 +40,9 @@ def test_a_large_run_is_compared_with_a_small_one() -> None:
     assert transform.reached is False
     assert (impressions.ours, impressions.rival) == (1_000_000, 200_000)
     assert (cost.name, cost.ours, cost.rival) == ("core_seconds_1m_over_200k.FeedLogGen", 11.0, 2.0)
+    assert (peak.name, peak.unit) == ("component_memory_1m_over_200k.FeedLogGen", "GiB")
+    assert peak.ratio == pytest.approx(5.0)
+    assert peak.rival == pytest.approx(200_000 / (1 << 19))
     assert (pusher.name, pusher.ours) == ("core_seconds_1m_over_200k.Pusher", 0.5)
     assert all(figure.target is None for figure in compare(small, large, with_targets=False))
 

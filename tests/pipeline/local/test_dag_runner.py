@@ -232,6 +232,8 @@ def test_a_component_runs_beside_those_that_do_not_wait_for_it(tmp_path: Path) -
     assert Path(measured.uri).read_text() != str(os.getpid())
     assert measured.properties["length"] == 7
     assert all(run.cpu_seconds > 0 for run in first)
+    # What a component that runs beside others needs is not in this process.
+    assert [run.component for run in first if run.peak_memory is None] == ["Measure"]
     second = run_beside(tmp_path)
     assert {state for _, state in states(second)} == {State.CACHED}
     assert {run.component: run.outputs for run in second} == {run.component: run.outputs for run in first}

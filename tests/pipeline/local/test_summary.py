@@ -76,8 +76,10 @@ def runs(tmp_path: Path) -> list[ComponentRun]:
         },
     )
     return [
-        ComponentRun("FeedLogGen", State.CACHED, 0.1234567, {"examples": [examples]}, cpu_seconds=0.0567),
-        ComponentRun("Evaluator", State.RAN, 2.0, {"evaluation": [OutputArtifact(str(tmp_path))]}),
+        ComponentRun(
+            "FeedLogGen", State.CACHED, 0.1234567, {"examples": [examples]}, cpu_seconds=0.0567, peak_memory=7
+        ),
+        ComponentRun("Evaluator", State.RAN, 2.0, {"evaluation": [OutputArtifact(str(tmp_path))]}, peak_memory=9),
         ComponentRun("Pusher", State.RAN, 0.5, {"pushed_model": [OutputArtifact("push", {"pushed": 0})]}),
     ]
 
@@ -193,6 +195,7 @@ def test_rows_days_and_cache_are_reported(runs: list[ComponentRun]) -> None:
         "FeedLogGen", "cached", cached=True, seconds=0.123, rows=80, cpu_seconds=0.057
     )
     assert [component.rows for component in result.components] == [80, 10, None]
+    assert [component.peak_memory for component in result.components] == [None, 9, None]
 
 
 def test_replayed_rows_are_reported_if_there_are_any(runs: list[ComponentRun]) -> None:
