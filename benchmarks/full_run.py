@@ -27,7 +27,7 @@ class ComponentCost:
         rows: that it read; None if it reads none.
         seconds: from its launch to its end.
         core_seconds: its CPU time.
-        peak_bytes: memory of the run's process meanwhile; None if the component had a process of its own.
+        peak_bytes: memory of the run's process meanwhile; None where it is unknown, see `ComponentSummary`.
     """
 
     rows: int | None

@@ -29,6 +29,7 @@ BATCH_ROWS = 1 << 15
 _PAGE_ROWS = 1 << 18
 # With fewer rows, the matrix is small beside the rest of the process, and the trees are those of XGBoost by itself.
 _COMPLETE_FROM_ROWS = 500_000
+_BINS_OF_A_BYTE = 256
 
 
 def boost(
@@ -60,7 +61,7 @@ def boost(
     *of_labels, rows = total(np.append(train.observed, train.rows).astype(np.float64))
     observed = np.array(of_labels)
     gaps, weighted = bool((observed < rows).any()), _is_weighted(train.spool)
-    columns = _complete_columns(train.spool, config) if rows >= _COMPLETE_FROM_ROWS else None
+    columns = complete_columns(train.spool, config) if rows >= _COMPLETE_FROM_ROWS else None
     train_matrix = _matrix(train, config, folder / "train-pages", None, weighted, columns)
     evals = [(train_matrix, "train")]
     callbacks: list[xgb.callback.TrainingCallback] = [_Progress(rounds)]
@@ -156,12 +157,18 @@ def _losses_before(matrix: xgb.DMatrix, outputs: int) -> list[float]:
     return losses
 
 
-def _complete_columns(spool: Spool, config: ForestConfig) -> CompleteColumns | None:
-    """How the matrix gets rid of missing values; None if no worker has any, or on a GPU, which needs few bits a bin."""
+def complete_columns(spool: Spool, config: ForestConfig) -> CompleteColumns | None:
+    """The matrix's columns without missing values, which are the same for all workers; None if it has them as they are.
+
+    That is so if there are none, if a bin does not fit into one byte, and on a GPU, where it takes a few bits anyway.
+    XGBoost holds complete columns twice, by row and by column. So they need less memory only while they are fewer than
+    twice the features.
+    """
     missing = np.flatnonzero(total(spool.missing.astype(np.float64)))
-    if config.device != "cpu" or not len(missing):
+    if not len(missing) or config.max_bin > _BINS_OF_A_BYTE or config.device != "cpu":
         return None
-    return CompleteColumns(len(spool.missing), tuple(missing.tolist()))
+    columns = CompleteColumns(len(spool.missing), tuple(missing.tolist()))
+    return columns if columns.width < 2 * columns.features else None
 
 
 def _matrix(
@@ -173,7 +180,9 @@ def _matrix(
     columns: CompleteColumns | None,
 ) -> xgb.QuantileDMatrix | xgb.ExtMemQuantileDMatrix:
     if config.external_memory:
-        rows = SpoolIter(spool, _PAGE_ROWS, cache_prefix=str(pages), weighted=weighted, columns=columns)
+        # Complete columns are made of a page's rows, and need memory beside them.
+        page_rows = _PAGE_ROWS if columns is None else _PAGE_ROWS * columns.features // columns.width
+        rows = SpoolIter(spool, page_rows, cache_prefix=str(pages), weighted=weighted, columns=columns)
         return xgb.ExtMemQuantileDMatrix(rows, max_bin=config.max_bin, ref=reference)
     rows = SpoolIter(spool, BATCH_ROWS, weighted=weighted, columns=columns)
     return xgb.QuantileDMatrix(rows, max_bin=config.max_bin, ref=reference)

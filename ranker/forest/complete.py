@@ -3,11 +3,12 @@
 XGBoost holds the bin of every value: in four bytes if any value of the matrix is missing, in one if none is. So a
 column with missing values is given to it three times:
 
-1. with missing values below all others: a split sends them left;
-2. with missing values above all others: a split sends them right;
-3. as whether the value is missing: the outermost bins of the first two also hold the feature's outermost values.
+1. with -1e38 for a missing value, below nearly all others: a split sends it left;
+2. with 1e38 for a missing value, above nearly all others: a split sends it right;
+3. as whether the value is missing, because the outermost bins of the first two also hold outermost values.
 
-These are the choices that XGBoost has at a split of a column with missing values.
+These are the choices that XGBoost has at a split of a column with missing values. They are not quite the same trees: a
+sample of the columns draws each of the three by itself, and bins end at other values.
 """
 
 from dataclasses import dataclass
@@ -21,8 +22,6 @@ from ranker.forest.boosters import read_model, write_model
 
 # XGBoost's outermost bins end at twice these, which is still finite.
 _BELOW, _ABOVE = np.float32(-1e38), np.float32(1e38)
-_PRESENT, _MISSING = np.float32(0.0), np.float32(1.0)
-_LARGEST = np.finfo(np.float32).max
 
 
 @dataclass(frozen=True)
@@ -42,16 +41,25 @@ class CompleteColumns:
     features: int
     missing: tuple[int, ...]
 
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return self.features + 2 * len(self.missing)
+
     def of(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The columns, float32 [rows, features + 2 * missing].
+        """The columns, float32 [rows, width].
 
         Args:
             features: [rows, features], NaN where missing.
         """
-        chosen = features[:, list(self.missing)]
-        lacks = np.isnan(chosen)
-        complete = np.concatenate([features, np.where(lacks, _ABOVE, chosen), lacks], axis=1, dtype=np.float32)
-        complete[:, list(self.missing)] = np.where(lacks, _BELOW, chosen)
+        complete = np.empty((len(features), self.width), np.float32)
+        complete[:, : self.features] = features
+        for number, column in enumerate(self.missing, self.features):
+            values = features[:, column]
+            lacks = np.isnan(values)
+            complete[lacks, column] = _BELOW
+            complete[:, number] = np.where(lacks, _ABOVE, values)
+            complete[:, number + len(self.missing)] = lacks
         return complete
 
     def in_features(self, booster: xgb.Booster) -> xgb.Booster:
@@ -74,10 +82,12 @@ class CompleteColumns:
         column, threshold = tree["split_indices"][node], np.float32(tree["split_conditions"][node])
         if column < self.features:
             if column in self.missing:
+                # A feature may have values beyond that of a missing one, so the threshold says which side that is on.
                 tree["default_left"][node] = int(threshold > _BELOW)
             return
         copy, number = divmod(column - self.features, len(self.missing))
         tree["split_indices"][node] = self.missing[number]
-        tree["default_left"][node] = int((_MISSING if copy else _ABOVE) < threshold)
-        if copy:  # all values that are there go to one side
-            tree["split_conditions"][node] = float(_LARGEST if threshold > _PRESENT else -_LARGEST)
+        if copy == 0:
+            tree["default_left"][node] = int(threshold > _ABOVE)
+        else:  # all values that are there go left, and missing ones right
+            tree["default_left"][node], tree["split_conditions"][node] = 0, float("inf")

@@ -1,17 +1,27 @@
 """Rows without missing values, and trees that are grown on them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import xgboost as xgb
 
 from ranker.config.forest import Forest as ForestConfig
+from ranker.forest.added import with_added_trees
+from ranker.forest.boosters import read_model
+from ranker.forest.boosting import complete_columns
 from ranker.forest.complete import CompleteColumns
+from ranker.forest.curve import TrainingCurve
+from ranker.forest.graph import ForestLeaves
+from ranker.forest.model import Forest
+from ranker.forest.spool import Spool
 from ranker.forest.train import train_forest
 from ranker.forest.traverse import Traversal
 from ranker.keys import VIEWER_BUCKETS
+from tests.ranker.forest.boosters import FLOAT_MAX
 
 FEATURES = [f"f{i}" for i in range(5)]
 OBJECTIVES = ["click", "like"]
@@ -43,26 +53,37 @@ def test_every_column_is_complete_and_those_with_missing_values_are_there_three_
     assert np.isnan(features[0, [1, 3]]).all()
 
 
-def test_the_trees_predict_the_same_from_the_features() -> None:
+def extremes(features: np.ndarray) -> np.ndarray:
+    """The features with some of the values that stand for missing ones, and values beyond them."""
+    changed = features.copy()
+    values = np.array([1e38, -1e38, 3e38, -3e38, FLOAT_MAX, -FLOAT_MAX], np.float32)
+    changed[:300, 0], changed[300:600, 1] = np.resize(values, 300), np.resize(values, 300)
+    return changed
+
+
+@pytest.mark.parametrize("largest", [False, True])
+def test_the_trees_predict_the_same_from_the_features(largest: bool) -> None:
     features, labels, _ = rows()
-    # Beyond the values that stand for missing ones.
-    features[:50, 0], features[50:100, 1] = 3e38, -3e38
+    features = extremes(features) if largest else features
     columns = CompleteColumns(len(FEATURES), (0, 1))
     complete = columns.of(features)
     grown = xgb.train(PARAMETERS, xgb.QuantileDMatrix(complete, labels), 20)
     found = columns.in_features(grown)
     assert found.num_features() == len(FEATURES)
-    used = set(grown.trees_to_dataframe()["Feature"])
-    assert {"f0", "f1", "f5", "f6", "f7", "f8"} <= used
-    np.testing.assert_array_equal(found.predict(xgb.DMatrix(features)), grown.predict(xgb.DMatrix(complete)))
-    leaves = grown.predict(xgb.DMatrix(complete), pred_leaf=True)
-    np.testing.assert_array_equal(found.predict(xgb.DMatrix(features), pred_leaf=True), leaves)
+    trees = read_model(found)["learner"]["gradient_booster"]["model"]["trees"]
+    assert {tree["tree_param"]["num_feature"] for tree in trees} == {"5"}
+    assert {"f0", "f1", "f5", "f6", "f7", "f8"} <= set(grown.trees_to_dataframe()["Feature"])
+    for probed in (features, extremes(features), np.full_like(features, np.nan)):
+        matrices = xgb.DMatrix(probed), xgb.DMatrix(columns.of(probed))
+        for options in ({}, {"pred_leaf": True}):
+            expected = grown.predict(matrices[1], **options)
+            np.testing.assert_array_equal(found.predict(matrices[0], **options), expected)
 
 
-def loss(features: np.ndarray, labels: np.ndarray, depth: int, rounds: int) -> float:
+def loss(features: np.ndarray, labels: np.ndarray, depth: int, rounds: int, max_bin: int = 256) -> float:
     """The training loss of XGBoost's trees."""
-    matrix = xgb.QuantileDMatrix(features, labels)
-    booster = xgb.train({**PARAMETERS, "max_depth": depth}, matrix, rounds)
+    matrix = xgb.QuantileDMatrix(features, labels, max_bin=max_bin)
+    booster = xgb.train({**PARAMETERS, "max_depth": depth, "max_bin": max_bin}, matrix, rounds)
     return float(booster.eval(matrix).rpartition(":")[2])
 
 
@@ -70,32 +91,93 @@ def test_they_learn_as_much_as_xgboost_by_itself() -> None:
     features, labels, _ = rows()
     complete = CompleteColumns(len(FEATURES), (0, 1)).of(features)
     assert loss(complete, labels, depth=4, rounds=20) == pytest.approx(loss(features, labels, 4, 20), rel=0.005)
-    # One split tells the rows that lack f0 from all others.
+    # One split tells the rows that lack f0 from all others, as the outermost bins alone cannot.
     only = np.isnan(features[:, :1]).astype(np.float32)
-    assert loss(complete, only, depth=1, rounds=1) == pytest.approx(loss(features, only, 1, 1), rel=1e-5)
-    assert loss(complete[:, : len(FEATURES)], only, 1, 1) > 1.005 * loss(features, only, 1, 1)
+    expected = loss(features, only, depth=1, rounds=1, max_bin=16)
+    assert loss(complete, only, 1, 1, max_bin=16) == pytest.approx(expected, rel=1e-5)
+    assert loss(complete[:, :-2], only, 1, 1, max_bin=16) > 1.03 * expected
+
+
+@pytest.mark.parametrize(
+    ("missing", "changes", "expected"),
+    [
+        ([0, 2], {}, (0, 2)),
+        ([], {}, None),
+        ([0, 2], {"device": "cuda"}, None),
+        ([0, 2], {"max_bin": 257}, None),
+        ([0, 1, 2], {}, None),
+    ],
+)
+def test_the_columns_are_complete_where_that_saves_memory(
+    missing: list[int], changes: dict[str, Any], expected: tuple[int, ...] | None, tmp_path: Path
+) -> None:
+    with Spool(tmp_path / "rows", len(FEATURES), len(OBJECTIVES)) as spool:
+        for feature in [*missing, 4]:  # a feature in each batch, and none in the last
+            features = np.zeros((3, len(FEATURES)), np.float32)
+            features[1, feature] = np.nan if feature in missing else 1.0
+            spool.append(features, np.zeros((3, 2), np.float32), np.zeros(3, np.int64))
+        found = complete_columns(spool, replace(CONFIG, **changes))
+    assert (found.missing if found else None) == expected
+    assert found is None or (found.features, found.width) == (5, 9)
+
+
+@pytest.fixture
+def complete_from(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Sets the number of rows from which columns are completed."""
+    return lambda rows: monkeypatch.setattr("ranker.forest.boosting._COMPLETE_FROM_ROWS", rows)
 
 
 @pytest.mark.parametrize("external_memory", [False, True])
-def test_a_forest_of_many_rows_is_grown_on_complete_ones(
-    external_memory: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_forest_of_many_rows_is_grown_on_complete_columns(
+    external_memory: bool, complete_from: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ranker.forest.boosting._PAGE_ROWS", 1_000)
     features, labels, buckets = rows()
+    held_out = buckets < CONFIG.validation_fraction * VIEWER_BUCKETS
+    grown_on = int((~held_out).sum())
     config = replace(CONFIG, external_memory=external_memory)
-    batches = [(features, labels, buckets)]
-    few, few_curve = train_forest(batches, config, FEATURES, OBJECTIVES, tmp_path)
-    monkeypatch.setattr("ranker.forest.boosting._COMPLETE_FROM_ROWS", 5_000)
-    many, many_curve = train_forest(batches, config, FEATURES, OBJECTIVES, tmp_path)
+    boosters: list[xgb.Booster] = []
+    numbered = Forest.from_booster
+
+    def kept(booster: xgb.Booster, names: list[str]) -> Forest:
+        boosters.append(booster)
+        return numbered(booster, names)
+
+    monkeypatch.setattr(Forest, "from_booster", kept)
+
+    def trained(from_rows: int, features: np.ndarray) -> tuple[Forest, TrainingCurve]:
+        complete_from(from_rows)
+        return train_forest([(features, labels, buckets)], config, FEATURES, OBJECTIVES)
+
+    few, few_curve = trained(grown_on + 1, features)
+    many, many_curve = trained(grown_on, features)
     assert many.fingerprint != few.fingerprint
-    assert many.booster.num_features() == len(FEATURES)
+    assert np.isinf(many.split_threshold).any()
     assert many_curve.validation[-1] == pytest.approx(few_curve.validation[-1], rel=0.02)
-    # The refitted values, the numbering and XGBoost agree about where a missing value goes.
-    np.testing.assert_array_equal(
-        many.renumber(many.booster.predict(xgb.DMatrix(features), pred_leaf=True)), Traversal(many)(features)
-    )
-    complete = [(np.nan_to_num(features), labels, buckets)]
-    monkeypatch.setattr("ranker.forest.boosting._COMPLETE_FROM_ROWS", 10**9)
-    expected, _ = train_forest(complete, config, FEATURES, OBJECTIVES, tmp_path)
-    monkeypatch.setattr("ranker.forest.boosting._COMPLETE_FROM_ROWS", 5_000)
-    assert train_forest(complete, config, FEATURES, OBJECTIVES, tmp_path)[0].fingerprint == expected.fingerprint
+    # The loss that XGBoost saw on the columns is that of the trees on the features.
+    predicted = np.clip(boosters[-1].predict(xgb.DMatrix(features[held_out])), 1e-7, 1 - 1e-7).astype(np.float64)
+    losses = -np.where(labels[held_out] > 0, np.log(predicted), np.log1p(-predicted))
+    assert losses.mean() == pytest.approx(many_curve.validation[-1], rel=1e-5)
+    # Without missing values, nothing changes.
+    full = np.nan_to_num(features)
+    assert trained(grown_on, full)[0].fingerprint == trained(grown_on + 1, full)[0].fingerprint
+
+
+@pytest.mark.slow
+def test_all_that_follows_agrees_about_missing_values(complete_from: Callable[[int], None]) -> None:
+    complete_from(100)
+    features, labels, buckets = rows()
+    labels[::3, 1] = np.nan
+    config = replace(CONFIG, trees=100, early_stopping_rounds=3)
+    first, curve = train_forest([(features, labels, buckets)], config, FEATURES, OBJECTIVES)
+    assert len(set(curve.output_rounds.values())) == 2, "trees were removed"
+    newer = rows(seed=1)
+    forest = with_added_trees(first, [(newer[0], 1 - newer[1], newer[2])], config, OBJECTIVES, 10, 1.0)
+    for part in (first.split_threshold, forest.split_threshold[len(first.split_threshold) :]):
+        assert np.isinf(part).any()
+    assert forest.booster.num_features() == len(FEATURES)
+    for probed in (features, extremes(features), np.full_like(features[:1], np.nan)):
+        expected = forest.renumber(forest.booster.predict(xgb.DMatrix(probed), pred_leaf=True))
+        np.testing.assert_array_equal(Traversal(forest)(probed), expected)
+        np.testing.assert_array_equal(ForestLeaves(forest)(probed), expected)
+        np.testing.assert_array_equal(ForestLeaves(forest, xla=True)(probed), expected)

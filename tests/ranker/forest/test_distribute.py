@@ -13,6 +13,7 @@ import xgboost as xgb
 
 from ranker.config.forest import Dask
 from ranker.config.forest import Forest as ForestConfig
+from ranker.forest import boosting
 from ranker.forest.distribute import train_forest_on_dask
 from ranker.forest.model import Forest
 from ranker.forest.refit import refitted
@@ -74,6 +75,29 @@ def test_two_workers_grow_as_good_a_forest_as_one_process(tmp_path: Path) -> Non
     of_all = refitted(together, [(features, labels)], CONFIG.learning_rate, tmp_path)
     np.testing.assert_allclose(together.leaf_value, of_all.leaf_value, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(together.leaf_cover, of_all.leaf_cover, rtol=1e-4)
+
+
+def lower_the_limit() -> None:
+    boosting._COMPLETE_FROM_ROWS = 100
+
+
+def half_missing(share: int, shares: int) -> Iterator[ForestBatch]:
+    """Features with missing values in the second worker's rows alone."""
+    for features, labels, buckets in share_of_feed(share, shares):
+        features[:, 1:] = np.nan_to_num(features[:, 1:])
+        features[:, 0] = features[:, 0] if share == 1 else np.nan_to_num(features[:, 0])
+        yield features, labels, buckets
+
+
+def test_workers_complete_the_same_columns(cluster: Dask) -> None:
+    as_they_are, curve = train_forest_on_dask(half_missing, CONFIG, cluster, FEATURES, OBJECTIVES)
+    with distributed.Client(cluster.scheduler) as client:
+        client.run(lower_the_limit)
+        complete, curve_of_complete = train_forest_on_dask(half_missing, CONFIG, cluster, FEATURES, OBJECTIVES)
+        client.restart()
+    assert complete.fingerprint != as_they_are.fingerprint
+    assert set(complete.split_feature[np.isinf(complete.split_threshold)]) <= {0}
+    assert min(curve_of_complete.validation) == pytest.approx(min(curve.validation), rel=0.01)
 
 
 def test_invalid_rows_on_one_worker_fail_the_training(cluster: Dask) -> None:
