@@ -10,6 +10,7 @@ from benchmarks.pages import Page
 DOCS = Path(__file__).parents[2] / "docs"
 PROGRAMS = {
     "forest_share_*.md": "research.forest_share",
+    "online_*.md": "research.online",
     "quality_*.md": "research.quality",
     "replay_*.md": "research.open_bandit",
     "retraining_*.md": "research.retraining",
@@ -24,7 +25,7 @@ PAGES = [Page(file, program) for pattern, program in PROGRAMS.items() for file i
 
 
 def test_every_program_has_its_pages() -> None:
-    assert len(PAGES) == 1 + 2 + 1 + 2 + 7 + 4 + 2 + 1 + 1 + 1
+    assert len(PAGES) == 1 + 4 + 2 + 1 + 2 + 7 + 4 + 2 + 1 + 1 + 1
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.file.name)
