@@ -15,7 +15,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = ProgramParser(
         "research.ranking",
         "Which choices make the model rank better? `losses` adds a loss that compares the impressions of a session to "
-        "the cross entropy; `defaults` changes one choice of the config at a time.",
+        "the cross entropy; `defaults` changes one choice of the config at a time; `distillation` makes distillation "
+        "fade faster with the positives.",
         continues_from="the trainings in the work folder",
     )
     parser.add_argument("part", choices=list(PARTS), help="what is compared with the config as it is")

@@ -34,5 +34,12 @@ FORESTS = (
 )
 """From its study `forest`."""
 
-PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType({"losses": LOSSES, "defaults": (*CHOICES, *FORESTS)})
+FADING: Mapping[str, int] = MappingProxyType(
+    {f"distillation that fades {factor} times as fast": factor for factor in (4, 16)}
+)
+"""How fast distillation fades with the positives: the divisor of the config's `distillation_half_positives`."""
+
+PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"losses": LOSSES, "defaults": (*CHOICES, *FORESTS), "distillation": tuple(FADING)}
+)
 """What a run compares → its variants beside `BASE`."""

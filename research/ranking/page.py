@@ -10,7 +10,11 @@ from research.online.arms import CONTROL
 from research.ranking.measuring import Measured, RankingResults
 from research.ranking.names import BASE
 
-_TITLES = {"losses": "Losses of whole sessions", "defaults": "The defaults, judged by ranking"}
+_TITLES = {
+    "losses": "Losses of whole sessions",
+    "defaults": "The defaults, judged by ranking",
+    "distillation": "How fast distillation fades",
+}
 
 
 def title(part: str, data: str) -> str:

@@ -1,6 +1,6 @@
 """The variants, and how each is trained on the same rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from research.quality.models import ComparedModel
 from research.quality.networks import blended
 from research.quality.rows import HeldOutDay, Probabilities
 from research.quality.towers import tower_logits
-from research.ranking.names import BASE, CHOICES, JOINT, LISTWISE, LOSSES, SESSIONS, UTILITY
+from research.ranking.names import BASE, CHOICES, FADING, JOINT, LISTWISE, LOSSES, SESSIONS, UTILITY
 from research.ranking.session_losses import joint, listwise, listwise_utility, pairwise
 from research.ranking.session_training import Ranking, session_logits
 from research.studies.studies import STUDIES, unchanged
@@ -48,7 +48,7 @@ class ConfigModel:
     """Trains a variant of the config.
 
     Attributes:
-        name: `BASE`, or one of `names.CHOICES` and `names.FORESTS`.
+        name: `BASE`, or one of `names.CHOICES`, `names.FORESTS` and `names.FADING`.
         data: name of the data set.
     """
 
@@ -64,12 +64,15 @@ class ConfigModel:
 
 
 def changed(config: PipelineConfig, name: str, data: str) -> PipelineConfig:
-    """The config with one choice changed, as in `research.studies`.
+    """The config with one choice changed; `names.CHOICES` and `names.FORESTS` are those of `research.studies`.
 
     Args:
         config: as it is.
         name: see `ConfigModel`.
         data: see `ConfigModel`.
+
+    Raises:
+        ValueError: distillation is to fade faster, and the config's does not fade.
 
     Example:
         >>> from pipeline_config import FEED
@@ -78,6 +81,11 @@ def changed(config: PipelineConfig, name: str, data: str) -> PipelineConfig:
     """
     if name == BASE:
         return config
+    if name in FADING:
+        half = config.training.distillation_half_positives
+        if half is None:
+            raise ValueError("training.distillation_half_positives: None does not fade; expected a number of positives")
+        return replace(config, training=replace(config.training, distillation_half_positives=half // FADING[name]))
     study = STUDIES["choices" if name in CHOICES else "forest"]
     [variant] = [variant for variant in study.variants(data) if variant.name == name]
     grown = variant.forest(config)
