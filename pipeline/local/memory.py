@@ -11,7 +11,7 @@ _SECONDS = 0.1
 
 
 class PeakMemory:
-    """Looks at the resident memory of this process ten times a second, from the begin of `with` to its end.
+    """Looks at the resident memory of this process ten times a second, from the beginning of `with` to its end.
 
     Attributes:
         bytes: the largest found; None where the system does not tell, which is anywhere but on Linux.

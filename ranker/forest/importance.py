@@ -1,11 +1,11 @@
 """How much each column contributes to the forest."""
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
 
 from ranker.config.columns import FeatureColumn
+from ranker.forest.boosters import read_model
 from ranker.forest.model import Forest
 
 
@@ -25,7 +25,7 @@ def gain_shares(forest: Forest, columns: Sequence[FeatureColumn]) -> list[dict[s
     if not forest.trees:
         return []
     of_input = [column for column, feature in enumerate(columns) for _ in feature.forest_names]
-    model = json.loads(bytes(forest.booster.save_raw("json")))["learner"]["gradient_booster"]["model"]
+    model = read_model(forest.booster)["learner"]["gradient_booster"]["model"]
     gains = np.zeros((len(forest.base_margin), len(columns)))
     for tree, output in zip(model["trees"], model["tree_info"], strict=True):
         for feature, left, gain in zip(tree["split_indices"], tree["left_children"], tree["loss_changes"], strict=True):

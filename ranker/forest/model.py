@@ -21,7 +21,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from ranker.files import write_bytes, write_text
-from ranker.forest.boosters import with_trees_of
+from ranker.forest.boosters import read_model, with_trees_of
 from ranker.storage import join
 
 BOOSTER_FILE = "forest.ubj"
@@ -190,7 +190,7 @@ class Forest:
                 is not interpreted here.
         """
         ubj = bytes(booster.save_raw("ubj"))
-        learner = json.loads(bytes(booster.save_raw("json")))["learner"]
+        learner = read_model(booster)["learner"]
         features = int(learner["learner_model_param"]["num_feature"])
         if features != len(feature_names):
             raise ValueError(f"forest: the booster has {features} features, but {len(feature_names)} names were given")
