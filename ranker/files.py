@@ -2,7 +2,8 @@
 
 On a local file system the content is written to a temporary file beside the target, flushed to disk, and renamed; a
 rename replaces the target in one step, also across a loss of power. An object store has no rename, but a put there is
-atomic by itself: the content is written to a local temporary file and uploaded when it is complete.
+atomic by itself: the content is written to a local temporary file and uploaded when it is complete. Where a put is not
+atomic, as on HDFS, the upload has a hidden name until it is complete.
 
 Every temporary name is unique, so that concurrent writers do not share one. It starts with `.` and ends in `.tmp`; a
 reader of a folder skips such names, so what a killed process leaves behind is never taken for data.
@@ -24,7 +25,7 @@ from pathlib import Path
 
 from pyarrow import fs
 
-from ranker.storage import copy_folder, exists, filesystem_of, local_path
+from ranker.storage import copy_folder, exists, filesystem_of, local_path, shown_when_complete
 
 _TEMPORARY = ".tmp"
 _REPLACED = ".replaced" + _TEMPORARY
@@ -48,7 +49,7 @@ def write_bytes(target: str | Path, content: bytes) -> None:
             path.write_bytes(content)
         return
     filesystem, inner = _with_parent(target)
-    with filesystem.open_output_stream(inner) as file:
+    with shown_when_complete(filesystem, inner) as shown, filesystem.open_output_stream(shown) as file:
         file.write(content)
 
 
@@ -74,7 +75,10 @@ def atomic_file(target: str | Path, *, scratch: str | Path | None = None, durabl
             path = Path(folder) / "file"
             yield path
             filesystem, inner = _with_parent(target)
-            fs.copy_files(str(path), inner, source_filesystem=fs.LocalFileSystem(), destination_filesystem=filesystem)
+            with shown_when_complete(filesystem, inner) as shown:
+                fs.copy_files(
+                    str(path), shown, source_filesystem=fs.LocalFileSystem(), destination_filesystem=filesystem
+                )
         return
     make_folders(local.parent, durable=durable)
     temporary = _temporary_name(local, (scratch and local_path(scratch)) or local.parent)

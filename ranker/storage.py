@@ -4,8 +4,10 @@ pyarrow's own file systems serve local paths, S3, Google Cloud Storage, Azure an
 store, and the URI's query configures them. Any other scheme goes through fsspec. Parquet is read as fast by either.
 """
 
+import contextlib
 import re
 import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,9 @@ from types import MappingProxyType
 
 import fsspec
 from pyarrow import fs
+
+_WRITE_THEN_SHOW = (fs.LocalFileSystem, fs.S3FileSystem, fs.GcsFileSystem, getattr(fs, "AzureFileSystem", ()))
+"""Where nothing is gained by a rename: an object shows when it is complete, and local writers rename themselves."""
 
 _ARROW_SCHEMES = frozenset({"file", "s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs"})
 _BUCKET_SCHEMES = frozenset({"s3", "gs", "gcs"})
@@ -138,6 +143,39 @@ def store_problem(error: Exception) -> str | None:
 
 
 @contextmanager
+def shown_when_complete(filesystem: fs.FileSystem, path: str) -> Iterator[str]:
+    """A path inside the file system to write a file at, which is under `path` when the block ends.
+
+    On HDFS, and on most stores behind fsspec, a file that is being written is visible, and what a killed writer leaves
+    would be taken for the whole. There it has a hidden name until it is complete. An object of S3, Google Cloud Storage
+    or Azure shows when it is complete anyway.
+    """
+    if isinstance(filesystem, _WRITE_THEN_SHOW):
+        yield path
+        return
+    parent, _, name = path.rpartition("/")
+    hidden = f"{parent}/.{name}.{uuid.uuid4().hex[:16]}.tmp"
+    try:
+        yield hidden
+        _rename(filesystem, hidden, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            filesystem.delete_file(hidden)
+        raise
+
+
+def _rename(filesystem: fs.FileSystem, source: str, target: str) -> None:
+    # Some file systems refuse a target that is there.
+    if filesystem.get_file_info(target).type == fs.FileType.File:
+        filesystem.delete_file(target)
+    if isinstance(filesystem, fs.PyFileSystem) and isinstance(filesystem.handler, fs.FSSpecHandler):
+        # pyarrow asks for a recursive move, which not every implementation knows.
+        filesystem.handler.fs.mv(source, target)
+    else:
+        filesystem.move(source, target)
+
+
+@contextmanager
 def local_copy(location: str | Path) -> Iterator[Path]:
     """A folder as a local path, for libraries that read no URIs: the folder itself, or a copy for the block's duration.
 
@@ -164,7 +202,7 @@ def copy_folder(
     Args:
         source: path or URI of the folder.
         target: path or URI of the folder to write; made where it does not exist.
-        last: a file, relative to the folder, that is copied after all others.
+        last: a file, relative to the folder, that is copied after all others, and shows when it is complete.
         instead: other content for some of the files, by their path relative to the folder.
 
     Raises:
@@ -179,13 +217,10 @@ def copy_folder(
     names = ["/".join(Path(info.path.strip("/")).parts[root_parts:]) for info in found if info.type == fs.FileType.File]
     for name in sorted(names, key=lambda name: (name == last, name)):
         target_files.create_dir(f"{target_root}/{name}".rpartition("/")[0], recursive=True)
-        if name in instead:
-            with target_files.open_output_stream(f"{target_root}/{name}") as file:
-                file.write(instead[name])
-        else:
-            fs.copy_files(
-                f"{root}/{name}",
-                f"{target_root}/{name}",
-                source_filesystem=files,
-                destination_filesystem=target_files,
-            )
+        place = f"{target_root}/{name}"
+        with shown_when_complete(target_files, place) if name == last else contextlib.nullcontext(place) as shown:
+            if name in instead:
+                with target_files.open_output_stream(shown) as file:
+                    file.write(instead[name])
+            else:
+                fs.copy_files(f"{root}/{name}", shown, source_filesystem=files, destination_filesystem=target_files)

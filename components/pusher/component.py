@@ -33,8 +33,8 @@ class Pusher(base_component.BaseComponent):
     """Pushes a model to a folder of versions, as TFX's Pusher does; a partly copied model is never visible there.
 
     A model that a rollback withdrew is not pushed again unless `publish_withdrawn` requests it. A model of another
-    config is not replaced unless `replaces` names that config. The pushed model's string custom property `not_pushed`
-    then says why nothing was pushed.
+    config, or of a later day, is not replaced unless `replaces` names its config. The pushed model's string custom
+    property `not_pushed` then says why nothing was pushed.
 
     Args:
         model: a Model channel.
@@ -46,7 +46,8 @@ class Pusher(base_component.BaseComponent):
         replaces: the name of a config whose serving model may be replaced; "" for none. See
             `ranker.registry.replacement`.
         destination_state: what the push depends on at the destination, for the cache key; see
-            `ranker.registry.withdrawal.destination_state`. With the cache disabled it is not needed.
+            `ranker.registry.withdrawal.destination_state`. The version that it names is replaced even if it is of a
+            later day. With the cache disabled it is not needed.
 
     Raises:
         ValueError: the destination is of another kind.

@@ -11,11 +11,12 @@ from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, proto_utils
 
 from components.artifacts import NOT_PUSHED
+from ranker.registry.manifest import Manifest
 from ranker.registry.publishing import find_published, publish
-from ranker.registry.replacement import find_replaced
+from ranker.registry.replacement import find_later, find_replaced
 from ranker.registry.retention import remove_old_versions
 from ranker.registry.same_model import StoredModel
-from ranker.registry.withdrawal import published_after, read_withdrawals, reinstate
+from ranker.registry.withdrawal import published_after, read_withdrawals, reinstate, serving_before
 from ranker.storage import join
 
 PUBLISH_WITHDRAWN = "publish_withdrawn"
@@ -33,7 +34,10 @@ class Executor(stock.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Pushes the model if it is blessed, not withdrawn and replaces no other config's; records it as TFX's does.
+        """Pushes the model unless something holds it back, and records it as TFX's does.
+
+        Held back is a model that is not blessed, or withdrawn, or that would replace another config's, or that of a
+        later day which was pushed while the run trained.
 
         Raises:
             DocumentError: the record of a withdrawal is damaged.
@@ -63,9 +67,8 @@ class Executor(stock.Executor):
             pushed.set_string_custom_property(NOT_PUSHED, withdrawal.text)
             self._MarkNotPushed(pushed)
             return
-        replaced = find_replaced(destination, model.manifest.config_name, exec_properties[REPLACES])
-        if version is None and replaced is not None:
-            why = f"{replaced}, so nothing was published; --replaces {replaced.config} publishes it"
+        why = _would_replace(destination, model.manifest, exec_properties) if version is None else None
+        if why is not None:
             logging.warning("%s", why)
             pushed.set_string_custom_property(NOT_PUSHED, why)
             self._MarkNotPushed(pushed)
@@ -83,6 +86,19 @@ class Executor(stock.Executor):
         except OSError as error:
             # The model is pushed; the next push removes the old versions.
             logging.warning("%s: old versions could not be removed: %s", destination, error)
+
+
+def _would_replace(destination: str, manifest: Manifest, exec_properties: dict[str, Any]) -> str | None:
+    """Why a model must not replace the one that serves, or None if it may."""
+    own, requested = manifest.config_name, exec_properties[REPLACES]
+    replaced = find_replaced(destination, own, requested)
+    if replaced is not None:
+        return f"{replaced}, so nothing was published; --replaces {replaced.config} publishes it"
+    # The version that served when a local run was planned is one that its user was told of.
+    later = find_later(destination, manifest.eval_day, serving_before(exec_properties[DESTINATION_STATE]))
+    if later is not None and requested != own and not _flag(exec_properties, PUBLISH_WITHDRAWN):
+        return f"{later}, so nothing was published; --replaces {own} publishes it"
+    return None
 
 
 def _flag(exec_properties: dict[str, Any], name: str) -> bool:

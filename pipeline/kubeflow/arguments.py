@@ -80,7 +80,8 @@ def _for_submit(parser: argparse.ArgumentParser) -> None:
         "--replaces",
         default="",
         metavar="NAME",
-        help="replace the serving model of the config NAME; by default a run does not replace another config's",
+        help="replace the serving model of the config NAME, where it is another config's or of a later day; by default "
+        "a run does neither",
     )
     _add_connection(parser)
 

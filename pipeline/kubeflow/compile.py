@@ -103,7 +103,7 @@ def compile_pipeline(
         FEED_LOG: _feed_log(feed_log),
         PUBLISH_WITHDRAWN: Parameter('"true" publishes the model even if a rollback withdrew it.', "false"),
         PUSH: Parameter('"false" publishes nothing; the run then fails if the model is not blessed.', "true"),
-        REPLACES: Parameter("The name of another config whose serving model may be replaced.", NO_CONFIG),
+        REPLACES: Parameter("The config whose model may be replaced, if another's or of a later day.", NO_CONFIG),
     }
     return _compiled(pipeline, kubeflow, image, pipeline_name(config), parameters, _OTHER_COMPONENTS)
 

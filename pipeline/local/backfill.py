@@ -19,8 +19,11 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.config.retraining import Start
 from ranker.documents import DocumentError
 from ranker.feed_log.layout import FeedLogError, list_days
-from ranker.registry.versions import find_training
+from ranker.identity.recipe import judging_fingerprint
+from ranker.plain_text import without_secrets
+from ranker.registry.versions import complete_versions, find_training
 from ranker.registry.withdrawal import read_withdrawals, serves_again
+from ranker.storage import join, parent_and_name
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,7 +53,8 @@ def backfill(task: Backfill, console: Console) -> int:
     """Runs each day as a daily schedule would have; each day continues from the days before it.
 
     A day that an earlier call finished, on the same data, config and code, is not run again, unless its model was
-    withdrawn since and `publish_withdrawn` is set, or it serves again. A day without a folder is skipped, as a daily
+    withdrawn since and `publish_withdrawn` is set, or it serves again, or was never pushed here though it is blessed. A
+    day without a folder is skipped, as a daily
     schedule would have had nothing to run; the days after it train without it. A model that is not blessed is not
     pushed, and the next day continues from the version before. A day that fails ends the replay; the same command
     continues from that day.
@@ -148,7 +152,8 @@ def _one_day(
     trainings = _possible_trainings(plan, task.workdir, previous)
     before = next((finished[training] for training in trainings if training in finished), None)
     if before is not None:
-        before = _as_of_now(before, task.workdir)
+        before = _as_of_now(before, task)
+    if before is not None:
         # A push on request that was killed before it ended the withdrawal is completed.
         again = serves_again(task.workdir.push_destination, before.training_fingerprint)
         if before.not_pushed is None or not (task.publish_withdrawn or again):
@@ -186,12 +191,28 @@ def _one_day(
     return summary
 
 
-def _as_of_now(summary: RunSummary, workdir: Workdir) -> RunSummary:
-    """The summary of a finished run, with whether its model was withdrawn or published again since."""
+def _as_of_now(summary: RunSummary, task: Backfill) -> RunSummary | None:
+    """The summary of a finished run, with whether its model was withdrawn since; None if another run would change it.
+
+    That is the case if the model was judged by other gates, or was blessed and is not at the push destination.
+    """
     if not summary.blessed:
-        return summary
-    withdrawal = read_withdrawals(workdir.push_destination).of_training(summary.training_fingerprint)
-    return replace(summary, not_pushed=withdrawal.text if withdrawal is not None else None)
+        return summary if summary.judging in ("", judging_fingerprint(task.config)) else None
+    destination = task.workdir.push_destination
+    withdrawal = read_withdrawals(destination).of_training(summary.training_fingerprint)
+    if withdrawal is not None:
+        return replace(summary, not_pushed=withdrawal.text)
+    return summary if _was_pushed_to(destination, summary.pushed_model) else None
+
+
+def _was_pushed_to(destination: str, pushed_model: str | None) -> bool:
+    """Whether a model was pushed to a destination, and is there, or was removed after newer ones were pushed."""
+    if pushed_model is None:
+        return False
+    place, version = parent_and_name(pushed_model)
+    if place != parent_and_name(without_secrets(join(destination, version)))[0]:
+        return False
+    return any(int(there) >= int(version) for there in complete_versions(destination))
 
 
 def _print_not_pushed(summary: RunSummary, console: Console) -> None:
@@ -270,4 +291,4 @@ def _summaries(workdir: Workdir) -> Iterator[RunSummary]:
 def _verdict(summary: RunSummary) -> str:
     if summary.status == "failed":
         return "[red]failed[/]"
-    return "[yellow]withdrawn[/]" if summary.not_pushed is not None else blessing(summary)
+    return "[yellow]not pushed[/]" if summary.not_pushed is not None else blessing(summary)

@@ -51,7 +51,8 @@ exit status:
   1  a component failed; the line says why, the log has the rest
   2  the command, a path or the feed log cannot be used; the line says why
   3  a model was trained or its effects were updated, but it was not published, because a gate failed, a rollback
-     withdrew it, or another config pushed meanwhile; the previous model continues to serve
+     withdrew it, or a model of another config or of a later day was pushed meanwhile; the previous model continues to
+     serve
   4  --monitor found a feature, an objective or a slice beyond its limits; the line names it
   130  stopped by Ctrl-C, SIGTERM or the end of the terminal
 
@@ -264,7 +265,7 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         metavar="NAME",
         help="replace the serving model of the config NAME, for example after a config was renamed; by default a run "
-        "does not replace the model of another config",
+        "does not replace the model of another config, nor one of a later day that is pushed while it trains",
     )
     parser.add_argument(
         "--mlflow",

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.local.run_summary import DONE, NOT_BLESSED
+from pipeline.local.run_summary import DONE, FAILED, NOT_BLESSED
 from pipeline.local.workdir import Workdir
-from ranker.command_line import UsageError, in_markup
+from ranker.command_line import UsageError, explained, in_markup, print_error
 from ranker.config.pipeline import PipelineConfig
 from ranker.documents import write_json
 from ranker.effects_update.update import (
@@ -33,8 +33,8 @@ def update_effects(
         console: shows the outcome.
 
     Returns:
-        The exit status: 0 published, or nothing new to learn from; 3 not published, because a gate failed or a rollback
-        withdrew the update.
+        The exit status: 0 published, or nothing new to learn from; 1 the summary could not be written; 3 not published,
+        because a gate failed or a rollback withdrew the update.
 
     Raises:
         UsageError: the config has no effects, no model serves, or it was exported with other effects.
@@ -46,10 +46,15 @@ def update_effects(
         summary = update_serving_effects(config, str(feed_log), workdir.push_destination, workdir.root)
     except EffectsUpdateError as error:
         raise UsageError(f"--effects: {error}") from None
-    folder = workdir.run(run_id)
-    write_text(folder / SUMMARY_FILE, write_json(summary, indent=2) + "\n")
     _print(summary, console)
-    console.print(f"summary: {in_markup(folder / SUMMARY_FILE)}", soft_wrap=True, highlight=False)
+    file = workdir.run(run_id) / SUMMARY_FILE
+    try:
+        write_text(file, write_json(summary, indent=2) + "\n")
+    except OSError as error:
+        # The effects may be published already, which the lines above say.
+        print_error(f"{file}: the summary could not be written: {explained(error)}")
+        return FAILED
+    console.print(f"summary: {in_markup(file)}", soft_wrap=True, highlight=False)
     return NOT_BLESSED if summary.refused else DONE
 
 

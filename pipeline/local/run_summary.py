@@ -114,6 +114,7 @@ class RunSummary:
         blessed: whether no gate blocked the model; None without an evaluation.
         pushed_model: path of the pushed version, or None if nothing was pushed.
         not_pushed: why a blessed model was not pushed, or None.
+        judging: fingerprint of the gates and slices; "" in a summary of an earlier version.
         push: whether a blessed model was to be pushed; `--no-push` says no.
         monitoring: the health of the day; None for a failed run.
         problems: what failed after the components, one line each; it does not change the exit status.
@@ -148,6 +149,7 @@ class RunSummary:
     blessed: bool | None = None
     pushed_model: str | None = None
     not_pushed: str | None = None
+    judging: str = ""
     push: bool = True
     monitoring: MonitoringSummary | None = None
     problems: tuple[str, ...] = ()

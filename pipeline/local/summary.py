@@ -26,6 +26,7 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.evaluation import Evaluation
 from ranker.files import write_bytes
 from ranker.forest.curve import TrainingCurve
+from ranker.identity.recipe import judging_fingerprint
 from ranker.identity.training import TrainingIdentity
 from ranker.plain_text import without_secrets
 from ranker.registry.plan import StartPlan
@@ -107,6 +108,7 @@ def summarise(
         blessed=evaluation.blessed if evaluation else None,
         pushed_model=_pushed_model(runs),
         not_pushed=_not_pushed(runs),
+        judging=judging_fingerprint(config),
         components=tuple(
             ComponentSummary(
                 component=run.component,

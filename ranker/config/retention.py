@@ -13,7 +13,8 @@ class Retention:
     """How many models and runs are kept.
 
     Attributes:
-        models: number of newest versions kept at the push destination; a rollback returns to the second newest.
+        models: number of newest versions kept at the push destination; a rollback returns to the second newest. As many
+            of the newest trainings keep their model as it was trained, however often its effects were updated.
         runs: number of newest runs of the local runner whose artifacts are kept on disk.
 
     Example:

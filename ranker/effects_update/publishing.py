@@ -3,10 +3,10 @@
 import logging
 
 from ranker.plain_text import without_secrets
+from ranker.registry.numbering import SupersededError
 from ranker.registry.publishing import publish
 from ranker.registry.retention import remove_old_versions
 from ranker.registry.same_model import StoredModel
-from ranker.registry.versions import find_serving_version
 from ranker.registry.withdrawal import read_withdrawals
 from ranker.storage import join
 
@@ -32,13 +32,11 @@ def publish_update(model: str, destination: str, serving: str, keep: int) -> str
     withdrawal = read_withdrawals(destination).of(StoredModel(model))
     if withdrawal is not None:
         raise NotPublishedError(f"a rollback withdrew this update, version {withdrawal.version}")
-    # On a cluster a training may push meanwhile. The older model must not replace it.
-    newest = find_serving_version(destination)
-    if newest != serving:
-        raise NotPublishedError(
-            f"version {newest} was pushed while the effects of {serving} were updated; run it again"
-        )
-    pushed = publish(model, destination)
+    try:
+        # On a cluster a training may push meanwhile. The older model must not replace it.
+        pushed = publish(model, destination, after=serving)
+    except SupersededError as error:
+        raise NotPublishedError(f"the effects of version {serving} were updated, but meanwhile: {error}") from None
     try:
         remove_old_versions(destination, keep)
     except OSError as error:

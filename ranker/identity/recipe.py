@@ -32,3 +32,12 @@ def recipe_fingerprint(config: PipelineConfig, schema: str, code: str) -> str:
             code,
         )
     )
+
+
+def judging_fingerprint(config: PipelineConfig) -> str:
+    """A fingerprint of the settings that decide whether a model is blessed, and do not shape it.
+
+    Args:
+        config: the pipeline's.
+    """
+    return short_digest((to_json(config.gates), to_json(config.slices)))

@@ -14,7 +14,7 @@ from pyarrow import fs
 from ranker.files import flush, flush_folder, make_folders
 from ranker.registry.layout import MANIFEST, SAVED_MODEL
 from ranker.registry.manifest import Manifest, Republished
-from ranker.registry.numbering import claimed_version, next_version
+from ranker.registry.numbering import SupersededError, claimed_version, following_version, next_version
 from ranker.registry.same_model import StoredModel, same_model
 from ranker.registry.versions import complete_versions
 from ranker.storage import copy_folder, exists, filesystem_of, join, read_bytes
@@ -22,7 +22,7 @@ from ranker.storage import copy_folder, exists, filesystem_of, join, read_bytes
 TEMPORARY_PREFIX = ".pushing-"
 
 
-def publish(model_path: str, destination: str, rollback: Republished | None = None) -> str:
+def publish(model_path: str, destination: str, rollback: Republished | None = None, after: str | None = None) -> str:
     """Copies a model to the next version below `destination` and returns the version.
 
     A version is the time in seconds since 1970, or the highest existing version plus one, whichever is larger. So
@@ -37,17 +37,21 @@ def publish(model_path: str, destination: str, rollback: Republished | None = No
         model_path: path or URI of the SavedModel's folder.
         destination: path or URI of the folder of versions; created if it does not exist.
         rollback: if given, written into the copy's manifest.
+        after: the version that must still be serving, for a copy of an earlier model, which must not replace what was
+            pushed meanwhile. It then gets the highest existing version plus one, whatever the time is.
 
     Raises:
         FileNotFoundError: there is no SavedModel at `model_path`.
+        SupersededError: another version than `after` serves, or another push is under way on an object store.
     """
     if not exists(join(model_path, SAVED_MODEL)):
         raise FileNotFoundError(f"{model_path}: no model to push, as there is no {SAVED_MODEL}")
     filesystem, root = filesystem_of(destination)
     replaced = {MANIFEST: _manifest_with(rollback, model_path)} if rollback else {}
     if isinstance(filesystem, fs.LocalFileSystem):
-        return _publish_by_rename(model_path, Path(root), replaced)
-    with claimed_version(root, filesystem) as version:
+        return _publish_by_rename(model_path, Path(root), replaced, after)
+    with claimed_version(root, filesystem, alone=after is not None) as version:
+        _check_serving(destination, after)
         try:
             copy_folder(model_path, join(destination, version), SAVED_MODEL, replaced)
         except BaseException:
@@ -88,14 +92,23 @@ def _manifest_with(rollback: Republished, model_path: str) -> bytes:
     return json.dumps({**content, "rollback": asdict(rollback)}, indent=1).encode()
 
 
-def _publish_by_rename(model_path: str, root: Path, replaced: Mapping[str, bytes]) -> str:
+def _check_serving(destination: str, after: str | None) -> None:
+    if after is None:
+        return
+    newest = next(iter(complete_versions(destination)), None)
+    if newest != after:
+        now = f"version {newest} serves now, instead of {after}" if newest else f"version {after} is not there any more"
+        raise SupersededError(now)
+
+
+def _publish_by_rename(model_path: str, root: Path, replaced: Mapping[str, bytes], after: str | None) -> str:
     make_folders(root)
     # Two pushes at once, even of one model, must not share a folder. Retention removes those of killed pushes.
     temporary = root / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex[:16]}"
     try:
         copy_folder(model_path, temporary, SAVED_MODEL, replaced)
         flush_folder(temporary)
-        version = _rename_to_next_version(temporary, root)
+        version = _rename_to_next_version(temporary, root, after)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -103,9 +116,12 @@ def _publish_by_rename(model_path: str, root: Path, replaced: Mapping[str, bytes
     return version
 
 
-def _rename_to_next_version(temporary: Path, root: Path) -> str:
+def _rename_to_next_version(temporary: Path, root: Path, after: str | None) -> str:
+    number = next_version if after is None else following_version
     while True:
-        version = next_version(str(root), fs.LocalFileSystem())
+        version = number(str(root), fs.LocalFileSystem())
+        # After the number was taken: a push between the two is seen here, and one after this gets no lower number.
+        _check_serving(str(root), after)
         target = root / version
         try:
             # Renaming never replaces a non-empty folder: it fails if another push has taken the version.

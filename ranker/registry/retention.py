@@ -3,13 +3,15 @@
 import os
 import shutil
 import time
+from collections.abc import Sequence
 
 from pyarrow import fs
 
-from ranker.registry.layout import SAVED_MODEL
+from ranker.registry.layout import SAVED_MODEL, is_version
+from ranker.registry.manifest import Manifest
 from ranker.registry.numbering import CLAIMS
 from ranker.registry.publishing import TEMPORARY_PREFIX
-from ranker.registry.versions import complete_versions
+from ranker.registry.versions import complete_versions, read_manifest
 from ranker.storage import filesystem_of
 
 _REMOVING = ".removing-"
@@ -17,14 +19,18 @@ _ABANDONED_AFTER_S = 24 * 3600.0
 
 
 def remove_old_versions(destination: str, keep: int) -> list[str]:
-    """Keeps the `keep` newest complete versions; removes older ones and the temporary folders of killed pushes.
+    """Keeps the newest complete versions; removes older ones and what killed pushes and removals left behind.
+
+    The `keep` newest versions stay. So does the model of each of the `keep` newest trainings as it was trained: updates
+    of its effects are versions too, and have learnt from days that a later candidate is compared on. However often
+    effects are updated, there is a model to compare with, to continue from and to roll back to.
 
     A version is renamed to a hidden folder before its files are deleted. On an object store `saved_model.pb` is deleted
     first. So a server never loads a partly deleted version.
 
     Args:
         destination: path or URI of the folder of versions.
-        keep: at least 1, as the newest version is serving.
+        keep: number of versions, and of trainings; at least 1, as the newest version is serving.
 
     Returns:
         The removed versions.
@@ -32,7 +38,9 @@ def remove_old_versions(destination: str, keep: int) -> list[str]:
     if keep < 1:
         raise ValueError(f"keep: at least the serving version has to be kept, got {keep}")
     filesystem, root = filesystem_of(destination)
-    removed = complete_versions(destination)[keep:]
+    versions = complete_versions(destination)
+    kept = {*versions[:keep], *_as_trained(destination, versions, keep)} if len(versions) > keep else {*versions}
+    removed = [version for version in versions if version not in kept]
     for version in removed:
         if isinstance(filesystem, fs.LocalFileSystem):
             os.rename(f"{root}/{version}", f"{root}/{_REMOVING}{version}")
@@ -43,7 +51,30 @@ def remove_old_versions(destination: str, keep: int) -> list[str]:
         _delete_leftovers(root)
     else:
         _delete_abandoned_claims(root, filesystem)
+        if kept:
+            _delete_incomplete(root, filesystem, min(map(int, kept)))
     return removed
+
+
+def _as_trained(destination: str, versions: Sequence[str], trainings: int) -> list[str]:
+    """The newest version of each of the newest trainings whose effects were not updated."""
+    found: dict[str, str] = {}
+    for version in versions:
+        if len(found) == trainings:
+            break
+        manifest = read_manifest(destination, version) or Manifest()
+        if manifest.effects is None or not manifest.effects.update:
+            found.setdefault(manifest.training_fingerprint or f"version {version}", version)
+    return list(found.values())
+
+
+def _delete_incomplete(root: str, filesystem: fs.FileSystem, oldest_kept: int) -> None:
+    """Deletes what a killed removal, or a failed push, left of versions older than all that are kept."""
+    claims = filesystem.get_file_info(fs.FileSelector(f"{root}/{CLAIMS}", allow_not_found=True))
+    claimed = {info.base_name.partition("-")[0] for info in claims}
+    for info in filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True)):
+        if is_version(info.base_name) and int(info.base_name) < oldest_kept and info.base_name not in claimed:
+            filesystem.delete_dir(info.path)
 
 
 def _delete_abandoned_claims(root: str, filesystem: fs.FileSystem) -> None:

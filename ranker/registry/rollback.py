@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ranker.command_line import exit_with, print_error
 from ranker.documents import DocumentError
 from ranker.registry.manifest import Republished
+from ranker.registry.numbering import SupersededError
 from ranker.registry.publishing import publish
 from ranker.registry.same_model import StoredModel, same_model
 from ranker.registry.versions import complete_versions
@@ -50,7 +51,7 @@ def roll_back(destination: str) -> Rollback:
         destination: path or URI of the folder of versions.
 
     Raises:
-        RollbackError: there is no earlier model.
+        RollbackError: there is no earlier model, or another one was pushed meanwhile.
         DocumentError: the record of a withdrawal is damaged.
 
     Example:
@@ -76,7 +77,10 @@ def roll_back(destination: str) -> Rollback:
     # In this order a rollback that is killed in between is completed by repeating it.
     withdraw(destination, serving)
     try:
-        version = publish(join(destination, earlier), destination, Republished(republishes, serving))
+        version = publish(join(destination, earlier), destination, Republished(republishes, serving), after=serving)
+    except SupersededError as error:
+        reinstate(destination, models[serving])
+        raise RollbackError(f"{destination}: nothing was rolled back: {error}") from None
     except BaseException:
         reinstate(destination, models[serving])
         raise

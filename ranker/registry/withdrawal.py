@@ -105,6 +105,11 @@ def destination_state(destination: str, training: str) -> str:
     return f"{others}, withdrawn as {withdrawal.version}{again}"
 
 
+def serving_before(state: str) -> str:
+    """The version that served by a `destination_state`, "none" if there was none, and "" of an empty one."""
+    return state.partition(",")[0]
+
+
 def published_after(withdrawal: Withdrawal, serving: str | None) -> bool:
     """Whether the withdrawn model was published on request since, given the serving version if that is this model.
 

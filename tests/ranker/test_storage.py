@@ -13,6 +13,7 @@ from ranker.storage import (
     local_copy,
     local_path,
     parent_and_name,
+    shown_when_complete,
     store_problem,
 )
 
@@ -139,3 +140,29 @@ def test_a_local_folder_is_its_own_local_copy(folder: Path, tmp_path: Path) -> N
 def test_answers_of_object_stores_are_put_into_words(message: str, meaning: str | None) -> None:
     found = store_problem(OSError(message))
     assert found == meaning or (found is not None and meaning is not None and found.startswith(meaning))
+
+
+def test_a_file_shows_when_it_is_complete_and_replaces_the_one_before(tmp_path: Path) -> None:
+    store, root = filesystem_of(f"local://{tmp_path}")
+    target = f"{root}/record.json"
+    for text in ("first", "second"):
+        before = content(tmp_path)
+        with shown_when_complete(store, target) as path:
+            Path(path).write_text(text)
+            assert content(tmp_path) == {**before, Path(path).name: text}
+        assert content(tmp_path) == {"record.json": text}
+
+    def interrupted(path: str) -> None:
+        Path(path).write_text("thi")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), shown_when_complete(store, target) as path:
+        interrupted(path)
+    assert content(tmp_path) == {"record.json": "second"}
+
+
+def test_objects_and_local_files_are_written_under_their_names(tmp_path: Path) -> None:
+    s3 = fs.S3FileSystem(anonymous=True, region="eu-west-1")
+    for filesystem in (fs.LocalFileSystem(), s3):
+        with shown_when_complete(filesystem, "bucket/record.json") as path:
+            assert path == "bucket/record.json"

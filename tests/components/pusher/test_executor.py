@@ -30,6 +30,8 @@ def run(
     push_it: str = "true",
     config: str = "",
     replaces: str = "",
+    day: str = "",
+    state: str = "",
 ) -> standard_artifacts.PushedModel:
     model, blessing, pushed = (
         standard_artifacts.Model(),
@@ -41,7 +43,9 @@ def run(
         os.makedirs(artifact.uri)
     serving = tmp_path / name / "model" / "Format-Serving"
     manifest = (
-        Manifest(config_name=config, training_fingerprint=training).to_json() if config else of_training(training)
+        Manifest(config_name=config, training_fingerprint=training, eval_day=day).to_json()
+        if config
+        else of_training(training)
     )
     push(serving.parent, serving.name, manifest)
     blessing.set_int_custom_property("blessed", int(blessed))
@@ -54,6 +58,7 @@ def run(
             "publish_withdrawn": publish_withdrawn,
             "push": push_it,
             "replaces": replaces,
+            "destination_state": state,
         },
     )
     return pushed
@@ -120,6 +125,29 @@ def test_the_model_of_another_config_is_replaced_only_on_request(tmp_path: Path)
     assert again.get_string_custom_property("pushed_version") == second
     assert run(tmp_path, True, "wednesday", "wednesday", config="shop").get_int_custom_property("pushed") == 1
     assert run(tmp_path, True, "thursday", "monday", config="feed").get_int_custom_property("pushed") == 0
+
+
+def test_a_model_of_a_later_day_is_replaced_only_on_request(tmp_path: Path) -> None:
+    """A run of Monday that is retried after Tuesday's has pushed."""
+    serving = tmp_path / "serving"
+    tuesday = run(tmp_path, True, "tuesday", "tuesday", config="feed", day="2026-03-10")
+    version = tuesday.get_string_custom_property("pushed_version")
+    retried = run(tmp_path, True, "retried", "monday", config="feed", day="2026-03-09", state="none")
+    assert retried.get_string_custom_property("not_pushed") == (
+        f"version {version} at {serving} was trained for 2026-03-10, and a model for 2026-03-09 would replace it, so "
+        "nothing was published; --replaces feed publishes it"
+    )
+    assert os.listdir(serving) == [version]
+    # A day's own retry, and the day after.
+    again = run(tmp_path, True, "again", "tuesday anew", config="feed", day="2026-03-10")
+    assert again.get_int_custom_property("pushed") == 1
+    requested = run(tmp_path, True, "requested", "monday", config="feed", day="2026-03-09", replaces="feed")
+    assert requested.get_int_custom_property("pushed") == 1
+    # A local run whose user was told of the later model when it was planned.
+    run(tmp_path, True, "later", "later", config="feed", day="2026-03-12")
+    newest = max(os.listdir(serving), key=int)
+    planned = run(tmp_path, True, "planned", "monday anew", config="feed", day="2026-03-09", state=newest)
+    assert planned.get_int_custom_property("pushed") == 1
 
 
 def test_a_withdrawn_model_is_not_published_again(tmp_path: Path) -> None:

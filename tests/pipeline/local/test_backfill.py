@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +28,9 @@ from pipeline.local.run_summary import (
 )
 from pipeline.local.workdir import Workdir
 from pipeline_config import FEED
+from ranker.config.pipeline import PipelineConfig
 from ranker.feed_log.layout import FeedLogError
+from ranker.identity.recipe import judging_fingerprint
 from ranker.identity.training import identify
 from ranker.registry.manifest import Manifest
 from ranker.registry.plan import StartPlan
@@ -53,6 +56,7 @@ class Days:
         self.alarms: dict[date, list[str]] = {}
         self.problems: dict[date, tuple[str, ...]] = {}
         self.killed = False  # before the end of a withdrawal
+        self.another_serves = False
         self.recipe = "recipe"
 
     def plan_day(
@@ -67,7 +71,9 @@ class Days:
     ) -> SimpleNamespace:
         start = self.start(day, refit)
         training = identify(day, self.recipe, "data", start.start, start.parent_training)
-        return SimpleNamespace(day=day, training=training, start=start, publish_withdrawn=publish_withdrawn)
+        return SimpleNamespace(
+            config=config, day=day, training=training, start=start, publish_withdrawn=publish_withdrawn
+        )
 
     def start(self, day: date, refit: bool) -> StartPlan:
         """Warm from the newest model of an earlier day at the push destination."""
@@ -88,6 +94,7 @@ class Days:
         withdrawal = read_withdrawals(destination).of_training(training)
         there = serves_again(destination, training)
         not_pushed = withdrawal.text if withdrawal is not None and not (plan.publish_withdrawn or there) else None
+        not_pushed = "another config serves" if self.another_serves else not_pushed
         summary = RunSummary(
             run_id=run_id,
             config="feed",
@@ -104,15 +111,19 @@ class Days:
             else {"click": ObjectiveSummary(10, 1, normalized_entropy=0.875), "like": ObjectiveSummary(10, 0)},
             blessed=None if failed else blessed,
             not_pushed=not_pushed,
+            judging=judging_fingerprint(plan.config),
             problems=self.problems.get(day, ()),
             components=tuple(ComponentSummary("Pusher", "ran", False, seconds, None) for seconds in (30.0, 12.0)),
         )
+        pushes = blessed and not failed and not_pushed is None
+        version = max([0, *map(int, complete_versions(destination))]) + (not there)
+        if pushes:
+            summary = replace(summary, pushed_model=f"{destination}/{version}")
         folder = self.workdir.run(run_id)
         folder.mkdir(parents=True)
         (folder / "summary.json").write_text(summary.to_json())
-        if blessed and not failed and not_pushed is None:
+        if pushes:
             manifest = Manifest(eval_day=day.isoformat(), training_fingerprint=plan.training.fingerprint)
-            version = max([0, *map(int, complete_versions(destination))]) + (not there)
             if not there:
                 push(self.workdir.serving_model, str(version), manifest.to_json())
             if self.killed:
@@ -133,10 +144,15 @@ def days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Days:
 
 
 def replay(
-    days: Days, start: date = MONDAY, end: date = FRIDAY, run_id: str = "first", publish_withdrawn: bool = False
+    days: Days,
+    start: date = MONDAY,
+    end: date = FRIDAY,
+    run_id: str = "first",
+    publish_withdrawn: bool = False,
+    config: PipelineConfig = FEED,
 ) -> tuple[int, str]:
     out = io.StringIO()
-    task = Backfill(FEED, days.workdir, days.feed_log, days_between(start, end), run_id, publish_withdrawn)
+    task = Backfill(config, days.workdir, days.feed_log, days_between(start, end), run_id, publish_withdrawn)
     return backfill(task, Console(file=out, width=100)), out.getvalue()
 
 
@@ -208,6 +224,32 @@ def test_a_model_that_is_not_blessed_does_not_stop_the_days_after_it(days: Days)
     assert "2026-03-10  not blessed" in text
 
 
+def test_a_day_that_was_refused_is_judged_again_by_other_gates(days: Days) -> None:
+    days.held_back = {FRIDAY}
+    replay(days)
+    days.held_back, days.ran = set(), []
+    assert replay(days, run_id="second")[0] == NOT_BLESSED
+    assert days.ran == []
+    loosened = replace(FEED, gates=replace(FEED.gates, slice=None))
+    assert replay(days, run_id="third", config=loosened)[0] == DONE
+    assert days.ran == [FRIDAY]
+
+
+def test_a_blessed_day_that_was_never_pushed_here_runs(days: Days) -> None:
+    days.another_serves = True
+    assert replay(days, end=MONDAY)[0] == NOT_BLESSED
+    days.another_serves, days.ran = False, []
+    assert replay(days, end=march(10)[0], run_id="second")[0] == DONE
+    assert days.ran == march(9, 10)
+
+    # The models are lost, or the destination is another one.
+    shutil.rmtree(days.workdir.serving_model)
+    days.ran = []
+    assert replay(days, end=march(10)[0], run_id="third")[0] == DONE
+    assert days.ran == march(9, 10)
+    assert sorted(map(int, complete_versions(str(days.workdir.serving_model)))) == [1, 2]
+
+
 def test_a_day_that_the_log_lacks_is_skipped(days: Days) -> None:
     (days.feed_log / "day-2026-03-11").rmdir()
     status, text = replay(days)
@@ -263,10 +305,10 @@ def test_a_withdrawn_day_is_not_published_again_unless_requested(days: Days) -> 
     status, text = replay(days, run_id="second")
     assert status == NOT_BLESSED
     assert days.ran == []
-    assert "2026-03-13  withdrawn  by first_2026-03-13" in text
+    assert "2026-03-13  not pushed  by first_2026-03-13" in text
     assert f"this model served as version {done.instead_of} until a rollback withdrew it" in text
     [row] = [line for line in text.splitlines() if line.startswith(f"{FRIDAY} ") and "warm" in line]
-    assert row.split()[-1] == "withdrawn"
+    assert row.split()[-2:] == ["not", "pushed"]
     assert find_serving_version(str(days.workdir.serving_model)) == done.version
     # The record of the run before is as it was.
     assert summary_of(days, "first").not_pushed is None
@@ -301,7 +343,7 @@ def test_a_withdrawn_day_of_which_no_run_is_known_is_held_back_by_the_run(days: 
     days.ran = []
     status, text = replay(days, run_id="second")
     assert (status, days.ran) == (NOT_BLESSED, [FRIDAY])
-    assert "2026-03-13  withdrawn  42 s, warm" in text
+    assert "2026-03-13  not pushed  42 s, warm" in text
     assert text.count("until a rollback withdrew it") == 1
 
 

@@ -596,7 +596,9 @@ def test_a_backfill_of_finished_days_does_not_wait_for_tensorflow_and_tfx(tmp_pa
         day_folder(log, logged).mkdir(parents=True)
         pq.write_table(pa.table({"click": [0.0, 1.0]}), day_folder(log, logged) / "part-0.parquet")
     training = plan_day(CONFIGS["feed"], workdir, log, day).training.fingerprint
-    summary = RunSummary("monday", "feed", str(day), str(log), "complete", training, blessed=True)
+    push(workdir.serving_model, "7", Manifest(training_fingerprint=training, eval_day=str(day)).to_json())
+    pushed = str(workdir.serving_model / "7")
+    summary = RunSummary("monday", "feed", str(day), str(log), "complete", training, blessed=True, pushed_model=pushed)
     write_summary(workdir.run("monday"), summary)
     said = in_a_fresh_process(["--feed-log", "log", "--workdir", "w", "--backfill", f"{day}:{day}"], tmp_path)
     assert f"{day}  blessed  by monday" in said

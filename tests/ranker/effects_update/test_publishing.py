@@ -25,7 +25,9 @@ def test_an_older_model_does_not_replace_one_that_was_pushed_meanwhile(tmp_path:
     push(destination, "1", of_training("monday"))
     push(destination, "2", of_training("tuesday"))
     push(tmp_path, "updated", of_training("monday, updated"))
-    with pytest.raises(NotPublishedError, match="version 2 was pushed while the effects of 1 were updated"):
+    with pytest.raises(
+        NotPublishedError, match="effects of version 1 were updated, but meanwhile: version 2 serves now"
+    ):
         publish_update(str(tmp_path / "updated"), str(destination), "1", keep=2)
     assert sorted(path.name for path in destination.iterdir()) == ["1", "2"]
 
@@ -46,7 +48,7 @@ def test_an_update_is_published_on_an_object_store(object_store: ObjectStore, bu
     for day in ("monday", "tuesday", "tuesday, updated"):
         push(tmp_path, day, of_training(day))
     pushed = [publish(str(tmp_path / day), destination) for day in ("monday", "tuesday")]
-    with pytest.raises(NotPublishedError, match=f"version {pushed[1]} was pushed while the effects of {pushed[0]}"):
+    with pytest.raises(NotPublishedError, match=f"meanwhile: version {pushed[1]} serves now, instead of {pushed[0]}"):
         publish_update(str(tmp_path / "tuesday, updated"), destination, pushed[0], keep=2)
     published = publish_update(str(tmp_path / "tuesday, updated"), destination, pushed[1], keep=2)
     newest, before = complete_versions(destination)

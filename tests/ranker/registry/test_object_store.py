@@ -11,21 +11,23 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from pyarrow.fs import FileSelector
 
 from ranker.command_line import explained
 from ranker.config.retraining import Retraining
-from ranker.registry import retention
+from ranker.registry import numbering, retention
 from ranker.registry.baseline import choose_baseline
 from ranker.registry.manifest import Lineage, Manifest
+from ranker.registry.numbering import CLAIMS, SupersededError
 from ranker.registry.publishing import find_published, publish
 from ranker.registry.retention import remove_old_versions
+from ranker.registry.rollback import RollbackError, roll_back
 from ranker.registry.rollback import main as rollback_command
-from ranker.registry.rollback import roll_back
 from ranker.registry.same_model import StoredModel
 from ranker.registry.start import make_plan
 from ranker.registry.versions import complete_versions, find_serving_version, find_training, read_manifest
 from ranker.registry.withdrawal import destination_state, read_withdrawals
-from ranker.storage import copy_folder, join, local_copy
+from ranker.storage import copy_folder, filesystem_of, join, local_copy
 from tests.object_store import ObjectStore
 from tests.ranker.registry.test_versions import of_training, push
 
@@ -218,3 +220,41 @@ def test_secrets_are_not_shown(object_store: ObjectStore, bucket: str, capsys: p
     assert f"s3://{object_store.key}:…@{bucket}/models" in said
     assert object_store.secret not in said
     assert os.linesep not in said.strip()
+
+
+@pytest.mark.slow
+def test_a_copy_of_an_earlier_model_waits_for_a_push_that_is_under_way(
+    destination: str, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other push has its number already, and is still copying: its model would be replaced when it is there."""
+    serving, update = publish(make_model("monday"), destination), make_model("monday, updated")
+    store, root = filesystem_of(destination)
+    with store.open_output_stream(f"{root}/{CLAIMS}/{int(serving) + 60}-other") as claim:
+        claim.write(b"other")
+    with pytest.raises(SupersededError, match=rf"^version {int(serving) + 60} is being pushed, or its push was killed"):
+        publish(update, destination, after=serving)
+    publish(make_model("tuesday"), destination)
+    with pytest.raises(RollbackError, match="nothing was rolled back: version"):
+        roll_back(destination)
+    assert read_withdrawals(destination).of_training("tuesday") is None
+
+    monkeypatch.setattr(numbering, "_UNDER_WAY_S", -1.0)  # as if it were an hour old
+    tuesday = complete_versions(destination)[0]
+    assert publish(make_model("tuesday, updated"), destination, after=tuesday) == str(int(tuesday) + 1)
+    with pytest.raises(SupersededError, match="serves now, instead of"):
+        publish(make_model("tuesday, again"), destination, after=tuesday)
+    assert [info.base_name for info in store.get_file_info(FileSelector(f"{root}/{CLAIMS}"))] == [
+        f"{int(serving) + 60}-other"
+    ]
+
+
+@pytest.mark.slow
+def test_what_a_killed_removal_left_is_removed_later(
+    destination: str, make_model: MakeModel, object_store: ObjectStore, bucket: str
+) -> None:
+    versions = [publish(make_model(day), destination) for day in ("monday", "tuesday")]
+    store, root = filesystem_of(destination)
+    store.delete_file(f"{root}/{versions[0]}/saved_model.pb")
+    remove_old_versions(destination, keep=2)
+    assert complete_versions(destination) == versions[1:]
+    assert not [key for key in object_store.keys(bucket) if f"/{versions[0]}/" in key]

@@ -16,8 +16,10 @@ from ranker import storage
 from ranker.registry import numbering, publishing
 from ranker.registry.layout import MANIFEST
 from ranker.registry.manifest import Manifest, Republished
+from ranker.registry.numbering import SupersededError
 from ranker.registry.publishing import find_published, publish
 from ranker.registry.versions import complete_versions
+from tests.ranker.registry.test_versions import push
 
 
 @pytest.fixture
@@ -229,7 +231,7 @@ def test_an_object_store_gets_saved_model_pb_last(monkeypatch: pytest.MonkeyPatc
     written = content(tmp_path / "models" / "feed" / "1001")
     assert {**written, MANIFEST: ""} == {**content(model), MANIFEST: ""}
     assert Manifest.from_json(written[MANIFEST]).rollback == Republished("6", "7")
-    assert copied[-1] == "models/feed/1001/saved_model.pb"
+    assert copied[-1].startswith("models/feed/1001/.saved_model.pb.")
 
 
 def test_a_new_destination_is_on_disk_with_its_parents(
@@ -387,3 +389,61 @@ def test_a_failed_push_to_an_object_store_leaves_nothing(monkeypatch: pytest.Mon
     filesystem, root = storage.filesystem_of(destination)
     files = filesystem.get_file_info(fs.FileSelector(root, recursive=True))
     assert [info.path for info in files if info.type == fs.FileType.File] == []
+
+
+def test_a_copy_of_an_earlier_model_has_the_number_after_it_whatever_the_time(model: Path, destination: Path) -> None:
+    push(destination, "7")
+    assert publish(str(model), str(destination), after="7") == "8"
+    with pytest.raises(SupersededError, match=r"^version 8 serves now, instead of 7$"):
+        publish(str(model), str(destination), after="7")
+    with pytest.raises(SupersededError, match=r"^version 7 is not there any more$"):
+        publish(str(model), str(destination / "elsewhere"), after="7")
+    assert sorted(os.listdir(destination)) == ["7", "8", "elsewhere"]
+    assert os.listdir(destination / "elsewhere") == []
+
+
+@pytest.mark.parametrize("moment", ["before the number is taken", "before the rename"])
+def test_a_copy_of_an_earlier_model_never_replaces_one_that_is_pushed_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path, moment: str
+) -> None:
+    push(destination, "7")
+    patched, function = (publishing, "following_version") if moment == "before the number is taken" else (os, "rename")
+    original = getattr(patched, function)
+    pushed: list[str] = []
+
+    def after_another_push(*arguments: object) -> object:
+        if not pushed:
+            pushed.append("")
+            pushed.append(publish(str(model), str(destination)))
+        return original(*arguments)
+
+    monkeypatch.setattr(patched, function, after_another_push)
+    if moment == "before the rename":
+        # The other push has a higher number, as it is named by the time.
+        assert publish(str(model), str(destination), after="7") == "8"
+    else:
+        with pytest.raises(SupersededError):
+            publish(str(model), str(destination), after="7")
+    assert complete_versions(str(destination))[0] == pushed[1]
+
+
+def test_where_a_file_is_visible_while_it_is_written_a_version_is_not_complete_before(
+    monkeypatch: pytest.MonkeyPatch, model: Path, destination: Path
+) -> None:
+    """A disk behind fsspec, which, as HDFS does, shows what is not complete."""
+    uri = f"local://{destination}"
+    copy_files, seen = fs.copy_files, []
+
+    def half(source: str, target: str, **where: fs.FileSystem) -> None:
+        copy_files(source, target, **where)
+        seen.append(complete_versions(uri))
+        if source.endswith("saved_model.pb") and len(seen) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fs, "copy_files", half)
+    with pytest.raises(KeyboardInterrupt):
+        publish(str(model), uri)
+    version = publish(str(model), uri)
+    assert seen == [[]] * len(seen)
+    assert complete_versions(uri) == [version]
+    assert content(destination / version) == content(model)

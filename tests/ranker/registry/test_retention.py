@@ -7,6 +7,7 @@ from pyarrow import fs
 
 from ranker import storage
 from ranker.registry import publishing, retention
+from ranker.registry.manifest import FittedEffects, Manifest
 from ranker.registry.retention import remove_old_versions
 from tests.ranker.registry.test_versions import push
 
@@ -77,3 +78,13 @@ def test_versions_in_an_object_store_are_removed_without_renames(
         push(tmp_path / "models", version)
     assert remove_old_versions("store://models", keep=1) == ["8", "7"]
     assert names(tmp_path / "models") == ["9"]
+
+
+def test_however_often_effects_are_updated_the_models_before_stay(tmp_path: Path) -> None:
+    updated = FittedEffects("settings", 0, ["2026-03-10"], 0, {}, update="an update")
+    for number, training in enumerate(("monday", "tuesday", "wednesday"), start=1):
+        push(tmp_path, str(number), Manifest(training_fingerprint=training).to_json())
+    for number in range(4, 12):
+        push(tmp_path, str(number), Manifest(training_fingerprint="wednesday", effects=updated).to_json())
+    assert remove_old_versions(str(tmp_path), keep=2) == ["9", "8", "7", "6", "5", "4", "1"]
+    assert sorted(map(int, names(tmp_path))) == [2, 3, 10, 11]

@@ -190,7 +190,7 @@ def test_if_all_earlier_models_were_withdrawn_nothing_is_published(tmp_path: Pat
 
 
 def test_a_rollback_that_fails_withdraws_nothing(serving: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*arguments: object) -> str:
+    def full(*arguments: object, **named: object) -> str:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("ranker.registry.rollback.publish", full)
@@ -227,3 +227,19 @@ def test_the_command_refuses_an_empty_destination(destination: str, capsys: pyte
         main([destination])
     assert end.value.code == 2
     assert "destination: an empty path" in capsys.readouterr().err
+
+
+def test_a_model_that_is_pushed_meanwhile_is_not_replaced(serving: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    newest = find_serving_version(str(serving))
+    assert newest is not None
+    later = str(int(newest) + 60)
+
+    def and_a_push(destination: str, version: str) -> None:
+        withdraw(destination, version)
+        push(serving, later, of_training("pushed meanwhile"))
+
+    monkeypatch.setattr("ranker.registry.rollback.withdraw", and_a_push)
+    with pytest.raises(RollbackError, match=f"nothing was rolled back: version {later} serves now, instead of"):
+        roll_back(str(serving))
+    assert find_serving_version(str(serving)) == later
+    assert read_withdrawals(str(serving)).of(StoredModel(str(serving / newest))) is None
