@@ -5,7 +5,7 @@ import dataclasses
 import re
 import reprlib
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ _TYPE = re.compile(r"bool|int|float|str|constrained-\w+|[a-z-]+\[.*\]")
 
 
 class ConfigError(LookupError):
-    """There is no such config, or pipeline_config.py contains an invalid value; the message is for the user."""
+    """There is no such config, or pipeline_config.py has a mistake; the message is for the user."""
 
 
 class UnknownConfigError(ConfigError):
@@ -35,34 +35,57 @@ class UnknownConfigError(ConfigError):
 
 
 # What a mistake in pipeline_config.py raises.
-_MISTAKES = (ArithmeticError, AttributeError, ImportError, LookupError, NameError, TypeError, ValueError)
+_MISTAKES = (
+    *(ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError, RuntimeError),
+    *(SyntaxError, TypeError, ValueError),
+)
 
 
 def load_config(name: str) -> PipelineConfig:
     """The config with that name, which is built now if pipeline_config.py has a function for it.
 
     Raises:
-        ConfigError: there is none, or pipeline_config.py contains an invalid value. A function of another config is not
-            called, so its mistakes do not matter.
+        ConfigError: there is none, pipeline_config.py has a mistake, or the config has another name than CONFIGS has
+            for it. A function of another config is not called, so its mistakes do not matter.
 
     Example:
         >>> load_config("feed").name
         'feed'
     """
-    try:
-        import pipeline_config
-    except _MISTAKES as error:
-        raise ConfigError(f"{_FILE}: {_assigned(error)}{_said(error)}") from None
-    configs: Mapping[str, PipelineConfig | Callable[[], PipelineConfig]] = pipeline_config.CONFIGS
+    configs = _configs()
     if name not in configs:
         raise UnknownConfigError(name, sorted(configs))
     found = configs[name]
     config = found if isinstance(found, PipelineConfig) else _built(name, found)
+    # Models are told apart by the config's own name: under another one, a run could replace another config's model.
+    if config.name != name:
+        raise ConfigError(
+            f"{_FILE}: config {name}: its PipelineConfig has the name {config.name!r}; CONFIGS has to have it under "
+            "the same name"
+        )
     try:
         beam_args(config.beam_pipeline_args)
     except ValueError as error:
         raise ConfigError(f"{_FILE}: config {name}: {error}") from None
     return config
+
+
+def _configs() -> Mapping[str, Any]:
+    """CONFIGS of pipeline_config.py: names, and what the user has under them."""
+    try:
+        import pipeline_config
+    except _MISTAKES as error:
+        raise ConfigError(f"{_FILE}: {_assigned(error)}{_said(error)}") from None
+    if not hasattr(pipeline_config, "CONFIGS"):
+        raise ConfigError(f"{_FILE}: it has no CONFIGS, the dict of names and configs")
+    configs: object = pipeline_config.CONFIGS
+    if not isinstance(configs, Mapping):
+        raise ConfigError(f"{_FILE}: CONFIGS has to be a dict of names and configs, got {reprlib.repr(configs)}")
+    if not configs:
+        raise ConfigError(f"{_FILE}: CONFIGS is empty")
+    if odd := [name for name in configs if not isinstance(name, str)]:
+        raise ConfigError(f"{_FILE}: CONFIGS: the name of a config is a text, got {reprlib.repr(odd[0])}")
+    return configs
 
 
 def _built(name: str, build: Any) -> PipelineConfig:
@@ -80,7 +103,11 @@ def _built(name: str, build: Any) -> PipelineConfig:
 
 def _said(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        return _described(error)
+        return described(error)
+    if isinstance(error, SyntaxError):
+        # A module that pipeline_config.py imports may have it.
+        file = Path(error.filename or _FILE).name
+        return f"{'' if file == _FILE else f'{file}: '}line {error.lineno or 1}: {error.msg}"
     return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
 
@@ -99,7 +126,7 @@ def _assigned(error: Exception) -> str:
     return ""
 
 
-def _described(error: ValidationError) -> str:
+def described(error: ValidationError) -> str:
     """Each wrong value in one sentence: part and field of the config, what it accepts, and what it got."""
     part = getattr(config_types, error.title, None)
     fields = positional(part) if dataclasses.is_dataclass(part) and isinstance(part, type) else []

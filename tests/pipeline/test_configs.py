@@ -1,5 +1,6 @@
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -76,12 +77,24 @@ def test_the_error_of_an_unknown_name_lists_the_configs() -> None:
         ("CONFIGS = {'shop': Keys()}\n", r"^pipeline_config.py: NameError: name 'Keys' is not defined$"),
         ("from pipeline.config import Kies\n", r"^pipeline_config.py: ImportError: .*'Kies'"),
         ("from pipeline.config import Keys\nKeys(viewr='a')\n", r"(?s)^pipeline_config.py: .*viewr"),
+        ("\nCONFIGS = {\n    'shop': (1 2),\n}\n", r"^pipeline_config.py: line 3: invalid syntax. Perhaps you forgot"),
+        ("if True:\nCONFIGS = {}\n", r"^pipeline_config.py: line 2: expected an indented block after 'if' statement"),
+        ("import broken\n", r"^pipeline_config.py: broken.py: line 2: '\(' was never closed$"),
+        ("assert 1 > 2, 'no'\n", r"^pipeline_config.py: AssertionError: no$"),
+        ("open('rates.csv')\n", r"^pipeline_config.py: FileNotFoundError: .*'rates.csv'$"),
+        ("SHOP = 1\n", r"^pipeline_config.py: it has no CONFIGS, the dict of names and configs$"),
+        ("CONFIGS = None\n", r"^pipeline_config.py: CONFIGS has to be a dict of names and configs, got None$"),
+        ("CONFIGS = ['feed']\n", r"^pipeline_config.py: CONFIGS has to be a dict .*, got \['feed'\]$"),
+        ("CONFIGS = {}\n", r"^pipeline_config.py: CONFIGS is empty$"),
+        ("CONFIGS = {3: None, 'a': None}\n", r"^pipeline_config.py: CONFIGS: the name of a config is a text, got 3$"),
     ],
 )
 def test_a_mistake_in_the_file_is_a_config_error(
     content: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pipeline_config.py").write_text(content)
+    (tmp_path / "broken.py").write_text("\nA = (\n")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "pipeline_config")
     with pytest.raises(ConfigError, match=message):
@@ -90,6 +103,7 @@ def test_a_mistake_in_the_file_is_a_config_error(
 
 FUNCTIONS = """
 from dataclasses import replace
+from importlib import import_module
 from pipeline.config import Features, Objective, PipelineConfig, Training
 
 GOOD = PipelineConfig("good", (Objective("a", "active"),), Features(numeric=("x",)), "s.pbtxt")
@@ -104,9 +118,10 @@ def wrong_feature():
     return replace(GOOD, name="news", slices=(("x",),))
 
 CONFIGS = {
-    "good": lambda: GOOD, "built": GOOD, "shop": wrong_objective, "late": wrong_field, "news": wrong_feature,
+    "good": GOOD, "built": lambda: replace(GOOD, name="built"), "other": GOOD, "copy": lambda: GOOD,
+    "shop": wrong_objective, "late": wrong_field, "news": wrong_feature,
     "part": lambda: replace(GOOD, training=Training(epochs=0)), "typo": lambda: GODD, "none": lambda: None,
-    "text": "feed",
+    "text": "feed", "void": None, "broken": lambda: compile("a b", "pipeline_config.py", "exec"),
 }
 """
 
@@ -121,6 +136,10 @@ CONFIGS = {
         ("typo", "config typo: NameError: name 'GODD' is not defined"),
         ("none", "config none: its function returned None, which is no config"),
         ("text", "config text: CONFIGS holds configs or functions, got 'feed'"),
+        ("void", "config void: CONFIGS holds configs or functions, got None"),
+        ("broken", "config broken: line 1: invalid syntax"),
+        ("other", "config other: its PipelineConfig has the name 'good'; CONFIGS has to have it under the same name$"),
+        ("copy", "config copy: its PipelineConfig has the name 'good'; CONFIGS has to have it under the same name$"),
     ],
 )
 def test_a_config_that_a_function_builds_blocks_no_other(
@@ -129,7 +148,7 @@ def test_a_config_that_a_function_builds_blocks_no_other(
     (tmp_path / "pipeline_config.py").write_text(FUNCTIONS)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "pipeline_config")
-    assert load_config("good") is load_config("built")
+    assert load_config("good") == replace(load_config("built"), name="good")
     with pytest.raises(ConfigError, match=f"^pipeline_config.py: {message}"):
         load_config(name)
 
@@ -139,3 +158,31 @@ def test_beam_arguments_are_checked_where_a_config_is_loaded(monkeypatch: pytest
     monkeypatch.setitem(CONFIGS, "feed", wrong)
     with pytest.raises(ConfigError, match=r"config feed: .*--runner=DataflowRunner needs --project"):
         load_config("feed")
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("kubeflow.cli", "compile"),
+        ("kubeflow.cli", "submit --host localhost"),
+        ("compare", "shop shop --feed-log . --day 2026-01-01"),
+        ("replay", "--feed-log log --model model"),
+        ("infer_schema", "--feed-log log"),
+        ("histories", "--feed-log log --output histories.parquet"),
+    ],
+)
+def test_commands_refuse_a_file_that_is_no_python(
+    command: str,
+    arguments: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "pipeline_config.py").write_text("CONFIGS = {'shop': (1 2)}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "pipeline_config")
+    named = [] if command == "compare" else ["--config", "shop"]
+    assert import_module(f"pipeline.{command}").main([*arguments.split(), *named]) == 2
+    assert capsys.readouterr().err.startswith("error: pipeline_config.py: line 1: invalid syntax")
+    assert [file.name for file in tmp_path.iterdir()] == ["pipeline_config.py"]
