@@ -21,7 +21,7 @@ from ranker.feed_log.reading import parquet_batches
 from ranker.files import atomic_folder
 from ranker.progress import ProgressReporter
 from ranker.scoring.patterns import InputFile
-from ranker.scoring.results import scored_columns, scored_schema, utility_of
+from ranker.scoring.results import check_kept, scored_columns, scored_schema, utility_of
 from ranker.scoring.scorer import Scorer, Scores
 
 _ROW_GROUP = 65_536
@@ -76,9 +76,7 @@ def _plan(scorer: Scorer, file: InputFile, keep: Sequence[str] | None) -> FilePl
     if keep is None or not rows:
         keep = [name for name in keep or scorer.description.key_names if name in schema.names]
     check_names(file.path, schema, keep)
-    objectives = scorer.description.objective_names
-    if taken := [name for name in keep if name in objectives]:
-        raise FeedLogError(f"{file.path}: column {taken[0]!r} cannot be kept, as its name is that of a probability")
+    check_kept(file.path, keep, scorer.description.objective_names)
     return FilePlan(file, rows, columns, tuple(schema.field(name) for name in keep))
 
 

@@ -17,7 +17,7 @@ from ranker.scoring.evaluating import evaluate_tables
 from ranker.scoring.explaining import explained_rows, explanation_table
 from ranker.scoring.loading import LoadedModel, load_model
 from ranker.scoring.ranking import places, trade_off
-from ranker.scoring.results import RANK, free_name, scored_columns, utility_of
+from ranker.scoring.results import RANK, check_kept, free_name, scored_columns, utility_of
 from ranker.scoring.scorer import Floats, Scores
 from ranker.scoring.tables import TABLE, column_names, like, to_arrow
 from ranker.storage import copy_folder, exists
@@ -99,9 +99,11 @@ class Model:
             per objective. A data frame's index is kept.
 
         Raises:
-            FeedLogError: a column is missing, has a wrong type, or has a value that it may not hold.
+            FeedLogError: a column is missing, has a wrong type, or has a value that it may not hold, or a kept column
+                has the name of an objective.
         """
         kept = self._columns_to_keep(table, keep)
+        check_kept(TABLE, kept, self.objectives)
         read = self._read(table, kept)
         scores = self._scorer.table(read, TABLE)
         utility = utility_of(scores, self._description.objectives, self._description.utility)
@@ -143,6 +145,7 @@ class Model:
         by = session or self._description.keys.session
         one_session = session is None and by not in column_names(table)
         kept = self._columns_to_keep(table, keep)
+        check_kept(TABLE, kept, self.objectives)
         read = self._read(table, kept if one_session else [*kept, by])
         scores = self._scorer.table(read, TABLE)
         utility = utility_of(scores, objectives, trade)

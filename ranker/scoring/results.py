@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from ranker.config.objectives import Objective
 from ranker.config.utility import Utility
+from ranker.feed_log.layout import FeedLogError
 from ranker.scoring.scorer import Floats, Scores
 
 SCORE = "score"
@@ -41,6 +42,12 @@ def scored_schema(kept: Sequence[pa.Field], objectives: Sequence[str]) -> pa.Sch
     """
     score = free_name(SCORE, {*(field.name for field in kept), *objectives})
     return pa.schema([*kept, pa.field(score, pa.float32()), *(pa.field(name, pa.float32()) for name in objectives)])
+
+
+def check_kept(where: str, kept: Sequence[str], objectives: Sequence[str]) -> None:
+    """Checks that no kept column has the name of a probability; raises FeedLogError, which calls the rows `where`."""
+    if taken := [name for name in kept if name in objectives]:
+        raise FeedLogError(f"{where}: column {taken[0]!r} cannot be kept, as its name is that of a probability")
 
 
 def free_name(name: str, taken: Collection[str]) -> str:

@@ -108,6 +108,12 @@ def test_each_session_is_ranked_by_itself(trained: Trained) -> None:
     assert by_viewer.groupby("viewer_id")["rank"].max().to_dict() == frame.groupby("viewer_id").size().to_dict()
 
 
+def test_a_kept_column_may_not_have_the_name_of_a_probability(trained: Trained) -> None:
+    for scored in (trained.model.score, trained.model.rank):
+        with pytest.raises(FeedLogError, match=r"^the table: column 'click' cannot be kept, as its name is"):
+            scored(trained.held_out, keep=["click"])
+
+
 def test_equal_scores_keep_their_order(trained: Trained) -> None:
     rows = pa.concat_tables([trained.held_out.slice(0, 1)] * 5)
     rows = rows.set_column(rows.schema.get_field_index("item_id"), "item_id", [[f"i{i}" for i in range(5)]])
