@@ -46,7 +46,7 @@ def read_json(kind: type[T], text: str, name: str) -> T:
     try:
         document: T = _adapter(read_as).validate_json(text)
     except ValidationError as error:
-        raise DocumentError(f"{name}: {_first_problem(error)}") from None
+        raise DocumentError(f"{name}: {first_problem(error)}") from None
     return document
 
 
@@ -91,7 +91,8 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
+    """The first wrong field, and what is wrong with it, without pydantic's frame around them."""
     first = error.errors()[0]
     field = ".".join(map(str, first["loc"]))
     return f"{field}: {first['msg']}" if field else first["msg"]

@@ -2,8 +2,10 @@
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
+from pydantic import ValidationError
 
 from ranker.command_line import explained
+from ranker.documents import first_problem
 from ranker.plain_text import sentence
 
 LOAD_ERRORS = (
@@ -17,5 +19,7 @@ def load_problem(error: BaseException) -> str:
     """One of these errors in one line."""
     if isinstance(error, KeyError):
         return f"it has no {error}"
+    if isinstance(error, ValidationError):
+        return sentence(f"its settings are of another version of this project: {first_problem(error)}", 300)
     text = error.message if isinstance(error, tf.errors.OpError) else explained(error)
     return sentence(str(text), 300)
