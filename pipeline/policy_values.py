@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ranker.config.exploration import Exploration
+from ranker.config.names import UTILITY
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.batch_columns import read_exploration, read_labels, read_strings
 from ranker.evaluation.buckets import Floats
@@ -18,8 +19,6 @@ from ranker.evaluation.replay import Replay, replay
 from ranker.feed_log.columns import columns_of
 from ranker.feed_log.planning import plan_day
 from ranker.histories.reading import unit_rows
-
-UTILITY = "utility"
 
 Scorer = Callable[[pa.RecordBatch], Floats]
 

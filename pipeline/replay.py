@@ -18,6 +18,7 @@ from ranker.command_line import (
     whole_number,
     without_patterns,
 )
+from ranker.config.names import UTILITY
 from ranker.config.pipeline import PipelineConfig
 from ranker.evaluation.off_policy import PolicyValue
 from ranker.evaluation.shown_numbers import shown_number
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # TensorFlow takes seconds to import; a wrong command is refused before.
         with without_startup_lines():
             from pipeline.local.day_reading import model_scorer
-            from pipeline.policy_values import UTILITY, compare_orders
+            from pipeline.policy_values import compare_orders
         score = model_scorer(config, model)
         found = compare_orders(config, options.feed_log, days, lambda batch: score(batch).relevance, position, k)
     except (ConfigError, FeedLogError, ValueError, OSError) as error:

@@ -14,8 +14,9 @@ from pipeline.local.metrics_summary import ObjectiveSummary, UtilitySummary
 from pipeline.local.run_summary import RunSummary
 from ranker import progress
 from ranker.command_line import in_markup
+from ranker.config.names import UTILITY
 from ranker.evaluation.gate_states import State
-from ranker.evaluation.printed import UTILITY, observed_notes
+from ranker.evaluation.printed import observed_notes
 from ranker.evaluation.sessions import session_notes
 from ranker.evaluation.verdict import TOO_FEW, TOO_FEW_SESSIONS
 from ranker.plain_text import one_line

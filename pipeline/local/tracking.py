@@ -18,6 +18,7 @@ from typing import Any
 from pipeline.local.run_summary import SUMMARY_FILE, RunSummary
 from ranker.command_line import explained
 from ranker.config.documents import to_json
+from ranker.config.names import UTILITY
 from ranker.config.pipeline import PipelineConfig
 from ranker.plain_text import sentence
 from ranker.storage import local_path
@@ -64,7 +65,7 @@ def metrics_of(summary: RunSummary) -> dict[str, float]:
     for name, objective in summary.objectives.items():
         found.update({f"{_metric_name(name)}.{metric}": value for metric, value in asdict(objective).items()})
     if summary.utility is not None:
-        found.update({f"utility.{metric}": value for metric, value in asdict(summary.utility).items()})
+        found.update({f"{UTILITY}.{metric}": value for metric, value in asdict(summary.utility).items()})
     found["seconds"] = sum(ran.seconds for ran in summary.components)
     numbers = {name: value for name, value in found.items() if isinstance(value, int | float)}
     return {name: float(value) for name, value in numbers.items() if math.isfinite(value)}

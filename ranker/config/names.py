@@ -37,6 +37,9 @@ LAMBDA = "lambda_"  # `lambda` is a Python keyword
 EXAMINATION = "examination"
 """The output of serving_default, beside the objectives, of a model with an exposure model."""
 
+UTILITY = "utility"
+"""The ranking by the utility in tables, figures and metrics, beside those by each objective."""
+
 RAW_RECORD = "__raw_record__"
 """The column of TFMA that holds a serialised tf.Example while a model is evaluated."""
 
@@ -56,6 +59,11 @@ RESERVED: Mapping[str, str] = MappingProxyType(
     }
 )
 """Name → what it is in the pipeline; no column and no objective may have it."""
+
+RESERVED_FOR_OBJECTIVES: Mapping[str, str] = MappingProxyType(
+    {**RESERVED, UTILITY: "the ranking by all objectives together in tables and metrics"}
+)
+"""The same for objectives: their results stand beside those of the utility. A feature may be named so."""
 
 MAX_LENGTH = 100
 """Bytes of a name in UTF-8."""
@@ -92,9 +100,9 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", _ACCENTS.sub("", decomposed)).casefold()
 
 
-def is_usable(name: str) -> bool:
+def is_usable(name: str, reserved: Mapping[str, str] = RESERVED) -> bool:
     """Whether a column may have this name in tf.Examples: `check_names` and `check_reserved` accept it."""
-    spelled = {spelling for own in RESERVED for spelling in _spellings(own)}
+    spelled = {spelling for own in reserved for spelling in _spellings(own)}
     return (
         not _ODD.search(name)
         and name.isprintable()
@@ -141,19 +149,22 @@ def check_names(field: str, names: Iterable[str], remedy: str = RENAME) -> None:
             raise ValueError(f"{field}: names must differ in more than case and accents, got {other!r} and {name!r}")
 
 
-def check_reserved(field: str, names: Iterable[str], objectives: Iterable[str] = ()) -> None:
+def check_reserved(
+    field: str, names: Iterable[str], objectives: Iterable[str] = (), reserved: Mapping[str, str] = RESERVED
+) -> None:
     """Checks that no name is one that the pipeline uses itself.
 
     Args:
         field: of the config, for the error.
         names: of columns or objectives.
         objectives: whose weights are inputs of `rank_weighted`, too.
+        reserved: name → what it is in the pipeline.
 
     Raises:
         ValueError: a name is reserved, or becomes a reserved name as the input of a signature.
     """
     own = {
-        **RESERVED,
+        **reserved,
         **{weight_name(objective): "an input of the signature rank_weighted" for objective in objectives},
     }
     taken = {spelled: name for name in own for spelled in _spellings(name)}

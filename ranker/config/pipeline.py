@@ -16,7 +16,13 @@ from ranker.config.gates import Gates
 from ranker.config.kubeflow import MAX_PIPELINE_NAME, Kubeflow
 from ranker.config.monitoring import Monitoring
 from ranker.config.named import Named
-from ranker.config.names import check_distinct, check_names, check_reserved, input_names
+from ranker.config.names import (
+    RESERVED_FOR_OBJECTIVES,
+    check_distinct,
+    check_names,
+    check_reserved,
+    input_names,
+)
 from ranker.config.objectives import Objective
 from ranker.config.retention import Retention
 from ranker.config.retraining import Retraining
@@ -147,8 +153,8 @@ class PipelineConfig(Named):
             f"{', '.join(parts[:-1])} and {parts[-1]}",
             (*self.objective_names, *columns, *keys, *explored, *drawn, *self.id_columns),
         )
+        check_reserved("objectives", self.objective_names, self.objective_names, RESERVED_FOR_OBJECTIVES)
         named = {
-            "objectives": self.objective_names,
             **self.features.names_by_field,
             "keys": keys,
             "exploration": explored,

@@ -7,8 +7,12 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ranker.config.fields import CHECKED, MAX_WEIGHT, ColumnName, Count, Ordered, Range, Real, Share
+from ranker.config.names import folded
 from ranker.config.objectives import Objective
 from ranker.config.utility import Utility
+
+GOAL = "goal"
+"""What is maximised, beside the guarded objectives in tables and figures."""
 
 Confidence = Annotated[Real, Field(ge=0.5, le=0.9999)]
 MAX_FACTOR = 1000.0
@@ -178,6 +182,11 @@ class TradeOff:
         for field, used in named.items():
             if unknown := sorted(set(used) - set(names)):
                 raise ValueError(f"tradeoff.{field}: {unknown} are not among the objectives {names}")
+        if same := [name for name in named["guardrails"] if folded(name) == GOAL]:
+            raise ValueError(
+                f"tradeoff.guardrails: {same[0]!r} is reserved, because {GOAL!r} is what is maximised in reports; "
+                f"name the objective otherwise, and keep its column with column={same[0]!r}"
+            )
         weights = {objective.name: objective.utility_weight for objective in objectives}
         if zero := sorted(name for name in self.search.weights if weights[name] == 0):
             raise ValueError(

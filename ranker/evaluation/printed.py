@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+from ranker.config.names import UTILITY
 from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
 from ranker.evaluation.session_metrics import UtilityMetrics
 from ranker.evaluation.shown_numbers import shown_interval, shown_number
 from ranker.evaluation.table import PlainTable
 from ranker.evaluation.verdict import BY_UTILITY
-
-UTILITY = "utility"
-"""The name of the row, series or cell of the utility, beside those of the objectives."""
 
 _HEADINGS = ("objective", "positives", "AUC", "O/E", "NE", "gate")
 _NUMERIC = (1, 4)  # the columns without an interval

@@ -6,10 +6,8 @@ import numpy as np
 from scipy.special import ndtr
 
 from ranker.config.pipeline import PipelineConfig
-from ranker.config.tradeoff import TradeOff
+from ranker.config.tradeoff import GOAL, TradeOff
 from ranker.evaluation.buckets import Floats
-
-GOAL = "goal"
 
 
 @dataclass(frozen=True)

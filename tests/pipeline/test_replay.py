@@ -13,11 +13,12 @@ import pytest
 
 import pipeline_config
 from datasets.synthetic import generate
-from pipeline.policy_values import UTILITY, Compared, compare_orders
+from pipeline.policy_values import Compared, compare_orders
 from pipeline.replay import main
 from pipeline_config import FEED
 from ranker.config.columns import Exposure, Features
 from ranker.config.effects import EffectLevel, Effects
+from ranker.config.names import UTILITY
 from ranker.evaluation.off_policy import PolicyValue
 from ranker.evaluation.replay import policy_positions
 from tests.object_store import ObjectStore

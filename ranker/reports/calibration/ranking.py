@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from ranker.config.names import UTILITY
 from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
 from ranker.evaluation.intervals import UNDEFINED, Estimate
-from ranker.evaluation.printed import UTILITY
 from ranker.evaluation.sessions import session_notes
 from ranker.evaluation.summary import UtilityEvaluation
 from ranker.reports.calibration.inputs import ReportInputs

@@ -6,11 +6,11 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from ranker.config.names import UTILITY
 from ranker.evaluation.evaluated_slice import ObjectiveEvaluation
 from ranker.evaluation.gate_sentences import limit_text
 from ranker.evaluation.gate_states import State
 from ranker.evaluation.intervals import UNDEFINED, Estimate
-from ranker.evaluation.printed import UTILITY
 from ranker.evaluation.verdict import BY_UTILITY, TOO_FEW, TOO_FEW_SESSIONS
 from ranker.reports.calibration.inputs import FeatureComparison, ReportInputs
 from ranker.reports.calibration.reliability import merged

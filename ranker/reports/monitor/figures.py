@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ranker.config.names import UTILITY
 from ranker.evaluation.intervals import Estimate
-from ranker.evaluation.printed import UTILITY
 from ranker.figure_text import shortened
 from ranker.monitoring.drift import FeatureHealth
 from ranker.monitoring.outcomes import OutcomeHealth

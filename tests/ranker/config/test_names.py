@@ -71,6 +71,15 @@ def test_objectives_have_no_reserved_name_and_keys_have_another_in_examples(name
     assert (keyed.keys.viewer, keyed.example_keys.viewer) == (name, "viewer_key")
 
 
+@pytest.mark.parametrize("name", ["utility", "Utility"])
+def test_an_objective_is_not_the_utility_and_a_feature_may_be(name: str) -> None:
+    with pytest.raises(
+        ValidationError, match=f"config 'tiny': objectives: '{name}' is reserved, because 'utility' is the ranking by"
+    ):
+        config(Features(numeric=("age",)), "click", name)
+    assert config(Features(numeric=(name,))).features.names == (name,)
+
+
 def test_an_objective_is_not_the_weight_of_another() -> None:
     with pytest.raises(ValidationError, match="objectives: 'weight_click' is reserved"):
         config(Features(numeric=("age",)), "click", "weight_click")

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline_config import FEED
 from ranker.config.columns import Features
+from ranker.config.objectives import Objective
 from ranker.config.tradeoff import Guardrail, SearchSpace, TradeOff
 from ranker.config.utility import Utility
 
@@ -57,6 +58,14 @@ def test_limits_in_words() -> None:
         (lambda: config(TradeOff(GOAL, search=SearchSpace(lambda_=(0.2, 0.9)))), "the current 0.1 of utility"),
         (lambda: config(TradeOff(GOAL, by="planet")), "tradeoff.by: 'planet' is not among the categorical features"),
         (lambda: config(TradeOff(GOAL, arm="position")), "more than once"),
+        (
+            lambda: replace(
+                FEED,
+                objectives=(*FEED.objectives, Objective("Goal", tower="active")),
+                tradeoff=TradeOff(GOAL, (Guardrail("Goal", min_change=0.0),)),
+            ),
+            "tradeoff.guardrails: 'Goal' is reserved, because 'goal' is what is maximised",
+        ),
     ],
 )
 def test_what_is_refused(make: Callable[[], object], said: str) -> None:
