@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from ranker.command_line import (
     UsageError,
     local_path,
@@ -76,6 +78,7 @@ def _drafted(options: argparse.Namespace) -> tuple[str, PipelineConfig]:
     window = sorted({days[-1], *reference_days(days[-1], _DAYS)} & set(days))
     # TensorFlow takes seconds to import; a wrong command is refused before.
     with without_startup_lines():
+        from pipeline.configs import described
         from pipeline.draft.columns import guess_columns
         from pipeline.draft.keys import guess_keys
         from pipeline.draft.scan import scan
@@ -87,16 +90,19 @@ def _drafted(options: argparse.Namespace) -> tuple[str, PipelineConfig]:
     for role, guess in keys.items():
         _say(f"{role}: {one_line(guess.column)} ({guess.why})")
     drafts = guess_columns(log, keys)
-    _check(drafts, log.columns)
     for draft in drafts:
         if draft.warning:
-            _say(f"warning: {one_line(draft.column)}: {draft.warning}")
-    offered = [one_line(draft.column) for draft in drafts if draft.field == "objectives" and not draft.active]
-    if offered:
+            _warn(f"{one_line(draft.column)}: {draft.warning}")
+    _check(drafts, log.columns)
+    undecided = [draft for draft in drafts if draft.field == "objectives" and not (draft.active or draft.warning)]
+    if offered := [one_line(draft.column) for draft in undecided]:
         _say(f"objectives in comments, for you to decide: {', '.join(offered)}")
     text = config_text(options.name, log, keys, drafts)
     namespace: dict[str, object] = {}
-    exec(compile(text, "<draft>", "exec"), namespace)
+    try:
+        exec(compile(text, "<draft>", "exec"), namespace)
+    except ValidationError as error:
+        raise FeedLogError(f"the log's columns make no config: {described(error)}") from None
     configs = namespace["CONFIGS"]
     assert isinstance(configs, dict)
     config = configs[options.name]

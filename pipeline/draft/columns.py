@@ -12,7 +12,7 @@ import pyarrow.types as pt
 
 from pipeline.draft import words
 from pipeline.draft.keys import Guess
-from pipeline.draft.scan import MOST_DISTINCT, LogScan, ScannedColumn, numbers_of
+from pipeline.draft.scan import MOST_DISTINCT, STANDS_TWICE, LogScan, ScannedColumn, numbers_of
 from ranker.evaluation.buckets import Ints
 from ranker.evaluation.column_power import Outcomes
 from ranker.evaluation.leakage import Leak, find_leaks
@@ -34,6 +34,9 @@ _LARGEST_VECTOR = 4_096
 _LEAST_VECTOR = 8  # whole numbers, some negative: a quantised embedding
 _LEAST_TELLING = 10  # values of a key with several rows and a rarer value, from which "the same in all" says something
 _MULTI_VALUED_FOR_LEAKS = 32
+_FEW_OUTCOMES = 4  # distinct values of an outcome that is not 0 or 1, such as -1, 0, 1 and 2
+_FEW_OTHERS = 0.05  # share of values that are neither 0 nor 1, up to which a column named as an outcome is one
+_YES_AND_NO = ({"yes", "no"}, {"true", "false"}, {"0", "1"}, {"y", "n"}, {"t", "f"})
 
 
 @dataclass(frozen=True)
@@ -148,14 +151,16 @@ def _objectives(binary: Sequence[ScannedColumn], sample: Sample) -> dict[str, Dr
 
 def _share_of_ones(column: ScannedColumn, sample: Sample) -> float:
     values = np.concatenate([numbers_of(part) for part in sample.log.sample[column.name] if not pt.is_null(part.type)])
-    return float(np.nanmean(values)) if np.isfinite(values).any() else 0.0
+    known = values[~np.isnan(values)]
+    return float(np.mean(known == 1.0)) if len(known) else 0.0
 
 
 def _feature(column: ScannedColumn, rows: int, sample: Sample, session: str) -> Draft:
     """What a column that is no outcome becomes."""
     out = _unusable(column)
     if out:
-        return Draft(column.name, "left_out", out, active=False)
+        missed = words.speaks_of_outcome(column.name) and (column.is_number or not column.types)
+        return Draft(column.name, "left_out", out, active=False, warning=f"left out: {out}" if missed else "")
     missing = _missing(column)
     distinct = f"more than {MOST_DISTINCT:,}" if column.has_many else f"{len(column.distinct):,}"
     if column.is_list:
@@ -167,7 +172,10 @@ def _feature(column: ScannedColumn, rows: int, sample: Sample, session: str) -> 
         return Draft(column.name, "left_out", "speaks of exploration: see docs/evaluation.md", active=False)
     if column.is_text and words.has(column.name, words.OUTCOME) and _speaks_of_two(column):
         comment = f"an outcome as text, {distinct} values? An objective is 0 or 1"
-        return Draft(column.name, "left_out", comment, active=False)
+        return Draft(column.name, "left_out", comment, active=False, warning=comment)
+    # What an item or a viewer determines is known before the ranking.
+    if column.is_number and words.speaks_of_outcome(column.name) and sample.same_in(column.name) in ("", "session"):
+        return _not_known_before(column, sample)
     if column.is_text:
         return _category(column, rows, distinct, missing, "text")
     code = words.has(column.name, words.CODE) and column.whole and column.finite and len(column.distinct) > 2
@@ -178,6 +186,28 @@ def _feature(column: ScannedColumn, rows: int, sample: Sample, session: str) -> 
         return Draft(column.name, "left_out", comment, active=False)
     infinite = "" if column.finite else "; some are infinite"
     return Draft(column.name, "numeric", f"{_range(column)}{infinite}{missing}")
+
+
+def _not_known_before(column: ScannedColumn, sample: Sample) -> Draft:
+    """What a number becomes whose name is that of an outcome, and which is no objective as it stands."""
+    present = column.rows - column.nulls
+    if (column.whole and len(column.distinct) <= _FEW_OUTCOMES) or column.others <= _FEW_OTHERS * present:
+        warning = f"{_instead_of_labels(column)}; an objective is 0 or 1"
+        positives = _share_of_ones(column, sample)
+        return Draft(column.name, "objectives", _range(column), active=False, warning=warning, positives=positives)
+    warning = f"{_range(column)}; the name speaks of an outcome: known only afterwards?"
+    return Draft(column.name, "numeric", _range(column), active=False, warning=warning)
+
+
+def _instead_of_labels(column: ScannedColumn) -> str:
+    """What keeps a column from being an objective: other values than 0 and 1, or a single value."""
+    if not column.others:
+        present, value = column.rows - column.nulls, next(iter(column.distinct))
+        return f"{present:,} of {column.rows:,} rows are {value:g}, and the others are missing"
+    found = sorted(column.distinct - {0, 1})
+    shown = [f"{value:g}" for value in found[: _FEW_OUTCOMES - 1]] + ([] if column.finite else ["infinite"])
+    more = ", …" if len(found) >= _FEW_OUTCOMES else ""
+    return f"{column.others:,} of {column.rows:,} rows {'is' if column.others == 1 else 'are'} {', '.join(shown)}{more}"
 
 
 def _unusable(column: ScannedColumn) -> str:
@@ -230,9 +260,12 @@ def _category(column: ScannedColumn, rows: int, distinct: str, missing: str, wha
 
 
 def _speaks_of_two(column: ScannedColumn) -> bool:
-    """Whether a text column has two values that stand for yes and no."""
-    texts = {(v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v)).lower() for v in column.distinct}
-    return texts - {""} in ({"yes", "no"}, {"true", "false"}, {"0", "1"}, {"y", "n"}, {"t", "f"})
+    """Whether a text column named as an outcome has values that stand for yes and no, and few others."""
+    texts = {(v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v)).lower() for v in column.distinct} - {""}
+    if texts in _YES_AND_NO:
+        return True
+    few = len(texts) <= _FEW_OUTCOMES and words.speaks_of_outcome(column.name)
+    return few and not words.has(column.name, words.CODE) and any(pair <= texts for pair in _YES_AND_NO)
 
 
 def _first_position(column: ScannedColumn, sample: Sample, session: str) -> float | None:
@@ -254,7 +287,9 @@ def _range(column: ScannedColumn) -> str:
 
 
 def _doubled(name: str) -> Draft:
-    return Draft(name, "left_out", "stands more than once in a file" if name else "it has no name", active=False)
+    if not name:
+        return Draft(name, "left_out", "it has no name", active=False)
+    return Draft(name, "left_out", STANDS_TWICE, active=False, warning=STANDS_TWICE)
 
 
 def _with_leaks(drafts: Sequence[Draft], sample: Sample) -> Iterator[tuple[Draft, tuple[Leak, ...]]]:

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.draft import words
-from pipeline.draft.scan import LogScan, ScannedColumn
+from pipeline.draft.scan import STANDS_TWICE, LogScan, ScannedColumn
 from ranker.features.keys_and_labels import IdKind, TimestampKind
 from ranker.feed_log.layout import FeedLogError
 from ranker.plain_text import one_line
 
 ROLES = ("session", "viewer", "item")
 
+_MAY_SHARE = "only session and viewer may share a column"
 _CANDIDATES = 6
 _HINTS = {"session": words.SESSION, "viewer": words.VIEWER, "item": words.ITEM}
 _DETERMINED_ROWS = 20_000
@@ -45,9 +46,24 @@ def guess_keys(log: LogScan, given: Mapping[str, str | None]) -> dict[str, Guess
     Raises:
         FeedLogError: no column can be one of the keys, or a named one cannot.
     """
+    _check_given(given)
     time = _timestamp(log, given.get("timestamp"))
+    if role := next((role for role in ROLES if given.get(role) == time.column), None):
+        raise FeedLogError(
+            f"--{role} {time.column}: it is the timestamp too, and {_MAY_SHARE}; name another column for --{role} or "
+            "--timestamp"
+        )
     found = _ids(log, {role: given.get(role) for role in ROLES}, time.column)
     return {**found, "timestamp": time}
+
+
+def _check_given(given: Mapping[str, str | None]) -> None:
+    """Checks that no column is given for two keys but a viewer as the session."""
+    for one, other in combinations(given, 2):
+        if given[one] is not None and given[one] == given[other] and {one, other} != {"session", "viewer"}:
+            raise FeedLogError(
+                f"--{one} and --{other} {given[one]}: {_MAY_SHARE}; name another column for --{one} or --{other}"
+            )
 
 
 def _timestamp(log: LogScan, given: str | None) -> Guess:
@@ -58,7 +74,7 @@ def _timestamp(log: LogScan, given: str | None) -> Guess:
         raise FeedLogError(
             "no column can be the timestamp: it is a timestamp, a date or an integer that counts milliseconds since "
             f"1970, in every row, and of its folder's day; {_described(candidates, log) or 'no column has such a type'}"
-            ". Add one to the log; the day of the folder is enough"
+            f"{_twice(log)}. Add one to the log; the day of the folder is enough"
         )
     best = max(good, key=lambda column: (words.hint(column.name, words.TIMESTAMP), column.name == "timestamp"))
     others = [column.name for column in good if column is not best]
@@ -101,7 +117,7 @@ def _ids(log: LogScan, given: Mapping[str, str | None], time: str) -> dict[str, 
     ]
     if not candidates and None in named.values():
         raise FeedLogError(
-            f"no column can be the session, viewer and item: a key is {IdKind.accepted}, in every row; "
+            f"no column can be the session, viewer and item: a key is {IdKind.accepted}, in every row{_twice(log)}; "
             "add a column with the number of the row to the log if it has none of them"
         )
     by_role = {
@@ -116,7 +132,7 @@ def _ids(log: LogScan, given: Mapping[str, str | None], time: str) -> dict[str, 
     if not possible:
         raise FeedLogError(
             f"only {' and '.join(repr(one_line(name)) for name in distinct)} can be an id; the item needs a column "
-            "other than session and viewer: add one to the log, such as the number of the row"
+            f"other than session and viewer{_twice(log)}: add one to the log, such as the number of the row"
         )
     best = max(possible, key=lambda columns: _score(columns, counts, log))
     return {
@@ -128,9 +144,17 @@ def _ids(log: LogScan, given: Mapping[str, str | None], time: str) -> dict[str, 
 def _named(log: LogScan, role: str, column: str | None) -> ScannedColumn | None:
     if column is None:
         return None
+    if column in log.twice:
+        raise FeedLogError(f"--{role} {column}: it {STANDS_TWICE}")
     if column not in log.columns:
         raise FeedLogError(f"--{role} {column}: the log has no such column; it has {', '.join(log.columns)}")
     return log.columns[column]
+
+
+def _twice(log: LogScan) -> str:
+    """Which columns are not looked at because a file has them twice, for the end of a clause; "" if there are none."""
+    names = [repr(one_line(name)) for name in log.twice if name]
+    return f"; {_listed(names)} {STANDS_TWICE}" if names else ""
 
 
 def _can_be_id(column: ScannedColumn, rows: int) -> bool:

@@ -23,6 +23,9 @@ SAMPLE_ROWS = 100_000
 MOST_DISTINCT = 50_000
 """Distinct values of a column that are counted; a column with more has many."""
 
+STANDS_TWICE = "stands more than once in a file"
+"""Why a column is not read whose name a file has twice: its two columns may differ."""
+
 _MS_PER_DAY = 86_400_000
 _ZONE_MS = 14 * 3_600_000  # time zones are up to 14 hours from UTC
 
@@ -40,6 +43,7 @@ class ScannedColumn:
         distinct: the distinct values, or the first `MOST_DISTINCT` of them.
         whole: whether all numbers are whole.
         finite: whether all numbers are finite.
+        others: numbers that are neither 0 nor 1.
         least: the smallest number.
         largest: the largest number.
         sizes: the sizes of its lists, or the first 1,000 distinct ones.
@@ -55,6 +59,7 @@ class ScannedColumn:
     distinct: set[Any] = field(default_factory=set)
     whole: bool = True
     finite: bool = True
+    others: int = 0
     least: float = np.inf
     largest: float = -np.inf
     sizes: set[int] = field(default_factory=set)
@@ -146,6 +151,7 @@ class ScannedColumn:
             numbers = numbers[~missing]
             if not self.has_many:
                 self.distinct.update(np.unique(numbers[np.isfinite(numbers)])[: MOST_DISTINCT + 1].tolist())
+        self.others += int(np.count_nonzero((numbers != 0) & (numbers != 1)))
         finite = np.isfinite(numbers)
         self.finite &= bool(finite.all())
         self.whole &= bool((np.trunc(numbers[finite]) == numbers[finite]).all())

@@ -12,7 +12,7 @@ from pipeline.draft import words
 from pipeline.draft.columns import FEW_SLICES, Draft
 from pipeline.draft.keys import Guess
 from pipeline.draft.scan import LogScan
-from ranker.config.names import folded, input_name, is_usable, weight_name
+from ranker.config.names import RESERVED, RESERVED_FOR_OBJECTIVES, folded, input_name, is_usable, weight_name
 from ranker.plain_text import one_line
 
 WIDTH = 118
@@ -41,8 +41,9 @@ class Names:
 
     def of(self, column: str, objective: bool = False) -> str:
         """The column's own name where it can be used, or one like it; that of an objective's weight is taken too."""
+        reserved = RESERVED_FOR_OBJECTIVES if objective else RESERVED
         if (
-            is_usable(column)
+            is_usable(column, reserved)
             and (not objective or _OBJECTIVE_NAME.fullmatch(column))
             and self._is_free(column, objective)
         ):
@@ -52,7 +53,7 @@ class Names:
         if not slug or not slug[0].isalpha() or keyword.iskeyword(slug):
             slug = f"{'objective' if objective else 'column'}_{slug}".rstrip("_")
         name, number = slug, 1
-        while not (is_usable(name) and self._is_free(name, objective)):
+        while not (is_usable(name, reserved) and self._is_free(name, objective)):
             number += 1
             name = f"{slug}_{number}"
         return self._took(name, objective)
@@ -204,10 +205,12 @@ def _feature(draft: Draft, name: str) -> str:
 
 def _offered(code: str, draft: Draft, indent: int = 8) -> str:
     """A line of code with its reason; as a comment if it is only offered."""
-    space = " " * indent
-    if draft.warning:
-        return _commented(f"{space}# {code}", f"WARNING: {draft.warning}")
-    return _commented(f"{space}{'' if draft.active else '# '}{code}", draft.comment)
+    offered = not draft.active or draft.warning
+    return _commented(f"{' ' * indent}{'# ' if offered else ''}{code}", _reason(draft))
+
+
+def _reason(draft: Draft) -> str:
+    return f"WARNING: {draft.warning}" if draft.warning else draft.comment
 
 
 def _left_out(drafts: Sequence[Draft]) -> Iterator[str]:
@@ -215,7 +218,7 @@ def _left_out(drafts: Sequence[Draft]) -> Iterator[str]:
     if found:
         yield "    # Not used:"
     for draft in found:
-        yield _fitted(f"    # - {quoted(one_line(draft.column, 60))}: {draft.comment}")
+        yield _fitted(f"    # - {quoted(one_line(draft.column, 60))}: {_reason(draft)}")
 
 
 def _slices(log: LogScan, drafts: Sequence[Draft], named: Mapping[str, str]) -> Iterator[str]:

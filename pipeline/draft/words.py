@@ -3,6 +3,7 @@
 import re
 
 _SPLIT = re.compile(r"[^\W_]+")
+_WINDOW = re.compile(r"\d+(?:h|hours?|d|days?|w|weeks?|months?)")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -56,6 +57,10 @@ ACTIVE = _set(
     "book booked apply applied enter entered cart join joined accept accepted"
 )
 HISTORY = _set("before previous prev last past history earlier ever rate avg mean total prior")
+STATISTIC = HISTORY | _set(
+    "count counts num number sum median std ctr freq frequency since ago days weeks months lifetime score predicted "
+    "probability"
+)
 POSITION = _set("position pos rank slot place index")
 EXPLORATION = _set("random randomised randomized exploration explore propensity holdout")
 
@@ -79,3 +84,17 @@ def hint(name: str, known: dict[str, float]) -> float:
 def has(name: str, known: frozenset[str]) -> bool:
     """Whether a name has one of the words."""
     return not known.isdisjoint(words(name))
+
+
+def speaks_of_outcome(name: str) -> bool:
+    """Whether a name is that of an outcome, and not of a statistic of earlier ones.
+
+    Example:
+        >>> [speaks_of_outcome(name) for name in ("click", "watch_ms", "user_click_rate", "item_click_7d", "clicks")]
+        [True, True, False, False, False]
+    """
+    return (
+        has(name, OUTCOME)
+        and not has(name, STATISTIC | EXPLORATION)
+        and not any(_WINDOW.fullmatch(word) for word in words(name))
+    )

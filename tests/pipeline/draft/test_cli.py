@@ -3,6 +3,7 @@
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -87,3 +88,31 @@ def test_a_log_without_an_outcome_or_a_feature_is_refused(
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert "no column can be an objective: it has 0 and 1, and both occur; the log has Kunden Nr." in errors[0]
     assert "no column can be a feature: a model needs at least one number" in errors[1]
+
+
+def test_what_keeps_an_outcome_from_being_an_objective_is_said_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = odd_table(date(2026, 3, 1)).select(["Kunden Nr.", "商品", "gezeigt um", "signal"])
+    table = table.append_column("click", pa.array([2, *[0, 1] * 149, 0])).append_column("signal", table["signal"])
+    write_log(tmp_path / "log", {date(2026, 3, 1): table})
+    assert main(["--feed-log", "log", "--name", "shop"]) == 2
+    printed = capsys.readouterr().err
+    assert printed.index("warning: click: 1 of 300 rows is 2; an objective is 0 or 1\n") < printed.index(
+        "warning: signal: stands more than once in a file\n"
+    )
+    assert printed.splitlines()[-1].startswith("error: no column can be an objective")
+
+
+def test_columns_that_make_no_config_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = odd_table(date(2026, 3, 1))
+    write_log(tmp_path / "log", {date(2026, 3, 1): table.append_column("tags.count", table["signal"])})
+    assert main(["--feed-log", "log", "--name", "shop"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "error: the log's columns make no config: Features: features: the columns 'tags.count' and 'tags' would both "
+        "be the forest's input 'tags.count'; rename one"
+    )

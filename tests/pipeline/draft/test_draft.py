@@ -142,6 +142,90 @@ def test_a_rare_outcome_is_no_feature_of_items_that_hardly_come_back(scanned: Ca
     assert found["like"].active
 
 
+OUTCOMES = {
+    "click": ([2, *[0, 1] * 149, 0], "objectives", "1 of 300 rows is 2; an objective is 0 or 1"),
+    "reply": ([-1, 0, 1] * 100, "objectives", "100 of 300 rows are -1; an objective is 0 or 1"),
+    "open": ([None, 1, 1] * 100, "objectives", "200 of 300 rows are 1, and the others are missing; an objective is 0"),
+    "saved": ([1, 2] * 150, "objectives", "150 of 300 rows are 2; an objective is 0 or 1"),
+    "hide": ([float("inf"), *[0.0, 1.0] * 149, 0.0], "objectives", "1 of 300 rows is infinite; an objective is 0 or"),
+    "vote": ([*range(2, 9), *[0, 1] * 146, 0], "objectives", "7 of 300 rows are 2, 3, 4, …; an objective is 0 or 1"),
+    "watch_s": ([number % 97 / 2 for number in range(300)], "numeric", "numbers from 0 to 48; the name speaks of an o"),
+    "applied": ([0] * 300, "left_out", "left out: the same in all rows: '0'"),
+    "joined": (["yes", "no", "?"] * 100, "left_out", "an outcome as text, 3 values? An objective is 0 or 1"),
+}
+
+
+def test_a_column_named_as_an_outcome_is_no_feature(scanned: Callable[[pa.Table], LogScan]) -> None:
+    table = day_table(300, 1).drop_columns(["dwell_ms"])
+    for name, (values, _, _) in OUTCOMES.items():
+        there = name in table.schema.names
+        table = replaced(table, name, pa.array(values)) if there else table.append_column(name, pa.array(values))
+    log = scanned(table)
+    keys = guess_keys(log, {})
+    drafts = guess_columns(log, keys)
+    warned = {draft.column: draft for draft in drafts if draft.warning}
+    assert warned.keys() == OUTCOMES.keys()
+    for name, (_, field, warning) in OUTCOMES.items():
+        assert (warned[name].field, warned[name].active) == (field, False)
+        assert warned[name].warning.startswith(warning)
+    text = config_text("small", log, keys, drafts)
+    assert "# WARNING: 1 of 300 rows is 2; an objective is 0 or 1" in text
+    assert '# - "applied": WARNING: left out: the same in all rows' in text
+    namespace: dict[str, dict[str, PipelineConfig]] = {}
+    exec(text, namespace)
+    config = namespace["CONFIGS"]["small"]
+    assert config.objective_names == ("like",)
+    assert not {column.source for column in config.features.columns} & OUTCOMES.keys()
+
+
+def test_statistics_of_earlier_outcomes_are_features(scanned: Callable[[pa.Table], LogScan]) -> None:
+    names = ("user_click_rate", "item_click_count_7d", "video_impressions", "follow_user_num", "like_share_30d", "book")
+    table = day_table(300, 1).drop_columns(["dwell_ms"])
+    for name in names[:-1]:
+        table = table.append_column(name, pa.array(np.random.default_rng(1).integers(0, 4, 300)))
+    # Every item is shown five times, and has the same value each time.
+    table = replaced(table, "item_id", pa.array([f"i{number % 60}" for number in range(300)]))
+    table = table.append_column("book", pa.array([number % 60 % 4 for number in range(300)]))
+    log = scanned(table)
+    given = {"session": "session_id", "viewer": "viewer_id", "item": "item_id"}
+    found = {draft.column: draft for draft in guess_columns(log, guess_keys(log, given))}
+    assert {name: (found[name].field, found[name].active) for name in names} == dict.fromkeys(names, ("numeric", True))
+
+
+def test_a_column_that_a_file_has_twice_is_no_key(scanned: Callable[[pa.Table], LogScan]) -> None:
+    table = day_table(300, 1)
+    log = scanned(table.append_column("timestamp", table["timestamp"]))
+    with pytest.raises(FeedLogError, match=r"no column can be the timestamp: .*; 'timestamp' stands more than once"):
+        guess_keys(log, {})
+    with pytest.raises(FeedLogError, match=r"^--timestamp timestamp: it stands more than once in a file$"):
+        guess_keys(log, {"timestamp": "timestamp"})
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (
+            {"item": "shown"},
+            "--item shown: it is the timestamp too, and only session and viewer may share a column",
+        ),
+        (
+            {"session": "shown", "timestamp": "shown"},
+            "--session and --timestamp shown: only session and viewer may",
+        ),
+        (
+            {"viewer": "item_id", "item": "item_id"},
+            "--viewer and --item item_id: only session and viewer may",
+        ),
+    ],
+)
+def test_a_column_is_one_key(given: dict[str, str], problem: str, scanned: Callable[[pa.Table], LogScan]) -> None:
+    table = day_table(300, 1)
+    milliseconds = pa.array(table["timestamp"].cast("int64").to_numpy() // 1_000)
+    log = scanned(table.drop_columns(["timestamp"]).append_column("shown", milliseconds))
+    with pytest.raises(FeedLogError, match=f"^{problem}"):
+        guess_keys(log, given)
+
+
 def test_a_log_with_a_single_id_says_what_to_add(scanned: Callable[[pa.Table], LogScan]) -> None:
     log = scanned(day_table(300, 1).select(["viewer_id", "timestamp", "age_hours", "click"]))
     with pytest.raises(FeedLogError, match="only 'viewer_id' can be an id; the item needs a column other than"):
@@ -196,6 +280,7 @@ def test_names_of_a_config() -> None:
         "A_B_3",
     ]
     assert names.of("Käufe", objective=True) == "Kaufe"
+    assert [names.of("utility", objective) for objective in (True, False)] == ["utility_2", "utility"]
     assert quoted('a "b"\n') == repr('a "b"\n')
     assert quoted("it's") == '"it\'s"'
     assert words("viewerId per_day 30d") == ["viewer", "id", "per", "day", "30d"]
