@@ -48,8 +48,11 @@ class Forest:
             all rows.
         device: where XGBoost trains.
         dask: workers that grow the forest together; None grows it in one process.
-        external_memory: keep the quantised matrix on disk, for logs that do not fit into memory.
+        external_memory: keep the quantised matrix on disk, for logs that do not fit into memory; not on a GPU.
         seed: seed of the row and column sampling.
+
+    Raises:
+        ValueError: external memory on a GPU.
 
     Example:
         >>> small = Forest(trees=300, depth=6, early_stopping_rounds=10)
@@ -71,3 +74,10 @@ class Forest:
     dask: Dask | None = None
     external_memory: bool = False
     seed: Seed = 1
+
+    def __post_init__(self) -> None:
+        if self.external_memory and self.device != "cpu":
+            raise ValueError(
+                f"forest.external_memory: it is possible with device='cpu' alone, got {self.device!r}; the CPU "
+                "quantises the rows, and XGBoost does not train on a GPU on pages that the CPU has quantised"
+            )

@@ -139,6 +139,14 @@ def test_the_error_of_a_wrong_choice_lists_the_choices() -> None:
         Forest(target="all")  # type: ignore[arg-type]
 
 
+def test_external_memory_on_a_gpu_is_refused() -> None:
+    assert Forest(external_memory=True).device == "cpu"
+    with pytest.raises(
+        ValidationError, match=r"forest\.external_memory: it is possible with device='cpu' alone, got 'cuda'"
+    ):
+        Forest(device="cuda", external_memory=True)
+
+
 def test_limits_come_lower_first() -> None:
     with pytest.raises(ValidationError, match="the lower limit comes first"):
         Gate(o_over_e=(1.2, 0.8))
