@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import xgboost as xgb
-from numpy.typing import NDArray
 
 from ranker.config.forest import Forest as ForestConfig
 from ranker.forest.boosters import keep_rounds
@@ -58,9 +57,8 @@ def boost(
     Returns:
         The booster with the trees that are kept, None if there are none; and the losses by round.
     """
-    *of_labels, rows = total(np.append(train.observed, train.rows).astype(np.float64))
-    observed = np.array(of_labels)
-    gaps, weighted = bool((observed < rows).any()), _is_weighted(train.spool)
+    *observed, rows = total(np.append(train.observed, train.rows).astype(np.float64))
+    gaps, weighted = min(observed) < rows, _is_weighted(train.spool)
     columns = complete_columns(train.spool, config) if rows >= _COMPLETE_FROM_ROWS else None
     train_matrix = _matrix(train, config, folder / "train-pages", None, weighted, columns)
     evals = [(train_matrix, "train")]
@@ -97,7 +95,7 @@ def boost(
             "device": config.device,
             "seed": config.seed,
             **({"disable_default_eval_metric": 1} if gaps else {"eval_metric": "logloss"}),
-            **_starting_point(train, observed, gaps),
+            **_starting_point(train, gaps),
         },
         train_matrix,
         num_boost_round=rounds,
@@ -141,12 +139,13 @@ def _is_weighted(spool: Spool) -> bool:
     return bool(total(np.array([spool.weights_differ], np.float64))[0])
 
 
-def _starting_point(train: SpooledRows, observed: NDArray[np.float64], gaps: bool) -> dict[str, list[float]]:
-    """XGBoost's parameter for what boosting starts from, where it is not XGBoost's choice, the base rates."""
+def _starting_point(train: SpooledRows, gaps: bool) -> dict[str, list[float]]:
+    """XGBoost's parameter for what boosting starts from, where it is not XGBoost's choice, the weighted base rates."""
     if train.spool.with_margins:
-        return {"base_score": [0.5] * len(observed)}  # log-odds of 0, as each row brings its own
-    if gaps:  # the share of positives among the observed labels of all workers
-        return {"base_score": (total(train.positives.astype(np.float64)) / observed).tolist()}
+        return {"base_score": [0.5] * len(train.observed)}  # log-odds of 0, as each row brings its own
+    if gaps:  # the weighted share of positives among the observed labels of all workers
+        positives, observed = total(train.label_weights.reshape(-1)).reshape(2, -1)
+        return {"base_score": (positives / observed).tolist()}
     return {}
 
 

@@ -23,6 +23,8 @@ Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDA
 class Spool:
     """Features, labels, weights and viewer buckets of any number of rows in one file of raw floats, 4 bytes each.
 
+    A row of weight 0 teaches nothing. It is left out, so that no row or positive is counted that cannot be learnt from.
+
     Args:
         path: the file; an existing one is replaced.
         features: features per row.
@@ -44,8 +46,12 @@ class Spool:
         """Which features have missing values."""
         self.weight = 0.0
         """The sum of the weights."""
+        self.label_weights = np.zeros((2, labels, VIEWER_BUCKETS))
+        """Sums of the weights of the positives [0] and of the rows with an observed label [1], by viewer bucket."""
+        self.weightless = 0
+        """Number of rows that were left out."""
         self.weights_differ = False
-        """Whether any row has another weight than 1."""
+        """Whether any row, left out or not, has another weight than 1."""
         self.scale = 1.0
         """What weights are multiplied by when they are read."""
 
@@ -70,12 +76,17 @@ class Spool:
         weights [rows], and, if the spool has them, log-odds [rows, labels]; without weights, each row weighs 1."""
         weights = np.ones(len(buckets), np.float32) if weights is None else weights
         margins = np.zeros((len(buckets), 0), np.float32) if margins is None else margins
+        self.weights_differ = self.weights_differ or bool((weights != 1.0).any())
+        if (weightless := weights == 0).any():
+            self.weightless += int(weightless.sum())
+            columns = (features, labels, buckets, weights, margins)
+            features, labels, buckets, weights, margins = (column[~weightless] for column in columns)
         rows = np.concatenate([features, labels, margins, weights[:, None], buckets[:, None]], axis=1, dtype=np.float32)
         self._file.write(rows.tobytes())
         self.counts += bucket_counts(buckets, labels)
         self.missing |= np.isnan(features).any(axis=0)
-        self.weights_differ = self.weights_differ or bool((weights != 1.0).any())
         self.weight += float(weights.sum(dtype=np.float64))
+        self.label_weights += _label_weights(buckets, labels, weights)
         self.observed += observed_counts(buckets, labels)
 
     def batches(self, batch_rows: int, chosen: Buckets) -> Iterator[Batch]:
@@ -96,6 +107,17 @@ class Spool:
     def _split(self, rows: NDArray[np.float32]) -> Batch:
         features, labels, margins, weights, _ = np.split(rows, self._ends[:-1], axis=1)
         return features, labels, weights[:, 0] * np.float32(self.scale), margins
+
+
+def _label_weights(
+    buckets: NDArray[np.int64], labels: NDArray[np.float32], weights: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    return np.array(
+        [
+            [np.bincount(buckets[rows], weights[rows], VIEWER_BUCKETS) for rows in chosen.T]
+            for chosen in (labels > 0, ~np.isnan(labels))
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -126,6 +148,12 @@ class SpooledRows:
         """Rows of which each label is observed, [labels]."""
         observed: NDArray[np.int64] = self.spool.observed[:, self.buckets].sum(axis=1)
         return observed
+
+    @property
+    def label_weights(self) -> NDArray[np.float64]:
+        """Sums of the weights of the positives [0] and of the rows with an observed label [1], [2, labels]."""
+        weights: NDArray[np.float64] = self.spool.label_weights[:, :, self.buckets].sum(axis=2)
+        return weights
 
     def batches(self, batch_rows: int) -> Iterator[Batch]:
         """All rows, `batch_rows` at a time."""

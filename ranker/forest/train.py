@@ -48,7 +48,7 @@ def train_forest(
         batches: (features float32 [rows, features] with NaN where missing, labels float32 [rows, objectives] of 0 and
             1 with NaN where not observed, viewer buckets int64 [rows] in [0, VIEWER_BUCKETS), and optionally weights
             float32 [rows]); read once, and not kept in memory. An objective learns from the rows of which its label is
-            observed.
+            observed. A row of weight 0 is no row to learn from.
         config: the forest's settings.
         feature_names: one per column of the features.
         objective_names: one per column of the labels.
@@ -118,10 +118,12 @@ def _of_all_workers(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 def weight_scale(spool: Spool) -> float:
     """What makes the mean weight over the rows of all workers 1, as the penalties of trees are meant for such rows.
 
+    Rows of weight 0 count in the mean, as in a refresh and in the loss of the towers.
+
     Raises:
         ValueError: every row weighs 0.
     """
-    rows, weight = total(np.array([spool.counts[0].sum(), spool.weight], np.float64))
+    rows, weight = total(np.array([spool.counts[0].sum() + spool.weightless, spool.weight], np.float64))
     if rows and not weight:
         raise ValueError(f"forest: each of the {int(rows)} training rows has the weight 0")
     return float(rows / weight) if rows else 1.0
@@ -150,27 +152,29 @@ def checked(
 
 def _check_learnable(train: SpooledRows, validation: SpooledRows, config: ForestConfig, outputs: Sequence[str]) -> None:
     """Checks the rows of all workers together, so that each worker raises the same error."""
-    rows, held_out, *found = (
-        int(value) for value in total(np.concatenate([[train.rows, validation.rows], train.observed, train.positives]))
+    of_rows = [train.rows, validation.rows, train.spool.weightless]
+    rows, held_out, weightless, *found = (
+        int(value) for value in total(np.concatenate([of_rows, train.observed, train.positives]))
     )
     observed, positives = found[: len(outputs)], found[len(outputs) :]
+    besides = f" besides {weightless} of weight 0" if weightless else ""
     if not rows:
         remedy = (
             f": all {held_out} are of viewers that forest.validation_fraction={config.validation_fraction} holds out; "
             "a log of a single viewer needs 0 for it and for forest.early_stopping_rounds"
         )
-        raise ValueError(f"forest: no rows to train on{remedy if held_out else ''}")
+        raise ValueError(f"forest: no rows to train on{besides}{remedy if held_out else ''}")
     if config.validation_fraction and config.early_stopping_rounds and not held_out:
         raise ValueError(
             f"forest: forest.validation_fraction={config.validation_fraction} holds out no viewer of the "
-            f"{rows} training rows, so there is nothing to stop early on; raise it, or set "
+            f"{rows} training rows{besides}, so there is nothing to stop early on; raise it, or set "
             "forest.early_stopping_rounds to 0"
         )
     for name, seen, count in zip(outputs, observed, positives, strict=True):
         if count in (0, seen):
             lacks = "no observed label" if seen == 0 else "no positives" if count == 0 else "no negatives"
             among = rows if seen in (0, rows) else f"{seen} observed of {rows}"
-            raise ValueError(f"forest: {name} has {lacks} in the {among} training rows; it cannot be learnt")
+            raise ValueError(f"forest: {name} has {lacks} in the {among} training rows{besides}; it cannot be learnt")
     if least(train.rows) == 0 or (held_out and least(validation.rows) == 0):
         raise ValueError(
             f"forest: {rows + held_out} rows are too few for each worker to get a share; use fewer workers"

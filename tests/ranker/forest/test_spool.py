@@ -32,3 +32,26 @@ def test_the_rows_of_the_chosen_buckets_are_read_in_order_and_in_full_batches(
             assert part.positives.tolist() == labels[inside].sum(axis=0).tolist()
         assert list(SpooledRows(spool, np.zeros(VIEWER_BUCKETS, bool)).batches(10)) == []
     assert not list(tmp_path.iterdir())
+
+
+def test_rows_of_weight_zero_are_left_out(tmp_path: Path) -> None:
+    features = np.array([[1], [np.nan], [3], [4]], np.float32)
+    labels = np.array([[1, 0], [1, np.nan], [0, np.nan], [np.nan, 1]], np.float32)
+    buckets, weights = np.array([0, 0, 1, 1]), np.array([0.5, 0.0, 2.0, 3.0], np.float32)
+    with Spool(tmp_path / "rows", 1, 2) as spool:
+        spool.append(features[:2], labels[:2], buckets[:2], weights[:2])
+        spool.append(features[2:], labels[2:], buckets[2:], weights[2:])
+        assert (spool.weightless, spool.weight, spool.weights_differ) == (1, 5.5, True)
+        assert not spool.missing.any()
+        for chosen, rows, positives, observed, sums in (
+            (np.ones(VIEWER_BUCKETS, bool), [0, 2, 3], [1, 1], [2, 2], [[0.5, 3.0], [2.5, 3.5]]),
+            (np.arange(VIEWER_BUCKETS) == 1, [2, 3], [0, 1], [1, 1], [[0.0, 3.0], [2.0, 3.0]]),
+        ):
+            part = SpooledRows(spool, chosen)
+            assert part.rows == len(rows)
+            assert part.positives.tolist() == positives
+            assert part.observed.tolist() == observed
+            assert part.label_weights.tolist() == sums
+            read = next(part.batches(10))
+            np.testing.assert_array_equal(read[0], features[rows])
+            np.testing.assert_array_equal(read[2], weights[rows])

@@ -12,8 +12,9 @@ import xgboost as xgb
 from sklearn.metrics import roc_auc_score
 
 from ranker.config.forest import Forest as ForestConfig
+from ranker.forest.curve import LimitedOutput
 from ranker.forest.model import Forest
-from ranker.forest.train import ForestBatch, are_held_out, train_forest
+from ranker.forest.train import ForestBatch, WeightedForestBatch, are_held_out, train_forest
 from ranker.forest.traverse import Traversal
 from ranker.keys import VIEWER_BUCKETS
 from ranker.progress import LOGGER_NAME
@@ -106,6 +107,59 @@ def test_a_row_of_weight_two_is_two_rows() -> None:
 
 
 def test_any_learns_the_union_with_all_trees() -> None:
+def test_the_forest_starts_from_weighted_base_rates_with_gaps_and_without() -> None:
+    """XGBoost computes them where there are no gaps."""
+    config = replace(CONFIG, trees=2, early_stopping_rounds=0, validation_fraction=0.0)
+    features, labels, buckets = joined(feed(700))
+    weights = np.where(labels.max(axis=1) > 0, 1.0, 10.0).astype(np.float32)
+    gaps = labels.copy()
+    gaps[::50, 1] = np.nan
+    for observed in (labels, gaps):
+        forest, _ = train_forest([(features, observed, buckets, weights)], config, FEATURES, OBJECTIVES)
+        rates = [np.average(y[~np.isnan(y)], weights=weights[~np.isnan(y)]) for y in observed.T]
+        found = 1 / (1 + np.exp(-forest.base_margin.astype(np.float64)))
+        np.testing.assert_allclose(found, rates, rtol=1e-5)
+    plain, _ = train_forest([(features, gaps, buckets)], config, FEATURES, OBJECTIVES)
+    ones, _ = train_forest([(features, gaps, buckets, np.ones_like(weights))], config, FEATURES, OBJECTIVES)
+    assert ones.fingerprint == plain.fingerprint
+    np.testing.assert_array_equal(ones.leaf_value, plain.leaf_value)
+
+
+def weighing_nothing(rows: np.ndarray, batch: ForestBatch) -> list[WeightedForestBatch]:
+    """The batch in which those rows weigh 0."""
+    return [(*batch, np.where(rows, 0, 1).astype(np.float32))]
+
+
+@pytest.mark.parametrize(("lacks", "labels_of"), [("positives", [1]), ("negatives", [0]), ("observed label", [0, 1])])
+def test_an_objective_cannot_be_learnt_from_rows_of_weight_zero(lacks: str, labels_of: list[int]) -> None:
+    features, labels, buckets = joined(feed(1400))
+    labels[::3, 1] = np.nan
+    rows = np.isin(labels[:, 1], labels_of)
+    message = f"like has no {lacks} in the .* training rows besides {rows.sum()} of weight 0; it cannot be learnt"
+    with pytest.raises(ValueError, match=message):
+        train_forest(weighing_nothing(rows, (features, labels, buckets)), CONFIG, FEATURES, OBJECTIVES)
+
+
+def test_rows_of_weight_zero_are_neither_trained_on_nor_held_out() -> None:
+    features, labels, buckets = joined(feed(1400))
+    config = replace(CONFIG, trees=4)
+    held_out = are_held_out(buckets, labels, config)
+    for rows in (held_out, ~held_out):
+        _, curve = train_forest(weighing_nothing(rows, (features, labels, buckets)), config, FEATURES, OBJECTIVES)
+        assert np.isfinite([*curve.train, *curve.validation]).all()
+    one_viewer = (features, labels, np.full_like(buckets, 500))
+    with pytest.raises(ValueError, match="no viewer of the 1300 training rows besides 100 of weight 0"):
+        train_forest(weighing_nothing(np.arange(1400) < 100, one_viewer), config, FEATURES, OBJECTIVES)
+
+
+def test_held_out_positives_of_weight_zero_do_not_tell_when_to_stop() -> None:
+    features, labels, buckets = joined(feed(1400))
+    but_twenty = np.cumsum(labels[:, 1]) * labels[:, 1] > 20
+    batches = weighing_nothing(but_twenty, (features, labels, buckets))
+    _, curve = train_forest(batches, CONFIG, FEATURES, OBJECTIVES)
+    assert curve.limited == {"like": LimitedOutput(held_out=2, most_rounds=7)}
+
+
     config = replace(CONFIG, target="any", early_stopping_rounds=0)
     forest, _ = train_forest(feed(), config, FEATURES, OBJECTIVES)
     assert forest.trees == 20
