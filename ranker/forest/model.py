@@ -30,7 +30,7 @@ DESCRIPTION_FILE = "forest.json"
 _FORMAT = 3
 _ARRAYS = (
     *("split_feature", "split_threshold", "split_default_left", "split_left", "first_leaf"),
-    *("leaf_node", "leaf_value", "leaf_cover", "tree_output", "base_margin"),
+    *("leaf_node", "leaf_value", "leaf_cover", "tree_output", "tree_rate", "base_margin"),
 )
 _STRUCTURE = (
     *("split_feature", "split_threshold", "split_default_left", "split_left", "leaf_node"),
@@ -64,6 +64,8 @@ class Forest:
         leaf_value: float32 [leaves], what a leaf adds to its tree's output.
         leaf_cover: float32 [leaves], the sum of the hessians of the rows that a leaf's value rests on.
         tree_output: int32 [trees], the output that each tree adds to: an objective, or the superset objective.
+        tree_rate: float64 [trees], the learning rate of each tree's values; NaN where it is not known, as in forests of
+            earlier versions of this project.
         base_margin: float32 [outputs], the log-odds that the trees' sum starts from.
     """
 
@@ -78,6 +80,7 @@ class Forest:
     leaf_value: NDArray[np.float32]
     leaf_cover: NDArray[np.float32]
     tree_output: NDArray[np.int32]
+    tree_rate: NDArray[np.float64]
     base_margin: NDArray[np.float32]
 
     @property
@@ -171,6 +174,7 @@ class Forest:
         nothing = {name: _frozen(np.zeros(0, np.int32)) for name in _ARRAYS}
         floats = ("split_threshold", "leaf_value", "leaf_cover", "base_margin")
         nothing |= {name: _frozen(np.zeros(0, np.float32)) for name in floats}
+        nothing["tree_rate"] = _unknown_rates(0)
         nothing["split_default_left"] = _frozen(np.zeros(0, np.bool_))
         nothing["split_left"] = _frozen(np.zeros((0, 2), np.int32))
         nothing["first_leaf"] = _frozen(np.zeros(1, np.int32))
@@ -218,6 +222,7 @@ class Forest:
             leaf_value=_joined([tree.leaf_value for tree in trees], np.float32),
             leaf_cover=_joined([tree.leaf_cover for tree in trees], np.float32),
             tree_output=_frozen(np.asarray(model["tree_info"], np.int32)),
+            tree_rate=_unknown_rates(len(trees)),
             base_margin=_frozen(_base_margin(learner)),
         )
 
@@ -266,7 +271,9 @@ class Forest:
                     f"{expected}; it is damaged, or belongs to another forest"
                 )
         with np.load(io.BytesIO(contents[ARRAYS_FILE])) as arrays:
-            return Forest(contents[BOOSTER_FILE], tuple(names), **{name: _frozen(arrays[name]) for name in _ARRAYS})
+            # Earlier versions of this project saved no learning rates.
+            saved = {"tree_rate": _unknown_rates(len(arrays["tree_output"])), **arrays}
+            return Forest(contents[BOOSTER_FILE], tuple(names), **{name: _frozen(saved[name]) for name in _ARRAYS})
 
 
 class _Tree:
@@ -318,6 +325,10 @@ def _base_margin(learner: dict[str, Any]) -> NDArray[np.float32]:
                 f"forest: boosters with the objective {other} are not supported, because their base score is not "
                 "interpreted here; train with binary:logistic or reg:squarederror"
             )
+
+
+def _unknown_rates(trees: int) -> NDArray[np.float64]:
+    return _frozen(np.full(trees, np.nan))
 
 
 def _joined(parts: list[Any], dtype: type[np.generic]) -> NDArray[Any]:

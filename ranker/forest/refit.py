@@ -43,6 +43,8 @@ def refitted(
 ) -> Forest:
     """The forest with leaf values and covers from all rows; structure, leaf ids and fingerprint stay the same.
 
+    The trees get the learning rate that a refresh (`ranker.forest.refresh`) needs.
+
     In distributed training all processes call this at the same time, each with its share of the rows, and get the same
     values.
 
@@ -89,7 +91,9 @@ def _refitted(forest: Forest, rows: "_Rows", learning_rate: float) -> Forest:
         value[begin:end] = -learning_rate * sums[0] / (sums[1] + LAMBDA)
         cover[begin:end] = sums[1]
         last[output] = tree
-    return replace(forest, leaf_value=frozen(value), leaf_cover=frozen(cover))
+    rates = np.full(forest.trees, learning_rate)
+    rates.setflags(write=False)
+    return replace(forest, leaf_value=frozen(value), leaf_cover=frozen(cover), tree_rate=rates)
 
 
 class _Rows:

@@ -36,6 +36,8 @@ def refreshed(
 
         value = -learning_rate (G_old + G_new) / (H_old + H_new + lambda)
 
+    The learning rate is that of the tree, as a warm start grows trees with another one (`ranker.forest.added`).
+
     Each chunk of rows is a separate update, so memory does not grow with the number of rows. Nothing is random.
 
     Args:
@@ -43,7 +45,7 @@ def refreshed(
         batches: (leaf ids [rows, trees], labels float32 [rows, objectives] of 0 and 1 with NaN where not observed, and
             optionally weights float32 [rows]); read once. With one output and several objectives, the forest predicts
             their union (any engagement).
-        learning_rate: the shrinkage that the forest was grown with.
+        learning_rate: that of the trees whose own is not known.
         chunk_rows: batches are joined until they have this many rows. One chunk per day predicts the next day slightly
             better than many chunks.
 
@@ -51,12 +53,13 @@ def refreshed(
         ValueError: leaves or labels do not match the forest, or differ in length.
     """
     value, cover = forest.leaf_value.astype(np.float64), forest.leaf_cover.astype(np.float64)
+    rates = np.where(np.isnan(forest.tree_rate), learning_rate, forest.tree_rate)
     checked = (
         (batch[0], _targets(forest, batch[0], batch[1]), batch[2] if len(batch) == 3 else _ones(len(batch[0])))
         for batch in batches
     )
     for leaves, targets, weights in _chunks(checked, chunk_rows):
-        _count_in(forest, value, cover, leaves, targets, weights, learning_rate)
+        _count_in(forest, value, cover, leaves, targets, weights, rates)
     return replace(forest, leaf_value=frozen(value), leaf_cover=frozen(cover))
 
 
@@ -88,9 +91,9 @@ def _count_in(
     leaves: Leaves,
     targets: NDArray[np.float32],
     weights: NDArray[np.float32],
-    learning_rate: float,
+    rates: NDArray[np.float64],
 ) -> None:
-    """Updates values and covers in place."""
+    """Updates values and covers in place, given the learning rate of each tree."""
     margins = np.repeat(forest.base_margin.astype(np.float64)[:, None], len(leaves), axis=1)
     by_tree = np.ascontiguousarray(leaves.T)
     observed = ~np.isnan(targets)
@@ -107,7 +110,7 @@ def _count_in(
         of_tree = value[begin:end]
         # The formula above with G_old = -value (H_old + lambda) / learning_rate inserted: a leaf without new rows keeps
         # its value bit for bit.
-        of_tree -= (of_tree * hessian + learning_rate * gradient) / (cover[begin:end] + hessian + LAMBDA)
+        of_tree -= (of_tree * hessian + rates[tree] * gradient) / (cover[begin:end] + hessian + LAMBDA)
         cover[begin:end] += hessian
         margins[output] += of_tree[leaf]
 

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from tests.ranker.forest.boosters import grow, leaves_by_xgboost, random_feature
 
 ARRAYS = (
     *("split_feature", "split_threshold", "split_default_left", "split_left", "first_leaf"),
-    *("leaf_node", "leaf_value", "leaf_cover", "tree_output", "base_margin"),
+    *("leaf_node", "leaf_value", "leaf_cover", "tree_output", "tree_rate", "base_margin"),
 )
 
 
@@ -134,6 +135,18 @@ def test_saved_and_loaded_is_the_same(forest: Forest, tmp_path: Path) -> None:
     features = xgb.DMatrix(random_features(np.random.default_rng(3), 100, 6))
     np.testing.assert_array_equal(loaded.booster.predict(features), forest.booster.predict(features))
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted([BOOSTER_FILE, ARRAYS_FILE, DESCRIPTION_FILE])
+
+
+def test_a_forest_of_an_earlier_version_does_not_know_its_learning_rates(
+    forest: Forest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown = replace(forest, tree_rate=np.full(forest.trees, 0.3))
+    with monkeypatch.context() as earlier:
+        earlier.setattr("ranker.forest.model._ARRAYS", tuple(name for name in ARRAYS if name != "tree_rate"))
+        grown.save(str(tmp_path))
+    assert np.isnan(Forest.load(str(tmp_path)).tree_rate).all()
+    grown.save(str(tmp_path))
+    assert Forest.load(str(tmp_path)).tree_rate.tolist() == [0.3] * forest.trees
 
 
 def test_numbering_again_gives_the_same(forest: Forest) -> None:

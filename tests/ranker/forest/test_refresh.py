@@ -1,5 +1,7 @@
 """Refreshed leaf values of a forest."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ranker.config.forest import Forest as ForestConfig
+from ranker.forest.added import with_added_trees
 from ranker.forest.model import Forest
 from ranker.forest.refresh import refreshed
 from ranker.forest.train import train_forest
@@ -45,7 +48,7 @@ def o_over_e(forest: Forest, features: NDArray[np.float32], labels: NDArray[np.f
 
 
 def by_rows(
-    forest: Forest, leaves: NDArray[Any], targets: NDArray[np.float32]
+    forest: Forest, leaves: NDArray[Any], targets: NDArray[np.float32], rates: Sequence[float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Values and covers after one chunk, computed from the formula row by row."""
     value, cover = forest.leaf_value.astype(np.float64), forest.leaf_cover.astype(np.float64)
@@ -58,8 +61,8 @@ def by_rows(
             g, h = sums.get(leaf, (0.0, 0.0))
             sums[leaf] = g + probability - float(targets[row, output]), h + probability * (1 - probability)
         for leaf, (g, h) in sums.items():
-            old = -value[leaf] * (cover[leaf] + 1.0) / RATE
-            value[leaf] = -RATE * (old + g) / (cover[leaf] + h + 1.0)
+            old = -value[leaf] * (cover[leaf] + 1.0) / rates[tree]
+            value[leaf] = -rates[tree] * (old + g) / (cover[leaf] + h + 1.0)
             cover[leaf] += h
         for row, margin in enumerate(margins):
             margin[output] += value[leaves[row, tree]]
@@ -72,7 +75,7 @@ def test_values_and_covers_are_those_of_the_formula(target: str) -> None:
     features, labels = impressions(50, seed=3)
     leaves = Traversal(forest)(features)
     targets = labels if target == "each" else labels.max(axis=1, keepdims=True)
-    value, cover = by_rows(forest, leaves, targets)
+    value, cover = by_rows(forest, leaves, targets, [RATE] * forest.trees)
     found = refreshed(forest, [(leaves, labels)], RATE)
     np.testing.assert_allclose(found.leaf_value, value, rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(found.leaf_cover, cover, rtol=1e-6)
@@ -80,6 +83,32 @@ def test_values_and_covers_are_those_of_the_formula(target: str) -> None:
     untouched = np.setdiff1d(np.arange(forest.leaves), leaves)
     assert len(untouched)
     np.testing.assert_array_equal(found.leaf_value[untouched], forest.leaf_value[untouched])
+
+
+def test_each_tree_is_refreshed_with_the_rate_that_it_was_grown_with(tmp_path: Path) -> None:
+    """A warm start grows trees with another rate, which may change between two of them."""
+    config = ForestConfig(trees=8, depth=3, learning_rate=RATE, early_stopping_rounds=0)
+    (features, labels), buckets = impressions(800, seed=1), np.arange(800)
+    forest, _ = train_forest([(features, labels, buckets)], config, ["x", "y", "z"], NAMES)
+    for fraction in (0.5, 0.25):
+        more = replace(config, trees=forest.trees + 4)
+        forest = with_added_trees(forest, [(features, labels, buckets)], more, NAMES, 2, fraction)
+    forest.save(str(tmp_path))
+    forest = Forest.load(str(tmp_path))
+    rates = [RATE] * 8 + [RATE * 0.5] * 4 + [RATE * 0.25] * 4
+    assert forest.tree_rate.tolist() == rates
+
+    features, labels = impressions(50, seed=3)
+    leaves = Traversal(forest)(features)
+    value, cover = by_rows(forest, leaves, labels, rates)
+    found = refreshed(forest, [(leaves, labels)], RATE)
+    np.testing.assert_allclose(found.leaf_value, value, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(found.leaf_cover, cover, rtol=1e-6)
+    np.testing.assert_array_equal(found.tree_rate, rates)
+
+    earlier = replace(forest, tree_rate=np.array([np.nan] * 12 + rates[12:]))
+    value, _ = by_rows(forest, leaves, labels, [RATE] * 12 + rates[12:])
+    np.testing.assert_allclose(refreshed(earlier, [(leaves, labels)], RATE).leaf_value, value, rtol=1e-5, atol=1e-7)
 
 
 def test_each_chunk_is_a_separate_update(forest: Forest) -> None:
