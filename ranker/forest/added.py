@@ -19,7 +19,15 @@ from ranker.forest.holdout import held_out_buckets
 from ranker.forest.model import Forest
 from ranker.forest.refit import refitted
 from ranker.forest.spool import Spool, SpooledRows
-from ranker.forest.train import ForestBatch, WeightedForestBatch, checked, output_names, targets_of, weight_scale
+from ranker.forest.train import (
+    ForestBatch,
+    WeightedForestBatch,
+    check_device,
+    checked,
+    output_names,
+    targets_of,
+    weight_scale,
+)
 from ranker.forest.traverse import Traversal
 
 
@@ -52,13 +60,15 @@ def with_added_trees(
         The forest itself if no new tree lowers the loss of the held-out viewers.
 
     Raises:
-        ValueError: a batch of another shape, an infinite feature, or weights of 0 everywhere.
+        ValueError: a batch of another shape, an infinite feature, or weights of 0 everywhere; a GPU is configured that
+            XGBoost does not find.
     """
     outputs = len(forest.base_margin)
     room = config.trees - forest.trees
     rounds = min(rounds, room)
     if rounds <= 0 or not forest.trees:
         return forest
+    check_device(config.device)
     # Another seed than that of the trees before, or each day would draw the same columns.
     seed = (config.seed + forest.trees) % 2**31
     slower = replace(config, learning_rate=config.learning_rate * learning_rate_fraction, seed=seed)

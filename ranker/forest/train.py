@@ -66,11 +66,11 @@ def train_forest(
     rounds = config.trees // len(outputs)
     if rounds == 0:
         raise ValueError(f"forest.trees: {config.trees} trees are too few for {len(outputs)} objectives")
-    _check_device(config.device)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=scratch)))
         spool = stack.enter_context(Spool(folder / "rows", len(feature_names), len(outputs)))
         with all_or_none():
+            check_device(config.device)
             for features, labels, buckets, weights in checked(batches, feature_names, objective_names):
                 spool.append(features, targets_of(labels, config), buckets, weights)
         spool.scale = weight_scale(spool)
@@ -181,8 +181,12 @@ def _check_learnable(train: SpooledRows, validation: SpooledRows, config: Forest
         )
 
 
-def _check_device(device: str) -> None:
-    """Refuses a missing GPU: XGBoost itself only warns and trains on the CPU."""
+def check_device(device: str) -> None:
+    """Refuses a missing GPU: XGBoost itself only warns and trains on the CPU.
+
+    Raises:
+        ValueError: XGBoost finds no such device.
+    """
     if device == "cpu":
         return
     with xgb.config_context(verbosity=0):

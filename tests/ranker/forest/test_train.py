@@ -106,7 +106,6 @@ def test_a_row_of_weight_two_is_two_rows() -> None:
         train_forest([(features, labels, buckets, np.zeros(len(labels), np.float32))], config, FEATURES, OBJECTIVES)
 
 
-def test_any_learns_the_union_with_all_trees() -> None:
 def test_the_forest_starts_from_weighted_base_rates_with_gaps_and_without() -> None:
     """XGBoost computes them where there are no gaps."""
     config = replace(CONFIG, trees=2, early_stopping_rounds=0, validation_fraction=0.0)
@@ -160,6 +159,7 @@ def test_held_out_positives_of_weight_zero_do_not_tell_when_to_stop() -> None:
     assert curve.limited == {"like": LimitedOutput(held_out=2, most_rounds=7)}
 
 
+def test_any_learns_the_union_with_all_trees() -> None:
     config = replace(CONFIG, target="any", early_stopping_rounds=0)
     forest, _ = train_forest(feed(), config, FEATURES, OBJECTIVES)
     assert forest.trees == 20
@@ -374,3 +374,13 @@ def test_a_missing_gpu_is_an_error_and_not_a_slow_training() -> None:
     else:
         pytest.skip("there is a GPU here")
     assert "cuda is configured, but XGBoost finds no such device" in message
+
+
+def test_the_other_workers_learn_that_one_has_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would wait for it for ever."""
+    told: list[int] = []
+    monkeypatch.setattr("ranker.forest.together.least", told.append)
+    monkeypatch.setattr(xgb.Booster, "save_config", lambda _: '{"learner": {"generic_param": {"device": "cpu"}}}')
+    with pytest.raises(ValueError, match="finds no such device"):
+        train_forest(feed(), replace(CONFIG, device="cuda"), FEATURES, OBJECTIVES)
+    assert told == [0]
