@@ -18,7 +18,7 @@ from ranker.forest.curve import TrainingCurve
 from ranker.forest.graph import ForestLeaves
 from ranker.forest.model import Forest
 from ranker.forest.spool import Spool
-from ranker.forest.train import train_forest
+from ranker.forest.train import are_held_out, train_forest
 from ranker.forest.traverse import Traversal
 from ranker.keys import VIEWER_BUCKETS
 from tests.ranker.forest.boosters import FLOAT_MAX
@@ -161,6 +161,42 @@ def test_a_forest_of_many_rows_is_grown_on_complete_columns(
     # Without missing values, nothing changes.
     full = np.nan_to_num(features)
     assert trained(grown_on, full)[0].fingerprint == trained(grown_on + 1, full)[0].fingerprint
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("missing", ["of held-out rows", "of all rows", "of some rows"])
+def test_columns_without_a_split_change_no_tree_and_the_loss_is_that_of_the_features(
+    missing: str, weighted: bool, complete_from: Callable[[int], None]
+) -> None:
+    features, labels, buckets = rows(1_500)
+    features = np.nan_to_num(features)
+    weights = np.random.default_rng(1).uniform(0.5, 2.0, len(labels)).astype(np.float32)
+    weights = weights if weighted else np.ones_like(weights)
+    held_out = are_held_out(buckets, labels, CONFIG)
+    lacking = {"of held-out rows": held_out, "of all rows": held_out >= 0, "of some rows": np.arange(1_500) % 3 == 0}
+    features[lacking[missing], 0], features[:, 3] = np.nan, 7.0
+    config = replace(CONFIG, trees=8, subsample=1.0, colsample=1.0)
+
+    def trained(from_rows: int) -> tuple[Forest, TrainingCurve]:
+        complete_from(from_rows)
+        forest, curve = train_forest([(features, labels, buckets, weights)], config, FEATURES, OBJECTIVES)
+        predicted = forest.booster.predict(xgb.DMatrix(features[held_out])).astype(np.float64)
+        losses = -np.where(labels[held_out] > 0, np.log(predicted), np.log1p(-predicted)).mean(axis=1)
+        assert np.average(losses, weights=weights[held_out]) == pytest.approx(curve.validation[-1], rel=1e-5)
+        return forest, curve
+
+    (complete, curve), (as_they_are, expected) = trained(1), trained(1_500)
+    assert 3 not in complete.split_feature
+    if missing == "of some rows":
+        assert complete.fingerprint != as_they_are.fingerprint
+        return
+    # Rows without missing values cannot tell where these belong.
+    for name in ("split_feature", "split_threshold", "first_leaf"):
+        np.testing.assert_array_equal(getattr(complete, name), getattr(as_they_are, name))
+    assert curve.train == expected.train
+    if missing == "of all rows":
+        assert complete.fingerprint == as_they_are.fingerprint
+        np.testing.assert_array_equal(complete.leaf_value, as_they_are.leaf_value)
 
 
 @pytest.mark.slow
