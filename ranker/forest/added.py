@@ -48,8 +48,8 @@ def with_added_trees(
 
     Args:
         forest: the forest of the earlier training, refreshed with the new rows.
-        batches: as in `train_forest`; read once. An objective may lack positives, or labels, in a few days; then it
-            gets no trees.
+        batches: as in `train_forest`; read once. An objective may lack positives, negatives, or labels, in a few days;
+            then it gets no trees.
         config: the settings that the forest was grown with.
         objective_names: one per column of the labels.
         rounds: the largest number of new trees per output.

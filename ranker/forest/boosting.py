@@ -43,7 +43,7 @@ def boost(
     """Grows a tree per output in each round.
 
     Where the rows have log-odds, boosting starts from those. Then an output keeps no tree if none lowers its validation
-    loss, or if too few of its positives are held out to tell.
+    loss, if too few of its positives are held out to tell, or if it has none to learn from.
 
     Args:
         train: the rows to grow trees on.
@@ -65,20 +65,15 @@ def boost(
     callbacks: list[xgb.callback.TrainingCallback] = [_Progress(rounds)]
     stops = config.early_stopping_rounds > 0 and validation.rows > 0
     metric = None
-    held_out = _held_out_of_rarer_class(validation)
-    most: list[int | None] = [None] * len(outputs)
+    held_out = _of_rarer_class(validation)
+    most = _most_rounds(train, held_out, config, stops)
     before: list[float] | None = None
-    continues = train.spool.with_margins
     if validation.rows:
         validation_matrix = _matrix(validation, config, folder / "validation-pages", train_matrix, weighted, columns)
         evals.append((validation_matrix, "validation"))
         if stops:
             metric = losses_of(validation_matrix, margins=gaps)
-            if continues:
-                most = [0 if rarer < MIN_HELD_OUT_POSITIVES else None for rarer in held_out]
-                before = _losses_before(validation_matrix, len(outputs))
-            else:
-                most = most_rounds(held_out, config.learning_rate)
+            before = _losses_before(validation_matrix, len(outputs)) if train.spool.with_margins else None
             callbacks.append(StopEach(config.early_stopping_rounds, "validation", most, before))
     history: xgb.callback.TrainingCallback.EvalsLog = {}
     booster = xgb.train(
@@ -109,7 +104,10 @@ def boost(
     if columns:
         booster = columns.in_features(booster)
     grown = booster.num_boosted_rounds()
-    kept = best_rounds(history, "validation", most, before) if stops else [grown] * len(outputs)
+    if stops:
+        kept = best_rounds(history, "validation", most, before)
+    else:
+        kept = [grown if limit is None else limit for limit in most]
     if most_trees is not None:
         kept = within(kept, most_trees)
     curve = TrainingCurve(
@@ -128,10 +126,28 @@ def boost(
     return booster if kept == [grown] * len(outputs) else keep_rounds(booster, kept), curve
 
 
-def _held_out_of_rarer_class(validation: SpooledRows) -> list[int]:
-    """Rows of the held-out viewers of all workers with each output's rarer class, which is mostly the positives."""
-    counts = total(np.append(validation.observed, validation.positives)).astype(np.int64).reshape(2, -1)
+def _of_rarer_class(rows: SpooledRows) -> list[int]:
+    """Rows of all workers with each output's rarer class, which is mostly the positives."""
+    counts = total(np.append(rows.observed, rows.positives)).astype(np.int64).reshape(2, -1)
     return [min(int(positives), int(observed - positives)) for observed, positives in counts.T]
+
+
+def _most_rounds(train: SpooledRows, held_out: list[int], config: ForestConfig, stops: bool) -> list[int | None]:
+    """The largest number of rounds of each output, None for no limit.
+
+    Args:
+        train: the rows to grow trees on.
+        held_out: rows of the held-out viewers with each output's rarer class.
+        config: the forest's settings.
+        stops: whether outputs are stopped early.
+    """
+    if not train.spool.with_margins:
+        return most_rounds(held_out, config.learning_rate) if stops else [None] * len(held_out)
+    least = MIN_HELD_OUT_POSITIVES if stops else 0
+    return [
+        0 if not to_learn_from or to_tell < least else None
+        for to_learn_from, to_tell in zip(_of_rarer_class(train), held_out, strict=True)
+    ]
 
 
 def _is_weighted(spool: Spool) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xgboost as xgb
 from numpy.typing import NDArray
 
 from ranker.config.forest import Forest as ForestConfig
@@ -145,6 +146,33 @@ def test_without_early_stopping_every_round_is_kept(forest: Forest) -> None:
     for changes in (without, {**without, "validation_fraction": 0.0}):
         config = replace(CONFIG, **changes)
         assert added(forest, rows(800, seed=2), config=config, rounds=3).trees == forest.trees + 2 * 3
+
+
+@pytest.mark.parametrize("changes", [{"early_stopping_rounds": 0}, {"validation_fraction": 0.0}])
+@pytest.mark.parametrize("labels_of_b", [0.0, 1.0, np.nan, "weightless"])
+def test_without_early_stopping_nothing_to_learn_from_adds_no_tree(
+    forest: Forest, changes: dict[str, Any], labels_of_b: Any
+) -> None:
+    features, labels, buckets = rows(800, seed=2)
+    weights = np.ones(len(labels), np.float32)
+    if labels_of_b == "weightless":
+        weights[labels[:, 1] > 0] = 0
+    else:
+        labels[:, 1] = labels_of_b
+    config = replace(CONFIG, **changes)
+    found = added(forest, (features, labels, buckets, weights), config=config, rounds=3)
+    assert found.tree_output[forest.trees :].tolist() == [0, 0, 0]
+    labels[:, 0] = np.nan if np.isnan(labels[0, 1]) else 0
+    assert added(forest, (features, labels, buckets, weights), config=config, rounds=3) is forest
+
+
+def test_a_missing_gpu_is_an_error_where_trees_are_to_grow(forest: Forest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xgb.Booster, "save_config", lambda _: '{"learner": {"generic_param": {"device": "cpu"}}}')
+    batches, config = iter([rows(800, seed=2)]), replace(CONFIG, device="cuda")
+    with pytest.raises(ValueError, match=r"forest\.device: cuda is configured, but XGBoost finds no such device here"):
+        with_added_trees(forest, batches, config, NAMES, 3, 0.5)
+    assert with_added_trees(forest, batches, config, NAMES, 0, 0.5) is forest
+    assert next(batches)[1].shape == (800, 2), "nothing was read"
 
 
 def test_a_forest_of_the_superset_objective() -> None:
