@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +39,15 @@ USER_CATEGORIES = (
     "user_active_degree", "is_live_streamer", "is_video_author", *(f"onehot_feat{i}" for i in range(18)),
 )  # fmt: skip
 USER_NUMBERS = ("follow_user_num", "fans_user_num", "friend_user_num", "register_days")
+_LOG_NUMBERS = ("duration_ms", "play_time_ms")
+_VIDEO_NUMBERS = ("server_width", "server_height")
+
+# The official files repeat some impressions: within a file, and around midnight also with the next date. So the date is
+# a part of what may be in one file only.
+_IMPRESSION = ["user_id", "video_id", "date", "time_ms", RANDOM]
 
 _LOG: Mapping[str, pa.DataType] = {
-    **dict.fromkeys(("user_id", "video_id", "date", "time_ms", "duration_ms", "play_time_ms", "tab"), pa.int64()),
+    **dict.fromkeys(("user_id", "video_id", "date", "time_ms", *_LOG_NUMBERS, "tab"), pa.int64()),
     **dict.fromkeys(OBJECTIVES.values(), pa.int64()),
 }
 _USERS: Mapping[str, pa.DataType] = {
@@ -51,7 +58,7 @@ _USERS: Mapping[str, pa.DataType] = {
 _VIDEOS: Mapping[str, pa.DataType] = {
     **dict.fromkeys(("video_id", "author_id"), pa.int64()),
     **dict.fromkeys(("video_type", "upload_dt", "upload_type", "tag"), pa.string()),
-    **dict.fromkeys(("server_width", "server_height", "music_type"), pa.float64()),
+    **dict.fromkeys((*_VIDEO_NUMBERS, "music_type"), pa.float64()),
 }
 
 
@@ -81,11 +88,10 @@ def read_raw(files: RawFiles) -> RawTables:
     Raises:
         RawDataError: a file or a value in it is invalid; the message names the file and the column.
     """
-    ranked = [_read_log(path, _LOG).assign(**{RANDOM: np.int8(0)}) for path in files.logs]
-    random = [_read_log(path, {**_LOG, RANDOM: pa.int64()}) for path in files.random_logs]
-    log = pd.concat([*ranked, *random], ignore_index=True)
-    if log.empty:
-        raise RawDataError(f"{files.logs[0]}: the log holds no impression")
+    ranked = {path: _read_log(path, _LOG).assign(**{RANDOM: np.int8(0)}) for path in files.logs}
+    random = {path: _read_log(path, {**_LOG, RANDOM: pa.int64()}) for path in files.random_logs}
+    _refuse_overlaps(ranked | random)
+    log = pd.concat([*ranked.values(), *random.values()], ignore_index=True)
     log = log.sort_values(["date", "time_ms"], kind="stable", ignore_index=True)
     dates, log["day"] = np.unique(log.pop("date").to_numpy(), return_inverse=True)
     return RawTables(
@@ -107,9 +113,13 @@ def rows_of(table: pa.Table, key: str, wanted: npt.NDArray[np.int64]) -> pa.Tabl
 
 def _read_log(path: Path, columns: Mapping[str, pa.DataType]) -> pd.DataFrame:
     table = read_csv(path, columns, frozenset(columns))
+    if not table.num_rows:
+        raise RawDataError(f"{path}: the log holds no impression")
     flags = [name for name in (*OBJECTIVES.values(), RANDOM) if name in columns]
     for column in flags:
         _check_flag(path, column, table[column])
+    for column in _LOG_NUMBERS:
+        _check_number(path, column, table[column])
     log = table.to_pandas()
     days = pd.to_datetime(log["date"].astype(str), format="%Y%m%d", errors="coerce")
     check_values(path, "date", days.isna(), lambda row: f"expected a day as YYYYMMDD, got {log['date'].iloc[row]}")
@@ -127,13 +137,32 @@ def _read_log(path: Path, columns: Mapping[str, pa.DataType]) -> pd.DataFrame:
     return log.assign(date=days, **{column: log[column].astype(np.int8) for column in flags})
 
 
+def _refuse_overlaps(logs: Mapping[Path, pd.DataFrame]) -> None:
+    """Checks that no impression is in two files, as after a copy or a second download."""
+    for (first, earlier), (second, later) in combinations(logs.items(), 2):
+        if shared := len(later[_IMPRESSION].merge(earlier[_IMPRESSION].drop_duplicates())):
+            raise RawDataError(
+                f"{second}: {shared:,} of its {len(later):,} impressions are in {first}, too "
+                f"({', '.join(_IMPRESSION)} are equal); each may be in one file only, or it would count twice"
+            )
+
+
 def _check_flag(path: Path, column: str, values: pa.ChunkedArray) -> None:
     wrong = pc.invert(pc.is_in(values, value_set=pa.array([0, 1])))
     check_values(path, column, wrong, lambda row: f"expected 0 or 1, got {values[row]}")
 
 
+def _check_number(path: Path, column: str, values: pa.ChunkedArray) -> None:
+    """Checks a count, a duration or a size; it may be missing."""
+    expected = "0 or more" if pa.types.is_integer(values.type) else "a finite number, 0 or more"
+    wrong = pc.fill_null(pc.invert(pc.and_(pc.is_finite(values), pc.greater_equal(values, 0))), False)
+    check_values(path, column, wrong, lambda row: f"expected {expected}, got {values[row]}")
+
+
 def _read_users(path: Path) -> pa.Table:
     table = _one_row_each(read_csv(path, _USERS, frozenset({"user_id"})), "user_id", path)
+    for name in USER_NUMBERS:
+        _check_number(path, name, table[name])
     for name in USER_CATEGORIES:
         table = _as_category(table, name, path)
     return table.sort_by("user_id")
@@ -141,6 +170,8 @@ def _read_users(path: Path) -> pa.Table:
 
 def _read_videos(path: Path) -> pa.Table:
     table = _one_row_each(read_csv(path, _VIDEOS, frozenset({"video_id"})), "video_id", path)
+    for name in _VIDEO_NUMBERS:
+        _check_number(path, name, table[name])
     text = table["upload_dt"].to_pandas()
     days = pd.to_datetime(text, format="%Y-%m-%d", errors="coerce")
     wrong = days.isna() & text.notna()
@@ -149,6 +180,8 @@ def _read_videos(path: Path) -> pa.Table:
 
 
 def _one_row_each(table: pa.Table, key: str, path: Path) -> pa.Table:
+    if not table.num_rows:
+        raise RawDataError(f"{path}: it holds no row; expected one for each {key}")
     twice = pd.Series(table[key].to_numpy()).duplicated()
     check_values(path, key, twice.to_numpy(), lambda row: f"{table[key][row]} is in more than one row")
     return table

@@ -11,7 +11,7 @@ from datasets.kuairand.conversion import feed_log_days
 from datasets.kuairand.files import RawDataError, find_raw_files
 from datasets.kuairand.raw import read_raw
 from ranker.evaluation.random_sessions import random_sessions
-from tests.datasets.kuairand.handmade import LOG, impression, write_csv
+from tests.datasets.kuairand.handmade import impression, write_csv
 
 RANDOM_LOG = "log_random_4_22_to_5_08_pure.csv"
 # Between impressions of user 1's first session on the 27th, and one of a user without other impressions.
@@ -77,5 +77,5 @@ def test_a_random_log_needs_its_flag(raw_folder: Path) -> None:
 
 
 def test_a_row_of_the_random_log_that_is_not_random_is_none(raw_folder: Path) -> None:
-    write_csv(raw_folder / RANDOM_LOG, [row | {"is_rand": 0} for row in LOG[:1]])
+    write_csv(raw_folder / RANDOM_LOG, [impression(2, 11, "2022-04-25 10:00", is_rand=0)])
     assert converted(raw_folder)[date(2022, 4, 25)]["is_randomised"].to_pylist() == [0] * 4

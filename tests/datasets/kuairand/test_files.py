@@ -40,3 +40,19 @@ def test_a_file_both_plain_and_compressed(raw_folder: Path) -> None:
     write_raw(raw_folder, suffix=".gz")
     with pytest.raises(RawDataError, match=r"both log_standard_4_08_to_4_26_pure\.csv and .*\.csv\.gz exist"):
         find_raw_files(raw_folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("log_standard_4_08_to_4_21_1k.csv", "1K"),
+        ("log_standard_4_08_to_4_21_27k_part1.csv.gz", "27K"),
+        ("log_random_4_22_to_5_08_27k.csv", "27K"),
+    ],
+)
+def test_a_log_of_a_larger_data_set(raw_folder: Path, name: str, size: str) -> None:
+    (raw_folder / "log_standard_sample_1k.csv").touch()  # somebody's part of the log
+    assert len(find_raw_files(raw_folder).logs) == 3
+    (raw_folder / name).touch()
+    with pytest.raises(RawDataError, match=rf"/{name}: a log of KuaiRand-{size}, which is another data set; "):
+        find_raw_files(raw_folder)

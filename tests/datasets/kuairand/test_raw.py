@@ -9,8 +9,9 @@ import pytest
 
 from datasets.kuairand.files import RawDataError, find_raw_files
 from datasets.kuairand.raw import RawTables, read_raw, rows_of
-from tests.datasets.kuairand.handmade import LOG, USERS, VIDEOS, write_csv, write_raw
+from tests.datasets.kuairand.handmade import LOG, USERS, VIDEOS, impression, write_csv, write_raw
 
+EARLIER_LOG = "log_standard_4_08_to_4_26_pure.csv"
 LATER_LOG = "log_standard_4_27_to_5_08_pure.csv"
 
 
@@ -104,6 +105,38 @@ def test_repeated_rows_are_kept(tmp_path: Path) -> None:
         ),
         (
             LATER_LOG,
+            [LOG[5], LOG[6], LOG[7] | {"duration_ms": -5}],
+            f"{LATER_LOG}: column duration_ms, line 4: expected 0 or more, got -5",
+        ),
+        (
+            LATER_LOG,
+            [LOG[5] | {"play_time_ms": -500_000}],
+            f"{LATER_LOG}: column play_time_ms, line 2: expected 0 or more, got -500000",
+        ),
+        *(
+            (
+                "user_features_pure.csv",
+                [USERS[0], USERS[1] | {column: text}],
+                f"user_features_pure.csv: column {column}, line 3: expected a finite number, 0 or more, got {shown}",
+            )
+            for column, text, shown in (
+                ("follow_user_num", "-1", "-1.0"),
+                ("fans_user_num", "nan", "nan"),
+                ("friend_user_num", "-inf", "-inf"),
+                ("register_days", "inf", "inf"),
+            )
+        ),
+        *(
+            (
+                "video_features_basic_pure.csv",
+                [VIDEOS[0] | {column: text}],
+                f"video_features_basic_pure.csv: column {column}, line 2: expected a finite number, 0 or more, got "
+                f"{shown}",
+            )
+            for column, text, shown in (("server_width", "inf", "inf"), ("server_height", "-3", "-3.0"))
+        ),
+        (
+            LATER_LOG,
             [LOG[5] | {"date": 20220431}],
             f"{LATER_LOG}: column date, line 2: expected a day as YYYYMMDD, got 20220431",
         ),
@@ -114,6 +147,60 @@ def test_wrong_values(raw_folder: Path, file: str, rows: list[dict[str, object]]
     with pytest.raises(RawDataError) as caught:
         read(raw_folder)
     assert str(caught.value) == f"{raw_folder}/{message}"
+
+
+def test_zero_and_missing_numbers_are_valid(raw_folder: Path) -> None:
+    write_csv(raw_folder / LATER_LOG, [LOG[5] | {"duration_ms": 0, "play_time_ms": 0}])
+    write_csv(raw_folder / "user_features_pure.csv", [USERS[0] | {"fans_user_num": 0, "register_days": ""}])
+    write_csv(raw_folder / "video_features_basic_pure.csv", [VIDEOS[0] | {"server_width": 0, "server_height": ""}])
+    raw = read(raw_folder)
+    assert raw.log["duration_ms"].tolist()[-1] == 0
+    assert raw.users.select(["fans_user_num", "register_days"]).to_pylist() == [
+        {"fans_user_num": 0, "register_days": None}
+    ]
+    assert raw.videos.select(["server_width", "server_height"]).to_pylist() == [
+        {"server_width": 0, "server_height": None}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("copy", "rows", "message"),
+    [
+        # In the order of their names, the copy is the first of the two.
+        ("log_standard_4_08_to_4_26_pure (1).csv", LOG[:5], "{original}: 5 of its 5 impressions are in {copy}, too"),
+        ("log_standard_a.csv.gz", LOG[:5], "{copy}: 5 of its 5 impressions are in {original}, too"),
+        (
+            "log_standard_a.csv",
+            [LOG[0], *LOG[:2], LOG[5] | {"tab": 2, "date": "20220426"}],
+            "{copy}: 3 of its 4 impressions are in {original}, too",
+        ),
+        ("log_standard_a.csv", [LOG[0] | {"play_time_ms": 1}], "{copy}: 1 of its 1 impressions are in {original}, too"),
+        ("log_random_4_22_to_5_08_pure.csv", LOG[:5], "{copy}: 5 of its 5 impressions are in {original}, too"),
+    ],
+)
+def test_an_impression_in_two_files(raw_folder: Path, copy: str, rows: list[dict[str, object]], message: str) -> None:
+    write_csv(raw_folder / copy, rows)
+    with pytest.raises(RawDataError) as caught:
+        read(raw_folder)
+    assert str(caught.value) == message.format(copy=raw_folder / copy, original=raw_folder / EARLIER_LOG) + (
+        " (user_id, video_id, date, time_ms, is_rand are equal); each may be in one file only, or it would count twice"
+    )
+
+
+def test_an_impression_may_be_logged_again_with_the_next_date_or_as_a_random_one(raw_folder: Path) -> None:
+    late = impression(2, 11, "2022-04-26 23:59")
+    write_csv(raw_folder / EARLIER_LOG, [*LOG[:5], late])
+    write_csv(raw_folder / LATER_LOG, [late | {"date": "20220427"}, *LOG[5:]])
+    write_csv(raw_folder / "log_random_4_22_to_5_08_pure.csv", [late | {"is_rand": 1}])
+    assert len(read(raw_folder).log) == len(LOG) + 3
+
+
+@pytest.mark.parametrize("file", ["user_features_pure.csv", "video_features_basic_pure.csv"])
+def test_a_table_without_rows(raw_folder: Path, file: str) -> None:
+    path = raw_folder / file
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    with pytest.raises(RawDataError, match=rf"{file}: it holds no row; expected one for each (user|video)_id$"):
+        read(raw_folder)
 
 
 @pytest.mark.parametrize(
@@ -175,10 +262,12 @@ def test_unreadable_file(raw_folder: Path, file: str, damage: Callable[[Path], o
     assert "\n" not in str(caught.value)
 
 
-def test_log_without_impressions(raw_folder: Path) -> None:
-    for path in raw_folder.glob("log_standard_*"):
+@pytest.mark.parametrize("pattern", ["log_standard_*", LATER_LOG])
+def test_log_without_impressions(raw_folder: Path, pattern: str) -> None:
+    paths = sorted(raw_folder.glob(pattern))
+    for path in paths:
         path.write_text(path.read_text().splitlines()[0] + "\n")
-    with pytest.raises(RawDataError, match=r"log_standard_4_08_to_4_26_pure\.csv: the log holds no impression"):
+    with pytest.raises(RawDataError, match=rf"{paths[0].name}: the log holds no impression"):
         read(raw_folder)
 
 
