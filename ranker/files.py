@@ -103,8 +103,9 @@ def atomic_folder(target: str | Path, *, replace: bool = False, last: str = "", 
     Args:
         target: path or URI of the folder. An object store has no atomic step for a folder; its files are uploaded when
             all are complete.
-        replace: whether a folder that is there already is replaced. Between two renames there is none under the name;
-            a process that is killed there loses nothing, as the next writer puts the former folder back.
+        replace: whether a folder that is there already is replaced; what a link leads to stays. Between two renames
+            there is none under the name; a process that is killed there loses nothing, as the next writer puts the
+            former folder back.
         last: a file, relative to the folder, without which readers ignore the folder; it is uploaded last.
         durable: flush all files to disk before the rename.
 
@@ -130,19 +131,19 @@ def atomic_folder(target: str | Path, *, replace: bool = False, last: str = "", 
         yield temporary
         if durable:
             flush_folder(temporary)
-        if replace and local.exists():
+        if replace and os.path.lexists(local):
             local.rename(replaced)
         # Where a concurrent writer was first, its folder is not empty and the rename fails.
         temporary.rename(local)
     except BaseException:
-        if replaced.exists() and not local.exists():
+        if os.path.lexists(replaced) and not os.path.lexists(local):
             replaced.rename(local)
         for left in (temporary, replaced):
-            shutil.rmtree(left, ignore_errors=True)
+            delete(left, ignore_errors=True)
         raise
     if durable:
         flush(local.parent)
-    shutil.rmtree(replaced, ignore_errors=True)
+    delete(replaced, ignore_errors=True)
 
 
 def make_folders(folder: Path, *, durable: bool = True) -> None:
@@ -152,6 +153,19 @@ def make_folders(folder: Path, *, durable: bool = True) -> None:
     if durable:
         for made in reversed(missing):
             flush(made.parent)
+
+
+def delete(path: Path, *, ignore_errors: bool = False) -> None:
+    """Deletes a local file or folder; of a link the link alone, never what it leads to.
+
+    Args:
+        path: the file, folder or link.
+        ignore_errors: leave what cannot be deleted, and do nothing where nothing is.
+    """
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=ignore_errors)
+    else:
+        path.unlink(missing_ok=ignore_errors)
 
 
 def remove_folder(target: str | Path, first: str = "") -> None:
@@ -175,10 +189,7 @@ def remove_leftovers(folder: Path) -> None:
     """
     _put_back(folder)
     for path in folder.glob(f".*{_TEMPORARY}"):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        delete(path)
 
 
 def interrupted(folder: Path) -> dict[str, Path]:

@@ -1,12 +1,13 @@
 """Removes the artifacts of old runs from a working folder."""
 
 import logging
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from ml_metadata.metadata_store import ListOptions, MetadataStore, OrderByField
 from ml_metadata.proto import metadata_store_pb2
+
+from ranker.files import delete
 
 _RUN_CONTEXT = "pipeline_run"
 _LOG = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def remove_old_artifacts(connection: metadata_store_pb2.ConnectionConfig, artifa
     for folder in _execution_folders(artifacts):
         # A folder with a number after the first kept run may be of a component that was stopped before it registered.
         if int(folder.name) < oldest_kept and folder not in kept_folders:
-            shutil.rmtree(folder)
+            delete(folder)
             removed += 1
     _LOG.info("removed %d folders of runs before the newest %d", removed, keep)
     return removed
@@ -72,7 +73,7 @@ def remove_unregistered_artifacts(connection: metadata_store_pb2.ConnectionConfi
     newest = max((run.id for run in MetadataStore(connection).get_executions(list_options=newest_first)), default=0)
     unregistered = [folder for folder in _execution_folders(artifacts) if int(folder.name) > newest]
     for folder in unregistered:
-        shutil.rmtree(folder)
+        delete(folder)
     if unregistered:
         _LOG.warning("removed %d folders of executions that the metadata does not have", len(unregistered))
     return len(unregistered)

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.mean_entropy import judged_objectives, mean_entropy, mean_entropy_growth
 from ranker.feed_log.columns import columns_of
+from ranker.files import delete
 from ranker.forest.curve import TrainingCurve
 from ranker.histories.tables import day_tables
 from ranker.progress_bar import shown_progress
@@ -97,7 +97,7 @@ class Search:
     def _continue(self) -> None:
         """Queues what a killed process did not finish, or the current config for a new search; removes its models."""
         for left in (*self._folder.glob("model-*"), *self._folder.glob("models-*")):
-            shutil.rmtree(left)
+            delete(left)
         for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
             self._study.tell(trial.number, state=TrialState.FAIL)
         done = self._study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.WAITING))
@@ -208,7 +208,7 @@ class Search:
     def tidy(self) -> None:
         """Removes the transformed rows; the journal stays."""
         for folder in self._folder.glob("rows-*"):
-            shutil.rmtree(folder)
+            delete(folder)
 
 
 def _lowest(losses: Iterable[float]) -> float:

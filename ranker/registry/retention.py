@@ -1,12 +1,13 @@
 """Removes old versions from a push destination."""
 
 import os
-import shutil
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from pyarrow import fs
 
+from ranker.files import delete
 from ranker.registry.layout import SAVED_MODEL, is_version
 from ranker.registry.manifest import Manifest
 from ranker.registry.numbering import CLAIMS
@@ -97,7 +98,4 @@ def _delete_leftovers(root: str) -> None:
             abandoned = entry.name.startswith(TEMPORARY_PREFIX) and entry.stat().st_mtime < abandoned_before
             if not abandoned and not entry.name.startswith(_REMOVING):
                 continue
-            if entry.is_symlink():
-                os.unlink(entry.path)  # a version that somebody had stored elsewhere
-            else:
-                shutil.rmtree(entry.path)
+            delete(Path(entry.path))  # may be a link to a version that somebody had stored elsewhere

@@ -12,6 +12,7 @@ import pytest
 from ranker.files import (
     atomic_file,
     atomic_folder,
+    delete,
     flush_folder,
     interrupted,
     remove_folder,
@@ -233,6 +234,33 @@ def test_leftovers_of_killed_writers_are_removed(tmp_path: Path) -> None:
         (tmp_path / kept).touch()
     remove_leftovers(tmp_path)
     assert names(tmp_path) == [".hidden", "day", "rows.tmp"]
+
+
+def test_a_folder_that_is_a_link_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
+    target, elsewhere = tmp_path / "feed" / "day", tmp_path / "elsewhere"
+    for stored in (elsewhere, tmp_path / "gone"):
+        target.parent.mkdir(exist_ok=True)
+        elsewhere.mkdir(exist_ok=True)
+        (elsewhere / "old").touch()
+        target.symlink_to(stored)
+        with pytest.raises(WriterError), atomic_folder(target, replace=True) as folder:
+            fail_half_way(folder / "new")
+        assert target.readlink() == stored
+        with atomic_folder(target, replace=True) as folder:
+            (folder / "new").touch()
+        assert (names(target.parent), names(target), names(elsewhere)) == (["day"], ["new"], ["old"])
+        delete(target)
+
+
+def test_a_leftover_that_is_a_link_is_removed_and_its_target_stays(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "old").touch()
+    (tmp_path / "feed").mkdir()
+    (tmp_path / "feed" / "day").mkdir()
+    (tmp_path / "feed" / ".day.0123456789abcdef.replaced.tmp").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "feed" / ".rows.0123.tmp").symlink_to("nowhere")
+    remove_leftovers(tmp_path / "feed")
+    assert (names(tmp_path / "feed"), names(tmp_path / "elsewhere")) == (["day"], ["old"])
 
 
 def test_an_object_store_gets_complete_files_alone() -> None:

@@ -74,6 +74,15 @@ def test_leftovers_of_a_stopped_run_are_removed_with_it(three_runs: Path) -> Non
     assert folders(three_runs) == ["Write/out/5", "Write/out/99"]
 
 
+def test_a_folder_that_is_a_link_is_removed_and_its_target_stays(three_runs: Path) -> None:
+    oldest, elsewhere = three_runs / "artifacts" / "Write" / "out" / "1", three_runs / "elsewhere"
+    oldest.rename(elsewhere)
+    oldest.symlink_to(elsewhere)
+    tidy(three_runs, keep=1)
+    assert folders(three_runs) == ["Write/out/5"]
+    assert elsewhere.exists()
+
+
 def test_without_their_metadata_artifacts_are_removed_before_a_run(three_runs: Path) -> None:
     database, older = three_runs / "metadata.sqlite", three_runs / "older.sqlite"
     assert remove_unregistered_artifacts(connection(three_runs), three_runs / "artifacts") == 0

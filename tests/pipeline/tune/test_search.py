@@ -122,10 +122,13 @@ def test_a_process_that_was_killed_without_notice_leaves_its_trial_to_the_next(
     left = study(tmp_path).ask()
     [folder] = tmp_path.glob("tune/*")
     (folder / "model-of-the-killed").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (folder / "model-stored-elsewhere").symlink_to(tmp_path / "elsewhere")
     left.suggest_int("forest.depth", 3, 6)
     assert tune(tmp_path, 3) == 0
     assert trainings.configs[2].forest.depth == left.params["forest.depth"]
-    assert not (folder / "model-of-the-killed").exists()
+    assert not list(folder.glob("model-*"))
+    assert (tmp_path / "elsewhere").exists()
     trials = study(tmp_path).trials
     assert [trial.state.name for trial in trials] == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE"]
 
