@@ -1,14 +1,18 @@
 """A simulated feed on disk: reproducible from its settings, day by day, and never mixed with another."""
 
 import json
+import re
 import shutil
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from datasets.synthetic import generate
+from ranker.feed_log.layout import FeedLogError
 from ranker.feed_log.writing import day_folder
 from tests.datasets.synthetic.conftest import DAYS, ROWS, START, Feed, read_days
 from tests.ranker.test_files import interrupt_replacement
@@ -81,6 +85,103 @@ def test_a_day_without_its_truth_is_generated_again(tmp_path: Path) -> None:
     interrupt_replacement(day_folder(tmp_path, START))
     assert [summary.generated for summary in generate(tmp_path, 2, SMALL, seed=1)] == [True, False]
     assert files(tmp_path) == before
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two days, to be copied."""
+    root = tmp_path_factory.mktemp("generated")
+    generate(root, 2, SMALL, seed=1)
+    return root
+
+
+@pytest.fixture
+def two_days(generated: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(generated, tmp_path / "feed"))
+
+
+@pytest.mark.parametrize("root", ["", "truth"])
+def test_a_day_without_files_is_generated_again(two_days: Path, root: str) -> None:
+    before = files(two_days)
+    [part] = day_folder(two_days / root, START).iterdir()
+    part.rename(part.with_name(".part-00000.parquet.tmp"))
+    assert [summary.generated for summary in generate(two_days, 2, SMALL, seed=1)] == [True, False]
+    assert files(two_days) == before
+
+
+def _cut(part: Path) -> None:
+    part.write_bytes(part.read_bytes()[:-1])
+
+
+def _with_likes(part: Path, likes: Callable[[pa.ChunkedArray], pa.ChunkedArray]) -> None:
+    table = pq.read_table(part)
+    pq.write_table(table.set_column(table.column_names.index("like"), "like", likes(table["like"])), part)
+
+
+def _damage_clicks(part: Path) -> None:
+    footer = pq.read_metadata(part)
+    column = footer.row_group(0).column(footer.schema.names.index("click"))
+    with part.open("r+b") as file:
+        file.seek(column.data_page_offset)
+        file.write(b"\xff" * column.total_compressed_size)
+
+
+@pytest.mark.parametrize("root", ["", "truth"])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda part: part.with_name("notes.txt").touch(), "{folder}/notes.txt: not a Parquet file; a day's folder"),
+        (_cut, "{folder}/part-00000.parquet: not a Parquet file, or an incomplete one"),
+        (
+            lambda part: pq.write_table(pq.read_table(part).drop_columns(["like"]), part),
+            "{folder}/part-00000.parquet: it needs one column 'like' with numbers, as it is a day of a simulated feed",
+        ),
+        (
+            lambda part: _with_likes(part, lambda likes: likes.cast(pa.string())),
+            "{folder}/part-00000.parquet: it needs one column 'like' with numbers, as it is a day of a simulated feed",
+        ),
+        (
+            lambda part: pq.write_table(pq.read_table(part).slice(1), part),
+            "{folder}: it holds 499 rows, and the settings of the feed give 500; delete the folder, and the day is",
+        ),
+    ],
+)
+def test_a_day_that_the_settings_do_not_give_is_named(
+    two_days: Path, root: str, damage: Callable[[Path], object], message: str
+) -> None:
+    folder = day_folder(two_days / root, START)
+    damage(folder / "part-00000.parquet")
+    before = files(two_days)
+    with pytest.raises(FeedLogError, match=re.escape(message.format(folder=folder))):
+        generate(two_days, 3, SMALL, seed=1)
+    assert files(two_days) == before
+
+
+def test_a_day_with_damaged_pages_is_named(two_days: Path) -> None:
+    _damage_clicks(day_folder(two_days, START) / "part-00000.parquet")
+    with pytest.raises(FeedLogError, match=rf"{day_folder(two_days, START)}: cannot be read: "):
+        generate(two_days, 2, SMALL, seed=1)
+
+
+@pytest.mark.parametrize("linked", ["day-2026-01-05", "truth/day-2026-01-05", "truth"])
+def test_overwriting_a_link_leaves_what_it_leads_to(two_days: Path, tmp_path: Path, linked: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (two_days / linked).rename(elsewhere)
+    (two_days / linked).symlink_to(elsewhere)
+    before = files(elsewhere)
+    for _ in range(2):
+        generate(two_days, 1, SMALL, seed=2, overwrite=True)
+        assert not (two_days / linked).is_symlink()
+        assert files(elsewhere) == before
+        assert not list(two_days.rglob(".*"))
+
+
+def test_nothing_is_deleted_where_the_truth_has_a_name_that_is_no_day(two_days: Path) -> None:
+    (two_days / "truth" / "day-2026-01-07").touch()
+    before = files(two_days)
+    with pytest.raises(FeedLogError, match=r"truth: 'day-2026-01-07' is a file; a day is a folder of Parquet files"):
+        generate(two_days, 1, SMALL, seed=2, overwrite=True)
+    assert files(two_days) == before
 
 
 def test_other_settings_are_refused_by_name_unless_overwritten(tmp_path: Path) -> None:
