@@ -1,13 +1,16 @@
 """FeedLogGen's executor: plans the window, writes shards and profiles with Beam, and sets the artifact's properties."""
 
 import json
+import logging
 import os
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
@@ -29,19 +32,23 @@ from components.artifacts import (
 )
 from components.day_profiles import profile_of, profile_text, write_profile
 from ranker.config.documents import from_json
-from ranker.features.log_column import LogColumn
 from ranker.feed_log.columns import LogColumns
 from ranker.feed_log.day import resolve_day
 from ranker.feed_log.fingerprint import source_fingerprint
 from ranker.feed_log.layout import FeedLogError, reference_days, window_days
 from ranker.feed_log.planning import SPLITS, WindowPlan, WorkUnit, plan_window
 from ranker.feed_log.reading import read_unit
+from ranker.feed_log.repeats import KeyHashes, Repeats, find_repeats, repeats_warning
 from ranker.feed_log.shards import shard_name, write_unit
 from ranker.histories.building import build_histories
 from ranker.histories.stored import StoredHistories
 from ranker.monitoring.profile import DayProfile
 
 _EPOCH = date(1970, 1, 1)
+_PROFILES, _HASHES = "profiles", "hashes"  # what the workers return
+_REPEATS = "repeats-"  # begins the names of files with what was found in a day
+
+_logger = logging.getLogger(__name__)
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -87,23 +94,33 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             days = {unit.day for unit in (*plan.units, *plan.reference)}
             histories = build_histories(exec_properties["feed_log"], days, columns, os.path.join(scratch, "histories"))
             with self._make_beam_pipeline() as pipeline:
+                write = _WriteUnit(columns, examples.uri, scratch, profiled, histories, plan.rows_per_day)
                 read = (
                     pipeline
                     | "Plan" >> beam.Create((*plan.units, *plan.reference))
                     | "Share" >> beam.Reshuffle()
-                    | "Write" >> beam.ParDo(_WriteUnit(columns.columns, examples.uri, scratch, profiled, histories))
+                    | "Write" >> beam.ParDo(write).with_outputs(_HASHES, main=_PROFILES)
+                )
+                _ = (
+                    read[_HASHES]
+                    | "JoinHashes" >> beam.GroupByKey()
+                    | "FindRepeats" >> beam.MapTuple(lambda day, parts: _write_repeats(scratch, day, parts))
                 )
                 if profiles:
                     _ = (
-                        read
+                        read[_PROFILES]
                         | "Join" >> beam.GroupByKey()
                         | "WriteProfiles" >> beam.MapTuple(lambda day, parts: _write_joined(profiles, day, parts))
                     )
             _raise_first_problem(scratch)
+            repeats = _read_repeats(scratch)
         finally:
             fileio.rmtree(scratch)
         _check_complete(plan, examples)
-        _describe(examples, plan, eval_day, fingerprint)
+        found = repeats_warning(exec_properties["feed_log"], repeats, plan.rows_per_day, columns)
+        for warning in found:
+            _logger.warning("%s", warning)
+        _describe(examples, plan, eval_day, fingerprint, (*plan.warnings, *found))
 
 
 @beam.typehints.with_input_types(WorkUnit)
@@ -111,33 +128,44 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 class _WriteUnit(beam.DoFn):
     """Writes the shards of a unit, unless it is in no split, and returns the profile of its rows by day.
 
+    The hashes of the keys of written rows, which show repeated impressions, are a second output by day.
+
     A retry does not help with bad data, and a runner wraps an exception's text in its own. So a problem is written to a
     file, and the executor raises it.
     """
 
     def __init__(
         self,
-        columns: Sequence[LogColumn],
+        columns: LogColumns,
         examples_uri: str,
         scratch: str,
         profiled: Collection[date],
         histories: StoredHistories | None,
+        rows_per_day: Mapping[date, int],
     ) -> None:
         self._columns = columns
         self._examples_uri = examples_uri
         self._scratch = scratch
         self._profiled = profiled
         self._histories = histories
+        self._rows_per_day = rows_per_day
 
-    def process(self, unit: WorkUnit) -> Iterator[tuple[str, tuple[int, str]]]:
-        profile = DayProfile(self._columns) if unit.day in self._profiled else None
-        seen = profile.add if profile is not None else None
+    def process(self, unit: WorkUnit) -> Iterator[tuple[str, tuple[int, str]] | beam.pvalue.TaggedOutput]:
+        columns = self._columns.columns
+        profile = DayProfile(columns) if unit.day in self._profiled else None
+        hashes = KeyHashes(self._columns, self._rows_per_day[unit.day]) if unit.split in SPLITS else None
+
+        def seen(rows: pa.RecordBatch) -> None:
+            for reader in (profile, hashes):
+                if reader is not None:
+                    reader.add(rows)
+
         try:
-            if unit.split in SPLITS:
+            if hashes is not None:
                 folder = os.path.join(self._examples_uri, f"Split-{unit.split}")
-                write_unit(unit, self._columns, folder, self._scratch, seen, self._histories)
+                write_unit(unit, columns, folder, self._scratch, seen, self._histories)
             elif profile is not None:
-                features = [column for column in self._columns if column.name in profile.features]
+                features = [column for column in columns if column.name in profile.features]
                 for batch in read_unit(unit, features, computed=self._histories):
                     profile.add(batch)
         except FeedLogError as error:
@@ -151,6 +179,8 @@ class _WriteUnit(beam.DoFn):
             return
         if profile is not None:
             yield unit.day.isoformat(), (unit.first_shard, profile_text(profile))
+        if hashes is not None:
+            yield beam.pvalue.TaggedOutput(_HASHES, (unit.day.isoformat(), hashes.to_bytes()))
 
 
 def _write_joined(uri: str, day: str, parts: Iterable[tuple[int, str]]) -> None:
@@ -162,6 +192,20 @@ def _write_joined(uri: str, day: str, parts: Iterable[tuple[int, str]]) -> None:
     for other in others:
         first.merge(other)
     write_profile(uri, day, profile_text(first))
+
+
+def _write_repeats(scratch: str, day: str, parts: Iterable[bytes]) -> None:
+    with fileio.open(os.path.join(scratch, f"{_REPEATS}{day}"), "w") as file:
+        file.write(json.dumps(asdict(find_repeats(parts))))
+
+
+def _read_repeats(scratch: str) -> dict[date, Repeats]:
+    found = {}
+    for name in fileio.listdir(scratch):
+        if name.startswith(_REPEATS):
+            with fileio.open(os.path.join(scratch, name)) as file:
+                found[date.fromisoformat(name.removeprefix(_REPEATS))] = Repeats(**json.loads(file.read()))
+    return found
 
 
 def _raise_first_problem(scratch: str) -> None:
@@ -188,7 +232,9 @@ def _shard_days(plan: WindowPlan) -> list[str]:
     return [unit.day.isoformat() for unit in units for _ in range(unit.shards)]
 
 
-def _describe(examples: types.Artifact, plan: WindowPlan, eval_day: date, fingerprint: str) -> None:
+def _describe(
+    examples: types.Artifact, plan: WindowPlan, eval_day: date, fingerprint: str, warnings: Sequence[str]
+) -> None:
     examples.span = (eval_day - _EPOCH).days
     examples.version = 0
     # TFX has no file format name for uncompressed TFRecords; without one it uses the suffix of the files.
@@ -199,5 +245,5 @@ def _describe(examples: types.Artifact, plan: WindowPlan, eval_day: date, finger
         examples.set_int_custom_property(rows_property(split), plan.rows(split))
     examples.set_string_custom_property(SHARD_DAYS, json.dumps(_shard_days(plan)))
     examples.set_string_custom_property(MISSING_DAYS, days_text(plan.missing_days))
-    examples.set_string_custom_property(FEED_LOG_WARNINGS, "\n".join(plan.warnings))
+    examples.set_string_custom_property(FEED_LOG_WARNINGS, "\n".join(warnings))
     examples.set_string_custom_property(SOURCE_FINGERPRINT, fingerprint)

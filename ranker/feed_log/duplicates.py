@@ -1,4 +1,7 @@
-"""Finds duplicated files: yesterday's under today's name, or a part that a retried job wrote a second time."""
+"""Finds copied files: yesterday's under today's name, or a part that a retried job copied a second time.
+
+Rows that were written again in other bytes are found when they are read, by `repeats`.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping

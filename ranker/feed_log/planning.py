@@ -222,6 +222,7 @@ def plan_day(
             f"feed log {root}: no folder {day_folder_name(day)}; days there: {_described(list_days(root))}"
         )
     footers = _checked_footers(root, {day: files}, columns)
+    refuse_copies(footers)
     groups = _row_groups(root, footers, columns.rows)
     for warning in (*_check_times(footers, columns), *_left_out(groups, columns.rows)):
         warn(warning)

@@ -235,6 +235,30 @@ def test_rows_of_another_day_are_a_property_or_an_error(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("feed_log", "small_shards")
+def test_repeated_impressions_are_a_property(
+    tmp_path: Path, columns: LogColumns, write_day: WriteDay, caplog: pytest.LogCaptureFixture
+) -> None:
+    profiles = DayProfilesArtifact()
+    profiles.uri = str(tmp_path / "profiles")
+    write_day(1, earlier(1), "part-attempt-2.parquet", row_group_size=10)
+    write_day(2, pa.concat_tables([earlier(2), earlier(2).slice(0, 25)]))
+    examples = run(tmp_path, columns, StartPlan("warm", "", "7", 1, replay_days=1), profiles)
+    warning = examples.get_string_custom_property("feed_log_warnings")
+    assert warning == (
+        f"{tmp_path}/log/day-2024-03-02: 25 of the 85 rows repeat another row of the day in 'session_id', 'item_id' "
+        "and 'timestamp'; such an impression counts once for each of its rows (and 1 more such day)"
+    )
+    assert warning in caplog.messages
+    assert examples.get_int_custom_property("train_rows") == 100
+    assert sorted(path.name for path in tmp_path.joinpath("examples").iterdir()) == [
+        "Split-eval",
+        "Split-replay",
+        "Split-train",
+    ]
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("feed_log")
 @pytest.mark.parametrize(("train_days", "replayed"), [(3, [3, 2]), (2, [2])])
 def test_a_later_day_has_days_to_replay_within_the_window(

@@ -12,7 +12,7 @@ import pytest
 from ranker.feed_log.columns import LogColumns
 from ranker.feed_log.duplicates import refuse_copies
 from ranker.feed_log.layout import FeedLogError, LogFile, open_all
-from ranker.feed_log.planning import plan_window
+from ranker.feed_log.planning import plan_day, plan_window
 from tests.small_feed_log import EVAL_DAY, TRAIN_DAYS
 
 
@@ -32,6 +32,8 @@ def test_a_part_written_twice_by_a_retried_job_is_found(feed_log: Path, columns:
     shutil.copy(part, part.with_name("part-attempt-2.parquet"))
     with pytest.raises(FeedLogError, match=r"day-2024-03-02/.*: a copy of .*day-2024-03-02/"):
         plan_window(feed_log, EVAL_DAY, TRAIN_DAYS, columns)
+    with pytest.raises(FeedLogError, match=r"day-2024-03-02/.*: a copy of .*day-2024-03-02/"):
+        plan_day(feed_log, EVAL_DAY - timedelta(days=2), columns)
 
 
 def test_files_that_only_look_alike_are_not_copies(tmp_path: Path) -> None:
