@@ -234,12 +234,12 @@ class FeedRankerClient:
             signature: whose inputs to take.
 
         Raises:
-            InvalidRequestError: the model has no such signature.
+            InvalidRequestError: the model has no such signature, or a column is no list of values.
             ServingError: the signatures are not known yet, and the server did not answer.
         """
         definition, forms = self._served.current().inputs_of(signature)
         return {
-            name: filled(rows[name], form, name in definition.defaults)
+            name: filled(name, rows[name], form, name in definition.defaults)
             for name, form in forms.items()
             if name in rows and form.shape
         }

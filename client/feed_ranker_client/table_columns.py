@@ -1,14 +1,14 @@
 """Columns of a table as inputs of a signature: values become those that the feed log's rows have in training."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
-from feed_ranker_client.validation import TensorForm
+from feed_ranker_client.validation import InvalidRequestError, TensorForm
 
 _TEXTS: frozenset[type] = frozenset({str, bytes})
 _NUMBERS: frozenset[type] = frozenset({float, int})
@@ -17,13 +17,18 @@ _WHOLE_BELOW = 2.0**53
 """Where a float does not tell whole numbers apart any more."""
 
 
-def filled(values: Sequence[Any], form: TensorForm, optional: bool) -> list[Any]:
-    """A column's values in the types of the input.
+def filled(name: str, values: Sequence[Any], form: TensorForm, optional: bool) -> list[Any]:
+    """The values of the column `name` in the types of its input.
 
     None becomes the missing value of the input's kind. For an input of texts, a whole number becomes its digits, a
     truth value "0" or "1", and NaN missing, as in the feed log: 1, 1.0 and "1" are the same category. For one of
     numbers, truth values and decimals become floats. Other values stay, and are refused by name if they are no input.
+
+    Raises:
+        InvalidRequestError: it is no list of values, such as a single number or text.
     """
+    if not _is_list(values):
+        raise InvalidRequestError(f"{name}: must be {form}: {values!r:.80} is not a list with one value per candidate")
     convert, plain = (_text, _TEXTS) if form.dtype.is_text else (_number, _NUMBERS)
     if len(form.shape) == 1:
         return _converted(values, convert, plain)
@@ -36,6 +41,13 @@ def filled(values: Sequence[Any], form: TensorForm, optional: bool) -> list[Any]
         is_list = isinstance(row, (list, tuple, np.ndarray))
         rows.append(_converted(row, convert, plain) if form.dtype.is_text and is_list else row)
     return rows
+
+
+def _is_list(values: object) -> bool:
+    """Whether the values have an order and a number: texts are single values, and a numpy array may have no length."""
+    if isinstance(values, (str, bytes, bytearray, memoryview, Mapping, Set)) or not isinstance(values, Collection):
+        return False
+    return getattr(values, "ndim", 1) > 0
 
 
 def _converted(values: Sequence[Any], convert: Callable[[Any], Any], plain: frozenset[type]) -> list[Any]:

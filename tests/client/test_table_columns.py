@@ -10,10 +10,11 @@ import pyarrow as pa
 import pytest
 
 from feed_ranker_client import InvalidRequestError
+from feed_ranker_client.messages import SignatureDef
 from feed_ranker_client.table_columns import filled
 from feed_ranker_client.tensor_types import type_of_array
 from feed_ranker_client.tensors import as_array
-from feed_ranker_client.validation import TensorForm
+from feed_ranker_client.validation import TensorForm, check_forms, form_of
 from ranker.features.log_column import LogColumn
 from ranker.feed_log.conversion import to_lists
 
@@ -38,7 +39,7 @@ TEXT, TEXTS = TensorForm(STRING, (None,)), TensorForm(STRING, (None, None))
 )
 def test_a_text_is_what_the_feed_log_makes_of_it(column: pa.Array) -> None:
     logged = to_lists(LogColumn("x", "categorical"), column).to_pylist()
-    array = as_array("x", filled(column.to_pylist(), TEXT, optional=False), TEXT)
+    array = as_array("x", filled("x", column.to_pylist(), TEXT, optional=False), TEXT)
     assert array.tolist() == [b"" if row is None else row[0] for row in logged]
 
 
@@ -54,13 +55,13 @@ def test_a_text_is_what_the_feed_log_makes_of_it(column: pa.Array) -> None:
 )
 def test_a_number_is_what_the_feed_log_makes_of_it(column: pa.Array) -> None:
     logged = to_lists(LogColumn("x", "numeric"), column).to_pylist()
-    array = as_array("x", filled(column.to_pylist(), NUMBER, optional=False), NUMBER)
+    array = as_array("x", filled("x", column.to_pylist(), NUMBER, optional=False), NUMBER)
     np.testing.assert_array_equal(array, np.array([math.nan if row is None else row[0] for row in logged], np.float32))
 
 
 def test_lists_of_whole_numbers_are_lists_of_texts() -> None:
     column = pa.array([[3, None, 4], [], None, [5]], pa.list_(pa.int64()))
-    found = as_array("x", filled(column.to_pylist(), TEXTS, optional=False), TEXTS)
+    found = as_array("x", filled("x", column.to_pylist(), TEXTS, optional=False), TEXTS)
     assert found.tolist() == [[b"3", b"", b"4"], [b""] * 3, [b""] * 3, [b"5", b"", b""]]
 
 
@@ -77,9 +78,32 @@ def test_lists_of_whole_numbers_are_lists_of_texts() -> None:
 )
 def test_other_values_are_refused_by_name(values: list[Any], form: TensorForm, said: str) -> None:
     with pytest.raises(InvalidRequestError, match=f"^x: must be .*{re.escape(said)}"):
-        as_array("x", filled(values, form, optional=False), form)
+        as_array("x", filled("x", values, form, optional=False), form)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [5, 1.5, None, "abc", b"ab", {"a": 1.0}, {1.0}, np.float32(2), np.str_("a"), np.array(3.0), iter([1.0])],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("form", [NUMBER, TEXTS], ids=str)
+def test_what_is_no_list_is_refused_by_name(values: Any, form: TensorForm) -> None:
+    with pytest.raises(
+        InvalidRequestError, match=rf"^x: must be {re.escape(str(form))}: .* is not a list with one value"
+    ):
+        filled("x", values, form, optional=False)
+
+
+@pytest.mark.parametrize("form", [NUMBER, TEXT], ids=str)
+def test_an_array_of_rows_is_no_column_of_values(form: TensorForm) -> None:
+    def request(values: Any) -> None:
+        array = as_array("x", filled("x", values, form, optional=False), form)
+        check_forms(SignatureDef(), {"x": form_of(array)}, expected={"x": form})
+
+    with pytest.raises(InvalidRequestError, match=f"^x: must be {re.escape(str(form))}"):
+        request(np.ones((2, 3), np.float32))
 
 
 def test_numpys_values_are_converted_too() -> None:
-    assert filled([np.int64(3), np.bool_(True), np.float32(2), "a"], TEXT, optional=False) == ["3", "1", "2", "a"]
-    assert filled([np.bool_(True), 2], NUMBER, optional=False) == [1.0, 2]
+    assert filled("x", [np.int64(3), np.bool_(True), np.float32(2), "a"], TEXT, optional=False) == ["3", "1", "2", "a"]
+    assert filled("x", [np.bool_(True), 2], NUMBER, optional=False) == [1.0, 2]
