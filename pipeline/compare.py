@@ -4,7 +4,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,9 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             columns = _columns(models[0].description, models[1].description)
             where = models[0].description.rows.where
             tables = day_tables(str(options.feed_log), held_out, columns, _ROWS, where)
-            log = f"the log {options.feed_log} of {held_out}"
             slices = [(column,) for column in options.slice]
-            evaluation = evaluate_tables(models[0], tables, models[1], slices, where=log)
+            evaluation = evaluate_tables(models[0], tables, models[1], slices)
         for line in comparison_lines(evaluation, held_out):
             print(line)
         if options.json is not None:
@@ -127,9 +126,13 @@ def _model(one: _Compared, feed_log: str, held_out: date, folder: Path) -> "tupl
         seen = ["it was trained on this day"] if held_out.isoformat() in days else []
         return model, [str(model.location), *seen, *_without_effects(model)]
     from ranker.api import train
+    from ranker.towers.loss_watch import TrainingDivergedError
 
     start = time.monotonic()
-    train(one.config, feed_log, held_out, folder / one.name)
+    try:
+        train(one.config, feed_log, held_out, folder / one.name)
+    except TrainingDivergedError as error:
+        raise ValueError(f"{one.name}: config {one.location}: {error}") from None
     model = load_model(str(folder / one.name))
     days = sorted(model.description.manifest.trained_days)
     trained = f"trained on {days[0]} to {days[-1]} in {time.monotonic() - start:.0f} s"
@@ -181,10 +184,12 @@ def _columns(first: "Description", second: "Description") -> "LogColumns":
         ValueError: the models have different histories of the same name, or histories of different rows.
     """
     from ranker.config.rows import Rows
+    from ranker.config.timestamps import Timestamps
     from ranker.feed_log.columns import columns_of
 
     found = [
-        columns_of(one.objectives, one.features, one.keys, rows=Rows(where=one.rows.where)) for one in (first, second)
+        columns_of(one.objectives, one.features, one.keys, one.timestamps, rows=Rows(where=one.rows.where))
+        for one in (first, second)
     ]
     histories = {history.name: history for one in found for history in one.histories}
     if differing := sorted({h.name for one in found for h in one.histories if histories[h.name] != h}):
@@ -195,7 +200,15 @@ def _columns(first: "Description", second: "Description") -> "LogColumns":
         )
     columns = {column.name: column for one in found for column in one.columns}
     rows = next((one.rows for one in found if one.histories), found[0].rows)
-    return replace(found[0], columns=tuple(columns.values()), histories=tuple(histories.values()), rows=rows)
+    # One of the configs reads the log with the wider limits.
+    timestamps = Timestamps(*map(max, astuple(first.timestamps), astuple(second.timestamps)))
+    return replace(
+        found[0],
+        columns=tuple(columns.values()),
+        timestamps=timestamps,
+        histories=tuple(histories.values()),
+        rows=rows,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,7 +18,8 @@ from ranker.evaluation.random_sessions import RandomSessions, random_sessions
 from ranker.evaluation.replay import Replay, replay
 from ranker.feed_log.columns import columns_of
 from ranker.feed_log.planning import plan_day
-from ranker.histories.reading import unit_rows
+from ranker.histories.reading import located_unit_rows
+from ranker.scoring.calling import errors_of
 
 Scorer = Callable[[pa.RecordBatch], Floats]
 
@@ -97,7 +98,7 @@ def compare_orders(
         "utility" and every objective → its values.
 
     Raises:
-        FeedLogError: a day is missing or invalid.
+        FeedLogError: a day is missing or invalid, or the model cannot score a row.
         ValueError: the config names no exploration, or the log's exploration is inconsistent.
     """
     if config.exploration is None:
@@ -149,7 +150,8 @@ def _parts(
     columns = columns_of(
         config.objectives, config.features, config.keys, config.timestamps, exploration, config.id_columns, config.rows
     )
-    for batch in unit_rows(feed_log, plan_day(feed_log, day, columns), columns):
+    for found in located_unit_rows(feed_log, plan_day(feed_log, day, columns), columns):
+        batch = found.rows
         labels = read_labels(batch, config.objective_names)
         where = f"feed log {feed_log}, {day}"
         shown = read_exploration(batch, exploration, position, where)
@@ -159,12 +161,15 @@ def _parts(
                 "logged order needs every position"
             )
         # Exposure is left out: the policy is asked before it is known.
-        known = batch.select(list(config.names_scored)).filter(pa.array(shown["randomised"]))
+        scored = found.filter(shown["randomised"])
+        known = scored.rows.select(list(config.names_scored))
+        with errors_of(scored.place):
+            probabilities = score(known) if len(known) else np.empty((len(labels), 0))
         yield {
             # Another day may have another session of the same name.
             "session": f"{day} ".encode() + read_strings(batch, config.example_keys.session),
             "viewer": read_strings(batch, config.example_keys.viewer),
             **shown,
             "labels": np.nan_to_num(labels),
-            "probabilities": score(known) if len(known) else np.empty((len(labels), 0)),
+            "probabilities": probabilities,
         }

@@ -1,7 +1,6 @@
 """Says why a pushed model scores rows as it does: `python -m ranker.explain --model DIR --input PATTERN`."""
 
 import argparse
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,8 @@ from ranker.startup_lines import without_startup_lines
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from ranker.scoring.loading import LoadedModel
+
 _USAGE = 2
 
 _DESCRIPTION = """\
@@ -40,11 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         files = input_files(options.input)
         # TensorFlow takes seconds to import; a wrong command is refused before.
         with without_startup_lines():
-            from ranker.scoring.model import load
+            from ranker.scoring.explaining import explain_tables
+            from ranker.scoring.loading import load_model
+            from ranker.scoring.model import Model
 
-        model = load(str(options.model))
-        rows = _first_rows(files, options.rows)
-        explained = model.explain(rows)
+        loaded = load_model(str(options.model))
+        model = Model(loaded)
+        tables = _first_tables(loaded, files, options.rows)
+        rows = _together([table for _, table in tables])
+        keys = [name for name in loaded.description.key_names if name in rows.schema.names]
+        explained = explain_tables(loaded, tables, keys)
         if options.output is not None:
             _write(explained, options.output)
             print(f"wrote {rows.num_rows:,} rows × {len(model.objectives)} objectives to {options.output}")
@@ -60,28 +66,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _first_rows(files: Sequence[InputFile], rows: int) -> "pa.Table":
+def _first_tables(model: "LoadedModel", files: Sequence[InputFile], rows: int) -> "list[tuple[str, pa.Table]]":
+    """The first rows of the files, each with its path: the keys, and the columns that the model reads."""
     import pyarrow as pa
 
+    from ranker.feed_log.columns import check_names
     from ranker.feed_log.layout import open_parquet
+    from ranker.feed_log.reading import parquet_batches
 
     tables, wanted = [], rows
     for file in files:
         with open_parquet(file.path) as opened:
-            table = pa.Table.from_batches(
-                list(itertools.islice(opened.iter_batches(max(1, wanted)), 1)), opened.schema_arrow
-            )
-        tables.append(table)
-        wanted -= table.num_rows
-        if wanted <= 0:
+            schema, filled = opened.schema_arrow, opened.metadata.num_rows > 0
+        # Writers that infer types from values cannot do so for an empty file.
+        if not filled:
+            continue
+        keys = [name for name in model.description.key_names if name in schema.names]
+        check_names(file.path, schema, keys)
+        columns = model.scorer.check(file.path, schema)
+        batches = []
+        for batch in parquet_batches(file.path, list(dict.fromkeys((*keys, *(c.source for c in columns)))), wanted):
+            batches.append(batch.slice(0, wanted))
+            wanted -= batches[-1].num_rows
+            if not wanted:
+                break
+        tables.append((file.path, pa.Table.from_batches(batches)))
+        if not wanted:
             break
+    return tables
+
+
+def _together(tables: "Sequence[pa.Table]") -> "pa.Table":
+    import pyarrow as pa
+
+    if not tables:
+        raise UsageError("--input: the files have no rows")
     try:
-        table = pa.concat_tables(tables)
+        return pa.concat_tables(tables)
     except pa.ArrowInvalid as error:
         raise UsageError(f"--input: the first files have different columns: {error}") from None
-    if not table.num_rows:
-        raise UsageError("--input: the files have no rows")
-    return table
 
 
 def _write(explained: "pa.Table", output: Path) -> None:

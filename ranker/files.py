@@ -25,7 +25,16 @@ from pathlib import Path
 
 from pyarrow import fs
 
-from ranker.storage import copy_folder, exists, filesystem_of, local_path, shown_when_complete
+from ranker.plain_text import without_secrets
+from ranker.storage import (
+    copy_folder,
+    exists,
+    filesystem_of,
+    join,
+    local_path,
+    parent_and_name,
+    shown_when_complete,
+)
 
 _TEMPORARY = ".tmp"
 _REPLACED = ".replaced" + _TEMPORARY
@@ -192,6 +201,33 @@ def remove_leftovers(folder: Path) -> None:
         delete(path)
 
 
+def hidden_beside(target: str | Path) -> str:
+    """A new hidden name beside a folder, under which several machines can fill it before it is moved into place.
+
+    Args:
+        target: path or URI of the folder.
+
+    Raises:
+        ValueError: a bucket has nothing beside it.
+
+    Example:
+        >>> hidden_beside("s3://bucket/scores?region=eu-west-1")  # doctest: +SKIP
+        's3://bucket/.scores.0b54c3a1f7d92e68.tmp?region=eu-west-1'
+    """
+    parent, name = _parent_and_name(target)
+    return join(parent, _hidden_name(name))
+
+
+def remove_hidden_beside(target: str | Path) -> None:
+    """Deletes all that is there under names of `hidden_beside(target)`, as their writers were killed."""
+    parent, name = _parent_and_name(target)
+    filesystem, inner = filesystem_of(parent)
+    ours = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{16}}{re.escape(_TEMPORARY)}")
+    for info in filesystem.get_file_info(fs.FileSelector(inner)):
+        if ours.fullmatch(info.base_name):
+            filesystem.delete_dir(info.path)
+
+
 def interrupted(folder: Path) -> dict[str, Path]:
     """The folders inside a local folder whose replacement was interrupted, by the kill of the writer.
 
@@ -233,7 +269,18 @@ def _put_back(folder: Path, name: str = "") -> None:
 
 
 def _temporary_name(target: Path, folder: Path, ending: str = _TEMPORARY) -> Path:
-    return folder / f".{target.name}.{uuid.uuid4().hex[:16]}{ending}"
+    return folder / _hidden_name(target.name, ending)
+
+
+def _hidden_name(name: str, ending: str = _TEMPORARY) -> str:
+    return f".{name}.{uuid.uuid4().hex[:16]}{ending}"
+
+
+def _parent_and_name(target: str | Path) -> tuple[str, str]:
+    parent, name = parent_and_name(target)
+    if "://" in str(target) and "://" not in parent:
+        raise ValueError(f"{without_secrets(str(target))}: it is a bucket; name a folder in it")
+    return parent, name
 
 
 def _with_parent(target: str | Path) -> tuple[fs.FileSystem, str]:

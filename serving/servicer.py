@@ -4,7 +4,6 @@ It uses the same protos as TensorFlow Serving. For an invalid request it always 
 TensorFlow Serving may return another status.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -32,6 +31,7 @@ from feed_ranker_client.validation import (
     form_of_proto,
     max_rows_of,
 )
+from ranker.export.checks import in_short
 from ranker.registry.layout import WARMUP
 
 Request = TypeVar("Request")
@@ -140,7 +140,7 @@ class FeedRankerServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
             # TensorFlow's message quotes the bytes that it cannot parse, and may not be valid text.
             raise InvalidRequestError(f"{', '.join(arrays)}: a value is not a serialised tf.Example") from error
         except tf.errors.InvalidArgumentError as error:
-            raise InvalidRequestError(_in_short(error, arrays)) from error
+            raise InvalidRequestError(_of_inputs(error, arrays)) from error
 
         response = predict_pb2.PredictResponse()
         response.model_spec.name, response.model_spec.signature_name = self._name, name
@@ -210,10 +210,7 @@ def _answer(answer: Callable[[Request], Response], request: Request, context: gr
     raise AssertionError("an aborted call does not continue")
 
 
-def _in_short(error: Any, inputs: Iterable[str]) -> str:
-    """A TensorFlow error's message without op names and stack traces, and with the name of an input."""
-    noise = re.compile(r"^(Graph execution error:|Detected at node .*|<stack traces unavailable>|\s*\[\[.*)?$")
-    text = " ".join(line for line in str(error.message).splitlines() if not noise.match(line))
-    if asserted := re.match(r"assertion failed: \[(.*)\]", text):
-        text = asserted[1].replace("] [", " ")
+def _of_inputs(error: Any, inputs: Iterable[str]) -> str:
+    """The message of a graph's error in short, and with the name of an input."""
+    text = in_short(error)
     return text if any(name in text for name in inputs) else f"{', '.join(inputs)}: {text}"

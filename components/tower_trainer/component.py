@@ -23,6 +23,7 @@ class TowerTrainerSpec(component_spec.ComponentSpec):
         "objectives": component_spec.ExecutionParameter(type=str),
         "features": component_spec.ExecutionParameter(type=str),
         "keys": component_spec.ExecutionParameter(type=str),
+        "timestamps": component_spec.ExecutionParameter(type=str),
         "rows": component_spec.ExecutionParameter(type=str),
         "towers": component_spec.ExecutionParameter(type=str),
         "training": component_spec.ExecutionParameter(type=str),
@@ -67,8 +68,9 @@ class TowerTrainer(base_component.BaseComponent):
         forest: the forest that encoded them.
         transform_graph: Transform's graph.
         schema: the feed log's schema.
-        config: name, objectives, features, keys, rows, towers, training, retraining, examination, effects, utility and
-            serving are used. With effects, the model has room for them and none yet: EffectsTrainer fits them.
+        config: name, objectives, features, keys, timestamps, rows, towers, training, retraining, examination, effects,
+            utility and serving are used. With effects, the model has room for them and none yet: EffectsTrainer fits
+            them.
         eval_day: the held-out day, YYYY-MM-DD or another form that `ranker.feed_log.day` reads; written into the
             manifest.
         recipe: fingerprint of the config, schema and code of the training (`ranker.identity.recipe`). Together with the
@@ -106,6 +108,7 @@ class TowerTrainer(base_component.BaseComponent):
                 objectives=to_json(config.objectives),
                 features=to_json(config.features),
                 keys=to_json(config.keys),
+                timestamps=to_json(config.timestamps),
                 rows=to_json(config.rows),
                 towers=to_json(config.towers),
                 training=to_json(config.training),

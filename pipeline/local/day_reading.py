@@ -25,10 +25,12 @@ from ranker.export.loading import LOAD_ERRORS, load_problem
 from ranker.export.names import SERVING_DEFAULT
 from ranker.feed_log.columns import columns_of
 from ranker.feed_log.planning import plan_day
+from ranker.feed_log.reading import LocatedRows
 from ranker.feed_log.tf_example import encode_examples
-from ranker.histories.reading import unit_rows
+from ranker.histories.reading import located_unit_rows
 from ranker.monitoring.profile import DayProfile
 from ranker.progress import ProgressReporter
+from ranker.scoring.calling import errors_of
 from ranker.storage import local_copy
 
 _LOG = logging.getLogger(__name__)
@@ -50,8 +52,8 @@ def profile_day(
         FeedLogError: the day is missing or invalid.
     """
     profile = DayProfile(config.features)
-    for batch in _batches(config, feed_log, day, f"reading {day}", warn):
-        profile.add(batch)
+    for found in _batches(config, feed_log, day, f"reading {day}", warn):
+        profile.add(found.rows)
     return profile
 
 
@@ -72,7 +74,7 @@ def score_day(
         The profile, and an evaluation without gates, with the model as the candidate.
 
     Raises:
-        FeedLogError: the day is missing or invalid.
+        FeedLogError: the day is missing or invalid, or the model cannot score a row.
         ModelError: the model predicts other objectives, or values that are not probabilities.
     """
     score = model_scorer(config, model)
@@ -80,10 +82,12 @@ def score_day(
     utility = UtilityWeights.of(config.utility, config.objectives)
     accumulator = Accumulator((CANDIDATE,), utility, config.slices)
     columns = tuple(dict.fromkeys(column for spec in config.slices for column in spec))
-    for batch in _batches(config, feed_log, day, f"scoring {day}", warn):
+    for found in _batches(config, feed_log, day, f"scoring {day}", warn):
+        batch = found.rows
         profile.add(batch)
         labels = read_labels(batch, config.objective_names)
-        scored = score(batch)
+        with errors_of(found.place):
+            scored = score(batch)
         accumulator.add(
             labels,
             scored.probabilities[np.newaxis],
@@ -152,14 +156,14 @@ def model_scorer(config: PipelineConfig, model: str | Path) -> Callable[[pa.Reco
 
 def _batches(
     config: PipelineConfig, feed_log: str | Path, day: date, what: str, warn: Callable[[str], None]
-) -> Iterator[pa.RecordBatch]:
+) -> Iterator[LocatedRows]:
     columns = columns_of(
         config.objectives, config.features, config.keys, config.timestamps, ids=config.id_columns, rows=config.rows
     )
     units = plan_day(feed_log, day, columns, warn)
     progress = ProgressReporter(what, sum(unit.rows for unit in units))
     done = 0
-    for batch in unit_rows(feed_log, units, columns):
-        yield batch
-        done += batch.num_rows
+    for found in located_unit_rows(feed_log, units, columns):
+        yield found
+        done += found.rows.num_rows
         progress.update(done)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
-import pyarrow as pa
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
@@ -23,6 +22,7 @@ from ranker.evaluation.evaluation import Evaluation
 from ranker.evaluation.intervals import Estimate
 from ranker.evaluation.mean_entropy import judged_objectives, mean_entropy, mean_entropy_growth
 from ranker.feed_log.columns import columns_of
+from ranker.feed_log.reading import LocatedRows
 from ranker.files import delete
 from ranker.forest.curve import TrainingCurve
 from ranker.histories.tables import day_tables
@@ -137,13 +137,20 @@ class Search:
             self._report(done + 1, trials)
 
     def gain(self) -> Gain:
-        """Trains the best trial and the current config on the days before the day of the comparison."""
+        """Trains the best trial and the current config on the days before the day of the comparison.
+
+        Raises:
+            ValueError: the training of one of them diverges there.
+        """
         _, _, best = self.best
         with tempfile.TemporaryDirectory(dir=self._folder, prefix="models-") as folder:
-            ours, theirs = (
-                self._trained(config, self._days.confirm, Path(folder) / name, lambda curve: None)
-                for name, config in (("best", best), ("current", self._config))
-            )
+            try:
+                ours, theirs = (
+                    self._trained(config, self._days.confirm, Path(folder) / name, lambda curve: None)
+                    for name, config in (("best", best), ("current", self._config))
+                )
+            except TrainingDivergedError as error:
+                raise ValueError(f"the best trial, for {self._days.confirm}: {error}") from None
             sums = accumulated(ours, self._tables(self._days.confirm), theirs)
             growth = mean_entropy_growth(sums, _judged(sums, self._days.confirm))
             return Gain(growth, evaluate_tables(ours, self._tables(self._days.confirm), theirs))
@@ -164,9 +171,12 @@ class Search:
         for day in self._days.search:
             with tempfile.TemporaryDirectory(dir=self._folder, prefix="model-") as folder:
                 # The forest takes a part of the time, and its loss on the held-out viewers tells much.
-                model = self._trained(
-                    config, day, Path(folder) / "model", lambda curve: report(_lowest(curve.validation))
-                )
+                try:
+                    model = self._trained(
+                        config, day, Path(folder) / "model", lambda curve: report(_lowest(curve.validation))
+                    )
+                except TrainingDivergedError as error:
+                    raise optuna.TrialPruned(str(error)) from None
                 sums = accumulated(model, self._tables(day))
                 entropies.append(mean_entropy(sums, _judged(sums, day)))
             report(sum(entropies) / len(entropies))
@@ -175,16 +185,22 @@ class Search:
     def _trained(
         self, config: PipelineConfig, day: date, folder: Path, on_forest: Callable[[TrainingCurve], None]
     ) -> LoadedModel:
+        """A new model.
+
+        Raises:
+            TrainingDivergedError: as `run_training`, for a trial.
+            ValueError: the same for the current config, with which no search is possible.
+        """
         try:
             with shown_progress(self._console):
                 run_training(config, self._feed_log, day, str(folder), self._folder / f"rows-{day}", on_forest)
         except TrainingDivergedError as error:
             if config == self._config:
                 raise ValueError(f"the current config: {error}") from None
-            raise optuna.TrialPruned(str(error)) from None
+            raise
         return load_model(folder)
 
-    def _tables(self, day: date) -> Iterator[pa.Table]:
+    def _tables(self, day: date) -> Iterator[LocatedRows]:
         config = self._config
         columns = columns_of(config.objectives, config.features, config.keys, config.timestamps, rows=config.rows)
         yield from day_tables(self._feed_log, day, columns, _ROWS)

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,7 @@ from ranker.plain_text import without_secrets
 from ranker.registry.layout import EFFECT_STATE, STATE, TRANSFORM_GRAPH
 from ranker.registry.manifest import Manifest
 from ranker.registry.versions import find_serving_version, read_manifest
+from ranker.scoring.calling import errors_of
 from ranker.storage import copy_folder, join
 
 SUMMARY_FILE = "effects.json"
@@ -104,7 +104,7 @@ def update_serving_effects(
     Raises:
         EffectsUpdateError: the config has no effects, no model serves, it is of another config or was exported with
             other effects, or a file of it is missing or damaged.
-        FeedLogError: a new day of the feed log is invalid.
+        FeedLogError: a new day of the feed log is invalid, or the model cannot score a row.
         NotConvergedError: the regression of an entity did not converge.
     """
     if config.effects is None:
@@ -170,7 +170,7 @@ class _Update:
             return replace(summary, not_pushed=f"{alike}; log times to the second, or update after more of them")
         with _complete(summary.serving):
             offsets = offsets_of(str(self._model), self._config.objective_names)
-        rows = {day.isoformat(): DayRows(partial(self._impressions.batches, day), offsets) for day in found}
+        rows = {day.isoformat(): self._impressions.of_day(day, offsets) for day in found}
         candidate = self._fit(rows, self._before, judged_from)
         gate, judged = self._judge(rows, candidate.state, judged_from)
         verdicts = tuple(gate.verdicts(self._config.objective_names, self._effects.max_loss_growth))
@@ -189,7 +189,7 @@ class _Update:
             return replace(summary, not_pushed=problem)
         rows_compared = min(_COMPARED_ROWS, self._config.serving.max_rows)
         sample = self._impressions.without_ids(next(iter(found)), rows_compared)
-        expected = self._probabilities(sample)
+        expected = self._probabilities(*sample)
         record = install_effects(
             self._model,
             self._effects,
@@ -199,7 +199,7 @@ class _Update:
             update=self._identity(final.state, candidate.data, final.data),
         )
         summary = replace(summary, entities=record.entities)
-        if not np.array_equal(expected, self._probabilities(sample)):
+        if not np.array_equal(expected, self._probabilities(*sample)):
             return replace(summary, not_pushed="impressions without ids do not have the same probabilities as before")
         try:
             pushed = publish_update(str(self._model), destination, summary.serving, self._config.retention.models)
@@ -240,9 +240,11 @@ class _Update:
             (self._manifest.training_fingerprint, *known, to_json(self._effects.in_one_process), through, *data)
         )
 
-    def _probabilities(self, examples: tf.Tensor) -> Any:
+    def _probabilities(self, place: str, examples: tf.Tensor) -> Any:
         """[objectives, rows], of the copy as it is now."""
-        scores = tf.saved_model.load(str(self._model)).signatures[SERVING_DEFAULT](examples=examples)
+        model = tf.saved_model.load(str(self._model))
+        with errors_of(place):
+            scores = model.signatures[SERVING_DEFAULT](examples=examples)
         return np.stack([scores[name].numpy() for name in self._config.objective_names])
 
 

@@ -4,12 +4,16 @@ Each failure is an InvalidArgumentError that names the input. The assertions cos
 need only the request, and that a server or client can make (`feed_ranker_client.validation`), are not repeated here.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 Tensors = Mapping[str, tf.Tensor]
+
+_NOISE = re.compile(r'^(Graph execution error:|Detected at node .*|<stack traces unavailable>|\s*File ".*|\s*\[\[.*)?$')
+_ASSERTED = re.compile(r"assertion failed: \[(.*)\]")
 
 
 def check_shapes(
@@ -85,6 +89,19 @@ def check_codes(name: str, codes: tf.Tensor, limits: Sequence[int]) -> tf.Tensor
     )
     with tf.control_dependencies([assertion]):
         return tf.identity(codes)
+
+
+def in_short(error: tf.errors.OpError) -> str:
+    """The message of an error of a graph without names of operations and stack traces; of an assertion, what it says.
+
+    Example:
+        >>> message = "assertion failed: [picture: too large]\\n\\t [[{{node Assert}}]]"
+        >>> in_short(tf.errors.InvalidArgumentError(None, None, message))
+        'picture: too large'
+    """
+    text = " ".join(line for line in str(error.message).splitlines() if not _NOISE.match(line))
+    asserted = _ASSERTED.search(text)
+    return asserted[1].replace("] [", " ") if asserted else text
 
 
 def _rows(tensors: Sequence[tf.Tensor]) -> tf.Tensor:

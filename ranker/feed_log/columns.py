@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 from pydantic.dataclasses import dataclass
@@ -44,6 +45,11 @@ class LogColumns:
     def of(self, name: str) -> LogColumn:
         """The column with that name; raises KeyError if there is none."""
         return {column.name: column for column in self.columns}[name]
+
+    @property
+    def times(self) -> "LogColumns":
+        """The column of timestamps alone, which is enough to plan a day."""
+        return replace(self, columns=(self.of(self.keys.timestamp),), histories=())
 
 
 def columns_of(

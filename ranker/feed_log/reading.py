@@ -1,6 +1,7 @@
 """Rows of a feed log as record batches of lists, ready to become tf.Examples."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
@@ -20,6 +21,53 @@ from ranker.feed_log.row_filter import kept_rows
 BATCH_ROWS = 8192
 
 Numbers = int | npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class LocatedRows:
+    """Some rows of a file.
+
+    Attributes:
+        path: of the file, a path or URI.
+        numbers: index of each row in the file, [rows].
+        rows: a column of the file per column, as it is there or as lists.
+    """
+
+    path: str
+    numbers: npt.NDArray[np.int64]
+    rows: pa.RecordBatch
+
+    @property
+    def place(self) -> str:
+        """The file, and the first and the last of the rows; for messages."""
+        return place_of(self.path, self.numbers, len(self.numbers))
+
+    def filter(self, kept: npt.NDArray[np.bool_]) -> "LocatedRows":
+        """Some of the rows."""
+        return LocatedRows(self.path, self.numbers[kept], self.rows.filter(pa.array(kept)))
+
+
+def place_of(path: str, first_row: Numbers, rows: int) -> str:
+    """A file, and the first and the last of some of its rows; for messages.
+
+    Args:
+        path: of the file.
+        first_row: index of the first of these rows in the file, or the index of each.
+        rows: number of rows.
+
+    Example:
+        >>> place_of("part-0.parquet", np.array([4, 7, 9]), 3)
+        'part-0.parquet: rows 4 to 9'
+    """
+    numbers = _numbers(first_row, rows)
+    if rows < 2:
+        return f"{path}: row {numbers[0]}" if rows else path
+    return f"{path}: rows {numbers[0]} to {numbers[-1]}"
+
+
+def _numbers(first_row: Numbers, rows: int) -> npt.NDArray[np.int64]:
+    """The index of each of some rows."""
+    return first_row + np.arange(rows) if isinstance(first_row, int) else first_row
 
 
 class ComputedColumns(Protocol):
@@ -58,6 +106,17 @@ def read_unit(
         FeedLogError: a value that its column may not hold, with file, column and row, or a damaged file.
         ValueError: the file lacks a column that is computed from earlier days, but nothing computes it.
     """
+    for found in located_rows(unit, columns, batch_rows, computed):
+        yield found.rows
+
+
+def located_rows(
+    unit: WorkUnit,
+    columns: Sequence[LogColumn],
+    batch_rows: int = BATCH_ROWS,
+    computed: ComputedColumns | None = None,
+) -> Iterator[LocatedRows]:
+    """The rows of `read_unit`, with the file and the numbers of the rows of each batch."""
     absent = _absent(unit.path, columns)
     if absent and computed is None:
         raise ValueError(f"{unit.path}: {absent} are computed from earlier days, which this command does not read")
@@ -67,18 +126,15 @@ def read_unit(
     conditions = [column for alternative in unit.where for column, _, _ in alternative]
     sources = list(dict.fromkeys([*(column.source for column in read), *conditions]))
     row = unit.first_row
-    try:
-        for batch in parquet_batches(unit.path, sources, batch_rows, unit.row_groups):
-            kept = kept_rows(batch, unit.where)
-            if len(kept):
-                rows = batch if len(kept) == batch.num_rows else batch.take(pa.array(kept))
-                lists = _weighted(unit, there, as_lists(unit.path, row + kept, read, rows))
-                if computed is not None and absent:
-                    lists = _with(computed(unit.day, lists, absent), lists, columns)
-                yield lists
-            row += batch.num_rows
-    except (pa.ArrowException, OSError) as error:
-        raise FeedLogError(f"{unit.path}: cannot be read beyond row {row}: {error}") from error
+    for batch in parquet_batches(unit.path, sources, batch_rows, unit.row_groups, unit.first_row):
+        kept = kept_rows(batch, unit.where)
+        if len(kept):
+            rows = batch if len(kept) == batch.num_rows else batch.take(pa.array(kept))
+            lists = _weighted(unit, there, as_lists(unit.path, row + kept, read, rows))
+            if computed is not None and absent:
+                lists = _with(computed(unit.day, lists, absent), lists, columns)
+            yield LocatedRows(unit.path, row + kept, lists)
+        row += batch.num_rows
 
 
 def _absent(path: str, columns: Sequence[LogColumn]) -> list[str]:
@@ -98,13 +154,27 @@ def _with(computed: Mapping[str, pa.ListArray], lists: pa.RecordBatch, columns: 
 
 
 def parquet_batches(
-    path: str, names: Sequence[str], batch_rows: int = BATCH_ROWS, row_groups: Sequence[int] | None = None
+    path: str,
+    names: Sequence[str],
+    batch_rows: int = BATCH_ROWS,
+    row_groups: Sequence[int] | None = None,
+    first_row: int = 0,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a file's row groups, of all of them by default, as they are in the file.
 
     Arrow cannot read some valid columns in the Arrow types that their writer noted: a fixed-size list that is null
     somewhere, and lists of a dictionary-encoded type in several row groups. From such a column on, the rows are read in
     the file's Parquet types.
+
+    Args:
+        path: path or URI.
+        names: of the columns to read.
+        batch_rows: the largest number of rows of a batch.
+        row_groups: which ones.
+        first_row: index of their first row in the file, for the message.
+
+    Raises:
+        FeedLogError: the file is damaged, or cannot be read any more; the message says from which row on.
     """
     done = 0
     for arrow_types in (True, False):
@@ -117,9 +187,9 @@ def parquet_batches(
                         done += batch.num_rows - skip
                     skip = max(0, skip - batch.num_rows)
             return
-        except pa.ArrowException:
-            if not arrow_types:
-                raise
+        except (pa.ArrowException, OSError) as error:
+            if not arrow_types or not isinstance(error, pa.ArrowException):
+                raise FeedLogError(f"{path}: cannot be read beyond row {first_row + done}: {error}") from error
 
 
 def _weighted(unit: WorkUnit, columns: Sequence[LogColumn], lists: pa.RecordBatch) -> pa.RecordBatch:
@@ -166,7 +236,7 @@ def converted(path: str, first_row: Numbers, column: LogColumn, values: pa.Array
     Raises:
         FeedLogError: a value that the column may not hold; the message names file, column and row.
     """
-    numbers = first_row + np.arange(len(values)) if isinstance(first_row, int) else first_row
+    numbers = _numbers(first_row, len(values))
     try:
         return to_lists(column, values)
     except BadValueError as error:

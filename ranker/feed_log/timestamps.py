@@ -61,14 +61,17 @@ def check_type(path: str, schema: pa.Schema, column: LogColumn) -> None:
     if index < 0 or TimestampKind.accepts(found := schema.field(index).type):
         return
     example, guess = "", ""
-    with open_parquet(path) as file:
-        for batch in file.iter_batches(columns=[column.source]):
-            values = batch.column(column.source).drop_null()
-            if len(values):
-                example = f", such as {arrow.shown(values, 0)}"
-                guess = _guess(arrow.python_value(values, 0))
-                break
-        rows = file.metadata.num_rows
+    try:
+        with open_parquet(path) as file:
+            rows = file.metadata.num_rows
+            for batch in file.iter_batches(columns=[column.source]):
+                values = batch.column(column.source).drop_null()
+                if len(values):
+                    example = f", such as {arrow.shown(values, 0)}"
+                    guess = _guess(arrow.python_value(values, 0))
+                    break
+    except (pa.ArrowException, OSError) as error:
+        raise FeedLogError(f"{path}: cannot be read: {error}") from error
     raise FeedLogError(
         f"{path}: timestamp column {column.source!r} is {found} in all {rows:,} rows{example}{guess}; accepted are "
         f"{TimestampKind.accepted}"

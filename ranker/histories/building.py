@@ -19,7 +19,7 @@ from ranker.features.history_items import ACTION_BITS
 from ranker.features.log_column import LogColumn
 from ranker.features.registry import history_kind
 from ranker.feed_log.columns import LogColumns, check_names, check_schema
-from ranker.feed_log.layout import FeedLogError, LogFile, day_files, open_all
+from ranker.feed_log.layout import LogFile, day_files, open_all
 from ranker.feed_log.reading import as_lists, parquet_batches
 from ranker.feed_log.row_filter import check_filter, kept_rows
 from ranker.histories.state import HistoryRows, HistoryState, Ints
@@ -114,15 +114,12 @@ def _batches(file: LogFile, columns: Sequence[LogColumn], of_log: Rows) -> Itera
     check_filter(file.path, of_log.where, schema)
     sources = dict.fromkeys([*(column.source for column in columns), *of_log.columns])
     row = 0
-    try:
-        for batch in parquet_batches(file.path, list(sources), _ROWS):
-            kept = kept_rows(batch, of_log.where)
-            if len(kept):
-                read = batch if len(kept) == batch.num_rows else batch.take(pa.array(kept))
-                yield as_lists(file.path, row + kept, columns, read)
-            row += batch.num_rows
-    except (pa.ArrowException, OSError) as error:
-        raise FeedLogError(f"{file.path}: cannot be read beyond row {row}: {error}") from error
+    for batch in parquet_batches(file.path, list(sources), _ROWS):
+        kept = kept_rows(batch, of_log.where)
+        if len(kept):
+            read = batch if len(kept) == batch.num_rows else batch.take(pa.array(kept))
+            yield as_lists(file.path, row + kept, columns, read)
+        row += batch.num_rows
 
 
 def _rows(history: AnyHistory, day: date, batch: pa.RecordBatch, columns: LogColumns) -> HistoryRows:

@@ -11,6 +11,7 @@ from ranker.config.documents import from_json
 from ranker.config.effects import Effects
 from ranker.config.objectives import Objective
 from ranker.config.rows import Rows
+from ranker.config.timestamps import Timestamps
 from ranker.config.utility import Utility
 from ranker.features.keys_and_labels import OptionalIdKind
 from ranker.features.log_column import LogColumn
@@ -36,6 +37,7 @@ class Description:
         utility: the trade-off of a ranking that names none.
         ids: id columns of the model's random effects, if it has any.
         rows: which rows it was trained on.
+        timestamps: which timestamps the rows of a day may have.
     """
 
     manifest: Manifest
@@ -45,6 +47,7 @@ class Description:
     utility: Utility
     ids: tuple[str, ...] = ()
     rows: Rows = field(default_factory=Rows)
+    timestamps: Timestamps = field(default_factory=Timestamps)
 
     @staticmethod
     def of(manifest: Manifest, where: str) -> "Description":
@@ -66,11 +69,12 @@ class Description:
             manifest,
             objectives,
             features,
-            # A manifest of an earlier version of this project has no keys.
+            # A manifest of an earlier version of this project has no keys, and no timestamps.
             _part(Keys, "keys", manifest, where) or Keys(),
             _part(Utility, "utility", manifest, where) or Utility(),
             effects.columns if effects else (),
             _part(Rows, "rows", manifest, where) or Rows(),
+            _part(Timestamps, "timestamps", manifest, where) or Timestamps(),
         )
 
     @property

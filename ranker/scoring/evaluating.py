@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ranker.config.gates import Gates
 from ranker.evaluation.accumulator import Accumulator
@@ -21,7 +22,7 @@ from ranker.features.categorical import CategoricalKind
 from ranker.features.keys_and_labels import IdKind, ObjectiveKind
 from ranker.features.log_column import LogColumn
 from ranker.feed_log.columns import check_names, check_schema
-from ranker.feed_log.reading import as_lists
+from ranker.feed_log.reading import LocatedRows, as_lists
 from ranker.feed_log.row_filter import check_filter, kept_rows
 from ranker.scoring.loading import LoadedModel
 from ranker.scoring.tables import TABLE, column_names, to_arrow
@@ -32,21 +33,20 @@ if TYPE_CHECKING:
 
 def evaluate_tables(
     model: LoadedModel,
-    tables: "Iterable[AnyTable]",
+    tables: "Iterable[AnyTable | LocatedRows]",
     baseline: LoadedModel | None = None,
     slices: Sequence[Sequence[str]] = (),
     gates: Gates | None = None,
-    where: str = TABLE,
 ) -> Evaluation:
     """The evaluation of a model on the rows of all tables, one of which is in memory at a time.
 
     Args:
         model: the candidate.
-        tables: impressions with features, outcomes, session and viewer.
+        tables: impressions with features, outcomes, session and viewer. Messages name the file of located rows, and
+            their numbers in it.
         baseline: a model to compare with.
         slices: columns whose values are evaluated by themselves.
         gates: limits to judge by; None judges nothing, and gives the intervals a confidence of 95 %.
-        where: what messages call the tables.
 
     Raises:
         FeedLogError: a column is missing, has a wrong type, or has a value that it may not hold.
@@ -62,7 +62,7 @@ def evaluate_tables(
                 f"{baseline.location} predicts {', '.join(baseline.description.objective_names)} and none of "
                 f"{', '.join(names)}"
             )
-    accumulator = accumulated(model, tables, baseline, slices, where)
+    accumulator = accumulated(model, tables, baseline, slices)
     confidence = (gates or Gates()).confidence
     measured = list(summarize(accumulator, confidence, compared))
     verdicts = judge(measured, gates, first=baseline is None) if gates is not None else []
@@ -79,26 +79,33 @@ def evaluate_tables(
 
 def accumulated(
     model: LoadedModel,
-    tables: "Iterable[AnyTable]",
+    tables: "Iterable[AnyTable | LocatedRows]",
     baseline: LoadedModel | None = None,
     slices: Sequence[Sequence[str]] = (),
-    where: str = TABLE,
 ) -> Accumulator:
     """The sums that metrics are computed from; arguments and errors are those of `evaluate_tables`."""
     specs = tuple(tuple(spec) for spec in slices)
     models = (CANDIDATE, BASELINE) if baseline is not None else (CANDIDATE,)
     accumulator = Accumulator(models, UtilityWeights.of(model.description.utility, model.description.objectives), specs)
     for table in tables:
-        _add(accumulator, model, baseline, table, where)
+        if isinstance(table, LocatedRows):
+            _add(accumulator, model, baseline, table.rows, table.path, table.numbers)
+        else:
+            _add(accumulator, model, baseline, table, TABLE, np.arange(len(table)))
     if not accumulator.impressions:
-        raise ValueError(f"{where} has no rows to evaluate")
+        raise ValueError(f"{TABLE} has no rows to evaluate")
     if accumulator.invalid[0].any():
         raise ValueError(f"{model.location}: it predicted values that are not probabilities")
     return accumulator
 
 
 def _add(
-    accumulator: Accumulator, model: LoadedModel, baseline: LoadedModel | None, table: "AnyTable", where: str
+    accumulator: Accumulator,
+    model: LoadedModel,
+    baseline: LoadedModel | None,
+    table: "AnyTable",
+    where: str,
+    numbers: NDArray[np.int64],
 ) -> None:
     description = model.description
     columns = {column for spec in accumulator.index.specs for column in spec}
@@ -124,12 +131,13 @@ def _add(
     if row_filter:
         check_names(where, read.schema, conditions)
         check_filter(where, row_filter, read.schema)
-        read = read.take(pa.array(kept_rows(_batch(read), row_filter)))
-    scores = [one.scorer.table(read, where) for one in loaded]
+        kept = kept_rows(_batch(read), row_filter)
+        read, numbers = read.take(pa.array(kept)), numbers[kept]
+    scores = [one.scorer.table(read, where, numbers) for one in loaded]
     if not read.num_rows:
         return
     batch = _batch(read)
-    lists = as_lists(where, 0, known, batch)
+    lists = as_lists(where, numbers, known, batch)
     labels = read_labels(lists, description.objective_names)
     predictions = np.full((len(loaded), len(description.objectives), read.num_rows), np.nan)
     for m, one in enumerate(loaded):

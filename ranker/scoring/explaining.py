@@ -1,6 +1,6 @@
 """Explains the rows of tables, and lays the contributions out as a table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +10,9 @@ from pydantic import ValidationError
 from ranker.explanation.explainer import Contributions, Explainer
 from ranker.explanation.towers import with_rest
 from ranker.export.loading import LOAD_ERRORS, load_problem
+from ranker.features.log_column import LogColumn
+from ranker.feed_log.reading import place_of
+from ranker.scoring.calling import errors_of
 from ranker.scoring.description import ModelError
 from ranker.scoring.loading import LoadedModel
 from ranker.scoring.results import free_name
@@ -25,27 +28,41 @@ _MOST_ROUNDED = 0.1
 OBJECTIVE, LOG_ODDS, BASELINE = "objective", "log_odds", "baseline"
 
 
-def explained_rows(model: LoadedModel, table: pa.Table, where: str) -> Contributions:
-    """The contributions for the rows of a table.
+def explain_tables(model: LoadedModel, tables: Sequence[tuple[str, pa.Table]], keep: Sequence[str]) -> pa.Table:
+    """Explains the rows of tables, one table after the other; see `Model.explain`.
+
+    Args:
+        model: the model.
+        tables: what messages call each table, such as its file, and the table; of the same columns.
+        keep: columns of the tables that the result has too.
 
     Raises:
-        FeedLogError: a column is missing, has a wrong type, or has a value that it may not hold.
+        FeedLogError, ModelError: as `explained_rows`.
+    """
+    found = explained_rows(model, tables)
+    rows = pa.concat_tables([table for _, table in tables])
+    kept = [(rows.schema.field(name), rows.column(name)) for name in keep]
+    return explanation_table(kept, found, model.description.objective_names)
+
+
+def explained_rows(model: LoadedModel, tables: Sequence[tuple[str, pa.Table]]) -> Contributions:
+    """The contributions for the rows of tables, each of which has a name for messages.
+
+    Raises:
+        FeedLogError: a column is missing, has a wrong type, or has a value that it may not hold; or the model cannot
+            score a row.
         ModelError: the model has no training state, or one that does not belong to the graph that is served.
     """
-    scorer = model.scorer
-    columns = scorer.check(where, table.schema)
+    columns = [model.scorer.check(where, table.schema) for where, table in tables]
     try:
         explainer = Explainer(str(model.folder), model.description.manifest)
     except (*LOAD_ERRORS, ValidationError) as error:
         raise ModelError(f"{model.location}: it cannot be explained: {load_problem(error)}") from error
-    parts, done = [], 0
-    for batch in table.to_batches(_ROWS):
-        if not batch.num_rows:
-            continue
-        examples = scorer.examples(batch, columns, where, done)
-        part = explainer(examples)
-        parts.append(_as_served(part, scorer.of_examples(examples), model))
-        done += batch.num_rows
+    parts = [
+        part
+        for (where, table), read in zip(tables, columns, strict=True)
+        for part in _parts(model, explainer, where, table, read)
+    ]
     objectives = len(model.description.objectives)
     none = Contributions(
         explainer.columns,
@@ -59,6 +76,22 @@ def explained_rows(model: LoadedModel, table: pa.Table, where: str) -> Contribut
         np.concatenate([none.values, *(part.values for part in parts)]),
         np.concatenate([none.log_odds, *(part.log_odds for part in parts)]),
     )
+
+
+def _parts(
+    model: LoadedModel, explainer: Explainer, where: str, table: pa.Table, columns: Sequence[LogColumn]
+) -> Iterator[Contributions]:
+    """The contributions for the rows of a table, batch by batch."""
+    done = 0
+    for batch in table.to_batches(_ROWS):
+        if not batch.num_rows:
+            continue
+        examples = model.scorer.examples(batch, columns, where, done)
+        with errors_of(place_of(where, done, batch.num_rows)):
+            scores = model.scorer.of_examples(examples)
+            part = explainer(examples)
+        yield _as_served(part, scores, model)
+        done += batch.num_rows
 
 
 def _as_served(part: Contributions, scores: Scores, model: LoadedModel) -> Contributions:
@@ -93,5 +126,5 @@ def explanation_table(
     columns[free_name(BASELINE, taken)] = pa.array(np.tile(found.baseline, rows))
     for i, name in enumerate(found.columns):
         # A kept column may be a feature, too; then it is its value that is kept.
-        columns[f"{name}_" if name in columns else name] = pa.array(found.values[:, :, i].ravel())
+        columns[free_name(name, columns)] = pa.array(found.values[:, :, i].ravel())
     return pa.table(columns)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from ranker.ahead import map_ahead, one_ahead
 from ranker.features.log_column import LogColumn
 from ranker.feed_log.columns import check_names
-from ranker.feed_log.layout import FeedLogError, open_parquet
+from ranker.feed_log.layout import open_parquet
 from ranker.feed_log.reading import parquet_batches
 from ranker.files import atomic_folder
 from ranker.progress import ProgressReporter
@@ -63,7 +63,7 @@ def plan_files(scorer: Scorer, files: Sequence[InputFile], keep: Sequence[str] |
 
     Raises:
         FeedLogError: a file is not Parquet, a column is missing or stands there twice, or has a type that its kind does
-            not accept.
+            not accept; or `keep` names a column twice, or one with the name of an objective.
     """
     return [_plan(scorer, file, keep) for file in files]
 
@@ -73,11 +73,12 @@ def _plan(scorer: Scorer, file: InputFile, keep: Sequence[str] | None) -> FilePl
         schema, rows = opened.schema_arrow, opened.metadata.num_rows
     # Writers that infer types from values cannot do so for an empty file.
     columns = scorer.check(file.path, schema) if rows else ()
+    wanted = scorer.description.key_names if keep is None else keep
     if keep is None or not rows:
-        keep = [name for name in keep or scorer.description.key_names if name in schema.names]
-    check_names(file.path, schema, keep)
-    check_kept(file.path, keep, scorer.description.objective_names)
-    return FilePlan(file, rows, columns, tuple(schema.field(name) for name in keep))
+        wanted = [name for name in wanted if name in schema.names]
+    check_names(file.path, schema, wanted)
+    check_kept(file.path, wanted, scorer.description.objective_names)
+    return FilePlan(file, rows, columns, tuple(schema.field(name) for name in wanted))
 
 
 def score_files(scorer: Scorer, plans: Sequence[FilePlan], output: str | Path) -> Scored:
@@ -89,7 +90,7 @@ def score_files(scorer: Scorer, plans: Sequence[FilePlan], output: str | Path) -
         output: path or URI of the new folder. It appears when all files are complete.
 
     Raises:
-        FeedLogError: a value that its column may not hold; nothing is written.
+        FeedLogError: a value that its column may not hold, or that cannot be scored; nothing is written.
         FileExistsError: there is something at `output` already.
     """
     started = time.perf_counter()
@@ -120,7 +121,7 @@ def score_file(scorer: Scorer, plan: FilePlan, target: Path) -> None:
         target: the local file to write.
 
     Raises:
-        FeedLogError: a value that its column may not hold.
+        FeedLogError: a value that its column may not hold, or that cannot be scored.
     """
     _write(target, _schema(scorer, plan), (batch for _, batch in _scored(scorer, [plan])))
 
@@ -185,9 +186,6 @@ def _batches(batch_rows: int, plans: Sequence[FilePlan]) -> Iterator[_Batch]:
             continue
         row = 0
         names = dict.fromkeys([*(field.name for field in plan.kept), *(column.source for column in plan.columns)])
-        try:
-            for rows in parquet_batches(plan.file.path, list(names), batch_rows):
-                yield _Batch(number, row, rows)
-                row += rows.num_rows
-        except (pa.ArrowException, OSError) as error:
-            raise FeedLogError(f"{plan.file.path}: cannot be read beyond row {row}: {error}") from error
+        for rows in parquet_batches(plan.file.path, list(names), batch_rows):
+            yield _Batch(number, row, rows)
+            row += rows.num_rows

@@ -14,7 +14,7 @@ from ranker.feed_log.columns import check_names
 from ranker.registry.layout import SAVED_MODEL
 from ranker.registry.manifest import Manifest
 from ranker.scoring.evaluating import evaluate_tables
-from ranker.scoring.explaining import explained_rows, explanation_table
+from ranker.scoring.explaining import explain_tables
 from ranker.scoring.loading import LoadedModel, load_model
 from ranker.scoring.ranking import places, trade_off
 from ranker.scoring.results import RANK, check_kept, free_name, scored_columns, utility_of
@@ -99,11 +99,10 @@ class Model:
             per objective. A data frame's index is kept.
 
         Raises:
-            FeedLogError: a column is missing, has a wrong type, or has a value that it may not hold, or a kept column
-                has the name of an objective.
+            FeedLogError: a column is missing, has a wrong type, or has a value that it may not hold; the model cannot
+                score a row; or `keep` names a column twice, or one with the name of an objective.
         """
-        kept = self._columns_to_keep(table, keep)
-        check_kept(TABLE, kept, self.objectives)
+        kept = self._columns_to_keep(table, keep, self.objectives)
         read = self._read(table, kept)
         scores = self._scorer.table(read, TABLE)
         utility = utility_of(scores, self._description.objectives, self._description.utility)
@@ -144,8 +143,7 @@ class Model:
         objectives, trade = trade_off(self._description, alpha, lambda_, weights)
         by = session or self._description.keys.session
         one_session = session is None and by not in column_names(table)
-        kept = self._columns_to_keep(table, keep)
-        check_kept(TABLE, kept, self.objectives)
+        kept = self._columns_to_keep(table, keep, self.objectives)
         read = self._read(table, kept if one_session else [*kept, by])
         scores = self._scorer.table(read, TABLE)
         utility = utility_of(scores, objectives, trade)
@@ -181,10 +179,7 @@ class Model:
         """
         kept = self._columns_to_keep(table, keep)
         read = self._read(table, kept)
-        found = explained_rows(self._loaded, read, TABLE)
-        result = explanation_table(
-            [(read.schema.field(name), read.column(name)) for name in kept], found, self.objectives
-        )
+        result = explain_tables(self._loaded, [(TABLE, read)], kept)
         rows = np.repeat(np.arange(read.num_rows), len(self.objectives))
         return like(result, table, rows.tolist())
 
@@ -239,9 +234,13 @@ class Model:
         columns = [(read.schema.field(name), read.column(name)) for name in kept]
         return scored_columns(columns, scores, self.objectives, utility)
 
-    def _columns_to_keep(self, table: "AnyTable", keep: Sequence[str] | None) -> list[str]:
+    def _columns_to_keep(
+        self, table: "AnyTable", keep: Sequence[str] | None, objectives: Sequence[str] = ()
+    ) -> list[str]:
         names = set(column_names(table))
-        return list(keep) if keep is not None else [name for name in self._description.key_names if name in names]
+        kept = list(keep) if keep is not None else [name for name in self._description.key_names if name in names]
+        check_kept(TABLE, kept, objectives)
+        return kept
 
     def _read(self, table: "AnyTable", further: Sequence[str]) -> pa.Table:
         """The columns that the model reads and some further ones, in Arrow."""

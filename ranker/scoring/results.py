@@ -17,6 +17,24 @@ RANK = "rank"
 """The column of the place in a session, from 1."""
 
 
+def check_kept(where: str, keep: Sequence[str], objectives: Collection[str] = ()) -> None:
+    """Checks that a result can have these columns of a table beside its own.
+
+    Args:
+        where: the table, for the message.
+        keep: the columns that are kept.
+        objectives: the names of the result's own columns that may not be taken.
+
+    Raises:
+        FeedLogError: a column is named twice, or has the name of an objective.
+    """
+    for number, name in enumerate(keep):
+        if name in keep[:number]:
+            raise FeedLogError(f"{where}: column {name!r} cannot be kept twice")
+        if name in objectives:
+            raise FeedLogError(f"{where}: column {name!r} cannot be kept, as its name is that of a probability")
+
+
 def utility_of(scores: Scores, objectives: Sequence[Objective], utility: Utility) -> Floats:
     """The utility of each row, float32 [rows], as the signature `rank` computes it."""
     factors = np.asarray(utility.coefficients(objectives), np.float64)
@@ -42,12 +60,6 @@ def scored_schema(kept: Sequence[pa.Field], objectives: Sequence[str]) -> pa.Sch
     """
     score = free_name(SCORE, {*(field.name for field in kept), *objectives})
     return pa.schema([*kept, pa.field(score, pa.float32()), *(pa.field(name, pa.float32()) for name in objectives)])
-
-
-def check_kept(where: str, kept: Sequence[str], objectives: Sequence[str]) -> None:
-    """Checks that no kept column has the name of a probability; raises FeedLogError, which calls the rows `where`."""
-    if taken := [name for name in kept if name in objectives]:
-        raise FeedLogError(f"{where}: column {taken[0]!r} cannot be kept, as its name is that of a probability")
 
 
 def free_name(name: str, taken: Collection[str]) -> str:

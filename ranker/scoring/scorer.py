@@ -16,8 +16,9 @@ from ranker.export.names import EXAMPLES, SCORE_FEATURES, SERVING_DEFAULT
 from ranker.export.row_limit import row_limit
 from ranker.features.log_column import LogColumn
 from ranker.feed_log.columns import check_schema
-from ranker.feed_log.reading import as_lists
+from ranker.feed_log.reading import Numbers, as_lists, place_of
 from ranker.feed_log.tf_example import encode_examples
+from ranker.scoring.calling import errors_of
 from ranker.scoring.description import Description, ModelError
 from ranker.scoring.tensors import most_cells, request_tensors
 
@@ -118,7 +119,7 @@ class Scorer:
         return columns
 
     def examples(
-        self, batch: pa.RecordBatch, columns: Sequence[LogColumn], where: str, first_row: int = 0
+        self, batch: pa.RecordBatch, columns: Sequence[LogColumn], where: str, first_row: Numbers = 0
     ) -> pa.BinaryArray:
         """The rows as serialised tf.Examples, as FeedLogGen makes them.
 
@@ -126,50 +127,67 @@ class Scorer:
             batch: rows of a table.
             columns: from `check`.
             where: the table, for the message.
-            first_row: index of the first row within the table, for the message.
+            first_row: index of the first row within the table, or the index of each, for the message.
 
         Raises:
             FeedLogError: a value that its column may not hold.
         """
         return encode_examples(as_lists(where, first_row, columns, batch))
 
-    def request(self, batch: pa.RecordBatch, columns: Sequence[LogColumn], where: str, first_row: int = 0) -> "Request":
+    def request(
+        self, batch: pa.RecordBatch, columns: Sequence[LogColumn], where: str, first_row: Numbers = 0
+    ) -> "Request":
         """At most `batch_rows` rows in the form that the model takes; the arguments are those of `examples`.
 
         Raises:
             FeedLogError: a value that its column may not hold.
         """
         lists = as_lists(where, first_row, columns, batch)
+        place = place_of(where, first_row, batch.num_rows)
         if self._of_columns is not None and most_cells(lists, self._specs) <= _MOST_CELLS:
             inputs = {**self._defaults, **request_tensors(lists, self._specs)}
             # The signature of an earlier version may lack the default of an input that the rows lack.
             if inputs.keys() == self._specs.keys():
-                return Request(batch.num_rows, self._of_columns, inputs)
-        return Request(batch.num_rows, self._of_examples, _as_input(encode_examples(lists)))
+                return Request(place, batch.num_rows, self._of_columns, inputs)
+        return Request(place, batch.num_rows, self._of_examples, _as_input(encode_examples(lists)))
 
     def __call__(self, request: "Request") -> Scores:
-        """Scores the rows of a request."""
-        return _scores(request.signature(**request.inputs), self.description.objective_names, request.rows)
+        """Scores the rows of a request.
+
+        Raises:
+            FeedLogError: the model cannot score them; the message names the table, and the first and the last row.
+        """
+        with errors_of(request.place):
+            return _scores(request.signature(**request.inputs), self.description.objective_names, request.rows)
 
     def of_examples(self, examples: pa.BinaryArray) -> Scores:
         """Scores at most `batch_rows` serialised tf.Examples."""
         return _scores(self._of_examples(**_as_input(examples)), self.description.objective_names, len(examples))
 
-    def table(self, table: pa.Table, where: str) -> Scores:
+    def table(self, table: pa.Table, where: str, numbers: NDArray[np.int64] | None = None) -> Scores:
         """Scores the rows of a table in memory.
 
+        Args:
+            table: [rows].
+            where: what messages call it.
+            numbers: what messages call its rows, [rows]; None counts them from 0.
+
         Raises:
-            FeedLogError: a column is missing, has a wrong type, or has a value that it may not hold.
+            FeedLogError: a column is missing, has a wrong type, or has a value that it may not hold; or the model
+                cannot score a row.
         """
         columns = self.check(where, table.schema)
-        requests = one_ahead(self._requests(table, columns, where))
+        numbers = np.arange(table.num_rows) if numbers is None else numbers
+        requests = one_ahead(self._requests(table, columns, where, numbers))
         return Scores.joined([self(request) for request in requests], len(self.description.objectives))
 
-    def _requests(self, table: pa.Table, columns: Sequence[LogColumn], where: str) -> Iterator["Request"]:
+    def _requests(
+        self, table: pa.Table, columns: Sequence[LogColumn], where: str, numbers: NDArray[np.int64]
+    ) -> Iterator["Request"]:
         done = 0
         for batch in table.to_batches(self.batch_rows):
             if batch.num_rows:
-                yield self.request(batch, columns, where, done)
+                yield self.request(batch, columns, where, numbers[done : done + batch.num_rows])
                 done += batch.num_rows
 
 
@@ -178,11 +196,13 @@ class Request:
     """A call of the model.
 
     Attributes:
+        place: the table, and the first and the last row; for messages.
         rows: that are scored.
         signature: what is called.
         inputs: input name → tensor.
     """
 
+    place: str
     rows: int
     signature: Callable[..., Mapping[str, Any]]
     inputs: Mapping[str, tf.Tensor]

@@ -15,7 +15,8 @@ from ranker.evaluation.buckets import Floats
 from ranker.evaluation.random_sessions import random_sessions
 from ranker.feed_log.columns import columns_of
 from ranker.feed_log.planning import plan_day
-from ranker.histories.reading import unit_rows
+from ranker.histories.reading import located_unit_rows
+from ranker.scoring.calling import errors_of
 from ranker.tradeoff.offline import RandomOrder, ScoredDay, enough_random_sessions
 
 MOST_ROWS = 12_000
@@ -46,7 +47,7 @@ def read_scored_day(
         most_rows: of the sample; sessions are kept complete.
 
     Raises:
-        FeedLogError: the day is missing or invalid.
+        FeedLogError: the day is missing or invalid, or the model cannot score a row.
         ValueError: the log's exploration is inconsistent.
     """
     parts = list(_parts(config, feed_log, day, score, position, most_rows))
@@ -84,19 +85,23 @@ def _parts(
     )
     units = plan_day(feed_log, day, columns)
     share = min(1.0, most_rows / max(1, sum(unit.rows for unit in units)))
-    for batch in unit_rows(feed_log, units, columns):
-        session = read_strings(batch, config.example_keys.session)
-        randomised = read_numbers(batch, exploration.randomised) == 1 if exploration else np.zeros(len(session), bool)
-        kept = pa.array(_sampled(session, share) | (randomised & _sampled(session, min(1.0, 20.0 * share))))
-        batch, session = batch.filter(kept), session[kept.to_numpy(zero_copy_only=False)]
+    for found in located_unit_rows(feed_log, units, columns):
+        session = read_strings(found.rows, config.example_keys.session)
+        randomised = np.zeros(len(session), bool)
+        if exploration:
+            randomised = read_numbers(found.rows, exploration.randomised) == 1
+        kept = _sampled(session, share) | (randomised & _sampled(session, min(1.0, 20.0 * share)))
+        sampled, session = found.filter(kept), session[kept]
+        batch = sampled.rows
         labels = read_labels(batch, config.objective_names)
         known = batch.select(list(config.names_scored))
-        empty = np.empty((len(config.objectives), 0))
+        with errors_of(sampled.place):
+            probabilities = score(known) if len(session) else np.empty((len(config.objectives), 0))
         yield {
             "session": session,
             "viewer": read_strings(batch, config.example_keys.viewer),
             "labels": np.nan_to_num(labels),
-            "probabilities": score(known).astype(np.float64) if len(session) else empty,
+            "probabilities": probabilities.astype(np.float64),
             **(
                 read_exploration(batch, exploration, position, f"feed log {feed_log}, {day}")
                 if exploration and position

@@ -51,7 +51,7 @@ from ranker.towers.workers import is_chief
 from ranker.training.continued import continued_state
 
 MANIFEST_PARTS = (
-    *("objectives", "features", "keys", "towers", "training", "utility", "serving"),
+    *("objectives", "features", "keys", "timestamps", "towers", "training", "utility", "serving"),
     *("examination", "effects", "rows"),
 )
 """The config parts that a manifest holds; one that the config lacks is left out."""

@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import pipeline_config
@@ -13,11 +15,13 @@ from ranker.config.columns import History
 from ranker.config.effects import EffectLevel, Effects
 from ranker.config.forest import Forest
 from ranker.config.rows import Rows
+from ranker.config.timestamps import Timestamps
 from ranker.evaluation.evaluation import Evaluation
 from ranker.feed_log.columns import columns_of
 from ranker.histories.tables import day_tables
 from ranker.scoring.loading import load_model
-from tests.ranker.trained import CONFIG, Trained, small_config
+from ranker.towers.loss_watch import TrainingDivergedError
+from tests.ranker.trained import CONFIG, Trained, small_config, too_large
 from tests.small_feed_log import EVAL_DAY
 
 pytestmark = pytest.mark.slow
@@ -95,7 +99,8 @@ def test_a_model_reads_the_histories_that_the_log_lacks(trained: Trained, weak: 
     model = ranker.load(weak)
     assert "cohorts" in model.features
     columns = columns_of(CONFIG.objectives, replace(CONFIG.features, history=(COHORTS,)), CONFIG.keys)
-    [read] = day_tables(trained.feed_log, EVAL_DAY, columns, 1000)
+    [located] = day_tables(trained.feed_log, EVAL_DAY, columns, 1000)
+    read = pa.Table.from_batches([located.rows])
     assert read.drop_columns(["cohorts"]).equals(trained.held_out)
     assert max(map(len, read.column("cohorts").to_pylist())) == 50
 
@@ -165,10 +170,13 @@ def test_what_cannot_be_compared_is_one_sentence(
         ([place, str(tmp_path), "--feed-log", log], "it is no model"),
         ([place, "smal", "--feed-log", log], "B: there is no model at smal, and the configs are feed"),
         ([place, place, "--feed-log", str(tmp_path / "nothing")], "there is no such folder"),
-        ([place, place, "--feed-log", log, "--day", "2001-01-01"], "there is no day 2001-01-01"),
+        (
+            [place, place, "--feed-log", log, "--day", "2001-01-01"],
+            f"feed log {log}: no folder day-2001-01-01; days there: 2024-03-01",
+        ),
         (
             [place, place, "--feed-log", log, "--slice", "continent"],
-            f"the log {log} of {EVAL_DAY}: no column 'continent'",
+            f"{log}/day-{EVAL_DAY}/part-0.parquet: no column 'continent'",
         ),
     ):
         assert main(arguments) == 2
@@ -176,6 +184,45 @@ def test_what_cannot_be_compared_is_one_sentence(
         assert error.startswith("error: ")
         assert error.count("\n") == 1
         assert said in error
+
+
+def test_a_day_that_cannot_be_evaluated_is_one_sentence_with_file_and_row(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, part = trained.model.location, tmp_path / f"day-{EVAL_DAY}" / "part-1.parquet"
+    part.parent.mkdir()
+    rows = trained.held_out
+    at = rows.schema.get_field_index("click")
+    clicks = [2 if row == 7 else value for row, value in enumerate(rows["click"].to_pylist())]
+    pq.write_table(rows, part.with_name("part-0.parquet"))
+    for changed, said in (
+        (rows.set_column(at, "click", [clicks]), "objective column 'click', row 7: 2; an objective is 0 or 1"),
+        (too_large(rows, 7), "rows 0 to 599: cannot be scored: content: numbers too large to be scored\n"),
+        (rows, f"a copy of {part.with_name('part-0.parquet')}, byte for byte"),
+    ):
+        pq.write_table(changed, part)
+        assert main([place, place, "--feed-log", str(tmp_path)]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: {part}: {said}")
+        assert error.count("\n") == 1
+
+
+def test_a_training_that_diverges_is_one_sentence(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def train(*arguments: object) -> None:
+        raise TrainingDivergedError("towers: the loss is NaN")
+
+    monkeypatch.setitem(pipeline_config.CONFIGS, "small", trained.config)
+    monkeypatch.setattr("ranker.api.train", train)
+    assert main([trained.model.location, "small", "--feed-log", str(trained.feed_log)]) == 2
+    assert capsys.readouterr().err == "error: B: config small: towers: the loss is NaN\n"
+
+
+def test_the_day_is_checked_by_the_limits_of_the_configs(trained: Trained) -> None:
+    assert load_model(trained.model.location).description.timestamps == trained.config.timestamps
+    early, late = (replace(CONFIG, timestamps=Timestamps(*hours)) for hours in ((20.0, 0.0), (0.0, 20.0, 0.1)))
+    assert _columns(early, late).timestamps == Timestamps(20.0, 20.0, 0.1)  # type: ignore[arg-type]
 
 
 def test_a_model_that_was_trained_on_the_day_is_named(trained: Trained, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 
 import pipeline_config
 from datasets.synthetic import generate
@@ -21,6 +22,7 @@ from ranker.config.effects import EffectLevel, Effects
 from ranker.config.names import UTILITY
 from ranker.evaluation.off_policy import PolicyValue
 from ranker.evaluation.replay import policy_positions
+from ranker.feed_log.layout import FeedLogError
 from tests.object_store import ObjectStore
 from tests.pipeline.local.pushed_model import CATEGORY, NUMERIC, push
 
@@ -158,6 +160,20 @@ def test_positions_that_cannot_be_used_are_named(
     said = said.format(day=START, random=random, ranked=len(table) - random)
     with pytest.raises(ValueError, match=rf"^feed log {tmp_path}.*{said}"):
         compare_orders(CONFIG, tmp_path, [START], by_match, "position", K)
+
+
+def too_large(batch: pa.RecordBatch) -> np.ndarray:
+    message = "assertion failed: [picture: numbers too large to be scored]"
+    raise tf.errors.InvalidArgumentError(None, None, message)
+
+
+def test_rows_that_the_model_cannot_score_are_named(tmp_path: Path) -> None:
+    generate(tmp_path, days=1, impressions_per_day=300, seed=4, start=START, exploration=0.5)
+    [file] = (tmp_path / f"day-{START}").glob("*.parquet")
+    random = np.flatnonzero(pq.read_table(file)["is_randomised"].to_numpy() == 1)
+    said = f"{file}: rows {random[0]} to {random[-1]}: cannot be scored: picture: numbers too large to be scored"
+    with pytest.raises(FeedLogError, match=f"^{said}$"):
+        compare_orders(CONFIG, tmp_path, [START], too_large, "position", K)
 
 
 def test_the_utility_is_the_configs(feed: Path) -> None:

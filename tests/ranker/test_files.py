@@ -14,8 +14,10 @@ from ranker.files import (
     atomic_folder,
     delete,
     flush_folder,
+    hidden_beside,
     interrupted,
     remove_folder,
+    remove_hidden_beside,
     remove_leftovers,
     write_bytes,
     write_text,
@@ -261,6 +263,19 @@ def test_a_leftover_that_is_a_link_is_removed_and_its_target_stays(tmp_path: Pat
     (tmp_path / "feed" / ".rows.0123.tmp").symlink_to("nowhere")
     remove_leftovers(tmp_path / "feed")
     assert (names(tmp_path / "feed"), names(tmp_path / "elsewhere")) == (["day"], ["old"])
+
+
+def test_hidden_folders_of_killed_writers_are_removed_beside_their_target() -> None:
+    store = fsspec.filesystem("memory")
+    first, second = (hidden_beside("memory://hidden/day-7") for _ in range(2))
+    assert first != second
+    others = ("memory://hidden/.day-77.0123456789abcdef.tmp", "memory://hidden/.day-7.tmp", "memory://hidden/day-7")
+    for place in (first, second, *others):
+        write_text(f"{place}/part", "")
+    remove_hidden_beside("memory://hidden/day-7")
+    assert sorted(store.find("/hidden")) == sorted(f"{place.removeprefix('memory:/')}/part" for place in others)
+    with pytest.raises(ValueError, match=r"^s3://KEY:…@bucket/\?region=eu-west-1: it is a bucket; name a"):
+        hidden_beside("s3://KEY:SECRET@bucket/?region=eu-west-1")
 
 
 def test_an_object_store_gets_complete_files_alone() -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from pyarrow import fs
 
 from ranker.storage import (
@@ -12,6 +13,7 @@ from ranker.storage import (
     join,
     local_copy,
     local_path,
+    move_folder,
     parent_and_name,
     shown_when_complete,
     store_problem,
@@ -75,6 +77,23 @@ def test_a_scheme_that_pyarrow_does_not_know_goes_through_fsspec(folder: Path, t
     assert content(tmp_path / "back") == content(folder)
     with pytest.raises(ValueError, match="Protocol not known: nowhere"):
         filesystem_of("nowhere://bucket/models")
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_folder_is_moved_within_a_store(folder: Path, monkeypatch: pytest.MonkeyPatch, moves: bool) -> None:
+    def refusing(*arguments: object, **options: object) -> None:
+        raise NotImplementedError
+
+    source, target = (f"memory://moves-{moves}/{name}" for name in ("hidden", "model"))
+    copy_folder(folder, source)
+    if not moves:
+        monkeypatch.setattr(MemoryFileSystem, "mv", refusing)
+    move_folder(source, target)
+    assert not exists(source)
+    with local_copy(target) as copy:
+        assert content(copy) == content(folder)
+    with pytest.raises(FileNotFoundError):
+        move_folder(source, target)
 
 
 def test_an_object_store_is_configured_by_its_query() -> None:

@@ -100,6 +100,14 @@ def rows_of(rows: int, seed: int, day: date = EVAL_DAY) -> pa.Table:
     return table.rename_columns([{"like": LIKED, "impressions": SEEN}.get(name, name) for name in table.schema.names])
 
 
+def too_large(table: pa.Table, row: int) -> pa.Table:
+    """The rows, with an embedding in one of them that its column may hold and the model cannot score."""
+    content = np.stack(table["content"].to_pylist()).astype(np.float32)
+    content[row] = [3e38, -3e38, 3e38]
+    values = pa.FixedSizeListArray.from_arrays(pa.array(content.ravel()), 3)
+    return table.set_column(table.schema.get_field_index("content"), "content", values)
+
+
 def small_config(folder: Path, config: PipelineConfig = CONFIG) -> PipelineConfig:
     """The config with a schema in `folder`."""
     columns = columns_of(

@@ -22,7 +22,9 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.config.rows import Rows
 from ranker.evaluation.intervals import Estimate
 from ranker.feed_log.layout import day_folder_name
+from ranker.feed_log.reading import LocatedRows
 from ranker.forest.curve import TrainingCurve
+from ranker.towers.loss_watch import TrainingDivergedError
 from tests.ranker.evaluation import handmade
 from tests.ranker.trained import CONFIG, small_config, write_log
 from tests.small_feed_log import EVAL_DAY, TRAIN_DAYS
@@ -30,11 +32,16 @@ from tests.small_feed_log import EVAL_DAY, TRAIN_DAYS
 
 @dataclass
 class Trainings:
-    """What was trained in place of a real training."""
+    """What was trained in place of a real training.
+
+    Attributes:
+        diverging: tells the config and the day of trainings that diverge.
+    """
 
     days: list[date]
     configs: list[PipelineConfig]
     killed_at: int = -1
+    diverging: Callable[[PipelineConfig, date], bool] = lambda config, day: False
 
 
 @pytest.fixture
@@ -57,6 +64,8 @@ def trainings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Trainings:
         found.configs.append(config)
         if len(found.days) == found.killed_at:
             raise KeyboardInterrupt
+        if found.diverging(config, day):
+            raise TrainingDivergedError("towers: the loss is NaN")
         on_forest(TrainingCurve((), (1.0 / config.forest.depth,), 1, {}))
 
     def sums(model: PipelineConfig, tables: Any, baseline: PipelineConfig | None = None) -> Any:
@@ -115,6 +124,20 @@ def test_a_killed_search_continues_and_repeats_no_finished_trial(
     assert len(trainings.configs) == 7
 
 
+def test_a_training_that_diverges_prunes_its_trial_and_ends_a_comparison_in_one_line(
+    trainings: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pipeline.tune.cli._print_proposal", _print_proposal)
+    current, confirm = pipeline_config.CONFIGS["small"], EVAL_DAY - timedelta(days=1)
+    trainings.diverging = lambda config, day: config != current and (config.forest.depth == 3 or day == confirm)
+    assert tune(tmp_path, 8) == 2
+    assert {trial.state.name for trial in study(tmp_path).trials} == {"COMPLETE", "PRUNED"}
+    assert capsys.readouterr().err == f"error: the best trial, for {confirm}: towers: the loss is NaN\n"
+    trainings.diverging = lambda config, day: config == current
+    assert tune(tmp_path, 8, "--only", "forest") == 2
+    assert capsys.readouterr().err == "error: the current config: towers: the loss is NaN\n"
+
+
 def test_a_process_that_was_killed_without_notice_leaves_its_trial_to_the_next(
     trainings: Trainings, tmp_path: Path
 ) -> None:
@@ -165,10 +188,10 @@ def test_trials_are_judged_with_the_histories_that_the_log_lacks(
     kept = Rows(where=[("cohort", "!=", 3)])
     config = replace(small_config(tmp_path, with_history), rows=kept)
     monkeypatch.setitem(pipeline_config.CONFIGS, "small", config)
-    judged: list[pa.Table] = []
+    judged: list[pa.RecordBatch] = []
 
-    def sums(model: PipelineConfig, tables: Iterator[pa.Table]) -> PipelineConfig:
-        judged.extend(tables)
+    def sums(model: PipelineConfig, tables: Iterator[LocatedRows]) -> PipelineConfig:
+        judged.extend(table.rows for table in tables)
         return model
 
     monkeypatch.setattr(searching, "accumulated", sums)

@@ -26,7 +26,7 @@ from ranker.features.fingerprints import fingerprints_of
 from ranker.registry.layout import MANIFEST, STATE
 from ranker.scoring.model import Model
 from ranker.storage import copy_folder
-from tests.ranker.trained import CONFIG, Trained, rows_of, small_config, write_log
+from tests.ranker.trained import CONFIG, Trained, rows_of, small_config, too_large, write_log
 from tests.small_feed_log import EVAL_DAY
 
 pytestmark = pytest.mark.slow
@@ -238,3 +238,49 @@ def test_the_command_line_prints_and_writes(
 
     assert explain.main([*source[:2], "--input", str(tmp_path / "nothing")]) == 2
     assert "no file matches" in capsys.readouterr().err
+
+
+def test_the_command_line_explains_the_first_rows_of_several_files(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, log, why = trained.held_out, tmp_path / "log", tmp_path / "why.parquet"
+    log.mkdir()
+    for name, part in (("a", rows.slice(0, 0)), ("b", rows.slice(0, 3)), ("c", rows.slice(3, 9))):
+        pq.write_table(part, log / f"{name}.parquet", row_group_size=2)
+    arguments = ["--model", trained.model.location, "--input", str(log), "--rows", "8"]
+    assert explain.main([*arguments, "--output", str(why)]) == 0
+    found, expected = pq.read_table(why), trained.model.explain(rows.slice(0, 8))
+    assert found.schema == expected.schema
+    assert found["item_id"].equals(expected["item_id"])
+    np.testing.assert_allclose(found["log_odds"], expected["log_odds"], atol=1e-5)
+    (log / "b.parquet").unlink()
+    (log / "c.parquet").unlink()
+    capsys.readouterr()
+    assert explain.main(arguments) == 2
+    assert capsys.readouterr().err == "error: --input: the files have no rows\n"
+
+
+def test_rows_that_cannot_be_explained_are_named_by_file(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, log = trained.held_out, tmp_path / "log"
+    log.mkdir()
+    last = log / "b.parquet"
+    pq.write_table(rows.slice(0, 3), log / "a.parquet")
+    content = [[float("nan")] * 3 if row == 4 else values for row, values in enumerate(rows["content"].to_pylist())]
+    at = rows.schema.get_field_index("content")
+    for part, said in (
+        (rows.set_column(at, "content", pa.array(content, rows["content"].type)), "dense column 'content', row 4: "),
+        (too_large(rows, 4), "rows 0 to 6: cannot be scored: content: numbers too large to be scored\n"),
+        (rows.drop_columns(["device"]), "no column 'device'"),
+        (None, "cannot be read beyond row 0: "),
+    ):
+        if part is None:
+            pq.write_table(rows, last)
+            damaged = bytearray(last.read_bytes())
+            damaged[4:400] = b"\xff" * 396
+            last.write_bytes(damaged)
+        else:
+            pq.write_table(part, last)
+        assert explain.main(["--model", trained.model.location, "--input", str(log), "--rows", "10"]) == 2
+        assert capsys.readouterr().err.startswith(f"error: {last}: {said}")

@@ -133,7 +133,9 @@ def test_tables_of_a_day_have_the_rows_that_are_kept_and_their_histories(write_l
     pq.write_table(pa.table({}), file.with_name("part-1.parquet"))  # without a row, a file need not have columns
     read = columns(AUTHORS)
 
-    [found] = day_tables(log, day_of(3), read, 100, where=Rows(where=[("is_bot", "==", False)]).where)
+    [located] = day_tables(log, day_of(3), read, 100, where=Rows(where=[("is_bot", "==", False)]).where)
+    found = located.rows
+    assert (located.path, located.numbers.tolist()) == (str(file), [1, 2])
     assert found.column("viewer_id").to_pylist() == ["bob", "eve"]
     assert [len(history or []) for history in found.column("authors").to_pylist()] == [2, 0]
     with pytest.raises(FeedLogError, match=r"'viewer_id', row 0: "):

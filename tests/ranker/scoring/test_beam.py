@@ -8,12 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
+import ranker.scoring.beam as beam_module
 from ranker import score
 from ranker.feed_log.layout import FeedLogError
 from ranker.scoring.beam import SUCCESS, ScoringError, _problem, score_with_beam
-from ranker.storage import exists, join
+from ranker.storage import copy_folder, exists, join
 from tests.object_store import ObjectStore
-from tests.ranker.trained import ROWS, Trained
+from tests.ranker.trained import ROWS, Trained, too_large
 
 pytestmark = pytest.mark.slow
 
@@ -58,10 +59,54 @@ def test_on_an_object_store_a_marker_is_written_last(trained: Trained, bucket: s
     assert exists(join(place, SUCCESS))
     with pytest.raises(FileExistsError):
         score_with_beam(pipeline, trained.model.location, newest, place)
-    # A job that replaces the scores and fails leaves no marker.
+    with pytest.raises(ValueError, match=f"{bucket}.*: it is a bucket; name a folder in it"):
+        score_with_beam(pipeline, trained.model.location, newest, object_store.uri(bucket), replace=True)
+
+
+def test_former_scores_on_an_object_store_stay_until_the_new_ones_are_complete(
+    trained: Trained, tmp_path: Path, bucket: str, object_store: ObjectStore
+) -> None:
+    place = object_store.uri(f"{bucket}/scores/day-2024-03-04")
+    killed = f"scores/.day-2024-03-04.{'0' * 16}.tmp"
+    others = f"scores/.day-2024-03-03.{'0' * 16}.tmp/part-0.parquet"
+    former = {"scores/day-2024-03-04/old.parquet": b"scores", f"scores/day-2024-03-04/{SUCCESS}": b""}
+    for key, content in {**former, f"{killed}/part-0.parquet": b"half", others: b"half"}.items():
+        object_store.write(bucket, key, content)
+    before = object_store.keys(bucket)
+    (tmp_path / "log" / "day=4").mkdir(parents=True)
+    good, bad = tmp_path / "log" / "a.parquet", tmp_path / "log" / "day=4" / "b+c=d.parquet"
+    pq.write_table(trained.held_out.slice(0, 9), good)
+    pq.write_table(too_large(trained.held_out.slice(0, 9), 7), bad)
+    arguments = (trained.model.location, str(tmp_path / "log"), place)
+
+    # It fails when a part of the new scores is there already, and cannot start at all.
+    with pytest.raises(FeedLogError, match="numbers too large to be scored"):
+        score_with_beam(pipeline, *arguments, replace=True)
     with pytest.raises(ScoringError):
-        score_with_beam(failing_pipeline, trained.model.location, newest, place, replace=True)
-    assert not exists(join(place, SUCCESS))
+        score_with_beam(failing_pipeline, *arguments, replace=True)
+    assert sorted(object_store.keys(bucket)) == sorted(before)
+
+    pq.write_table(trained.held_out.slice(0, 9), bad)
+    score_with_beam(pipeline, *arguments, replace=True)
+    copy_folder(place, tmp_path / "found")
+    score_with_beam(pipeline, trained.model.location, str(tmp_path / "log"), tmp_path / "expected")
+    assert files(tmp_path / "found") == {**files(tmp_path / "expected"), SUCCESS: b""}
+    # What a killed job left is removed, and that of another output stays.
+    keys = [key for key in object_store.keys(bucket) if "/.day" in key]
+    assert sorted(keys) == sorted(key for key in before if "/.day-2024-03-03" in key)
+
+
+def test_scores_that_another_job_removed_are_missed_before_the_former_ones_go(
+    trained: Trained, bucket: str, object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = object_store.uri(f"{bucket}/scores")
+    object_store.write(bucket, f"scores/{SUCCESS}", b"")
+    written = beam_module.files_below
+    monkeypatch.setattr(beam_module, "files_below", lambda folder: written(folder)[1:])
+    newest = str(trained.feed_log / "day-2024-03-04")
+    with pytest.raises(ScoringError, match=r"the scores of 1 of 1 files are missing, such as part-0\.parquet"):
+        score_with_beam(pipeline, trained.model.location, newest, place, replace=True)
+    assert [key for key in object_store.keys(bucket) if "." in key or key.endswith(SUCCESS)] == [f"scores/{SUCCESS}"]
 
 
 def test_a_bad_value_is_the_sentence_of_one_process_and_leaves_nothing(

@@ -16,7 +16,7 @@ from ranker.scoring import files
 from ranker.scoring.files import plan_files, score_files
 from ranker.scoring.loading import load_model
 from ranker.scoring.patterns import InputFile, input_files
-from tests.ranker.trained import LIKED, ROWS, SEEN, Trained, rows_of
+from tests.ranker.trained import LIKED, ROWS, SEEN, Trained, rows_of, too_large
 
 pytestmark = pytest.mark.slow
 
@@ -194,6 +194,20 @@ def test_a_bad_value_in_the_last_file_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
 
 
+def test_rows_that_the_model_cannot_score_are_named_and_leave_nothing(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "log").mkdir()
+    pq.write_table(trained.held_out, tmp_path / "log" / "a.parquet")
+    pq.write_table(too_large(trained.held_out, 7), tmp_path / "log" / "b.parquet")
+
+    assert _run(trained, tmp_path / "log", tmp_path / "scores") == 2
+
+    said = f"{tmp_path / 'log' / 'b.parquet'}: rows 0 to 599: cannot be scored: content: numbers too large to be scored"
+    assert capsys.readouterr().err == f"error: {said}\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
+
+
 def test_what_is_refused_before_anything_is_scored(
     trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -220,11 +234,23 @@ def test_what_is_refused_before_anything_is_scored(
         assert not (tmp_path / "scores").exists()
 
 
-def test_a_kept_column_may_not_have_the_name_of_a_probability(trained: Trained) -> None:
-    loaded = load_model(trained.model.location)
-    [file] = input_files(str(trained.feed_log / "day-2024-03-04"))
-    with pytest.raises(FeedLogError, match="'click' cannot be kept"):
-        plan_files(loaded.scorer, [file], ["click"])
+@pytest.mark.parametrize(
+    ("keep", "said"),
+    [
+        (["click"], "column 'click' cannot be kept, as its name is that of a probability"),
+        (["item_id", "device", "item_id"], "column 'item_id' cannot be kept twice"),
+    ],
+)
+def test_a_column_that_cannot_be_kept_is_refused(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str], keep: list[str], said: str
+) -> None:
+    folder = trained.feed_log / "day-2024-03-04"
+    assert _run(trained, folder, tmp_path / "scores", "--keep", *keep) == 2
+    assert capsys.readouterr().err == f"error: {folder}/part-0.parquet: {said}\n"
+    assert list(tmp_path.iterdir()) == []
+    for result in (trained.model.score, trained.model.rank):
+        with pytest.raises(FeedLogError, match=f"^the table: {said}$"):
+            result(trained.held_out, keep=keep)
 
 
 def test_a_file_without_rows_has_a_file_without_scores(trained: Trained, tmp_path: Path) -> None:
@@ -235,3 +261,5 @@ def test_a_file_without_rows_has_a_file_without_scores(trained: Trained, tmp_pat
     written = pq.read_table(tmp_path / "scores" / "none.parquet")
     assert written.num_rows == 0
     assert written.schema.names == [*KEYS, "score", "click", "like"]
+    [plan] = plan_files(load_model(trained.model.location).scorer, input_files(str(tmp_path / "none.parquet")), [])
+    assert plan.kept == ()

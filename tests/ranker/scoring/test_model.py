@@ -12,18 +12,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
 import ranker
 from pipeline.local.day_reading import score_day
 from ranker.config.gates import Gate, Gates
+from ranker.config.rows import Rows
 from ranker.feed_log.layout import FeedLogError
 from ranker.registry.layout import MANIFEST
 from ranker.registry.manifest import Manifest
+from ranker.scoring.loading import load_model
+from ranker.scoring.model import Model
 from ranker.scoring.tables import to_arrow
 from ranker.storage import join
-from tests.ranker.trained import CONFIG, LIKED, SEEN, Trained, small_config, write_log
+from tests.ranker.trained import CONFIG, LIKED, SEEN, Trained, small_config, too_large, write_log
 from tests.small_feed_log import EVAL_DAY
 
 pytestmark = pytest.mark.slow
@@ -139,6 +143,30 @@ def test_the_evaluation_is_that_of_the_monitor(trained: Trained) -> None:
     observed = 600 - trained.held_out[LIKED].null_count
     assert evaluation.objectives["like"].candidate.impressions == observed < 600
     assert f"observed outcomes: like for {100 * observed / 600:.3g} % of the impressions" in str(evaluation)
+
+
+def test_rows_that_cannot_be_scored_are_named(trained: Trained, tmp_path: Path) -> None:
+    rows = too_large(trained.held_out, 7)
+    said = "rows 0 to 599: cannot be scored: content: numbers too large to be scored"
+    for result in (trained.model.score, trained.model.rank, trained.model.evaluate):
+        with pytest.raises(FeedLogError, match=f"^the table: {said}$"):
+            result(rows)
+    file = tmp_path / f"day-{EVAL_DAY}" / "part-0.parquet"
+    file.parent.mkdir()
+    pq.write_table(rows, file)
+    with pytest.raises(FeedLogError, match=f"^{file}: {said}$"):
+        score_day(trained.config, tmp_path, EVAL_DAY, trained.model.location)
+
+
+def test_an_evaluation_names_the_row_of_the_table_where_conditions_leave_rows_out(trained: Trained) -> None:
+    loaded = load_model(trained.model.location)
+    where = Rows(where=[("position", ">", 1)])
+    rows = trained.held_out
+    clicks = [2 if row == 7 else value for row, value in enumerate(rows["click"].to_pylist())]
+    rows = rows.set_column(rows.schema.get_field_index("click"), "click", [clicks])
+    model = Model(replace(loaded, description=replace(loaded.description, rows=where)))
+    with pytest.raises(FeedLogError, match=r"^the table: objective column 'click', row 7: 2; "):
+        model.evaluate(rows)
 
 
 def test_an_evaluation_with_slices_gates_and_a_baseline(trained: Trained) -> None:

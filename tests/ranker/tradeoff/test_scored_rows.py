@@ -8,10 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 
 from datasets.synthetic import generate
 from pipeline_config import FEED
 from ranker.config.effects import EffectLevel, Effects
+from ranker.feed_log.layout import FeedLogError
 from ranker.tradeoff.scored_rows import read_scored_day
 
 DAY = date(2026, 3, 2)
@@ -56,6 +58,19 @@ def test_only_what_is_known_before_ranking_is_scored(tmp_path: Path) -> None:
     effects = Effects((EffectLevel("viewer_id"), EffectLevel("author_id")))
     read_scored_day(replace(FEED, effects=effects), tmp_path, DAY, watched, "position")
     assert seen == {*FEED.features.names, "viewer_id", "author_id"}
+
+
+def test_rows_that_the_model_cannot_score_are_named(tmp_path: Path) -> None:
+    def too_large(batch: pa.RecordBatch) -> np.ndarray:
+        message = "assertion failed: [picture: numbers too large to be scored]"
+        raise tf.errors.InvalidArgumentError(None, None, message)
+
+    generate(tmp_path, days=1, impressions_per_day=300, seed=4, start=DAY)
+    [file] = (tmp_path / f"day-{DAY}").glob("*.parquet")
+    last = pq.read_metadata(file).num_rows - 1
+    said = f"{file}: rows 0 to {last}: cannot be scored: picture: numbers too large to be scored"
+    with pytest.raises(FeedLogError, match=f"^{said}$"):
+        read_scored_day(FEED, tmp_path, DAY, too_large, "position")
 
 
 def test_a_large_day_is_sampled_by_whole_sessions(tmp_path: Path) -> None:
