@@ -8,11 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-import ranker.scoring.beam as beam_module
 from ranker import score
 from ranker.feed_log.layout import FeedLogError
 from ranker.scoring.beam import SUCCESS, ScoringError, _problem, score_with_beam
-from ranker.storage import copy_folder, exists, join
+from ranker.storage import copy_folder, exists, files_below, join
 from tests.object_store import ObjectStore
 from tests.ranker.trained import ROWS, Trained, too_large
 
@@ -101,8 +100,7 @@ def test_scores_that_another_job_removed_are_missed_before_the_former_ones_go(
 ) -> None:
     place = object_store.uri(f"{bucket}/scores")
     object_store.write(bucket, f"scores/{SUCCESS}", b"")
-    written = beam_module.files_below
-    monkeypatch.setattr(beam_module, "files_below", lambda folder: written(folder)[1:])
+    monkeypatch.setattr("ranker.scoring.beam.files_below", lambda folder: files_below(folder)[1:])
     newest = str(trained.feed_log / "day-2024-03-04")
     with pytest.raises(ScoringError, match=r"the scores of 1 of 1 files are missing, such as part-0\.parquet"):
         score_with_beam(pipeline, trained.model.location, newest, place, replace=True)
