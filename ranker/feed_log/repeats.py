@@ -49,7 +49,7 @@ class KeyHashes:
 
     def __init__(self, columns: LogColumns, rows: int) -> None:
         self._keys = columns.keys
-        self._limit = np.uint64(_LARGEST * min(COMPARED_ROWS, rows) // rows)
+        self._limit = np.uint64(_LARGEST * min(COMPARED_ROWS, rows) // max(rows, 1))
         self._kept: list[_Hashes] = []
 
     def add(self, rows: pa.RecordBatch) -> None:
