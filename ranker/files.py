@@ -18,7 +18,6 @@ import os
 import re
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,17 +26,18 @@ from pyarrow import fs
 
 from ranker.plain_text import without_secrets
 from ranker.storage import (
+    TEMPORARY,
     copy_folder,
     exists,
     filesystem_of,
+    hidden_name,
     join,
     local_path,
     parent_and_name,
     shown_when_complete,
 )
 
-_TEMPORARY = ".tmp"
-_REPLACED = ".replaced" + _TEMPORARY
+_REPLACED = ".replaced" + TEMPORARY
 _REPLACED_NAME = re.compile(rf"\.(?P<name>.+)\.[0-9a-f]{{16}}{re.escape(_REPLACED)}")
 
 
@@ -197,7 +197,7 @@ def remove_leftovers(folder: Path) -> None:
     A folder whose replacement was interrupted is put back instead.
     """
     _put_back(folder)
-    for path in folder.glob(f".*{_TEMPORARY}"):
+    for path in folder.glob(f".*{TEMPORARY}"):
         delete(path)
 
 
@@ -215,14 +215,14 @@ def hidden_beside(target: str | Path) -> str:
         's3://bucket/.scores.0b54c3a1f7d92e68.tmp?region=eu-west-1'
     """
     parent, name = _parent_and_name(target)
-    return join(parent, _hidden_name(name))
+    return join(parent, hidden_name(name))
 
 
 def remove_hidden_beside(target: str | Path) -> None:
     """Deletes all that is there under names of `hidden_beside(target)`, as their writers were killed."""
     parent, name = _parent_and_name(target)
     filesystem, inner = filesystem_of(parent)
-    ours = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{16}}{re.escape(_TEMPORARY)}")
+    ours = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{16}}{re.escape(TEMPORARY)}")
     for info in filesystem.get_file_info(fs.FileSelector(inner)):
         if ours.fullmatch(info.base_name):
             filesystem.delete_dir(info.path)
@@ -268,12 +268,8 @@ def _put_back(folder: Path, name: str = "") -> None:
             former.rename(folder / missing)
 
 
-def _temporary_name(target: Path, folder: Path, ending: str = _TEMPORARY) -> Path:
-    return folder / _hidden_name(target.name, ending)
-
-
-def _hidden_name(name: str, ending: str = _TEMPORARY) -> str:
-    return f".{name}.{uuid.uuid4().hex[:16]}{ending}"
+def _temporary_name(target: Path, folder: Path, ending: str = TEMPORARY) -> Path:
+    return folder / hidden_name(target.name, ending)
 
 
 def _parent_and_name(target: str | Path) -> tuple[str, str]:

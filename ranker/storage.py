@@ -17,6 +17,9 @@ from types import MappingProxyType
 import fsspec
 from pyarrow import fs
 
+TEMPORARY = ".tmp"
+"""The end of the names of files and folders that are being written."""
+
 _WRITE_THEN_SHOW = (fs.LocalFileSystem, fs.S3FileSystem, fs.GcsFileSystem, getattr(fs, "AzureFileSystem", ()))
 """Where nothing is gained by a rename: an object shows when it is complete, and local writers rename themselves."""
 
@@ -157,7 +160,7 @@ def shown_when_complete(filesystem: fs.FileSystem, path: str) -> Iterator[str]:
         yield path
         return
     parent, _, name = path.rpartition("/")
-    hidden = f"{parent}/.{name}.{uuid.uuid4().hex[:16]}.tmp"
+    hidden = f"{parent}/{hidden_name(name)}"
     try:
         yield hidden
         _rename(filesystem, hidden, path)
@@ -167,10 +170,23 @@ def shown_when_complete(filesystem: fs.FileSystem, path: str) -> Iterator[str]:
         raise
 
 
+def hidden_name(name: str, ending: str = TEMPORARY) -> str:
+    """A new name for what becomes the file or folder `name` when it is complete; readers skip such names."""
+    return f".{name}.{uuid.uuid4().hex[:16]}{ending}"
+
+
 def _rename(filesystem: fs.FileSystem, source: str, target: str) -> None:
-    # Some file systems refuse a target that is there.
-    if filesystem.get_file_info(target).type == fs.FileType.File:
+    try:
+        _move(filesystem, source, target)
+    except OSError:
+        # Some file systems refuse a target that is there.
+        if filesystem.get_file_info(target).type != fs.FileType.File:
+            raise
         filesystem.delete_file(target)
+        _move(filesystem, source, target)
+
+
+def _move(filesystem: fs.FileSystem, source: str, target: str) -> None:
     if isinstance(filesystem, fs.PyFileSystem) and isinstance(filesystem.handler, fs.FSSpecHandler):
         # pyarrow asks for a recursive move, which not every implementation knows.
         filesystem.handler.fs.mv(source, target)

@@ -54,10 +54,9 @@ def backfill(task: Backfill, console: Console) -> int:
 
     A day that an earlier call finished, on the same data, config and code, is not run again, unless its model was
     withdrawn since and `publish_withdrawn` is set, or it serves again, or was never pushed here though it is blessed. A
-    day without a folder is skipped, as a daily
-    schedule would have had nothing to run; the days after it train without it. A model that is not blessed is not
-    pushed, and the next day continues from the version before. A day that fails ends the replay; the same command
-    continues from that day.
+    day without a folder is skipped, as a daily schedule would have had nothing to run; the days after it train without
+    it. A model that is not blessed is not pushed, and the next day continues from the version before. A day that fails
+    ends the replay; the same command continues from that day.
 
     Args:
         task: the days to replay.
