@@ -51,5 +51,5 @@ def train(
     if folder is None:
         temporary = tempfile.TemporaryDirectory(prefix="feed-ranker-model-")
         folder = join(temporary.name, "model")
-    run = run_training(config, feed_log, held_out, str(folder))
-    return Model(replace(load_model(folder), temporary=temporary), run.history)
+    history = run_training(config, feed_log, held_out, str(folder))
+    return Model(replace(load_model(folder), temporary=temporary), history)

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import quote, unquote
 
 import fsspec
 from pyarrow import fs
@@ -24,6 +25,9 @@ _WRITE_THEN_SHOW = (fs.LocalFileSystem, fs.S3FileSystem, fs.GcsFileSystem, getat
 """Where nothing is gained by a rename: an object shows when it is complete, and local writers rename themselves."""
 
 _ARROW_SCHEMES = frozenset({"file", "s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs"})
+_LEGAL = "/!$&'()*+,;=:@~"
+"""The characters of a name that a URI may have as they are, beside letters, digits, `_`, `.` and `-`."""
+
 _BUCKET_SCHEMES = frozenset({"s3", "gs", "gcs"})
 _GCS_SCHEMES = frozenset({"gs", "gcs"})
 _GCS_RETRY_LIMIT_S = 30
@@ -62,7 +66,8 @@ def filesystem_of(location: str | Path) -> tuple[fs.FileSystem, str]:
     if scheme in _GCS_SCHEMES and "retry_limit_seconds=" not in text:
         text += f"{'&' if '?' in text else '?'}retry_limit_seconds={_GCS_RETRY_LIMIT_S}"
     if scheme in _ARROW_SCHEMES:
-        return fs.FileSystem.from_uri(text)
+        # A space or an umlaut as it was typed; `%` stays, as it begins a character that is escaped already.
+        return fs.FileSystem.from_uri(quote(text, safe=f"{_LEGAL}%?#[]"))
     remote, path = fsspec.core.url_to_fs(text)
     return fs.PyFileSystem(fs.FSSpecHandler(remote)), path
 
@@ -77,14 +82,19 @@ def local_path(location: str | Path) -> Path | None:
 def join(location: str | Path, *parts: str) -> str:
     """A file or folder below a path or URI; the query of a URI stays at its end.
 
+    In a URI that pyarrow reads, the characters of a name that it may not have are escaped.
+
     Example:
         >>> join("s3://bucket/models?region=eu-west-1", "feed", "17")
         's3://bucket/models/feed/17?region=eu-west-1'
+        >>> join("s3://bucket/log", "day-2026-03-02", "part 1.parquet")
+        's3://bucket/log/day-2026-03-02/part%201.parquet'
         >>> join("/models/", "feed")
         '/models/feed'
     """
     path, mark, query = _split(str(location))
-    return "/".join([path.rstrip("/"), *parts]) + mark + query
+    names = [quote(part, safe=_LEGAL) for part in parts] if _escapes(path) else parts
+    return "/".join([path.rstrip("/"), *names]) + mark + query
 
 
 def parent_and_name(location: str | Path) -> tuple[str, str]:
@@ -96,12 +106,18 @@ def parent_and_name(location: str | Path) -> tuple[str, str]:
     """
     path, mark, query = _split(str(location))
     parent, _, name = path.rstrip("/").rpartition("/")
-    return parent + mark + query, name
+    return parent + mark + query, unquote(name) if _escapes(path) else name
 
 
 def _split(location: str) -> tuple[str, str, str]:
     """The path, the question mark and the query; a local path has no query, whatever characters it has."""
     return location.partition("?") if "://" in location else (location, "", "")
+
+
+def _escapes(location: str) -> bool:
+    """Whether names in a path or URI are escaped; fsspec's are not."""
+    scheme, separator, _ = location.partition("://")
+    return bool(separator) and scheme in _ARROW_SCHEMES
 
 
 def exists(location: str | Path) -> bool:

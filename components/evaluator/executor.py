@@ -1,8 +1,6 @@
 """Runs the evaluation over the eval split and writes the blessing."""
 
-import itertools
 import json
-import logging
 import os
 from dataclasses import replace
 from functools import partial
@@ -21,8 +19,15 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 from tfx_bsl.tfxio import tf_example_record
 
-from components.artifacts import BASELINE_REASON, EVALUATION_FILE, PRESENT, USUAL_ROWS, VERSION
-from components.evaluator.columns import manifest_of, with_columns
+from components.artifacts import EVALUATION_FILE, USUAL_ROWS
+from components.evaluator.baseline import (
+    baseline_problem,
+    reason_for_the_baseline,
+    served_model,
+    with_baseline,
+    without_baseline,
+)
+from components.evaluator.columns import with_columns
 from components.evaluator.eval_config import EvaluationSpec, eval_config
 from components.evaluator.impressions import impression_schema
 from components.evaluator.tfma_extension import feed_evaluator, gates_writer, impressions_extractor
@@ -37,13 +42,9 @@ from ranker.evaluation.summary import BASELINE, CANDIDATE
 from ranker.export import inspection as models
 from ranker.export.names import SERVING_DEFAULT
 from ranker.files import write_text
-from ranker.registry.histories import redefined_histories
 
 BATCH_SIZE = 2048
 SPLIT = "eval"
-_TRIED_FIRST = 32  # examples that the baseline scores before the evaluation starts
-
-_LOG = logging.getLogger(__name__)
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -75,14 +76,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         paths: dict[str, str] = {CANDIDATE: path_utils.serving_model_dir(candidate.uri)}
         if problem := models.signature_problem(paths[CANDIDATE], settings.objectives):
             raise ValueError(f"Evaluator: the candidate cannot be evaluated: {problem}")
-        served = _served(input_dict)
+        served = served_model(input_dict)
         if served is not None:
             paths[BASELINE] = path_utils.serving_model_dir(served.uri)
-            settings = _with_baseline(
+            settings = with_baseline(
                 settings, served, paths[BASELINE], patterns, from_json(Features, exec_properties["features"])
             )
         else:
-            settings = replace(settings, baseline=Baseline(reason=_reason(input_dict)))
+            settings = replace(settings, baseline=Baseline(reason=reason_for_the_baseline(input_dict)))
         loaded = self._evaluate(settings, paths, patterns, evaluation_uri)
         written = os.path.join(evaluation_uri, EVALUATION_FILE)
         with fileio.open(written) as file:
@@ -113,11 +114,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             return self._run(settings, paths, patterns, output)
         except Exception as error:
             # An error of a Beam worker does not tell which model it comes from, so the baseline is tried by itself.
-            if not settings.compare or (problem := _baseline_problem(paths[BASELINE], patterns, error)) is None:
+            if (
+                not settings.compare
+                or (problem := baseline_problem(paths[BASELINE], patterns, error, BATCH_SIZE)) is None
+            ):
                 raise
             fileio.rmtree(output)
             fileio.makedirs(output)
-            return self._run(_without_baseline(settings, problem), paths, patterns, output)
+            return self._run(without_baseline(settings, problem), paths, patterns, output)
 
     def _run(self, settings: EvaluationSpec, paths: dict[str, str], patterns: list[str], output: str) -> Any:
         config = eval_config(settings)
@@ -160,53 +164,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 )
             )
         return candidate
-
-
-def _served(input_dict: dict[str, list[types.Artifact]]) -> types.Artifact | None:
-    """The baseline, or None if there is none, as before the first push."""
-    served = input_dict.get("baseline_model") or []
-    return served[0] if served and served[0].get_int_custom_property(PRESENT) == 1 else None
-
-
-def _reason(input_dict: dict[str, list[types.Artifact]]) -> str | None:
-    """Why the baseline is not the serving version, or None if it is, or if nothing serves."""
-    served = input_dict.get("baseline_model") or []
-    return (served[0].get_string_custom_property(BASELINE_REASON) or None) if served else None
-
-
-def _with_baseline(
-    settings: EvaluationSpec, served: types.Artifact, path: str, patterns: list[str], features: Features
-) -> EvaluationSpec:
-    """Settings with the baseline, and with the objectives that it predicts or the reason why it is dropped."""
-    reason = served.get_string_custom_property(BASELINE_REASON) or None
-    settings = replace(settings, baseline=Baseline(served.get_string_custom_property(VERSION), reason=reason))
-    try:
-        outputs = models.predicted_outputs(path)
-    except models.UnsuitableModelError as error:
-        return _without_baseline(settings, str(error))
-    compared = tuple(objective for objective in settings.objectives if objective in outputs)
-    if not compared:
-        return _without_baseline(settings, f"it predicts {sorted(outputs)} and none of {sorted(settings.objectives)}")
-    if redefined := redefined_histories(manifest_of(served), features):
-        return _without_baseline(settings, f"its history {redefined[0]} has another definition")
-    first = itertools.islice(models.example_batches(patterns, _TRIED_FIRST), 1)
-    if problem := models.scoring_problem(path, first):
-        return _without_baseline(settings, problem)
-    lacks = tuple(objective for objective in settings.objectives if objective not in outputs)
-    return replace(settings, baseline=replace(settings.baseline, lacks=lacks), compared=compared)
-
-
-def _without_baseline(settings: EvaluationSpec, problem: str) -> EvaluationSpec:
-    """Settings without a comparison, and with the reason."""
-    _LOG.warning("the baseline is dropped from the evaluation: %s", problem)
-    return replace(settings, baseline=replace(settings.baseline, dropped=problem, lacks=()), compared=())
-
-
-def _baseline_problem(path: str, patterns: list[str], error: Exception) -> str | None:
-    """Why the baseline cannot score all examples, or None if the error has another cause."""
-    if isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError)):
-        return None
-    return models.scoring_problem(path, models.example_batches(patterns, BATCH_SIZE))
 
 
 def _score(model: Any, examples: list[bytes]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pyarrow import fs
 
 from ranker.command_line import UsageError, explained
-from ranker.storage import filesystem_of, store_problem
+from ranker.storage import filesystem_of, join, parent_and_name, store_problem
 
 _WILDCARD = re.compile(r"[*?\[]")
 _SUFFIX = ".parquet"
@@ -54,8 +54,7 @@ def input_files(pattern: str) -> list[InputFile]:
         filesystem, inner = filesystem_of((root or ".") + mark + query)
         info = filesystem.get_file_info(inner)
         if not wanted and info.type == fs.FileType.File:
-            name = rest.rpartition("/")[2]
-            return [InputFile(pattern, _parquet(name, pattern))]
+            return [InputFile(pattern, _parquet(parent_and_name(pattern)[1], pattern))]
         if not wanted:
             wanted = ["**", f"*{_SUFFIX}"]
         selector = fs.FileSelector(inner, allow_not_found=True, recursive=len(wanted) > 1)
@@ -71,8 +70,7 @@ def input_files(pattern: str) -> list[InputFile]:
     matching = sorted(name for name in names if _matches(name.split("/"), wanted))
     if not matching:
         raise UsageError(f"--input {pattern}: no file matches")
-    prefix = root if not root or root.endswith("/") else f"{root}/"
-    return [InputFile(f"{prefix}{name}{mark}{query}", _parquet(name, pattern)) for name in matching]
+    return [InputFile(join(root + mark + query, name) if root else name, _parquet(name, pattern)) for name in matching]
 
 
 def _matches(parts: list[str], wanted: list[str]) -> bool:

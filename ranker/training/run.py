@@ -4,10 +4,10 @@ The days are cut into the same shards, and each step calls the code that the pip
 the model predicts what the pipeline's does. Nothing is validated against the schema's limits, evaluated or published.
 """
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from ranker.feed_log.columns import LogColumns, columns_of
 from ranker.feed_log.fingerprint import source_fingerprint
 from ranker.feed_log.layout import window_days
 from ranker.feed_log.planning import WindowPlan, plan_window
+from ranker.feed_log.repeats import KeyHashes, find_repeats, repeats_warning
 from ranker.feed_log.shards import write_unit
 from ranker.files import atomic_folder
 from ranker.forest.curve import TrainingCurve
@@ -50,20 +51,7 @@ T = TypeVar("T")
 
 _TRANSFORMED, _GRAPH = "transformed", "transform_graph"
 
-
-@dataclass(frozen=True)
-class TrainingRun:
-    """A finished training.
-
-    Attributes:
-        history: of the towers.
-        rows_per_day: rows of each day that was read, oldest first; the last one is the held-out day.
-        warnings: what is unusual about the feed log, one sentence each.
-    """
-
-    history: TrainingHistory
-    rows_per_day: dict[date, int]
-    warnings: tuple[str, ...]
+_logger = logging.getLogger(__name__)
 
 
 def run_training(
@@ -73,7 +61,7 @@ def run_training(
     folder: str,
     rows: Path | None = None,
     on_forest: Callable[[TrainingCurve], None] = lambda curve: None,
-) -> TrainingRun:
+) -> TrainingHistory:
     """Trains a model on the days before `day` and writes it.
 
     Args:
@@ -84,6 +72,9 @@ def run_training(
         rows: a local folder for the transformed rows. If it is there, they are read from it: they have to be of the
             same days, and of a config that differs in forest, towers and training at most. None keeps none.
         on_forest: called with the forest's curve before the towers are trained; what it raises ends the training.
+
+    Returns:
+        The history of the towers' training.
 
     Raises:
         FeedLogError: the feed log is invalid.
@@ -106,11 +97,10 @@ def run_training(
     plan = plan_window(feed_log, day, config.train_days, columns)
     with tempfile.TemporaryDirectory(prefix="feed-ranker-training-") as scratch:
         work = Path(scratch)
-        history = _train(
+        return _train(
             *(config, feed_log, schema, schema_text, data, plan, day),
             *(work, columns, folder, rows or work / "rows", on_forest),
         )
-    return TrainingRun(history, plan.rows_per_day, plan.warnings)
 
 
 def _train(
@@ -178,8 +168,12 @@ def _transform(
     transformed = _made(partial_rows / _TRANSFORMED)
     units = [unit for unit in plan.units if unit.split == "train"]
     histories = build_histories(feed_log, {unit.day for unit in units}, columns, str(temporary / "histories"))
+    hashes = {unit.day: KeyHashes(columns, plan.rows_per_day[unit.day]) for unit in units}
     for unit in _reported("reading the feed log", units):
-        write_unit(unit, columns.columns, str(examples), str(temporary), computed=histories)
+        write_unit(unit, columns.columns, str(examples), str(temporary), hashes[unit.day].add, histories)
+    repeats = {day: find_repeats([found.to_bytes()]) for day, found in hashes.items()}
+    for warning in repeats_warning(feed_log, repeats, plan.rows_per_day, columns):
+        _logger.warning("%s", warning)
     analyse_and_transform(
         partial(preprocessing_fn, custom_config=transform_config(config)),
         config.features,

@@ -9,12 +9,14 @@ from pyarrow import fs
 from ranker.storage import (
     copy_folder,
     exists,
+    files_below,
     filesystem_of,
     join,
     local_copy,
     local_path,
     move_folder,
     parent_and_name,
+    read_bytes,
     shown_when_complete,
     store_problem,
 )
@@ -117,6 +119,13 @@ def test_an_object_store_is_configured_by_its_query() -> None:
             "s3://K:S@bucket/models/17/x?endpoint_override=h:1/",
         ),
         ("s3://bucket/models/?region=a&scheme=http", ("17",), "s3://bucket/models/17?region=a&scheme=http"),
+        (
+            "s3://bucket?region=a",
+            ("day=1, Zürich", "a b#?%41"),
+            "s3://bucket/day=1,%20Z%C3%BCrich/a%20b%23%3F%2541?region=a",
+        ),
+        ("memory://bucket", ("a b", "ü%41"), "memory://bucket/a b/ü%41"),
+        ("/models", ("a b", "ü%41"), "/models/a b/ü%41"),
     ],
 )
 def test_a_query_stays_at_the_end_of_a_uri(location: str, parts: tuple[str, ...], joined: str) -> None:
@@ -124,6 +133,19 @@ def test_a_query_stays_at_the_end_of_a_uri(location: str, parts: tuple[str, ...]
     parent, name = parent_and_name(joined)
     assert name == parts[-1]
     assert join(parent, name) == joined
+
+
+@pytest.mark.parametrize("name", ["a b", "Zürich", "100%", "a%20b", "why?", "c#", "[1]{2}^`|<>"])
+def test_any_name_of_a_file_is_found_by_a_uri(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "Mein Ordner ü"
+    (folder / name).mkdir(parents=True)
+    (folder / name / "part 1.parquet").write_bytes(b"rows")
+    for root in (folder.as_uri(), f"file://{folder}", str(folder)):
+        file = join(root, name, "part 1.parquet")
+        assert read_bytes(file) == b"rows"
+        assert parent_and_name(file) == (join(root, name), "part 1.parquet")
+        assert parent_and_name(join(root, name)) == (root, name)
+        assert files_below(join(root, name)) == ["part 1.parquet"]
 
 
 def test_a_local_path_is_told_from_a_uri(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,16 +16,12 @@ from sklearn.metrics import log_loss, roc_auc_score
 from tensorflow_model_analysis.api import dataframe
 from tfx.components.util import model_utils
 from tfx.types import standard_artifacts
-from tfx.utils import path_utils
 
-from ranker.config.documents import to_json
 from ranker.config.gates import Gate, Gates
 from ranker.evaluation.accumulator import Accumulator
 from ranker.evaluation.baseline import Baseline
 from ranker.evaluation.sessions import Sessions
-from ranker.registry.layout import MANIFEST
-from ranker.registry.manifest import Manifest
-from tests.components.evaluator.conftest import FEATURES, GATES, Evaluated, labels_and_scores, model_artifact
+from tests.components.evaluator.conftest import GATES, Evaluated, labels_and_scores, model_artifact
 from tests.ranker.evaluation.logit_model import save_model, write_examples
 from tests.ranker.evaluation.simulated import OBJECTIVES, UTILITY, Simulated
 
@@ -40,7 +35,7 @@ def test_the_first_model_is_blessed_by_absolute_gates_and_tfma_reads_its_evaluat
 ) -> None:
     absent = standard_artifacts.Model()
     absent.set_int_custom_property("present", 0)
-    result = evaluate(good_model, absent)
+    result = evaluate(good_model, absent, gates=replace(GATES, baseline_required=True))
 
     assert model_utils.is_model_blessed(result.blessing)
     assert (Path(result.blessing.uri) / "BLESSED").exists()
@@ -120,26 +115,10 @@ def test_a_miscalibrated_candidate_is_not_blessed(evaluate: Evaluate, tmp_path: 
     assert all(verdict.limit[1] is not None and verdict.lower > verdict.limit[1] for verdict in refused)
 
 
-def test_a_serving_model_with_other_objectives_is_dropped_with_the_reason(
-    evaluate: Evaluate, good_model: Path, tmp_path: Path
-) -> None:
-    save_model(tmp_path / "serving", objectives=("comment", "follow"))
+def test_objectives_that_both_models_predict_are_compared(evaluate: Evaluate, good_model: Path, tmp_path: Path) -> None:
+    save_model(tmp_path / "serving", objectives=("share", "follow", "comment"), shift=0.5)
     result = evaluate(good_model, model_artifact(tmp_path / "serving", "7"))
-    assert result.evaluation.baseline.version == "7"
-    assert "['comment', 'follow'] and none of ['click', 'share']" in (result.evaluation.baseline.dropped or "")
-    assert result.evaluation.blessed is True
-    assert result.evaluation.objectives["click"].baseline is None
-    assert not result.blessing.has_custom_property("baseline_model")
-
-
-@pytest.mark.parametrize("there", [("click", "follow"), ("click",), ("share", "follow", "comment")])
-def test_objectives_that_both_models_predict_are_compared(
-    evaluate: Evaluate, good_model: Path, tmp_path: Path, there: tuple[str, ...]
-) -> None:
-    save_model(tmp_path / "serving", objectives=there, shift=0.5)
-    result = evaluate(good_model, model_artifact(tmp_path / "serving", "7"))
-    shared = there[0]
-    [lacking] = set(OBJECTIVES) - {shared}
+    shared, lacking = "share", "click"
     assert result.evaluation.baseline == Baseline("7", lacks=(lacking,))
     comparison = result.evaluation.objectives[shared].comparison
     assert comparison is not None
@@ -177,14 +156,13 @@ def test_a_missing_baseline_blocks_if_the_gates_say_so(evaluate: Evaluate, good_
     assert "this blocks it, as gates.baseline_required is set" in str(result.evaluation)
 
 
-@pytest.mark.parametrize("reason", ["", "version 7 was trained on 2026-03-09"])
-def test_only_the_first_model_may_lack_a_required_baseline(evaluate: Evaluate, good_model: Path, reason: str) -> None:
+def test_only_the_first_model_may_lack_a_required_baseline(evaluate: Evaluate, good_model: Path) -> None:
     absent = standard_artifacts.Model()
     absent.set_int_custom_property("present", 0)
-    absent.set_string_custom_property("baseline_reason", reason)
+    absent.set_string_custom_property("baseline_reason", "version 7 was trained on 2026-03-09")
     result = evaluate(good_model, absent, gates=replace(GATES, baseline_required=True))
-    assert result.evaluation.blessed is (reason == "")
-    assert result.evaluation.baseline == Baseline(reason=reason or None, blocks=reason != "")
+    assert result.evaluation.blessed is False
+    assert result.evaluation.baseline == Baseline(reason="version 7 was trained on 2026-03-09", blocks=True)
 
 
 def test_the_evaluation_says_that_the_baseline_is_not_what_serves(
@@ -200,21 +178,6 @@ def test_the_evaluation_says_that_the_baseline_is_not_what_serves(
     ) in str(result.evaluation)
 
 
-def test_a_serving_model_with_another_history_of_the_same_name_is_dropped(
-    evaluate: Evaluate, good_model: Path, tmp_path: Path
-) -> None:
-    save_model(tmp_path / "serving")
-    [history] = FEATURES.history
-    theirs = replace(FEATURES, history=(replace(history, actions=("share",)),))
-    manifest = Manifest(config={"features": json.loads(to_json(theirs))})
-    file = Path(path_utils.serving_model_dir(str(tmp_path / "serving"))) / MANIFEST
-    file.parent.mkdir()
-    file.write_text(manifest.to_json())
-    result = evaluate(good_model, model_artifact(tmp_path / "serving", "41"))
-    assert result.evaluation.baseline.dropped == "its history authors has another definition"
-    assert not result.evaluation.compared
-
-
 def test_a_serving_model_that_predicts_nan_is_dropped(evaluate: Evaluate, good_model: Path, tmp_path: Path) -> None:
     save_model(tmp_path / "serving", shift=math.nan)
     result = evaluate(good_model, model_artifact(tmp_path / "serving", "7"))
@@ -222,29 +185,17 @@ def test_a_serving_model_that_predicts_nan_is_dropped(evaluate: Evaluate, good_m
     assert result.evaluation.blessed is True
 
 
-@pytest.mark.parametrize("damage", ["graph", "variables", "signature", "input"])
 def test_a_broken_serving_model_is_dropped_with_the_reason(
-    evaluate: Evaluate, good_model: Path, tmp_path: Path, damage: str
+    evaluate: Evaluate, good_model: Path, tmp_path: Path
 ) -> None:
-    save_model(
-        tmp_path / "serving",
-        needs="retired_feature" if damage == "input" else None,
-        signature="score" if damage == "signature" else "serving_default",
-    )
-    folder = tmp_path / "serving" / "Format-Serving"
-    if damage == "graph":
-        (folder / "saved_model.pb").write_bytes(b"\xff\xff not a model")
-    if damage == "variables":
-        shutil.rmtree(folder / "variables")
+    save_model(tmp_path / "serving")
+    (tmp_path / "serving" / "Format-Serving" / "saved_model.pb").write_bytes(b"\xff\xff not a model")
     result = evaluate(good_model, model_artifact(tmp_path / "serving", "7"))
-    reason = {
-        "graph": "saved_model.pb cannot be read",
-        "variables": "it cannot be loaded",
-        "signature": "it has no signature serving_default",
-        "input": "retired_feature",
-    }[damage]
-    assert reason in (result.evaluation.baseline.dropped or "")
+    assert result.evaluation.baseline.version == "7"
+    assert "saved_model.pb cannot be read" in (result.evaluation.baseline.dropped or "")
     assert result.evaluation.blessed is True
+    assert result.evaluation.objectives["click"].baseline is None
+    assert not result.blessing.has_custom_property("baseline_model")
 
 
 def test_a_serving_model_that_fails_on_a_later_example_is_dropped(
@@ -265,10 +216,8 @@ def test_a_serving_model_that_fails_on_a_later_example_is_dropped(
 @pytest.mark.parametrize(
     "error",
     [
-        MemoryError("out of memory"),
         OSError(28, "No space left on device"),
         tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"),
-        RuntimeError("worker process was killed"),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -45,6 +45,16 @@ def test_a_uri_of_a_local_file(root: Path) -> None:
     assert (file.name, file.path) == ("a.parquet", f"file://{root}/day-2/a.parquet")
 
 
+def test_names_in_a_uri_are_escaped(root: Path) -> None:
+    folder = root / "Zürich 1"
+    folder.mkdir()
+    (root / "day-2" / "a.parquet").rename(folder / "a%20b.parquet")
+    for location in (folder.as_uri(), f"file://{folder}"):
+        [file] = input_files(f"{location}/*.parquet")
+        assert (file.name, file.path) == ("a%20b.parquet", f"{location}/a%2520b.parquet")
+        assert input_files(file.path) == [file]
+
+
 def test_a_relative_pattern(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
     assert [file.path for file in input_files("day-*/a.parquet")] == ["day-1/a.parquet", "day-2/a.parquet"]

@@ -1,11 +1,14 @@
 """Transformed rows that several trainings share, and a training that ends after the forest."""
 
+import shutil
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from ranker.config.forest import Forest
+from ranker.feed_log.layout import day_folder_name
 from ranker.forest.curve import TrainingCurve
 from ranker.training import run
 from ranker.training.run import run_training
@@ -19,9 +22,11 @@ class EnoughError(Exception):
 
 @pytest.mark.slow
 def test_rows_are_transformed_once_and_a_caller_can_end_the_training_after_the_forest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_log(tmp_path / "log", rows=300)
+    twice = tmp_path / "log" / day_folder_name(EVAL_DAY - timedelta(days=1))
+    shutil.copy(twice / "part-0.parquet", twice / "part-1.parquet")
     config, rows = small_config(tmp_path), tmp_path / "kept" / "rows"
     curves: list[TrainingCurve] = []
 
@@ -38,6 +43,8 @@ def test_rows_are_transformed_once_and_a_caller_can_end_the_training_after_the_f
     grown(config.forest)
     assert sorted(path.name for path in rows.parent.iterdir()) == ["rows"]
     assert not (tmp_path / "model").exists()
+    [warning] = [record.message for record in caplog.records if "repeat another row" in record.message]
+    assert warning.startswith(f"{twice}: 300 of the 600 rows repeat another row of the day")
     monkeypatch.delattr(run, "analyse_and_transform")
     grown(config.forest)
     grown(replace(config.forest, depth=1))
