@@ -20,7 +20,7 @@ _TOGETHER = {
     "tests/end_to_end/test_oldest_serving.py": "tests/end_to_end/test_local_run.py",
     "tests/research/tastes/test_main.py": "tests/research/forest_share/test_main.py",
     # All of these use the fixture `trained`.
-    "tests/benchmarks/test_scoring.py": "tests/ranker/scoring/test_model.py",
+    "tests/benchmarks/test_batch_scoring.py": "tests/ranker/scoring/test_model.py",
     "tests/pipeline/test_compare.py": "tests/ranker/scoring/test_model.py",
     "tests/ranker/explanation/test_explainer.py": "tests/ranker/scoring/test_model.py",
     "tests/ranker/explanation/test_impressions.py": "tests/ranker/scoring/test_model.py",
@@ -62,8 +62,10 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Files with slow tests start first, or a long one could start when the other process has nothing left to do."""
+    gone = [file for file in {*_TOGETHER, *_TOGETHER.values()} if not (config.rootpath / file).exists()]
+    assert not gone, f"tests/conftest.py names files that are not there: {gone}"
     slow = {_group(item.location[0]) for item in items if item.get_closest_marker("slow")}
     order = {group: i for i, group in enumerate(dict.fromkeys(_group(item.location[0]) for item in items))}
     items.sort(key=lambda item: (_group(item.location[0]) not in slow, order[_group(item.location[0])]))

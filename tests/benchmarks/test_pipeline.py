@@ -9,7 +9,7 @@ from rich.console import Console
 
 from benchmarks.component_speed import PreparedFeed, feed_log_gen, in_memory, leaf_encoder, tower_trainer
 from benchmarks.pipeline import prepare
-from pipeline_config import FEED
+from pipeline_config import CONFIGS
 
 
 @pytest.mark.slow
@@ -28,7 +28,7 @@ def test_batches_from_memory_are_those_that_were_read() -> None:
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedFeed:
     """The pipeline's artifacts of a small feed."""
-    return prepare(4000, FEED, tmp_path_factory.mktemp("prepared"), Console(file=io.StringIO()))
+    return prepare(4000, CONFIGS["feed-first-pass"], tmp_path_factory.mktemp("prepared"), Console(file=io.StringIO()))
 
 
 @pytest.mark.slow
