@@ -26,6 +26,7 @@ from tfx_bsl.coders import example_coder
 
 from benchmarks.harness import Figure
 from components.evaluator.executor import Executor
+from pipeline.beam import IN_PROCESS
 from ranker.config.documents import to_json
 from ranker.config.gates import Gates
 from ranker.evaluation.session_sums import UtilityWeights
@@ -115,7 +116,7 @@ def run_executor(
     for made, name in ((evaluation, "evaluation"), (blessing, "blessing")):
         made.uri = str(out / name)
         (out / name).mkdir(parents=True)
-    context = kind.Context(beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(out / "tmp"), unique_id="1")
+    context = kind.Context(beam_pipeline_args=[f"--runner={IN_PROCESS}"], tmp_dir=str(out / "tmp"), unique_id="1")
     inputs: dict[str, list[artifact.Artifact]] = {"examples": [_examples(work)], "model": [_model(work)]}
     start = time.perf_counter()
     kind(context).Do(inputs, {"evaluation": [evaluation], "blessing": [blessing]}, properties)

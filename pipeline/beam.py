@@ -5,15 +5,17 @@ A config's `beam_pipeline_args` are appended to the arguments below for every Be
 
 from collections.abc import Iterator, Sequence
 
+IN_PROCESS = "ranker.in_process_runner.InProcessRunner"
+
 # The in-process runner is named explicitly, as Beam's default first tries to download another one. It uses no image,
 # but without an image argument TFX packages its own sources for remote workers, again for every component.
 NO_IMAGE = "--sdk_container_image=none-in-process"
-IN_PROCESS_ARGS = ("--runner=FnApiRunner", NO_IMAGE)
+IN_PROCESS_ARGS = (f"--runner={IN_PROCESS}", NO_IMAGE)
 WORKER_PROCESSES = "pipeline.worker_processes.WorkerProcesses"
 
 # TFDV 1.16 cannot be imported with tfx-bsl 1.21 unless TFX is imported first. Remove this once TFDV 1.21 is on PyPI.
 _ON_WORKERS = "--beam_plugin=tfx"
-_HERE = {"fnapirunner", "directrunner", WORKER_PROCESSES.lower()}
+_HERE = {"fnapirunner", "directrunner", IN_PROCESS.lower(), WORKER_PROCESSES.lower()}
 _WORKERS = ("--environment_type",)
 _CLUSTERS = {
     # runner → groups of arguments; it needs one argument of each group
@@ -74,7 +76,9 @@ def beam_args(extra: Sequence[str]) -> tuple[str, ...]:
         raise ValueError("beam_pipeline_args: remove --direct_running_mode; --direct_num_workers=N starts N processes")
     if runner is None or runner.lower() in _HERE:
         if value_of(given, "--direct_num_workers") in (None, "1"):
-            return (*IN_PROCESS_ARGS, *given)
+            # FnApiRunner is the same, but slower.
+            ours = runner is None or runner.lower() == "fnapirunner"
+            return (*IN_PROCESS_ARGS, *(_without(given, "--runner") if ours else given))
         return (f"--runner={WORKER_PROCESSES}", NO_IMAGE, *_without(given, "--runner"))
     cluster = next((name for name, ours in _OURS.items() if ours == runner), runner.lower())
     needed = _CLUSTERS.get(cluster)
@@ -108,7 +112,7 @@ def runs_on_cluster(args: Sequence[str]) -> bool:
 def runs_in_this_process(args: Sequence[str]) -> bool:
     """Whether these arguments, which name a runner, keep the work in this process."""
     runner = value_of(args, "--runner")
-    return runner is not None and runner.lower() in ("fnapirunner", "directrunner")
+    return runner is not None and runner.lower() in _HERE - {WORKER_PROCESSES.lower()}
 
 
 def shapes_output(argument: str) -> bool:

@@ -19,7 +19,6 @@ import tfx  # noqa: F401 # isort: skip
 import apache_beam as beam
 import pyarrow as pa
 import tensorflow_data_validation as tfdv
-from apache_beam.options.pipeline_options import PipelineOptions
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
@@ -33,6 +32,7 @@ from ranker.feed_log.layout import list_days, window_days
 from ranker.feed_log.planning import plan_day
 from ranker.feed_log.reading import read_unit
 from ranker.histories.building import build_histories
+from ranker.in_process_runner import InProcessRunner
 from ranker.keys import ROW_WEIGHT
 from ranker.monitoring.drift import Drift, measure_drift
 from ranker.monitoring.profile import DayProfile
@@ -121,7 +121,7 @@ def statistics_of(
     with tempfile.TemporaryDirectory() as folder:
         histories = build_histories(root, {unit.day for unit in units}, columns, os.path.join(folder, "histories"))
         path = os.path.join(folder, "statistics.pb")
-        with warnings.catch_warnings(), beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])) as pipeline:
+        with warnings.catch_warnings(), beam.Pipeline(runner=InProcessRunner()) as pipeline:
             # TFDV computes the variance of infinite numbers too, which is undefined.
             warnings.simplefilter("ignore", RuntimeWarning)
             _ = (

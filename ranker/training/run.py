@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -41,6 +40,7 @@ from ranker.identity.code import PROJECT_ROOT, code_fingerprint
 from ranker.identity.compatibility import warm_start_parts
 from ranker.identity.recipe import recipe_fingerprint
 from ranker.identity.training import identify
+from ranker.in_process_runner import InProcessRunner
 from ranker.progress import ProgressReporter
 from ranker.registry.plan import StartPlan
 from ranker.towers.history import TrainingHistory
@@ -181,7 +181,7 @@ def _transform(
         schema,
         [SplitFiles("train", f"{examples}/*", f"{transformed}/transformed_examples")],
         str(partial_rows / _GRAPH),
-        lambda: beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])),
+        lambda: beam.Pipeline(runner=InProcessRunner()),
         str(temporary),
     )
     with atomic_folder(kept) as made:

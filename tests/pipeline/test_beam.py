@@ -8,7 +8,15 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.runners.runner import create_runner
 
-from pipeline.beam import IN_PROCESS_ARGS, WORKER_PROCESSES, beam_args, runs_on_cluster, shapes_output
+from pipeline.beam import (
+    IN_PROCESS_ARGS,
+    WORKER_PROCESSES,
+    beam_args,
+    runs_in_this_process,
+    runs_on_cluster,
+    shapes_output,
+)
+from ranker.in_process_runner import InProcessRunner
 
 DATAFLOW = (
     "--runner=DataflowRunner",
@@ -42,6 +50,20 @@ def test_several_processes_run_on_this_machine(extra: tuple[str, ...]) -> None:
 
 def test_one_worker_runs_in_process() -> None:
     assert beam_args(("--direct_num_workers=1",)) == (*IN_PROCESS_ARGS, "--direct_num_workers=1")
+
+
+@pytest.mark.parametrize("extra", [(), ("--runner=FnApiRunner",)])
+def test_the_runner_in_process_is_ours(extra: tuple[str, ...]) -> None:
+    args = beam_args(extra)
+    assert args == IN_PROCESS_ARGS
+    assert isinstance(create_runner(str(PipelineOptions(list(args)).view_as(StandardOptions).runner)), InProcessRunner)
+    assert runs_in_this_process(args)
+
+
+def test_beams_direct_runner_is_left_as_it_is() -> None:
+    args = beam_args(("--runner=DirectRunner",))
+    assert PipelineOptions(list(args)).view_as(StandardOptions).runner == "DirectRunner"
+    assert runs_in_this_process(args)
 
 
 def test_beams_own_multi_processing_mode_is_refused() -> None:

@@ -19,6 +19,7 @@ from tfx_bsl.tfxio import dataset_options
 from components.artifacts import DayProfilesArtifact, TrainingStartArtifact
 from components.day_profiles import read_profiles
 from components.feed_log_gen.executor import Executor
+from pipeline.beam import IN_PROCESS
 from ranker.config.columns import History, Keys
 from ranker.config.documents import to_json
 from ranker.config.exploration import Exploration
@@ -52,7 +53,7 @@ def run(
         write_plan(artifact.uri, start)
         inputs["training_start"] = [artifact]
     context = base_beam_executor.BaseBeamExecutor.Context(
-        beam_pipeline_args=["--runner=FnApiRunner", "--sdk_container_image=none"]
+        beam_pipeline_args=[f"--runner={IN_PROCESS}", "--sdk_container_image=none"]
     )
     properties = {
         "feed_log": str(tmp_path / "log"),

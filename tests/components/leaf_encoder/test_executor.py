@@ -11,12 +11,13 @@ from tfx.types import channel_utils, standard_artifacts
 from components.artifacts import ForestArtifact
 from components.leaf_encoder.component import LeafEncoder
 from components.leaf_encoder.executor import Executor
+from pipeline.beam import IN_PROCESS
 from ranker import keys
 from ranker.forest.model import Forest
 from tests.components.transformed import FEATURES, examples_artifact, tensors_of
 from tests.ranker.forest.boosters import grow, leaves_by_xgboost, random_features
 
-BEAM_ARGS = ["--runner=FnApiRunner", "--sdk_container_image=unused"]
+BEAM_ARGS = [f"--runner={IN_PROCESS}", "--sdk_container_image=unused"]
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ SHAPE = RowShape(levels=3, inputs=2, objectives=2)
 LAYOUT = InputLayout({"text": 2}, ((0, 1), (), (0, 1)))
 OBJECTIVES = ("click", "like")
 DAY = 86_400_000
-ARGS = ("--runner=FnApiRunner",)
+ARGS = ("--runner=ranker.in_process_runner.InProcessRunner",)
 THREADS = (*ARGS, "--direct_running_mode=multi_threading", "--direct_num_workers=3")
 
 

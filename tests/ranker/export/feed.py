@@ -12,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 import xgboost as xgb
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -34,6 +33,7 @@ from ranker.forest.graph import ForestLeaves
 from ranker.forest.margins import ForestMargins
 from ranker.forest.model import Forest
 from ranker.forest.traverse import Traversal
+from ranker.in_process_runner import InProcessRunner
 from ranker.towers.examination import ExaminationModel
 from ranker.towers.inputs import TowerInputs, tower_inputs
 from ranker.towers.network import TwoTowerNetwork
@@ -258,7 +258,7 @@ def transform_graph(
         schema,
         [SplitFiles("train", str(folder / "raw"), str(folder / "transformed"))],
         str(folder / "graph"),
-        lambda: beam.Pipeline(runner=FnApiRunner()),
+        lambda: beam.Pipeline(runner=InProcessRunner()),
         str(folder / "scratch"),
     )
     return folder / "graph"

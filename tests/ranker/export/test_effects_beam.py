@@ -6,7 +6,6 @@ from typing import Any
 import apache_beam as beam
 import pytest
 import tensorflow as tf
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from ranker.config.effects import EffectLevel, Effects
 from ranker.effects.inputs import InputLayout
@@ -16,6 +15,7 @@ from ranker.effects.state import Basis, EffectState
 from ranker.effects.update import no_effects
 from ranker.export.effects_beam import DayFiles, EffectsJobError, _problem, fit_effects_with_beam
 from ranker.export.fitted_effects import FittedState
+from ranker.in_process_runner import InProcessRunner
 
 NOT_CONVERGED = "effects: 1 entities did not converge in 100 steps"
 EFFECTS = Effects((EffectLevel("viewer_id"),))
@@ -40,7 +40,7 @@ def _reader() -> Any:
 
 
 def _pipeline() -> beam.Pipeline:
-    return beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"]))
+    return beam.Pipeline(runner=InProcessRunner())
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 import xgboost as xgb
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from ranker import keys
 from ranker.examples import example_files, parsed_batches
@@ -29,6 +28,7 @@ from ranker.features.transform import SplitFiles, transform_by
 from ranker.feed_log.conversion import to_lists
 from ranker.feed_log.tf_example import encode_examples
 from ranker.forest.traverse import Traversal
+from ranker.in_process_runner import InProcessRunner
 from tests.ranker.export.feed import FEATURES, OBJECTIVES, SCHEMA, TOWERS, Row, TinyFeed, dense_tensors, serialized
 
 pytestmark = pytest.mark.slow
@@ -142,7 +142,7 @@ def trained(feed: TinyFeed, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     transform_by(
         str(feed.graph),
         [SplitFiles("train", str(folder / "raw-*"), str(folder / "rows" / "part"))],
-        lambda: beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])),
+        lambda: beam.Pipeline(runner=InProcessRunner()),
         str(folder / "tmp"),
     )
     spec = {

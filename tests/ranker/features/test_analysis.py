@@ -10,13 +10,13 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
 from ranker.config.columns import Categorical, Features, MultiValued
 from ranker.features.analysis import Summary, merged, summarised
+from ranker.in_process_runner import InProcessRunner
 
 FEATURES = Features(
     numeric=("age", "fans"),
@@ -139,7 +139,7 @@ def test_tfts_own_analyzers_find_the_same(tmp_path: Path) -> None:
         for city, topic, row in zip(cities, topics, numbers, strict=True)
     ]
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
-    with tft_beam.Context(temp_dir=str(tmp_path / "tmp")), beam.Pipeline(runner=FnApiRunner()) as pipeline:
+    with tft_beam.Context(temp_dir=str(tmp_path / "tmp")), beam.Pipeline(runner=InProcessRunner()) as pipeline:
         data = pipeline | beam.Create(rows, reshuffle=False)
         graph = (data, metadata) | tft_beam.AnalyzeDataset(preprocessing_fn)
         _ = graph | tft_beam.WriteTransformFn(str(tmp_path / "graph"))

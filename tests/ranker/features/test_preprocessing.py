@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from tensorflow_transform.tf_metadata import schema_utils
 
 from ranker import keys
@@ -17,6 +16,7 @@ from ranker.config.columns import Categorical, DenseEmbedding, Features, HashedI
 from ranker.config.documents import to_json
 from ranker.features.preprocessing import preprocessing_fn
 from ranker.features.transform import SplitFiles, analyse_and_transform
+from ranker.in_process_runner import InProcessRunner
 
 pytestmark = pytest.mark.slow
 
@@ -81,7 +81,7 @@ def _analysed(
         schema_utils.schema_from_feature_spec(spec),
         [SplitFiles("train", str(folder / "raw"), str(folder / "transformed"))],
         str(folder / "graph"),
-        lambda: beam.Pipeline(runner=FnApiRunner()),
+        lambda: beam.Pipeline(runner=InProcessRunner()),
         str(folder / "scratch"),
     )
     return folder / "graph"

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from ranker import keys
@@ -23,6 +22,7 @@ from ranker.features.registry import feature_kinds
 from ranker.features.representation import add_tensor_representations
 from ranker.features.standardising import LARGEST
 from ranker.features.transform import SplitFiles, analyse_and_transform
+from ranker.in_process_runner import InProcessRunner
 
 pytestmark = pytest.mark.slow
 
@@ -139,7 +139,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Graph:
         schema,
         [SplitFiles("train", str(folder / "raw-*"), str(folder / "rows" / "part"))],
         str(folder / "graph"),
-        lambda: beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])),
+        lambda: beam.Pipeline(runner=InProcessRunner()),
         str(folder / "tmp"),
     )
     spec = {

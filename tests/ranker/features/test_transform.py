@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -20,6 +19,7 @@ from ranker.features.preprocessing import preprocessing_fn
 from ranker.features.registry import feature_kinds
 from ranker.features.representation import add_tensor_representations
 from ranker.features.transform import SplitFiles, analyse_and_transform, transform_by
+from ranker.in_process_runner import InProcessRunner
 
 ROWS = 7
 
@@ -66,7 +66,7 @@ class Pipelines:
     last: beam.Pipeline
 
     def __call__(self) -> beam.Pipeline:
-        self.last = beam.Pipeline(runner=FnApiRunner())
+        self.last = beam.Pipeline(runner=InProcessRunner())
         return self.last
 
     def steps(self) -> list[str]:

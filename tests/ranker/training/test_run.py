@@ -1,10 +1,10 @@
 """Transformed rows that several trainings share, and a training that ends after the forest."""
 
-import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from ranker.config.forest import Forest
@@ -26,7 +26,8 @@ def test_rows_are_transformed_once_and_a_caller_can_end_the_training_after_the_f
 ) -> None:
     write_log(tmp_path / "log", rows=300)
     twice = tmp_path / "log" / day_folder_name(EVAL_DAY - timedelta(days=1))
-    shutil.copy(twice / "part-0.parquet", twice / "part-1.parquet")
+    rows_again = pq.read_table(twice / "part-0.parquet")
+    pq.write_table(rows_again.take(list(reversed(range(300)))), twice / "part-1.parquet")
     config, rows = small_config(tmp_path), tmp_path / "kept" / "rows"
     curves: list[TrainingCurve] = []
 
