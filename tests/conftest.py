@@ -1,5 +1,6 @@
 """How tests share two processes and two cores, and one S3 server."""
 
+import gc
 import logging
 import os
 import uuid
@@ -69,6 +70,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     slow = {_group(item.location[0]) for item in items if item.get_closest_marker("slow")}
     order = {group: i for i, group in enumerate(dict.fromkeys(_group(item.location[0]) for item in items))}
     items.sort(key=lambda item: (_group(item.location[0]) not in slow, order[_group(item.location[0])]))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported lives as long as the process, so that no collection of garbage need go through it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from pipeline.local.workdir import Workdir
 from ranker.command_line import in_markup
 from ranker.config.pipeline import PipelineConfig
 from ranker.feed_log.layout import FeedLogError, latest_day, list_days, window_days
+from ranker.lasting_imports import lasting_imports
 
 # The built-in feed: a week of training days and a day to evaluate on; a run takes minutes on a laptop.
 BUILT_IN_DAYS = 8
@@ -148,7 +149,7 @@ def _run(plan: DayPlan, run_id: str, console: Console) -> RunSummary:
                 display.end(ran.component, ran.state, ran.seconds, ran.rows)
         return repeated
     # Importing TFX takes ten seconds and more; neither an error above nor an unchanged run needs it.
-    with console.status("loading TensorFlow and TFX"):
+    with console.status("loading TensorFlow and TFX"), lasting_imports():
         from pipeline.local.displayed_run import run_displayed
     return run_displayed(plan, run_id, console)
 
