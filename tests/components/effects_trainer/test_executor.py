@@ -16,6 +16,7 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from components.artifacts import SHARD_DAYS
 from components.effects_trainer.component import EffectsTrainer
 from components.effects_trainer.executor import BeamExecutor, Executor
+from pipeline.beam import IN_PROCESS
 from pipeline.training_plan import plan_fit
 from ranker.config.columns import Features, History
 from ranker.config.documents import to_json
@@ -275,7 +276,7 @@ def test_over_beam_the_model_is_that_of_one_process(
     """
 
     def over_beam(out: Path) -> dict[str, bytes]:
-        args = ("--runner=FnApiRunner", "--direct_running_mode=multi_threading", "--direct_num_workers=2")
+        args = (f"--runner={IN_PROCESS}", "--direct_running_mode=multi_threading", "--direct_num_workers=2")
         found = _files(_run(inputs, destination, out, effects=replace(EFFECTS, beam=True), beam_args=args))
         assert [path.name for path in out.iterdir()] == ["Format-Serving"]
         return found
