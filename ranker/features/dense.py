@@ -90,4 +90,7 @@ class DenseKind(FeatureKind[DenseEmbedding]):
     @classmethod
     def profiled(cls, values: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:
         """The L2 norm of each vector."""
-        return np.sqrt(np.square(values.reshape(rows, -1)).sum(axis=1)) if len(values) else values
+        # The square of a float32 may be larger than any float32; so may a norm, which then counts as infinite.
+        norms = np.linalg.norm(values.reshape(rows, -1).astype(np.float64), axis=1) if len(values) else values
+        with np.errstate(over="ignore"):
+            return norms.astype(np.float32)

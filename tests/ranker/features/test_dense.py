@@ -68,3 +68,10 @@ def test_the_monitor_counts_lengths() -> None:
     values = np.array([3.0, 4.0, 0.0, 2.0], np.float32)
     np.testing.assert_allclose(DenseKind.profiled(values, rows=2), [5.0, 2.0])
     assert len(DenseKind.profiled(values[:0], rows=0)) == 0
+
+
+def test_the_length_of_a_huge_vector_is_right_or_infinite(recwarn: pytest.WarningsRecorder) -> None:
+    lengths = DenseKind.profiled(np.array([3e30, 4e30, 3e38, -3e38], np.float32), rows=2)
+    np.testing.assert_allclose(lengths, [5e30, np.inf], rtol=1e-6)
+    assert lengths.dtype == np.float32
+    assert not [warning for warning in recwarn if warning.category is RuntimeWarning]
