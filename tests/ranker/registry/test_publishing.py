@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from pyarrow import fs
 
 from ranker import storage
@@ -389,6 +390,27 @@ def test_a_failed_push_to_an_object_store_leaves_nothing(monkeypatch: pytest.Mon
     filesystem, root = storage.filesystem_of(destination)
     files = filesystem.get_file_info(fs.FileSelector(root, recursive=True))
     assert [info.path for info in files if info.type == fs.FileType.File] == []
+
+
+def test_a_claim_that_cannot_be_deleted_does_not_fail_the_push(
+    monkeypatch: pytest.MonkeyPatch, model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    destination = f"memory://{uuid.uuid4().hex}/models"
+    remove = MemoryFileSystem.rm
+
+    def refused(self: MemoryFileSystem, path: str, *arguments: object, **options: object) -> None:
+        if numbering.CLAIMS in path:
+            raise PermissionError(13, "no permission to delete")
+        remove(self, path, *arguments, **options)
+
+    monkeypatch.setattr(MemoryFileSystem, "rm", refused)
+    version = publish(str(model), destination)
+    assert complete_versions(destination) == [version]
+    [warning] = [record.message for record in caplog.records if "the claim could not be deleted" in record.message]
+    assert f"{numbering.CLAIMS}/{version}-" in warning
+    later = publish(str(model), destination)
+    assert int(later) > int(version)
+    assert complete_versions(destination) == [later, version]
 
 
 def test_a_copy_of_an_earlier_model_has_the_number_after_it_whatever_the_time(model: Path, destination: Path) -> None:
