@@ -1,8 +1,8 @@
 """Beam's runner in this process, without its cache of state.
 
 Beam weighs every value before it caches it, and each time first walks through the globals of all imported modules. With
-TensorFlow and TFX imported, this takes longer than the work of many stages. In one process the cache saves nothing, as
-state and side inputs are in memory anyway.
+TensorFlow and TFX imported, this takes longer than the work of many stages. In one process, state and side inputs are
+in memory without a cache.
 """
 
 from apache_beam.options.pipeline_options import PipelineOptions

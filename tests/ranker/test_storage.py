@@ -20,6 +20,7 @@ from ranker.storage import (
     shown_when_complete,
     store_problem,
 )
+from tests.object_store import ObjectStore
 
 
 @pytest.fixture
@@ -146,6 +147,16 @@ def test_any_name_of_a_file_is_found_by_a_uri(name: str, tmp_path: Path) -> None
         assert parent_and_name(file) == (join(root, name), "part 1.parquet")
         assert parent_and_name(join(root, name)) == (root, name)
         assert files_below(join(root, name)) == ["part 1.parquet"]
+
+
+def test_any_name_is_found_on_an_object_store(folder: Path, object_store: ObjectStore, bucket: str) -> None:
+    place = object_store.uri(f"{bucket}/Mein Ordner ü")
+    names = ("a b", "100%", "c#")
+    copy_folder(folder, join(place, *names))
+    assert files_below(place) == [f"a b/100%/c#/{name}" for name in sorted(content(folder))]
+    assert read_bytes(join(place, *names, "a.txt")) == b"a"
+    with local_copy(join(place, *names)) as copy:
+        assert content(copy) == content(folder)
 
 
 def test_a_local_path_is_told_from_a_uri(tmp_path: Path) -> None:
