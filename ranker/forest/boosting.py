@@ -75,6 +75,10 @@ def boost(
             metric = losses_of(validation_matrix, margins=gaps)
             before = _losses_before(validation_matrix, len(outputs)) if train.spool.with_margins else None
             callbacks.append(StopEach(config.early_stopping_rounds, "validation", most, before))
+            if not gaps:
+                # XGBoost copies the predictions of every matrix in `evals` for a metric of ours.
+                evals.remove((train_matrix, "train"))
+                callbacks.insert(0, _TrainLoss(train_matrix))
     history: xgb.callback.TrainingCallback.EvalsLog = {}
     booster = xgb.train(
         {
@@ -205,6 +209,25 @@ def _matrix(
     return xgb.QuantileDMatrix(rows, max_bin=config.max_bin, ref=reference)
 
 
+class _TrainLoss(xgb.callback.TrainingCallback):
+    """Records XGBoost's own log loss of the training rows, as if they were among its `evals`."""
+
+    def __init__(self, matrix: xgb.DMatrix) -> None:
+        super().__init__()
+        self._matrix = matrix
+
+    def after_iteration(
+        self, model: xgb.Booster, epoch: int, evals_log: xgb.callback.TrainingCallback.EvalsLog
+    ) -> bool:
+        """Records; never stops the training."""
+        name, loss = model.eval(self._matrix, "train", epoch).rsplit(":", 1)
+        assert name.endswith("train-logloss"), f"XGBoost evaluates {name}, not the log loss"
+        losses = evals_log.setdefault("train", {}).setdefault("logloss", [])
+        assert isinstance(losses, list)
+        losses.append(float(loss))
+        return False
+
+
 class _Progress(xgb.callback.TrainingCallback):
     """Reports each round and its latest loss."""
 
@@ -216,6 +239,6 @@ class _Progress(xgb.callback.TrainingCallback):
         self, model: xgb.Booster, epoch: int, evals_log: xgb.callback.TrainingCallback.EvalsLog
     ) -> bool:
         """Reports; never stops the training."""
-        losses = ", ".join(f"{rows} log loss {values['logloss'][-1]:.5f}" for rows, values in evals_log.items())
+        losses = ", ".join(f"{rows} log loss {values['logloss'][-1]:.5f}" for rows, values in sorted(evals_log.items()))
         self._reporter.update(epoch + 1, losses)
         return False
