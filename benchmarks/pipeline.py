@@ -1,6 +1,7 @@
 """The pipeline's own components compared with what they replace, and how memory and speed depend on the number of rows.
 
-    uv run python -m benchmarks.pipeline [--quick] [--json FILE] [--components | --complete-runs ROWS ROWS …]
+    uv run python -m benchmarks.pipeline [--quick] [--json FILE]
+        [--components | --forest ROWS | --complete-runs ROWS ROWS …]
 
 The rows are those of the built-in feed, and the artifacts are the pipeline's. `python -m benchmarks.capacity` makes a
 page of the JSON of the complete runs.
@@ -69,6 +70,21 @@ def component_figures(rows: int, work: Path, console: Console) -> Iterator[Figur
         yield figure
 
 
+def forest_figure(rows: int, quick: bool, work: Path, console: Console) -> Figure:
+    """How the speed of the forest's training depends on the rows."""
+    from benchmarks.forest_speed import forest_trainer
+    from benchmarks.part_run import run_up_to
+
+    console.print(f"preparing {rows:,} rows of the built-in feed")
+    days = FEED.train_days + 1
+    summaries = generate(work / "feed_log", days=days, impressions_per_day=rows // days, seed=1)
+    outputs = run_up_to("Transform", FEED, work / "feed_log", summaries[-1].day, work, console)
+    console.print("training forests")
+    return forest_trainer(
+        outputs["transformed_examples"], FEED.forest, FEED.features.forest_names, FEED.objective_names, quick
+    )
+
+
 def complete_run_figures(
     sizes: Sequence[int], quick: bool, work: Path, console: Console, beam_args: str | None = None
 ) -> list[Figure]:
@@ -81,16 +97,26 @@ def complete_run_figures(
 
 
 def run(
-    options: Options, beam_args: str | None = None, complete_runs: Sequence[int] = (), components: bool = False
+    options: Options,
+    beam_args: str | None = None,
+    complete_runs: Sequence[int] = (),
+    components: bool = False,
+    forest_rows: int | None = None,
 ) -> None:
-    """Runs the benchmark; with `complete_runs` only complete runs of these sizes, with `components` none."""
+    """Runs the benchmark.
+
+    With `complete_runs` only complete runs of these sizes, with `components` none, and with `forest_rows` only the
+    training of the forest.
+    """
     console = Console()
     with tempfile.TemporaryDirectory(prefix="pipeline-benchmark-") as folder:
         work = Path(folder)
         figures: list[Figure] = []
-        if not complete_runs:
+        if forest_rows is not None:
+            figures.append(forest_figure(forest_rows, options.quick, work, console))
+        elif not complete_runs:
             figures += component_figures(QUICK_ROWS if options.quick else ROWS, work / "components", console)
-        if not components:
+        if not components and forest_rows is None:
             sizes = complete_runs or (QUICK_COMPLETE_RUNS if options.quick else COMPLETE_RUNS)
             figures += complete_run_figures(sizes, options.quick, work / "memory", console, beam_args)
     report("pipeline", figures, options, console)
@@ -111,6 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         remote if options.job_endpoint else None,
         options.complete_runs,
         options.components,
+        options.forest,
     )
 
 
@@ -124,6 +151,12 @@ def _parser() -> argparse.ArgumentParser:
     part = parser.add_mutually_exclusive_group()
     part.add_argument(
         "--components", action="store_true", help="measure single components alone, without complete runs"
+    )
+    part.add_argument(
+        "--forest",
+        type=positive,
+        metavar="ROWS",
+        help="measure the training of the forest alone, on a feed of this many rows and on a fifth of them",
     )
     part.add_argument(
         "--complete-runs",

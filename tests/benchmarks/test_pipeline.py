@@ -8,6 +8,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from benchmarks.component_speed import PreparedFeed, feed_log_gen, in_memory, leaf_encoder, tower_trainer
+from benchmarks.forest_speed import forest_trainer
 from benchmarks.pipeline import prepare
 from pipeline_config import CONFIGS
 
@@ -39,3 +40,14 @@ def test_every_figure_is_measured_on_the_rows_of_the_feed(prepared: PreparedFeed
     assert all(figure.ours > 0 and figure.rival > 0 for figure in figures)
     assert "4,000 rows" in figures[0].note
     assert "3,500 rows" in figures[2].note
+
+
+@pytest.mark.slow
+def test_the_forest_is_trained_on_all_files_and_on_every_fifth(prepared: PreparedFeed) -> None:
+    config = prepared.config
+    names = config.features.forest_names, config.objective_names
+    figure = forest_trainer(prepared.transformed_examples, config.forest, *names, quick=True, rounds=1)
+
+    assert figure.ours > 0
+    assert figure.rival > 0
+    assert "on 3,500 and 1,000 rows" in figure.note

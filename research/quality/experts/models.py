@@ -60,7 +60,7 @@ def _run(kind: Kind, day: HeldOutDay, options: dict[str, Any], interpreter: Path
             test_codes=test.codes,
         )
         written = Path(folder, output)
-        options = {"kind": kind, "vocabularies": vocabularies(day.config.features), **options}
+        options = {"kind": kind, "vocabularies": vocabularies(train), **options}
         command = [str(interpreter), str(_TRAIN), str(rows), str(written), json.dumps(options)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:

@@ -325,6 +325,15 @@ def test_progress_reports_every_round_and_its_losses(caplog: pytest.LogCaptureFi
     assert "validation log loss" in last.detail
 
 
+def test_early_stopping_records_the_same_losses() -> None:
+    """Then the training loss comes from a callback: a custom metric makes XGBoost copy all training predictions."""
+    never, always = (replace(CONFIG, early_stopping_rounds=rounds) for rounds in (0, 1000))
+    (_, expected), (_, found) = (train_forest(feed(), config, FEATURES, OBJECTIVES) for config in (never, always))
+    assert found.train == expected.train
+    assert found.validation == expected.validation
+    assert len(set(found.train)) == 10
+
+
 def with_labels(column: int, value: float) -> Iterator[ForestBatch]:
     for features, labels, buckets in feed():
         labels[:, column] = value

@@ -1,5 +1,6 @@
 """The rivals without a forest read the same features, in the expected order."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -41,8 +42,20 @@ def day() -> HeldOutDay:
 
 def test_a_missing_category_has_a_code_of_its_own() -> None:
     train, test = train_and_test(day())
-    assert vocabularies(CONFIG.features) == [5]
-    assert train.codes.tolist() == test.codes.tolist() == [[0], [3], [4], [2]]
+    assert vocabularies(train) == [5]
+    assert train.codes.tolist() == test.codes.tolist() == [[0], [2], [3], [1]]
+
+
+def test_what_the_training_days_lack_is_one_more_code() -> None:
+    """A code per value of the whole vocabulary made TabM too slow to train: 26 columns of 1,002 inputs each."""
+    both = day()
+    rows, two = both.train, slice(2)
+    towers = {name: values[two] for name, values in rows.towers.items()}
+    first_two = Rows(rows.features[two], towers, rows.labels[two], rows.buckets[two])
+    train, test = train_and_test(replace(both, train=first_two))
+    assert vocabularies(train) == [3]
+    assert train.codes.tolist() == [[0], [1]]
+    assert test.codes.tolist() == [[0], [1], [2], [2]]
 
 
 def test_numbers_are_standardised_and_constants_left_out() -> None:
