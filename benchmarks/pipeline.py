@@ -17,7 +17,7 @@ from rich.console import Console
 
 from benchmarks.full_run import FullRun, compare_all, full_run
 from benchmarks.harness import Figure, Options, option_parser, positive, report, run_program
-from datasets.synthetic import generate
+from datasets.synthetic import DaySummary, generate
 from pipeline_config import FEED
 from ranker.config.pipeline import PipelineConfig
 from ranker.startup_lines import without_startup_lines
@@ -38,8 +38,7 @@ def prepare(rows: int, config: PipelineConfig, work: Path, console: Console) -> 
     from benchmarks.component_speed import PreparedFeed
     from benchmarks.part_run import run_up_to
 
-    days = config.train_days + 1
-    summaries = generate(work / "feed_log", days=days, impressions_per_day=rows // days, seed=1)
+    summaries = _feed_log(rows, config, work)
     day = summaries[-1].day
     outputs = run_up_to("LeafEncoder", config, work / "feed_log", day, work, console)
     return PreparedFeed(
@@ -52,6 +51,12 @@ def prepare(rows: int, config: PipelineConfig, work: Path, console: Console) -> 
         forest=outputs["forest"],
         leaf_examples=outputs["leaf_examples"],
     )
+
+
+def _feed_log(rows: int, config: PipelineConfig, work: Path) -> list[DaySummary]:
+    """Writes about `rows` impressions, a window of the config and the day after it, into `work / "feed_log"`."""
+    days = config.train_days + 1
+    return generate(work / "feed_log", days=days, impressions_per_day=rows // days, seed=1)
 
 
 def component_figures(rows: int, work: Path, console: Console) -> Iterator[Figure]:
@@ -76,8 +81,7 @@ def forest_figure(rows: int, quick: bool, work: Path, console: Console) -> Figur
     from benchmarks.part_run import run_up_to
 
     console.print(f"preparing {rows:,} rows of the built-in feed")
-    days = FEED.train_days + 1
-    summaries = generate(work / "feed_log", days=days, impressions_per_day=rows // days, seed=1)
+    summaries = _feed_log(rows, FEED, work)
     outputs = run_up_to("Transform", FEED, work / "feed_log", summaries[-1].day, work, console)
     console.print("training forests")
     return forest_trainer(
