@@ -35,8 +35,8 @@ def train_and_test(day: HeldOutDay) -> tuple[Inputs, Inputs]:
 
     Dense inputs are the normalised numeric features, a column per feature that marks missing values, the multi-hot
     columns with the logarithm of the number of values, and the content embeddings; all standardised by the training
-    days. The codes of a category are those that the training days have, numbered without gaps: TabM has an input for
-    each, and a vocabulary may be much larger than what occurs.
+    days. The codes of a category are those that the training days have, numbered without gaps, as a vocabulary may be
+    much larger than what occurs.
     """
     raw = [_dense(rows, day.config.features) for rows in (day.train, day.test)]
     mean, deviation = raw[0].mean(axis=0), raw[0].std(axis=0)

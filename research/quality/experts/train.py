@@ -85,27 +85,32 @@ class Dcn(torch.nn.Module):
 
 
 class Ensemble(torch.nn.Module):
-    """TabM (Gorishniy et al., ICLR 2025): members that share most weights, each with its own loss."""
+    """TabM (Gorishniy et al., ICLR 2025): members that share most weights, each with its own loss.
 
-    def __init__(self, dense: int, vocabularies: list[int], objectives: int) -> None:
+    The library encodes categories as one-hot vectors. With thousands of codes, nearly all of its time goes to them, so
+    they are embedded here as for the other networks; the members share the embeddings.
+    """
+
+    def __init__(self, features: list[Any], objectives: int) -> None:
         super().__init__()
-        self._network = TabM.make(n_num_features=dense, cat_cardinalities=vocabularies, d_out=objectives, **_TABM)
-        self._columns = len(vocabularies)
+        self._features = features
+        self._embedding = EmbeddingLayer(features)
+        width = sum(feature.embed_dim for feature in features)
+        self._members = TabM.make(n_num_features=width, d_out=objectives, **_TABM)
 
     def forward(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """Probabilities [rows, members, objectives]."""
-        codes = [inputs[f"code_{index}"].long() for index in range(self._columns)]
-        return torch.sigmoid(self._network(inputs["dense"], torch.stack(codes, dim=1) if codes else None))
+        return torch.sigmoid(self._members(self._embedding(inputs, self._features, squeeze_dim=True)))
 
 
 def build(kind: str, dense: int, vocabularies: list[int], objectives: int) -> torch.nn.Module:
     """The model, untrained."""
-    if kind == "tabm":
-        return Ensemble(dense, vocabularies, objectives)
     sparse = [SparseFeature(f"code_{i}", size, embed_dim=_EMBEDDING) for i, size in enumerate(vocabularies)]
     features = [DenseFeature("dense", embed_dim=dense), *sparse]
     if kind == "dcn":
         return Dcn(features, objectives)
+    if kind == "tabm":
+        return Ensemble(features, objectives)
     types, towers = ["classification"] * objectives, [_TOWER] * objectives
     if kind == "mmoe":
         return MMOE(features, types, _MMOE_EXPERTS, _EXPERT, towers)
