@@ -75,18 +75,17 @@ def component_figures(rows: int, work: Path, console: Console) -> Iterator[Figur
         yield figure
 
 
-def forest_figure(rows: int, quick: bool, work: Path, console: Console) -> Figure:
-    """How the speed of the forest's training depends on the rows."""
-    from benchmarks.forest_speed import forest_trainer
+def forest_figures(rows: int, quick: bool, work: Path, console: Console) -> list[Figure]:
+    """How the speed of the forest's training depends on the rows, and what growing trees on a sample costs."""
+    from benchmarks.forest_speed import ForestRows, forest_trainer
     from benchmarks.part_run import run_up_to
 
     console.print(f"preparing {rows:,} rows of the built-in feed")
     summaries = _feed_log(rows, FEED, work)
     outputs = run_up_to("Transform", FEED, work / "feed_log", summaries[-1].day, work, console)
     console.print("training forests")
-    return forest_trainer(
-        outputs["transformed_examples"], FEED.forest, FEED.features.forest_names, FEED.objective_names, quick
-    )
+    examples = ForestRows(outputs["transformed_examples"], FEED.features.forest_names, FEED.objective_names)
+    return forest_trainer(examples, FEED.forest, quick)
 
 
 def complete_run_figures(
@@ -117,7 +116,7 @@ def run(
         work = Path(folder)
         figures: list[Figure] = []
         if forest_rows is not None:
-            figures.append(forest_figure(forest_rows, options.quick, work, console))
+            figures += forest_figures(forest_rows, options.quick, work, console)
         elif not complete_runs:
             figures += component_figures(QUICK_ROWS if options.quick else ROWS, work / "components", console)
         if not components and forest_rows is None:
@@ -160,7 +159,8 @@ def _parser() -> argparse.ArgumentParser:
         "--forest",
         type=positive,
         metavar="ROWS",
-        help="measure the training of the forest alone, on a feed of this many rows and on a fifth of them",
+        help="measure the training of the forest alone: on a feed of this many rows, on a fifth of them, and with "
+        "trees that are grown on all rows",
     )
     part.add_argument(
         "--complete-runs",

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ranker.config.fields import CHECKED, Fraction, Rate, Real, Seed, Whole
+from ranker.config.fields import CHECKED, Count, Fraction, Rate, Real, Seed, Whole
 
 
 @dataclass(frozen=True, config=CHECKED)
@@ -46,6 +46,8 @@ class Forest:
             trees after the best round; 0 keeps all trees.
         validation_fraction: share of the training viewers held out for early stopping; the leaf values are fitted on
             all rows.
+        sample_rows: trees are grown on about so many rows at most. A sample of a larger log has nearly all rare
+            positives; the leaf values are fitted on all rows. None grows trees on all rows.
         device: where XGBoost trains.
         dask: workers that grow the forest together; None grows it in one process.
         external_memory: keep the quantised matrix on disk, for logs that do not fit into memory; not on a GPU.
@@ -70,6 +72,7 @@ class Forest:
     colsample: Annotated[Real, Field(ge=0.001, le=1.0)] = 0.8
     early_stopping_rounds: Annotated[Whole, Field(ge=0, le=100_000)] = 20
     validation_fraction: Fraction = 0.1
+    sample_rows: Count | None = 2_000_000
     device: Literal["cpu", "cuda"] = "cpu"
     dask: Dask | None = None
     external_memory: bool = False

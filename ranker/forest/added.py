@@ -18,6 +18,7 @@ from ranker.forest.boosting import BATCH_ROWS, boost
 from ranker.forest.holdout import held_out_buckets
 from ranker.forest.model import Forest
 from ranker.forest.refit import refitted
+from ranker.forest.sample import sampled
 from ranker.forest.spool import Spool, SpooledRows
 from ranker.forest.train import (
     ForestBatch,
@@ -85,7 +86,8 @@ def with_added_trees(
         if not train.rows or untested:
             return forest
         names = output_names(config, objective_names)
-        booster, _ = boost(train, validation, slower, names, rounds, folder, room)
+        growing = sampled(train, config.sample_rows, seed)
+        booster, _ = boost(growing, validation, slower, names, rounds, folder, room)
         if booster is None:
             return forest
         everything = itertools.chain(train.batches(BATCH_ROWS), validation.batches(BATCH_ROWS))

@@ -58,7 +58,7 @@ def boost(
         The booster with the trees that are kept, None if there are none; and the losses by round.
     """
     *observed, rows = total(np.append(train.observed, train.rows).astype(np.float64))
-    gaps, weighted = min(observed) < rows, _is_weighted(train.spool)
+    gaps, weighted = min(observed) < rows, _is_weighted(train)
     columns = complete_columns(train.spool, config) if rows >= _COMPLETE_FROM_ROWS else None
     train_matrix = _matrix(train, config, folder / "train-pages", None, weighted, columns)
     evals = [(train_matrix, "train")]
@@ -154,9 +154,9 @@ def _most_rounds(train: SpooledRows, held_out: list[int], config: ForestConfig, 
     ]
 
 
-def _is_weighted(spool: Spool) -> bool:
+def _is_weighted(rows: SpooledRows) -> bool:
     """Whether the rows of any worker differ in weight."""
-    return bool(total(np.array([spool.weights_differ], np.float64))[0])
+    return bool(total(np.array([rows.weights_differ], np.float64))[0])
 
 
 def _starting_point(train: SpooledRows, gaps: bool) -> dict[str, list[float]]:

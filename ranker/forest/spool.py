@@ -150,6 +150,11 @@ class SpooledRows:
         return observed
 
     @property
+    def weights_differ(self) -> bool:
+        """Whether any row of the spool has another weight than 1."""
+        return self.spool.weights_differ
+
+    @property
     def label_weights(self) -> NDArray[np.float64]:
         """Sums of the weights of the positives [0] and of the rows with an observed label [1], [2, labels]."""
         weights: NDArray[np.float64] = self.spool.label_weights[:, :, self.buckets].sum(axis=2)

@@ -18,6 +18,7 @@ from ranker.forest.curve import TrainingCurve
 from ranker.forest.holdout import bucket_counts, held_out_buckets, observed_counts
 from ranker.forest.model import Forest
 from ranker.forest.refit import any_engagement, refitted
+from ranker.forest.sample import sampled
 from ranker.forest.spool import Spool, SpooledRows
 from ranker.forest.together import all_or_none, least, total
 
@@ -41,8 +42,9 @@ def train_forest(
     connects them (see `distribute`). Each gets the same forest.
 
     Trees are not grown on rows of held-out viewers (`holdout`). These rows decide, per objective, when to stop early;
-    with too few positives among them, the rounds are limited (`stopping.most_rounds`). Then the leaf values are
-    refitted on all rows (`refitted`).
+    with too few positives among them, the rounds are limited (`stopping.most_rounds`). If there are more than
+    `config.sample_rows` other rows, trees are grown on a sample of them (`sample`). Then the leaf values are refitted
+    on all rows (`refitted`).
 
     Args:
         batches: (features float32 [rows, features] with NaN where missing, labels float32 [rows, objectives] of 0 and
@@ -79,7 +81,8 @@ def train_forest(
         )
         train, validation = SpooledRows(spool, ~held_out), SpooledRows(spool, held_out)
         _check_learnable(train, validation, config, outputs)
-        booster, curve = boost(train, validation, config, outputs, rounds, folder)
+        growing = sampled(train, config.sample_rows, config.seed)
+        booster, curve = boost(growing, validation, config, outputs, rounds, folder)
         assert booster is not None, "a new forest keeps at least one round per output"
         everything = itertools.chain(train.batches(BATCH_ROWS), validation.batches(BATCH_ROWS))
         grown = Forest.from_booster(booster, feature_names)

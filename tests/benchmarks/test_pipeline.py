@@ -1,6 +1,7 @@
 """The benchmark of the pipeline's components, on a feed too small to measure anything."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from benchmarks.component_speed import PreparedFeed, feed_log_gen, in_memory, leaf_encoder, tower_trainer
-from benchmarks.forest_speed import forest_trainer
+from benchmarks.forest_speed import ForestRows, forest_trainer
 from benchmarks.pipeline import prepare
 from pipeline_config import CONFIGS
 
@@ -43,11 +44,18 @@ def test_every_figure_is_measured_on_the_rows_of_the_feed(prepared: PreparedFeed
 
 
 @pytest.mark.slow
-def test_the_forest_is_trained_on_all_files_and_on_every_fifth(prepared: PreparedFeed) -> None:
+def test_the_forest_is_trained_on_all_files_on_every_fifth_and_without_a_sample(prepared: PreparedFeed) -> None:
     config = prepared.config
-    names = config.features.forest_names, config.objective_names
-    figure = forest_trainer(prepared.transformed_examples, config.forest, *names, quick=True, rounds=1)
+    rows = ForestRows(prepared.transformed_examples, config.features.forest_names, config.objective_names)
+    by_rows, by_sample, entropy = forest_trainer(rows, replace(config.forest, sample_rows=1_500), quick=True)
 
-    assert figure.ours > 0
-    assert figure.rival > 0
-    assert "on 3,500 and 1,000 rows" in figure.note
+    assert "on 3,500 and 1,000 rows" in by_rows.note
+    assert by_rows.target is None
+    assert "a sample of the 3,500 rows" in by_sample.note
+    assert 0.5 < entropy.ours < 1.1
+    assert 0.5 < entropy.rival < 1.1
+    assert entropy.ours != entropy.rival
+    assert [len(forest_trainer(rows, replace(config.forest, sample_rows=n), quick=True)) for n in (None, 4_000)] == [
+        1,
+        1,
+    ]

@@ -228,6 +228,19 @@ def test_held_out_viewers_grow_no_trees() -> None:
     assert one_curve.validation != other_curve.validation
 
 
+def test_trees_grow_on_a_sample_and_leaf_values_are_fitted_on_all_rows() -> None:
+    config = replace(CONFIG, early_stopping_rounds=0, subsample=1.0, colsample=1.0)
+    everything, _ = train_forest(feed(), config, FEATURES, OBJECTIVES)
+    sampled, _ = train_forest(feed(), replace(config, sample_rows=1_800), FEATURES, OBJECTIVES)
+    enough, _ = train_forest(feed(), replace(config, sample_rows=4_000), FEATURES, OBJECTIVES)
+    assert enough.fingerprint == everything.fingerprint != sampled.fingerprint
+    assert (aucs(sampled) > aucs(everything) - 0.02).all()
+    # The cover is the sum of the hessians of all rows, which are equal in an output's first tree.
+    rate = sampled.base_margin[0]
+    hessian = 4_000 * np.exp(-rate) / (1 + np.exp(-rate)) ** 2
+    assert sampled.leaf_cover[: sampled.first_leaf[1]].sum() == pytest.approx(hessian, rel=1e-5)
+
+
 def with_noise(positives: int, rows: int, seed: int) -> Iterator[ForestBatch]:
     """The feed with a second objective of pure noise, which has exactly `positives` positives."""
     random = np.random.default_rng(seed)
