@@ -87,7 +87,7 @@ class Dcn(torch.nn.Module):
 class Ensemble(torch.nn.Module):
     """TabM (Gorishniy et al., ICLR 2025): members that share most weights, each with its own loss.
 
-    The library encodes categories as one-hot vectors. With thousands of codes, nearly all of its time goes to them, so
+    The library encodes categories as one-hot vectors. With 1,800 codes, two thirds of a batch's time goes to them, so
     they are embedded here as for the other networks; the members share the embeddings.
     """
 
