@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 
 from benchmarks.harness import Figure
 from benchmarks.peak_memory import Usage, measure_process
@@ -38,17 +39,19 @@ class ComponentCost:
 
 @dataclass(frozen=True)
 class FullRun:
-    """A run of the complete pipeline.
+    """A run of the complete pipeline, or the mean of several at one size.
 
     Attributes:
         rows: impressions of the feed log.
         usage: seconds and memory of the run's process.
         components: by name, in their order.
+        of: the runs whose mean it is; none for a single run.
     """
 
     rows: int
     usage: Usage
     components: dict[str, ComponentCost]
+    of: tuple["FullRun", ...] = ()
 
 
 def full_run(rows: int, folder: Path, beam_args: str | None = None) -> FullRun:
@@ -84,9 +87,31 @@ def component_costs(components: Sequence[ComponentSummary]) -> dict[str, Compone
     }
 
 
+def mean_of(runs: Sequence[FullRun]) -> FullRun:
+    """Runs at one size as one: the mean of their seconds and of their CPU time, and the highest of their memory."""
+    costs = {name: _mean_cost([run.components[name] for run in runs]) for name in runs[0].components}
+    usages = [run.usage for run in runs]
+    usage = Usage(
+        max(one.status for one in usages), max(one.peak_bytes for one in usages), fmean(one.seconds for one in usages)
+    )
+    return FullRun(runs[0].rows, usage, costs, tuple(runs))
+
+
+def _mean_cost(costs: Sequence[ComponentCost]) -> ComponentCost:
+    peaks = [cost.peak_bytes for cost in costs if cost.peak_bytes is not None]
+    return ComponentCost(
+        costs[0].rows,
+        fmean(cost.seconds for cost in costs),
+        fmean(cost.core_seconds for cost in costs),
+        max(peaks) if len(peaks) == len(costs) else None,
+    )
+
+
 def compare_all(runs: Sequence[FullRun], with_targets: bool) -> list[Figure]:
-    """Each run compared with the next smaller one; `runs` are ordered by size."""
-    return [figure for small, large in pairwise(runs) for figure in compare(small, large, with_targets)]
+    """Each size compared with the next smaller one; several runs at one size count as their mean."""
+    by_rows = [[run for run in runs if run.rows == rows] for rows in sorted({run.rows for run in runs})]
+    sizes = [mean_of(alike) if len(alike) > 1 else alike[0] for alike in by_rows]
+    return [figure for small, large in pairwise(sizes) for figure in compare(small, large, with_targets)]
 
 
 def compare(small: FullRun, large: FullRun, with_targets: bool) -> list[Figure]:
@@ -104,9 +129,9 @@ def compare(small: FullRun, large: FullRun, with_targets: bool) -> list[Figure]:
         target=MEMORY_TARGET if with_targets else None,
         target_is_least=False,
         note=f"peak resident memory of the largest process of a complete run, {large.rows:,} rows over "
-        f"{small.rows:,}; they took {large.usage.seconds:.0f} s and {small.usage.seconds:.0f} s. The figures below it "
-        "are of those runs: impressions, each component's rows per second, its CPU time, and the memory of the run's "
-        "process meanwhile",
+        f"{small.rows:,}; they took {_seconds(large)} and {_seconds(small)}. The figures below it are of those runs: "
+        "impressions, each component's rows per second, its CPU time, and the memory of the run's process meanwhile. "
+        "Of several runs at one size it is the highest memory, and the mean of the rest",
     )
     impressions = Figure(f"impressions_{pair}", large.rows, small.rows, "impressions")
     speeds, costs, peaks = [], [], []
@@ -121,8 +146,16 @@ def compare(small: FullRun, large: FullRun, with_targets: bool) -> list[Figure]:
         if of_large.rows and of_small.rows:
             target = SPEED_TARGET if with_targets else None
             ours, theirs = of_large.rows / of_large.seconds, of_small.rows / of_small.seconds
-            speeds.append(Figure(f"rows_per_second_{pair}.{name}", ours, theirs, "rows/s", target))
+            note = f"{_seconds(large, name)} and {_seconds(small, name)}"
+            speeds.append(Figure(f"rows_per_second_{pair}.{name}", ours, theirs, "rows/s", target, note=note))
     return [memory, impressions, *speeds, *costs, *peaks]
+
+
+def _seconds(size: FullRun, component: str | None = None) -> str:
+    """The seconds of each run at a size, for a note: complete, or of one component."""
+    runs = size.of or (size,)
+    seconds = [run.components[component].seconds if component else run.usage.seconds for run in runs]
+    return ", ".join(f"{one:.1f}" if component else f"{one:.0f}" for one in seconds) + " s"
 
 
 def short(rows: int) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from benchmarks.full_run import FullRun, compare_all, full_run
+from benchmarks.full_run import DAYS, FullRun, compare_all, full_run
 from benchmarks.harness import Figure, Options, option_parser, positive, report, run_program
 from datasets.synthetic import DaySummary, generate
 from pipeline_config import FEED
@@ -91,11 +91,24 @@ def forest_figures(rows: int, quick: bool, work: Path, console: Console) -> list
 def complete_run_figures(
     sizes: Sequence[int], quick: bool, work: Path, console: Console, beam_args: str | None = None
 ) -> list[Figure]:
-    """The figures of complete runs, each size compared with the one before; all but the first with Beam's arguments."""
+    """The figures of complete runs, each size compared with the one before.
+
+    Every size but the largest runs before and after it, and the mean counts, as the machine's speed changes within
+    minutes.
+
+    Args:
+        sizes: impressions.
+        quick: no targets.
+        work: folder for the runs.
+        console: shows progress.
+        beam_args: Beam's arguments for all sizes but the smallest.
+    """
+    *smaller, largest = sorted(set(sizes))
     runs: list[FullRun] = []
-    for size in sorted(sizes):
+    for number, size in enumerate((*smaller, largest, *reversed(smaller)), 1):
         console.print(f"a complete run on {size:,} rows")
-        runs.append(full_run(size, work / f"run-{size}", beam_args if runs else None))
+        runs.append(full_run(size, work / f"run-{number}", None if size == smaller[0] else beam_args))
+        console.print(f"it took {runs[-1].usage.seconds:.0f} s", highlight=False)
     return compare_all(runs, with_targets=not quick)
 
 
@@ -129,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if len(set(options.complete_runs)) == 1:
+    if len({size // DAYS for size in options.complete_runs}) == 1:
         parser.error("--complete-runs: give two sizes or more, as each is compared with the one before")
     remote = (
         f"--runner=PortableRunner --job_endpoint={options.job_endpoint} --environment_type=EXTERNAL "
@@ -168,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="ROWS",
-        help="measure complete runs alone, at these sizes, two or more (default: "
+        help="measure complete runs alone, at these sizes, two or more, all but the largest twice (default: "
         f"{', '.join(f'{size:,}' for size in COMPLETE_RUNS)}, and single components)",
     )
     parser.add_argument(

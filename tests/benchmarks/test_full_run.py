@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.full_run import ComponentCost, FullRun, compare, compare_all, component_costs, short
+from benchmarks.full_run import ComponentCost, FullRun, compare, compare_all, component_costs, mean_of, short
 from benchmarks.peak_memory import Usage
 from pipeline.local.run_summary import ComponentSummary
 
@@ -51,6 +51,30 @@ def test_each_size_is_compared_with_the_one_before() -> None:
     runs = [run(200_000, 1.0, 1.0, 1.0), run(1_000_000, 1.0, 5.0, 5.0), run(5_000_000, 1.2, 25.0, 25.0)]
     names = [figure.name for figure in compare_all(runs, with_targets=True) if figure.name.startswith("memory")]
     assert names == ["memory_1m_over_200k", "memory_5m_over_1m"]
+
+
+def test_runs_at_one_size_count_as_their_mean_with_the_highest_memory() -> None:
+    runs = [run(200_000, 1.5, 1.0, 1.0), run(1_000_000, 1.2, 10.0, 10.0), run(200_000, 1.0, 3.0, 5.0)]
+
+    figures = {figure.name: figure for figure in compare_all(runs, with_targets=True)}
+
+    assert figures["memory_1m_over_200k"].ratio == pytest.approx(1.2 / 1.5)
+    assert figures["rows_per_second_1m_over_200k.FeedLogGen"].ratio == pytest.approx(1.0)
+    assert figures["rows_per_second_1m_over_200k.Transform"].ratio == pytest.approx(1.5)
+    assert figures["rows_per_second_1m_over_200k.Transform"].note == "10.0 s and 1.0, 5.0 s"
+    assert figures["core_seconds_1m_over_200k.FeedLogGen"].rival == pytest.approx(4.0)
+    assert figures["impressions_1m_over_200k"].ratio == pytest.approx(5.0)
+
+
+def test_the_mean_of_runs_has_no_memory_where_one_lacks_it() -> None:
+    one = run(200_000, 1.0, 1.0, 1.0)
+    costs = {**one.components, "FeedLogGen": ComponentCost(200_000, 3.0, 2.0)}
+
+    mean = mean_of([one, FullRun(200_000, Usage(3, 1 << 31, 30.0), costs)])
+
+    assert mean.usage == Usage(3, 1 << 31, 20.0)
+    assert mean.components["FeedLogGen"] == ComponentCost(200_000, 2.0, 2.0, None)
+    assert mean.components["Pusher"] == one.components["Pusher"]
 
 
 @pytest.mark.parametrize(("rows", "name"), [(4_000, "4k"), (49_992, "50k"), (1_000_008, "1m"), (1_500_000, "1500k")])

@@ -10,8 +10,37 @@ from rich.console import Console
 
 from benchmarks.component_speed import PreparedFeed, feed_log_gen, in_memory, leaf_encoder, tower_trainer
 from benchmarks.forest_speed import ForestRows, forest_trainer
-from benchmarks.pipeline import prepare
+from benchmarks.full_run import ComponentCost, FullRun
+from benchmarks.peak_memory import Usage
+from benchmarks.pipeline import complete_run_figures, main, prepare
 from pipeline_config import CONFIGS
+
+
+def test_all_sizes_but_the_largest_run_before_and_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[int, Path, str | None]] = []
+
+    def full_run(rows: int, folder: Path, beam_args: str | None) -> FullRun:
+        started.append((rows, folder, beam_args))
+        seconds = float(rows * len(started))  # each run takes longer than the one before
+        return FullRun(rows, Usage(0, 1, seconds), {"Transform": ComponentCost(rows, seconds, seconds)})
+
+    monkeypatch.setattr("benchmarks.pipeline.full_run", full_run)
+
+    figures = complete_run_figures([3000, 1000, 2000], False, tmp_path, Console(file=io.StringIO()), "--beam")
+
+    assert [(rows, beam_args) for rows, _, beam_args in started] == [
+        *((1000, None), (2000, "--beam"), (3000, "--beam"), (2000, "--beam"), (1000, None))
+    ]
+    assert len({folder for _, folder, _ in started}) == 5
+    speeds = [figure.ratio for figure in figures if figure.name.startswith("rows_per_second")]
+    assert speeds == pytest.approx([1.0, 1.0])
+
+
+@pytest.mark.parametrize("sizes", [["1000"], ["1000", "1000"], ["1000", "1003"]])
+def test_one_size_is_an_error(sizes: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--complete-runs", *sizes])
+    assert "give two sizes or more" in capsys.readouterr().err
 
 
 @pytest.mark.slow
