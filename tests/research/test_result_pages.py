@@ -25,7 +25,7 @@ PAGES = [Page(file, program) for pattern, program in PROGRAMS.items() for file i
 
 
 def test_every_program_has_its_pages() -> None:
-    assert len(PAGES) == 2 + 4 + 3 + 1 + 2 + 7 + 5 + 2 + 1 + 1 + 1
+    assert len(PAGES) == 2 + 4 + 4 + 1 + 2 + 7 + 5 + 2 + 1 + 1 + 1
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.file.name)
