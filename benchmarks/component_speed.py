@@ -30,7 +30,7 @@ from ranker import keys
 from ranker.config.pipeline import PipelineConfig
 from ranker.examples import example_files, parsed_batches
 from ranker.forest.model import Forest
-from ranker.towers.data import count_labels, training_batches
+from ranker.towers.data import count_labels, training_batches, without_autotuning
 from ranker.towers.inputs import tower_inputs
 from ranker.towers.train import train_towers
 
@@ -176,7 +176,7 @@ def in_memory(batches: tf.data.Dataset) -> tf.data.Dataset:
     def batch(number: tf.Tensor) -> dict[str, tf.Tensor]:
         return {name: tensor[starts[number] : starts[number + 1]] for name, tensor in rows.items()}
 
-    return tf.data.Dataset.range(len(parts)).map(batch).prefetch(4)
+    return without_autotuning(tf.data.Dataset.range(len(parts)).map(batch).prefetch(4))
 
 
 def _run(

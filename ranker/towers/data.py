@@ -205,10 +205,18 @@ def training_batches(
         shuffled = blocks.map(lambda block, rows: _permuted(rows, tf.stack([seed, number * _EPOCH_STRIDE + block])))
         return shuffled.prefetch(1).rebatch(batch_size)
 
+    return without_autotuning(tf.data.Dataset.range(epochs).flat_map(epoch).prefetch(4))
+
+
+def without_autotuning(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """The same batches without the thread with which tf.data tunes a dataset.
+
+    It measures every element and finds nothing to tune here, which costs a quarter of the input's time. The end of an
+    iterator waits for it, at times for seconds.
+    """
     options = tf.data.Options()
-    # Autotuning measures every element and finds nothing to tune here; it would cost a quarter of the input's time.
     options.autotune.enabled = False
-    return tf.data.Dataset.range(epochs).flat_map(epoch).prefetch(4).with_options(options)
+    return batches.with_options(options)
 
 
 def _permuted(rows: dict[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:

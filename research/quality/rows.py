@@ -20,6 +20,7 @@ from ranker.config.pipeline import PipelineConfig
 from ranker.examples import example_files, parsed_batches
 from ranker.features.vocabularies import read_vocabulary
 from ranker.forest.train import are_held_out
+from ranker.towers.data import without_autotuning
 
 Probabilities = NDArray[np.float32]
 
@@ -150,4 +151,4 @@ def shuffled_batches(rows: dict[str, NDArray[Any]], batch_size: int, epochs: int
         )
         return {name: tf.gather(tensor, order) for name, tensor in tensors.items()}
 
-    return tf.data.Dataset.range(epochs * len(starts)).map(batch).prefetch(4)
+    return without_autotuning(tf.data.Dataset.range(epochs * len(starts)).map(batch).prefetch(4))

@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from ranker.towers.data import without_autotuning
+
 SESSION = "session"
 """The tensor of a batch with the codes of its rows' sessions, int32 [rows]."""
 
@@ -33,9 +35,8 @@ def session_batches(
         return {name: tf.gather(tensor, order) for name, tensor in tensors.items()}
 
     each = tf.data.Dataset.from_tensor_slices(orders)
-    return (
-        each.flat_map(lambda order: tf.data.Dataset.from_tensor_slices(order).batch(batch_size)).map(batch).prefetch(4)
-    )
+    of_epochs = each.flat_map(lambda order: tf.data.Dataset.from_tensor_slices(order).batch(batch_size))
+    return without_autotuning(of_epochs.map(batch).prefetch(4))
 
 
 def shuffled_sessions(sessions: NDArray[np.int32], generator: np.random.Generator) -> NDArray[np.int32]:
