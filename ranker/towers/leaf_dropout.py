@@ -4,7 +4,7 @@ A step drops the leaf embeddings of the same trees for its whole batch. One mask
 from relying on single trees; one per impression would need as many random numbers as there are leaves in the batch.
 
 As the whole batch has the same trees left, their embeddings and their rows of the first layer's kernels are all that a
-step reads. With half of the trees dropped, that saves 40 % of the widest matrix product, forwards and backwards.
+step reads. The widest matrix product is smaller by the trees that are dropped, forwards and backwards.
 """
 
 import math
