@@ -263,7 +263,7 @@ class TwoTowerNetwork(keras.Model):
     def _tower_logits(self, batch: TowerBatch, training: bool) -> list[tf.Tensor]:
         """Of each tower [batch, objectives], with the members of an ensemble as the first axis."""
         kept = self.leaf_dropout() if training and self.leaf_dropout is not None else None
-        hidden = self.first_layer(self.common_input(batch, training, kept), kept.trees if kept else None)
+        hidden = self.first_layer(self.common_input(batch, training, kept), None if kept is None else kept.trees)
         return [tower(h, training=training) for tower, h in zip(self.towers, hidden, strict=True)]
 
     def _concatenated(self, logits: Sequence[tf.Tensor]) -> tf.Tensor:
