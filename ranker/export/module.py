@@ -130,7 +130,7 @@ class FeedRanker(tf.Module):
         - `score_local_leaves`: the same with `leaves` numbered within each tree, in the smallest sufficient unsigned
           type: one byte per tree if no tree has more than 256 leaves.
         - `rank`: the tensors of `score_features`, scalars `alpha` and `lambda_`, by default the config's → `score`
-          [batch] and `order` int32 [batch], the rows by descending score; ties keep their order.
+          [batch] and `order` int32 [batch], the rows by descending score; equal scores keep their order.
         - `rank_weighted`: the same with a scalar `weight_<objective>` per objective; the default is the config's, whose
           sign it must have.
         - `score_features_xla`, `rank_xla`: the same, with forest and towers compiled; only with an `xla_forest`.

@@ -31,7 +31,7 @@ def test_the_trained_table_scores_as_the_network(feed: TinyFeed) -> None:
 
 
 def test_an_ensemble_scores_as_the_network(feed: TinyFeed) -> None:
-    towers = Towers(leaf_embedding_size=3, hidden=(8, 6), dense_projection_size=2, members=3)
+    towers = Towers(leaf_embedding_size=3, hidden=(8, 6), dense_projection_size=2, members=3, dropout=0.3)
     network = TwoTowerNetwork(feed.inputs, towers, OBJECTIVES, np.full(len(OBJECTIVES), 0.2), seed=1)
     rng = np.random.default_rng(2)
     for variable in network.variables:
