@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from ranker import keys
 from ranker.towers.blend import Blend
+from ranker.towers.first_layer import SideBySide
 from ranker.towers.ids import IdEmbedding
 from ranker.towers.inputs import TowerBatch, TowerInputs
 from ranker.towers.isotonic import IsotonicCalibration
 from ranker.towers.members import MemberDense, MemberScale
-from ranker.towers.network import SideBySide, TwoTowerNetwork, laid_side_by_side
+from ranker.towers.network import TwoTowerNetwork, laid_side_by_side
 from ranker.towers.relevance import examined
 
 _Pass = tuple[Any, Any, list[tf.Tensor]]  # a layer, its input, and its outputs

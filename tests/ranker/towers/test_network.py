@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,7 +14,6 @@ from ranker.config.objectives import Objective
 from ranker.config.towers import Isotonic, Towers
 from ranker.towers.inputs import TowerInputs, tower_inputs
 from ranker.towers.network import TwoTowerNetwork
-from ranker.towers.step import cross_entropies
 from tests.ranker.towers.planted import (
     CATEGORIES,
     DENSE,
@@ -203,95 +201,9 @@ def test_dropout_acts_in_training_only() -> None:
     assert np.any(network(batch, training=True) != network(batch, training=True))
 
 
-def _wide() -> tuple[TwoTowerNetwork, dict[str, np.ndarray]]:
-    """A network with leaf dropout on more trees than a step reads, and a batch."""
-    inputs = TowerInputs(trees=100, leaves=1_600, numeric=3, dense={})
-    rng = np.random.default_rng(2)
-    leaves = (rng.integers(0, 16, (64, 100)) + np.arange(100) * 16).astype(np.int32)
-    batch = {keys.LEAVES: leaves, keys.NUMERIC: rng.normal(size=(64, 3)).astype(np.float32)}
-    return _network(replace(TOWERS, leaf_dropout=0.5), inputs=inputs), batch
-
-
-def test_a_step_on_the_trees_that_leaf_dropout_keeps_is_one_on_all_with_zeros_for_the_others() -> None:
-    network, batch = _wide()
-    assert network.leaf_dropout is not None
-    kept = network.leaf_dropout()
-    weights = [variable.value for variable in (network.leaf_embedding.embeddings, *network.first_layer.weights)]
-    factors = np.zeros(100, np.float32)
-    factors[kept.trees.numpy()] = kept.scale.numpy()
-    columns = np.concatenate([np.repeat(factors, TOWERS.leaf_embedding_size), np.ones(3, np.float32)])
-
-    with tf.GradientTape(persistent=True) as tape:
-        few = network.first_layer(network.common_input(batch, training=True, kept=kept), kept.trees)
-        every = network.first_layer(network.common_input(batch, training=True) * columns)
-        sums = [tf.add_n([tf.reduce_sum(tf.square(units)) for units in found]) for found in (few, every)]
-
-    assert len(kept.trees) < 100
-    np.testing.assert_allclose(few, every, atol=1e-5)
-    for weight in weights:
-        found, expected = (tf.convert_to_tensor(tape.gradient(total, weight)) for total in sums)
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
-
-
-def test_leaf_dropout_acts_in_training_only() -> None:
-    network, batch = _wide()
-    for tower in network.towers:
-        tower.layers[-1].kernel.assign(tf.ones_like(tower.layers[-1].kernel))
-
-    np.testing.assert_array_equal(network(batch), network(batch))
-    assert np.any(network(batch, training=True) != network(batch, training=True))
-
-
-def _ensemble(seed: int = 5) -> TwoTowerNetwork:
-    """An ensemble of three whose output layers differ, as they do after training."""
-    network = _network(replace(TOWERS, members=3))
-    rng = np.random.default_rng(seed)
-    for tower in network.towers:
-        kernel = tower.layers[-1].kernel
-        kernel.assign(rng.normal(0, 0.3, kernel.shape))
-    return network
-
-
-def test_the_members_of_an_ensemble_start_from_the_base_rates_and_differ_behind_the_first_layer() -> None:
-    network = _network(replace(TOWERS, members=3))
-    for logits in network.member_logits(_batch()):
-        np.testing.assert_allclose(tf.sigmoid(logits), np.tile(BASE_RATES, (64, 1)), rtol=1e-5)
-    hidden = network.first_layer(network.common_input(_batch()))[0]
-    members = keras.Sequential(network.towers[0].layers[:-1])(hidden).numpy()
-    assert members.shape == (3, 64, 8)
-    assert not np.allclose(members[0], members[1])
-
-
-def test_an_ensemble_predicts_the_mean_of_its_members_log_odds() -> None:
-    network = _ensemble()
-    members = np.stack([logits.numpy() for logits in network.member_logits(_batch())])
-    assert members.shape == (3, 64, 4)
-    assert np.all(members.std(axis=0) > 0)
-    np.testing.assert_allclose(network(_batch()), members.mean(axis=0), rtol=1e-5, atol=1e-6)
-
-
 @pytest.mark.parametrize("members", [1, 3])
 def test_layers_of_equal_width_can_follow_each_other(members: int) -> None:
     assert _network(replace(TOWERS, hidden=(8, 8, 8, 8), members=members))(_batch()).shape == (64, 4)
-
-
-def test_each_member_learns_from_its_own_loss() -> None:
-    network = _ensemble()
-    labels = np.random.default_rng(2).integers(0, 2, (64, 4)).astype(np.float32)
-    batch = {**_batch(), keys.LABELS: tf.constant(labels)}
-    with tf.GradientTape(persistent=True) as tape:
-        losses = tf.reduce_sum(cross_entropies(network, batch, training=False))
-        own = [
-            tf.reduce_sum(tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits), axis=0))
-            for logits in network.member_logits(batch)
-        ]
-    np.testing.assert_allclose(losses, np.mean(own), rtol=1e-5)
-    kernel = network.towers[0].layers[-1].kernel.value
-    gradient = tape.gradient(losses, kernel).numpy()
-    for member, loss in enumerate(own):
-        np.testing.assert_allclose(
-            gradient[member], tape.gradient(loss, kernel).numpy()[member] / 3, rtol=1e-4, atol=1e-8
-        )
 
 
 def test_first_layer_starts_with_units_of_moderate_size_however_many_trees() -> None:
