@@ -170,7 +170,7 @@ def _total(
 
     def score(tensors: dict[str, tf.Tensor]) -> tf.Tensor:
         beside = network.beside_leaves(others, lambda layer, x: layer(x, training=False))
-        hidden = network.first_layer(tf.concat([convert(**tensors), *beside], axis=1))
+        hidden = network.first_layer([convert(**tensors), *beside])
         towers = zip(network.towers, hidden, strict=True)
         logits = network.in_config_order([tower(layer, training=False) for tower, layer in towers])
         return network.calibrated(logits, others)

@@ -167,8 +167,7 @@ class TowerExplainer:
         if key is not None:
             batch[keys.CALIBRATION_KEY] = tf.convert_to_tensor(key)
         leaves = [laid_side_by_side(vectors[_LEAVES])] if _LEAVES in vectors else []
-        common = tf.concat([*leaves, *network.beside_leaves(batch, run)], axis=1)
-        hidden = network.first_layer(common)
+        hidden = network.first_layer([*leaves, *network.beside_leaves(batch, run)])
         of_towers = [tower(h, training=False) for tower, h in zip(network.towers, hidden, strict=True)]
         return network.calibrated(network.in_config_order(of_towers), batch)
 

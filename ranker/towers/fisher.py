@@ -119,7 +119,7 @@ class _Squares:
         if network.leaf_embedding is not None:
             parts = [laid_side_by_side(run(network.leaf_embedding, batch[keys.LEAVES])), *parts]
         common = ops.concatenate(parts, axis=1)
-        hidden = network.first_layer(common)
+        hidden = network.first_layer([common])
         passes.append((network.first_layer, common, hidden))
         logits = network.in_config_order([run(tower, h) for tower, h in zip(network.towers, hidden, strict=True)])
         calibrated = network.calibrated(logits, batch)

@@ -140,11 +140,11 @@ class TwoTowerNetwork(keras.Model):
         logits = self._concatenated(self._tower_logits(batch, training))
         return [self.calibrated(member, batch) for member in (ops.unstack(logits) if self._members > 1 else [logits])]
 
-    def common_input(self, batch: TowerBatch, training: bool = False, kept: KeptTrees | None = None) -> tf.Tensor:
+    def common_input(self, batch: TowerBatch, training: bool = False, kept: KeptTrees | None = None) -> list[tf.Tensor]:
         """What both towers read: the leaf embeddings, of all trees or of those that are kept, and `beside_leaves`.
 
         Returns:
-            [batch, width]; fewer columns where not all trees are kept.
+            A tensor [batch, columns] of each of the two that there is.
         """
 
         def run(layer: Any, x: tf.Tensor) -> tf.Tensor:
@@ -158,7 +158,7 @@ class TwoTowerNetwork(keras.Model):
             else:
                 leaves = self.leaf_embedding(ops.take(leaves, kept.trees, axis=1)) * kept.scale[:, None]
             parts = [laid_side_by_side(leaves), *parts]
-        return ops.concatenate(parts, axis=1)
+        return parts
 
     def beside_leaves(self, batch: TowerBatch, run: Callable[[Any, tf.Tensor], tf.Tensor]) -> list[tf.Tensor]:
         """All but the leaves, crossed with each other: one [batch, width], or nothing.
@@ -195,6 +195,11 @@ class TwoTowerNetwork(keras.Model):
     def calibration_key(self, batch: TowerBatch) -> Any:
         """What the calibration differs by, int64 [batch, 1]; None where it is the same for all impressions."""
         return batch[keys.CALIBRATION_KEY] if self._keyed else None
+
+    def trained_weights(self, leaf_embeddings: bool = True) -> list[Any]:
+        """The weights that steps change: all trainable ones, or all but the leaf embeddings."""
+        fixed = None if leaf_embeddings or self.leaf_embedding is None else self.leaf_embedding.embeddings
+        return [weight for weight in self.trainable_weights if weight is not fixed]
 
     def tower_weights(self, tower: str) -> list[Any]:
         """The variables that only this tower has, from its first layer to its outputs."""

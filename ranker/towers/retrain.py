@@ -108,7 +108,14 @@ def retrain(
         weights, pull = _continued(start, task, parent)
         rate = task.training.learning_rate * task.retraining.learning_rate_fraction
         slower = replace(task.training, learning_rate=rate)
-        trained = fit(labelled, training=slower, start=weights, pull=pull, blend=blend)
+        trained = fit(
+            labelled,
+            training=slower,
+            start=weights,
+            pull=pull,
+            blend=blend,
+            leaf_embeddings=task.retraining.train_leaf_embeddings,
+        )
     fisher: Arrays = ()
     if task.retraining.start == "incremental":
         fisher = fisher_diagonal(

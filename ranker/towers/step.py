@@ -93,6 +93,7 @@ def make_step(
     optimizer: keras.optimizers.Optimizer,
     pull: Pull | None = None,
     blend: Blend | None = None,
+    leaf_embeddings: bool = True,
 ) -> Step:
     """A function that makes one optimizer step on the summed cross entropies and returns them as [objectives].
 
@@ -101,8 +102,9 @@ def make_step(
         optimizer: updates the network's trainable variables.
         pull: its term is added to the loss, but is not part of the returned losses.
         blend: computes the logits of the loss; None uses the towers' own logits.
+        leaf_embeddings: whether the step changes those, too.
     """
-    variables = network.trainable_variables
+    variables = network.trained_weights(leaf_embeddings)
     if not optimizer.built:
         optimizer.build(variables)
 
@@ -112,7 +114,7 @@ def make_step(
             losses = cross_entropies(network, batch, training=True, blend=blend)
             total = tf.reduce_sum(losses)
             if pull is not None:
-                total += pull.penalty(variables)
+                total += pull.penalty(network.trainable_weights)
         gradients = tape.gradient(total, [variable.value for variable in variables])
         optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients], variables)
         return losses

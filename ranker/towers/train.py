@@ -54,6 +54,7 @@ def train_towers(
     pull: Pull | None = None,
     strategy: tf.distribute.Strategy | None = None,
     blend: Blend | None = None,
+    leaf_embeddings: bool = True,
 ) -> TrainedTowers:
     """Minimises the cross entropy, summed over the objectives and averaged over all impressions.
 
@@ -73,6 +74,7 @@ def train_towers(
         pull: regularises the weights towards earlier ones; None adds no such term.
         blend: computes the logits of the loss; None uses the towers' own logits.
         strategy: the devices or workers that train together, each of which calls this; None trains on one device.
+        leaf_embeddings: whether those are trained, too; False keeps the ones of `start`.
 
     Raises:
         TrainingDivergedError: the loss became NaN or infinite, or many times that of predicting the base rates.
@@ -88,7 +90,7 @@ def train_towers(
         if start is not None:
             restore(network, start)
         optimizer = make_optimizer(training, rate)
-        step = make_step(network, optimizer, pull=pull, blend=blend)
+        step = make_step(network, optimizer, pull, blend, leaf_embeddings)
         full = rest = make_chunk(step)
         if length.epochs * counts.rows >= _COMPILED_FROM:
             # Not for an epoch's smaller last batch: another size would have to be compiled again.
@@ -100,8 +102,9 @@ def train_towers(
             if start is not None:
                 restore(mirrored, start)
             optimizer = make_optimizer(replace(training, gradient_clip_norm=None), rate)
-            optimizer.build(mirrored.trainable_variables)
-        chunk = make_shared_chunk(strategy, mirrored, optimizer, training.gradient_clip_norm, pull, blend)
+            optimizer.build(mirrored.trained_weights(leaf_embeddings))
+        clip_norm = training.gradient_clip_norm
+        chunk = make_shared_chunk(strategy, mirrored, optimizer, clip_norm, pull, blend, leaf_embeddings)
         history = loop.run(distributed(batches, strategy), chunk, chunk, log_dir if is_chief(strategy) else None)
         # Later steps do not handle strategies: they get a plain copy of the network.
         network = make_network()

@@ -16,6 +16,7 @@ from ranker import keys
 from ranker.config.training import Strategy
 from ranker.towers.blend import Blend
 from ranker.towers.inputs import TowerBatch
+from ranker.towers.network import TwoTowerNetwork
 from ranker.towers.pull import Pull
 from ranker.towers.step import ChunkFunction, ChunkReport, Measured, finite_inputs, logit_losses, run_steps
 
@@ -89,11 +90,12 @@ def distributed(batches: tf.data.Dataset, strategy: tf.distribute.Strategy) -> A
 
 def make_shared_chunk(
     strategy: tf.distribute.Strategy,
-    network: keras.Model,
+    network: TwoTowerNetwork,
     optimizer: keras.optimizers.Optimizer,
     clip_norm: float | None,
     pull: Pull | None = None,
     blend: Blend | None = None,
+    leaf_embeddings: bool = True,
 ) -> ChunkFunction:
     """Like `step.make_chunk(step.make_step(...))`, with each step distributed over the replicas.
 
@@ -104,8 +106,9 @@ def make_shared_chunk(
         clip_norm: largest global norm of the summed gradient; None never clips.
         pull: its term is added to the loss once.
         blend: computes the logits of the loss; None uses the towers' own logits.
+        leaf_embeddings: whether a step changes those, too.
     """
-    variables = network.trainable_variables
+    variables = network.trained_weights(leaf_embeddings)
     replicas = strategy.num_replicas_in_sync
 
     def of_replica(batch: TowerBatch) -> Measured:
@@ -118,7 +121,7 @@ def make_shared_chunk(
             )
             total = tf.reduce_sum(losses)
             if pull is not None:
-                total += pull.penalty(variables) / replicas
+                total += pull.penalty(network.trainable_weights) / replicas
         gradients = tape.gradient(total, [variable.value for variable in variables])
         gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, [tf.convert_to_tensor(g) for g in gradients])
         if clip_norm is not None:

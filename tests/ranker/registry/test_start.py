@@ -39,8 +39,8 @@ def test_the_next_day_continues_from_the_day_before(tmp_path: Path) -> None:
         refresh_forest=True,
         replay_days=2,
         parent_training="training for 2026-03-08",
-        added_rounds=30,
-        added_learning_rate_fraction=0.5,
+        added_rounds=15,
+        added_learning_rate_fraction=1.0,
     )
     assert plan(tmp_path, replace(WEEKLY, start="incremental")).start == "incremental"
 

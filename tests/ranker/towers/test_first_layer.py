@@ -28,11 +28,12 @@ def test_a_step_on_the_trees_that_leaf_dropout_keeps_is_one_on_all_with_zeros_fo
     weights = [variable.value for variable in (network.leaf_embedding.embeddings, *network.first_layer.weights)]
     factors = np.zeros(100, np.float32)
     factors[kept.trees.numpy()] = kept.scale.numpy()
-    columns = np.concatenate([np.repeat(factors, TOWERS.leaf_embedding_size), np.ones(3, np.float32)])
+    columns = np.repeat(factors, TOWERS.leaf_embedding_size)
 
     with tf.GradientTape(persistent=True) as tape:
         few = network.first_layer(network.common_input(batch, training=True, kept=kept), kept.trees)
-        every = network.first_layer(network.common_input(batch, training=True) * columns)
+        leaves, beside = network.common_input(batch, training=True)
+        every = network.first_layer([leaves * columns, beside])
         sums = [tf.add_n([tf.reduce_sum(tf.square(units)) for units in found]) for found in (few, every)]
 
     assert len(kept.trees) < 100

@@ -59,7 +59,7 @@ def test_vectors_of_equal_size_are_multiplied_with_each_other() -> None:
     network = TwoTowerNetwork(inputs, TOWERS, CLICK, np.array([0.5]), seed=1)
     codes = tf.constant([[1, 2, 3, 4, 0, 1], [1, 2, 60, 60, 0, 1]], tf.int64)
     batch = {keys.LEAVES: tf.zeros([2, 1], tf.int32), keys.HASHED_IDS: codes}
-    found = network.common_input(batch)[:, 1:]
+    _, found = network.common_input(batch)
     viewer, author, item = (network.id_embeddings[i](codes[:, 2 * i : 2 * i + 2]) for i in range(3))
     np.testing.assert_array_equal(found, tf.concat([viewer, author, item, viewer * author], axis=1))
     assert not found[1, 4:8].numpy().any()

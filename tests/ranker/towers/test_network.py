@@ -45,6 +45,10 @@ def _batch(rows: int = 64) -> dict[str, np.ndarray]:
     return batch
 
 
+def _common(network: TwoTowerNetwork, batch: dict[str, np.ndarray], training: bool = False) -> np.ndarray:
+    return np.concatenate([part.numpy() for part in network.common_input(batch, training)], axis=1)
+
+
 @pytest.mark.parametrize("isotonic", [None, Isotonic(), Isotonic(by="device")])
 def test_predicts_the_base_rates_before_the_first_step(isotonic: Isotonic | None) -> None:
     network = _network(Towers(hidden=(16,), isotonic=isotonic), inputs=KEYED_INPUTS)
@@ -60,7 +64,7 @@ def test_predicts_the_base_rates_before_the_first_step(isotonic: Isotonic | None
 def test_width_of_the_common_input(dense_input: Any, width: int) -> None:
     towers = Towers(leaf_embedding_size=4, hidden=(16,), dense_input=dense_input, dense_projection_size=2)
 
-    common = _network(towers).common_input(_batch())
+    common = _common(_network(towers), _batch())
 
     assert common.shape == (64, 4 * TREES + width + NUMERIC)
 
@@ -81,7 +85,7 @@ def test_leaf_embeddings_lie_side_by_side_in_the_order_of_the_trees() -> None:
     network.leaf_embedding.embeddings.assign(table)
     leaves = _batch()[keys.LEAVES]
 
-    common = network.common_input(_batch()).numpy()
+    common = _common(network, _batch())
 
     np.testing.assert_array_equal(common[:, : TREES * 8], table[leaves].reshape(64, -1))
 
@@ -94,7 +98,7 @@ def test_each_categorical_feature_has_vectors_of_its_own() -> None:
     batch = keyed(_batch())
     first, second = batch[keys.CATEGORICAL].T
 
-    common = network.common_input(batch).numpy()
+    common = _common(network, batch)
 
     np.testing.assert_array_equal(common[:, -4:-2], table[first])
     np.testing.assert_array_equal(common[:, -2:], table[CATEGORIES[0] + second])
@@ -107,7 +111,7 @@ def test_the_cross_layer_multiplies_what_is_beside_the_leaves_with_each_other() 
     batch, rng = keyed(_batch()), np.random.default_rng(1)
     # At first it is the identity.
     leaves = 4 * TREES
-    x = crossed.common_input(batch).numpy()
+    x = _common(crossed, batch)
     down, up = crossed.cross.layers
     width = x.shape[1] - leaves
     assert down.kernel.shape == (width, 3)
@@ -116,7 +120,7 @@ def test_the_cross_layer_multiplies_what_is_beside_the_leaves_with_each_other() 
     up.kernel.assign(rng.normal(size=up.kernel.shape))
     up.bias.assign(rng.normal(size=up.bias.shape))
 
-    found, beside = crossed.common_input(batch).numpy(), x[:, leaves:]
+    found, beside = _common(crossed, batch), x[:, leaves:]
     expected = beside + beside * (beside @ down.kernel.numpy() @ up.kernel.numpy() + up.bias.numpy())
     np.testing.assert_array_equal(found[:, :leaves], x[:, :leaves])
     np.testing.assert_allclose(found[:, leaves:], expected, rtol=1e-4, atol=1e-4)
@@ -127,8 +131,8 @@ def test_batch_norm_takes_out_the_scale_of_a_dense_embedding() -> None:
     batch = _batch(2000)
     content = slice(8 * TREES, 8 * TREES + DENSE)
 
-    plain = network.common_input(batch, training=True).numpy()[:, content]
-    scaled = network.common_input({**batch, "content": batch["content"] * 100}, training=True).numpy()[:, content]
+    plain = _common(network, batch, training=True)[:, content]
+    scaled = _common(network, {**batch, "content": batch["content"] * 100}, training=True)[:, content]
 
     np.testing.assert_allclose(scaled, plain, atol=4e-3)
     np.testing.assert_allclose(plain.std(axis=0), 1.0, atol=0.01)
@@ -139,7 +143,7 @@ def test_without_numeric_and_dense_inputs() -> None:
 
     network = _network(inputs=inputs)
 
-    assert network.common_input(_batch()).shape == (64, 8 * TREES)
+    assert _common(network, _batch()).shape == (64, 8 * TREES)
     assert network(_batch()).shape == (64, len(OBJECTIVES))
 
 

@@ -46,6 +46,17 @@ def test_a_warm_day_starts_from_the_weights_of_the_day_before(cold: tuple[float,
     assert tuesday.latest.fisher == ()
 
 
+@pytest.mark.parametrize("start", ["warm", "incremental"])
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_later_day_trains_the_leaf_embeddings_only_if_asked_to(start: str, trained: bool) -> None:
+    settings = Retraining(start=start, train_leaf_embeddings=trained, cold_share=0.0)  # type: ignore[arg-type]
+    monday = day(DAYS[0], "cold", settings)[1].latest.trainable
+    tuesday = day(DAYS[1], start, settings, day(DAYS[0], "cold", settings)[1])[1].latest.trainable
+    assert monday[0].shape == (INPUTS.leaves, TOWERS.leaf_embedding_size)
+    assert np.array_equal(monday[0], tuesday[0]) == (not trained)
+    assert not any(np.array_equal(before, after) for before, after in zip(monday[1:], tuesday[1:], strict=True))
+
+
 def test_towers_without_leaves_start_warm_and_incrementally() -> None:
     inputs = replace(INPUTS, trees=0, leaves=0)
     settings = Retraining(start="incremental", fisher_strength=1.0)

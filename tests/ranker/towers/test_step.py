@@ -18,16 +18,22 @@ STEPS = 12
 
 
 def _run(
-    compiled: bool, dropout: float = 0.0, clip: float | None = 10.0, isotonic: Isotonic | None = None
+    compiled: bool,
+    dropout: float = 0.0,
+    clip: float | None = 10.0,
+    isotonic: Isotonic | None = None,
+    leaf_embeddings: bool = True,
+    leaf_dropout: float = 0.0,
+    steps: int = STEPS,
 ) -> tuple[ChunkReport, list[np.ndarray]]:
-    """The report of STEPS steps, and the weights after them."""
+    """The report of the steps, and the weights after them."""
     rows = impressions(STEPS * 256, seed=1)
     towers = Towers(
         leaf_embedding_size=4,
         hidden=(16, 8),
         dense_projection_size=4,
         cross_rank=32,
-        leaf_dropout=0.0,
+        leaf_dropout=leaf_dropout,
         dropout=dropout,
         isotonic=isotonic,
     )
@@ -36,10 +42,11 @@ def _run(
         learning_rate=1e-2, warmup_fraction=0.25, final_learning_rate_fraction=0.1, gradient_clip_norm=clip
     )
     optimizer = make_optimizer(training, make_schedule(training, STEPS))
-    step = make_step(network, optimizer)
+    step = make_step(network, optimizer, leaf_embeddings=leaf_embeddings)
     chunk = make_chunk(through_xla(step) if compiled else step)
     batches = iter(rows.batches(256))
-    return chunk(batches, 5) + chunk(batches, STEPS - 5), network.get_weights()
+    reports = chunk(batches, steps // 2) + chunk(batches, steps - steps // 2)
+    return reports, [variable.numpy() for variable in network.trainable_weights]
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +86,24 @@ def test_a_chunk_reports_every_step_in_order(uncompiled: tuple[ChunkReport, list
     # The first step predicts the base rates of all rows for its batch.
     entropy = -positives * np.log(base_rates) - (1 - positives) * np.log1p(-base_rates)
     np.testing.assert_allclose(report.losses[0], entropy, rtol=1e-4)
+
+
+@pytest.mark.parametrize("leaf_dropout", [0.0, 0.5])
+def test_a_step_that_leaves_out_the_leaf_embeddings_changes_the_others_as_any_step(leaf_dropout: float) -> None:
+    """Without clipping, each weight's step is its own. Behind outputs of zero, the embeddings change from the second."""
+
+    def weights(steps: int, leaf_embeddings: bool) -> list[np.ndarray]:
+        run = _run(False, clip=None, leaf_embeddings=leaf_embeddings, leaf_dropout=leaf_dropout, steps=steps)
+        return run[1]
+
+    before, (every_table, *every), (table, *others) = weights(0, True), weights(2, True), weights(2, False)
+
+    assert table.shape == (INPUTS.leaves, 4)
+    np.testing.assert_array_equal(table, before[0])
+    assert np.abs(every_table - table).max() > 1e-4
+    assert sum(np.any(found != old) for found, old in zip(others, before[1:], strict=True)) > len(others) / 2
+    for found, expected in zip(others, every, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_a_small_clip_norm_slows_the_steps_down() -> None:

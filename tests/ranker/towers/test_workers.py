@@ -18,12 +18,14 @@ from tests.ranker.towers.worker import train
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def trained(kind: str, out: Path, tf_config: Mapping[str, object] | None = None) -> tuple[list[np.ndarray], bool]:
+def trained(
+    kind: str, out: Path, tf_config: Mapping[str, object] | None = None, leaf_embeddings: str = "trained"
+) -> tuple[list[np.ndarray], bool]:
     """The weights that a process of its own trains, and whether it was the chief."""
     environment = dict(os.environ)
     if tf_config:
         environment["TF_CONFIG"] = json.dumps(tf_config)
-    done = run_python(["-m", "tests.ranker.towers.worker", kind, str(out)], ROOT, environment)
+    done = run_python(["-m", "tests.ranker.towers.worker", kind, str(out), leaf_embeddings], ROOT, environment)
     assert done.status == 0, done.output[-3_000:]
     with np.load(out) as arrays:
         return [arrays[name] for name in arrays.files if name != "chief"], bool(arrays["chief"])
@@ -63,6 +65,13 @@ def test_two_devices_of_one_process_do_too(alone: list[np.ndarray], tmp_path: Pa
     weights, chief = trained("mirrored", out)
     assert chief
     for one, both in zip(alone, weights, strict=True):
+        np.testing.assert_allclose(both, one, rtol=1e-3, atol=2e-4)
+
+
+@pytest.mark.slow
+def test_devices_that_leave_out_the_leaf_embeddings_step_as_one_does(tmp_path: Path) -> None:
+    weights, _ = trained("mirrored", tmp_path / "mirrored.npz", leaf_embeddings="fixed")
+    for one, both in zip(train(None, leaf_embeddings=False), weights, strict=True):
         np.testing.assert_allclose(both, one, rtol=1e-3, atol=2e-4)
 
 

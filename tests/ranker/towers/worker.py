@@ -1,7 +1,8 @@
 """One process of several that train the planted towers together: `python -m tests.ranker.towers.worker KIND OUT`.
 
 KIND is `multi_worker`, with TF_CONFIG in the environment, or `mirrored` for two devices of this process. The weights
-are written to OUT, and 1 or 0 for whether this process is the one that would write a model.
+are written to OUT, and 1 or 0 for whether this process is the one that would write a model. With a third argument
+`fixed`, the leaf embeddings stay as they are.
 """
 
 import sys
@@ -23,17 +24,21 @@ TRAINING = Training(batch_size=256, learning_rate=1e-2, gradient_clip_norm=0.5, 
 ROWS = 6 * 256 + 1
 
 
-def train(strategy: tf.distribute.Strategy | None) -> list[np.ndarray]:
+def train(strategy: tf.distribute.Strategy | None, leaf_embeddings: bool = True) -> list[np.ndarray]:
     """The weights after two epochs."""
     rows = impressions(ROWS, seed=1)
     length = TRAINING.length(ROWS)
     batches = rows.batches(length.batch_size, length.epochs)
-    trained = train_towers(batches, rows.counts(), KEYED_INPUTS, OBJECTIVES, TOWERS, TRAINING, strategy=strategy)
+    trained = train_towers(
+        *(batches, rows.counts(), KEYED_INPUTS, OBJECTIVES, TOWERS, TRAINING),
+        strategy=strategy,
+        leaf_embeddings=leaf_embeddings,
+    )
     assert trained.history.impressions[-1] == length.epochs * ROWS
     return [np.array(variable.numpy()) for variable in trained.network.variables]
 
 
-def main(kind: str, out: str) -> None:
+def main(kind: str, out: str, leaf_embeddings: str = "trained") -> None:
     if kind == "mirrored":
         [cpu] = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -42,7 +47,7 @@ def main(kind: str, out: str) -> None:
         strategy = make_strategy("multi_worker")
     assert strategy is not None
     assert strategy.num_replicas_in_sync == 2
-    np.savez(out, *train(strategy), chief=np.array(int(is_chief(strategy))))
+    np.savez(out, *train(strategy, leaf_embeddings != "fixed"), chief=np.array(int(is_chief(strategy))))
 
 
 if __name__ == "__main__":
