@@ -90,7 +90,7 @@ def test_a_chunk_reports_every_step_in_order(uncompiled: tuple[ChunkReport, list
 
 @pytest.mark.parametrize("leaf_dropout", [0.0, 0.5])
 def test_a_step_that_leaves_out_the_leaf_embeddings_changes_the_others_as_any_step(leaf_dropout: float) -> None:
-    """Without clipping, each weight's step is its own. Outputs start at zero: embeddings change from the second step."""
+    """Without clipping, each weight's step is its own. Outputs start at zero: embeddings change in the second."""
 
     def weights(steps: int, leaf_embeddings: bool) -> list[np.ndarray]:
         run = _run(False, clip=None, leaf_embeddings=leaf_embeddings, leaf_dropout=leaf_dropout, steps=steps)
