@@ -31,8 +31,8 @@ class Retraining:
         added_learning_rate_fraction: share of `forest.learning_rate` that added trees are grown with.
         replay_days: days before the unseen ones, within the day's `train_days`, that the towers train on again, and
             that added trees are grown on, so that they do not forget older days; days without a folder are skipped.
-        train_leaf_embeddings: whether a later day trains the leaf embeddings, too. By default it trains only the
-            weights that read them, which makes a step cheaper; those of new leaves stay as they were drawn.
+        train_leaf_embeddings: whether a later day trains the leaf embeddings, too. By default it trains all other
+            weights, which makes a step cheaper; the embeddings of new leaves stay as they were drawn.
         learning_rate_fraction: share of `training.learning_rate` that is the peak rate of a warm start.
         fisher_strength: weight of the pull, LiRank's lambda.
         cold_share: share of the last cold start in the pull and in the starting weights, LiRank's alpha.

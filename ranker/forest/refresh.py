@@ -36,7 +36,7 @@ def refreshed(
 
         value = -learning_rate (G_old + G_new) / (H_old + H_new + lambda)
 
-    The learning rate is that of the tree, as a warm start grows trees with another one (`ranker.forest.added`).
+    The learning rate is that of the tree, as a warm start may grow trees with another one (`ranker.forest.added`).
 
     Each chunk of rows is a separate update, so memory does not grow with the number of rows. Nothing is random.
 

@@ -7,7 +7,8 @@ The loss on the new impressions gets the additional term
 where w₀ are the weights of the last cold start, wₜ₋₁ those of the previous update, and H the diagonal of each one's
 empirical Fisher information. H estimates how much the loss on the old impressions rises when a weight moves. Weights
 that the old impressions determine well stay close to their values; the others are free to fit the new impressions.
-Training starts at alpha w₀ + (1 - alpha) wₜ₋₁.
+Training starts at alpha w₀ + (1 - alpha) wₜ₋₁. Leaf embeddings that are not trained stay as they are: the pull does not
+move them.
 
 Borisyuk et al., "LiRank: Industrial Large Scale Ranking Models at LinkedIn" (KDD 2024).
 """
@@ -76,4 +77,5 @@ def incremental_start(state: TowerState, strength: float, cold_share: float) -> 
 
 
 def _mixed(share: float, cold: np.ndarray, latest: np.ndarray) -> np.ndarray:
-    return (share * cold + (1.0 - share) * latest).astype(np.float32)
+    # Exact where both are equal, as leaf embeddings are that no later day has trained.
+    return (latest + share * (cold - latest)).astype(np.float32)

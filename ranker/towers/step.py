@@ -99,7 +99,7 @@ def make_step(
 
     Args:
         network: gives the logits [batch, objectives].
-        optimizer: updates the network's trainable variables.
+        optimizer: updates the network's weights that are trained.
         pull: its term is added to the loss, but is not part of the returned losses.
         blend: computes the logits of the loss; None uses the towers' own logits.
         leaf_embeddings: whether the step changes those, too.

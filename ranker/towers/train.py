@@ -74,7 +74,7 @@ def train_towers(
         pull: regularises the weights towards earlier ones; None adds no such term.
         blend: computes the logits of the loss; None uses the towers' own logits.
         strategy: the devices or workers that train together, each of which calls this; None trains on one device.
-        leaf_embeddings: whether those are trained, too; False keeps the ones of `start`.
+        leaf_embeddings: whether those are trained, too; False keeps those of `start`, or as they were drawn.
 
     Raises:
         TrainingDivergedError: the loss became NaN or infinite, or many times that of predicting the base rates.

@@ -86,7 +86,7 @@ def test_values_and_covers_are_those_of_the_formula(target: str) -> None:
 
 
 def test_each_tree_is_refreshed_with_the_rate_that_it_was_grown_with(tmp_path: Path) -> None:
-    """A warm start grows trees with another rate, which may change between two of them."""
+    """A warm start may grow trees with another rate, which may change between two of them."""
     config = ForestConfig(trees=8, depth=3, learning_rate=RATE, early_stopping_rounds=0)
     (features, labels), buckets = impressions(800, seed=1), np.arange(800)
     forest, _ = train_forest([(features, labels, buckets)], config, ["x", "y", "z"], NAMES)

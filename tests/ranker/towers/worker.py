@@ -2,7 +2,7 @@
 
 KIND is `multi_worker`, with TF_CONFIG in the environment, or `mirrored` for two devices of this process. The weights
 are written to OUT, and 1 or 0 for whether this process is the one that would write a model. With a third argument
-`fixed`, the leaf embeddings stay as they are.
+`fixed`, the leaf embeddings stay as they are, and the loss has a pull towards zero.
 """
 
 import sys
@@ -12,6 +12,8 @@ import tensorflow as tf
 
 from ranker.config.towers import Isotonic, Towers
 from ranker.config.training import Training
+from ranker.towers.network import TwoTowerNetwork
+from ranker.towers.pull import Pull
 from ranker.towers.train import train_towers
 from ranker.towers.workers import is_chief, make_strategy
 from tests.ranker.towers.planted import KEYED_INPUTS, OBJECTIVES, impressions
@@ -33,9 +35,17 @@ def train(strategy: tf.distribute.Strategy | None, leaf_embeddings: bool = True)
         *(batches, rows.counts(), KEYED_INPUTS, OBJECTIVES, TOWERS, TRAINING),
         strategy=strategy,
         leaf_embeddings=leaf_embeddings,
+        pull=None if leaf_embeddings else _pull(),
     )
     assert trained.history.impressions[-1] == length.epochs * ROWS
     return [np.array(variable.numpy()) for variable in trained.network.variables]
+
+
+def _pull() -> Pull:
+    """Of all weights towards zero."""
+    network = TwoTowerNetwork(KEYED_INPUTS, TOWERS, OBJECTIVES, np.full(len(OBJECTIVES), 0.5), seed=1)
+    shapes = [weight.shape for weight in network.trainable_weights]
+    return Pull(tuple(tf.fill(shape, 0.1) for shape in shapes), tuple(tf.zeros(shape) for shape in shapes))
 
 
 def main(kind: str, out: str, leaf_embeddings: str = "trained") -> None:
