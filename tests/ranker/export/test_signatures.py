@@ -149,6 +149,13 @@ def test_ties_keep_the_order_of_the_request(feed: TinyFeed, signatures: Signatur
     np.testing.assert_array_equal(ranked["order"], np.arange(20))
 
 
+def test_equal_candidates_have_equal_scores_up_to_the_last_bits(feed: TinyFeed, signatures: Signatures) -> None:
+    ranked = signatures["rank"](**dense_tensors([feed.rows[0]] * 5), alpha=tf.constant(0.5), lambda_=tf.constant(0.1))
+
+    np.testing.assert_allclose(ranked["score"], np.repeat(ranked["score"][:1], 5), rtol=1e-6)
+    assert sorted(ranked["order"].numpy()) == list(range(5))
+
+
 def test_signatures_have_the_expected_inputs(feed: TinyFeed, signatures: Signatures) -> None:
     inputs = {
         name: {key: (spec.dtype, spec.shape.as_list()) for key, spec in signature.structured_input_signature[1].items()}
